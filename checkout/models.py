@@ -1,0 +1,116 @@
+"""What was bought? Orders and their lines."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from inventory.models import StockItem
+from shop.models import Product
+
+
+class Order(models.Model):
+    """One checkout: written before Stripe is asked for a session, settled when Stripe says how it ended.
+
+    Amounts are integers in the currency's minor unit, as Stripe computed them; empty until then.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", _("open")
+        AWAITING_PAYMENT = "awaiting", _("awaiting payment")
+        PAID = "paid", _("paid")
+        RELEASED = "released", _("not bought")
+        REFUNDED = "refunded", _("refunded")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
+    session_id = models.CharField(_("Checkout Session"), max_length=255, null=True, blank=True, unique=True)
+    session_url = models.TextField(blank=True)
+    session_params = models.JSONField(
+        default=dict,
+        help_text=_("What the session was asked for with, so that the same request can be sent again."),
+    )
+    opened_here = models.BooleanField(_("opened by this shop"), default=True)
+    expires_at = models.DateTimeField(_("session expires"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    paid_at = models.DateTimeField(_("paid"), null=True, blank=True)
+    payment_intent_id = models.CharField(_("payment"), max_length=255, blank=True)
+
+    email = models.EmailField(_("e-mail"), blank=True)
+    name = models.CharField(_("name"), max_length=500, blank=True)
+    phone = models.CharField(_("phone"), max_length=100, blank=True)
+    address = models.JSONField(_("delivery address"), default=dict, blank=True)
+
+    currency = models.CharField(_("currency"), max_length=3)
+    subtotal = models.BigIntegerField(_("subtotal"), null=True, blank=True)
+    shipping = models.BigIntegerField(_("shipping"), null=True, blank=True)
+    tax = models.BigIntegerField(_("tax"), null=True, blank=True)
+    discount = models.BigIntegerField(_("discount"), null=True, blank=True)
+    total = models.BigIntegerField(_("total"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ["-created_at"]
+        indexes = [
+            # The worker's round: whose session is not known yet?
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="open", session_id=None),
+                name="orders_without_a_session",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def number(self) -> str:
+        """Short enough to say on the phone."""
+        return str(self.id)[:8].upper()
+
+    @property
+    def reference(self) -> str:
+        """How inventory's rows name this order."""
+        return f"order:{self.id}"
+
+
+class OrderLine(models.Model):
+    """One size in one colour, at the price it was offered for."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveSmallIntegerField()
+    product = models.ForeignKey(Product, null=True, on_delete=models.PROTECT, related_name="+")
+    item = models.ForeignKey(
+        StockItem,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("Empty: not found; nothing counted."),
+    )
+    name = models.CharField(_("name"), max_length=5000)
+    size = models.CharField(_("size"), max_length=500, blank=True)
+    colour = models.CharField(_("colour"), max_length=500, blank=True)
+    quantity = models.PositiveIntegerField(_("quantity"))
+    unit_amount = models.BigIntegerField(_("unit price"), null=True)
+    price_id = models.CharField(_("price"), max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = _("order line")
+        verbose_name_plural = _("order lines")
+        ordering = ["order_id", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "position"], name="an_order_has_one_line_in_a_place"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="a_line_has_a_quantity"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.name} {self.size}".strip()
+
+    @property
+    def reference(self) -> str:
+        """The reference of this line's sale in the ledger."""
+        return f"order:{self.order_id}:{self.position}"

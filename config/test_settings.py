@@ -1,0 +1,36 @@
+"""Which settings do the tests run with? The production ones, with an environment of their own.
+
+Nothing of the developer's .env or shell may reach a test: a real Stripe key there would.
+"""
+
+import os
+
+DATABASE_URL = os.environ.get("DATABASE_URL", "sqlite:///:memory:")
+for name in list(os.environ):
+    if name.startswith(("STRIPE_", "SHOP_", "SECURE_")) and name != "STRIPE_CONTRACT_KEY":
+        del os.environ[name]
+os.environ.update(
+    ENV_FILE="",
+    DEBUG="False",
+    SECRET_KEY="only-for-tests",
+    SITE_URL="http://testserver",
+    ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
+    DATABASE_URL=DATABASE_URL,
+    OWNER_EMAIL="owner@shop.test",
+    STRIPE_SECRET_KEY="sk_test_fake",
+    STRIPE_WEBHOOK_SECRET="whsec_test",
+    STRIPE_API_BASE="http://stripe.test",
+    STRIPE_CHECKOUT_ORIGIN="http://stripe.test",
+    SHIPPING_COUNTRIES="US,DE",
+    TIME_ZONE="UTC",
+    EMAIL_URL="memorymail://",
+)
+
+from config.settings import *  # noqa: E402
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_AUTOREFRESH = True

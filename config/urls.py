@@ -1,0 +1,11 @@
+"""Which view answers which address?"""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("inventory.urls")),
+    path("", include("checkout.urls")),
+    path("", include("shop.urls")),
+]
