@@ -1,0 +1,100 @@
+"""Which endpoint of Stripe's document does a method and path mean, and what does it expect and answer?"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fake_stripe.contract.document import Document, Schema
+from fake_stripe.contract.rules import Rule
+from fake_stripe.contract.schemas import Schemas
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One method of one path; `name` is what tables and exceptions call it: `POST /v1/products/{id}`."""
+
+    method: str
+    template: str
+    operation: Schema
+    schemas: Schemas
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.template}"
+
+    @functools.cached_property
+    def request(self) -> Rule:
+        """The rule of a form body, or of the query string where the method has no body."""
+        return self.schemas.compile(self._form() if self.method == "POST" else self._query())
+
+    @functools.cached_property
+    def answer(self) -> Rule:
+        return self.schemas.compile(self.answer_schema)
+
+    @functools.cached_property
+    def refusal(self) -> Rule:
+        return self.schemas.compile(_schema_of(self.operation["responses"]["default"]))
+
+    @property
+    def answer_schema(self) -> Schema:
+        return _schema_of(self.operation["responses"]["200"])
+
+    def _form(self) -> Schema:
+        content = self.operation.get("requestBody", {}).get("content", {})
+        schema: Schema = content.get(FORM, {}).get("schema", {"properties": {}})
+        return {"type": "object", **schema}
+
+    def _query(self) -> Schema:
+        given = [part for part in self.operation.get("parameters", []) if part["in"] == "query"]
+        return {
+            "type": "object",
+            "properties": {part["name"]: part["schema"] for part in given},
+            "required": [part["name"] for part in given if part.get("required")],
+            "additionalProperties": False,
+        }
+
+
+def _schema_of(response: Mapping[str, Any]) -> Schema:
+    schema: Schema = response["content"]["application/json"]["schema"]
+    return schema
+
+
+class Routes:
+    """All endpoints, found step by step; a literal step goes before a parameter."""
+
+    def __init__(self, document: Document, schemas: Schemas) -> None:
+        self._document = document
+        self._schemas = schemas
+        self._found: dict[tuple[str, str], Endpoint] = {}
+        self._tree: dict[str, Any] = {}
+        for template in document.paths:
+            branch = self._tree
+            for step in template.strip("/").split("/"):
+                branch = branch.setdefault("{}" if step.startswith("{") else step, {})
+            branch[""] = template
+
+    def find(self, method: str, path: str) -> Endpoint | None:
+        """The endpoint, or None. Each is made once and keeps its compiled rules."""
+        template = _descend(self._tree, path.strip("/").split("/"))
+        if template is None or method.lower() not in self._document.paths[template]:
+            return None
+        key = (method.upper(), template)
+        if key not in self._found:
+            operation = self._document.paths[template][method.lower()]
+            self._found[key] = Endpoint(*key, operation, self._schemas)
+        return self._found[key]
+
+
+def _descend(tree: dict[str, Any], steps: list[str]) -> str | None:
+    if not steps:
+        template: str | None = tree.get("")
+        return template
+    for step in (steps[0], "{}"):
+        if step and step in tree and (found := _descend(tree[step], steps[1:])):
+            return found
+    return None

@@ -1,0 +1,252 @@
+"""Does a value fit its schema in Stripe's document?
+
+The document uses a dozen keywords of JSON Schema, so a schema is compiled once into a tree of these small rules.
+They exist beside the jsonschema library, which the tests use as a referee, for three reasons: they name the one
+branch of an `anyOf` that was meant, they read the text of a form into the types a schema asks for, and they are
+so much faster that every exchange of a test run can be checked (README, "Contract").
+
+`check` returns the faults, an empty sequence when there are none. `read` turns the text of a form into the value
+that the schema describes, and leaves what it cannot turn for `check` to complain about.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from fake_stripe.contract.document import Schema
+from fake_stripe.contract.faults import Fault
+
+Kinds = frozenset[type]
+FORMATS = {
+    "currency": (re.compile(r"[a-z]{3}"), "a currency in three small letters"),
+    "decimal": (re.compile(r"-?\d+(\.\d+)?"), "a decimal number as text"),
+}
+WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "an object"}
+WORDS |= {list: "a list", type(None): "null"}
+FINE: tuple[Fault, ...] = ()
+
+
+class Rule(Protocol):
+    @property
+    def kinds(self) -> Kinds:
+        """The Python types that may fit."""
+
+    def check(self, value: object) -> Sequence[Fault]: ...
+
+    def read(self, tree: object) -> object: ...
+
+
+def wrong_type(kinds: Kinds, value: object) -> Sequence[Fault]:
+    wanted = " or ".join(WORDS[kind] for kind in WORDS if kind in kinds)
+    return (Fault("type", f"{wanted} was expected, not {_show(value)}"),)
+
+
+def _show(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+class Anything:
+    """A schema without a type: `event.data.object` is checked against its own schema instead."""
+
+    kinds: Kinds = frozenset(WORDS)
+
+    def check(self, value: object) -> Sequence[Fault]:
+        return FINE
+
+    def read(self, tree: object) -> object:
+        return tree
+
+
+class Text:
+    kinds: Kinds = frozenset({str})
+
+    def __init__(self, schema: Schema) -> None:
+        self.choices = frozenset(schema["enum"]) if "enum" in schema else None
+        self.longest: int | None = schema.get("maxLength")
+        self.pattern = re.compile(schema["pattern"]) if "pattern" in schema else None
+        self.format = FORMATS.get(schema.get("format", ""))
+
+    def check(self, value: object) -> Sequence[Fault]:
+        if not isinstance(value, str):
+            return wrong_type(self.kinds, value)
+        if self.choices is not None and value not in self.choices:
+            some = ", ".join(repr(choice) for choice in sorted(self.choices)[:8])
+            return (Fault("choice", f"{_show(value)} is none of {some}{' ...' * (len(self.choices) > 8)}"),)
+        if self.longest is not None and len(value) > self.longest:
+            return (Fault("length", f"{len(value)} characters, at most {self.longest} are allowed"),)
+        if self.pattern is not None and not self.pattern.search(value):
+            return (Fault("format", f"{_show(value)} does not match {self.pattern.pattern}"),)
+        if self.format is not None and not self.format[0].fullmatch(value):
+            return (Fault("format", f"{_show(value)} is not {self.format[1]}"),)
+        return FINE
+
+    def read(self, tree: object) -> object:
+        return tree
+
+
+class Whole:
+    kinds: Kinds = frozenset({int})
+
+    def check(self, value: object) -> Sequence[Fault]:
+        return FINE if type(value) is int else wrong_type(self.kinds, value)
+
+    def read(self, tree: object) -> object:
+        return int(tree) if isinstance(tree, str) and re.fullmatch(r"-?[0-9]{1,20}", tree) else tree
+
+
+class Number:
+    kinds: Kinds = frozenset({int, float})
+
+    def check(self, value: object) -> Sequence[Fault]:
+        return FINE if type(value) in self.kinds else wrong_type(self.kinds, value)
+
+    def read(self, tree: object) -> object:
+        return float(tree) if isinstance(tree, str) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", tree) else tree
+
+
+class Truth:
+    kinds: Kinds = frozenset({bool})
+
+    def check(self, value: object) -> Sequence[Fault]:
+        return FINE if type(value) is bool else wrong_type(self.kinds, value)
+
+    def read(self, tree: object) -> object:
+        return {"true": True, "false": False}.get(tree, tree) if isinstance(tree, str) else tree
+
+
+class Items:
+    kinds: Kinds = frozenset({list})
+
+    def __init__(self, item: Rule) -> None:
+        self.item = item
+
+    def check(self, value: object) -> Sequence[Fault]:
+        if not isinstance(value, list):
+            return wrong_type(self.kinds, value)
+        faults: list[Fault] = []
+        for index, item in enumerate(value):
+            if found := self.item.check(item):
+                faults += [fault.under(str(index)) for fault in found]
+        return faults
+
+    def read(self, tree: object) -> object:
+        if not isinstance(tree, dict) or not all(re.fullmatch(r"[0-9]{1,9}", key) for key in tree):
+            return tree
+        return [self.item.read(tree[key]) for key in sorted(tree, key=int)]
+
+
+class Record:
+    """An object. Where the document lists properties it means all of them: an unlisted one is a fault."""
+
+    kinds: Kinds = frozenset({dict})
+
+    def __init__(self, properties: Mapping[str, Rule], required: Sequence[str], others: Rule | None) -> None:
+        self.properties = properties
+        self.required = tuple(required)
+        self.others = others
+
+    def check(self, value: object) -> Sequence[Fault]:
+        if not isinstance(value, dict):
+            return wrong_type(self.kinds, value)
+        faults: list[Fault] = []
+        for key, item in value.items():
+            rule = self.properties.get(key, self.others)
+            if rule is None:
+                faults.append(Fault("unknown", "Stripe's document knows no such name").under(key))
+            elif found := rule.check(item):
+                faults += [fault.under(key) for fault in found]
+        missing = [name for name in self.required if name not in value]
+        return [*faults, *(Fault("missing", "this is required").under(name) for name in missing)]
+
+    def read(self, tree: object) -> object:
+        if not isinstance(tree, dict):
+            return tree
+        return {key: self._read_one(key, branch) for key, branch in tree.items()}
+
+    def _read_one(self, key: str, branch: object) -> object:
+        rule = self.properties.get(key, self.others)
+        return branch if rule is None else rule.read(branch)
+
+
+class AnyOf:
+    def __init__(self, branches: Sequence[Rule]) -> None:
+        self.branches = branches
+
+    @functools.cached_property
+    def kinds(self) -> Kinds:
+        return frozenset().union(*(branch.kinds for branch in self.branches))
+
+    def check(self, value: object) -> Sequence[Fault]:
+        """Fine if one branch is; else the faults of the branch that was most likely meant."""
+        nearest: Sequence[Fault] | None = None
+        for branch in self.branches:
+            if type(value) not in branch.kinds:
+                continue
+            found = branch.check(value)
+            if not found:
+                return FINE
+            if nearest is None or _distance(found) < _distance(nearest):
+                nearest = found
+        return wrong_type(self.kinds, value) if nearest is None else nearest
+
+    def read(self, tree: object) -> object:
+        """As the branch that then fits, or fits most nearly."""
+        best, least = tree, (True, 10**6)
+        for branch in self.branches:
+            value = branch.read(tree)
+            if type(value) not in branch.kinds:
+                continue
+            distance = _distance(branch.check(value))
+            if distance < least:
+                best, least = value, distance
+        return best
+
+
+def _distance(faults: Sequence[Fault]) -> tuple[bool, int]:
+    """An object of another sort is further away than any number of faults in the right sort."""
+    return any(fault.path == ("object",) for fault in faults), len(faults)
+
+
+class Nullable:
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+
+    @functools.cached_property
+    def kinds(self) -> Kinds:
+        return self.rule.kinds | {type(None)}
+
+    def check(self, value: object) -> Sequence[Fault]:
+        return FINE if value is None else self.rule.check(value)
+
+    def read(self, tree: object) -> object:
+        return self.rule.read(tree)
+
+
+class Named:
+    """A reference to one of Stripe's named schemas, compiled when it is first needed."""
+
+    def __init__(self, name: str, find: Callable[[str], Rule]) -> None:
+        self.name = name
+        self.find = find
+        self.found: Rule | None = None
+
+    @property
+    def rule(self) -> Rule:
+        if self.found is None:
+            self.found = self.find(self.name)
+        return self.found
+
+    @property
+    def kinds(self) -> Kinds:
+        return self.rule.kinds
+
+    def check(self, value: object) -> Sequence[Fault]:
+        found = self.rule.check(value)
+        return [fault.owned_by(self.name) for fault in found] if found else FINE
+
+    def read(self, tree: object) -> object:
+        return self.rule.read(tree)

@@ -1,0 +1,57 @@
+"""An event is checked, the object it carries, and the names of what changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fake_stripe.contract import Contract, ContractBroken
+
+Event = dict[str, Any]
+
+
+def test_a_sound_event_passes_and_is_counted_by_type(contract: Contract, event: Event) -> None:
+    contract.check_event(event)
+
+    assert contract.coverage.tallies["event product.updated"].events == 1
+
+
+def test_a_fault_in_the_carried_object_is_caught(contract: Contract, event: Event) -> None:
+    event["data"]["object"]["metadata"] = {"stock_M": 15}
+
+    with pytest.raises(ContractBroken, match=r"data\.object\.metadata\.stock_M: text was expected, not 15"):
+        contract.check_event(event)
+
+
+def test_a_type_that_stripe_does_not_send_is_caught(contract: Contract, event: Event) -> None:
+    with pytest.raises(ContractBroken, match=r"'product\.sold' is no type of event at Stripe"):
+        contract.check_event(event | {"type": "product.sold"})
+
+
+def test_a_carried_object_without_a_sort_is_caught(contract: Contract, event: Event) -> None:
+    event["data"]["object"] = {"id": "x"}
+
+    with pytest.raises(ContractBroken, match="None is no object at Stripe"):
+        contract.check_event(event)
+
+
+def test_a_missing_part_of_the_envelope_is_caught(contract: Contract, event: Event) -> None:
+    del event["pending_webhooks"]
+
+    with pytest.raises(ContractBroken, match="pending_webhooks: this is required"):
+        contract.check_event(event)
+
+
+def test_what_changed_is_named_as_the_object_names_it(contract: Contract, event: Event) -> None:
+    event["data"]["previous_attributes"] = {"name": "Old", "metadata": {"stock_M": None}, "description": None}
+    contract.check_event(event)
+
+    event["data"]["previous_attributes"] = {"stock_M": "15", "active": "yes"}
+    with pytest.raises(ContractBroken) as broken:
+        contract.check_event(event)
+
+    assert {".".join(fault.path[1:]) for fault in broken.value.faults} == {
+        "previous_attributes.stock_M",
+        "previous_attributes.active",
+    }
