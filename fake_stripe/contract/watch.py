@@ -17,10 +17,10 @@ class Watch:
     It never raises into the fake that it watches; `broken` collects what was found, `take_broken` empties it.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, one_in: int = 1) -> None:
         self.contract = contract
         self.broken: list[ContractBroken] = []
-        self._one_in = 1
+        self._one_in = one_in
         self._count = itertools.count()
         self._lock = threading.Lock()
 

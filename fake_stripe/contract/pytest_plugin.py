@@ -1,0 +1,130 @@
+"""How does a whole test run keep to Stripe's document?
+
+Switched on with `-p fake_stripe.contract.pytest_plugin`. It watches every fake that a run makes; a test during
+which something broke the contract fails. At the end it prints how many calls were validated, and a run of the whole
+suite fails when that was none, or when an exception of explained.py was never needed. Works under pytest-xdist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from fake_stripe.contract import document, table
+from fake_stripe.contract.attach import attached
+from fake_stripe.contract.contract import Contract, Tally
+from fake_stripe.contract.watch import Watch
+
+WATCH = pytest.StashKey[Watch]()
+TROUBLE = pytest.StashKey[list[str]]()
+REPORT = "stripe_contract"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("stripe contract")
+    group.addoption("--contract-one-in", type=int, default=1, help="check one exchange in N (default: each)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TROUBLE] = []
+    try:
+        watch = Watch(Contract.load(), one_in=config.getoption("--contract-one-in"))
+    except document.DocumentMissing as missing:
+        config.stash[TROUBLE].append(str(missing))
+        return
+    config.stash[WATCH] = watch
+    config.add_cleanup(attached(watch))
+
+
+@pytest.fixture(scope="session")
+def contract_watch(pytestconfig: pytest.Config) -> Watch:
+    """The run's watch, for `with contract_watch.sampling(100):` around very long runs."""
+    if WATCH not in pytestconfig.stash:
+        pytest.skip("; ".join(pytestconfig.stash[TROUBLE]))
+    return pytestconfig.stash[WATCH]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    yield
+    _fail_if_broken(item.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """What broke in a test that failed anyway, or in a thread that outlived it."""
+    yield
+    _fail_if_broken(item.config)
+
+
+def _fail_if_broken(config: pytest.Config) -> None:
+    found = config.stash[WATCH].take_broken() if WATCH in config.stash else []
+    if found:
+        pytest.fail("\n".join(dict.fromkeys(str(broken) for broken in found)), pytrace=False)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    config = session.config
+    trouble = config.stash[TROUBLE]
+    if WATCH in config.stash:
+        watch = config.stash[WATCH]
+        trouble += [str(broken) for broken in watch.take_broken()]
+        if hasattr(config, "workeroutput"):
+            config.workeroutput[REPORT] = _told(watch, trouble)
+            return
+        if _whole(session):
+            trouble += _missed(watch.contract)
+    if trouble and (_whole(session) or WATCH in config.stash) and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _missed(contract: Contract) -> Iterator[str]:
+    if not contract.coverage.total:
+        yield "Not one call to the fake was validated."
+    for line in contract.unused():
+        yield f"The exception for {line.place!r} ({line.kind}) was never needed: {line.reason}"
+
+
+def _whole(session: pytest.Session) -> bool:
+    """True when everything was asked for and nothing stopped the run early."""
+    config = session.config
+    asked = config.args_source is not pytest.Config.ArgsSource.ARGS
+    chosen = [config.getoption(name, default=None) for name in ("keyword", "markexpr", "lf", "collectonly")]
+    return asked and not any(chosen) and not session.shouldfail and not session.shouldstop
+
+
+def _told(watch: Watch, trouble: list[str]) -> dict[str, Any]:
+    """What a worker of pytest-xdist tells the run it works for, in plain values."""
+    contract = watch.contract
+    return {
+        "tallies": {name: asdict(tally) for name, tally in contract.coverage.tallies.items()},
+        "used": [contract.used[line] for line in contract.explained],
+        "trouble": trouble,
+    }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    told = getattr(node, "workeroutput", {}).get(REPORT)
+    if told is None or WATCH not in node.config.stash:
+        return
+    contract = node.config.stash[WATCH].contract
+    for name, tally in told["tallies"].items():
+        contract.coverage.add(name, Tally(**tally))
+    for line, times in zip(contract.explained, told["used"], strict=True):
+        contract.used[line] += times
+    node.config.stash[TROUBLE].extend(told["trouble"])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if WATCH in config.stash and config.stash[WATCH].contract.coverage.total:
+        contract = config.stash[WATCH].contract
+        terminalreporter.section(f"validated against Stripe's document {contract.version}")
+        for text in table.plain(contract.coverage.tallies):
+            terminalreporter.write_line(text)
+    for text in config.stash[TROUBLE]:
+        terminalreporter.write_line(text, red=True)
