@@ -1,14 +1,26 @@
-"""What does the shop know of the catalogue? The local mirror of Stripe's products and prices.
+"""What does the shop know of the catalogue, and how does the owner want it to look?
 
-Stripe owns every field here but those of SizeGuide: rows are written by shop.mirror.store and by nobody else.
+Stripe owns every field of Product: rows are written by shop.mirror.store and by nobody else. Storefront and
+SizeGuide are the owner's, edited in the admin.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import JSONObject
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
+
+from shop import size_guide
+from shop.prices import Price, price_for
+
+__all__ = ["Price", "Product", "SizeGuide", "Storefront"]
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
@@ -17,8 +29,16 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return self.filter(active=True, deleted=False)
 
     def with_offers(self) -> ProductQuerySet:
-        """With what a page needs to name prices and stock, in two more queries whatever the number of products."""
-        return self.prefetch_related("prices", "stock_items")
+        """With what a page needs to name prices and stock, in one more query whatever the number of products."""
+        return self.prefetch_related("stock_items")
+
+    def with_size_guide(self) -> ProductQuerySet:
+        """With the guide of its category, else the one for all, in the same query."""
+        guides = SizeGuide.objects.filter(
+            models.Q(category="") | models.Q(category__iexact=models.OuterRef("category"))
+        ).order_by("-category")
+        row = JSONObject(name="name", unit="unit", columns="columns", lines="lines", note="note")
+        return self.annotate(size_guide_row=models.Subquery(guides.values(row=row)[:1]))
 
 
 class Product(models.Model):
@@ -30,14 +50,22 @@ class Product(models.Model):
     active = models.BooleanField(_("active"), help_text=_("Not archived at Stripe."))
     deleted = models.BooleanField(_("deleted"), default=False)
     category = models.CharField(_("category"), max_length=500, blank=True)
+    category_slug = models.CharField(max_length=500, blank=True)
     sizes = models.JSONField(
         _("sizes"), default=list, help_text=_("In the order of the metadata; empty: one item.")
     )
     colours = models.JSONField(_("colours"), default=list)
     details = models.TextField(_("details"), blank=True)
+    featured = models.BooleanField(_("featured"), default=False, help_text=_("Metadata “featured: yes”."))
+    link = models.TextField(_("link"), blank=True, help_text=_("Metadata “link” or “streamUrl”."))
     images = models.JSONField(_("images"), default=list, help_text=_("Addresses that may be shown."))
     metadata = models.JSONField(_("metadata"), default=dict, help_text=_("As Stripe has it: text to text."))
+    prices = models.JSONField(_("prices"), default=list, help_text=_("The rows of shop.prices.Price."))
     default_price_id = models.CharField(_("default price"), max_length=255, blank=True)
+    lowest_amount = models.BigIntegerField(_("from"), null=True, help_text=_("In the minor unit."))
+    highest_amount = models.BigIntegerField(_("up to"), null=True, help_text=_("In the minor unit."))
+    words = models.TextField(blank=True, help_text=_("What a search looks through, case folded."))
+    colour_words = models.TextField(blank=True)
     problems = models.JSONField(
         _("problems"), default=list, help_text=_("What is wrong with it, in sentences.")
     )
@@ -52,11 +80,11 @@ class Product(models.Model):
         ordering = ["-created_at", "id"]
         indexes = [
             # The product list and its categories.
-            models.Index(fields=["category", "-created_at"], name="product_by_category"),
+            models.Index(fields=["category_slug", "-created_at"], name="product_by_category"),
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.name or self.id
 
     def get_absolute_url(self) -> str:
         return reverse("product", args=[self.id, self.slug])
@@ -66,35 +94,101 @@ class Product(models.Model):
         """For people; addresses are found by the id."""
         return slugify(self.name)[:80] or "product"
 
+    @cached_property
+    def offers(self) -> list[Price]:
+        """Its prices, usable or not."""
+        return [Price.from_row(row) for row in self.prices]
+
     def price_for(self, size: str) -> Price | None:
         """What `size` costs: the usable price that carries it in its metadata, else the default price."""
-        usable = [price for price in self.prices.all() if price.usable]
-        for price in usable:
-            if size and price.size == size:
-                return price
-        return next((price for price in usable if price.id == self.default_price_id), None)
-
-
-class Price(models.Model):
-    """One price of a product at Stripe."""
-
-    id = models.CharField(primary_key=True, max_length=255)
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="prices")
-    active = models.BooleanField(_("active"))
-    currency = models.CharField(_("currency"), max_length=3)
-    unit_amount = models.BigIntegerField(_("amount"), null=True, help_text=_("In the currency's minor unit."))
-    size = models.CharField(_("size"), max_length=500, blank=True, help_text=_("Its metadata “size”."))
-    problem = models.CharField(_("problem"), max_length=500, blank=True)
-
-    class Meta:
-        verbose_name = _("price")
-        verbose_name_plural = _("prices")
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return self.id
+        return price_for(size, self.offers, self.default_price_id)
 
     @property
-    def usable(self) -> bool:
-        """May something be sold at this price?"""
-        return self.active and not self.problem and self.unit_amount is not None
+    def size_guide(self) -> size_guide.Guide | None:
+        """The guide for its sizes; only after with_size_guide()."""
+        row: dict[str, str] | None = getattr(self, "size_guide_row", None)
+        return size_guide.read(row) if row and self.sizes else None
+
+
+class SizeGuide(models.Model):
+    """How large is each size? One table per category, or one for all; typed as lines, as people keep them."""
+
+    class Unit(models.TextChoices):
+        INCHES = "in", _("inches")
+        CENTIMETRES = "cm", _("centimetres")
+
+    name = models.CharField(_("name"), max_length=100, help_text=_("Shown above the table."))
+    category = models.CharField(
+        _("category"),
+        max_length=100,
+        blank=True,
+        unique=True,
+        help_text=_("The products of this category; empty: every product without a guide of its own."),
+    )
+    unit = models.CharField(_("measured in"), max_length=2, choices=Unit.choices, default=Unit.INCHES)
+    columns = models.CharField(
+        _("columns"), max_length=300, default="Body length, Chest width, Sleeve length"
+    )
+    lines = models.TextField(
+        _("sizes"), help_text=_("A line per size: “S 27 1/2, 21 1/2, 34”. Fractions and decimals are read.")
+    )
+    note = models.TextField(_("how to measure"), blank=True)
+
+    class Meta:
+        verbose_name = _("size guide")
+        verbose_name_plural = _("size guides")
+        ordering = ["category"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        problems = size_guide.problems_of(self.columns, self.lines)
+        if problems:
+            raise ValidationError({"lines": problems})
+
+
+colour = RegexValidator(r"^#[0-9a-fA-F]{6}$", _("A colour is written like #1f4b3f."))
+
+
+class Storefront(models.Model):
+    """The shop's name, look and texts. One row; what is empty falls back to the settings and the stylesheet."""
+
+    one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    name = models.CharField(_("name"), max_length=100, blank=True, help_text=_("Empty: SHOP_NAME."))
+    tagline = models.CharField(_("tagline"), max_length=200, blank=True)
+    announcement = models.CharField(
+        _("announcement"), max_length=200, blank=True, help_text=_("A line above every page.")
+    )
+    logo = models.TextField(
+        _("logo"), blank=True, help_text=_("Address of an image, under the same rules as product images.")
+    )
+    accent = models.CharField(
+        _("accent"), max_length=7, blank=True, validators=[colour], help_text=_("Links and buttons.")
+    )
+    paper = models.CharField(
+        _("paper"),
+        max_length=7,
+        blank=True,
+        validators=[colour],
+        help_text=_("The background in light mode."),
+    )
+    show_counts = models.BooleanField(
+        _("show counts"), default=True, help_text=_("“Only 3 left” instead of “Only a few left”.")
+    )
+    about = models.TextField(_("about"), blank=True, help_text=_("In the footer."))
+    imprint = models.TextField(_("imprint"), blank=True)
+    privacy = models.TextField(_("privacy"), blank=True)
+    terms = models.TextField(_("terms and returns"), blank=True)
+
+    class Meta:
+        verbose_name = _("storefront")
+        verbose_name_plural = _("storefront")
+        constraints = [models.CheckConstraint(condition=models.Q(one=1), name="a_shop_has_one_storefront")]
+
+    def __str__(self) -> str:
+        return self.name or str(_("Storefront"))
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.one = 1
+        super().save(*args, **kwargs)

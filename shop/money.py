@@ -1,0 +1,61 @@
+"""How is an amount of Stripe's written for people? Minor units in, "$25.00" out.
+
+Decimals follow Stripe, https://docs.stripe.com/currencies#zero-decimal: Babel's own table differs on several.
+"""
+
+from decimal import Decimal
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import NumberPattern
+
+ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
+THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())
+# Stripe takes them with two decimals that are always 00; nobody writes those.
+WRITTEN_WITHOUT_DECIMALS = frozenset({"isk", "ugx"})
+
+
+def decimals(currency: str) -> int:
+    """How many digits of Stripe's amount stand behind the point."""
+    code = currency.lower()
+    if code in ZERO_DECIMAL:
+        return 0
+    return 3 if code in THREE_DECIMAL else 2
+
+
+def as_decimal(amount: int, currency: str) -> Decimal:
+    """2500 usd -> 25.00, 2500 jpy -> 2500."""
+    return Decimal(amount).scaleb(-decimals(currency))
+
+
+def format_money(amount: int, currency: str, locale: str = "en") -> str:
+    """The amount as the locale writes it; an unknown locale reads English."""
+    code = currency.lower()
+    shown = 0 if code in WRITTEN_WITHOUT_DECIMALS else decimals(code)
+    where, pattern = _pattern(locale, shown)
+    return pattern.apply(as_decimal(amount, code), where, currency=code.upper(), currency_digits=False)
+
+
+@lru_cache(maxsize=64)
+def _pattern(locale: str, digits: int) -> tuple[Locale, NumberPattern]:
+    where = _locale(locale)
+    standard = where.currency_formats["standard"]
+    pattern = NumberPattern(
+        standard.pattern,
+        standard.prefix,
+        standard.suffix,
+        standard.grouping,
+        standard.int_prec,
+        (digits, digits),
+        standard.exp_prec,
+        standard.exp_plus,
+        standard.number_pattern,
+    )
+    return where, pattern
+
+
+def _locale(name: str) -> Locale:
+    try:
+        return Locale.parse(name, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")

@@ -1,0 +1,101 @@
+"""How large is each size, in inches and in centimetres? Lines that a person typed become a table.
+
+`S 27 1/2, 21 1/2, 34` is a size and its measures: whole numbers, decimals and fractions.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+CM_PER_INCH = Fraction("2.54")
+PART = r"[0-9]{1,2}/[1-9][0-9]?"
+MEASURE = re.compile(rf"(?P<whole>[0-9]{{1,4}})(?:\.(?P<decimal>[0-9]{{1,3}})|[ -]+(?P<part>{PART}))?")
+ONLY_PART = re.compile(PART)
+
+
+@dataclass(frozen=True)
+class Row:
+    """`inches`: "27 1/2"; `centimetres`: "70" or "69.9"; one text per column."""
+
+    size: str
+    inches: tuple[str, ...]
+    centimetres: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Guide:
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+
+
+def read(row: Mapping[str, str]) -> Guide:
+    """The guide of a stored row; lines that cannot be read are left out."""
+    columns = columns_of(row["columns"])
+    in_inches = row["unit"] == "in"
+    lines = (_measures(line, len(columns)) for line in row["lines"].splitlines() if line.strip())
+    rows = tuple(_row(size, measures, in_inches) for size, measures in (line for line in lines if line))
+    return Guide(name=row["name"], columns=columns, rows=rows, note=row.get("note", ""))
+
+
+def columns_of(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def problems_of(columns: str, lines: str) -> list[str]:
+    """Which lines cannot be read, in sentences for the person who typed them."""
+    count = len(columns_of(columns))
+    if not count:
+        return ["Name at least one column."]
+    return [
+        f"“{line.strip()[:60]}” must be a size and {count} measures with commas between them."
+        for line in lines.splitlines()
+        if line.strip() and not _measures(line, count)
+    ]
+
+
+def _measures(line: str, count: int) -> tuple[str, tuple[Fraction, ...]] | None:
+    size, _blank, rest = line.strip().partition(" ")
+    parts = [part.strip() for part in rest.replace(";", ",").split(",")]
+    measures = [_fraction(part) for part in parts]
+    if len(measures) != count or any(measure is None for measure in measures):
+        return None
+    return size, tuple(measure for measure in measures if measure is not None)
+
+
+def _fraction(text: str) -> Fraction | None:
+    """ "27 1/2" -> 55/2; "69.9" -> 699/10; None for anything else."""
+    if ONLY_PART.fullmatch(text):
+        return Fraction(text)
+    found = MEASURE.fullmatch(text)
+    if not found:
+        return None
+    number = Fraction(f"{found['whole']}.{found['decimal'] or 0}")
+    return number + Fraction(found["part"] or 0)
+
+
+def _row(size: str, measures: tuple[Fraction, ...], in_inches: bool) -> Row:
+    inches = measures if in_inches else tuple(measure / CM_PER_INCH for measure in measures)
+    centimetres = tuple(measure * CM_PER_INCH for measure in measures) if in_inches else measures
+    return Row(
+        size=size,
+        inches=tuple(as_inches(measure) for measure in inches),
+        centimetres=tuple(as_centimetres(measure) for measure in centimetres),
+    )
+
+
+def as_inches(measure: Fraction) -> str:
+    """To the nearest eighth, as tape measures have them: "27 1/2"."""
+    whole, part = divmod(Fraction(round(measure * 8), 8), 1)
+    if not part:
+        return str(whole)
+    return f"{whole} {part}" if whole else str(part)
+
+
+def as_centimetres(measure: Fraction) -> str:
+    """To the nearest half, as a soft thing can be measured: "70", "54.5"."""
+    halves = Decimal(round(measure * 2)) / 2
+    return format(halves.normalize(), "f")
