@@ -1,0 +1,111 @@
+"""What must stand before anything runs? A virtual environment beside manage.py with the pinned packages.
+
+Needs only the standard library. On Windows: `py script\\bootstrap.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+# What is installed: the arguments of one `pip install` after another.
+RUNNING = [["-r", "requirements.txt"]]
+TESTING = [
+    ["-r", "requirements.txt", "-r", "requirements-dev.txt"],
+    # Only for its copy of Stripe's API document; what it depends on is not wanted here.
+    ["--no-deps", "-r", "requirements-contract.txt"],
+]
+PURPOSES = {"demo": RUNNING, "server": RUNNING, "test": TESTING}
+
+Steps = list[list[str]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Install what the shop needs into .venv.")
+    parser.add_argument("--for", dest="purpose", choices=PURPOSES, default="test", help="default: everything")
+    steps = PURPOSES[parser.parse_args().purpose]
+    # What was installed for the tests serves the demo and the server too.
+    if is_installed(steps) or is_installed(TESTING):
+        return
+    if not venv_works():
+        make_venv()
+    install(steps)
+
+
+def venv_works() -> bool:
+    """False as well after the Python it was made with has gone, or the folder was moved half-way."""
+    try:
+        check = subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True)
+    except OSError:
+        return False
+    return check.returncode == 0
+
+
+def make_venv() -> None:
+    with told(f"Making .venv with Python {sys.version.split()[0]}"):
+        made = subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True)
+        if made.returncode:
+            sys.exit(
+                f"The virtual environment could not be made. {made.stdout.strip()} {made.stderr.strip()}"
+            )
+
+
+def install(steps: Steps) -> None:
+    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    with told(f"Installing {', '.join(files(steps))}"):
+        for step in steps:
+            command = [PYTHON, "-m", "pip", "install", "-qq", "--require-hashes", *step]
+            if subprocess.run(command, cwd=ROOT, env=environment).returncode:
+                sys.exit(
+                    "The packages could not be installed, for the reason above. Try again when it is gone."
+                )
+    stamp(steps).write_text(fingerprint(steps))
+
+
+def is_installed(steps: Steps) -> bool:
+    try:
+        return PYTHON.exists() and stamp(steps).read_text() == fingerprint(steps)
+    except OSError:
+        return False
+
+
+def stamp(steps: Steps) -> Path:
+    """The file that says what was installed; written last, so an interrupted run starts again."""
+    return VENV / ("installed-for-tests" if steps is TESTING else "installed")
+
+
+def fingerprint(steps: Steps) -> str:
+    lines = [f"{name} {hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}" for name in files(steps)]
+    return "\n".join(lines)
+
+
+def files(steps: Steps) -> list[str]:
+    return [part for step in steps for part in step if part.endswith(".txt")]
+
+
+class told:
+    """Say on one line of standard error what is being done, and how long it took."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __enter__(self) -> None:
+        self.began = time.monotonic()
+        print(f"{self.text} ...", end="", file=sys.stderr, flush=True)
+
+    def __exit__(self, *error: object) -> None:
+        ending = "" if error[0] else f" {time.monotonic() - self.began:.0f} s"
+        print(ending, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

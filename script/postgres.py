@@ -1,0 +1,125 @@
+"""How do the tests get a PostgreSQL of their own? A private cluster in a temporary folder, ended by its own pid.
+
+As a context manager for script/test, or by hand until Ctrl-C: `python -m script.postgres` prints its DATABASE_URL.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# Nothing in these databases outlives the run, so nothing waits for a disk.
+FOR_SPEED = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+
+
+def find_binaries() -> Path | None:
+    """The folder with initdb and postgres: on the PATH, or the newest where Debian puts them."""
+    on_path = shutil.which("initdb")
+    if on_path:
+        return Path(on_path).resolve().parent
+    by_version = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(by_version, key=lambda path: int(path.parts[-3]), default=None)
+    return newest.parent if newest else None
+
+
+@contextmanager
+def private_postgres(binaries: Path) -> Iterator[str]:
+    """Start a cluster on a free loopback port and yield the DATABASE_URL of its database."""
+    with tempfile.TemporaryDirectory(prefix="shop-postgres-", ignore_cleanup_errors=True) as name:
+        folder, password = Path(name), secrets.token_hex(16)
+        _make_cluster(binaries, folder, password)
+        port = _free_port()
+        url = f"postgres://shop:{password}@127.0.0.1:{port}/postgres"
+        server = _start(binaries, folder, port)
+        try:
+            _wait_until_ready(binaries, server, port, folder / "log")
+            yield url
+        finally:
+            server.send_signal(
+                signal.SIGINT
+            )  # PostgreSQL's fast shutdown: sessions are cut, files are closed.
+            server.wait(timeout=30)
+
+
+def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
+    password_file = folder / "password"
+    password_file.write_text(password)
+    _give_to_postgres(folder, password_file)
+    arguments = ["-D", folder / "data", "-U", "shop", "--auth=scram-sha-256", f"--pwfile={password_file}"]
+    command = [
+        *_as_postgres(),
+        binaries / "initdb",
+        *arguments,
+        "--encoding=UTF8",
+        "--no-locale",
+        "--no-sync",
+    ]
+    made = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    if made.returncode:
+        sys.exit(f"A PostgreSQL cluster could not be made: {made.stderr.strip()}")
+
+
+def _start(binaries: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """setpriv replaces itself by postgres, so the process that is returned is the server itself."""
+    options = [*FOR_SPEED, "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"]
+    command = [*_as_postgres(), binaries / "postgres", "-D", folder / "data", "-p", str(port)]
+    command += [part for option in options for part in ("-c", option)]
+    # A session of its own: Ctrl-C reaches us, and we end the server when the tests have let go of it.
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+
+
+def _wait_until_ready(binaries: Path, server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    question = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    deadline = time.monotonic() + 60
+    while subprocess.run(question).returncode:
+        if server.poll() is not None or time.monotonic() > deadline:
+            sys.exit(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
+        time.sleep(0.05)
+
+
+def _as_postgres() -> list[str | Path]:
+    """PostgreSQL refuses to run as root; Debian's package brings a user for it."""
+    if os.name == "nt" or os.geteuid() != 0:
+        return []
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=INT", "--"]
+
+
+def _give_to_postgres(*paths: Path) -> None:
+    if _as_postgres():
+        for path in paths:
+            shutil.chown(path, "postgres", "postgres")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def main() -> None:
+    binaries = find_binaries()
+    if binaries is None:
+        sys.exit("PostgreSQL is not installed here: neither initdb nor /usr/lib/postgresql was found.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with private_postgres(binaries) as url:
+        print(url, flush=True)
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            pass
+
+
+if __name__ == "__main__":
+    main()
