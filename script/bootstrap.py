@@ -63,7 +63,7 @@ def install(steps: Steps) -> None:
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     with told(f"Installing {', '.join(files(steps))}"):
         for step in steps:
-            command = [PYTHON, "-m", "pip", "install", "-qq", "--require-hashes", *step]
+            command = [str(PYTHON), "-m", "pip", "install", "-qq", "--require-hashes", *step]
             if subprocess.run(command, cwd=ROOT, env=environment).returncode:
                 sys.exit(
                     "The packages could not be installed, for the reason above. Try again when it is gone."

@@ -55,7 +55,14 @@ def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
     password_file = folder / "password"
     password_file.write_text(password)
     _give_to_postgres(folder, password_file)
-    arguments = ["-D", folder / "data", "-U", "shop", "--auth=scram-sha-256", f"--pwfile={password_file}"]
+    arguments = [
+        "-D",
+        str(folder / "data"),
+        "-U",
+        "shop",
+        "--auth=scram-sha-256",
+        f"--pwfile={password_file}",
+    ]
     command = [
         *_as_postgres(),
         binaries / "initdb",
@@ -72,7 +79,7 @@ def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
 def _start(binaries: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
     """setpriv replaces itself by postgres, so the process that is returned is the server itself."""
     options = [*FOR_SPEED, "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"]
-    command = [*_as_postgres(), binaries / "postgres", "-D", folder / "data", "-p", str(port)]
+    command = [*_as_postgres(), str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port)]
     command += [part for option in options for part in ("-c", option)]
     # A session of its own: Ctrl-C reaches us, and we end the server when the tests have let go of it.
     with (folder / "log").open("wb") as log:
@@ -80,7 +87,7 @@ def _start(binaries: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 def _wait_until_ready(binaries: Path, server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    question = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    question = [str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     deadline = time.monotonic() + 60
     while subprocess.run(question).returncode:
         if server.poll() is not None or time.monotonic() > deadline:
@@ -88,7 +95,7 @@ def _wait_until_ready(binaries: Path, server: subprocess.Popen[bytes], port: int
         time.sleep(0.05)
 
 
-def _as_postgres() -> list[str | Path]:
+def _as_postgres() -> list[str]:
     """PostgreSQL refuses to run as root; Debian's package brings a user for it."""
     if os.name == "nt" or os.geteuid() != 0:
         return []

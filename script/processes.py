@@ -13,11 +13,9 @@ from types import TracebackType
 from typing import IO, Any
 
 # A session (on Windows: a group) of its own for each: Ctrl-C reaches us alone, and we end the others in order.
-ALONE: dict[str, Any] = (
-    {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    if sys.platform == "win32"
-    else {"start_new_session": True}
-)
+ALONE: dict[str, Any] = {"start_new_session": True}
+if sys.platform == "win32":
+    ALONE = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
 class Programs:
