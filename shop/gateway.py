@@ -48,6 +48,7 @@ class StripeProduct:
     prices: tuple[StripePrice, ...]
     created_at: datetime
     read_at: datetime
+    updated_at: datetime | None = None  # By Stripe's clock: inventory tells by it what a reading has in it.
 
 
 def fetch_product(product_id: str) -> StripeProduct:
@@ -98,7 +99,12 @@ def _product(product: stripe.Product, prices: tuple[StripePrice, ...], read_at: 
         prices=tuple(price for price in prices if price.active or price.id == default),
         created_at=datetime.fromtimestamp(product.created, UTC),
         read_at=read_at,
+        updated_at=_moment(_get(product, "updated")),
     )
+
+
+def _moment(seconds: Any) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _price(price: stripe.Price) -> StripePrice:
