@@ -1,0 +1,1 @@
+"""How fast is the shop, how right are its counts, and against what? See benchmarks/README.md."""
