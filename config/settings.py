@@ -178,6 +178,14 @@ SHOP_NAME = env.str("SHOP_NAME", default="Our Shop")
 SHOP_CURRENCY = env.str("SHOP_CURRENCY", default="usd").lower()
 # Two-letter countries to which Stripe offers delivery; empty: no address is asked for.
 SHIPPING_COUNTRIES = [country.upper() for country in names("SHIPPING_COUNTRIES")]
+# Ids of shipping rates (shr_...) offered at checkout; empty: delivery costs nothing extra.
+SHIPPING_RATES = names("SHIPPING_RATES")
+# Let Stripe Tax work out the tax; needs Stripe Tax to be set up in the account.
+AUTOMATIC_TAX = env.bool("AUTOMATIC_TAX", default=False)
+# Let customers enter promotion codes at checkout.
+PROMOTION_CODES = env.bool("PROMOTION_CODES", default=False)
+# Ask for a telephone number at checkout.
+ASK_FOR_PHONE = env.bool("ASK_FOR_PHONE", default=False)
 LOW_STOCK_THRESHOLD = env.int("LOW_STOCK_THRESHOLD", default=5)
 # Origins whose images are shown; empty: any https image.
 IMAGE_ORIGINS = [origin.rstrip("/") for origin in names("IMAGE_ORIGINS")]
