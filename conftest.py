@@ -11,6 +11,9 @@ from django.test import Client
 if TYPE_CHECKING:
     from fake_stripe import FakeStripe
 
+# What this machine has to test with: the browser, the database, what CI may not skip.
+pytest_plugins = ["config.tests.machine"]
+
 WEBHOOK_PATH = "/stripe/webhook/"
 
 

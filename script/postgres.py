@@ -65,7 +65,7 @@ def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
     ]
     command = [
         *_as_postgres(),
-        binaries / "initdb",
+        str(binaries / "initdb"),
         *arguments,
         "--encoding=UTF8",
         "--no-locale",

@@ -1,0 +1,56 @@
+"""Does .env.example name every setting there is, each with one line that explains it, and nothing else?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from config import settings
+from config.tests.settings_run import settings_with
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# The name of the file itself cannot stand in it.
+NOT_IN_THE_FILE = {"ENV_FILE"}
+# Its default is a path on this machine; an address of the other database says more.
+AN_EXAMPLE = "#DATABASE_URL="
+
+
+def variables_that_settings_read() -> set[str]:
+    """The first argument of every call to env.<kind>(...), secret(...) and names(...)."""
+    tree = ast.parse((ROOT / "config/settings.py").read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    first = [call.args[0] for call in calls if call.args and _reads_a_variable(call.func)]
+    return {node.value for node in first if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def _reads_a_variable(function: ast.expr) -> bool:
+    return bool(re.fullmatch(r"secret|names|(os\.environ|env)\.\w+", ast.unparse(function)))
+
+
+def example() -> list[str]:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("# ---")]
+
+
+def test_the_example_names_each_variable_once_and_no_other() -> None:
+    named = [match[1] for line in example() if (match := re.match(r"#?([A-Z_]+)=", line))]
+
+    assert sorted(named) == sorted(variables_that_settings_read() - NOT_IN_THE_FILE)
+
+
+def test_each_variable_stands_under_one_line_that_explains_it() -> None:
+    explanations, variables = example()[::2], example()[1::2]
+
+    assert [line for line in explanations if not re.match(r"# \S.*[.)]$", line)] == []
+    assert [line for line in variables if not re.match(r"#?[A-Z_]+=", line)] == []
+
+
+def test_the_values_shown_are_the_ones_that_hold_without_them(tmp_path: Path) -> None:
+    """A commented line shows the default, so that taking the # away changes nothing."""
+    defaults = [line for line in example() if re.match(r"#[A-Z_]+=", line) and AN_EXAMPLE not in line]
+    file = tmp_path / "env"
+    file.write_text("\n".join(line[1:] for line in defaults))
+    names = sorted(name for name in vars(settings) if name.isupper())
+
+    assert settings_with(*names, ENV_FILE=str(file)) == settings_with(*names)

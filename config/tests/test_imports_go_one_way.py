@@ -1,0 +1,112 @@
+"""Do imports go one way: checkout -> inventory -> shop -> config, and Stripe through four doors only?"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db.migrations.loader import MigrationLoader
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# What each room may import of ours, beside itself. The demo and the scripts know everything.
+BELOW = {
+    "config": set(),
+    "shop": {"config"},
+    "inventory": {"config", "shop"},
+    "checkout": {"config", "shop", "inventory"},
+    "fake_stripe": set(),
+}
+OURS = {*BELOW, "demo", "script", "benchmarks"}
+DOORS_TO_STRIPE = {
+    "config/stripe_client.py",
+    "shop/gateway.py",
+    "inventory/gateway.py",
+    "checkout/gateway.py",
+}
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    """Path from the root, and text, of every Python file in the rooms."""
+    for room in BELOW:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+
+
+def imported(text: str) -> Iterator[str]:
+    """The dotted names that a source imports, also inside functions and under TYPE_CHECKING."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def upward_imports(path: str, text: str) -> list[str]:
+    room = path.split("/")[0]
+    may = {room, *BELOW[room]}
+    return [f"{path} imports {name}" for name in imported(text) if (name.split(".")[0] in OURS - may)]
+
+
+def undue_imports_of_stripe(path: str, text: str) -> list[str]:
+    if path in DOORS_TO_STRIPE or path.startswith("fake_stripe/"):
+        return []
+    return [f"{path} imports {name}" for name in imported(text) if name.split(".")[0] == "stripe"]
+
+
+def test_no_room_imports_from_above() -> None:
+    assert [fault for path, text in sources() for fault in upward_imports(path, text)] == []
+
+
+def test_stripe_is_imported_at_its_four_doors_only() -> None:
+    assert [fault for path, text in sources() for fault in undue_imports_of_stripe(path, text)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("shop/views.py", "from inventory.models import StockItem"),
+        ("shop/views.py", "def f():\n    import checkout.cart"),
+        ("inventory/worker.py", "if TYPE_CHECKING:\n    from checkout import models"),
+        ("config/urls.py", "import shop"),
+        ("fake_stripe/store.py", "from config import settings"),
+        ("checkout/start.py", "import demo.catalogue"),
+    ],
+)
+def test_an_upward_import_would_be_found(path: str, text: str) -> None:
+    assert len(upward_imports(path, text)) == 1
+
+
+def test_a_hidden_import_of_stripe_would_be_found() -> None:
+    assert undue_imports_of_stripe("shop/views.py", "def f():\n    from stripe import StripeClient") == [
+        "shop/views.py imports stripe"
+    ]
+
+
+def test_no_model_points_at_a_model_above_it() -> None:
+    pointing_up = [
+        f"{model._meta.label}.{field.name} points at {target._meta.label}"
+        for room in ("shop", "inventory", "checkout")
+        for model in apps.get_app_config(room).get_models()
+        for field in model._meta.get_fields()
+        if field.concrete and (target := field.related_model)
+        if target._meta.app_label in BELOW.keys() - {room, *BELOW[room]}
+    ]
+
+    assert pointing_up == []
+
+
+def test_no_migration_waits_for_one_above_it() -> None:
+    migrations = MigrationLoader(connection=None).disk_migrations
+    waiting = [
+        f"{room}.{name} waits for {other}"
+        for (room, name), migration in migrations.items()
+        if room in BELOW
+        for other, _its_name in [*migration.dependencies, *migration.run_before]
+        if other in BELOW.keys() - {room, *BELOW[room]}
+    ]
+
+    assert waiting == []
+    assert {"shop", "inventory", "checkout"} <= {room for room, _name in migrations}

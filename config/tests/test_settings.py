@@ -1,0 +1,112 @@
+"""What does the shop make of its environment: secrets in files, addresses, and what cannot be right?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config.tests.settings_run import manage, refusal_with, settings_with
+
+
+def test_without_a_secret_key_one_sentence_says_what_to_do() -> None:
+    sentence = refusal_with(SECRET_KEY="")
+
+    assert sentence.startswith("SECRET_KEY is not set: ")
+    assert "script/demo" in sentence
+    assert len(sentence.strip().splitlines()) == 1
+
+
+def test_with_nothing_but_a_secret_key_everything_is_safe_and_closed() -> None:
+    shown = settings_with("DEBUG", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS", "ALLOWED_HOSTS")
+
+    assert shown == {
+        "DEBUG": False,
+        "STRIPE_SECRET_KEY": "",
+        "STRIPE_WEBHOOK_SECRETS": [],
+        "ALLOWED_HOSTS": ["localhost"],
+    }
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "STRIPE_SECRET_KEY"])
+def test_a_secret_in_a_file_loses_the_newline_an_editor_left(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("  from-a-file\n")
+
+    shown = settings_with(name, **{f"{name}_FILE": str(file)})
+
+    assert shown == {name: "from-a-file"}
+
+
+def test_several_webhook_secrets_are_valid_at_once() -> None:
+    shown = settings_with("STRIPE_WEBHOOK_SECRETS", STRIPE_WEBHOOK_SECRET="whsec_old, whsec_new,")
+
+    assert shown["STRIPE_WEBHOOK_SECRETS"] == ["whsec_old", "whsec_new"]
+
+
+@pytest.mark.parametrize("address", ["shop.example", "ftp://shop.example", "https://", "//shop.example"])
+def test_a_site_url_that_is_no_address_is_refused_in_one_sentence(address: str) -> None:
+    assert (
+        refusal_with(SITE_URL=address)
+        == f"SITE_URL must look like https://shop.example, not {address.rstrip('/')!r}.\n"
+    )
+
+
+def test_the_site_url_names_the_host_and_https_locks_the_cookies() -> None:
+    shown = settings_with(
+        "SITE_URL",
+        "ALLOWED_HOSTS",
+        "SESSION_COOKIE_SECURE",
+        "SECURE_SSL_REDIRECT",
+        SITE_URL="https://shop.example/",
+    )
+
+    assert shown == {
+        "SITE_URL": "https://shop.example",
+        "ALLOWED_HOSTS": ["shop.example"],
+        "SESSION_COOKIE_SECURE": True,
+        "SECURE_SSL_REDIRECT": True,
+    }
+
+
+@pytest.mark.parametrize("minutes", ["30", "1441", "-5"])
+def test_a_checkout_time_that_stripe_would_refuse_is_refused_at_once(minutes: str) -> None:
+    assert refusal_with(CHECKOUT_MINUTES=minutes) == "CHECKOUT_MINUTES must be between 31 and 1440.\n"
+
+
+@pytest.mark.parametrize("minutes", [31, 1440])
+def test_a_checkout_time_at_the_edge_is_taken(minutes: int) -> None:
+    assert settings_with("CHECKOUT_MINUTES", CHECKOUT_MINUTES=str(minutes)) == {"CHECKOUT_MINUTES": minutes}
+
+
+def test_blanks_in_a_list_do_not_count() -> None:
+    shown = settings_with(
+        "SHIPPING_COUNTRIES", "IMAGE_ORIGINS", SHIPPING_COUNTRIES="us, de,", IMAGE_ORIGINS=" "
+    )
+
+    assert shown == {"SHIPPING_COUNTRIES": ["US", "DE"], "IMAGE_ORIGINS": []}
+
+
+def test_sqlite_takes_its_write_lock_at_once_and_survives_a_power_cut() -> None:
+    options = settings_with("DATABASES")["DATABASES"]["default"]["OPTIONS"]
+
+    assert options["transaction_mode"] == "IMMEDIATE"
+    assert "synchronous=FULL" in options["init_command"]
+
+
+def test_what_is_deployed_on_postgresql_passes_djangos_own_check() -> None:
+    ran = manage(
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        ENV_FILE="",
+        SECRET_KEY="a-long-and-random-text-of-more-than-fifty-characters-0123456789",
+        SITE_URL="https://shop.example",
+        DATABASE_URL="postgres://shop:secret@db.example/shop",
+        STRIPE_SECRET_KEY="sk_live_example",
+        STRIPE_WEBHOOK_SECRET="whsec_example",
+        OWNER_EMAIL="owner@shop.example",
+    )
+
+    assert ran.returncode == 0, ran.stderr

@@ -1,0 +1,30 @@
+"""Does every dotted path in config's tables lead to a function that takes what it will be given?"""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from django.utils.module_loading import import_string
+
+from config.desk import PANELS
+from config.duties import DUTIES
+from config.stripe_events import EVENTS
+
+HANDLERS = sorted({path for paths in EVENTS.values() for path in paths})
+ONE_ARGUMENT = [*HANDLERS, *(duty.path for duty in DUTIES), *PANELS]
+
+
+@pytest.mark.parametrize("path", ONE_ARGUMENT)
+def test_the_path_leads_to_a_function_of_one_argument(path: str) -> None:
+    function = import_string(path)
+
+    inspect.signature(function).bind("an event, a time or a request")
+
+
+def test_every_duty_rests_between_two_rounds() -> None:
+    assert all(duty.every > 0 for duty in DUTIES)
+
+
+def test_no_duty_stands_in_the_table_twice() -> None:
+    assert len({duty.path for duty in DUTIES}) == len(DUTIES)
