@@ -1,0 +1,58 @@
+"""What does a picture of the demo show? A garment in one colour with one print on it, or the print from near."""
+
+from __future__ import annotations
+
+from demo.garments import CLOTHS, GARMENTS, Cloth
+from demo.prints import PRINTS
+
+# Where the print lies: x, y and scale of its square of 100, in the picture's square of 400.
+PLACES = {
+    "tee": (138, 136, 1.24),
+    "button-up": (140, 150, 1.1),
+    "hoodie": (152, 152, 0.96),
+    "tote": (130, 180, 1.4),
+    "cap": (176, 134, 0.62),
+    "sleeve": (102, 136, 1.4),
+    "sheet": (122, 82, 1.56),
+}
+FROM_NEAR = (60, 60, 2.8)
+
+
+def picture(garment: str, print_name: str, colour: str) -> str:
+    """The garment on paper. Raises KeyError for what is not drawn here."""
+    cloth = CLOTHS[colour]
+    worn = _placed(print_name, cloth, PLACES[garment])
+    shadow = '<ellipse cx="200" cy="352" rx="124" ry="10" fill="#6d5d43" opacity=".24"/>'
+    goods = GARMENTS[garment](cloth)
+    return _page(f'<g transform="translate(-22 -21) scale(1.11)">{shadow}{goods}{worn}</g>')
+
+
+def detail(print_name: str, colour: str) -> str:
+    """The print from near, on the cloth."""
+    cloth = CLOTHS[colour]
+    weave = "".join(
+        f'<path d="M0 {y} H400" stroke="{cloth.shade}" stroke-width=".7" opacity=".28"/>'
+        for y in range(4, 400, 6)
+    )
+    return _page(
+        f'<rect width="400" height="400" fill="{cloth.fabric}"/>{weave}{_placed(print_name, cloth, FROM_NEAR)}'
+    )
+
+
+def _placed(print_name: str, cloth: Cloth, place: tuple[float, float, float]) -> str:
+    x, y, scale = place
+    drawn = PRINTS[print_name](cloth.ink, cloth.accent)
+    return f'<g transform="translate({x} {y}) scale({scale})" filter="url(#by-hand)">{drawn}</g>'
+
+
+def _page(content: str) -> str:
+    """A sheet of warm paper; what is drawn by hand wavers a little."""
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" width="800" height="800">'
+        '<defs><radialGradient id="paper" cx=".5" cy=".42" r=".75"><stop offset="0" stop-color="#f8f3e9"/>'
+        '<stop offset="1" stop-color="#e8decb"/></radialGradient>'
+        '<filter id="by-hand" x="-10%" y="-10%" width="120%" height="120%">'
+        '<feTurbulence baseFrequency=".035" numOctaves="2" seed="7"/>'
+        '<feDisplacementMap in="SourceGraphic" scale="3.2"/></filter></defs>'
+        f'<rect width="400" height="400" fill="url(#paper)"/>{content}</svg>'
+    )
