@@ -1,0 +1,58 @@
+"""Run the fake on a port: `python -m fake_stripe --port 12111 --state fake.sqlite3`."""
+
+import argparse
+import signal
+import threading
+from types import FrameType
+
+from fake_stripe.fake import FakeStripe
+from fake_stripe.server import Server
+
+
+def main() -> int:
+    """Serve until SIGTERM or Ctrl-C; prints one line when ready."""
+    options = _parser().parse_args()
+    fake = FakeStripe(options.key, options.seed, options.state)
+    fake.api.limits.enforced = options.rate_limits
+    server = Server(fake, options.host, options.port)
+    _connect_endpoint(fake, options.webhook_url, options.webhook_secret)
+    fake.courier.start()
+    _stop_on_signals(server)
+    print(f"fake_stripe is ready at {fake.base_url} (dashboard: {fake.base_url}/dashboard)", flush=True)
+    server.serve_forever(poll_interval=0.1)
+    server.server_close()
+    fake.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fake_stripe", description="A small Stripe of one's own.")
+    parser.add_argument("--port", type=int, default=12111, help="0 takes a free one (default 12111)")
+    parser.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine only")
+    parser.add_argument("--state", metavar="FILE", help="keep everything in this file (default: in memory)")
+    parser.add_argument("--key", default="sk_test_fake", help="the secret key (default sk_test_fake)")
+    parser.add_argument("--seed", default="0", help="for ids and faults (default 0)")
+    parser.add_argument("--webhook-url", help="an endpoint to make, unless there is one with this address")
+    parser.add_argument("--webhook-secret", help="that endpoint's secret, whsec_...")
+    parser.add_argument("--rate-limits", action="store_true", help="answer 429 beyond 25 calls a second")
+    return parser
+
+
+def _connect_endpoint(fake: FakeStripe, url: str | None, secret: str | None) -> None:
+    if url and all(endpoint["url"] != url for endpoint in fake.webhook_endpoints.values()):
+        endpoint = fake.add_webhook_endpoint(url, secret=secret)
+        if not secret:
+            print(f"The secret of {url} is {endpoint['secret']}", flush=True)
+
+
+def _stop_on_signals(server: Server) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        # shutdown waits for serve_forever, which waits for this handler: so from another thread.
+        threading.Thread(target=server.shutdown, daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,116 @@
+"""What belongs to one Stripe account? Its rows, clock, ids, settings, and the rules to find and change a row."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fake_stripe.clock import Clock
+from fake_stripe.errors import missing_object
+from fake_stripe.faults import Faults
+from fake_stripe.ids import Ids
+from fake_stripe.outbox import Outbox
+from fake_stripe.store import Json, Store
+
+API_VERSION = "2026-10-28.endive"
+
+# what the sentence "No such ...: 'id'" calls an object of this kind
+NOUNS = {
+    "checkout.session": "checkout.session",
+    "webhook_endpoint": "webhook endpoint",
+    "shipping_rate": "shipping rate",
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Who caused a change: an event's `request`. Both null for what happened by itself."""
+
+    id: str | None = None
+    idempotency_key: str | None = None
+
+
+BY_ITSELF = Cause()
+
+
+@dataclass
+class Account:
+    """One account: what is stored, what time it is, and who wants to hear of events."""
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    faults: Faults
+    base_url: str
+    event_observers: list[Callable[[Json], None]] = field(default_factory=list)
+    news: threading.Condition = field(default_factory=threading.Condition)
+    deadlines: list[tuple[int, str]] = field(default_factory=list)
+    on_tick: list[Callable[[], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.outbox = Outbox(self.store)
+
+    def wake(self) -> None:
+        """Something happened that a waiting thread may want to look at."""
+        with self.news:
+            self.news.notify_all()
+
+    def tick(self) -> None:
+        """Let happen whatever the clock has made due: sessions expire, old events are forgotten."""
+        for act in self.on_tick:
+            act()
+
+    def get(self, kind: str, id: str, livemode: bool) -> Json | None:
+        """The row, if it exists in this mode. A row of the other mode is not there."""
+        row = self.store.get(kind, id)
+        return row if row is not None and self.mode_of(row) == livemode else None
+
+    def mode_of(self, row: Json) -> bool:
+        """Whether a row is of live mode. A refund does not say so itself; its charge does."""
+        if "livemode" in row:
+            return bool(row["livemode"])
+        charge = self.store.get("charge", row["charge"])
+        return charge is not None and bool(charge["livemode"])
+
+    def find(self, kind: str, id: str, livemode: bool, *, param: str = "id", status: int = 404) -> Json:
+        """The row, or the error that Stripe answers for an id that is unknown in this mode."""
+        row = self.get(kind, id, livemode)
+        if row is None:
+            raise missing_object(NOUNS.get(kind, kind), id, param=param, status=status)
+        return row
+
+    def save(self, row: Json) -> Json:
+        """Keep a row under its own kind and id; returns it."""
+        self.store.put(row["object"], row["id"], row)
+        return row
+
+    def change(self, row: Json, **fields: Any) -> Json:
+        """A copy of `row` with `fields` laid over it, kept; returns the copy."""
+        return self.save({**row, **fields})
+
+
+@dataclass
+class Call:
+    """One request while it is being answered, or a person's act that uses the same rules."""
+
+    account: Account
+    cause: Cause
+    livemode: bool
+    params: Json = field(default_factory=dict)
+    args: Mapping[str, str] = field(default_factory=dict)
+    version: str = API_VERSION
+
+    @property
+    def now(self) -> int:
+        return self.account.clock.now()
+
+    def find(self, kind: str) -> Json:
+        """The object that the address names."""
+        return self.account.find(kind, self.args["id"], self.livemode)
+
+    def referred(self, kind: str, id: str, param: str) -> Json:
+        """An object that a parameter names; unknown is a 400 that names the parameter."""
+        return self.account.find(kind, id, self.livemode, param=param, status=400)
+
+    def new_id(self, kind: str) -> str:
+        return self.account.ids.new(kind, livemode=self.livemode)

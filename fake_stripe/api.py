@@ -1,0 +1,318 @@
+"""What does one API call get back? The way of a request from its bytes to its answer.
+
+1. whose key, which route, which version        401, 404, 403, 400
+2. too many calls?                               429
+3. what do the bytes say?                        400
+4. was it made before?                           the first answer again, 400, 409
+5. one change of an object at a time             429 with lock_timeout
+6. the faults that a test ordered, before and after the effect
+7. check the parameters, run, expand: one transaction, with the answer remembered under its key
+"""
+
+import json
+import logging
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fake_stripe import forms, routes
+from fake_stripe.account import API_VERSION, Account, Call, Cause
+from fake_stripe.errors import StripeError, unknown_address
+from fake_stripe.expand import expand
+from fake_stripe.faults import CallPlan, Rule
+from fake_stripe.idempotency import Idempotency, Remembered, check_key, fingerprint
+from fake_stripe.keys import Key, Keys, authorize
+from fake_stripe.limits import ObjectLocks, RateLimits, lock_timed_out, rate_limited
+from fake_stripe.resources import sessions
+from fake_stripe.store import Json
+
+log = logging.getLogger("fake_stripe")
+BIGGEST_BODY = 1_000_000
+VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?\Z")
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request. `headers` has small letters for names; `path` is decoded."""
+
+    method: str
+    path: str
+    query: bytes = b""
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One API call as an observer sees it: what was asked and what was answered, cut off or not."""
+
+    method: str
+    path: str
+    query: bytes
+    form: bytes
+    version: str
+    status: int
+    response: Json
+    request_id: str
+    idempotency_key: str | None
+    replayed: bool = False
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """One API call as a test wants to look at it later. `params` is what was sent, as nested text."""
+
+    method: str
+    path: str
+    params: Json
+    idempotency_key: str | None
+    status: int
+    request_id: str
+    replayed: bool = False
+    cut: bool = False
+
+
+class ConnectionCut(Exception):
+    """The connection ends here without an answer, as a fault ordered it."""
+
+
+@dataclass
+class Turn:
+    """What is known of a call while it is being answered."""
+
+    request: Request
+    request_id: str
+    key: str | None
+    version: str = API_VERSION
+    params: forms.Form = field(default_factory=dict)
+    replayed: bool = False
+    original: str | None = None
+    cut: bool = False
+
+
+class Api:
+    """Answers requests to /v1. Safe to call from any number of threads."""
+
+    def __init__(self, account: Account, keys: Keys, *, remembered_calls: int = 10_000) -> None:
+        self.account = account
+        self.keys = keys
+        self.limits = RateLimits(account.clock)
+        self.locks = ObjectLocks()
+        self.idempotency = Idempotency(account)
+        self.observers: list[Callable[[Exchange], None]] = []
+        self.calls: deque[Record] = deque(maxlen=remembered_calls)
+        self._answered = 0
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to any request whatever; raises only ConnectionCut."""
+        self.account.tick()
+        turn = Turn(request, self.account.ids.new("request"), request.headers.get("idempotency-key"))
+        extra: dict[str, str] = {}
+        try:
+            status, text = self._run(turn)
+        except StripeError as error:
+            status, text, extra = error.status, json.dumps(error.body(turn.request_id)), error.headers
+        except Exception:
+            log.exception("fake_stripe failed on %s %s", request.method, request.path)
+            status, text = 500, json.dumps(BROKEN)
+        self._note(turn, status, text)
+        if turn.cut:
+            raise ConnectionCut(f"{request.method} {request.path}")
+        return Answer(status, text.encode(), self._headers(turn) | extra)
+
+    def _run(self, turn: Turn) -> tuple[int, str]:
+        request = turn.request
+        key = self.keys.authenticate(request.headers.get("authorization"))
+        found = routes.find(request.method, request.path)
+        if found is None:
+            raise unknown_address(request.method, request.path)
+        route, args = found
+        authorize(key, route.resource, route.access)
+        turn.version = _version(request.headers.get("stripe-version"))
+        _refuse_other_accounts(request)
+        self.limits.check(key.livemode, f"{route.method} {route.pattern}")
+        turn.params = _params(request)
+        call = Call(self.account, Cause(turn.request_id, _posted(turn)), key.livemode, {}, args, turn.version)
+        with self._once(turn, key) as name:
+            if isinstance(name, Remembered):
+                turn.replayed, turn.original = True, name.request_id
+                return name.status, name.body
+            held = f"{route.resource}/{args['id']}" if args and request.method != "GET" else None
+            with self.locks.hold(held):
+                return self._misbehave(turn, route, call, name)
+
+    @contextmanager
+    def _once(self, turn: Turn, key: Key) -> Iterator[str | Remembered | None]:
+        """The name under which the answer shall be remembered, the answer to replay, or None without a key."""
+        if turn.key is None or turn.request.method != "POST":
+            yield None
+            return
+        check_key(turn.key)
+        name = f"{'live' if key.livemode else 'test'}:{turn.key}"
+        known = self.idempotency.begin(name, _fingerprint(turn))
+        if known is not None:
+            yield known
+            return
+        turn.original = turn.request_id
+        try:
+            yield name
+        finally:
+            self.idempotency.end(name)
+
+    def _misbehave(self, turn: Turn, route: routes.Route, call: Call, name: str | None) -> tuple[int, str]:
+        """Run the call with whatever the faults in force do to it."""
+        plan = self.account.faults.for_call(turn.request.method, turn.request.path)
+        _wait(plan.wait_before)
+        failure = plan.failure
+        if failure and failure.kind in ("error_429", "lock_timeout"):
+            raise rate_limited("global-rate") if failure.kind == "error_429" else lock_timed_out()
+        turn.cut = failure is not None and failure.kind == "cut"
+        if failure and failure.when == "before":
+            return self._fail_before(turn, failure, name)
+        answer = self._execute(turn, route, call, name, plan)
+        _wait(plan.wait_after)
+        return answer
+
+    def _fail_before(self, turn: Turn, failure: Rule, name: str | None) -> tuple[int, str]:
+        text = json.dumps(BROKEN)
+        if failure.kind == "error_500" and failure.stored:
+            self._remember(turn, name, 500, text)
+        return 500, text
+
+    def _execute(
+        self, turn: Turn, route: routes.Route, call: Call, name: str | None, plan: CallPlan
+    ) -> tuple[int, str]:
+        """Take effect: all of it, with the remembered answer, or nothing."""
+        form: Any = turn.params
+        if route.answer is sessions.create:
+            form = sessions.fit_version(form, turn.version)
+        call.params = route.shape.read_all(form)
+        try:
+            with self.account.store.transaction():
+                status, text = 200, json.dumps(expand(call, route.answer(call)))
+                if plan.failure and plan.failure.kind == "error_500":
+                    status, text = 500, json.dumps(BROKEN)
+                if plan.failure is None or plan.failure.kind == "cut" or plan.failure.stored:
+                    self._remember(turn, name, status, text)
+        except StripeError as error:
+            if error.executed:
+                self._remember(turn, name, error.status, json.dumps(error.body(turn.request_id)))
+            raise
+        return status, text
+
+    def _remember(self, turn: Turn, name: str | None, status: int, text: str) -> None:
+        if name is None:
+            return
+        with self.account.store.transaction():
+            self.idempotency.remember(name, _fingerprint(turn), Remembered(status, text, turn.request_id))
+
+    def _headers(self, turn: Turn) -> dict[str, str]:
+        headers = {
+            "Content-Type": "application/json",
+            "Request-Id": turn.request_id,
+            "Stripe-Version": turn.version,
+            "Cache-Control": "no-cache, no-store",
+        }
+        if turn.key is not None and turn.original is not None:
+            headers |= {"Idempotency-Key": turn.key, "Original-Request": turn.original}
+        if turn.replayed:
+            headers["Idempotent-Replayed"] = "true"
+        return headers
+
+    def _note(self, turn: Turn, status: int, text: str) -> None:
+        request, key = turn.request, _posted(turn)
+        self.calls.append(
+            Record(
+                request.method,
+                request.path,
+                turn.params,
+                key,
+                status,
+                turn.request_id,
+                turn.replayed,
+                turn.cut,
+            )
+        )
+        self._answered += 1
+        if self._answered % 1000 == 0:
+            with self.account.store.transaction():
+                self.idempotency.prune()
+        if not self.observers:
+            return
+        exchange = Exchange(
+            request.method,
+            request.path,
+            request.query,
+            request.body,
+            turn.version,
+            status,
+            json.loads(text),
+            turn.request_id,
+            key,
+            turn.replayed,
+            turn.cut,
+        )
+        for observer in self.observers:
+            observer(exchange)
+
+
+BROKEN = {"error": {"message": "An unknown error occurred.", "type": "api_error"}}
+
+
+def _wait(seconds: float) -> None:
+    if seconds > 0:
+        time.sleep(seconds)
+
+
+def _posted(turn: Turn) -> str | None:
+    return turn.key if turn.request.method == "POST" else None
+
+
+def _fingerprint(turn: Turn) -> str:
+    return fingerprint(turn.request.method, turn.request.path, turn.params)
+
+
+def _version(header: str | None) -> str:
+    if header is None:
+        return API_VERSION
+    if not VERSION.match(header):
+        raise StripeError(f"Invalid Stripe API version: {header[:50]}", executed=False)
+    return header
+
+
+def _refuse_other_accounts(request: Request) -> None:
+    for name in ("stripe-account", "stripe-context"):
+        other = request.headers.get(name)
+        if other:
+            message = (
+                f"The provided key does not have access to account '{other[:50]}' (or it does not exist)."
+            )
+            raise StripeError(message, status=403, code="account_invalid", executed=False)
+
+
+def _params(request: Request) -> forms.Form:
+    if len(request.body) > BIGGEST_BODY:
+        message = f"The request has {len(request.body)} bytes, and may have {BIGGEST_BODY}."
+        raise StripeError(message, status=413, executed=False)
+    if request.method == "GET":
+        return forms.parse(request.query)
+    kind = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
+    if request.body and kind != FORM:
+        message = f"The body of a request must be {FORM}, not {kind[:50] or 'nothing'}."
+        raise StripeError(message, executed=False)
+    return {**forms.parse(request.query), **forms.parse(request.body)}

@@ -1,0 +1,85 @@
+"""Which door is this? One WSGI application: the API, the pages, and the control of faults and time."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from fake_stripe import control
+from fake_stripe.api import BIGGEST_BODY, Answer, Request
+from fake_stripe.pages.routes import ROUTES as PAGES
+from fake_stripe.web import PageAnswer, PageRequest, as_json, html
+
+if TYPE_CHECKING:
+    from fake_stripe.fake import FakeStripe
+
+Page = Callable[["FakeStripe", PageRequest], PageAnswer]
+Start = Callable[[str, list[tuple[str, str]]], object]
+
+
+class App:
+    """The WSGI callable. A fault that cuts the connection leaves it as ConnectionCut."""
+
+    def __init__(self, fake: "FakeStripe") -> None:
+        self._fake = fake
+        table = [*PAGES, *control.ROUTES]
+        self._pages = [(method, re.compile(pattern + r"\Z"), page) for method, pattern, page in table]
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Start) -> Iterable[bytes]:
+        answer = self.answer(_request(environ))
+        status = f"{answer.status} {_phrase(answer.status)}"
+        headers = [*answer.headers.items(), ("Content-Length", str(len(answer.body)))]
+        start_response(status, headers)
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to any request, of a program or of a browser."""
+        if request.path.startswith(("/v1/", "/v2/")) or request.path in ("/v1", "/v2"):
+            return self._fake.api.answer(request)
+        page = self._page(request)
+        return Answer(page.status, page.body, page.headers)
+
+    def _page(self, request: Request) -> PageAnswer:
+        self._fake.account.tick()
+        method = "GET" if request.method == "HEAD" else request.method
+        known = False
+        for wanted, pattern, page in self._pages:
+            match = pattern.match(request.path)
+            known = known or bool(match)
+            if match and wanted == method:
+                return page(self._fake, _page_request(request, method, match))
+        if request.path.startswith("/_"):
+            return as_json({"error": "There is nothing at this address."}, 405 if known else 404)
+        return html("<!doctype html><title>Not here</title><p>There is no such page.", 405 if known else 404)
+
+
+def _page_request(request: Request, method: str, match: re.Match[str]) -> PageRequest:
+    query = parse_qs(request.query.decode("utf-8", "replace"), keep_blank_values=True)
+    return PageRequest(method, request.path, query, request.body, match.groupdict(), dict(request.headers))
+
+
+def _request(environ: Mapping[str, Any]) -> Request:
+    path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_") and isinstance(value, str)
+    }
+    if environ.get("CONTENT_TYPE"):
+        headers["content-type"] = environ["CONTENT_TYPE"]
+    length = _length(environ.get("CONTENT_LENGTH"))
+    body = environ["wsgi.input"].read(min(length, BIGGEST_BODY + 1)) if length else b""
+    query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
+    return Request(environ["REQUEST_METHOD"].upper(), path, query, body, headers)
+
+
+def _length(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else 0
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"

@@ -1,0 +1,38 @@
+"""What time is it at the fake? Seconds since 1970, on a clock that tests may push forward."""
+
+import threading
+import time
+
+
+class Clock:
+    """Runs with the machine's clock, or stands still from `start` on when one is given.
+
+    Either way `forward` moves it and never anything else: what the fake does later than now (expiry of a
+    session, the next try of a delivery, the end of an idempotency key's memory) is measured on this clock.
+    """
+
+    def __init__(self, start: float | None = None, offset: float = 0.0) -> None:
+        self._start = start
+        self._offset = offset
+        self._lock = threading.Lock()
+
+    @property
+    def offset(self) -> float:
+        """How many seconds this clock was pushed forward in all."""
+        return self._offset
+
+    def exact(self) -> float:
+        """Now, in seconds with fractions."""
+        return (time.time() if self._start is None else self._start) + self._offset
+
+    def now(self) -> int:
+        """Now, in whole seconds, as every `created` of Stripe has it."""
+        return int(self.exact())
+
+    def forward(self, seconds: float) -> int:
+        """Let `seconds` pass at once; returns the new time. Time never runs backwards."""
+        if seconds < 0:
+            raise ValueError(f"time does not run backwards: {seconds}")
+        with self._lock:
+            self._offset += seconds
+        return self.now()

@@ -1,0 +1,138 @@
+"""How does another process make the fake misbehave? JSON doors under /_, never under /v1.
+
+    GET    /_faults                 the rules in force
+    POST   /_faults                 {"kind": "error_500", "when": "after", "path": "/v1/products/*", "times": 1}
+    DELETE /_faults, /_faults/<id>  all of them, or one
+    GET    /_clock                  {"now": ...}
+    POST   /_clock                  {"forward": 3600}
+    GET    /_deliveries             the newest deliveries with their attempts; ?event=evt_... for one event's
+    POST   /_deliveries             {"event": "evt_...", "endpoint": "we_..." or null}: send again, by hand
+    GET    /_calls                  the last calls of the API
+    POST   /_limits                 {"enforced": true, "patience": 2.0}: rate limits, lock time-out in seconds
+    POST   /_people/<act>           pay, expire, settle_delayed, refund, fail_refund, edit_product,
+                                    save_stale_form, roll_secret: with the arguments of that act
+
+They ask for no key: the server listens on this machine only.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from fake_stripe.errors import StripeError
+from fake_stripe.people import Refused
+from fake_stripe.web import PageAnswer, PageRequest, as_json
+
+if TYPE_CHECKING:
+    from fake_stripe.fake import FakeStripe
+
+Door = Callable[["FakeStripe", PageRequest], PageAnswer]
+
+
+def plainly(door: Door) -> Door:
+    """Answer bad input with a sentence instead of a traceback."""
+
+    def guarded(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+        try:
+            return door(fake, request)
+        except StripeError as error:
+            return as_json(error.body(), error.status)
+        except Refused as refused:
+            return as_json(
+                {"error": {"message": refused.message, "field": refused.field, "code": refused.code}}, 402
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return as_json({"error": {"message": f"{type(error).__name__}: {error}"}}, 400)
+
+    return guarded
+
+
+@plainly
+def list_faults(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    return as_json({"faults": fake.faults.listed()})
+
+
+@plainly
+def add_fault(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    options = request.json
+    return as_json({"id": fake.faults.add(str(options.pop("kind", "")), **options)}, 201)
+
+
+@plainly
+def clear_faults(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    fake.faults.clear()
+    return as_json({"faults": []})
+
+
+@plainly
+def remove_fault(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    gone = fake.faults.remove(request.args["id"])
+    return as_json({"removed": gone}, 200 if gone else 404)
+
+
+@plainly
+def read_clock(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    return as_json({"now": fake.clock.now()})
+
+
+@plainly
+def move_clock(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    return as_json({"now": fake.forward(float(request.json["forward"]))})
+
+
+@plainly
+def list_deliveries(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    return as_json({"deliveries": fake.deliveries(request.query.get("event", [None])[0])})
+
+
+@plainly
+def resend(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    given = request.json
+    return as_json({"deliveries": fake.dashboard.resend(given["event"], given.get("endpoint"))}, 201)
+
+
+@plainly
+def list_calls(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    return as_json({"calls": [asdict(call) for call in fake.calls]})
+
+
+@plainly
+def set_limits(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    given = request.json
+    limits, locks = fake.api.limits, fake.api.locks
+    limits.enforced = bool(given.get("enforced", limits.enforced))
+    locks.patience = float(given.get("patience", locks.patience))
+    return as_json({"enforced": limits.enforced, "patience": locks.patience})
+
+
+@plainly
+def act(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    name, given = request.args["act"], request.json
+    acts: dict[str, Callable[..., Any]] = {
+        "pay": fake.customers.pay,
+        "expire": fake.customers.expire,
+        "settle_delayed": fake.customers.settle_delayed,
+        "refund": fake.dashboard.refund,
+        "fail_refund": fake.dashboard.fail_refund,
+        "edit_product": fake.dashboard.edit_product,
+        "save_stale_form": fake.dashboard.save_stale_form,
+        "roll_secret": fake.dashboard.roll_secret,
+    }
+    if name not in acts:
+        return as_json({"error": {"message": f"Nobody can {name}. There is: {', '.join(acts)}"}}, 404)
+    return as_json({"result": acts[name](**given)})
+
+
+ROUTES: list[tuple[str, str, Door]] = [
+    ("GET", r"/_faults", list_faults),
+    ("POST", r"/_faults", add_fault),
+    ("DELETE", r"/_faults", clear_faults),
+    ("DELETE", r"/_faults/(?P<id>[^/]+)", remove_fault),
+    ("GET", r"/_clock", read_clock),
+    ("POST", r"/_clock", move_clock),
+    ("GET", r"/_deliveries", list_deliveries),
+    ("POST", r"/_deliveries", resend),
+    ("GET", r"/_calls", list_calls),
+    ("POST", r"/_limits", set_limits),
+    ("POST", r"/_people/(?P<act>[a-z_]+)", act),
+]

@@ -1,0 +1,174 @@
+"""Who carries deliveries to their endpoints? Signing, posting, and the thread that does it on a port."""
+
+import hashlib
+import hmac
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+from fake_stripe import deliveries
+from fake_stripe.account import Account
+from fake_stripe.store import Json
+
+# (url, headers, body) -> (status, body); raises OSError when there is no answer
+Post = Callable[[str, dict[str, str], bytes], tuple[int, bytes]]
+
+TIMEOUT = 20.0
+KEPT_OF_AN_ANSWER = 2000
+
+
+def post_over_http(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    """One POST; redirects are not followed, for to Stripe they are failures."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request("POST", target, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read(65536)
+    except http.client.HTTPException as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+    finally:
+        connection.close()
+
+
+def signature_header(body: bytes, secrets: list[str], timestamp: int) -> str:
+    """`Stripe-Signature`: the time and one v1 per valid secret.
+
+    https://docs.stripe.com/webhooks#verify-manually
+    """
+    signed = f"{timestamp}.".encode() + body
+    marks = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
+    return ",".join([f"t={timestamp}", *(f"v1={mark}" for mark in marks)])
+
+
+def valid_secrets(account: Account, endpoint_id: str) -> list[str]:
+    """The newest first; an older one stays valid until its rolling period ends."""
+    row = account.store.get("webhook_secret", endpoint_id) or {"secrets": []}
+    now = account.clock.now()
+    return [s["secret"] for s in row["secrets"] if s["until"] is None or s["until"] > now]
+
+
+class Courier:
+    """Makes attempts. `post` may be replaced; by default it is a real HTTP POST."""
+
+    def __init__(self, account: Account, post: Post = post_over_http) -> None:
+        self.account = account
+        self.post = post
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def deliver_due(self) -> list[Json]:
+        """Make every attempt that is due now, one after the other; returns what was tried, in order.
+
+        Copies that a fault made parallel go out at the same moment. What becomes due meanwhile waits for
+        the next call.
+        """
+        tried: list[Json] = []
+        due = deliveries.take_due(self.account)
+        while due:
+            first = due.pop(0)
+            together = [first]
+            if first["group"]:
+                together += [d for d in due if d["group"] == first["group"]]
+                due = [d for d in due if d["group"] != first["group"]]
+            tried += self._attempt_together(together)
+        return tried
+
+    def _attempt_together(self, batch: list[Json]) -> list[Json]:
+        if len(batch) == 1:
+            return [self.attempt(batch[0])]
+        barrier = threading.Barrier(len(batch))
+
+        def one(delivery: Json) -> Json:
+            barrier.wait()
+            return self.attempt(delivery)
+
+        with ThreadPoolExecutor(len(batch)) as pool:
+            return list(pool.map(one, batch))
+
+    def attempt(self, delivery: Json) -> Json:
+        """Make one attempt now and keep what it gave; returns the attempt with the delivery's names."""
+        event = self.account.store.get("event", delivery["event"])
+        endpoint = self.account.store.get("webhook_endpoint", delivery["endpoint"])
+        if event is None or endpoint is None or endpoint["status"] != "enabled":
+            attempt = self._made("", None, b"", "The endpoint or the event is gone, or switched off.", 0.0)
+            deliveries.keep_attempt(self.account, delivery["id"], attempt, final=True)
+        else:
+            attempt = self._send(event, endpoint)
+            deliveries.keep_attempt(self.account, delivery["id"], attempt)
+        names = {key: delivery[key] for key in ("event", "type", "endpoint")}
+        return {"delivery": delivery["id"], **names, **attempt}
+
+    def _send(self, event: Json, endpoint: Json) -> Json:
+        url, body = endpoint["url"], json.dumps(event).encode()
+        started = time.monotonic()
+        status, answer, problem = None, b"", None
+        try:
+            status, answer = self.post(url, self._headers(endpoint, body), body)
+        except Exception as error:
+            # Whatever an in-process receiver raises is, to Stripe, no answer.
+            problem = f"{type(error).__name__}: {error}"
+        return self._made(url, status, answer, problem, time.monotonic() - started)
+
+    def _headers(self, endpoint: Json, body: bytes) -> dict[str, str]:
+        # The machine's clock signs, not the account's: a receiver checks the age against its own clock,
+        # and a test that pushes the fake's clock forward must not make every signature look forged.
+        secrets = valid_secrets(self.account, endpoint["id"])
+        return {
+            "Content-Type": "application/json; charset=utf-8",
+            "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+            "Accept": "*/*; q=0.5, application/xml",
+            "Cache-Control": "no-cache",
+            "Stripe-Signature": signature_header(body, secrets, int(time.time())),
+        }
+
+    def _made(self, url: str, status: int | None, answer: bytes, problem: str | None, took: float) -> Json:
+        return {
+            "at": self.account.clock.exact(),
+            "url": url,
+            "status": status,
+            "ok": status is not None and 200 <= status < 300,
+            "body": answer[:KEPT_OF_AN_ANSWER].decode("utf-8", "replace"),
+            "error": problem,
+            "seconds": round(took, 3),
+        }
+
+    def wait_for(self, event_id: str, timeout: float) -> bool:
+        """Wait until every endpoint was tried once with this event; False if `timeout` seconds pass first."""
+        with self.account.news:
+            return self.account.news.wait_for(lambda: deliveries.answered(self.account, event_id), timeout)
+
+    def start(self) -> None:
+        """Deliver from a thread of its own from now on, in parallel, as long as `stop` is not called."""
+        self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        self._stopping.set()
+        self.account.wake()
+        if self._thread:
+            self._thread.join(timeout)
+
+    @property
+    def running(self) -> bool:
+        """Whether a thread delivers by itself."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(16, thread_name_prefix="delivery") as pool:
+            while not self._stopping.is_set():
+                for delivery in deliveries.take_due(self.account):
+                    pool.submit(self.attempt, delivery)
+                with self.account.news:
+                    self.account.news.wait_for(self._something_to_do, timeout=0.5)
+                self.account.tick()
+
+    def _something_to_do(self) -> bool:
+        due = self.account.outbox.next_due()
+        return self._stopping.is_set() or (due is not None and due <= self.account.clock.exact())

@@ -1,0 +1,85 @@
+"""What does somebody at the Dashboard do? Edits products, refunds, resends events, rolls secrets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fake_stripe import deliveries
+from fake_stripe.account import Account, Call, Cause
+from fake_stripe.params import Metadata
+from fake_stripe.resources import products, refunds, webhook_endpoints
+from fake_stripe.store import Json
+
+
+class Dashboard:
+    """A person's hands. The events of what they do name a request, and never an idempotency key."""
+
+    def __init__(self, account: Account, livemode: bool) -> None:
+        self._account = account
+        self._livemode = livemode
+        self.names_requests = True
+
+    def _call(self, params: Json, **args: str) -> Call:
+        # Whether a Dashboard edit's event names a request is not documented; a test may try both.
+        request_id = self._account.ids.new("request") if self.names_requests else None
+        return Call(self._account, Cause(request_id), self._livemode, params, args)
+
+    def edit_product(self, id: str, *, metadata: Mapping[str, str] | None = None, **fields: Any) -> Json:
+        """Change a product as a person does: only the keys that are given; "" takes a key away."""
+        params: Json = dict(fields)
+        if metadata is not None:
+            params["metadata"] = Metadata().read(dict(metadata), "metadata")
+        with self._account.store.transaction():
+            return products.update(self._call(params, id=id))
+
+    def read_form(self, id: str) -> dict[str, str]:
+        """What the metadata form of a product shows now: what `save_stale_form` may post later."""
+        with self._account.store.lock:
+            return dict(self._account.find("product", id, self._livemode)["metadata"])
+
+    def save_stale_form(self, id: str, all_keys: Mapping[str, str]) -> Json:
+        """Save a form that was opened earlier: every key it shows is posted back, changed or not.
+
+        Keys that are in the product but not in the form are left alone, for the form does not know them.
+        """
+        return self.edit_product(id, metadata=all_keys)
+
+    def refund(
+        self,
+        *,
+        payment_intent: str | None = None,
+        charge: str | None = None,
+        amount: int | None = None,
+        reason: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Give money back, all of it or `amount` minor units; returns the refund."""
+        given = {
+            "payment_intent": payment_intent,
+            "charge": charge,
+            "amount": amount,
+            "reason": reason,
+            "metadata": dict(metadata) if metadata else None,
+        }
+        params = {name: value for name, value in given.items() if value is not None}
+        with self._account.store.transaction():
+            return refunds.create(self._call(params))
+
+    def fail_refund(self, id: str, reason: str = "lost_or_stolen_card") -> Json:
+        """The bank sends a refund back, perhaps weeks later; returns the refund."""
+        with self._account.store.transaction():
+            refund = self._account.find("refund", id, self._livemode)
+            return refunds.fail(self._call({}), refund, reason)
+
+    def resend(self, event_id: str, endpoint_id: str | None = None) -> list[Json]:
+        """Send an event again, by hand, to one endpoint or to all; it is due now. Returns the deliveries."""
+        with self._account.store.transaction():
+            event = self._account.find("event", event_id, self._livemode)
+            table = self._account.store.table("webhook_endpoint")
+            chosen = [e for e in table.oldest_first() if endpoint_id in (None, e["id"])]
+            return [deliveries.resend(self._account, event, endpoint) for endpoint in chosen]
+
+    def roll_secret(self, endpoint_id: str, *, both_valid_for: int = 24 * 3600) -> str:
+        """A new signing secret; for `both_valid_for` seconds deliveries carry one v1 for each."""
+        with self._account.store.transaction():
+            endpoint = self._account.find("webhook_endpoint", endpoint_id, self._livemode)
+            return webhook_endpoints.roll_secret(self._call({}), endpoint, both_valid_for=both_valid_for)

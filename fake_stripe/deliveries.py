@@ -1,0 +1,132 @@
+"""Which endpoint is told of an event, when, and what did it answer? Deliveries and the record of attempts."""
+
+import itertools
+
+from fake_stripe.account import Account
+from fake_stripe.faults import DeliveryPlan
+from fake_stripe.store import Json
+
+# Seconds until the next try after each failure; after the last one the delivery has failed for good.
+# Stripe tries for up to three days (https://docs.stripe.com/webhooks#retries).
+GAPS = (2, 10, 60, 300, 1800, 3600, 7200, 14400, 28800, 57600, 86400)
+
+
+def schedule(account: Account, event: Json, plan: DeliveryPlan) -> Json:
+    """Make a delivery for every endpoint that wants this event; returns the event with its count of them."""
+    endpoints = [e for e in account.store.table("webhook_endpoint").oldest_first() if wants(e, event)]
+    if not endpoints:
+        return event
+    event = account.change(event, pending_webhooks=len(endpoints))
+    for endpoint in endpoints:
+        group = f"{event['id']}:{endpoint['id']}" if plan.parallel else None
+        for _ in range(0 if plan.drop else plan.copies):
+            _add(account, event, endpoint, delay=plan.delay, later=plan.later, group=group)
+    return event
+
+
+def wants(endpoint: Json, event: Json) -> bool:
+    """Whether this endpoint is switched on, of the same mode, and asked for events of this type."""
+    if endpoint["status"] != "enabled" or endpoint["livemode"] != event["livemode"]:
+        return False
+    return "*" in endpoint["enabled_events"] or event["type"] in endpoint["enabled_events"]
+
+
+def resend(account: Account, event: Json, endpoint: Json) -> Json:
+    """Send an event to an endpoint once more, by hand, whatever became of it before; it is due now."""
+    with account.store.transaction():
+        return _add(account, event, endpoint)
+
+
+def _add(
+    account: Account,
+    event: Json,
+    endpoint: Json,
+    *,
+    delay: float = 0.0,
+    later: float = 0.0,
+    group: str | None = None,
+) -> Json:
+    delivery = {
+        "id": account.ids.new("delivery"),
+        "event": event["id"],
+        "type": event["type"],
+        "endpoint": endpoint["id"],
+        "due": account.clock.exact() + delay,
+        "rank": account.outbox.next_rank() + later,
+        "group": group,
+        "state": "waiting",
+        "attempts": [],
+    }
+    account.store.put("delivery", delivery["id"], delivery)
+    account.store.after_commit(lambda: _announce(account, delivery, new=True))
+    return delivery
+
+
+def _announce(account: Account, delivery: Json, *, new: bool = False) -> None:
+    with account.store.lock:
+        if new:
+            account.outbox.index(delivery)
+        account.outbox.push(delivery)
+    account.wake()
+
+
+def take_due(account: Account) -> list[Json]:
+    """The waiting deliveries that are due by the account's clock, in order, now the caller's to make."""
+    with account.store.lock:
+        rows = [account.store.get("delivery", id) for id in account.outbox.pop_due(account.clock.exact())]
+    return [row for row in rows if row is not None and row["state"] == "waiting"]
+
+
+def keep_attempt(account: Account, delivery_id: str, attempt: Json, *, final: bool = False) -> None:
+    """Write down what an attempt gave. A failure makes the next one due, unless it was `final`."""
+    with account.store.transaction():
+        delivery = account.store.get("delivery", delivery_id)
+        if delivery is not None:
+            _keep(account, {**delivery, "attempts": [*delivery["attempts"], attempt]}, attempt, final)
+    account.wake()
+
+
+def _keep(account: Account, delivery: Json, attempt: Json, final: bool) -> None:
+    tries = len(delivery["attempts"])
+    if attempt["ok"]:
+        _count_success(account, delivery)
+        delivery = {**delivery, "state": "delivered"}
+    elif final or tries > len(GAPS):
+        delivery = {**delivery, "state": "failed"}
+    else:
+        delivery = {**delivery, "due": account.clock.exact() + GAPS[tries - 1]}
+        account.store.after_commit(lambda: _announce(account, delivery))
+    account.store.put("delivery", delivery["id"], delivery)
+
+
+def _count_success(account: Account, delivery: Json) -> None:
+    """The first success at an endpoint takes one from the event's `pending_webhooks`."""
+    event = account.store.get("event", delivery["event"])
+    earlier = [d for d in of_event(account, delivery["event"]) if d["endpoint"] == delivery["endpoint"]]
+    if event is None or any(d["state"] == "delivered" for d in earlier):
+        return
+    account.change(event, pending_webhooks=max(0, event["pending_webhooks"] - 1))
+
+
+def of_event(account: Account, event_id: str) -> list[Json]:
+    """Every delivery of an event with its attempts, oldest first."""
+    with account.store.lock:
+        rows = [account.store.get("delivery", id) for id in account.outbox.of_event(event_id)]
+    return [row for row in rows if row is not None]
+
+
+def newest(account: Account, limit: int = 100) -> list[Json]:
+    """The newest deliveries with all their attempts, newest first."""
+    with account.store.lock:
+        return list(itertools.islice(account.store.table("delivery").newest_first(), limit))
+
+
+def answered(account: Account, event_id: str) -> bool:
+    """Whether every endpoint's first attempt for this event has been made (or none is wanted)."""
+    return all(delivery["attempts"] for delivery in of_event(account, event_id))
+
+
+def forget(account: Account, event_id: str) -> None:
+    """Drop the record of an event's deliveries, with the event itself."""
+    for id in account.outbox.forget(event_id):
+        account.store.remove("delivery", id)

@@ -1,0 +1,58 @@
+"""How does Stripe say no? One exception that carries status, type, code, param and headers of the answer.
+
+The types, codes and statuses are those of https://docs.stripe.com/api/errors and
+https://docs.stripe.com/error-codes; the sentences are the fake's own, except for the few short ones that
+programs are known to look at ("No such product: ...").
+"""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class StripeError(Exception):
+    """An answer other than 200. `executed` tells whether an idempotency key would remember it."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        type: str = "invalid_request_error",
+        code: str | None = None,
+        param: str | None = None,
+        executed: bool = True,
+        headers: dict[str, str] | None = None,
+        extra: Json | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message, self.status, self.type, self.code, self.param = message, status, type, code, param
+        self.executed, self.headers, self.extra = executed, headers or {}, extra or {}
+
+    def body(self, request_id: str | None = None) -> Json:
+        """The error object, as the answer's JSON has it."""
+        error: Json = {"message": self.message, "type": self.type}
+        if self.code:
+            error["code"] = self.code
+            error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
+        if self.param is not None:
+            error["param"] = self.param
+        if request_id:
+            error["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
+        return {"error": error | self.extra}
+
+
+def refused_before_running(message: str, *, param: str | None = None, code: str | None = None) -> StripeError:
+    """A parameter that is wrong in itself: nothing ran, and no idempotency key remembers it."""
+    return StripeError(message, param=param, code=code, executed=False)
+
+
+def missing_object(noun: str, id: str, *, param: str, status: int = 404) -> StripeError:
+    """404 for an id in the address, 400 for an id in a parameter."""
+    return StripeError(f"No such {noun}: '{id}'", status=status, code="resource_missing", param=param)
+
+
+def unknown_address(method: str, path: str) -> StripeError:
+    """No route: a 404 that names the address, as Stripe's does."""
+    message = f"Unrecognized request URL ({method}: {path}). The fake knows no such address."
+    return StripeError(message, status=404, executed=False)

@@ -1,0 +1,98 @@
+"""What happened, and who is told? Event objects, the differences they carry, and their first deliveries."""
+
+from typing import Any
+
+from fake_stripe.account import API_VERSION, Account, Call, Cause
+from fake_stripe.deliveries import forget, schedule
+from fake_stripe.faults import DeliveryPlan
+from fake_stripe.store import Json
+
+KEPT_FOR = 30 * 24 * 3600
+
+
+def emit(
+    call: Call, type: str, obj: Json, *, previous: Json | None = None, cause: Cause | None = None
+) -> Json:
+    """Record that `type` happened to `obj` and schedule its deliveries. Returns the Event object.
+
+    previous: what `data.previous_attributes` holds, made by `difference`; None leaves it out.
+    cause: who did it, where that is not the call's own cause.
+    """
+    data: Json = {"object": obj}
+    if previous is not None:
+        data["previous_attributes"] = previous
+    event = {
+        "id": call.new_id("event"),
+        "object": "event",
+        "api_version": API_VERSION,
+        "created": call.now,
+        "data": data,
+        "livemode": obj.get("livemode", call.livemode),
+        "pending_webhooks": 0,
+        "request": _request(cause or call.cause),
+        "type": type,
+    }
+    return record(call.account, event)
+
+
+def record(account: Account, event: Json) -> Json:
+    """Keep an event, schedule what must be delivered, and tell the observers after the commit."""
+    plan = account.faults.for_event(event["type"])
+    kept = _record(account, event, plan)
+    if plan.twin:
+        # Another id, everything else alike: Stripe may make two Event objects for one happening.
+        _record(account, {**event, "id": account.ids.new("event")}, plan)
+    return kept
+
+
+def _record(account: Account, event: Json, plan: DeliveryPlan) -> Json:
+    account.save(event)
+    event = schedule(account, event, plan)
+    account.store.after_commit(lambda: _tell(account, event))
+    return event
+
+
+def forget_old(account: Account) -> None:
+    """Events are kept for 30 days, like Stripe's."""
+    oldest = account.clock.now() - KEPT_FOR
+    table = account.store.table("event")
+    for event in list(_older(table.oldest_first(), oldest)):
+        forget(account, event["id"])
+        account.store.remove("event", event["id"])
+
+
+def _older(events: Any, oldest: int) -> Any:
+    for event in events:
+        if event["created"] >= oldest:
+            return
+        yield event
+
+
+def _request(cause: Cause) -> Json:
+    return {"id": cause.id, "idempotency_key": cause.idempotency_key}
+
+
+def _tell(account: Account, event: Json) -> None:
+    for observer in account.event_observers:
+        observer(event)
+
+
+def difference(old: Json, new: Json) -> Json:
+    """The old values of what changed. Inside a hash only its changed keys, null where a key is new."""
+    changed: Json = {}
+    for key in {**old, **new}:
+        before, after = old.get(key), new.get(key)
+        if before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            changed[key] = difference(before, after)
+        else:
+            changed[key] = before
+    return changed
+
+
+def changed(call: Call, type: str, old: Json, new: Json) -> None:
+    """Emit `type` with the difference, unless nothing changed."""
+    previous = difference(old, new)
+    if previous:
+        emit(call, type, new, previous=previous)

@@ -1,0 +1,121 @@
+"""Which ids become whole objects in this answer? `expand[]`, up to four levels, also through lists.
+
+https://docs.stripe.com/expand
+"""
+
+from collections.abc import Callable
+
+from fake_stripe.account import Call
+from fake_stripe.errors import StripeError
+from fake_stripe.store import Json
+
+DEEPEST = 4
+
+# (kind, field) -> the kind of object whose id stands there
+REFERENCES = {
+    ("product", "default_price"): "price",
+    ("price", "product"): "product",
+    ("checkout.session", "payment_intent"): "payment_intent",
+    ("payment_intent", "latest_charge"): "charge",
+    ("payment_intent", "payment_method"): "payment_method",
+    ("charge", "payment_intent"): "payment_intent",
+    ("refund", "charge"): "charge",
+    ("refund", "payment_intent"): "payment_intent",
+    ("shipping_cost", "shipping_rate"): "shipping_rate",
+    ("shipping_option", "shipping_rate"): "shipping_rate",
+}
+
+# Fields that Stripe calls expandable and that this account never fills: asking for them is no mistake.
+NEVER_FILLED = {
+    "product": {"tax_code"},
+    "price": set[str](),
+    "checkout.session": {"customer", "invoice", "payment_link", "setup_intent", "subscription", "discounts"},
+    "payment_intent": {"application", "customer", "on_behalf_of", "review", "processing"},
+    "charge": {
+        "application",
+        "application_fee",
+        "balance_transaction",
+        "customer",
+        "on_behalf_of",
+        "review",
+        "transfer",
+    },
+    "refund": {"balance_transaction", "transfer_reversal", "failure_balance_transaction"},
+    "item": {"discounts", "taxes"},
+}
+
+# (kind, field) -> what puts a part that is left out by default into the object
+INCLUDES: dict[tuple[str, str], Callable[[Call, Json], object]] = {}
+
+# fields that hold a hash or a list of hashes through which a path may go on, and how those are called here
+PARTS = {
+    ("checkout.session", "shipping_cost"): "shipping_cost",
+    ("checkout.session", "shipping_options"): "shipping_option",
+    ("item", "price"): "price",
+}
+
+
+def includable(
+    kind: str, name: str
+) -> Callable[[Callable[[Call, Json], object]], Callable[[Call, Json], object]]:
+    """Register what makes a field that only appears when it is asked for."""
+
+    def register(make: Callable[[Call, Json], object]) -> Callable[[Call, Json], object]:
+        INCLUDES[kind, name] = make
+        return make
+
+    return register
+
+
+def expand(call: Call, answer: Json) -> Json:
+    """A copy of the answer in which every path of the call's `expand` is a whole object."""
+    for path in call.params.get("expand", ()):
+        steps = path.split(".")
+        depth = len(steps) - (steps[0] == "data")
+        if depth > DEEPEST:
+            message = f"You cannot expand more than {DEEPEST} levels of a property. Property: {path}"
+            raise StripeError(message, executed=False, param="expand")
+        answer = _into(call, answer, answer["object"], steps, path)
+    return answer
+
+
+def _into(call: Call, node: Json, kind: str, steps: list[str], path: str) -> Json:
+    name, rest = steps[0], steps[1:]
+    if node.get("object") == "list" and name == "data":
+        if not rest:
+            raise _cannot(path)
+        return {**node, "data": [_into(call, row, row["object"], rest, path) for row in node["data"]]}
+    value = _value(call, node, kind, name, path)
+    if not rest:
+        return {**node, name: value}
+    below = PARTS.get((kind, name))
+    if isinstance(value, list):
+        return {**node, name: [_into(call, one, below or name, rest, path) for one in value]}
+    if isinstance(value, dict):
+        return {**node, name: _into(call, value, value.get("object", below or name), rest, path)}
+    return {**node, name: value}
+
+
+def _value(call: Call, node: Json, kind: str, name: str, path: str) -> object:
+    if (kind, name) in REFERENCES:
+        return _whole(call, REFERENCES[kind, name], node.get(name))
+    if (kind, name) in INCLUDES:
+        return node[name] if name in node else INCLUDES[kind, name](call, node)
+    if (kind, name) in PARTS or name in NEVER_FILLED.get(kind, ()):
+        return node.get(name)
+    if node.get("deleted"):
+        return None
+    raise _cannot(path)
+
+
+def _whole(call: Call, kind: str, value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    row = call.account.store.get(kind, value)
+    if row is None and kind == "product":
+        return {"id": value, "object": "product", "deleted": True}
+    return row if row is not None else value
+
+
+def _cannot(path: str) -> StripeError:
+    return StripeError(f"This property cannot be expanded ({path}).", executed=False, param="expand")

@@ -1,0 +1,303 @@
+"""What does one hold in one's hand? FakeStripe: an account, its API, its people, its faults, its deliveries."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fake_stripe import deliveries, events
+from fake_stripe.account import Account, Call, Cause
+from fake_stripe.api import Api, Exchange, Record, Request
+from fake_stripe.app import App
+from fake_stripe.clock import Clock
+from fake_stripe.courier import Courier, Post, post_over_http
+from fake_stripe.dashboard import Dashboard
+from fake_stripe.faults import Faults
+from fake_stripe.ids import Ids
+from fake_stripe.keys import Keys
+from fake_stripe.params import URL
+from fake_stripe.people import Customers
+from fake_stripe.resources import prices, products, sessions, webhook_endpoints
+from fake_stripe.store import Json, Store
+
+if TYPE_CHECKING:
+    from fake_stripe.transport import InProcess
+
+
+class Rows(Mapping[str, Json]):
+    """A table to look at. What comes out is a copy: changing it changes nothing."""
+
+    def __init__(self, store: Store, kind: str) -> None:
+        self._store, self._kind = store, kind
+
+    def __getitem__(self, id: str) -> Json:
+        row = self._store.get(self._kind, id)
+        if row is None:
+            raise KeyError(id)
+        return copy.deepcopy(row)
+
+    def __iter__(self) -> Iterator[str]:
+        with self._store.lock:
+            return iter([row["id"] for row in self._store.table(self._kind).oldest_first()])
+
+    def __len__(self) -> int:
+        return len(self._store.table(self._kind).rows)
+
+
+class FakeStripe:
+    """A small Stripe account of one's own.
+
+    secret_key: the key that may do everything; its prefix (sk_test_ or sk_live_) decides the mode.
+    seed: the same seed and the same calls give the same ids and the same faults.
+    state_path: a file in which everything is kept; None keeps it in memory.
+    base_url: where the hosted pages are, without a slash at the end.
+    now: seconds since 1970 at which the account's clock stands still; None lets it run with the machine's.
+    """
+
+    # Called for each exchange and event of every FakeStripe there is; for checks over a whole test run.
+    everywhere: list[Callable[[Exchange], None]] = []
+    events_everywhere: list[Callable[[Json], None]] = []
+
+    def __init__(
+        self,
+        secret_key: str = "sk_test_fake",
+        seed: object = 0,
+        state_path: str | None = None,
+        base_url: str = "http://127.0.0.1:12111",
+        now: float | None = None,
+    ) -> None:
+        store = Store(state_path)
+        started = store.get("setting", "start") or {"times": 0, "offset": 0.0}
+        self.secret_key = secret_key
+        self.clock = Clock(now, started["offset"])
+        self.faults = Faults(seed)
+        # A second start from the same file must not draw the first start's ids again.
+        ids = Ids(seed if not started["times"] else (seed, started["times"]))
+        self.account = Account(store, self.clock, ids, self.faults, base_url)
+        with store.transaction():
+            store.put("setting", "start", {**started, "times": started["times"] + 1})
+        self.keys = Keys(secret_key)
+        self.api = Api(self.account, self.keys)
+        self.courier = Courier(self.account)
+        self.customers = Customers(self.account)
+        self.dashboard = Dashboard(self.account, self.livemode)
+        self.wsgi_app = App(self)
+        self._connect()
+
+    def _connect(self) -> None:
+        sessions.watch_deadlines(self.account)
+        self.api.observers.extend(type(self).everywhere)
+        self.account.event_observers.extend(type(self).events_everywhere)
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the secret key is a live one."""
+        return self.secret_key.startswith("sk_live_")
+
+    @property
+    def base_url(self) -> str:
+        """Where the hosted pages are."""
+        return self.account.base_url
+
+    @base_url.setter
+    def base_url(self, url: str) -> None:
+        self.account.base_url = url.rstrip("/")
+
+    # ways in
+
+    def http_client(self) -> "InProcess":
+        """A client for `stripe.StripeClient(..., http_client=...)`: no port, the same answers."""
+        from fake_stripe.transport import InProcess
+
+        return InProcess(self.api)
+
+    def call(self, method: str, path: str, form: str = "", **headers: str) -> tuple[int, Json]:
+        """One API call without any library: `form` is what stands in a body or a query. (status, JSON)."""
+        data = form.encode()
+        given = {"authorization": f"Bearer {self.secret_key}"}
+        given |= {name.lower().replace("_", "-"): value for name, value in headers.items()}
+        in_query = method == "GET"
+        request = Request(method, path, data if in_query else b"", b"" if in_query else data, given)
+        answer = self.api.answer(request)
+        return answer.status, json.loads(answer.body)
+
+    @property
+    def calls(self) -> list[Record]:
+        """The API calls that were made, oldest first; at most the last 10,000."""
+        return list(self.api.calls)
+
+    def forget_calls(self) -> None:
+        """Begin a new record of calls."""
+        self.api.calls.clear()
+
+    @property
+    def observers(self) -> list[Callable[[Exchange], None]]:
+        """Called with an Exchange after each API call of this fake."""
+        return self.api.observers
+
+    @property
+    def event_observers(self) -> list[Callable[[Json], None]]:
+        """Called with each Event object that this fake makes."""
+        return self.account.event_observers
+
+    # what there is
+
+    @property
+    def products(self) -> Rows:
+        return Rows(self.account.store, "product")
+
+    @property
+    def prices(self) -> Rows:
+        return Rows(self.account.store, "price")
+
+    @property
+    def sessions(self) -> Rows:
+        return Rows(self.account.store, "checkout.session")
+
+    @property
+    def events(self) -> Rows:
+        return Rows(self.account.store, "event")
+
+    @property
+    def payment_intents(self) -> Rows:
+        return Rows(self.account.store, "payment_intent")
+
+    @property
+    def charges(self) -> Rows:
+        return Rows(self.account.store, "charge")
+
+    @property
+    def refunds(self) -> Rows:
+        return Rows(self.account.store, "refund")
+
+    @property
+    def webhook_endpoints(self) -> Rows:
+        return Rows(self.account.store, "webhook_endpoint")
+
+    def lines(self, session_id: str) -> list[Json]:
+        """The line items of a session, each with its price."""
+        from fake_stripe.resources.line_items import lines_of
+
+        with self.account.store.lock:
+            return copy.deepcopy(lines_of(self._call({}), session_id))
+
+    # seeding
+
+    def _call(self, params: Json, **args: str) -> Call:
+        return Call(self.account, Cause(), self.livemode, params, args)
+
+    def add_product(
+        self,
+        *,
+        id: str | None = None,
+        name: str,
+        metadata: Mapping[str, str] | None = None,
+        images: list[str] | None = None,
+        description: str | None = None,
+        prices: list[Json] | None = None,
+        active: bool = True,
+        emit: bool = False,
+    ) -> Json:
+        """Put a product with its prices into the account; returns the product.
+
+        prices: dicts of what a price takes (unit_amount, currency, metadata ...); the one with `default`,
+        or else the first, becomes the default price. emit: whether this makes events, as a call would.
+        """
+        params: Json = {"name": name, "active": active, "metadata": dict(metadata or {})}
+        params |= {"images": list(images or []), "description": description}
+        if id is not None:
+            params["id"] = id
+        with self.account.store.transaction():
+            product = products.create(self._call(params), silent=not emit)
+            return self._add_prices(product, prices or [], silent=not emit)
+
+    def _add_prices(self, product: Json, given: list[Json], *, silent: bool) -> Json:
+        made = [self.add_price(product["id"], emit=not silent, **_without_default(one)) for one in given]
+        if not made:
+            return product
+        chosen = next((i for i, one in enumerate(given) if one.get("default")), 0)
+        return self.account.change(product, default_price=made[chosen]["id"])
+
+    def add_price(self, product: str, *, emit: bool = False, **params: Any) -> Json:
+        """Put a price into the account; returns it."""
+        with self.account.store.transaction():
+            call = self._call({})
+            call.referred("product", product, "product")
+            price = prices.make(call, {"currency": "usd", **params, "product": product})
+            if emit:
+                events.emit(call, "price.created", price)
+            return price
+
+    def add_webhook_endpoint(
+        self, url: str, enabled_events: list[str] | None = None, secret: str | None = None
+    ) -> Json:
+        """Put an endpoint into the account; returns it with its `secret`."""
+        if not URL.match(url):
+            raise ValueError(f"not a web address: {url!r}")
+        with self.account.store.transaction():
+            secret = secret or self.account.ids.new("webhook_secret")
+            call = self._call({"url": url, "enabled_events": list(enabled_events or ["*"])})
+            return {**webhook_endpoints.make(call, secret), "secret": secret}
+
+    # deliveries
+
+    def deliver_to(self, post: Post) -> None:
+        """Hand deliveries to `post(url, headers, body) -> (status, body)` instead of sending them by HTTP."""
+        self.courier.post = post
+
+    def deliver_over_http(self) -> None:
+        """Send deliveries by HTTP again."""
+        self.courier.post = post_over_http
+
+    def deliver_due(self) -> list[Json]:
+        """Make every attempt that is due now and return them in order; see Courier.deliver_due."""
+        self.account.tick()
+        return self.courier.deliver_due()
+
+    def deliveries(self, event_id: str | None = None) -> list[Json]:
+        """The record: an event's deliveries with their attempts, or the newest hundred."""
+        if event_id is None:
+            return copy.deepcopy(deliveries.newest(self.account))
+        return copy.deepcopy(deliveries.of_event(self.account, event_id))
+
+    # people
+
+    def pay(self, session_id: str, **options: Any) -> Json:
+        """A customer pays; see Customers.pay for the options and what it raises."""
+        return self.customers.pay(session_id, **options)
+
+    def expire(self, session_id: str) -> Json:
+        """A session's time has come; returns it."""
+        return self.customers.expire(session_id)
+
+    def settle_delayed(self, session_id: str, succeeded: bool = True) -> Json:
+        """The bank debit of a completed session comes through, or comes back; returns the session."""
+        return self.customers.settle_delayed(session_id, succeeded=succeeded)
+
+    def refund(self, **options: Any) -> Json:
+        """Somebody at the Dashboard refunds; see Dashboard.refund for the options."""
+        return self.dashboard.refund(**options)
+
+    # time and end
+
+    def forward(self, seconds: float) -> int:
+        """Push the clock forward and let happen what that makes due; returns the new time."""
+        now = self.clock.forward(seconds)
+        store = self.account.store
+        with store.transaction():
+            start = store.get("setting", "start") or {"times": 1}
+            store.put("setting", "start", {**start, "offset": self.clock.offset})
+            events.forget_old(self.account)
+            self.api.idempotency.prune()
+        self.account.tick()
+        self.account.wake()
+        return now
+
+    def close(self) -> None:
+        """Stop the delivery thread and close the file."""
+        self.courier.stop()
+        self.account.store.close()
+
+
+def _without_default(price: Json) -> Json:
+    return {key: value for key, value in price.items() if key != "default"}

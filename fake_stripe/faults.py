@@ -1,0 +1,191 @@
+"""What goes wrong, on purpose and in which order? Rules for calls and for deliveries, drawn from one seed.
+
+A rule is written down once and takes effect on the calls (or events) that it fits, `times` times or for
+ever, each time with a `probability`. The same seed and the same sequence of calls give the same faults.
+"""
+
+import random
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from fnmatch import fnmatchcase
+from typing import Any
+
+CALL_KINDS = ("latency", "error_429", "error_500", "cut", "lock_timeout")
+DELIVERY_KINDS = ("duplicate", "twin", "delay", "reorder", "drop")
+
+
+@dataclass
+class Rule:
+    """One thing that goes wrong.
+
+    kind: one of CALL_KINDS or DELIVERY_KINDS.
+    method, path: the calls it fits; `path` may hold * ("/v1/products/*").
+    when: "before" or "after" the call took effect (error_500 and cut; latency too).
+    stored: whether an idempotency key remembers an injected 500, as Stripe's do once a call has begun.
+    types: the events a delivery rule fits, with * allowed.
+    seconds: how long latency or a delayed delivery takes; for reorder, nothing.
+    copies, parallel: duplicate sends this many in all, one after the other or at the same moment.
+    window: reorder moves a delivery behind up to this many later ones.
+    times: how often the rule takes effect before it is used up; None for ever.
+    """
+
+    kind: str
+    method: str = "*"
+    path: str = "*"
+    when: str = "before"
+    stored: bool = True
+    types: tuple[str, ...] = ("*",)
+    seconds: float = 0.0
+    copies: int = 2
+    parallel: bool = False
+    window: int = 5
+    times: int | None = 1
+    probability: float = 1.0
+    id: str = ""
+    used: int = 0
+
+    def check(self) -> None:
+        """Raise ValueError, in a sentence, for a rule that could never do anything."""
+        if self.kind not in CALL_KINDS + DELIVERY_KINDS:
+            raise ValueError(f"kind is one of {', '.join(CALL_KINDS + DELIVERY_KINDS)}, not {self.kind!r}")
+        if self.when not in ("before", "after"):
+            raise ValueError(f"when is 'before' or 'after', not {self.when!r}")
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability lies between 0 and 1, and is {self.probability}")
+        if not 0 <= self.seconds <= 10**9 or not 1 <= self.copies <= 100 or not 1 <= self.window <= 10**6:
+            raise ValueError("seconds, copies or window is out of bounds")
+        if self.times is not None and self.times < 1:
+            raise ValueError(f"times is at least 1, or null for ever, and is {self.times}")
+
+    def left(self) -> bool:
+        return self.times is None or self.used < self.times
+
+
+@dataclass(frozen=True)
+class CallPlan:
+    """What goes wrong with one call: waits before and after it, and at most one failure."""
+
+    wait_before: float = 0.0
+    wait_after: float = 0.0
+    failure: Rule | None = None
+
+
+@dataclass(frozen=True)
+class DeliveryPlan:
+    """What goes wrong with the deliveries of one event."""
+
+    twin: bool = False
+    drop: bool = False
+    delay: float = 0.0
+    copies: int = 1
+    parallel: bool = False
+    later: float = 0.0
+
+
+@dataclass
+class Faults:
+    """The rules in force. Safe to share between threads."""
+
+    seed: object = 0
+    rules: list[Rule] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(f"faults:{self.seed}")
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def add(self, kind: str, **options: Any) -> str:
+        """Put a rule in force; returns its id. Raises ValueError for a rule that makes no sense."""
+        rule = _rule(kind, options)
+        with self._lock:
+            self._count += 1
+            rule.id = f"fault_{self._count}"
+            self.rules.append(rule)
+        return rule.id
+
+    def remove(self, id: str) -> bool:
+        """Take a rule out of force; False if there is none of that id."""
+        with self._lock:
+            before = len(self.rules)
+            self.rules = [rule for rule in self.rules if rule.id != id]
+            return len(self.rules) < before
+
+    def clear(self) -> None:
+        """From now on nothing goes wrong."""
+        with self._lock:
+            self.rules = []
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The rules in force, as plain dicts, with how often each took effect."""
+        with self._lock:
+            return [asdict(rule) for rule in self.rules]
+
+    def for_call(self, method: str, path: str) -> CallPlan:
+        """Decide what goes wrong with this call, and use up the rules that do."""
+        if not self.rules:
+            return NOTHING_WRONG
+        before = after = 0.0
+        failure = None
+        with self._lock:
+            for rule in self._fitting(CALL_KINDS, lambda r: _fits_call(r, method, path)):
+                if rule.kind != "latency":
+                    failure = failure or rule
+                elif rule.when == "before":
+                    before += rule.seconds
+                else:
+                    after += rule.seconds
+        return CallPlan(before, after, failure)
+
+    def for_event(self, type: str) -> DeliveryPlan:
+        """Decide what goes wrong with the deliveries of an event, and use up the rules that do."""
+        if not self.rules:
+            return AS_IT_SHOULD_BE
+        with self._lock:
+            hit = {r.kind: r for r in self._fitting(DELIVERY_KINDS, lambda r: _fits_event(r, type))}
+            later = self._random.uniform(0, hit["reorder"].window) if "reorder" in hit else 0.0
+        duplicate = hit.get("duplicate")
+        return DeliveryPlan(
+            twin="twin" in hit,
+            drop="drop" in hit,
+            delay=hit["delay"].seconds if "delay" in hit else 0.0,
+            copies=duplicate.copies if duplicate else 1,
+            parallel=duplicate.parallel if duplicate else False,
+            later=later,
+        )
+
+    def _fitting(self, kinds: tuple[str, ...], fits: Any) -> Iterable[Rule]:
+        for rule in self.rules:
+            if rule.kind not in kinds or not rule.left() or not fits(rule):
+                continue
+            if rule.probability < 1 and self._random.random() >= rule.probability:
+                continue
+            rule.used += 1
+            yield rule
+
+
+NOTHING_WRONG = CallPlan()
+AS_IT_SHOULD_BE = DeliveryPlan()
+
+
+def _rule(kind: str, options: dict[str, Any]) -> Rule:
+    known = {f.name for f in fields(Rule)} - {"kind", "id", "used"}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ValueError(f"a fault has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    if isinstance(options.get("types"), list):
+        options = {**options, "types": tuple(options["types"])}
+    rule = Rule(kind, **options)
+    try:
+        rule.check()
+    except TypeError as error:
+        raise ValueError(f"a value of the fault has the wrong type: {error}") from None
+    return rule
+
+
+def _fits_call(rule: Rule, method: str, path: str) -> bool:
+    return rule.method in ("*", method) and fnmatchcase(path, rule.path)
+
+
+def _fits_event(rule: Rule, type: str) -> bool:
+    return any(fnmatchcase(type, wanted) for wanted in rule.types)

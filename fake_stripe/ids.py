@@ -1,0 +1,49 @@
+"""What is the next thing called? Ids in the shapes that Stripe's have, the same again for the same seed."""
+
+import random
+import string
+import threading
+
+ALPHABET = string.ascii_letters + string.digits
+
+# kind of object -> (what its id begins with, how many characters follow)
+SHAPES = {
+    "product": ("prod_", 14),
+    "price": ("price_1", 23),
+    "checkout.session": ("cs_test_a1", 56),
+    "item": ("li_1", 23),
+    "payment_intent": ("pi_3", 23),
+    "payment_method": ("pm_1", 23),
+    "charge": ("ch_3", 23),
+    "refund": ("re_3", 23),
+    "event": ("evt_1", 23),
+    "webhook_endpoint": ("we_1", 23),
+    "shipping_rate": ("shr_1", 23),
+    "request": ("req_", 14),
+    "delivery": ("dlv_", 16),
+    "fault": ("fault_", 8),
+    "webhook_secret": ("whsec_", 32),
+    "client_secret": ("secret_", 25),
+}
+
+
+class Ids:
+    """Draws ids from one seeded source; safe to share between threads."""
+
+    def __init__(self, seed: object) -> None:
+        self._random = random.Random(f"ids:{seed}")
+        self._lock = threading.Lock()
+
+    def new(self, kind: str, *, livemode: bool = False) -> str:
+        """A fresh id for `kind`, one of SHAPES."""
+        prefix, length = SHAPES[kind]
+        if livemode and kind == "checkout.session":
+            prefix = "cs_live_a1"
+        with self._lock:
+            return prefix + "".join(self._random.choices(ALPHABET, k=length))
+
+    def uuid(self) -> str:
+        """Random text in the shape of a UUID, as Stripe's own pages use for idempotency keys."""
+        with self._lock:
+            text = f"{self._random.getrandbits(128):032x}"
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"

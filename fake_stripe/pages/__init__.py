@@ -1,0 +1,1 @@
+"""What a person sees: the hosted payment page and the dashboard."""

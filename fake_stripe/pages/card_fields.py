@@ -1,0 +1,77 @@
+"""What is wrong with a card as typed, and how are the test cards told to a person?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from fake_stripe.cards import CARDS, Card
+
+WORDS = {
+    "generic_decline": "is declined",
+    "insufficient_funds": "has insufficient funds",
+    "lost_card": "was reported lost",
+    "expired_card": "has expired",
+    "incorrect_cvc": "has another security code",
+    "processing_error": "cannot be processed",
+}
+
+
+def shown() -> list[tuple[str, str]]:
+    """(what it does, number in blocks of four), one test card of each sort; the others work as well."""
+    first: dict[str, str] = {}
+    for card in CARDS.values():
+        first.setdefault(does(card), spaced(card.number))
+    return list(first.items())
+
+
+def does(card: Card) -> str:
+    """`pays`, `asks for authentication`, or how it is refused."""
+    if card.refused:
+        code, decline_code, _ = card.refused
+        return WORDS.get(decline_code or code, "is declined")
+    return "asks for authentication" if card.asks else "pays"
+
+
+def spaced(number: str) -> str:
+    return " ".join(number[at : at + 4] for at in range(0, len(number), 4))
+
+
+def card_errors(form: Mapping[str, str], now: int) -> dict[str, str]:
+    """What is wrong with number, expiry and code as typed, by field; `now` in seconds since 1970."""
+    found = {
+        "card_number": _number_error(form["card_number"]),
+        "card_expiry": _expiry_error(form["card_expiry"], now),
+        "card_code": "" if re.fullmatch(r"[0-9]{3,4}", form["card_code"]) else "Three digits, any will do.",
+    }
+    return {name: message for name, message in found.items() if message}
+
+
+def _number_error(text: str) -> str:
+    digits = re.sub(r"[\s-]", "", text)
+    if not re.fullmatch(r"[0-9]{12,19}", digits) or not _adds_up(digits):
+        return "This is not a card number. The test cards are listed above."
+    if digits not in CARDS:
+        return "No real cards here: please use one of the test cards listed above."
+    return ""
+
+
+def _adds_up(digits: str) -> bool:
+    """The check digit of ISO/IEC 7812."""
+    doubled = [int(digit) * (2 if place % 2 else 1) for place, digit in enumerate(reversed(digits))]
+    return sum(number - 9 if number > 9 else number for number in doubled) % 10 == 0
+
+
+def expiry(text: str) -> tuple[int, int] | None:
+    """(month, year) of `12 / 34`, `1234` or `12/2034`; None if it is none."""
+    match = re.fullmatch(r"(0?[1-9]|1[0-2])\s*/?\s*(?:20)?([0-9]{2})", text.strip())
+    return (int(match[1]), 2000 + int(match[2])) if match else None
+
+
+def _expiry_error(text: str, now: int) -> str:
+    found = expiry(text)
+    if found is None:
+        return "Month and year, such as 12 / 34."
+    today = datetime.fromtimestamp(now, UTC)
+    return "This date has passed." if (found[1], found[0]) < (today.year, today.month) else ""

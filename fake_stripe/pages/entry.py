@@ -1,0 +1,136 @@
+"""What does this session ask of the buyer, and what is wrong with what they filled in?"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fake_stripe.pages import card_fields
+from fake_stripe.pages.web import Request
+
+Json = Mapping[str, Any]
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{5,24}")
+ADDRESS = ("country", "line1", "line2", "postal_code", "city", "state")
+ADDRESS_NEEDS = ("country", "line1", "city")
+CARD, DEBIT = "card", "us_bank_account"
+
+
+@functools.cache
+def countries() -> dict[str, str]:
+    """Names by two-letter code, in the order of the names."""
+    lines = (Path(__file__).parent / "countries.txt").read_text(encoding="utf-8").splitlines()
+    return {line[:2]: line[3:] for line in lines}
+
+
+@dataclass
+class Entry:
+    """The buyer's answers by field name, as typed, and what is wrong with them."""
+
+    values: dict[str, str]
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    @property
+    def method(self) -> str:
+        return DEBIT if self["method"] == DEBIT else CARD
+
+    def address(self, group: str) -> dict[str, str | None]:
+        """The six fields of `ship` or `bill`, null where nothing was typed."""
+        return {name: self[f"{group}_{name}"] or None for name in ADDRESS}
+
+
+def asks_for_payment(session: Json) -> bool:
+    return bool(session["amount_total"])
+
+
+def asks_for_phone(session: Json) -> bool:
+    return bool((session.get("phone_number_collection") or {}).get("enabled"))
+
+
+def ships_to(session: Json) -> list[str]:
+    """The countries one may ship to; empty when no address is asked for."""
+    return list((session.get("shipping_address_collection") or {}).get("allowed_countries", ()))
+
+
+def asks_for_billing(session: Json) -> bool:
+    return session.get("billing_address_collection") == "required"
+
+
+def blank(session: Json) -> Entry:
+    """The form as a buyer first sees it."""
+    values = {"email": session.get("customer_email") or "", "method": CARD}
+    for custom in session.get("custom_fields") or ():
+        values[f"custom_{custom['key']}"] = custom[custom["type"]].get("default_value") or ""
+    if session.get("shipping_options"):
+        values["shipping"] = "0"
+    if len(ships_to(session)) == 1:
+        values["ship_country"] = ships_to(session)[0]
+    return Entry(values)
+
+
+def read(session: Json, request: Request, now: int) -> Entry:
+    """What was posted, checked; `now` in seconds since 1970."""
+    entry = Entry({name: value.strip()[:2000] for name, value in request.form})
+    if session.get("customer_email"):
+        entry.values["email"] = session["customer_email"]
+    entry.errors = {name: message for name, message in _wrong(session, entry, now) if message}
+    return entry
+
+
+def chosen_shipping(session: Json, entry: Entry) -> int:
+    """Which of the session's shipping options: the first, unless another one was chosen."""
+    number = entry["shipping"]
+    last = len(session.get("shipping_options") or ()) - 1
+    return int(number) if number.isascii() and number.isdecimal() and int(number) <= last else 0
+
+
+def _wrong(session: Json, entry: Entry, now: int) -> Iterator[tuple[str, str]]:
+    yield "email", "" if EMAIL.fullmatch(entry["email"]) else "An e-mail address, such as you@example.com."
+    if asks_for_phone(session):
+        yield "phone", "" if PHONE.fullmatch(entry["phone"]) else "A phone number, such as +1 415 555 0100."
+    if ships_to(session):
+        yield "ship_name", "" if entry["ship_name"] else "Who receives the parcel?"
+        yield from _wrong_address(entry, "ship", ships_to(session))
+    for custom in session.get("custom_fields") or ():
+        yield f"custom_{custom['key']}", _wrong_custom(custom, entry[f"custom_{custom['key']}"])
+    if asks_for_payment(session):
+        yield from _wrong_payment(session, entry, now)
+
+
+def _wrong_payment(session: Json, entry: Entry, now: int) -> Iterator[tuple[str, str]]:
+    yield "card_name", "" if entry["card_name"] else "The name of whoever pays."
+    if asks_for_billing(session):
+        yield from _wrong_address(entry, "bill", list(countries()))
+    if entry.method == CARD:
+        typed = {name: entry[name] for name in ("card_number", "card_expiry", "card_code")}
+        yield from card_fields.card_errors(typed, now).items()
+
+
+def _wrong_address(entry: Entry, group: str, allowed: list[str]) -> Iterator[tuple[str, str]]:
+    said = {"country": "Which country?", "line1": "Street and number, please.", "city": "Which city?"}
+    for name in ADDRESS_NEEDS:
+        yield f"{group}_{name}", "" if entry[f"{group}_{name}"] else said[name]
+    country = entry[f"{group}_country"]
+    if country and country not in allowed:
+        yield f"{group}_country", "The shop does not send there."
+
+
+def _wrong_custom(custom: Json, value: str) -> str:
+    kind = custom["type"]
+    limits = custom[kind]
+    if not value:
+        return "" if custom["optional"] else "Please fill this in."
+    if kind == "dropdown":
+        known = value in {option["value"] for option in limits["options"]}
+        return "" if known else "Please choose one of the list."
+    if kind == "numeric" and not (value.isascii() and value.isdecimal()):
+        return "Digits only, please."
+    least, most = limits.get("minimum_length") or 0, limits.get("maximum_length") or 255
+    return "" if least <= len(value) <= most else f"Between {least} and {most} characters, please."

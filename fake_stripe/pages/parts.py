@@ -1,0 +1,125 @@
+"""Which pieces do the dashboard's pages share? The frame, tables, lists of facts, badges and small forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from fake_stripe.pages.forms import hidden
+from fake_stripe.pages.html import NOTHING, Markup, attributes, escape, fill, join
+
+TABS = (
+    ("/dashboard", "Overview"),
+    ("/dashboard/products", "Products"),
+    ("/dashboard/payments", "Payments"),
+    ("/dashboard/events", "Events"),
+    ("/dashboard/webhooks", "Webhooks"),
+    ("/dashboard/trouble", "Trouble"),
+)
+GOOD = {"succeeded", "complete", "delivered", "enabled", "active", "paid"}
+BAD = {"failed", "declined", "disabled", "dropped", "refused"}
+WAITING = {"open", "waiting", "processing", "requires_action", "pending", "unpaid", "requires_payment_method"}
+
+
+def desk_page(
+    tab: str,
+    headline: str,
+    content: Markup,
+    *,
+    now: float,
+    said: str = "",
+    problem: str = "",
+    beside: Markup = NOTHING,
+) -> Markup:
+    """A page of the dashboard. `said` is good news, `problem` bad; `beside` stands next to the headline."""
+    body = fill(
+        "desk",
+        tabs=join(_tab(path, name, path == tab) for path, name in TABS),
+        headline=headline,
+        beside=beside,
+        content=content,
+        said=join([note(problem, "bad", role="alert"), note(said, "good", role="status")]),
+        clock=moment(now),
+    )
+    return fill("base", title=f"{'Please check: ' if problem else ''}{headline}", body=body)
+
+
+def _tab(path: str, name: str, here: bool) -> Markup:
+    given = attributes({"href": path, "aria-current": "page" if here else None})
+    return Markup(f"<li><a{given}>{escape(name)}</a></li>")
+
+
+def note(text: object, kind: str, role: str | None = None) -> Markup:
+    """A coloured box with a sentence; nothing for no sentence."""
+    given = attributes({"class": f"note note-{kind}", "role": role})
+    return Markup(f"<div{given}><p>{escape(text)}</p></div>") if text else NOTHING
+
+
+def sheet(headline: str, *content: Markup) -> Markup:
+    """A section on paper of its own."""
+    title = Markup(f"<h2>{escape(headline)}</h2>") if headline else NOTHING
+    return Markup(f'<section class="sheet stack">{title}{join(content)}</section>')
+
+
+def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> Markup:
+    """Rows of cells; on a phone each row is a card. `caption` is for those who cannot see the headline."""
+    lines = [
+        Markup(f"<tr>{join(_cell(name, cell) for name, cell in zip(headings, row, strict=True))}</tr>")
+        for row in rows
+    ]
+    if not lines:
+        return Markup(f'<p class="empty">{escape(empty)}</p>')
+    head = join(_heading(name) for name in headings)
+    return Markup(
+        f'<table class="cards-on-phone"><caption class="hidden-text">{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{join(lines)}</tbody></table>"
+    )
+
+
+def _heading(name: str) -> Markup:
+    return Markup(f'<th scope="col">{escape(name) or "<span class=hidden-text>Actions</span>"}</th>')
+
+
+def _cell(name: str, value: object) -> Markup:
+    given = attributes({"data-label": name or None})
+    return Markup(f"<td{given}>{escape(value) or '–'}</td>")
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
+    """Names and values under one another."""
+    rows = (Markup(f"<dt>{escape(name)}</dt><dd>{escape(value) or '–'}</dd>") for name, value in pairs)
+    return Markup(f'<dl class="facts-list">{join(rows)}</dl>')
+
+
+def badge(word: str) -> Markup:
+    """A state as a coloured word."""
+    kind = "good" if word in GOOD else "bad" if word in BAD else "wait" if word in WAITING else "plain"
+    return Markup(f'<span class="badge badge-{kind}">{escape(word.replace("_", " "))}</span>')
+
+
+def link(href: str, words: object) -> Markup:
+    return Markup(f'<a href="{escape(href)}">{escape(words)}</a>')
+
+
+def code(text: object) -> Markup:
+    return Markup(f'<span class="mono">{escape(text)}</span>')
+
+
+def button(
+    action: str, words: str, sent: Mapping[str, str] | None = None, *, about: str = "", look: str = ""
+) -> Markup:
+    """A form that is only a button. `about` tells which one of many it is to those who cannot see the row."""
+    inner = join(hidden(name, value) for name, value in (sent or {}).items())
+    more = Markup(f'<span class="hidden-text"> {escape(about)}</span>') if about else NOTHING
+    given = attributes({"class": f"button-small {look}".strip()})
+    return Markup(
+        f'<form method="post" action="{escape(action)}">{inner}<button{given}>{escape(words)}{more}</button></form>'
+    )
+
+
+def moment(seconds: float | None) -> Markup:
+    """A time as a person reads it, in UTC."""
+    if seconds is None:
+        return Markup("–")
+    when = datetime.fromtimestamp(seconds, UTC)
+    return Markup(f'<time datetime="{when.isoformat()}">{when:%d %b %Y, %H:%M:%S} UTC</time>')

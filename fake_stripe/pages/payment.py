@@ -1,0 +1,179 @@
+"""What happens on the hosted payment page? It is shown, filled in, refused, asked about, paid, over.
+
+A declined card leaves the session open. Once it is paid, the buyer waits for the answer to
+`checkout.session.completed`, ten seconds at most, and is sent to the shop: https://docs.stripe.com/checkout/fulfillment
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from fake_stripe.pages import entry
+from fake_stripe.pages.entry import Entry
+from fake_stripe.pages.html import Markup
+from fake_stripe.pages.payment_form import DEMO_BUYER, Sale, bank_page, ended_page, pay_page
+from fake_stripe.pages.web import Answer, Refused, Request, origin_of, redirect
+from fake_stripe.people import AuthenticationNeeded, CardDeclined, SessionEnded
+from fake_stripe.people import Refused as Declined
+from fake_stripe.resources.line_items import lines_of
+
+if TYPE_CHECKING:
+    from fake_stripe.fake import FakeStripe
+
+Json = Mapping[str, Any]
+LONGEST_WAIT = 10.0
+PLACE_OF_ID = "{CHECKOUT_SESSION_ID}"
+# which input a refusal of the core belongs to
+INPUTS = {"card": "card_number", "name": "card_name", "line1": "ship_line1", "country": "ship_country"}
+INPUTS |= {"shipping_rate": "shipping"}
+
+
+def answer(fake: FakeStripe, request: Request, session_id: str) -> Answer:
+    """`/c/pay/<session>`: the page, or what came of its form."""
+    session = _session(fake, session_id)
+    if session["status"] != "open":
+        return _ended(session)
+    sale = _sale(fake, session)
+    if request.method != "POST":
+        return _shown(sale, pay_page(sale, entry.blank(session)))
+    do = {"total": _again, "approve": _pay, "refuse": _pay}.get(request.value("do"), _pay)
+    return (_fill_in if request.value("fill") else do)(fake, sale, request)
+
+
+def _session(fake: FakeStripe, session_id: str) -> Json:
+    fake.account.tick()
+    session = fake.account.store.get("checkout.session", session_id)
+    if session is None or session["ui_mode"] != "hosted_page":
+        raise Refused(HTTPStatus.NOT_FOUND, "There is no such checkout. Perhaps the address was cut off.")
+    return session
+
+
+def _sale(fake: FakeStripe, session: Json) -> Sale:
+    store = fake.account.store
+    with store.lock:
+        lines = lines_of(fake.reading(), session["id"])
+        rates = [
+            store.get("shipping_rate", option["shipping_rate"]) for option in session["shipping_options"]
+        ]
+        whole = [_with_product(fake, line) for line in lines]
+    return Sale(session, tuple(whole), tuple(rate or {} for rate in rates), _methods(session))
+
+
+def _with_product(fake: FakeStripe, line: Json) -> Json:
+    price = line["price"] or {}
+    product = fake.account.store.get("product", price.get("product", ""))
+    return {**line, "price": {**price, "product": product}}
+
+
+def _methods(session: Json) -> tuple[str, ...]:
+    """A card, and a bank debit where the session does not rule it out; one of them always stays."""
+    allowed = session.get("allowed_payment_method_types") or [entry.CARD, entry.DEBIT]
+    excluded = session.get("excluded_payment_method_types") or []
+    found = [one for one in (entry.CARD, entry.DEBIT) if one in allowed and one not in excluded]
+    return tuple(found or [entry.CARD])
+
+
+def _shown(sale: Sale, body: Markup, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    """With the origins that its pictures come from and its form may lead to."""
+    pictures = [image for line in sale.lines for image in (line["price"]["product"] or {}).get("images", ())]
+    images = {origin for url in pictures if (origin := origin_of(url))}
+    shop = {origin for url in (sale.session["success_url"],) if (origin := origin_of(url))}
+    return Answer(body, status, posts_to=frozenset(shop), images_from=frozenset(images))
+
+
+def _fill_in(fake: FakeStripe, sale: Sale, request: Request) -> Answer:
+    """A test card was chosen: its number, and a made-up buyer wherever nothing was typed."""
+    values = {name: value for name, value in request.form if value.strip()}
+    countries = entry.ships_to(sale.session)
+    made_up = {**DEMO_BUYER, **({"ship_country": countries[0]} if countries else {})}
+    filled = Entry({**entry.blank(sale.session).values, **made_up, **values})
+    filled.values |= {"card_number": request.value("fill"), "method": entry.CARD}
+    return _shown(sale, pay_page(sale, filled))
+
+
+def _again(fake: FakeStripe, sale: Sale, request: Request) -> Answer:
+    return _shown(sale, pay_page(sale, Entry(dict(request.form))))
+
+
+def _pay(fake: FakeStripe, sale: Sale, request: Request) -> Answer:
+    filled = entry.read(sale.session, request, fake.clock.now())
+    if filled.errors:
+        return _shown(sale, pay_page(sale, filled), HTTPStatus.UNPROCESSABLE_ENTITY)
+    said = {"approve": True, "refuse": False}.get(request.value("do"))
+    try:
+        session = fake.pay(sale.session["id"], **_told(sale, filled), authenticated=said)
+    except AuthenticationNeeded:
+        return _shown(sale, bank_page(sale, filled))
+    except SessionEnded:
+        return _ended(_session(fake, sale.session["id"]))
+    except Declined as refused:
+        return _refused(fake, sale, filled, refused)
+    _wait_for_the_shop(fake, session)
+    return _to_the_shop(session)
+
+
+def _told(sale: Sale, filled: Entry) -> dict[str, Any]:
+    """What the core is told of the buyer."""
+    ships, options = entry.ships_to(sale.session), sale.session["shipping_options"]
+    group = "ship" if ships else "bill"
+    told: dict[str, Any] = {
+        "card": filled["card_number"],
+        "email": filled["email"],
+        "name": filled["ship_name"] if ships else filled["card_name"] or filled["email"],
+        "phone": filled["phone"],
+        "address": filled.address(group),
+        "delayed": filled.method == entry.DEBIT,
+        "custom_fields": {
+            custom["key"]: filled[f"custom_{custom['key']}"] for custom in sale.session["custom_fields"]
+        },
+    }
+    if options:
+        told["shipping_rate"] = options[entry.chosen_shipping(sale.session, filled)]["shipping_rate"]
+    return told
+
+
+def _refused(fake: FakeStripe, sale: Sale, filled: Entry, refused: Declined) -> Answer:
+    """The page again, with the message beside the input that is to be mended; a code is never kept."""
+    known = {f"custom_{custom['key']}" for custom in sale.session["custom_fields"]}
+    name = f"custom_{refused.field}" if f"custom_{refused.field}" in known else refused.field
+    again = replace(filled, errors={INPUTS.get(name, name): refused.message})
+    again.values["card_code"] = ""
+    status = (
+        HTTPStatus.PAYMENT_REQUIRED if isinstance(refused, CardDeclined) else HTTPStatus.UNPROCESSABLE_ENTITY
+    )
+    return _shown(sale, pay_page(_sale(fake, _session(fake, sale.session["id"])), again), status)
+
+
+def _wait_for_the_shop(fake: FakeStripe, session: Json) -> None:
+    """Only where somebody carries deliveries: in a test without that thread there is nothing to wait for."""
+    if not fake.courier.running:
+        return
+    event = _find_event(fake, lambda row: row["data"]["object"]["id"] == session["id"])
+    if event is not None:
+        fake.courier.wait_for(event["id"], LONGEST_WAIT)
+
+
+def _find_event(fake: FakeStripe, fits: Callable[[Json], bool]) -> Json | None:
+    with fake.account.store.lock:
+        rows = fake.account.store.table("event").newest_first()
+        return next((row for row in rows if row["type"] == "checkout.session.completed" and fits(row)), None)
+
+
+def _to_the_shop(session: Json) -> Answer:
+    url = str(session["success_url"]).replace(PLACE_OF_ID, session["id"])
+    origin = origin_of(url)
+    return redirect(url, posts_to=[origin] if origin else [])
+
+
+def _ended(session: Json) -> Answer:
+    if session["status"] == "complete":
+        shop = str(session["success_url"]).replace(PLACE_OF_ID, session["id"])
+        return Answer(ended_page("This is paid already", "One payment is enough.", shop, "To the shop"))
+    text = "Nothing was charged. The shop may open a new checkout with the same things in it."
+    return Answer(
+        ended_page("This checkout has expired", text, session["cancel_url"], "Back to the shop"),
+        HTTPStatus.GONE,
+    )

@@ -1,0 +1,360 @@
+"""How does the payment page look? The session, its lines and its totals beside one plain form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from fake_stripe.pages import card_fields, entry
+from fake_stripe.pages.amounts import shown
+from fake_stripe.pages.entry import Entry
+from fake_stripe.pages.forms import hidden, select, text_field
+from fake_stripe.pages.html import NOTHING, Markup, attributes, escape, fill, join
+
+Json = Mapping[str, Any]
+DEMO_BUYER = {
+    "email": "ada@example.com",
+    "phone": "+1 415 555 0100",
+    "card_name": "Ada Example",
+    "card_expiry": "12 / 34",
+    "card_code": "123",
+    "ship_name": "Ada Example",
+    "ship_line1": "1 Pretend Street",
+    "ship_city": "Sampleton",
+    "ship_postal_code": "12345",
+    "bill_line1": "1 Pretend Street",
+    "bill_city": "Sampleton",
+    "bill_postal_code": "12345",
+    "bill_country": "US",
+}
+
+
+@dataclass(frozen=True)
+class Sale:
+    """All that the page shows: a session, its lines with their products, its shipping rates, and how to pay."""
+
+    session: Json
+    lines: tuple[Json, ...]
+    rates: tuple[Json, ...] = ()
+    methods: tuple[str, ...] = (entry.CARD,)
+
+    @property
+    def currency(self) -> str:
+        return str(self.session["currency"])
+
+    @property
+    def shop(self) -> str:
+        """Whom the money would go to: the name the session gives, else the shop's host."""
+        named = (self.session.get("branding_settings") or {}).get("display_name")
+        return str(named or urlsplit(self.session.get("success_url") or "").hostname or "the shop")
+
+    def total(self, shipping: int) -> int:
+        """What is due with this one of the shipping options."""
+        options = self.session.get("shipping_options") or ()
+        sending = options[shipping]["shipping_amount"] if options else 0
+        already = (self.session.get("total_details") or {}).get("amount_shipping", 0)
+        return int(self.session["amount_total"] - already + sending)
+
+
+def pay_page(sale: Sale, filled: Entry, *, problem: str = "") -> Markup:
+    """The whole page: what is bought on one side, one form on the other."""
+    session = sale.session
+    shipping = entry.chosen_shipping(session, filled)
+    total = shown(sale.total(shipping), sale.currency)
+    expires = datetime.fromtimestamp(session["expires_at"], UTC)
+    body = fill(
+        "pay",
+        action=f"/c/pay/{session['id']}",
+        back=_back(session),
+        shop=sale.shop,
+        total=total,
+        expires_iso=expires.isoformat(),
+        expires=expires.strftime("%H:%M UTC, %-d %B") if expires else "",
+        lines=join(_line(line) for line in sale.lines),
+        totals=_totals(sale, shipping),
+        problem=_problem(filled, problem),
+        parts=join(_parts(sale, filled)),
+        verb=f"Pay {total}" if entry.asks_for_payment(session) else "Complete the order",
+        promise="No card is charged and nothing leaves this computer.",
+    )
+    wrong = filled.errors or problem
+    return fill("base", title=f"{'Please check: ' if wrong else ''}Pay {sale.shop}", body=body)
+
+
+def bank_page(sale: Sale, filled: Entry) -> Markup:
+    """The bank's question. What was filled in travels along, so that nobody types twice."""
+    body = fill(
+        "bank",
+        action=f"/c/pay/{sale.session['id']}",
+        total=shown(sale.total(entry.chosen_shipping(sale.session, filled)), sale.currency),
+        shop=sale.shop,
+        ending=filled["card_number"][-4:],
+        hidden=join(hidden(name, value) for name, value in filled.values.items() if name != "do"),
+    )
+    return fill("base", title="Your bank asks", body=body)
+
+
+def ended_page(headline: str, text: str, link: str | None, words: str = "") -> Markup:
+    """A session that can no longer be paid, with the way back."""
+    way = Markup(f'<p><a class="button button-main" href="{escape(link)}">{escape(words)}</a></p>')
+    body = fill("ended", headline=headline, text=text, link=way if link else NOTHING)
+    return fill("base", title=headline, body=body)
+
+
+def _back(session: Json) -> Markup:
+    url = session.get("cancel_url")
+    host = urlsplit(url).hostname if url else None
+    return Markup(f'<a class="back" href="{escape(url)}">← Back to {escape(host)}</a>') if url else NOTHING
+
+
+def _line(line: Json) -> Markup:
+    product = line["price"].get("product") or {}
+    name = line["description"] or "Article"
+    image = next(iter(product.get("images") or ()), None)
+    each = shown(line["price"]["unit_amount"], line["currency"])
+    told = [value for value in (line.get("metadata") or {}).values() if len(value) <= 40]
+    quantity = f"{line['quantity']} × {each}"
+    return fill(
+        "_line",
+        image=_picture(image, name),
+        title=name,
+        detail=" · ".join([quantity, *told[:3]]),
+        amount=shown(line["amount_subtotal"], line["currency"]),
+    )
+
+
+def _picture(url: str | None, name: str) -> Markup:
+    if url:
+        return Markup(f'<img class="line-image" src="{escape(url)}" alt="" width="56" height="56">')
+    return Markup(f'<span class="line-image" aria-hidden="true">{escape(name[:1].upper())}</span>')
+
+
+def _totals(sale: Sale, shipping: int) -> Markup:
+    details = sale.session.get("total_details") or {}
+    rows = [("Subtotal", sale.session["amount_subtotal"])]
+    if sale.session.get("shipping_options"):
+        name = sale.rates[shipping]["display_name"] if sale.rates else "Shipping"
+        rows.append((f"Shipping ({name})", sale.session["shipping_options"][shipping]["shipping_amount"]))
+    rows += [("Discount", -details["amount_discount"])] * bool(details.get("amount_discount"))
+    rows += [("Tax", details["amount_tax"])] * bool(details.get("amount_tax"))
+    lines = [_total_row(name, amount, sale.currency) for name, amount in rows]
+    return join([*lines, _total_row("Total", sale.total(shipping), sale.currency, grand=True)])
+
+
+def _total_row(name: str, amount: int, currency: str, *, grand: bool = False) -> Markup:
+    kind = ' class="grand"' if grand else ""
+    return Markup(f"<div{kind}><dt>{escape(name)}</dt><dd>{escape(shown(amount, currency))}</dd></div>")
+
+
+def _problem(filled: Entry, problem: str) -> Markup:
+    if not filled.errors and not problem:
+        return NOTHING
+    links = [Markup(f'<a href="#{escape(name)}">{escape(text)}</a>') for name, text in filled.errors.items()]
+    listed = Markup(f"<ul><li>{join(links, '</li><li>')}</li></ul>") if links else NOTHING
+    return fill("_problem", headline=problem or "Please look at these again:", links=listed)
+
+
+def _parts(sale: Sale, filled: Entry) -> Iterable[Markup]:
+    yield _contact(sale.session, filled)
+    if entry.ships_to(sale.session):
+        yield _address("ship", "Shipping address", entry.ships_to(sale.session), filled)
+    if sale.session.get("shipping_options"):
+        yield _shipping(sale, filled)
+    if sale.session.get("custom_fields"):
+        yield _custom_fields(sale.session, filled)
+    if entry.asks_for_payment(sale.session):
+        yield _payment(sale, filled)
+        if entry.asks_for_billing(sale.session):
+            yield _address("bill", "Billing address", list(entry.countries()), filled)
+
+
+def _contact(session: Json, filled: Entry) -> Markup:
+    fixed = bool(session.get("customer_email"))
+    fields = [
+        text_field(
+            "email",
+            "E-mail",
+            filled["email"],
+            errors=filled.errors,
+            type="email",
+            autocomplete="email",
+            readonly=fixed,
+            hint="Given by the shop." if fixed else "",
+        )
+    ]
+    if entry.asks_for_phone(session):
+        fields.append(
+            text_field(
+                "phone", "Phone", filled["phone"], errors=filled.errors, type="tel", autocomplete="tel"
+            )
+        )
+    return fill("_part", legend="Contact", fields=join(fields), more=NOTHING)
+
+
+def _address(group: str, legend: str, allowed: Iterable[str], filled: Entry) -> Markup:
+    purpose = "shipping" if group == "ship" else "billing"
+    names = entry.countries()
+    listed = sorted(((code, names.get(code, code)) for code in allowed), key=lambda pair: pair[1])
+
+    def text(name: str, label: str, auto: str, *, width: str = "", optional: bool = False) -> Markup:
+        full = f"{group}_{name}"
+        return text_field(
+            full,
+            label,
+            filled[full],
+            errors=filled.errors,
+            autocomplete=f"{purpose} {auto}",
+            width=width,
+            optional=optional,
+        )
+
+    country = f"{group}_country"
+    choices = [("", "Please choose")] * (len(listed) > 1) + listed
+    fields = [
+        *([text("name", "Full name", "name")] if group == "ship" else []),
+        select(
+            country,
+            "Country",
+            choices,
+            filled[country],
+            errors=filled.errors,
+            autocomplete=f"{purpose} country",
+        ),
+        text("line1", "Street and number", "address-line1"),
+        text("line2", "Flat, floor, company", "address-line2", optional=True),
+        text("city", "City", "address-level2", width="third"),
+        text("postal_code", "Postal code", "postal-code", width="third", optional=True),
+        text("state", "State", "address-level1", width="third", optional=True),
+    ]
+    return fill("_part", legend=legend, fields=join(fields), more=NOTHING)
+
+
+def _shipping(sale: Sale, filled: Entry) -> Markup:
+    chosen = entry.chosen_shipping(sale.session, filled)
+    rows = [
+        fill(
+            "_choice",
+            attributes=attributes({"name": "shipping", "value": number, "checked": number == chosen}),
+            text=rate["display_name"],
+            detail=_estimate(rate.get("delivery_estimate")),
+            price=shown(option["shipping_amount"], sale.currency) if option["shipping_amount"] else "free",
+        )
+        for number, (option, rate) in enumerate(
+            zip(sale.session["shipping_options"], sale.rates, strict=True)
+        )
+    ]
+    again = Markup('<p><button class="button-small" name="do" value="total">Show the new total</button></p>')
+    more = again if len(rows) > 1 else NOTHING
+    return fill(
+        "_part", legend="Shipping", fields=Markup(f'<div class="field">{join(rows)}</div>'), more=more
+    )
+
+
+def _estimate(estimate: Json | None) -> str:
+    ends = [end for end in ((estimate or {}).get("minimum"), (estimate or {}).get("maximum")) if end]
+    if not ends:
+        return ""
+    unit = str(ends[-1]["unit"]).replace("_", " ")
+    numbers = dict.fromkeys(str(end["value"]) for end in ends)
+    return f"{'–'.join(numbers)} {unit}{'s' if ends[-1]['value'] != 1 else ''}"
+
+
+def _custom_fields(session: Json, filled: Entry) -> Markup:
+    return fill(
+        "_part",
+        legend="The shop would like to know",
+        fields=join(_custom_field(custom, filled) for custom in session["custom_fields"]),
+        more=NOTHING,
+    )
+
+
+def _custom_field(custom: Json, filled: Entry) -> Markup:
+    name, label = f"custom_{custom['key']}", custom["label"]["custom"]
+    if custom["type"] == "dropdown":
+        options = [(option["value"], option["label"]) for option in custom["dropdown"]["options"]]
+        return select(name, label, [("", "Please choose"), *options], filled[name], errors=filled.errors)
+    return text_field(
+        name,
+        label,
+        filled[name],
+        errors=filled.errors,
+        optional=custom["optional"],
+        autocomplete="off",
+        inputmode="numeric" if custom["type"] == "numeric" else None,
+    )
+
+
+def _payment(sale: Sale, filled: Entry) -> Markup:
+    words = {
+        entry.CARD: ("Card", "paid at once"),
+        entry.DEBIT: ("Bank debit", "paid days later, or not at all"),
+    }
+    methods = [
+        fill(
+            "_choice",
+            attributes=attributes({"name": "method", "value": method, "checked": method == filled.method}),
+            text=words[method][0],
+            detail=words[method][1],
+            price=NOTHING,
+        )
+        for method in sale.methods
+    ]
+    choice = Markup(f'<div class="field">{join(methods)}</div>') if len(methods) > 1 else NOTHING
+    fields = [choice, _test_cards(filled), *_card_fields(filled)]
+    return fill("_part", legend="Payment", fields=join(fields), more=NOTHING)
+
+
+def _test_cards(filled: Entry) -> Markup:
+    rows = [
+        Markup(
+            f'<li><button name="fill" value="{number}"><span>{escape(does)}</span>'
+            f'<span class="mono">{number}</span></button></li>'
+        )
+        for does, number in card_fields.shown()
+    ]
+    return fill("_test_cards", cards=join(rows), open=NOTHING if filled["card_number"] else Markup(" open"))
+
+
+def _card_fields(filled: Entry) -> list[Markup]:
+    errors = filled.errors
+    return [
+        text_field(
+            "card_number",
+            "Card number",
+            filled["card_number"],
+            errors=errors,
+            inputmode="numeric",
+            autocomplete="cc-number",
+            placeholder="1234 1234 1234 1234",
+            maxlength=30,
+            look="card-number",
+        ),
+        text_field(
+            "card_expiry",
+            "Expires",
+            filled["card_expiry"],
+            errors=errors,
+            inputmode="numeric",
+            autocomplete="cc-exp",
+            placeholder="MM / YY",
+            width="half",
+            maxlength=9,
+        ),
+        text_field(
+            "card_code",
+            "Security code",
+            filled["card_code"],
+            errors=errors,
+            inputmode="numeric",
+            autocomplete="cc-csc",
+            placeholder="123",
+            width="half",
+            maxlength=4,
+        ),
+        text_field(
+            "card_name", "Name of the payer", filled["card_name"], errors=errors, autocomplete="cc-name"
+        ),
+    ]

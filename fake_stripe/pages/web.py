@@ -1,0 +1,125 @@
+"""What do the pages hear, what do they answer, and who may post to them?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qsl, urlsplit
+
+from fake_stripe.pages.html import Markup
+
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
+MOST_FIELDS = 2000
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request of a browser; `headers` by lower-case name."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    form: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Request:
+        """From the parts of an HTTP request. Raises Refused for a body that is no form of reasonable size."""
+        named = {name.lower(): value for name, value in headers.items()}
+        try:
+            form = tuple(_pairs(body.decode("utf-8"))) if method == "POST" else ()
+            asked = dict(_pairs(query))
+        except ValueError:
+            raise Refused(HTTPStatus.BAD_REQUEST, "This form cannot be read.") from None
+        return cls(method, path, asked, form, named)
+
+    def value(self, name: str) -> str:
+        """The last value of a field, trimmed; empty when it was not sent."""
+        found = [value for key, value in self.form if key == name]
+        return found[-1].strip() if found else ""
+
+    def values(self, name: str) -> list[str]:
+        return [value for key, value in self.form if key == name]
+
+    def require_own_origin(self) -> None:
+        """Refuse a form that another site posts. Browsers tell where a form stands; other clients need not."""
+        site = self.headers.get("sec-fetch-site", "same-origin")
+        origin = self.headers.get("origin")
+        own = origin is None or urlsplit(origin).netloc.lower() == self.headers.get("host", "").lower()
+        if not own or site not in ("same-origin", "none"):
+            raise Refused(HTTPStatus.FORBIDDEN, "This form was sent from another site. Nothing was done.")
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+
+
+class Refused(Exception):
+    """The request goes nowhere: a status and a sentence for a person."""
+
+    def __init__(self, status: HTTPStatus, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status, self.sentence = status, sentence
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back. `posts_to` and `images_from` are origins that the page's policy lets in besides its own."""
+
+    body: str | bytes = b""
+    status: HTTPStatus = HTTPStatus.OK
+    type: str = "text/html; charset=utf-8"
+    location: str | None = None
+    posts_to: frozenset[str] = frozenset()
+    images_from: frozenset[str] = frozenset()
+    kept_for: int = 0
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Every header, those that keep the page safe included."""
+        given = [
+            ("Content-Type", self.type),
+            ("Content-Length", str(len(self.bytes()))),
+            ("Content-Security-Policy", self._policy()),
+            ("X-Content-Type-Options", "nosniff"),
+            ("X-Frame-Options", "DENY"),
+            # Not no-referrer: with that, browsers send "Origin: null" with our own forms.
+            ("Referrer-Policy", "same-origin"),
+            ("Cross-Origin-Opener-Policy", "same-origin"),
+            ("Cache-Control", f"public, max-age={self.kept_for}" if self.kept_for else "no-store"),
+        ]
+        return given + ([("Location", self.location)] if self.location else [])
+
+    def bytes(self) -> bytes:
+        return self.body.encode() if isinstance(self.body, str) else self.body
+
+    def _policy(self) -> str:
+        """Browsers hold a redirect that follows a form against form-action too, hence `posts_to`."""
+        forms = " ".join(["'self'", *sorted(self.posts_to)])
+        images = " ".join(["'self'", *sorted(self.images_from)])
+        return (
+            "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none';"
+            f" form-action {forms}; img-src {images}"
+        )
+
+
+def redirect(location: str, *, posts_to: Iterable[str] = ()) -> Answer:
+    """After a form: go and look there (303)."""
+    return Answer(status=HTTPStatus.SEE_OTHER, location=location, posts_to=frozenset(posts_to))
+
+
+def page(body: Markup, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    return Answer(body, status)
+
+
+def origin_of(url: object) -> str | None:
+    """`https://shop.example:8000` of an address; None for one that has no place in a header."""
+    if not isinstance(url, str):
+        return None
+    try:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+    except ValueError:
+        return None
+    return origin if ORIGIN.fullmatch(origin) else None

@@ -1,0 +1,320 @@
+"""Is this parameter what Stripe would take? Types, limits and unknown names, from tables.
+
+A table is built of the kinds below; `read(value, name)` turns the text of a form into a Python value or
+raises StripeError with the code and param that Stripe's answer has. None stands for "unset".
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Protocol
+
+from fake_stripe.errors import refused_before_running
+from fake_stripe.forms import Form
+
+INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
+CURRENCY = re.compile(r"[a-z]{3}\Z")
+URL = re.compile(r"https?://[^\s/?#]+[^\s]*\Z", re.I)
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
+
+
+class Kind(Protocol):
+    """Anything that can read one parameter."""
+
+    def read(self, value: "str | Form", name: str) -> Any: ...
+
+
+def _scalar(value: "str | Form", name: str, noun: str, unset: bool) -> str | None:
+    if isinstance(value, dict):
+        raise refused_before_running(f"Invalid {noun}: {name} was sent as a hash or an array", param=name)
+    if value == "":
+        if unset:
+            return None
+        message = f"You passed an empty string for '{name}', and '{name}' cannot be unset that way."
+        raise refused_before_running(message, param=name, code="parameter_invalid_empty")
+    return value
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text of at most `longest` characters; "" unsets it where `unset` allows."""
+
+    longest: int = 5000
+    unset: bool = False
+    pattern: re.Pattern[str] | None = None
+    problem: str = "Invalid string"
+    code: str | None = None
+
+    def read(self, value: "str | Form", name: str) -> str | None:
+        text = _scalar(value, name, "string", self.unset)
+        if text is None:
+            return None
+        if "\0" in text:
+            raise refused_before_running(f"Invalid string: {name} holds a NUL", param=name)
+        if len(text) > self.longest:
+            message = f"Invalid string: {name} may have {self.longest} characters, and has {len(text)}"
+            raise refused_before_running(message, param=name)
+        if self.pattern and not self.pattern.match(text):
+            raise refused_before_running(f"{self.problem}: {text[:100]}", param=name, code=self.code)
+        return text
+
+
+def url(unset: bool = False, longest: int = 5000) -> Text:
+    """An http or https address."""
+    return Text(longest=longest, unset=unset, pattern=URL, problem="Not a valid URL", code="url_invalid")
+
+
+def email() -> Text:
+    """An e-mail address, as far as a pattern tells."""
+    return Text(pattern=EMAIL, problem="Invalid email address", code="email_invalid")
+
+
+@dataclass(frozen=True)
+class Currency:
+    """A three-letter code, in any case; small letters come out."""
+
+    def read(self, value: "str | Form", name: str) -> str | None:
+        text = (_scalar(value, name, "string", False) or "").lower()
+        if not CURRENCY.match(text):
+            raise refused_before_running(f"Invalid currency: {text[:20]}", param=name)
+        return text
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number within bounds, both included."""
+
+    least: int = -(2**53)
+    most: int = 2**53
+    unset: bool = False
+
+    def read(self, value: "str | Form", name: str) -> int | None:
+        text = _scalar(value, name, "integer", self.unset)
+        if text is None:
+            return None
+        if not INTEGER.match(text):
+            raise self._refuse(f"Invalid integer: {text[:50]}", name)
+        number = int(text)
+        if number < self.least:
+            raise self._refuse(f"This value must be at least {self.least}, and is {number}", name)
+        if number > self.most:
+            raise self._refuse(f"This value must be at most {self.most}, and is {number}", name)
+        return number
+
+    def _refuse(self, message: str, name: str) -> Exception:
+        return refused_before_running(message, param=name, code="parameter_invalid_integer")
+
+
+@dataclass(frozen=True)
+class DecimalText:
+    """A decimal number that stays text, as `unit_amount_decimal` does; at most 12 decimals."""
+
+    def read(self, value: "str | Form", name: str) -> str | None:
+        text = _scalar(value, name, "decimal", False) or ""
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            number = Decimal("NaN")
+        if not number.is_finite() or number < 0 or number > 10**12 or -int(number.as_tuple().exponent) > 12:
+            raise refused_before_running(f"Invalid decimal: {text[:50]}", param=name)
+        return text
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that may have decimals."""
+
+    least: float = 0.0
+
+    def read(self, value: "str | Form", name: str) -> float | None:
+        text = _scalar(value, name, "number", False) or ""
+        if not re.match(r"-?[0-9]{1,15}(\.[0-9]{1,15})?\Z", text) or float(text) < self.least:
+            raise refused_before_running(f"Invalid decimal: {text[:50]}", param=name)
+        return float(text)
+
+
+@dataclass(frozen=True)
+class Boolean:
+    """true or false, and nothing else."""
+
+    def read(self, value: "str | Form", name: str) -> bool | None:
+        text = _scalar(value, name, "boolean", False)
+        if text not in ("true", "false"):
+            raise refused_before_running(f"Invalid boolean: {str(text)[:50]}", param=name)
+        return text == "true"
+
+
+@dataclass(frozen=True)
+class Enum:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+    unset: bool = False
+
+    def read(self, value: "str | Form", name: str) -> str | None:
+        text = _scalar(value, name, "string", self.unset)
+        if text is not None and text not in self.words:
+            message = f"Invalid {name}: must be one of {', '.join(self.words)}"
+            raise refused_before_running(message, param=name)
+        return text
+
+
+def one_of(*words: str, unset: bool = False) -> Enum:
+    """Short for Enum: one_of("payment", "setup")."""
+    return Enum(words, unset)
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """An array (`name[0]=...`) of at most `longest` things of one kind; "" empties it where `unset` allows."""
+
+    kind: Kind
+    longest: int = 1000
+    unset: bool = False
+    least: int = 0
+
+    def read(self, value: "str | Form", name: str) -> list[Any]:
+        if value == "" and self.unset:
+            return []
+        if not isinstance(value, dict) or not all(key.isdecimal() and len(key) < 7 for key in value):
+            raise refused_before_running(f"Invalid array: {name}", param=name)
+        if len(value) > self.longest:
+            message = f"Array {name} may have {self.longest} elements, and has {len(value)}"
+            raise refused_before_running(message, param=name)
+        if len(value) < self.least:
+            raise refused_before_running(f"Array {name} needs {self.least} elements", param=name)
+        return [self.kind.read(value[key], f"{name}[{key}]") for key in sorted(value, key=int)]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A hash with known keys. Of `exclusive` at most one may be present."""
+
+    fields: Mapping[str, Kind]
+    required: tuple[str, ...] = ()
+    exclusive: tuple[str, ...] = ()
+    unset: bool = False
+
+    def read(self, value: "str | Form", name: str) -> dict[str, Any] | None:
+        if value == "" and self.unset:
+            return None
+        if not isinstance(value, dict):
+            raise refused_before_running(f"Invalid object: {name}", param=name)
+        return self.read_all(value, name)
+
+    def read_all(self, form: Form, name: str = "") -> dict[str, Any]:
+        """Read every key; `name` is what stands before the brackets."""
+        self._refuse_unknown(form, name)
+        clean = {key: self.fields[key].read(value, _join(name, key)) for key, value in form.items()}
+        for key in self.required:
+            if key not in clean:
+                full = _join(name, key)
+                message = f"Missing required param: {full}."
+                raise refused_before_running(message, param=full, code="parameter_missing")
+        self._refuse_both(clean, name)
+        return clean
+
+    def _refuse_unknown(self, form: Form, name: str) -> None:
+        unknown = [_join(name, key) for key in form if key not in self.fields]
+        if unknown:
+            plural = "s" if len(unknown) > 1 else ""
+            message = f"Received unknown parameter{plural}: {', '.join(unknown)[:500]}"
+            raise refused_before_running(message, param=unknown[0][:500], code="parameter_unknown")
+
+    def _refuse_both(self, clean: Mapping[str, Any], name: str) -> None:
+        both = [_join(name, key) for key in self.exclusive if key in clean]
+        if len(both) > 1:
+            message = f"You may only specify one of these parameters: {', '.join(both)}."
+            raise refused_before_running(message, param=both[0], code="parameters_exclusive")
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """A hash with any keys and one kind of value, such as `currency_options[eur]`."""
+
+    key: Kind
+    kind: Kind
+    unset: bool = False
+
+    def read(self, value: "str | Form", name: str) -> dict[str, Any]:
+        if value == "" and self.unset:
+            return {}
+        if not isinstance(value, dict):
+            raise refused_before_running(f"Invalid object: {name}", param=name)
+        return {self.key.read(k, name): self.kind.read(v, f"{name}[{k}]") for k, v in value.items()}
+
+
+@dataclass(frozen=True)
+class Either:
+    """The first kind for plain text, the second for a hash, as `created` has it."""
+
+    plain: Kind
+    nested: Kind
+
+    def read(self, value: "str | Form", name: str) -> Any:
+        return (self.nested if isinstance(value, dict) else self.plain).read(value, name)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Up to 50 keys of 40 characters with values of 500; "" as a value unsets a key, as the whole unsets all."""
+
+    keys: int = field(default=50)
+
+    def read(self, value: "str | Form", name: str) -> dict[str, str] | None:
+        if value == "":
+            return None
+        if not isinstance(value, dict):
+            raise refused_before_running(f"Invalid object: {name}", param=name)
+        for key, text in value.items():
+            self._check(key, text, name)
+        return {key: str(text) for key, text in value.items()}
+
+    def _check(self, key: str, text: "str | Form", name: str) -> None:
+        full = f"{name}[{key}]"
+        if isinstance(text, dict):
+            message = f"Metadata values are text: {full} was sent as a hash. Keys may not hold brackets."
+            raise refused_before_running(message, param=full)
+        if len(key) > 40:
+            raise refused_before_running(f"Metadata keys may have 40 characters: {key[:60]}", param=name)
+        if len(text) > 500:
+            message = f"Metadata values may have 500 characters, and {full} has {len(text)}."
+            raise refused_before_running(message, param=full)
+        if "\0" in text or "\0" in key:
+            raise refused_before_running(f"Invalid string: {full} holds a NUL", param=full)
+
+
+def merge_metadata(old: Mapping[str, str], change: Mapping[str, str] | None) -> dict[str, str]:
+    """`old` with `change` laid over it: "" takes a key away, None takes all. Raises at more than 50 keys."""
+    if change is None:
+        return {}
+    merged = {key: value for key, value in {**old, **change}.items() if value != ""}
+    if len(merged) > 50:
+        message = f"Metadata may have 50 keys, and this would have {len(merged)}."
+        raise refused_before_running(message, param="metadata")
+    return merged
+
+
+def _join(name: str, key: str) -> str:
+    return f"{name}[{key}]" if name else key
+
+
+EXPAND = ListOf(Text(), longest=20)
+CREATED = Either(Integer(), Shape({op: Integer() for op in ("gt", "gte", "lt", "lte")}))
+PAGE: dict[str, Kind] = {
+    "limit": Integer(least=1, most=100),
+    "starting_after": Text(),
+    "ending_before": Text(),
+    "expand": EXPAND,
+}
+
+
+def listing(**filters: Kind) -> Shape:
+    """The table of a list call: its filters, the cursors, the limit and expand."""
+    return Shape({**PAGE, **filters}, exclusive=("starting_after", "ending_before"))
+
+
+def body(required: Iterable[str] = (), exclusive: Iterable[str] = (), **fields: Kind) -> Shape:
+    """The table of any other call; `expand` always belongs to it."""
+    return Shape({"expand": EXPAND, **fields}, tuple(required), tuple(exclusive))

@@ -1,0 +1,277 @@
+"""What does a customer do? Pays, is refused, is asked by the bank, waits for a debit, lets a session expire."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fake_stripe.account import BY_ITSELF, Account, Call
+from fake_stripe.cards import Card, card_of
+from fake_stripe.errors import StripeError
+from fake_stripe.events import emit
+from fake_stripe.params import EMAIL
+from fake_stripe.resources import line_items, payments, sessions
+from fake_stripe.store import Json
+
+ADDRESS = {
+    "city": "London",
+    "country": "GB",
+    "line1": "12 St James's Square",
+    "line2": None,
+    "postal_code": "SW1Y 4JH",
+    "state": None,
+}
+DELAYED = "us_bank_account"
+
+
+class Refused(Exception):
+    """The page keeps the customer: `field` names the input to mend, `session` is still open."""
+
+    def __init__(self, message: str, *, field: str = "card", code: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.field, self.code = message, field, code
+
+
+class CardDeclined(Refused):
+    """The card was declined; `decline_code` as Stripe has it. Another card may be tried."""
+
+    def __init__(self, message: str, code: str, decline_code: str | None) -> None:
+        super().__init__(message, code=code)
+        self.decline_code = decline_code
+
+
+class AuthenticationNeeded(Refused):
+    """The customer's bank wants to ask first: pay again with `authenticated` True or False."""
+
+    def __init__(self) -> None:
+        super().__init__("Your bank wants to know that it is you.", code="authentication_required")
+
+
+class SessionEnded(Refused):
+    """The session was paid already, or has expired."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"This checkout session is {status}.", field="session", code=status)
+        self.status = status
+
+
+class Customers:
+    """Everybody who stands before the hosted page of this account."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def pay(
+        self,
+        session_id: str,
+        *,
+        card: str = "4242424242424242",
+        email: str = "ada@example.com",
+        name: str = "Ada Lovelace",
+        phone: str | None = None,
+        address: Mapping[str, Any] | None = None,
+        shipping_rate: str | None = None,
+        custom_fields: Mapping[str, str] | None = None,
+        delayed: bool = False,
+        authenticated: bool | None = None,
+    ) -> Json:
+        """Fill in the page and press the button; returns the session, complete.
+
+        delayed: pay by a bank debit: the session completes unpaid, and `settle_delayed` ends it.
+        shipping_rate: the id of one of the session's options; without it the first is taken.
+        authenticated: the answer to the bank's question, for the cards that ask.
+        Raises Refused, in one of its kinds, and leaves the session open; events of a failed try are made.
+        """
+        account = self._account
+        account.tick()
+        refusal: Refused | None = None
+        with account.store.transaction():
+            session = self._open_session(session_id)
+            call = self._call(session)
+            session = _fill_in(call, session, email, name, phone, address, shipping_rate, custom_fields)
+            if session["amount_total"] == 0:
+                return _complete(call, session, "no_payment_required")
+            method_card = None if delayed else _card(card)
+            intent, refusal = _try(call, session, method_card, authenticated)
+            session = {**session, "payment_intent": intent["id"]}
+            if refusal is None:
+                return _complete(call, session, "paid" if intent["status"] == "succeeded" else "unpaid")
+            account.change(self._open_session(session_id), payment_intent=intent["id"])
+        raise refusal
+
+    def _open_session(self, session_id: str) -> Json:
+        session = self._account.store.get("checkout.session", session_id)
+        if session is None:
+            raise StripeError(
+                f"No such checkout.session: '{session_id}'", status=404, code="resource_missing"
+            )
+        if session["status"] != "open":
+            raise SessionEnded(session["status"])
+        return session
+
+    def _call(self, session: Json) -> Call:
+        call = Call(self._account, BY_ITSELF, session["livemode"])
+        call.cause = payments.page_cause(call)
+        return call
+
+    def expire(self, session_id: str) -> Json:
+        """The customer walked away and the time has come; returns the session."""
+        with self._account.store.transaction():
+            session = self._open_session(session_id)
+            return sessions.end(Call(self._account, BY_ITSELF, session["livemode"]), session)
+
+    def settle_delayed(self, session_id: str, *, succeeded: bool = True) -> Json:
+        """The bank debit of a completed, unpaid session comes through or comes back; returns the session."""
+        with self._account.store.transaction():
+            session = self._account.store.get("checkout.session", session_id)
+            if session is None or session["status"] != "complete" or session["payment_status"] != "unpaid":
+                raise StripeError(f"The session {session_id} does not wait for a delayed payment.")
+            call = Call(self._account, BY_ITSELF, session["livemode"])
+            intent = self._account.find("payment_intent", session["payment_intent"], session["livemode"])
+            if intent["status"] != "processing":
+                raise StripeError(f"The payment of session {session_id} has been settled already.")
+            payments.settle(call, intent, succeeded=succeeded)
+            outcome = "succeeded" if succeeded else "failed"
+            if succeeded:
+                session = self._account.change(session, payment_status="paid")
+            emit(call, f"checkout.session.async_payment_{outcome}", session)
+            return session
+
+
+def _card(number: str) -> Card:
+    try:
+        return card_of(number)
+    except ValueError as error:
+        raise Refused(str(error), code="incorrect_number") from None
+
+
+def _fill_in(
+    call: Call,
+    session: Json,
+    email: str,
+    name: str,
+    phone: str | None,
+    address: Mapping[str, Any] | None,
+    shipping_rate: str | None,
+    custom_fields: Mapping[str, str] | None,
+) -> Json:
+    """The session with what the customer wrote, checked; nothing is kept yet."""
+    email = session["customer_email"] or email.strip()
+    if not EMAIL.match(email):
+        raise Refused("Please enter an e-mail address.", field="email")
+    if not name.strip():
+        raise Refused("Please enter your name.", field="name")
+    wants_phone = session["phone_number_collection"]["enabled"]
+    phone = (phone or ("+442079460018" if phone is None else "")) if wants_phone else None
+    if wants_phone and not phone:
+        raise Refused("Please enter a phone number.", field="phone")
+    where = _address(session, address)
+    known = sessions.customer_details(email=email, name=name, phone=phone, address=where)
+    session = {**session, "customer_details": known}
+    if session["shipping_address_collection"]:
+        details = {"address": where, "name": name}
+        collected = {"business_name": None, "individual_name": None, "shipping_details": details}
+        session["collected_information"] = collected
+    session["custom_fields"] = [_filled(field, custom_fields or {}) for field in session["custom_fields"]]
+    return {**session, **_shipping(call, session, shipping_rate)}
+
+
+def _address(session: Json, given: Mapping[str, Any] | None) -> Json:
+    wanted = session["shipping_address_collection"]
+    allowed = wanted["allowed_countries"] if wanted else None
+    if given is None:
+        country = "GB" if allowed is None or "GB" in allowed else allowed[0]
+        return {**ADDRESS, "country": country}
+    address = sessions.full_address({key: value or None for key, value in given.items()})
+    if allowed is not None and not (address["line1"] and address["country"]):
+        raise Refused("Please enter the address to which the order goes.", field="line1")
+    if allowed is not None and address["country"] not in allowed:
+        raise Refused(f"Nothing is sent to {address['country']}.", field="country")
+    return address
+
+
+def _filled(field: Json, given: Mapping[str, str]) -> Json:
+    kind, key = field["type"], field["key"]
+    value = given.get(key) or field[kind]["default_value"]
+    if not value and not field["optional"]:
+        raise Refused(f"Please fill in {field['label']['custom']}.", field=key)
+    if value:
+        _check_custom(field, value)
+    return {**field, kind: {**field[kind], "value": value or None}}
+
+
+def _check_custom(field: Json, value: str) -> None:
+    kind, label = field["type"], field["label"]["custom"]
+    if kind == "dropdown":
+        fits = value in [option["value"] for option in field[kind]["options"]]
+    else:
+        least, most = field[kind]["minimum_length"] or 0, field[kind]["maximum_length"] or 255
+        fits = least <= len(value) <= most and (kind == "text" or value.isdecimal())
+    if not fits:
+        raise Refused(f"{label} does not take {value[:50]!r}.", field=field["key"])
+
+
+def _shipping(call: Call, session: Json, chosen: str | None) -> Json:
+    options = session["shipping_options"]
+    if not options:
+        return {}
+    wanted = [o for o in options if chosen is None or o["shipping_rate"] == chosen]
+    if not wanted:
+        raise Refused("Please choose how it shall be sent.", field="shipping_rate")
+    items = (call.account.store.get("session_lines", session["id"]) or {"lines": []})["lines"]
+    return line_items.totals(items, wanted[0])
+
+
+def _try(
+    call: Call, session: Json, card: Card | None, authenticated: bool | None
+) -> tuple[Json, Refused | None]:
+    """One try to pay: the intent after it, and what to tell the customer if it did not work."""
+    intent = _intent(call, session)
+    billing = {**_billing(session["customer_details"]), "tax_id": None}
+    method = payments.new_method(call, "card" if card else DELAYED, card, billing)
+    if card is None:
+        return payments.start_processing(call, intent, method), None
+    if card.refused:
+        code, decline_code, message = card.refused
+        return payments.decline(call, intent, method, card), CardDeclined(message, code, decline_code)
+    if card.asks and authenticated is None:
+        return payments.ask(call, intent, method), AuthenticationNeeded()
+    if card.asks and not authenticated:
+        intent = payments.fail_authentication(call, intent, method)
+        error = intent["last_payment_error"]
+        return intent, CardDeclined(error["message"], error["code"], None)
+    return payments.succeed(call, intent, method, card), None
+
+
+def _billing(details: Json) -> Json:
+    return {name: details[name] for name in ("address", "email", "name", "phone")}
+
+
+def _intent(call: Call, session: Json) -> Json:
+    """The session's payment intent: of an earlier try, or made now with the session's `payment_intent_data`."""
+    if session["payment_intent"]:
+        intent = call.account.find("payment_intent", session["payment_intent"], session["livemode"])
+        return call.account.change(intent, amount=session["amount_total"], shipping=_parcel(session))
+    data = call.account.store.get("session_intent_data", session["id"]) or {}
+    fields = {name: value for name, value in data.items() if name != "metadata"}
+    if not fields.get("shipping"):
+        fields["shipping"] = _parcel(session)
+    return payments.new_intent(
+        call,
+        amount=session["amount_total"],
+        currency=session["currency"],
+        metadata=dict(data.get("metadata") or {}),
+        **fields,
+    )
+
+
+def _parcel(session: Json) -> Json | None:
+    details = (session["collected_information"] or {}).get("shipping_details")
+    if not details:
+        return None
+    phone = session["customer_details"]["phone"]
+    return {**details, "carrier": None, "phone": phone, "tracking_number": None}
+
+
+def _complete(call: Call, session: Json, payment_status: str) -> Json:
+    session = call.account.change(session, status="complete", payment_status=payment_status, url=None)
+    emit(call, "checkout.session.completed", session, cause=BY_ITSELF)
+    return session

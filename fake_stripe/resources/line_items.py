@@ -1,0 +1,201 @@
+"""What is in a session, and what does it come to? Line items, shipping and totals."""
+
+from fake_stripe import params as p
+from fake_stripe.account import Call
+from fake_stripe.errors import StripeError
+from fake_stripe.events import emit
+from fake_stripe.expand import includable
+from fake_stripe.paging import page_of
+from fake_stripe.resources import prices, products, shipping_rates
+from fake_stripe.store import Json
+
+SHOWN_WITH_SESSION = 10
+MOST = 99_999_999
+# The least that may be charged: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+LEAST = {
+    **dict.fromkeys(("usd", "eur", "chf", "aud", "cad", "brl", "nzd", "sgd"), 50),
+    "gbp": 30,
+    "jpy": 50,
+    "sek": 300,
+    "nok": 300,
+    "dkk": 250,
+    "pln": 200,
+    "czk": 1500,
+    "hkd": 400,
+    "mxn": 1000,
+    "huf": 17500,
+    "thb": 1000,
+    "aed": 200,
+    "inr": 50,
+    "ron": 200,
+}
+
+
+def make(call: Call, given: list[Json], currency: str | None) -> tuple[list[Json], str]:
+    """Line items from `line_items` of a session, priced in `currency` or, without it, in the first price's.
+
+    Returns the items (with the price as an id) and their currency.
+    """
+    lines = [_price_of(call, line, f"line_items[{i}]") for i, line in enumerate(given)]
+    currency = currency or str(lines[0]["currency"])
+    items = [
+        _item(call, line, price, currency, i)
+        for i, (line, price) in enumerate(zip(given, lines, strict=True))
+    ]
+    return items, currency
+
+
+def _price_of(call: Call, line: Json, name: str) -> Json:
+    if "price_data" in line:
+        return _inline_price(call, line["price_data"], f"{name}[price_data]")
+    if "price" not in line:
+        message = f"Missing required param: {name}[price]."
+        raise StripeError(message, code="parameter_missing", param=f"{name}[price]")
+    price = call.referred("price", line["price"], f"{name}[price]")
+    product = call.account.store.get("product", price["product"])
+    if not price["active"]:
+        message = f"The price {price['id']} is inactive. This field only accepts active prices."
+        raise StripeError(message, param=f"{name}[price]")
+    if product is None or not product["active"]:
+        message = f"The product of the price {price['id']} is not active."
+        raise StripeError(message, param=f"{name}[price]")
+    if price["type"] == "recurring":
+        message = "A session in `payment` mode takes one-time prices only, and this one is recurring."
+        raise StripeError(message, param=f"{name}[price]")
+    return price
+
+
+def _inline_price(call: Call, data: Json, name: str) -> Json:
+    if "recurring" in data:
+        message = "A session in `payment` mode takes one-time prices only, and this one is recurring."
+        raise StripeError(message, param=f"{name}[recurring]")
+    if "product" in data:
+        product_id = call.referred("product", data["product"], f"{name}[product]")["id"]
+    elif "product_data" in data:
+        inner = Call(call.account, call.cause, call.livemode, {**data["product_data"], "active": False})
+        product_id = products.create(inner)["id"]
+    else:
+        message = f"Missing required param: {name}[product_data]."
+        raise StripeError(message, code="parameter_missing", param=f"{name}[product_data]")
+    price = prices.make(call, {**data, "product": product_id, "active": False})
+    emit(call, "price.created", price)
+    return price
+
+
+def _item(call: Call, line: Json, price: Json, currency: str, index: int) -> Json:
+    amount = prices.amount_in(call, price, currency)
+    if amount is None:
+        message = f"The price {price['id']} has no amount in {currency}; every line needs the same currency."
+        raise StripeError(message, param=f"line_items[{index}][price]")
+    if "quantity" not in line:
+        name = f"line_items[{index}][quantity]"
+        raise StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
+    product = call.account.store.get("product", price["product"]) or {"name": None}
+    total = amount * line["quantity"]
+    return {
+        "id": call.new_id("item"),
+        "object": "item",
+        "adjustable_quantity": _adjustable(line.get("adjustable_quantity")),
+        "amount_discount": 0,
+        "amount_subtotal": total,
+        "amount_tax": 0,
+        "amount_total": total,
+        "currency": currency,
+        "description": product["name"],
+        "metadata": p.merge_metadata({}, line.get("metadata")),
+        "price": price["id"],
+        "quantity": line["quantity"],
+    }
+
+
+def _adjustable(given: Json | None) -> Json | None:
+    if not given or not given["enabled"]:
+        return None
+    return {"enabled": True, "maximum": given.get("maximum", 99), "minimum": given.get("minimum", 0)}
+
+
+def keep(call: Call, session_id: str, items: list[Json]) -> None:
+    """Remember the lines of a session."""
+    call.account.store.put("session_lines", session_id, {"lines": items})
+
+
+def lines_of(call: Call, session_id: str) -> list[Json]:
+    """The lines of a session, in their order, each with its price as it is today."""
+    row = call.account.store.get("session_lines", session_id) or {"lines": []}
+    return [{**item, "price": call.account.store.get("price", item["price"])} for item in row["lines"]]
+
+
+def list_all(call: Call) -> Json:
+    """GET /v1/checkout/sessions/{id}/line_items"""
+    session = call.find("checkout.session")
+    url = f"/v1/checkout/sessions/{session['id']}/line_items"
+    return page_of(call, lines_of(call, session["id"]), url, "line item")
+
+
+@includable("checkout.session", "line_items")
+def _first_lines(call: Call, session: Json) -> object:
+    url = f"/v1/checkout/sessions/{session['id']}/line_items"
+    inner = Call(call.account, call.cause, call.livemode, {"limit": SHOWN_WITH_SESSION})
+    return page_of(inner, lines_of(call, session["id"]), url, "line item")
+
+
+@includable("item", "discounts")
+def _no_discounts(call: Call, item: Json) -> object:
+    return []
+
+
+@includable("item", "taxes")
+def _no_taxes(call: Call, item: Json) -> object:
+    return []
+
+
+def shipping_options(call: Call, given: list[Json], currency: str) -> list[Json]:
+    """The `shipping_options` of a session, in its currency; rates given as data are made on the way."""
+    return [_shipping_option(call, one, f"shipping_options[{i}]", currency) for i, one in enumerate(given)]
+
+
+def _shipping_option(call: Call, given: Json, name: str, currency: str) -> Json:
+    if "shipping_rate_data" in given:
+        rate = shipping_rates.make(call, given["shipping_rate_data"])
+    elif "shipping_rate" in given:
+        rate = call.referred("shipping_rate", given["shipping_rate"], f"{name}[shipping_rate]")
+    else:
+        message = f"Missing required param: {name}[shipping_rate]."
+        raise StripeError(message, code="parameter_missing", param=f"{name}[shipping_rate]")
+    amount = shipping_rates.amount_in(rate, currency)
+    if amount is None:
+        message = f"The shipping rate {rate['id']} has no amount in {currency}."
+        raise StripeError(message, param=f"{name}[shipping_rate]")
+    if not rate["active"]:
+        raise StripeError(f"The shipping rate {rate['id']} is not active.", param=f"{name}[shipping_rate]")
+    return {"shipping_amount": amount, "shipping_rate": rate["id"]}
+
+
+def totals(items: list[Json], shipping: Json | None) -> Json:
+    """The fields of a session that are sums: of its items, and of the shipping option that is chosen."""
+    subtotal = sum(item["amount_subtotal"] for item in items)
+    sending = shipping["shipping_amount"] if shipping else 0
+    cost = None
+    if shipping:
+        cost = {
+            "amount_subtotal": sending,
+            "amount_tax": 0,
+            "amount_total": sending,
+            "shipping_rate": shipping["shipping_rate"],
+        }
+    return {
+        "amount_subtotal": subtotal,
+        "amount_total": subtotal + sending,
+        "shipping_cost": cost,
+        "total_details": {"amount_discount": 0, "amount_shipping": sending, "amount_tax": 0},
+    }
+
+
+def check_total(total: int, currency: str) -> None:
+    """Raise the 400 of an amount that nobody can be charged. Nothing to pay is fine."""
+    if total > MOST:
+        message = f"The session's total of {total} {currency} is more than can be charged."
+        raise StripeError(message, code="amount_too_large")
+    if 0 < total < LEAST.get(currency, 1):
+        message = f"The session's total of {total} {currency} is less than the least that can be charged."
+        raise StripeError(message, code="amount_too_small")

@@ -1,0 +1,328 @@
+"""What does it cost? Prices: https://docs.stripe.com/api/prices"""
+
+from decimal import Decimal
+
+from fake_stripe import params as p
+from fake_stripe.account import Call
+from fake_stripe.errors import StripeError
+from fake_stripe.events import changed, emit
+from fake_stripe.expand import includable
+from fake_stripe.paging import page
+from fake_stripe.store import Json
+
+MOST = 99_999_999
+AMOUNT = p.Integer(least=0, most=MOST)
+TAX = p.one_of("exclusive", "inclusive", "unspecified")
+CUSTOM = p.Shape(
+    {"enabled": p.Boolean(), "maximum": AMOUNT, "minimum": AMOUNT, "preset": AMOUNT}, required=("enabled",)
+)
+TIERS = p.ListOf(
+    p.Shape(
+        {
+            "flat_amount": AMOUNT,
+            "flat_amount_decimal": p.DecimalText(),
+            "unit_amount": AMOUNT,
+            "unit_amount_decimal": p.DecimalText(),
+            "up_to": p.Text(longest=20),
+        },
+        required=("up_to",),
+    ),
+    least=1,
+)
+OPTION = p.Shape(
+    {
+        "custom_unit_amount": CUSTOM,
+        "tax_behavior": TAX,
+        "tiers": TIERS,
+        "unit_amount": AMOUNT,
+        "unit_amount_decimal": p.DecimalText(),
+    },
+    exclusive=("unit_amount", "unit_amount_decimal"),
+)
+OPTIONS = p.MapOf(p.Currency(), OPTION)
+RECURRING = p.Shape(
+    {
+        "interval": p.one_of("day", "month", "week", "year"),
+        "interval_count": p.Integer(least=1, most=1095),
+        "meter": p.Text(),
+        "usage_type": p.one_of("licensed", "metered"),
+    },
+    required=("interval",),
+)
+AMOUNTS: dict[str, p.Kind] = {
+    "currency": p.Currency(),
+    "currency_options": OPTIONS,
+    "custom_unit_amount": CUSTOM,
+    "metadata": p.Metadata(),
+    "recurring": RECURRING,
+    "tax_behavior": TAX,
+    "unit_amount": AMOUNT,
+    "unit_amount_decimal": p.DecimalText(),
+}
+ONE_AMOUNT = ("unit_amount", "unit_amount_decimal", "custom_unit_amount")
+DEFAULT_PRICE_DATA = p.Shape(AMOUNTS, required=("currency",), exclusive=ONE_AMOUNT)
+PRODUCT_DATA = p.Shape(
+    {
+        "active": p.Boolean(),
+        "id": p.Text(),
+        "metadata": p.Metadata(),
+        "name": p.Text(),
+        "statement_descriptor": p.Text(longest=22),
+        "tax_code": p.Text(),
+        "unit_label": p.Text(longest=12),
+    },
+    required=("name",),
+)
+CREATE = p.body(
+    required=["currency"],
+    exclusive=["product", "product_data"],
+    **AMOUNTS,
+    active=p.Boolean(),
+    billing_scheme=p.one_of("per_unit", "tiered"),
+    lookup_key=p.Text(longest=200),
+    nickname=p.Text(),
+    product=p.Text(),
+    product_data=PRODUCT_DATA,
+    tiers=TIERS,
+    tiers_mode=p.one_of("graduated", "volume"),
+    transfer_lookup_key=p.Boolean(),
+    transform_quantity=p.Shape(
+        {"divide_by": p.Integer(least=1), "round": p.one_of("down", "up")}, required=("divide_by", "round")
+    ),
+)
+UPDATE = p.body(
+    active=p.Boolean(),
+    currency_options=p.MapOf(p.Currency(), OPTION, unset=True),
+    lookup_key=p.Text(longest=200, unset=True),
+    metadata=p.Metadata(),
+    nickname=p.Text(unset=True),
+    tax_behavior=TAX,
+    transfer_lookup_key=p.Boolean(),
+)
+LIST = p.listing(
+    active=p.Boolean(),
+    created=p.CREATED,
+    currency=p.Currency(),
+    lookup_keys=p.ListOf(p.Text(), longest=10),
+    product=p.Text(),
+    recurring=p.Shape(
+        {
+            "interval": p.one_of("day", "month", "week", "year"),
+            "meter": p.Text(),
+            "usage_type": p.one_of("licensed", "metered"),
+        }
+    ),
+    type=p.one_of("one_time", "recurring"),
+)
+# Kept with the price, and shown only when they are asked for.
+HIDDEN = ("currency_options", "tiers")
+
+
+def create(call: Call) -> Json:
+    """POST /v1/prices, with `product` or with `product_data` that makes one."""
+    params = call.params
+    if "product" in params:
+        call.referred("product", params["product"], "product")
+    elif "product_data" in params:
+        params = {**params, "product": _product_from(call, params["product_data"])}
+    else:
+        raise StripeError("Missing required param: product.", code="parameter_missing", param="product")
+    price = make(call, params)
+    emit(call, "price.created", price)
+    return price
+
+
+def _product_from(call: Call, data: Json) -> str:
+    # Products know prices (their default one), so this one import goes the other way at run time.
+    from fake_stripe.resources import products
+
+    product = products.create(Call(call.account, call.cause, call.livemode, data))
+    return str(product["id"])
+
+
+def make(call: Call, params: Json) -> Json:
+    """Keep a price of an existing product; `params` are those of AMOUNTS and CREATE. No event."""
+    tiered = params.get("billing_scheme") == "tiered"
+    if not tiered and not any(name in params for name in ONE_AMOUNT):
+        message = "Missing required param: unit_amount (or unit_amount_decimal, or custom_unit_amount)."
+        raise StripeError(message, code="parameter_missing", param="unit_amount")
+    if tiered and not params.get("tiers"):
+        raise StripeError("Missing required param: tiers.", code="parameter_missing", param="tiers")
+    price = {**_blank(call, params), **_amounts(params)}
+    _take_lookup_key(call, price, params)
+    call.account.store.put("price_hidden", price["id"], {"livemode": call.livemode, **_hidden(params, price)})
+    return call.account.save(price)
+
+
+def _blank(call: Call, params: Json) -> Json:
+    recurring = params.get("recurring")
+    return {
+        "id": call.new_id("price"),
+        "object": "price",
+        "active": params.get("active", True),
+        "billing_scheme": params.get("billing_scheme", "per_unit"),
+        "created": call.now,
+        "currency": params["currency"],
+        "custom_unit_amount": _custom(params.get("custom_unit_amount")),
+        "livemode": call.livemode,
+        "lookup_key": params.get("lookup_key"),
+        "metadata": p.merge_metadata({}, params.get("metadata")),
+        "nickname": params.get("nickname"),
+        "product": params["product"],
+        "recurring": recurring and _recurring(recurring),
+        "tax_behavior": params.get("tax_behavior", "unspecified"),
+        "tiers_mode": params.get("tiers_mode"),
+        "transform_quantity": params.get("transform_quantity"),
+        "type": "recurring" if recurring else "one_time",
+    }
+
+
+def _recurring(given: Json) -> Json:
+    return {
+        "interval": given["interval"],
+        "interval_count": given.get("interval_count", 1),
+        "meter": given.get("meter"),
+        "usage_type": given.get("usage_type", "licensed"),
+    }
+
+
+def _custom(given: Json | None) -> Json | None:
+    if not given or not given["enabled"]:
+        return None
+    return {name: given.get(name) for name in ("maximum", "minimum", "preset")}
+
+
+def _amounts(given: Json) -> Json:
+    """`unit_amount` and `unit_amount_decimal` of whichever was given; a fraction leaves the first null."""
+    if given.get("unit_amount") is not None:
+        return {"unit_amount": given["unit_amount"], "unit_amount_decimal": str(given["unit_amount"])}
+    text = given.get("unit_amount_decimal")
+    if text is None:
+        return {"unit_amount": None, "unit_amount_decimal": None}
+    number = Decimal(text)
+    whole = number == number.to_integral_value()
+    return {"unit_amount": int(number) if whole else None, "unit_amount_decimal": f"{number:f}"}
+
+
+def _hidden(params: Json, price: Json) -> Json:
+    options = {price["currency"]: _own_option(price)}
+    options |= {currency: _option(o) for currency, o in params.get("currency_options", {}).items()}
+    tiers = [_tier(tier) for tier in params.get("tiers", ())]
+    return {"currency_options": options, "tiers": tiers or None}
+
+
+def _own_option(price: Json) -> Json:
+    names = ("custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal")
+    return {name: price[name] for name in names}
+
+
+def _option(given: Json) -> Json:
+    return {
+        "custom_unit_amount": _custom(given.get("custom_unit_amount")),
+        "tax_behavior": given.get("tax_behavior", "unspecified"),
+        **_amounts(given),
+    }
+
+
+def _tier(given: Json) -> Json:
+    up_to = None if given["up_to"] == "inf" else p.Integer(least=1).read(given["up_to"], "tiers[up_to]")
+    flat = given.get("flat_amount")
+    text = given.get("flat_amount_decimal", None if flat is None else str(flat))
+    return {"flat_amount": flat, "flat_amount_decimal": text, "up_to": up_to, **_amounts(given)}
+
+
+def _take_lookup_key(call: Call, price: Json, params: Json) -> None:
+    key = params.get("lookup_key")
+    if not key:
+        return
+    for other in call.account.store.table("price").newest_first():
+        if other["lookup_key"] != key or other["id"] == price["id"] or other["livemode"] != call.livemode:
+            continue
+        if not params.get("transfer_lookup_key"):
+            message = f"A price (`{other['id']}`) already uses that lookup key."
+            raise StripeError(message, param="lookup_key")
+        call.account.change(other, lookup_key=None)
+
+
+def retrieve(call: Call) -> Json:
+    """GET /v1/prices/{id}"""
+    return call.find("price")
+
+
+def update(call: Call) -> Json:
+    """POST /v1/prices/{id}: everything but the amount, the currency and the product."""
+    price = call.find("price")
+    fields = {
+        n: call.params[n] for n in ("active", "lookup_key", "nickname", "tax_behavior") if n in call.params
+    }
+    if "metadata" in call.params:
+        fields["metadata"] = p.merge_metadata(price["metadata"], call.params["metadata"])
+    if fields.get("active") is False and _is_default(call, price):
+        message = "This price cannot be archived because it is the default price of its product."
+        raise StripeError(message, param="active")
+    if fields.get("tax_behavior", price["tax_behavior"]) != price["tax_behavior"] != "unspecified":
+        raise StripeError("A tax behavior that is set can no longer be changed.", param="tax_behavior")
+    _take_lookup_key(call, price, call.params)
+    _change_options(call, price)
+    new = call.account.change(price, **fields)
+    changed(call, "price.updated", price, new)
+    return new
+
+
+def _is_default(call: Call, price: Json) -> bool:
+    product = call.account.store.get("product", price["product"])
+    return product is not None and product["default_price"] == price["id"]
+
+
+def _change_options(call: Call, price: Json) -> None:
+    given = call.params.get("currency_options")
+    if given is None:
+        return
+    hidden = call.account.store.get("price_hidden", price["id"]) or {}
+    options = {price["currency"]: _own_option(price)}
+    if given:
+        options |= hidden["currency_options"] | {currency: _option(o) for currency, o in given.items()}
+    call.account.store.put("price_hidden", price["id"], {**hidden, "currency_options": options})
+
+
+def list_all(call: Call) -> Json:
+    """GET /v1/prices"""
+    params = call.params
+    keys = params.get("lookup_keys")
+
+    def keep(row: Json) -> bool:
+        if keys is not None and row["lookup_key"] not in keys:
+            return False
+        wanted = params.get("recurring", {})
+        if wanted and any((row["recurring"] or {}).get(name) != value for name, value in wanted.items()):
+            return False
+        names = ("active", "currency", "product", "type")
+        return all(row[name] == params[name] for name in names if name in params)
+
+    return page(call, "price", "/v1/prices", keep)
+
+
+def of_product(call: Call, product_id: str) -> list[Json]:
+    """Every price of a product, oldest first."""
+    rows = call.account.store.table("price").oldest_first()
+    return [row for row in rows if row["product"] == product_id]
+
+
+def amount_in(call: Call, price: Json, currency: str) -> int | None:
+    """What one unit costs in `currency`, in minor units; None if the price has no whole amount in it."""
+    if currency == price["currency"]:
+        amount = price["unit_amount"]
+    else:
+        hidden = call.account.store.get("price_hidden", price["id"]) or {}
+        amount = hidden.get("currency_options", {}).get(currency, {}).get("unit_amount")
+    return amount if amount is None else int(amount)
+
+
+@includable("price", "currency_options")
+def _show_options(call: Call, price: Json) -> object:
+    return (call.account.store.get("price_hidden", price["id"]) or {}).get("currency_options")
+
+
+@includable("price", "tiers")
+def _show_tiers(call: Call, price: Json) -> object:
+    return (call.account.store.get("price_hidden", price["id"]) or {}).get("tiers")

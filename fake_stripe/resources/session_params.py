@@ -1,0 +1,224 @@
+"""What may a Checkout Session be asked for? The tables of its calls.
+
+Names as of API version 2026-10-28.endive: https://docs.stripe.com/api/checkout/sessions/create
+"""
+
+from fake_stripe import params as p
+from fake_stripe.resources import prices, shipping_rates
+
+LINES = 100
+WORDS = p.Text(longest=100)
+PRODUCT_DATA = p.Shape(
+    {
+        "description": p.Text(longest=40000),
+        "images": p.ListOf(p.url(), longest=8),
+        "metadata": p.Metadata(),
+        "name": p.Text(),
+        "tax_code": p.Text(),
+        "unit_label": p.Text(longest=12),
+    },
+    required=("name",),
+)
+PRICE_DATA = p.Shape(
+    {
+        "currency": p.Currency(),
+        "product": p.Text(),
+        "product_data": PRODUCT_DATA,
+        "recurring": prices.RECURRING,
+        "tax_behavior": prices.TAX,
+        "unit_amount": prices.AMOUNT,
+        "unit_amount_decimal": p.DecimalText(),
+    },
+    required=("currency",),
+    exclusive=("product", "product_data"),
+)
+ADJUSTABLE = p.Shape(
+    {"enabled": p.Boolean(), "maximum": p.Integer(1, 999_999), "minimum": p.Integer(0, 999_999)},
+    required=("enabled",),
+)
+LINE = p.Shape(
+    {
+        "adjustable_quantity": ADJUSTABLE,
+        "dynamic_tax_rates": p.ListOf(p.Text()),
+        "metadata": p.Metadata(),
+        "price": p.Text(),
+        "price_data": PRICE_DATA,
+        "quantity": p.Integer(least=1, most=999_999),
+        "tax_rates": p.ListOf(p.Text(), unset=True),
+    },
+    exclusive=("price", "price_data"),
+)
+LENGTHS: dict[str, p.Kind] = {
+    "default_value": p.Text(longest=255),
+    "maximum_length": p.Integer(1, 255),
+    "minimum_length": p.Integer(1, 255),
+}
+DROPDOWN = p.Shape(
+    {
+        "default_value": WORDS,
+        "options": p.ListOf(
+            p.Shape({"label": WORDS, "value": WORDS}, required=("label", "value")), longest=200, least=1
+        ),
+    },
+    required=("options",),
+)
+CUSTOM_FIELD = p.Shape(
+    {
+        "dropdown": DROPDOWN,
+        "key": p.Text(longest=200),
+        "label": p.Shape(
+            {"custom": p.Text(longest=50), "type": p.one_of("custom")}, required=("custom", "type")
+        ),
+        "numeric": p.Shape(LENGTHS),
+        "optional": p.Boolean(),
+        "text": p.Shape(LENGTHS),
+        "type": p.one_of("dropdown", "numeric", "text"),
+    },
+    required=("key", "label", "type"),
+)
+MESSAGE = p.Shape({"message": p.Text(longest=1200)}, required=("message",), unset=True)
+CUSTOM_TEXT = p.Shape(
+    {name: MESSAGE for name in ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")}
+)
+ADDRESS = p.Shape(
+    {name: p.Text() for name in ("city", "country", "line1", "line2", "postal_code", "state")},
+    required=("line1",),
+)
+FULL_ADDRESS = p.Shape(ADDRESS.fields, required=("country", "line1"))
+PAYMENT_INTENT_DATA = p.Shape(
+    {
+        "capture_method": p.one_of("automatic", "automatic_async"),
+        "description": p.Text(longest=1000),
+        "metadata": p.Metadata(),
+        "receipt_email": p.email(),
+        "setup_future_usage": p.one_of("off_session", "on_session"),
+        "shipping": p.Shape(
+            {
+                "address": ADDRESS,
+                "carrier": p.Text(),
+                "name": p.Text(),
+                "phone": p.Text(),
+                "tracking_number": p.Text(),
+            },
+            required=("address", "name"),
+        ),
+        "statement_descriptor": p.Text(longest=22),
+        "statement_descriptor_suffix": p.Text(longest=22),
+        "transfer_group": p.Text(),
+    }
+)
+SHIPPING_OPTION = p.Shape(
+    {"shipping_rate": p.Text(), "shipping_rate_data": shipping_rates.DATA},
+    exclusive=("shipping_rate", "shipping_rate_data"),
+)
+SHIPPING_OPTIONS = p.ListOf(SHIPPING_OPTION, longest=5, unset=True)
+ENABLED = p.Shape({"enabled": p.Boolean()}, required=("enabled",))
+RECOVERY = p.Shape({"allow_promotion_codes": p.Boolean(), "enabled": p.Boolean()}, required=("enabled",))
+NAME = p.Shape({"enabled": p.Boolean(), "optional": p.Boolean()}, required=("enabled",))
+UI_MODES = ("hosted_page", "embedded_page", "elements", "form")
+METHODS = p.ListOf(p.Text(longest=50))
+BRAND_IMAGE = p.Shape({"file": p.Text(), "type": p.one_of("file", "url"), "url": p.url()}, required=("type",))
+LOCALES = (
+    "auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hi-IN hr hu id it ja ko lt lv ms mt nb nl pl "
+    "pt pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW"
+).split()
+COUNTRY = p.one_of(
+    *(
+        "AC AD AE AF AG AI AL AM AO AQ AR AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV "
+        "BW BY BZ CA CD CF CG CH CI CK CL CM CN CO CR CV CW CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ "
+        "FK FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HN HR HT HU ID IE IL IM IN IO IQ "
+        "IS IT JE JM JO JP KE KG KH KI KM KN KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MK "
+        "ML MM MN MO MQ MR MS MT MU MV MW MX MY MZ NA NC NE NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM "
+        "PN PR PS PT PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SZ TA TC TD "
+        "TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VG VN VU WF WS XK YE YT ZA ZM ZW ZZ"
+    ).split()
+)
+
+CREATE = p.body(
+    required=["mode"],
+    adaptive_pricing=p.Shape({"enabled": p.Boolean()}),
+    after_expiration=p.Shape({"recovery": RECOVERY}),
+    allow_promotion_codes=p.Boolean(),
+    allowed_payment_method_types=METHODS,
+    automatic_tax=ENABLED,
+    billing_address_collection=p.one_of("auto", "required"),
+    branding_settings=p.Shape(
+        {
+            "background_color": p.Text(unset=True),
+            "border_style": p.one_of("pill", "rectangular", "rounded", unset=True),
+            "button_color": p.Text(unset=True),
+            "display_name": p.Text(),
+            "font_family": p.Text(unset=True),
+            "icon": BRAND_IMAGE,
+            "logo": BRAND_IMAGE,
+        }
+    ),
+    cancel_url=p.url(),
+    client_reference_id=p.Text(longest=200),
+    consent_collection=p.Shape(
+        {
+            "payment_method_reuse_agreement": p.Shape(
+                {"position": p.one_of("auto", "hidden")}, required=("position",)
+            ),
+            "promotions": p.one_of("auto", "none"),
+            "terms_of_service": p.one_of("none", "required"),
+        }
+    ),
+    currency=p.Currency(),
+    custom_fields=p.ListOf(CUSTOM_FIELD, longest=3),
+    custom_text=CUSTOM_TEXT,
+    customer=p.Text(),
+    customer_creation=p.one_of("always", "if_required"),
+    customer_email=p.email(),
+    discounts=p.ListOf(p.Shape({"coupon": p.Text(), "promotion_code": p.Text()}), longest=20),
+    excluded_payment_method_types=METHODS,
+    expires_at=p.Integer(),
+    integration_identifier=p.Text(longest=200),
+    invoice_creation=ENABLED,
+    line_items=p.ListOf(LINE, longest=LINES),
+    locale=p.one_of(*LOCALES),
+    metadata=p.Metadata(),
+    mode=p.one_of("payment", "setup", "subscription"),
+    name_collection=p.Shape({"business": NAME, "individual": NAME}),
+    origin_context=p.one_of("mobile_app", "web"),
+    payment_intent_data=PAYMENT_INTENT_DATA,
+    payment_method_configuration=WORDS,
+    permissions=p.Shape({"update_shipping_details": p.one_of("client_only", "server_only")}),
+    phone_number_collection=ENABLED,
+    redirect_on_completion=p.one_of("always", "if_required", "never"),
+    return_url=p.url(),
+    shipping_address_collection=p.Shape(
+        {"allowed_countries": p.ListOf(COUNTRY, least=1)}, required=("allowed_countries",)
+    ),
+    shipping_options=SHIPPING_OPTIONS,
+    submit_type=p.one_of("auto", "book", "donate", "pay", "subscribe"),
+    success_url=p.url(),
+    tax_id_collection=p.Shape(
+        {"enabled": p.Boolean(), "required": p.one_of("if_supported", "never")}, required=("enabled",)
+    ),
+    ui_mode=p.one_of(*UI_MODES),
+)
+UPDATE = p.body(
+    collected_information=p.Shape(
+        {
+            "shipping_details": p.Shape(
+                {"address": FULL_ADDRESS, "name": p.Text(longest=255)}, required=("address", "name")
+            )
+        }
+    ),
+    line_items=p.ListOf(p.Shape({**LINE.fields, "id": p.Text()}), longest=LINES),
+    metadata=p.Metadata(),
+    shipping_options=SHIPPING_OPTIONS,
+)
+LIST = p.listing(
+    created=p.CREATED,
+    customer=p.Text(),
+    customer_account=p.Text(),
+    customer_details=p.Shape({"email": p.Text()}, required=("email",)),
+    payment_intent=p.Text(),
+    payment_link=p.Text(),
+    status=p.one_of("complete", "expired", "open"),
+    subscription=p.Text(),
+)
+LINE_ITEMS = p.listing()
+EXPIRE = p.body()

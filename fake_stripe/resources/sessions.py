@@ -1,0 +1,374 @@
+"""Who wants to buy what? Checkout Sessions: https://docs.stripe.com/api/checkout/sessions"""
+
+import heapq
+
+from fake_stripe import params as p
+from fake_stripe.account import BY_ITSELF, Account, Call
+from fake_stripe.errors import StripeError, refused_before_running
+from fake_stripe.events import emit
+from fake_stripe.paging import page
+from fake_stripe.resources import line_items
+from fake_stripe.store import Json
+
+SHORTEST, LONGEST = 30 * 60, 24 * 3600
+# From these versions on a parameter or a word is refused: https://docs.stripe.com/changelog
+NEW_UI_MODES_SINCE = "2026-03-25"
+NO_METHOD_TYPES_SINCE = "2026-09-30"
+OLD_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
+HOSTED_ONLY = ("success_url", "cancel_url")
+UNKNOWN_HERE = {
+    "customer": "customers",
+    "discounts": "coupons and promotion codes",
+    "payment_method_configuration": "payment method configurations",
+}
+
+
+def create(call: Call) -> Json:
+    """POST /v1/checkout/sessions, in `payment` mode.
+
+    1. refuse what this account cannot do  2. price the lines  3. choose shipping  4. sum up  5. keep it
+    """
+    params = call.params
+    _refuse_what_is_not_imitated(params)
+    ui_mode = params.get("ui_mode", "hosted_page")
+    _check_addresses(params, ui_mode)
+    items, currency = _lines(call)
+    options = line_items.shipping_options(call, params.get("shipping_options", []), currency)
+    session = {
+        **_blank(call, ui_mode, currency),
+        **line_items.totals(items, options[0] if options else None),
+        "expires_at": _expiry(call),
+        "shipping_options": options,
+    }
+    line_items.check_total(session["amount_total"], currency)
+    line_items.keep(call, session["id"], items)
+    _keep_intent_data(call, session)
+    call.account.store.after_commit(lambda: _watch(call.account, session))
+    return call.account.save(session)
+
+
+def _refuse_what_is_not_imitated(params: Json) -> None:
+    if params["mode"] != "payment":
+        message = f"fake_stripe imitates sessions in `payment` mode only, not in `{params['mode']}` mode."
+        raise StripeError(message, param="mode")
+    for name, what in UNKNOWN_HERE.items():
+        if params.get(name):
+            raise StripeError(f"fake_stripe does not imitate {what}.", param=name)
+    if params.get("automatic_tax", {}).get("enabled") or params.get("tax_id_collection", {}).get("enabled"):
+        raise StripeError("fake_stripe does not imitate taxes.", param="automatic_tax")
+
+
+def _check_addresses(params: Json, ui_mode: str) -> None:
+    if ui_mode == "hosted_page":
+        if "success_url" not in params:
+            message = "Missing required param: success_url."
+            raise StripeError(message, code="parameter_missing", param="success_url")
+        if "return_url" in params:
+            raise StripeError("`return_url` is for embedded sessions only.", param="return_url")
+        return
+    for name in HOSTED_ONLY:
+        if name in params:
+            raise StripeError(f"`{name}` is for hosted sessions only.", param=name)
+    if "return_url" not in params and params.get("redirect_on_completion") != "never":
+        message = "Missing required param: return_url."
+        raise StripeError(message, code="parameter_missing", param="return_url")
+
+
+def _lines(call: Call) -> tuple[list[Json], str]:
+    given = call.params.get("line_items")
+    if not given:
+        message = "Missing required param: line_items."
+        raise StripeError(message, code="parameter_missing", param="line_items")
+    return line_items.make(call, given, call.params.get("currency"))
+
+
+def _expiry(call: Call) -> int:
+    expires_at = int(call.params.get("expires_at", call.now + LONGEST))
+    if expires_at < call.now + SHORTEST:
+        message = "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation."
+        raise StripeError(message, param="expires_at")
+    if expires_at > call.now + LONGEST:
+        message = "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation."
+        raise StripeError(message, param="expires_at")
+    return expires_at
+
+
+def _blank(call: Call, ui_mode: str, currency: str) -> Json:
+    params, id = call.params, call.new_id("checkout.session")
+    hosted = ui_mode == "hosted_page"
+    recovery = params.get("after_expiration", {}).get("recovery")
+    session: Json = {
+        "id": id,
+        "object": "checkout.session",
+        "adaptive_pricing": {"enabled": params.get("adaptive_pricing", {}).get("enabled", False)},
+        "after_expiration": {"recovery": _recovery(recovery)} if recovery else None,
+        "allow_promotion_codes": params.get("allow_promotion_codes"),
+        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "billing_address_collection": params.get("billing_address_collection"),
+        "cancel_url": params.get("cancel_url"),
+        "client_reference_id": params.get("client_reference_id"),
+        "client_secret": None if hosted else f"{id}_{call.new_id('client_secret')}",
+        "collected_information": None,
+        "consent": None,
+        "consent_collection": _consents(params.get("consent_collection")),
+        "created": call.now,
+        "currency": currency,
+        "currency_conversion": None,
+        "custom_fields": [_custom_field(given, i) for i, given in enumerate(params.get("custom_fields", ()))],
+        "custom_text": {name: params.get("custom_text", {}).get(name) for name in TEXTS},
+        "customer": None,
+        "customer_account": None,
+        "customer_creation": params.get("customer_creation", "if_required"),
+        "customer_details": _known_customer(params),
+        "customer_email": params.get("customer_email"),
+        "discounts": [],
+        "excluded_payment_method_types": params.get("excluded_payment_method_types", []),
+        "integration_identifier": params.get("integration_identifier"),
+        "invoice": None,
+        "invoice_creation": _invoice_creation(params),
+        "livemode": call.livemode,
+        "locale": params.get("locale"),
+        "metadata": p.merge_metadata({}, params.get("metadata")),
+        "mode": "payment",
+        "origin_context": params.get("origin_context"),
+        "payment_intent": None,
+        "payment_link": None,
+        "payment_method_collection": "if_required",
+        "payment_method_configuration_details": None,
+        "payment_method_options": {},
+        "payment_method_types": params.get("allowed_payment_method_types", ["card"]),
+        "payment_status": "unpaid",
+        "permissions": params.get("permissions"),
+        "phone_number_collection": {
+            "enabled": params.get("phone_number_collection", {}).get("enabled", False)
+        },
+        "recovered_from": None,
+        "saved_payment_method_options": None,
+        "setup_intent": None,
+        "shipping_address_collection": params.get("shipping_address_collection"),
+        "status": "open",
+        "submit_type": params.get("submit_type"),
+        "subscription": None,
+        "success_url": params.get("success_url"),
+        "ui_mode": ui_mode,
+        "url": f"{call.account.base_url}/c/pay/{id}" if hosted else None,
+        "wallet_options": None,
+    }
+    if "allowed_payment_method_types" in params:
+        session["allowed_payment_method_types"] = params["allowed_payment_method_types"]
+    if not hosted:
+        session["return_url"] = params.get("return_url")
+        session["redirect_on_completion"] = params.get("redirect_on_completion", "always")
+    return session
+
+
+TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
+
+
+def _recovery(given: Json) -> Json:
+    return {
+        "allow_promotion_codes": given.get("allow_promotion_codes", False),
+        "enabled": given["enabled"],
+        "expires_at": None,
+        "url": None,
+    }
+
+
+def _consents(given: Json | None) -> Json | None:
+    names = ("payment_method_reuse_agreement", "promotions", "terms_of_service")
+    return given and {name: given.get(name) for name in names}
+
+
+def _known_customer(params: Json) -> Json | None:
+    email = params.get("customer_email")
+    return None if email is None else customer_details(email=email)
+
+
+def customer_details(
+    *, email: str | None, name: str | None = None, phone: str | None = None, address: Json | None = None
+) -> Json:
+    """`customer_details` of a session, as far as they are known."""
+    return {
+        "address": address,
+        "business_name": None,
+        "email": email,
+        "individual_name": None,
+        "name": name,
+        "phone": phone,
+        "tax_exempt": "none",
+        "tax_ids": [] if name else None,
+    }
+
+
+def _invoice_creation(params: Json) -> Json:
+    data = dict.fromkeys(
+        ("account_tax_ids", "custom_fields", "description", "footer", "issuer", "rendering_options")
+    )
+    enabled = params.get("invoice_creation", {}).get("enabled", False)
+    if enabled:
+        raise StripeError("fake_stripe does not imitate invoices.", param="invoice_creation")
+    return {"enabled": enabled, "invoice_data": {**data, "metadata": {}}}
+
+
+def _custom_field(given: Json, index: int) -> Json:
+    kind = given["type"]
+    if kind == "dropdown" and "dropdown" not in given:
+        name = f"custom_fields[{index}][dropdown]"
+        raise StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
+    own = given.get(kind, {})
+    if kind == "dropdown":
+        inner = {"default_value": own.get("default_value"), "options": own["options"], "value": None}
+    else:
+        inner = {n: own.get(n) for n in ("default_value", "maximum_length", "minimum_length")} | {
+            "value": None
+        }
+    return {
+        "key": given["key"],
+        "label": given["label"],
+        "optional": given.get("optional", False),
+        "type": kind,
+        kind: inner,
+    }
+
+
+def _keep_intent_data(call: Call, session: Json) -> None:
+    data = call.params.get("payment_intent_data")
+    if data:
+        call.account.store.put("session_intent_data", session["id"], data)
+
+
+def retrieve(call: Call) -> Json:
+    """GET /v1/checkout/sessions/{id}"""
+    return call.find("checkout.session")
+
+
+def update(call: Call) -> Json:
+    """POST /v1/checkout/sessions/{id}: metadata always; addresses and shipping while it is open.
+
+    The lines of a hosted session cannot change: expire it and open another.
+    """
+    session = call.find("checkout.session")
+    params = call.params
+    if "line_items" in params and session["ui_mode"] in ("hosted_page", "embedded_page"):
+        message = "The line items of a hosted or embedded session cannot be changed: expire it, open another."
+        raise StripeError(message, param="line_items")
+    for name in ("line_items", "collected_information", "shipping_options"):
+        if name in params and session["status"] != "open":
+            raise StripeError(
+                f"This session is {session['status']}, so {name} cannot be changed.", param=name
+            )
+    fields: Json = {}
+    if "metadata" in params:
+        fields["metadata"] = p.merge_metadata(session["metadata"] or {}, params["metadata"])
+    fields |= _changed_lines(call, session)
+    if "collected_information" in params:
+        fields["collected_information"] = _collected(params["collected_information"])
+    return call.account.change(session, **fields)
+
+
+def _changed_lines(call: Call, session: Json) -> Json:
+    if "line_items" not in call.params and "shipping_options" not in call.params:
+        return {}
+    items = (call.account.store.get("session_lines", session["id"]) or {"lines": []})["lines"]
+    if "line_items" in call.params:
+        items, _ = line_items.make(call, call.params["line_items"], session["currency"])
+        line_items.keep(call, session["id"], items)
+    options = session["shipping_options"]
+    if "shipping_options" in call.params:
+        options = line_items.shipping_options(call, call.params["shipping_options"], session["currency"])
+    sums = line_items.totals(items, options[0] if options else None)
+    line_items.check_total(sums["amount_total"], session["currency"])
+    return {**sums, "shipping_options": options}
+
+
+def _collected(given: Json) -> Json:
+    details = given.get("shipping_details")
+    if details:
+        details = {"address": full_address(details["address"]), "name": details["name"]}
+    return {"business_name": None, "individual_name": None, "shipping_details": details}
+
+
+def full_address(given: Json) -> Json:
+    """An address with all its six fields, null where nothing was given."""
+    return {n: given.get(n) for n in ("city", "country", "line1", "line2", "postal_code", "state")}
+
+
+def expire(call: Call) -> Json:
+    """POST /v1/checkout/sessions/{id}/expire, only while it is open."""
+    session = call.find("checkout.session")
+    if session["status"] != "open":
+        message = (
+            'Only Checkout Sessions with a status in ["open"] can be expired. '
+            f"This Checkout Session has a status of {session['status']}."
+        )
+        raise StripeError(message)
+    return end(call, session)
+
+
+def end(call: Call, session: Json) -> Json:
+    """The session becomes expired, and the world is told."""
+    session = call.account.change(session, status="expired", url=None)
+    emit(call, "checkout.session.expired", session)
+    return session
+
+
+def expire_due(account: Account) -> None:
+    """Expire every open session whose time has come. Called before each call and by the clock's thread."""
+    now = account.clock.now()
+    if not account.deadlines or account.deadlines[0][0] > now:
+        return
+    with account.store.transaction():
+        while account.deadlines and account.deadlines[0][0] <= now:
+            _expire_one(account, heapq.heappop(account.deadlines)[1])
+
+
+def _expire_one(account: Account, id: str) -> None:
+    session = account.store.get("checkout.session", id)
+    if session is not None and session["status"] == "open":
+        end(Call(account, BY_ITSELF, session["livemode"]), session)
+
+
+def watch_deadlines(account: Account) -> None:
+    """After a start from a file: open sessions expire at their old time."""
+    sessions = account.store.table("checkout.session").rows.values()
+    account.deadlines = [(s["expires_at"], s["id"]) for s in sessions if s["status"] == "open"]
+    heapq.heapify(account.deadlines)
+    account.on_tick.append(lambda: expire_due(account))
+
+
+def _watch(account: Account, session: Json) -> None:
+    with account.store.lock:
+        heapq.heappush(account.deadlines, (session["expires_at"], session["id"]))
+
+
+def list_all(call: Call) -> Json:
+    """GET /v1/checkout/sessions"""
+    params = call.params
+    for name in ("customer", "customer_account", "payment_link", "subscription"):
+        if name in params:
+            raise StripeError(f"No such {name}: '{params[name]}'", code="resource_missing", param=name)
+
+    def keep(row: Json) -> bool:
+        if "customer_details" in params:
+            if (row["customer_details"] or {}).get("email") != params["customer_details"]["email"]:
+                return False
+        return all(row[name] == params[name] for name in ("payment_intent", "status") if name in params)
+
+    return page(call, "checkout.session", "/v1/checkout/sessions", keep)
+
+
+def fit_version(form: Json, version: str) -> Json:
+    """What an older API version still took, in today's words; a StripeError for what today's refuses."""
+    form = dict(form)
+    mode = form.get("ui_mode")
+    if isinstance(mode, str) and version < NEW_UI_MODES_SINCE:
+        form["ui_mode"] = OLD_UI_MODES.get(mode, mode)
+    if "payment_method_types" in form:
+        if version >= NO_METHOD_TYPES_SINCE:
+            message = (
+                "Received unknown parameter: payment_method_types. Use allowed_payment_method_types, "
+                "excluded_payment_method_types or the Dashboard's settings."
+            )
+            raise refused_before_running(message, param="payment_method_types", code="parameter_unknown")
+        form["allowed_payment_method_types"] = form.pop("payment_method_types")
+    return form

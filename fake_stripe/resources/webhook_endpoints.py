@@ -1,0 +1,109 @@
+"""Who is told of events? Webhook endpoints: https://docs.stripe.com/api/webhook_endpoints"""
+
+import re
+
+from fake_stripe import params as p
+from fake_stripe.account import Call
+from fake_stripe.errors import StripeError
+from fake_stripe.paging import page
+from fake_stripe.store import Json
+
+EVENT_TYPE = p.Text(pattern=re.compile(r"(\*|[a-z0-9_]+(\.[a-z0-9_]+)+)\Z"), problem="Invalid event type")
+EVENTS = p.ListOf(EVENT_TYPE, least=1)
+VERSION = p.Text(pattern=re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?\Z"), problem="Invalid API version")
+CREATE = p.body(
+    required=["enabled_events", "url"],
+    api_version=VERSION,
+    connect=p.Boolean(),
+    description=p.Text(unset=True),
+    enabled_events=EVENTS,
+    metadata=p.Metadata(),
+    url=p.url(),
+)
+UPDATE = p.body(
+    description=p.Text(unset=True),
+    disabled=p.Boolean(),
+    enabled_events=EVENTS,
+    metadata=p.Metadata(),
+    url=p.url(),
+)
+LIST = p.listing()
+MOST = 16
+
+
+def create(call: Call) -> Json:
+    """POST /v1/webhook_endpoints. The answer is the only one that shows the secret."""
+    secret = call.account.ids.new("webhook_secret")
+    return {**make(call, secret), "secret": secret}
+
+
+def make(call: Call, secret: str) -> Json:
+    """Keep an endpoint and its secret; returns the endpoint without it."""
+    params = call.params
+    mine = [
+        e
+        for e in call.account.store.table("webhook_endpoint").rows.values()
+        if e["livemode"] == call.livemode
+    ]
+    if len(mine) >= MOST:
+        raise StripeError(f"You have reached the maximum of {MOST} webhook endpoints.")
+    if "*" in params["enabled_events"] and len(params["enabled_events"]) > 1:
+        raise StripeError("`*` stands for every event and goes alone.", param="enabled_events")
+    endpoint = {
+        "id": call.new_id("webhook_endpoint"),
+        "object": "webhook_endpoint",
+        "api_version": params.get("api_version"),
+        "application": None,
+        "created": call.now,
+        "description": params.get("description"),
+        "enabled_events": params["enabled_events"],
+        "livemode": call.livemode,
+        "metadata": p.merge_metadata({}, params.get("metadata")),
+        "status": "enabled",
+        "url": params["url"],
+    }
+    row = {"secrets": [{"secret": secret, "until": None}]}
+    call.account.store.put("webhook_secret", endpoint["id"], row)
+    return call.account.save(endpoint)
+
+
+def retrieve(call: Call) -> Json:
+    """GET /v1/webhook_endpoints/{id}"""
+    return call.find("webhook_endpoint")
+
+
+def update(call: Call) -> Json:
+    """POST /v1/webhook_endpoints/{id}; `disabled` switches it off and on. The API version stays."""
+    endpoint = call.find("webhook_endpoint")
+    fields = {n: call.params[n] for n in ("description", "enabled_events", "url") if n in call.params}
+    if "disabled" in call.params:
+        fields["status"] = "disabled" if call.params["disabled"] else "enabled"
+    if "metadata" in call.params:
+        fields["metadata"] = p.merge_metadata(endpoint["metadata"], call.params["metadata"])
+    return call.account.change(endpoint, **fields)
+
+
+def delete(call: Call) -> Json:
+    """DELETE /v1/webhook_endpoints/{id}"""
+    endpoint = call.find("webhook_endpoint")
+    call.account.store.remove("webhook_endpoint", endpoint["id"])
+    call.account.store.remove("webhook_secret", endpoint["id"])
+    return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
+
+
+def list_all(call: Call) -> Json:
+    """GET /v1/webhook_endpoints"""
+    return page(call, "webhook_endpoint", "/v1/webhook_endpoints")
+
+
+def roll_secret(call: Call, endpoint: Json, *, both_valid_for: int = 24 * 3600) -> str:
+    """A new secret, as the Dashboard rolls it; the old one stays valid for that many seconds."""
+    row = call.account.store.get("webhook_secret", endpoint["id"]) or {"secrets": []}
+    until = call.now + both_valid_for
+    old = [{**s, "until": until if s["until"] is None else s["until"]} for s in row["secrets"]]
+    secret = call.account.ids.new("webhook_secret")
+    still = [s for s in old if s["until"] > call.now]
+    call.account.store.put(
+        "webhook_secret", endpoint["id"], {"secrets": [{"secret": secret, "until": None}, *still]}
+    )
+    return secret

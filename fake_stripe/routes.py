@@ -1,0 +1,136 @@
+"""Which call is this? One visible table of every address that is answered."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fake_stripe import params as p
+from fake_stripe.account import Call
+from fake_stripe.resources import (
+    event_calls,
+    line_items,
+    payments,
+    prices,
+    products,
+    refunds,
+    session_params,
+    sessions,
+    shipping_rates,
+    webhook_endpoints,
+)
+from fake_stripe.store import Json
+
+NOTHING = p.body()
+
+
+@dataclass(frozen=True)
+class Route:
+    """One call: how it is addressed, who may make it, what it takes, what answers it."""
+
+    method: str
+    pattern: str
+    resource: str
+    answer: Callable[[Call], Json]
+    shape: p.Shape = NOTHING
+
+    @property
+    def access(self) -> str:
+        """What a restricted key needs: "read" or "write"."""
+        return "read" if self.method == "GET" else "write"
+
+
+ROUTES = (
+    Route("POST", "/v1/products", "products", products.create, products.CREATE),
+    Route("GET", "/v1/products", "products", products.list_all, products.LIST),
+    Route("GET", "/v1/products/{id}", "products", products.retrieve),
+    Route("POST", "/v1/products/{id}", "products", products.update, products.UPDATE),
+    Route("DELETE", "/v1/products/{id}", "products", products.delete),
+    Route("POST", "/v1/prices", "prices", prices.create, prices.CREATE),
+    Route("GET", "/v1/prices", "prices", prices.list_all, prices.LIST),
+    Route("GET", "/v1/prices/{id}", "prices", prices.retrieve),
+    Route("POST", "/v1/prices/{id}", "prices", prices.update, prices.UPDATE),
+    Route("POST", "/v1/checkout/sessions", "checkout_sessions", sessions.create, session_params.CREATE),
+    Route("GET", "/v1/checkout/sessions", "checkout_sessions", sessions.list_all, session_params.LIST),
+    Route("GET", "/v1/checkout/sessions/{id}", "checkout_sessions", sessions.retrieve),
+    Route("POST", "/v1/checkout/sessions/{id}", "checkout_sessions", sessions.update, session_params.UPDATE),
+    Route("POST", "/v1/checkout/sessions/{id}/expire", "checkout_sessions", sessions.expire),
+    Route(
+        "GET",
+        "/v1/checkout/sessions/{id}/line_items",
+        "checkout_sessions",
+        line_items.list_all,
+        session_params.LINE_ITEMS,
+    ),
+    Route("POST", "/v1/shipping_rates", "shipping_rates", shipping_rates.create, shipping_rates.CREATE),
+    Route("GET", "/v1/shipping_rates", "shipping_rates", shipping_rates.list_all, shipping_rates.LIST),
+    Route("GET", "/v1/shipping_rates/{id}", "shipping_rates", shipping_rates.retrieve),
+    Route("POST", "/v1/shipping_rates/{id}", "shipping_rates", shipping_rates.update, shipping_rates.UPDATE),
+    Route("POST", "/v1/payment_intents", "payment_intents", payments.create_intent, payments.CREATE_INTENT),
+    Route("GET", "/v1/payment_intents", "payment_intents", payments.list_intents, payments.LIST_INTENTS),
+    Route("GET", "/v1/payment_intents/{id}", "payment_intents", payments.retrieve_intent),
+    Route(
+        "POST", "/v1/payment_intents/{id}", "payment_intents", payments.update_intent, payments.UPDATE_INTENT
+    ),
+    Route(
+        "POST",
+        "/v1/payment_intents/{id}/confirm",
+        "payment_intents",
+        payments.confirm_intent,
+        payments.CONFIRM_INTENT,
+    ),
+    Route("GET", "/v1/payment_methods/{id}", "payment_methods", payments.retrieve_method),
+    Route("POST", "/v1/charges", "charges", payments.create_charge, payments.CREATE_CHARGE),
+    Route("GET", "/v1/charges", "charges", payments.list_charges, payments.LIST_CHARGES),
+    Route("GET", "/v1/charges/{id}", "charges", payments.retrieve_charge),
+    Route("POST", "/v1/charges/{id}", "charges", payments.update_charge, payments.UPDATE_CHARGE),
+    Route("POST", "/v1/refunds", "refunds", refunds.create, refunds.CREATE),
+    Route("GET", "/v1/refunds", "refunds", refunds.list_all, refunds.LIST),
+    Route("GET", "/v1/refunds/{id}", "refunds", refunds.retrieve),
+    Route("POST", "/v1/refunds/{id}", "refunds", refunds.update, refunds.UPDATE),
+    Route("GET", "/v1/events", "events", event_calls.list_all, event_calls.LIST),
+    Route("GET", "/v1/events/{id}", "events", event_calls.retrieve),
+    Route(
+        "POST",
+        "/v1/webhook_endpoints",
+        "webhook_endpoints",
+        webhook_endpoints.create,
+        webhook_endpoints.CREATE,
+    ),
+    Route(
+        "GET",
+        "/v1/webhook_endpoints",
+        "webhook_endpoints",
+        webhook_endpoints.list_all,
+        webhook_endpoints.LIST,
+    ),
+    Route("GET", "/v1/webhook_endpoints/{id}", "webhook_endpoints", webhook_endpoints.retrieve),
+    Route(
+        "POST",
+        "/v1/webhook_endpoints/{id}",
+        "webhook_endpoints",
+        webhook_endpoints.update,
+        webhook_endpoints.UPDATE,
+    ),
+    Route("DELETE", "/v1/webhook_endpoints/{id}", "webhook_endpoints", webhook_endpoints.delete),
+)
+
+
+def _pattern(route: Route) -> re.Pattern[str]:
+    return re.compile(re.escape(route.pattern).replace(r"\{id\}", r"([^/]+)") + r"\Z")
+
+
+_PLAIN = {(r.method, r.pattern): r for r in ROUTES if "{" not in r.pattern}
+_WITH_ID = [(r.method, _pattern(r), r) for r in ROUTES if "{" in r.pattern]
+
+
+def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """The route of an address and the id in it; None if nothing answers there."""
+    plain = _PLAIN.get((method, path))
+    if plain:
+        return plain, {}
+    for wanted, pattern, route in _WITH_ID:
+        if wanted == method:
+            match = pattern.match(path)
+            if match:
+                return route, {"id": match[1]}
+    return None

@@ -1,0 +1,87 @@
+"""How does the fake answer on a port? A threaded HTTP/1.1 server around the WSGI application."""
+
+import socket
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+from urllib.parse import unquote
+
+from fake_stripe.api import BIGGEST_BODY, Answer, ConnectionCut, Request
+from fake_stripe.fake import FakeStripe
+
+LONGEST_WAIT = 75.0
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one FakeStripe; `port` 0 takes a free one. The hosted pages' address follows the port."""
+
+    daemon_threads = True
+    request_queue_size = 128
+    allow_reuse_address = True
+
+    def __init__(self, fake: FakeStripe, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__((host, port), Handler)
+        self.fake = fake
+        shown = f"[{host}]" if ":" in host else host
+        fake.base_url = f"http://{shown}:{self.server_address[1]}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no error worth a traceback."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection, kept open between requests."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "fake_stripe"
+    sys_version = ""
+    timeout = LONGEST_WAIT
+    disable_nagle_algorithm = True
+
+    def _answer(self) -> None:
+        request = self._read()
+        if request is None:
+            return
+        try:
+            answer = cast(Server, self.server).fake.wsgi_app.answer(request)
+        except ConnectionCut:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self._send(answer)
+
+    def _read(self) -> Request | None:
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not (
+            length.isascii() and length.isdigit() and len(length) < 12
+        ):
+            self.close_connection = True
+            self.send_error(411, "Content-Length, please")
+            return None
+        body = self.rfile.read(min(int(length), BIGGEST_BODY + 1))
+        if int(length) > BIGGEST_BODY:
+            self.close_connection = True
+        path, _, query = self.path.partition("?")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return Request(
+            self.command, unquote(path, errors="replace"), query.encode("latin-1", "replace"), body, headers
+        )
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    do_GET = do_POST = do_DELETE = do_HEAD = do_PUT = do_PATCH = do_OPTIONS = _answer
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on the terminal per request; the dashboard and /_calls show them."""

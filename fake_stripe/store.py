@@ -1,0 +1,179 @@
+"""Where does everything the fake knows live? Tables of rows in memory, written through to a file if wanted.
+
+Rows are never changed in place: a changed row is a new dict that replaces the old one. So an event may
+share its row with the table, an undo is a list of old rows, and a reader needs no copy to be safe.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Table:
+    """The rows of one kind, by id and in the order of their making."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Json] = {}
+        self._order: list[str | None] = []
+        self._place: dict[str, int] = {}
+
+    def set(self, id: str, row: Json) -> None:
+        if id not in self._place:
+            self._place[id] = len(self._order)
+            self._order.append(id)
+        self.rows[id] = row
+
+    def remove(self, id: str) -> None:
+        del self.rows[id]
+        self._order[self._place.pop(id)] = None
+        if len(self._order) > 1000 and len(self.rows) * 2 < len(self._order):
+            self._pack()
+
+    def _pack(self) -> None:
+        self._order = [id for id in self._order if id is not None]
+        self._place = {id: place for place, id in enumerate(self._order) if id is not None}
+
+    def place(self, id: str) -> int:
+        """Where in the order of making this row stands; only good until the next removal."""
+        return self._place[id]
+
+    def newest_first(self, before: int | None = None) -> Iterator[Json]:
+        """Rows from the newest to the oldest, or from just older than place `before` on."""
+        start = len(self._order) if before is None else before
+        for place in range(start - 1, -1, -1):
+            id = self._order[place]
+            if id is not None:
+                yield self.rows[id]
+
+    def oldest_first(self, after: int | None = None) -> Iterator[Json]:
+        """Rows from the oldest to the newest, or from just newer than place `after` on."""
+        for place in range(0 if after is None else after + 1, len(self._order)):
+            id = self._order[place]
+            if id is not None:
+                yield self.rows[id]
+
+
+class Store:
+    """All tables, with one lock and one kind of transaction: all of it or nothing."""
+
+    def __init__(self, path: str | None = None) -> None:
+        self.lock = threading.RLock()
+        self._tables: dict[str, Table] = {}
+        self._depth = 0
+        self._undo: list[tuple[str, str, Json | None]] = []
+        self._after: list[Callable[[], None]] = []
+        self._file = File(path) if path else None
+        if self._file:
+            for kind, id, row in self._file.read():
+                self.table(kind).set(id, row)
+
+    def table(self, kind: str) -> Table:
+        return self._tables.setdefault(kind, Table())
+
+    def get(self, kind: str, id: str) -> Json | None:
+        return self.table(kind).rows.get(id)
+
+    def put(self, kind: str, id: str, row: Json) -> None:
+        """Set a row, inside a transaction."""
+        assert self._depth, "rows change inside a transaction"
+        table = self.table(kind)
+        self._undo.append((kind, id, table.rows.get(id)))
+        table.set(id, row)
+
+    def remove(self, kind: str, id: str) -> None:
+        """Take a row away, inside a transaction."""
+        assert self._depth, "rows change inside a transaction"
+        table = self.table(kind)
+        if id in table.rows:
+            self._undo.append((kind, id, table.rows[id]))
+            table.remove(id)
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Run `act` once the transaction is kept and the lock is free; not at all if it is undone."""
+        self._after.append(act)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything put inside is kept together, or, when an exception leaves it, not at all."""
+        with self.lock:
+            self._depth += 1
+            try:
+                yield
+                if self._depth == 1:
+                    self._keep()
+            except BaseException:
+                if self._depth == 1:
+                    self._undo_all()
+                raise
+            finally:
+                self._depth -= 1
+            acts = self._take_acts() if self._depth == 0 else []
+        for act in acts:
+            act()
+
+    def _keep(self) -> None:
+        if self._file and self._undo:
+            changed = dict.fromkeys((kind, id) for kind, id, _ in self._undo)
+            self._file.write([(kind, id, self.get(kind, id)) for kind, id in changed])
+        self._undo = []
+
+    def _undo_all(self) -> None:
+        for kind, id, row in reversed(self._undo):
+            table = self.table(kind)
+            if row is not None:
+                table.set(id, row)
+            elif id in table.rows:
+                table.remove(id)
+        self._undo, self._after = [], []
+
+    def _take_acts(self) -> list[Callable[[], None]]:
+        acts, self._after = self._after, []
+        return acts
+
+    def close(self) -> None:
+        with self.lock:
+            if self._file:
+                self._file.close()
+                self._file = None
+
+
+class File:
+    """The tables in one SQLite file: a commit per call, so a killed process loses nothing it answered for."""
+
+    def __init__(self, path: str) -> None:
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS rows (place INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+            " id TEXT NOT NULL, row TEXT NOT NULL, UNIQUE (kind, id))"
+        )
+
+    def read(self) -> Iterator[tuple[str, str, Json]]:
+        for kind, id, row in self._db.execute("SELECT kind, id, row FROM rows ORDER BY place"):
+            yield kind, id, json.loads(row)
+
+    def write(self, changes: list[tuple[str, str, Mapping[str, Any] | None]]) -> None:
+        upsert = (
+            "INSERT INTO rows (kind, id, row) VALUES (?, ?, ?)"
+            " ON CONFLICT (kind, id) DO UPDATE SET row = excluded.row"
+        )
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for kind, id, row in changes:
+                if row is None:
+                    self._db.execute("DELETE FROM rows WHERE kind = ? AND id = ?", (kind, id))
+                else:
+                    self._db.execute(upsert, (kind, id, json.dumps(row)))
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        self._db.close()

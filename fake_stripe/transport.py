@@ -1,0 +1,73 @@
+"""How does the stripe library reach the fake without a port? An HTTPClient that calls it in-process.
+
+The only module that imports stripe; nothing else here needs the library.
+"""
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import stripe
+
+from fake_stripe.api import Api, ConnectionCut, Request
+
+
+class InProcess(stripe.HTTPClient):
+    """Give this to `stripe.StripeClient(..., http_client=...)`: every call is answered by `api`."""
+
+    name = "fake_stripe"
+
+    def __init__(self, api: Api) -> None:
+        super().__init__()
+        self._api = api
+
+    def request(  # type: ignore[override]
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
+        """One call; a connection that a fault cuts is the library's own APIConnectionError."""
+        parts = urlsplit(url)
+        body = post_data.encode() if isinstance(post_data, str) else (post_data or b"")
+        small = {name.lower(): str(value) for name, value in (headers or {}).items()}
+        request = Request(method.upper(), unquote(parts.path), parts.query.encode(), body, small)
+        try:
+            answer = self._api.answer(request)
+        except ConnectionCut as cut:
+            message = f"The connection was cut: {cut}"
+            raise stripe.APIConnectionError(message, should_retry=True) from None
+        return answer.body.decode(), answer.status, Headers(answer.headers)
+
+    def request_stream(  # type: ignore[override]
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+    ) -> tuple[BytesIO, int, Mapping[str, str]]:
+        """As `request`, with the body as a stream."""
+        text, status, answered = self.request(method, url, headers, post_data)
+        return BytesIO(text.encode()), status, answered
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Headers(dict[str, str]):
+    """Headers that are found in whatever letters they are asked for, as the library expects."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        super().__init__(given)
+        self._small = {name.lower(): value for name, value in given.items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._small[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._small
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._small.get(name.lower(), default)

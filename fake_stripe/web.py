@@ -1,0 +1,64 @@
+"""What does a page see and say? The request and the answer of everything that is not the API."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """One request for a page. `args` are the named groups of the route's pattern."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]] = field(default_factory=dict)
+    body: bytes = b""
+    args: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def form(self) -> dict[str, list[str]]:
+        """What a form posted, by name; nothing for what cannot be read."""
+        try:
+            return parse_qs(self.body.decode("utf-8"), keep_blank_values=True, max_num_fields=2000)
+        except ValueError:
+            return {}
+
+    def posted(self, name: str, default: str = "") -> str:
+        """The first value of a field of the form."""
+        return self.form.get(name, [default])[0]
+
+    @property
+    def json(self) -> Json:
+        """The body as a JSON object; raises ValueError for anything else."""
+        given = json.loads(self.body.decode("utf-8") or "{}")
+        if not isinstance(given, dict):
+            raise ValueError("the body must be a JSON object")
+        return given
+
+
+@dataclass(frozen=True)
+class PageAnswer:
+    """One answer: HTML by default."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "text/html; charset=utf-8"})
+
+
+def html(text: str, status: int = 200) -> PageAnswer:
+    """A page."""
+    return PageAnswer(status, text.encode("utf-8", "replace"))
+
+
+def see_other(location: str) -> PageAnswer:
+    """Go there now, with GET."""
+    return PageAnswer(303, b"", {"Location": location})
+
+
+def as_json(content: object, status: int = 200) -> PageAnswer:
+    """JSON, for programs."""
+    return PageAnswer(status, json.dumps(content).encode() + b"\n", {"Content-Type": "application/json"})
