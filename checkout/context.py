@@ -2,6 +2,9 @@
 
 from django.http import HttpRequest
 
+from checkout.cart import lazy_cart
+
 
 def cart(request: HttpRequest) -> dict[str, object]:
-    return {}
+    """The request's cart; nothing is read before a template asks for it."""
+    return {"cart": lazy_cart(request)}

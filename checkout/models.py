@@ -44,12 +44,28 @@ class Order(models.Model):
     phone = models.CharField(_("phone"), max_length=100, blank=True)
     address = models.JSONField(_("delivery address"), default=dict, blank=True)
 
+    cart = models.CharField(
+        max_length=40,
+        blank=True,
+        editable=False,
+        help_text=_("Whose cart this was; empty for sales made elsewhere."),
+    )
+    fingerprint = models.CharField(
+        max_length=64, blank=True, editable=False, help_text=_("What was in that cart, as a digest.")
+    )
+    # When a session's fate is asked for again, so that a Stripe in trouble is not asked all the time.
+    tries = models.PositiveSmallIntegerField(default=0, editable=False)
+    next_try_at = models.DateTimeField(null=True, editable=False)
+    returned_at = models.DateTimeField(_("customer returned"), null=True, blank=True)
+    asked_at = models.DateTimeField(_("Stripe was asked"), null=True, blank=True)
+
     currency = models.CharField(_("currency"), max_length=3)
     subtotal = models.BigIntegerField(_("subtotal"), null=True, blank=True)
     shipping = models.BigIntegerField(_("shipping"), null=True, blank=True)
     tax = models.BigIntegerField(_("tax"), null=True, blank=True)
     discount = models.BigIntegerField(_("discount"), null=True, blank=True)
     total = models.BigIntegerField(_("total"), null=True, blank=True)
+    refunded = models.BigIntegerField(_("refunded"), default=0)
 
     class Meta:
         verbose_name = _("order")
@@ -62,6 +78,18 @@ class Order(models.Model):
                 condition=Q(state="open", session_id=None),
                 name="orders_without_a_session",
             ),
+            # Every cart page and every checkout: what became of this cart?
+            models.Index(fields=["cart", "-created_at"], condition=~Q(cart=""), name="orders_of_a_cart"),
+            # A refund names the payment.
+            models.Index(
+                fields=["payment_intent_id"], condition=~Q(payment_intent_id=""), name="order_of_a_payment"
+            ),
+        ]
+        constraints = [
+            # Two clicks at the same moment are one order: the second finds the first in the way.
+            models.UniqueConstraint(
+                fields=["cart"], condition=Q(state="open") & ~Q(cart=""), name="a_cart_has_one_open_order"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -71,6 +99,15 @@ class Order(models.Model):
     def number(self) -> str:
         """Short enough to say on the phone."""
         return str(self.id)[:8].upper()
+
+    @property
+    def address_lines(self) -> list[str]:
+        """As on a label: name, street, place, country."""
+        known = self.address.get
+        place = " ".join(filter(None, [known("postal_code"), known("city"), known("state")]))
+        return [
+            line for line in (known("name"), known("line1"), known("line2"), place, known("country")) if line
+        ]
 
     @property
     def reference(self) -> str:
@@ -97,6 +134,11 @@ class OrderLine(models.Model):
     quantity = models.PositiveIntegerField(_("quantity"))
     unit_amount = models.BigIntegerField(_("unit price"), null=True)
     price_id = models.CharField(_("price"), max_length=255, blank=True)
+    unplaced = models.BooleanField(
+        _("to be placed"),
+        default=False,
+        help_text=_("Sold elsewhere without a readable size: not counted until you say which it was."),
+    )
 
     class Meta:
         verbose_name = _("order line")
@@ -109,6 +151,11 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name} {self.size}".strip()
+
+    @property
+    def amount(self) -> int | None:
+        """What the line came to before discounts, in the minor unit."""
+        return None if self.unit_amount is None else self.unit_amount * self.quantity
 
     @property
     def reference(self) -> str:

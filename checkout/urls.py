@@ -1,5 +1,14 @@
 """Which view answers which address?"""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from checkout import views
+
+urlpatterns = [
+    path("cart/", views.show_cart, name="cart"),
+    path("cart/add/", views.add, name="cart_add"),
+    path("cart/change/", views.change, name="cart_change"),
+    path("checkout/", views.checkout, name="checkout_start"),
+    path("checkout/thank-you/", views.thank_you, name="thank_you"),
+    path("checkout/cancelled/", views.cancelled, name="checkout_cancelled"),
+]

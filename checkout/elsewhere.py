@@ -1,0 +1,133 @@
+"""What was sold in a session that this shop did not open? A payment link, an invoice page, an older site.
+
+Its lines are read from Stripe once and become an order here, under an id that is made of the session's, so
+that reading it again, even by a database restored from a backup, makes no second one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from django.db import IntegrityError, transaction
+
+from checkout import gateway
+from checkout.gateway import CheckoutSession, SessionLine
+from checkout.models import Order, OrderLine
+from checkout.sizes import Line, Sold, matching_size, sizes_sold
+from inventory import cases, inbox, look
+from inventory.models import StockItem
+from shop.models import Product
+
+logger = logging.getLogger(__name__)
+
+UNPLACED = "sale without a size"
+COUNT_KEYS = ("sizes", "stock")
+
+
+def order_of(session: CheckoutSession, *, now: datetime) -> Order | None:
+    """The order that a completed foreign session stands for, made at its first sight; None if it sold nothing counted.
+
+    Raises inbox.NeedsStripe in the duty that must not ask Stripe, and StripeTrouble.
+    """
+    if session.status != "complete":
+        return None
+    if not inbox.may_call_stripe():
+        raise inbox.NeedsStripe
+    lines = gateway.session_lines(session.id)
+    products = _products(lines)
+    if not any(_is_counted(product) for product in products.values()):
+        logger.info("Session %s sold nothing that is counted here.", session.id)
+        return None
+    order = Order(
+        id=_order_id(session),
+        session_id=session.id,
+        opened_here=False,
+        currency=session.currency,
+        expires_at=session.expires_at,
+    )
+    return _write_down(order, _order_lines(order, session, lines, products))
+
+
+def _write_down(order: Order, lines: list[OrderLine]) -> Order:
+    try:
+        with transaction.atomic():
+            order.save(force_insert=True)
+            OrderLine.objects.bulk_create(lines)
+            for line in lines:
+                if line.unplaced:
+                    cases.open_case(UNPLACED, order.number, _unplaced_text(line))
+    except IntegrityError:
+        # Another process was quicker; what it wrote is the same.
+        return Order.objects.get(session_id=order.session_id)
+    return order
+
+
+def _order_id(session: CheckoutSession) -> UUID:
+    return uuid5(NAMESPACE_URL, f"https://api.stripe.com/v1/checkout/sessions/{session.id}")
+
+
+def _products(lines: list[SessionLine]) -> dict[str, Product]:
+    """The products of the lines; one that the mirror does not know yet is read."""
+    ids = {line.product_id for line in lines if line.product_id}
+    for product_id in ids - set(Product.objects.filter(id__in=ids).values_list("id", flat=True)):
+        look.look_at(product_id)
+    return Product.objects.prefetch_related("stock_items").in_bulk(list(ids))
+
+
+def _is_counted(product: Product) -> bool:
+    """Does it say anything of sizes or stock? What a mere test or another business sells is not ours to count."""
+    return any(key.casefold().startswith(COUNT_KEYS) for key in product.metadata)
+
+
+def _order_lines(
+    order: Order, session: CheckoutSession, lines: list[SessionLine], products: Mapping[str, Product]
+) -> list[OrderLine]:
+    seen = [_as_line(line, products.get(line.product_id)) for line in lines]
+    sold = sizes_sold(seen, session.metadata, session.custom_fields)
+    return [
+        _order_line(order, place, part, lines[part.line], products.get(part.product_id))
+        for place, part in enumerate(sold)
+        if part.quantity > 0
+    ]
+
+
+def _as_line(line: SessionLine, product: Product | None) -> Line:
+    has_sizes = bool(product and product.sizes)
+    return Line(line.product_id, line.quantity, line.metadata, line.price_metadata, has_sizes)
+
+
+def _order_line(
+    order: Order, place: int, sold: Sold, line: SessionLine, product: Product | None
+) -> OrderLine:
+    item = _item_of(product, sold.size) if product else None
+    size = item.size if item else sold.size or ""
+    return OrderLine(
+        order=order,
+        position=place,
+        product=product,
+        item=item,
+        name=(product.name if product else line.description) or line.product_id,
+        size=size[:500],
+        colour=(line.metadata.get("colour") or line.metadata.get("color") or "")[:500],
+        quantity=sold.quantity,
+        unit_amount=line.unit_amount,
+        price_id=line.price_id,
+        unplaced=bool(product and item is None and _is_counted(product)),
+    )
+
+
+def _item_of(product: Product, size: str | None) -> StockItem | None:
+    """The stock item of `size`; a product that comes in one size only needs none."""
+    items = {item.size: item for item in product.stock_items.all() if item.listed}
+    if not product.sizes:
+        return items.get("")
+    found = matching_size(size, items) if size else None
+    return items[found] if found is not None else None
+
+
+def _unplaced_text(line: OrderLine) -> str:
+    said = f"It says “{line.size}”." if line.size else "It does not say which size."
+    return f"{line.quantity} × {line.name} were sold outside this shop. {said} Open the order and choose the size."

@@ -1,0 +1,256 @@
+"""How does checkout speak with Stripe? Its only door: sessions, their lines, and refunds, as frozen dataclasses.
+
+Every function but those that only translate makes HTTP requests: never call one inside a transaction.
+They raise the kinds of config.stripe_client.StripeTrouble.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from config.stripe_client import our_errors, stripe_client
+
+if TYPE_CHECKING:
+    from stripe.params.checkout import SessionCreateParams
+
+Json = Mapping[str, Any]
+
+PAGE = 100
+READ_RETRIES = 2
+PAYMENT = ["payment_intent.latest_charge"]
+
+
+@dataclass(frozen=True)
+class CheckoutSession:
+    """One Checkout Session as Stripe tells it. Amounts in the currency's minor unit; None where Stripe gave none.
+
+    `address` has `name`, `line1`, `line2`, `postal_code`, `city`, `state`, `country`, as far as known.
+    `paid_at` by Stripe's clock, where the answer holds the payment; an event's own time says it otherwise.
+    Fields: https://docs.stripe.com/api/checkout/sessions/object
+    """
+
+    id: str
+    status: str
+    payment_status: str
+    url: str = ""
+    expires_at: datetime | None = None
+    created_at: datetime | None = None
+    paid_at: datetime | None = None
+    client_reference_id: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    custom_fields: Mapping[str, str] = field(default_factory=dict)
+    payment_intent_id: str = ""
+    email: str = ""
+    name: str = ""
+    phone: str = ""
+    address: Mapping[str, str] = field(default_factory=dict)
+    currency: str = ""
+    subtotal: int | None = None
+    shipping: int | None = None
+    tax: int | None = None
+    discount: int | None = None
+    total: int | None = None
+
+    @property
+    def is_paid(self) -> bool:
+        """Is the money there, or was none needed?"""
+        return self.status == "complete" and self.payment_status in {"paid", "no_payment_required"}
+
+    @property
+    def is_awaiting_payment(self) -> bool:
+        """Did the customer finish with a method whose money comes later, such as a bank debit?"""
+        return self.status == "complete" and self.payment_status == "unpaid"
+
+
+@dataclass(frozen=True)
+class SessionLine:
+    """One line of a session. Price and product are those of today, not those of the checkout."""
+
+    id: str
+    quantity: int
+    description: str
+    currency: str
+    unit_amount: int | None
+    price_id: str
+    product_id: str
+    metadata: Mapping[str, str]
+    price_metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Refund:
+    """What was given back of one payment so far, all refunds together, in the minor unit."""
+
+    payment_intent_id: str
+    refunded: int
+    amount: int
+    currency: str
+
+
+def open_session(*, params: Json, key: str) -> CheckoutSession:
+    """Create a session. The same `params` with the same `key` give the same session, however often they are sent.
+
+    No retries of the library's own: the caller must know whether a refusal answered the first sending.
+    """
+    with our_errors():
+        answer = stripe_client().v1.checkout.sessions.create(
+            cast("SessionCreateParams", dict(params)), {"idempotency_key": key}
+        )
+    return session_from(answer.to_dict())
+
+
+def fetch_session(session_id: str) -> CheckoutSession:
+    with our_errors():
+        answer = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.retrieve(
+            session_id, {"expand": PAYMENT}
+        )
+    return session_from(answer.to_dict())
+
+
+def expire_session(session_id: str) -> CheckoutSession:
+    """End an open session, so that nobody can pay it any more. Raises Refused if it is not open."""
+    with our_errors():
+        answer = stripe_client().v1.checkout.sessions.expire(session_id)
+    return session_from(answer.to_dict())
+
+
+def session_lines(session_id: str) -> list[SessionLine]:
+    """All lines of a session, page by page; a completed event carries none."""
+    with our_errors():
+        page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.line_items.list(
+            session_id, {"limit": PAGE, "expand": ["data.price.product"]}
+        )
+        return [_line_from(line.to_dict()) for line in page.auto_paging_iter()]
+
+
+def each_session(
+    *, since: datetime, until: datetime | None = None, status: str = ""
+) -> Iterator[CheckoutSession]:
+    """The sessions created from `since` to `until`, newest first; `status`: open, complete, expired or all."""
+    created: dict[str, int] = {"gte": int(since.timestamp())}
+    if until is not None:
+        created["lte"] = int(until.timestamp()) + 1
+    params: dict[str, Any] = {"limit": PAGE, "created": created}
+    if status:
+        params["status"] = status
+    with our_errors():
+        page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.list(cast("Any", params))
+        for session in page.auto_paging_iter():
+            yield session_from(session.to_dict())
+
+
+def session_of_payment(payment_intent_id: str) -> CheckoutSession | None:
+    """The session that a payment came from; None for a payment made without Checkout."""
+    with our_errors():
+        page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.list(
+            {"payment_intent": payment_intent_id, "limit": 1}
+        )
+    return session_from(page.data[0].to_dict()) if page.data else None
+
+
+def each_event(*, since: datetime, types: list[str]) -> Iterator[dict[str, Any]]:
+    """The events of `types` that Stripe still has (30 days), newest first, as they would have been delivered."""
+    with our_errors():
+        page = stripe_client(retries=READ_RETRIES).v1.events.list(
+            {"limit": PAGE, "types": types, "created": {"gte": int(since.timestamp())}}
+        )
+        for event in page.auto_paging_iter():
+            yield event.to_dict(for_json=True)
+
+
+def session_from(data: Json) -> CheckoutSession:
+    """Translate a session, from an answer or from an event. Events of older API versions are understood too."""
+    customer = data.get("customer_details") or {}
+    details = data.get("total_details") or {}
+    return CheckoutSession(
+        id=str(data["id"]),
+        status=str(data.get("status") or ""),
+        payment_status=str(data.get("payment_status") or ""),
+        url=str(data.get("url") or ""),
+        expires_at=_moment(data.get("expires_at")),
+        created_at=_moment(data.get("created")),
+        paid_at=_paid_at(data.get("payment_intent")),
+        client_reference_id=str(data.get("client_reference_id") or ""),
+        metadata=_texts(data.get("metadata")),
+        custom_fields=_custom_fields(data),
+        payment_intent_id=_id_of(data.get("payment_intent")),
+        email=str(customer.get("email") or data.get("customer_email") or "")[:254],
+        name=str(customer.get("name") or "")[:500],
+        phone=str(customer.get("phone") or "")[:100],
+        address=_address(data, customer),
+        currency=str(data.get("currency") or "").lower(),
+        subtotal=data.get("amount_subtotal"),
+        shipping=details.get("amount_shipping"),
+        tax=details.get("amount_tax"),
+        discount=details.get("amount_discount"),
+        total=data.get("amount_total"),
+    )
+
+
+def refund_from(charge: Json) -> Refund:
+    """Translate the charge of a charge.refunded event."""
+    return Refund(
+        payment_intent_id=_id_of(charge.get("payment_intent")),
+        refunded=int(charge.get("amount_refunded") or 0),
+        amount=int(charge.get("amount") or 0),
+        currency=str(charge.get("currency") or "").lower(),
+    )
+
+
+def _line_from(data: Json) -> SessionLine:
+    price = data.get("price") or {}
+    product = price.get("product") or ""
+    return SessionLine(
+        id=str(data["id"]),
+        quantity=int(data.get("quantity") or 0),
+        description=str(data.get("description") or ""),
+        currency=str(data.get("currency") or "").lower(),
+        unit_amount=price.get("unit_amount"),
+        price_id=_id_of(price),
+        product_id=_id_of(product),
+        metadata=_texts(data.get("metadata")),
+        price_metadata=_texts(price.get("metadata")),
+    )
+
+
+def _address(data: Json, customer: Json) -> dict[str, str]:
+    """Where the parcel goes; without a delivery, the address the customer gave for the bill."""
+    collected = (data.get("collected_information") or {}).get("shipping_details")
+    delivery = collected or data.get("shipping_details") or {}
+    address = delivery.get("address") or customer.get("address") or {}
+    known = {name: str(value) for name, value in address.items() if value}
+    name = delivery.get("name") or customer.get("name")
+    return {"name": str(name), **known} if name and known else known
+
+
+def _custom_fields(data: Json) -> dict[str, str]:
+    """The answers to a session's own questions; a drop-down's answer is the chosen value."""
+    answers = {}
+    for asked in data.get("custom_fields") or []:
+        given = asked.get(asked.get("type")) or {}
+        if given.get("value"):
+            answers[str(asked.get("key"))] = str(given["value"])
+    return answers
+
+
+def _paid_at(payment_intent: Any) -> datetime | None:
+    charge = payment_intent.get("latest_charge") if isinstance(payment_intent, Mapping) else None
+    return _moment(charge.get("created")) if isinstance(charge, Mapping) else None
+
+
+def _texts(metadata: Any) -> dict[str, str]:
+    return {str(key): str(value) for key, value in (metadata or {}).items()}
+
+
+def _id_of(reference: Any) -> str:
+    """The id of something that may be expanded, or not there at all."""
+    if isinstance(reference, Mapping):
+        return str(reference.get("id") or "")
+    return str(reference or "")
+
+
+def _moment(seconds: Any) -> datetime | None:
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None

@@ -1,0 +1,228 @@
+"""How does a cart become a payment page? Everything is held, or nothing; then Stripe opens a session.
+
+The order, its lines, its hold and the request itself are committed before Stripe hears of it, so whatever
+happens on the way, the same request can be sent again: docs/stock-protocol.md, Holding.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from checkout import gateway
+from checkout.cart import Cart, CartLine
+from checkout.fulfilment import give_up, settle
+from checkout.models import Order, OrderLine
+from checkout.offers import CartRefused
+from checkout.session_params import session_params
+from config.fault_points import fault_point
+from config.stripe_client import KeyReused, NotAllowed, NotConfigured, Refused, StripeTrouble, WrongKey
+from inventory import cases, ledger
+
+logger = logging.getLogger(__name__)
+
+ENDED = (Order.State.PAID, Order.State.AWAITING_PAYMENT)
+
+
+def start_checkout(cart: Cart, *, now: datetime) -> Order:
+    """The order that this cart's customer goes on with. Its state and address say where to:
+
+    - paid or awaiting payment: it was bought already, in another tab perhaps; show the thank-you page,
+    - open with `session_url`: send the customer there,
+    - open without: Stripe has not told yet; the worker asks again, the customer waits a moment.
+
+    1. Go on with this cart's open order if it asks for the same, else end it. 2. Refuse what cannot be bought.
+    3. Write the order down and hold its units, all or nothing. 4. Open the session.
+
+    Raises CartRefused, ledger.OutOfStock (nothing is held, the cart is as it was) and StripeTrouble (Stripe said
+    no, and the hold is released; or it did not answer, and an earlier page of this cart could not be ended).
+    """
+    if not cart:
+        raise CartRefused(_("Your cart is empty."))
+    for _attempt in range(3):
+        earlier = _go_on_with(cart, now=now)
+        if earlier:
+            return earlier
+        try:
+            order = _write_down(cart, now=now)
+        except IntegrityError:
+            continue  # A second click was quicker: its order is the one to go on with.
+        fault_point("start.held")
+        return _open(order, first=True)
+    raise CartRefused(_("Your payment page is being prepared in another tab. Please try again in a moment."))
+
+
+def _go_on_with(cart: Cart, *, now: datetime) -> Order | None:
+    """This cart's earlier order if it still counts; None when there is none or it has come to nothing."""
+    order = Order.objects.filter(cart=cart.token).exclude(state=Order.State.RELEASED).first()
+    if order is None or order.state == Order.State.REFUNDED:
+        return None
+    if order.state in ENDED:
+        return order
+    if order.session_id is None:
+        order = _open(order, first=False)
+        if order.state == Order.State.OPEN and order.session_id is None:
+            return order
+    if order.fingerprint == cart.fingerprint:
+        return _reuse(order, now=now)
+    return _replace(order, now=now)
+
+
+def _reuse(order: Order, *, now: datetime) -> Order | None:
+    """The same cart again: its page, if Stripe says that it is still open."""
+    try:
+        order = _settled(order, gateway.fetch_session(order.session_id or ""), now=now)
+    except StripeTrouble as trouble:
+        logger.warning("Order %s: sending the customer back without asking: %s", order.number, trouble)
+    return None if order.state == Order.State.RELEASED else order
+
+
+def _replace(order: Order, *, now: datetime) -> Order | None:
+    """Another cart than before: end the old page first, so that nobody is in the way of their own hold."""
+    session_id = order.session_id or ""
+    try:
+        session = gateway.expire_session(session_id)
+    except Refused:
+        session = gateway.fetch_session(session_id)  # It was paid or has expired meanwhile.
+    order = _settled(order, session, now=now)
+    return order if order.state in ENDED else None
+
+
+def _settled(order: Order, session: gateway.CheckoutSession, *, now: datetime) -> Order:
+    settle(session, now=now)
+    order.refresh_from_db()
+    return order
+
+
+def _write_down(cart: Cart, *, now: datetime) -> Order:
+    """Order, lines, request and hold, in one transaction. Raises OutOfStock, or IntegrityError for a second click."""
+    expires_at = now + timedelta(minutes=settings.CHECKOUT_MINUTES)
+    order = Order(
+        currency=cart.currency, cart=cart.token, fingerprint=cart.fingerprint, expires_at=expires_at
+    )
+    lines = [_order_line(order, place, line) for place, line in enumerate(cart.lines)]
+    order.session_params = session_params(order, lines, expires_at=expires_at)
+    with transaction.atomic():
+        order.save(force_insert=True)
+        OrderLine.objects.bulk_create(lines)
+        ledger.hold(order.reference, cart.demand)
+    return order
+
+
+def _order_line(order: Order, place: int, line: CartLine) -> OrderLine:
+    if line.item is None or line.price is None or line.problem:
+        raise CartRefused(line.problem)
+    return OrderLine(
+        order=order,
+        position=place,
+        product=line.item.product,
+        item=line.item,
+        name=line.item.product.name,
+        size=line.item.size,
+        colour=line.colour,
+        quantity=line.quantity,
+        unit_amount=line.price.unit_amount,
+        price_id=line.price.id,
+    )
+
+
+def _open(order: Order, *, first: bool) -> Order:
+    """Send the stored request, for the first time or again; Stripe answers both with the same session.
+
+    A refusal ends the hold and is raised: had an earlier sending been carried out, Stripe would have repeated
+    that answer. Without an answer the order stays open, for the worker to ask again.
+    """
+    try:
+        session = gateway.open_session(params=order.session_params, key=str(order.id))
+    except (Refused, WrongKey, NotAllowed, NotConfigured) as trouble:
+        if _proves_that_there_is_none(trouble, first=first):
+            give_up(order.id, because=str(trouble))
+        _tell_the_owner(order, trouble)
+        raise
+    except StripeTrouble as trouble:
+        logger.warning("Order %s: no session yet: %s", order.number, trouble)
+        return order
+    fault_point("start.opened")
+    return remember_session(order, session)
+
+
+def _proves_that_there_is_none(trouble: StripeTrouble, *, first: bool) -> bool:
+    """A bad request is answered as it was the first time; a bad key says nothing of an earlier, better one."""
+    return first or (isinstance(trouble, Refused) and not isinstance(trouble, KeyReused))
+
+
+def remember_session(order: Order, session: gateway.CheckoutSession) -> Order:
+    """Only the first answer is written: the answers to all sendings name the same session."""
+    Order.objects.filter(id=order.id, session_id=None).update(
+        session_id=session.id, session_url=session.url, expires_at=session.expires_at or order.expires_at
+    )
+    order.refresh_from_db()
+    return order
+
+
+def _tell_the_owner(order: Order, trouble: StripeTrouble) -> None:
+    logger.error("Order %s could not be started: %s", order.number, trouble)
+    if isinstance(trouble, (WrongKey, NotAllowed)):
+        cases.open_case("stripe key", "STRIPE_SECRET_KEY", str(trouble))
+    elif isinstance(trouble, Refused):
+        cases.open_case("checkout refused", trouble.param or trouble.code or "request", str(trouble))
+
+
+# --- Sessions whose opening nobody saw the end of ------------------------------------------------
+
+# A request that is still under way is left alone that long: connecting and reading may take 13 seconds.
+UNDER_WAY = timedelta(seconds=30)
+# Stripe keeps a first answer for a day at least; a session that ended unseen is looked for in its list instead.
+AFTER_ITS_TIME = timedelta(minutes=2)
+LONGEST_WAIT = timedelta(minutes=5)
+AT_ONCE = 20
+
+
+def finish_unknown_sessions(now: datetime) -> int:
+    """Ask again for the sessions that Stripe never told us of; returns how many are known now, or never were."""
+    finished = 0
+    for order in _without_a_session(now):
+        if _claim(order, now=now):
+            finished += _finish(order, now=now)
+    return finished
+
+
+def _without_a_session(now: datetime) -> QuerySet[Order]:
+    due = Q(next_try_at=None) | Q(next_try_at__lte=now)
+    orders = Order.objects.filter(state=Order.State.OPEN, session_id=None, created_at__lte=now - UNDER_WAY)
+    return orders.filter(due).order_by("created_at")[:AT_ONCE]
+
+
+def _claim(order: Order, *, now: datetime) -> bool:
+    """True for one worker, which has until the next try. The pause doubles, so that a Stripe in trouble has rest."""
+    pause = min(timedelta(seconds=5) * 2 ** min(order.tries, 10), LONGEST_WAIT)
+    mine = Order.objects.filter(id=order.id, tries=order.tries, session_id=None)
+    return bool(mine.update(tries=F("tries") + 1, next_try_at=now + pause))
+
+
+def _finish(order: Order, *, now: datetime) -> bool:
+    try:
+        if order.expires_at is None or now < order.expires_at + AFTER_ITS_TIME:
+            return _open(order, first=False).session_id is not None
+        return _look_for(order, now=now)
+    except Refused:
+        return not Order.objects.filter(id=order.id, state=Order.State.OPEN).exists()
+    except StripeTrouble as trouble:
+        logger.warning("Order %s: its session stays unknown: %s", order.number, trouble)
+        return False
+
+
+def _look_for(order: Order, *, now: datetime) -> bool:
+    """Is it in Stripe's list of its time? Then it is settled as it ended; if not, it never was."""
+    for session in gateway.each_session(since=order.created_at - AFTER_ITS_TIME, until=order.expires_at):
+        if session.metadata.get("order") == str(order.id):
+            remember_session(order, session)
+            settle(session, now=now)
+            return True
+    give_up(order.id, because="Stripe has no session of this order.")
+    return True

@@ -1,0 +1,105 @@
+"""Nouns that the tests of checkout share: a shirt in sizes, a customer's browser, a paid order."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from inventory.look import look_at
+
+from checkout.models import Order
+from inventory.models import StockItem
+from shop.models import Product
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from fake_stripe import FakeStripe
+
+BALM = {
+    "category": "clothing",
+    "sizes": "S,M,L",
+    "stock_S": "0",
+    "stock_M": "15",
+    "stock_L": "2",
+    "colors": "Black,White",
+}
+
+
+def put_on_show(
+    fake: FakeStripe, product_id: str, name: str, metadata: dict[str, str], amount: int = 2500
+) -> Product:
+    """A product at Stripe that this shop has read."""
+    fake.add_product(
+        id=product_id, name=name, metadata=metadata, prices=[{"unit_amount": amount, "currency": "usd"}]
+    )
+    look_at(product_id)
+    return Product.objects.get(id=product_id)
+
+
+@pytest.fixture
+def shirt(fake: FakeStripe, db: None) -> Product:
+    """BALM T-Shirt at 25.00: no S, 15 M, 2 L, in Black and White."""
+    return put_on_show(fake, "prod_balm", "BALM T-Shirt", dict(BALM))
+
+
+@pytest.fixture
+def poster(fake: FakeStripe, db: None) -> Product:
+    """A poster at 12.00 without sizes or colours: 3 of them."""
+    return put_on_show(fake, "prod_poster", "Poster", {"stock": "3"}, amount=1200)
+
+
+class Customer(Client):
+    """A browser of one guest."""
+
+    def put_in(
+        self, product: Product, size: str = "", colour: str = "", quantity: object = 1
+    ) -> HttpResponse:
+        item = item_of(product, size)
+        colour = colour or (product.colours[0] if product.colours else "")
+        return self.post(reverse("cart_add"), {"item": item.id, "colour": colour, "quantity": quantity})
+
+    def go_to_payment(self) -> HttpResponse:
+        return self.post(reverse("checkout_start"))
+
+    def come_back(self, order: Order) -> HttpResponse:
+        return self.get(reverse("thank_you"), {"session_id": order.session_id})
+
+    def kept(self) -> list[list[object]]:
+        """The lines as the session keeps them: [item id, colour, quantity]."""
+        return list(self.session.get("cart", {}).get("lines", []))
+
+    def told(self) -> str:
+        """What the shop said to this customer since the last page."""
+        page = self.get(reverse("cart")).content.decode()
+        return " ".join(re.findall(r'<li class="notice[^>]*>(.*?)</li>', page, re.DOTALL))
+
+
+@pytest.fixture
+def customer(db: None) -> Customer:
+    return Customer()
+
+
+@pytest.fixture
+def other_customer(db: None) -> Customer:
+    return Customer()
+
+
+def item_of(product: Product, size: str = "") -> StockItem:
+    return StockItem.objects.get(product=product, size=size)
+
+
+def only_order() -> Order:
+    return Order.objects.get()
+
+
+def order_for(customer: Customer, product: Product, size: str = "M", quantity: int = 2) -> Order:
+    """The customer stands before the payment page."""
+    customer.put_in(product, size, quantity=quantity)
+    answer = customer.go_to_payment()
+    order = Order.objects.filter(state=Order.State.OPEN).latest("created_at")
+    assert answer.status_code == 302 and answer["Location"] == order.session_url
+    return order

@@ -1,0 +1,269 @@
+"""What a customer can put into the cart, and what the shop says to everything else."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.urls import reverse
+
+from checkout.tests.conftest import Customer, item_of
+from fake_stripe import FakeStripe
+from inventory import ledger
+from inventory.models import StockItem
+from shop.models import Product
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_size_in_a_colour_is_put_into_the_cart_and_costs_what_the_mirror_says(
+    shirt: Product, customer: Customer
+) -> None:
+    answer = customer.put_in(shirt, "M", "Black", 2)
+
+    page = customer.get(reverse("cart")).content.decode()
+    assert answer["Location"] == reverse("cart")
+    assert "BALM T-Shirt" in page and "$50.00" in page
+    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 2]]
+
+
+def test_origin_fault_16_another_size_of_the_same_product_is_a_line_of_its_own(
+    shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M", "Black", 2)
+    customer.put_in(shirt, "L", "Black", 1)
+    customer.put_in(shirt, "M", "White", 1)
+    customer.put_in(shirt, "M", "Black", 1)
+
+    medium, large = item_of(shirt, "M").id, item_of(shirt, "L").id
+    assert customer.kept() == [[medium, "Black", 3], [large, "Black", 1], [medium, "White", 1]]
+
+
+def test_origin_fault_09_amounts_prices_and_products_in_the_form_are_not_looked_at(
+    shirt: Product, customer: Customer
+) -> None:
+    form = {"item": item_of(shirt, "M").id, "colour": "Black", "quantity": "1"}
+    forged = {"price": "price_of_mine", "amount": "1", "unit_amount": "1", "product": "prod_other"}
+
+    customer.post(reverse("cart_add"), form | forged)
+
+    page = customer.get(reverse("cart")).content.decode()
+    assert "$25.00" in page and "price_of_mine" not in page
+
+
+@pytest.mark.parametrize(
+    "quantity", ["0", "-1", "100", "999999999999999999999", "two", "1.5", "", " ", "+1", "1_0", "٣", "1e1"]
+)
+def test_a_quantity_that_is_no_small_whole_number_is_refused(
+    shirt: Product, customer: Customer, quantity: str
+) -> None:
+    customer.put_in(shirt, "M", "Black", quantity)
+
+    assert not Session.objects.exists()
+    told = customer.told()
+    assert "quantity" in told or "at most 99" in told
+    assert customer.kept() == []
+
+
+@pytest.mark.parametrize(
+    "item", ["", "0", "-1", "999999999", "99999999999999999999999", "abc", "1; DROP", "prod_balm"]
+)
+def test_an_unknown_article_is_refused(shirt: Product, customer: Customer, item: str) -> None:
+    customer.post(reverse("cart_add"), {"item": item, "colour": "Black", "quantity": "1"})
+
+    assert customer.kept() == []
+    assert customer.get(reverse("cart")).status_code == 200
+
+
+@pytest.mark.parametrize("colour", ["", "Purple", "black", "<script>", "Black "])
+def test_a_colour_that_the_product_does_not_come_in_is_refused(
+    shirt: Product, customer: Customer, colour: str
+) -> None:
+    customer.post(reverse("cart_add"), {"item": item_of(shirt, "M").id, "colour": colour, "quantity": "1"})
+
+    assert customer.kept() == []
+
+
+def test_the_refusal_says_which_sizes_are_left(shirt: Product, customer: Customer) -> None:
+    customer.put_in(shirt, "S")
+
+    assert customer.told() == "BALM T-Shirt S is sold out. Still there: M, L."
+    assert customer.kept() == []
+
+
+def test_colours_share_the_count_of_their_size(shirt: Product, customer: Customer) -> None:
+    customer.put_in(shirt, "L", "Black", 1)
+    customer.put_in(shirt, "L", "White", 2)
+
+    assert "Only 2 left of BALM T-Shirt L." in customer.told()
+    assert customer.kept() == [[item_of(shirt, "L").id, "Black", 1]]
+
+
+def test_what_is_in_somebody_elses_checkout_may_come_back(shirt: Product, customer: Customer) -> None:
+    ledger.hold("order:somebody", {item_of(shirt, "L").id: 2})
+
+    customer.put_in(shirt, "L")
+
+    assert "in somebody&#x27;s checkout right now" in customer.told()
+
+
+def test_what_is_sold_without_counting_has_no_limit_but_the_carts(
+    fake: FakeStripe, customer: Customer
+) -> None:
+    from checkout.tests.conftest import put_on_show
+
+    stickers = put_on_show(fake, "prod_stickers", "Stickers", {"stock": "unlimited"})
+
+    customer.put_in(stickers, quantity=99)
+
+    assert customer.kept() == [[item_of(stickers).id, "", 99]]
+    customer.put_in(stickers, quantity=1)
+    assert customer.kept() == [[item_of(stickers).id, "", 99]]
+
+
+def test_a_line_changes_its_quantity_and_its_size(shirt: Product, customer: Customer) -> None:
+    customer.put_in(shirt, "M", "Black", 2)
+    medium, large = item_of(shirt, "M").id, item_of(shirt, "L").id
+
+    customer.post(reverse("cart_change"), {"item": medium, "colour": "Black", "quantity": "5"})
+    assert customer.kept() == [[medium, "Black", 5]]
+
+    customer.post(
+        reverse("cart_change"), {"item": medium, "colour": "Black", "quantity": "1", "to_item": large}
+    )
+    assert customer.kept() == [[large, "Black", 1]]
+
+
+def test_a_line_that_becomes_the_size_of_another_line_joins_it(shirt: Product, customer: Customer) -> None:
+    customer.put_in(shirt, "M", "Black", 1)
+    customer.put_in(shirt, "L", "Black", 1)
+    medium, large = item_of(shirt, "M").id, item_of(shirt, "L").id
+
+    customer.post(
+        reverse("cart_change"), {"item": large, "colour": "Black", "quantity": "1", "to_item": medium}
+    )
+
+    assert customer.kept() == [[medium, "Black", 2]]
+
+
+def test_a_line_does_not_become_another_article(shirt: Product, poster: Product, customer: Customer) -> None:
+    customer.put_in(shirt, "M")
+    before = customer.kept()
+
+    customer.post(
+        reverse("cart_change"),
+        {"item": item_of(shirt, "M").id, "colour": "Black", "quantity": "1", "to_item": item_of(poster).id},
+    )
+
+    assert customer.kept() == before
+
+
+def test_a_refused_change_leaves_the_line_as_it_was(shirt: Product, customer: Customer) -> None:
+    customer.put_in(shirt, "L", "Black", 1)
+    large = item_of(shirt, "L").id
+
+    for quantity in ("0", "-3", "3", "many"):
+        customer.post(reverse("cart_change"), {"item": large, "colour": "Black", "quantity": quantity})
+
+    assert customer.kept() == [[large, "Black", 1]]
+
+
+def test_fewer_may_be_asked_for_although_not_all_are_left(shirt: Product, customer: Customer) -> None:
+    customer.put_in(shirt, "M", "Black", 10)
+    ledger.hold("order:somebody", {item_of(shirt, "M").id: 12})
+
+    customer.post(
+        reverse("cart_change"), {"item": item_of(shirt, "M").id, "colour": "Black", "quantity": "3"}
+    )
+
+    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 3]]
+
+
+def test_a_line_is_taken_out_and_taking_it_out_twice_does_no_harm(shirt: Product, customer: Customer) -> None:
+    customer.put_in(shirt, "M")
+    form = {"item": item_of(shirt, "M").id, "colour": "Black", "remove": "1"}
+
+    customer.post(reverse("cart_change"), form)
+    customer.post(reverse("cart_change"), form)
+
+    assert customer.kept() == []
+    assert "There is nothing in it yet" in customer.get(reverse("cart")).content.decode()
+
+
+def test_what_is_no_longer_for_sale_is_named_and_costs_nothing(
+    shirt: Product, poster: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M")
+    customer.put_in(poster)
+    Product.objects.filter(id=shirt.id).update(active=False)
+
+    page = customer.get(reverse("cart")).content.decode()
+
+    assert "no longer for sale" in page
+    assert "$12.00" in page and "$37.00" not in page
+
+
+def test_what_sold_out_meanwhile_is_named_with_the_sizes_that_are_left(
+    shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "L")
+    StockItem.objects.filter(id=item_of(shirt, "L").id).update(on_hand=0)
+
+    page = customer.get(reverse("cart")).content.decode()
+
+    assert "BALM T-Shirt L is sold out. Still there: M." in page
+
+
+def test_markup_in_a_name_stays_text(fake: FakeStripe, customer: Customer) -> None:
+    from checkout.tests.conftest import put_on_show
+
+    nasty = put_on_show(fake, "prod_nasty", "<script>alert(1)</script>", {"stock": "3"})
+    customer.put_in(nasty)
+
+    page = customer.get(reverse("cart")).content.decode()
+
+    assert "<script>alert(1)" not in page and "&lt;script&gt;alert(1)" in page
+
+
+def test_looking_at_an_empty_cart_asks_the_database_nothing_of_it(
+    db: None, django_assert_max_num_queries: object
+) -> None:
+    with django_assert_max_num_queries(2):  # type: ignore[operator]  # The two are the storefront's.
+        page = Client().get(reverse("cart"))
+
+    assert page.status_code == 200
+    assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize("lines", [1, 12])
+def test_the_cart_page_takes_at_most_four_queries_however_full(
+    fake: FakeStripe, customer: Customer, lines: int, django_assert_max_num_queries: object
+) -> None:
+    from checkout.tests.conftest import put_on_show
+    from shop.models import Storefront
+
+    Storefront().save()
+    for number in range(lines):
+        customer.put_in(put_on_show(fake, f"prod_{number}", f"Shirt {number}", {"stock": "3"}))
+    customer.go_to_payment()
+
+    with django_assert_max_num_queries(4):  # type: ignore[operator]
+        page = customer.get(reverse("cart"))
+
+    assert f"Shirt {lines - 1}" in page.content.decode()
+
+
+def test_only_post_changes_a_cart(shirt: Product, customer: Customer) -> None:
+    assert customer.get(reverse("cart_add")).status_code == 405
+    assert customer.get(reverse("cart_change")).status_code == 405
+
+
+def test_a_form_from_another_site_changes_nothing(shirt: Product) -> None:
+    strict = Client(enforce_csrf_checks=True)
+
+    answer = strict.post(
+        reverse("cart_add"), {"item": item_of(shirt, "M").id, "colour": "Black", "quantity": "1"}
+    )
+
+    assert answer.status_code == 403
+    assert not Session.objects.exists()

@@ -1,0 +1,148 @@
+"""What does a customer see between the cart and the thank-you page?"""
+
+from __future__ import annotations
+
+import logging
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from checkout import returned
+from checkout.cart import Cart, lazy_cart
+from checkout.models import Order
+from checkout.offers import CartRefused
+from checkout.start import ENDED, start_checkout
+from config.stripe_client import StripeTrouble, is_configured
+from inventory.ledger import OutOfStock
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+@never_cache
+def show_cart(request: HttpRequest) -> HttpResponse:
+    return render(request, "checkout/cart.html")
+
+
+@require_POST
+def add(request: HttpRequest) -> HttpResponse:
+    """Put one size in one colour into the cart; amounts and prices in the form would not be looked at."""
+    cart = lazy_cart(request)
+    try:
+        line = cart.add(
+            item=request.POST.get("item", ""),
+            colour=request.POST.get("colour", ""),
+            quantity=request.POST.get("quantity", "1"),
+        )
+    except CartRefused as refusal:
+        return _after(request, refusal=str(refusal), back=True)
+    return _after(request, told=_("%(article)s is in your cart.") % {"article": line.name})
+
+
+@require_POST
+def change(request: HttpRequest) -> HttpResponse:
+    """Another quantity or size for a line, or take it out."""
+    cart = lazy_cart(request)
+    line = {"item": request.POST.get("item", ""), "colour": request.POST.get("colour", "")}
+    if "remove" in request.POST:
+        cart.remove(**line)
+        return _after(request, told=_("Taken out."))
+    try:
+        changed = cart.change(
+            **line, quantity=request.POST.get("quantity", ""), to_item=request.POST.get("to_item", "")
+        )
+    except CartRefused as refusal:
+        return _after(request, refusal=str(refusal))
+    return _after(request, told=f"{changed.quantity} × {changed.name}.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def checkout(request: HttpRequest) -> HttpResponse:
+    """POST begins to pay; GET is where somebody waits whose payment page is not there yet."""
+    if not is_configured():
+        logger.error("Checkout is not configured: STRIPE_SECRET_KEY is not set.")
+        return render(request, "checkout/not_configured.html", status=503)
+    cart = lazy_cart(request)
+    return _start(request, cart) if request.method == "POST" else _wait(request, cart)
+
+
+def _start(request: HttpRequest, cart: Cart) -> HttpResponse:
+    try:
+        order = start_checkout(cart, now=timezone.now())
+    except CartRefused as refusal:
+        return _back_to_cart(request, str(refusal))
+    except OutOfStock:
+        return _back_to_cart(request, _was_quicker(cart))
+    except StripeTrouble as trouble:
+        logger.warning("Checkout did not start: %s", trouble)
+        text = _("We cannot reach the payment page at the moment. Your cart is kept: please try again soon.")
+        return _back_to_cart(request, text)
+    return _go_on(order)
+
+
+def _go_on(order: Order) -> HttpResponse:
+    if order.state in ENDED:
+        return redirect(f"{reverse('thank_you')}?session_id={order.session_id}")
+    return redirect(order.session_url or reverse("checkout_start"))
+
+
+def _wait(request: HttpRequest, cart: Cart) -> HttpResponse:
+    page = cart.open_page
+    if page is None:
+        return redirect("cart")
+    if not page.url:
+        return render(request, "checkout/wait.html")
+    return redirect(page.url if page.is_for_this else reverse("cart"))
+
+
+def _was_quicker(cart: Cart) -> str:
+    cart.read_again()
+    problems = " ".join(line.problem for line in cart.lines if line.problem)
+    return f"{_('Somebody was quicker.')} {problems or _('Please try once more.')}"
+
+
+@require_safe
+@never_cache
+def thank_you(request: HttpRequest) -> HttpResponse:
+    """Where Stripe sends the customer back to. It waits for the event, and asks Stripe only if that is late."""
+    order = returned.order_of(request.GET.get("session_id", ""))
+    if order is None:
+        return render(request, "checkout/unknown_order.html", status=404)
+    order = returned.look_again(order, now=timezone.now())
+    is_mine = returned.is_mine(request, order)
+    if order.state in ENDED:
+        returned.empty_cart(request, order)
+    context = {"order": order, "lines": order.lines.select_related("product"), "is_mine": is_mine}
+    return render(request, "checkout/thank_you.html", context)
+
+
+@require_safe
+@never_cache
+def cancelled(request: HttpRequest) -> HttpResponse:
+    """Back from Stripe without having paid: everything is as it was."""
+    return render(request, "checkout/cancelled.html")
+
+
+def _back_to_cart(request: HttpRequest, text: str) -> HttpResponse:
+    messages.error(request, text)
+    return redirect("cart")
+
+
+def _after(request: HttpRequest, *, told: str = "", refusal: str = "", back: bool = False) -> HttpResponse:
+    """After a change: the cart, or after a refused addition the page that asked for it."""
+    if refusal:
+        messages.error(request, refusal)
+    else:
+        messages.success(request, told)
+    came_from = request.headers.get("Referer", "")
+    if back and url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
+        return redirect(came_from)
+    return redirect("cart")
