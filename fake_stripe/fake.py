@@ -60,7 +60,7 @@ class FakeStripe:
 
     def __init__(
         self,
-        secret_key: str = "sk_test_fake",
+        secret_key: str = "sk_test_fake",  # noqa: S107
         seed: object = 0,
         state_path: str | None = None,
         base_url: str = "http://127.0.0.1:12111",

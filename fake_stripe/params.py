@@ -315,6 +315,12 @@ def listing(**filters: Kind) -> Shape:
     return Shape({**PAGE, **filters}, exclusive=("starting_after", "ending_before"))
 
 
-def body(required: Iterable[str] = (), exclusive: Iterable[str] = (), **fields: Kind) -> Shape:
-    """The table of any other call; `expand` always belongs to it."""
-    return Shape({"expand": EXPAND, **fields}, tuple(required), tuple(exclusive))
+def body(
+    shared: Mapping[str, Kind] | None = None,
+    *,
+    required: Iterable[str] = (),
+    exclusive: Iterable[str] = (),
+    **fields: Kind,
+) -> Shape:
+    """The table of any other call: `shared` and `fields`; `expand` always belongs to it."""
+    return Shape({"expand": EXPAND, **(shared or {}), **fields}, tuple(required), tuple(exclusive))

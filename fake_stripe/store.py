@@ -80,18 +80,22 @@ class Store:
 
     def put(self, kind: str, id: str, row: Json) -> None:
         """Set a row, inside a transaction."""
-        assert self._depth, "rows change inside a transaction"
+        self._require_transaction()
         table = self.table(kind)
         self._undo.append((kind, id, table.rows.get(id)))
         table.set(id, row)
 
     def remove(self, kind: str, id: str) -> None:
         """Take a row away, inside a transaction."""
-        assert self._depth, "rows change inside a transaction"
+        self._require_transaction()
         table = self.table(kind)
         if id in table.rows:
             self._undo.append((kind, id, table.rows[id]))
             table.remove(id)
+
+    def _require_transaction(self) -> None:
+        if not self._depth:
+            raise RuntimeError("rows change inside a transaction only")
 
     def after_commit(self, act: Callable[[], None]) -> None:
         """Run `act` once the transaction is kept and the lock is free; not at all if it is undone."""

@@ -38,7 +38,7 @@ class InProcess(stripe.HTTPClient):
             answer = self._api.answer(request)
         except ConnectionCut as cut:
             message = f"The connection was cut: {cut}"
-            raise stripe.APIConnectionError(message, should_retry=True) from None
+            raise stripe.APIConnectionError(message, should_retry=True) from None  # type: ignore[no-untyped-call]
         return answer.body.decode(), answer.status, Headers(answer.headers)
 
     def request_stream(  # type: ignore[override]

@@ -246,8 +246,7 @@ def _paid(call: Call, intent: Json, charge: Json, method_id: str) -> Json:
 
 def decline(call: Call, intent: Json, method: Json, card: Card) -> Json:
     """The card is refused: a failed charge, and the intent waits for another method. Returns the intent."""
-    assert card.refused is not None
-    code, decline_code, message = card.refused
+    code, decline_code, message = card.refused or ("card_declined", None, "Your card was declined.")
     charge = new_charge(call, intent, method, card, status="failed")
     charge = call.account.change(charge, failure_code=code, failure_message=message)
     return _failed(
@@ -397,7 +396,7 @@ def _no_customers(call: Call) -> None:
 
 
 def _update(call: Call, row: Json) -> Json:
-    fields = {n: call.params[n] for n in ("description", "receipt_email") if n in call.params}
+    fields: Json = {n: call.params[n] for n in ("description", "receipt_email") if n in call.params}
     if "metadata" in call.params:
         fields["metadata"] = p.merge_metadata(row["metadata"], call.params["metadata"])
     return call.account.change(row, **fields)
@@ -406,7 +405,9 @@ def _update(call: Call, row: Json) -> Json:
 def create_intent(call: Call) -> Json:
     """POST /v1/payment_intents; with `confirm` and a test payment method it is paid at once."""
     params = call.params
-    fields = {n: params[n] for n in ("description", "receipt_email", "payment_method_types") if n in params}
+    fields: Json = {
+        n: params[n] for n in ("description", "receipt_email", "payment_method_types") if n in params
+    }
     if "automatic_payment_methods" in params:
         fields["automatic_payment_methods"] = params["automatic_payment_methods"]
     metadata = p.merge_metadata({}, params.get("metadata"))

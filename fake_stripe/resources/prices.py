@@ -74,9 +74,9 @@ PRODUCT_DATA = p.Shape(
     required=("name",),
 )
 CREATE = p.body(
+    AMOUNTS,
     required=["currency"],
     exclusive=["product", "product_data"],
-    **AMOUNTS,
     active=p.Boolean(),
     billing_scheme=p.one_of("per_unit", "tiered"),
     lookup_key=p.Text(longest=200),
@@ -252,7 +252,7 @@ def retrieve(call: Call) -> Json:
 def update(call: Call) -> Json:
     """POST /v1/prices/{id}: everything but the amount, the currency and the product."""
     price = call.find("price")
-    fields = {
+    fields: Json = {
         n: call.params[n] for n in ("active", "lookup_key", "nickname", "tax_behavior") if n in call.params
     }
     if "metadata" in call.params:

@@ -33,9 +33,9 @@ SHARED: dict[str, p.Kind] = {
     "url": p.url(unset=True, longest=2048),
 }
 CREATE = p.body(
-    required=["name"], id=OWN_ID, name=p.Text(), default_price_data=prices.DEFAULT_PRICE_DATA, **SHARED
+    SHARED, required=["name"], id=OWN_ID, name=p.Text(), default_price_data=prices.DEFAULT_PRICE_DATA
 )
-UPDATE = p.body(name=p.Text(), default_price=p.Text(unset=True), **SHARED)
+UPDATE = p.body(SHARED, name=p.Text(), default_price=p.Text(unset=True))
 LIST = p.listing(
     active=p.Boolean(),
     created=p.CREATED,
@@ -103,7 +103,7 @@ def retrieve(call: Call) -> Json:
 def update(call: Call) -> Json:
     """POST /v1/products/{id}. Metadata merges by key; an event only if something changed."""
     product = call.find("product")
-    fields = {name: call.params[name] for name in (*PLAIN, "name") if name in call.params}
+    fields: Json = {name: call.params[name] for name in (*PLAIN, "name") if name in call.params}
     if "metadata" in call.params:
         fields["metadata"] = p.merge_metadata(product["metadata"], call.params["metadata"])
     if "default_price" in call.params:

@@ -78,7 +78,7 @@ CUSTOM_FIELD = p.Shape(
 )
 MESSAGE = p.Shape({"message": p.Text(longest=1200)}, required=("message",), unset=True)
 CUSTOM_TEXT = p.Shape(
-    {name: MESSAGE for name in ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")}
+    dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance"), MESSAGE)
 )
 ADDRESS = p.Shape(
     {name: p.Text() for name in ("city", "country", "line1", "line2", "postal_code", "state")},
@@ -118,21 +118,27 @@ NAME = p.Shape({"enabled": p.Boolean(), "optional": p.Boolean()}, required=("ena
 UI_MODES = ("hosted_page", "embedded_page", "elements", "form")
 METHODS = p.ListOf(p.Text(longest=50))
 BRAND_IMAGE = p.Shape({"file": p.Text(), "type": p.one_of("file", "url"), "url": p.url()}, required=("type",))
-LOCALES = (
-    "auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hi-IN hr hu id it ja ko lt lv ms mt nb nl pl "
-    "pt pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW"
-).split()
-COUNTRY = p.one_of(
-    *(
-        "AC AD AE AF AG AI AL AM AO AQ AR AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV "
-        "BW BY BZ CA CD CF CG CH CI CK CL CM CN CO CR CV CW CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ "
-        "FK FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HN HR HT HU ID IE IL IM IN IO IQ "
-        "IS IT JE JM JO JP KE KG KH KI KM KN KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MK "
-        "ML MM MN MO MQ MR MS MT MU MV MW MX MY MZ NA NC NE NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM "
-        "PN PR PS PT PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SZ TA TC TD "
-        "TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VG VN VU WF WS XK YE YT ZA ZM ZW ZZ"
-    ).split()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+LOCALES = _words(
+    "auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hi-IN hr hu id it ja ko lt lv ms "
+    "mt nb nl pl pt pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW "
 )
+COUNTRIES = _words(
+    "AC AD AE AF AG AI AL AM AO AQ AR AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR "
+    "BS BT BV BW BY BZ CA CD CF CG CH CI CK CL CM CN CO CR CV CW CY CZ DE DJ DK DM DO DZ EC EE EG "
+    "EH ER ES ET FI FJ FK FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HN HR "
+    "HT HU ID IE IL IM IN IO IQ IS IT JE JM JO JP KE KG KH KI KM KN KR KW KY KZ LA LB LC LI LK LR "
+    "LS LT LU LV LY MA MC MD ME MF MG MK ML MM MN MO MQ MR MS MT MU MV MW MX MY MZ NA NC NE NG NI "
+    "NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PY QA RE RO RS RU RW SA SB SC SD SE "
+    "SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SZ TA TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW "
+    "TZ UA UG US UY UZ VA VC VE VG VN VU WF WS XK YE YT ZA ZM ZW ZZ "
+)
+COUNTRY = p.Enum(COUNTRIES)
 
 CREATE = p.body(
     required=["mode"],

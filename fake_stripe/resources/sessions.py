@@ -348,10 +348,11 @@ def list_all(call: Call) -> Json:
         if name in params:
             raise StripeError(f"No such {name}: '{params[name]}'", code="resource_missing", param=name)
 
+    email = params.get("customer_details", {}).get("email")
+
     def keep(row: Json) -> bool:
-        if "customer_details" in params:
-            if (row["customer_details"] or {}).get("email") != params["customer_details"]["email"]:
-                return False
+        if email is not None and (row["customer_details"] or {}).get("email") != email:
+            return False
         return all(row[name] == params[name] for name in ("payment_intent", "status") if name in params)
 
     return page(call, "checkout.session", "/v1/checkout/sessions", keep)

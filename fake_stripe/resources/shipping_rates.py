@@ -35,7 +35,7 @@ FIELDS: dict[str, p.Kind] = {
     "type": p.one_of("fixed_amount"),
 }
 DATA = p.Shape(FIELDS, required=("display_name",))
-CREATE = p.body(required=["display_name"], **FIELDS)
+CREATE = p.body(FIELDS, required=["display_name"])
 UPDATE = p.body(active=p.Boolean(), metadata=p.Metadata(), tax_behavior=TAX)
 LIST = p.listing(active=p.Boolean(), created=p.CREATED, currency=p.Currency())
 
@@ -91,7 +91,7 @@ def retrieve(call: Call) -> Json:
 def update(call: Call) -> Json:
     """POST /v1/shipping_rates/{id}"""
     rate = call.find("shipping_rate")
-    fields = {name: call.params[name] for name in ("active", "tax_behavior") if name in call.params}
+    fields: Json = {name: call.params[name] for name in ("active", "tax_behavior") if name in call.params}
     if "metadata" in call.params:
         fields["metadata"] = p.merge_metadata(rate["metadata"], call.params["metadata"])
     return call.account.change(rate, **fields)

@@ -75,7 +75,7 @@ def retrieve(call: Call) -> Json:
 def update(call: Call) -> Json:
     """POST /v1/webhook_endpoints/{id}; `disabled` switches it off and on. The API version stays."""
     endpoint = call.find("webhook_endpoint")
-    fields = {n: call.params[n] for n in ("description", "enabled_events", "url") if n in call.params}
+    fields: Json = {n: call.params[n] for n in ("description", "enabled_events", "url") if n in call.params}
     if "disabled" in call.params:
         fields["status"] = "disabled" if call.params["disabled"] else "enabled"
     if "metadata" in call.params:
