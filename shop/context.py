@@ -2,7 +2,25 @@
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from config.stripe_client import is_configured
+from shop.house import House, open_house
 
 
 def storefront(request: HttpRequest) -> dict[str, object]:
-    return {"shop_name": settings.SHOP_NAME}
+    """`house`: shop.house.House, read when a template first asks and then kept for this request."""
+    return {
+        "house": house_of(request),
+        "shop_name": SimpleLazyObject(lambda: house_of(request).name),
+        "site_url": settings.SITE_URL,
+        "currency": settings.SHOP_CURRENCY,
+        "can_sell": is_configured(),
+    }
+
+
+def house_of(request: HttpRequest) -> House:
+    """The house of this request: views and templates share one reading."""
+    if not hasattr(request, "_house"):
+        request._house = SimpleLazyObject(open_house)  # type: ignore[attr-defined]
+    return request._house  # type: ignore[attr-defined,no-any-return]

@@ -91,7 +91,7 @@ def _trouble(part: str, kept: list[str], longest: int) -> str:
     if len(part) > longest:
         return f"has “{part[:20]}…”, which is longer than {longest} characters."
     if not part.isprintable() or set(part) & set("[]<>"):
-        return f"has {ascii(part)}, with characters that a size or colour cannot have."
+        return f"has {part!a}, with characters that a size or colour cannot have."
     return ""
 
 

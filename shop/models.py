@@ -7,6 +7,7 @@ SizeGuide are the owner's, edited in the admin.
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -93,6 +94,11 @@ class Product(models.Model):
     def slug(self) -> str:
         """For people; addresses are found by the id."""
         return slugify(self.name)[:80] or "product"
+
+    @property
+    def link_host(self) -> str:
+        """Where its link leads, for people."""
+        return urlsplit(self.link).hostname or ""
 
     @cached_property
     def offers(self) -> list[Price]:
@@ -192,3 +198,13 @@ class Storefront(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.one = 1
         super().save(*args, **kwargs)
+
+    @property
+    def texts(self) -> dict[str, tuple[str, str]]:
+        """The legal texts that were written: address to (title, text)."""
+        written = {
+            "imprint": (_("Imprint"), self.imprint),
+            "privacy": (_("Privacy"), self.privacy),
+            "terms": (_("Terms and returns"), self.terms),
+        }
+        return {which: (str(title), text) for which, (title, text) in written.items() if text.strip()}

@@ -7,12 +7,15 @@ from decimal import Decimal
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
-from babel.numbers import NumberPattern
+from babel.numbers import NumberPattern, get_currency_symbol
 
-ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
-THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())
+ZERO_DECIMAL = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 # Stripe takes them with two decimals that are always 00; nobody writes those.
 WRITTEN_WITHOUT_DECIMALS = frozenset({"isk", "ugx"})
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
 def decimals(currency: str) -> int:
@@ -30,19 +33,22 @@ def as_decimal(amount: int, currency: str) -> Decimal:
 
 def format_money(amount: int, currency: str, locale: str = "en") -> str:
     """The amount as the locale writes it; an unknown locale reads English."""
-    code = currency.lower()
-    shown = 0 if code in WRITTEN_WITHOUT_DECIMALS else decimals(code)
-    where, pattern = _pattern(locale, shown)
-    return pattern.apply(as_decimal(amount, code), where, currency=code.upper(), currency_digits=False)
+    code = currency.upper()
+    where, pattern = _pattern(locale, code)
+    return str(pattern.apply(as_decimal(amount, code), where, currency=code, currency_digits=False))
 
 
 @lru_cache(maxsize=64)
-def _pattern(locale: str, digits: int) -> tuple[Locale, NumberPattern]:
+def _pattern(locale: str, code: str) -> tuple[Locale, NumberPattern]:
     where = _locale(locale)
+    digits = 0 if code.lower() in WRITTEN_WITHOUT_DECIMALS else decimals(code)
     standard = where.currency_formats["standard"]
+    before, after = standard.prefix
+    if before.endswith("¤") and get_currency_symbol(code, where)[-1].isalpha():
+        before += NO_BREAK_SPACE  # "BHD 2.500": letters are kept apart from figures, symbols are not.
     pattern = NumberPattern(
         standard.pattern,
-        standard.prefix,
+        (before, after),
         standard.suffix,
         standard.grouping,
         standard.int_prec,

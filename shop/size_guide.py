@@ -23,6 +23,10 @@ class Row:
     inches: tuple[str, ...]
     centimetres: tuple[str, ...]
 
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        return list(zip(self.inches, self.centimetres, strict=True))
+
 
 @dataclass(frozen=True)
 class Guide:

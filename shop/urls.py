@@ -1,5 +1,16 @@
 """Which view answers which address?"""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from shop import views
+
+urlpatterns = [
+    path("", views.product_list, name="product_list"),
+    path("products/", views.browse, name="browse"),
+    path("category/<str:slug>/", views.browse, name="category"),
+    path("products/<str:product_id>/", views.product, name="product"),
+    path("stock/<str:product_id>/", views.product_stock, name="product_stock"),
+    path("products/<str:product_id>/<slug:slug>/", views.product, name="product"),
+    path("texts/<slug:which>/", views.text, name="text"),
+    path("api/products/", views.api_products, name="api_products"),
+]

@@ -1,0 +1,141 @@
+"""What does the owner see of the catalogue? Products as Stripe has them, with their problems; the shop's own look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from shop.models import Product, SizeGuide, Storefront
+from shop.money import format_money
+from shop.prices import Price
+
+
+class HasProblems(admin.SimpleListFilter):
+    title = _("problems")
+    parameter_name = "problems"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("with problems")), ("no", _("without problems"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:
+        if self.value() == "yes":
+            return queryset.exclude(problems=[])
+        return queryset.filter(problems=[]) if self.value() == "no" else queryset
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Stripe owns a product: it is shown here and edited in the Dashboard."""
+
+    list_display = ["name", "category", "price_range", "size_list", "state", "problem_list", "read_at"]
+    list_filter = [HasProblems, "active", "deleted", "featured", "category"]
+    search_fields = ["id", "words"]
+    search_help_text = _("Stripe's id, or words of the name and the texts.")
+    ordering = ["name"]
+    fieldsets = [
+        (None, {"fields": ["problem_list", "name", "id", "dashboard", "on_the_shop", "state"]}),
+        (_("For customers"), {"fields": ["category", "size_list", "colour_list", "featured", "link"]}),
+        (_("Texts and pictures"), {"fields": ["description", "details", "picture_list"]}),
+        (_("Prices"), {"fields": ["price_list"]}),
+        (_("As Stripe has it"), {"fields": ["metadata_list", "created_at", "read_at"]}),
+    ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Product | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Product | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("problems"))
+    def problem_list(self, product: Product) -> SafeString | str:
+        return _lines(product.problems)
+
+    @admin.display(description=_("state"))
+    def state(self, product: Product) -> str:
+        if product.deleted:
+            return str(_("deleted at Stripe"))
+        return str(_("on show")) if product.active else str(_("archived"))
+
+    @admin.display(description=_("price"), ordering="lowest_amount")
+    def price_range(self, product: Product) -> str:
+        usable = {price.unit_amount: _written(price) for price in product.offers if price.usable}
+        ends = [product.lowest_amount, product.highest_amount]
+        return " – ".join(dict.fromkeys(usable[amount] for amount in ends if amount in usable)) or "-"
+
+    @admin.display(description=_("sizes"))
+    def size_list(self, product: Product) -> str:
+        return ", ".join(product.sizes) or "-"
+
+    @admin.display(description=_("colours"))
+    def colour_list(self, product: Product) -> str:
+        return ", ".join(product.colours) or "-"
+
+    @admin.display(description=_("pictures"))
+    def picture_list(self, product: Product) -> SafeString | str:
+        return _lines(product.images)
+
+    @admin.display(description=_("prices"))
+    def price_list(self, product: Product) -> SafeString | str:
+        return _lines([_price_line(price, product.default_price_id) for price in product.offers])
+
+    @admin.display(description=_("metadata"))
+    def metadata_list(self, product: Product) -> SafeString | str:
+        return _lines([f"{key}: {text}" for key, text in product.metadata.items()])
+
+    @admin.display(description=_("edit it"))
+    def dashboard(self, product: Product) -> SafeString:
+        address = f"https://dashboard.stripe.com/products/{product.id}"
+        return format_html('<a href="{}" rel="noopener">{}</a>', address, _("in the Stripe Dashboard"))
+
+    @admin.display(description=_("page"))
+    def on_the_shop(self, product: Product) -> SafeString:
+        return format_html('<a href="{}">{}</a>', product.get_absolute_url(), _("on the shop"))
+
+
+def _lines(lines: list[str]) -> SafeString | str:
+    return (
+        format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", ([line] for line in lines)))
+        if lines
+        else "-"
+    )
+
+
+def _written(price: Price) -> str:
+    return format_money(price.unit_amount or 0, price.currency)
+
+
+def _price_line(price: Price, default_price_id: str) -> str:
+    amount = "-" if price.unit_amount is None else _written(price)
+    what = price.size or (_("default") if price.id == default_price_id else _("not used"))
+    return f"{what}: {amount} ({price.id})" + (f": {price.problem}" if price.problem else "")
+
+
+@admin.register(SizeGuide)
+class SizeGuideAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["name", "category", "unit"]
+
+
+@admin.register(Storefront)
+class StorefrontAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """One row: it is changed, never added twice."""
+
+    fieldsets = [
+        (None, {"fields": ["name", "tagline", "announcement", "show_counts"]}),
+        (_("Look"), {"fields": ["logo", "accent", "paper"]}),
+        (_("Footer and legal texts"), {"fields": ["about", "imprint", "privacy", "terms"]}),
+    ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not Storefront.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Storefront | None = None) -> bool:
+        return False

@@ -1,0 +1,59 @@
+"""How do other programs read the catalogue? One product as JSON, in the shape that the label's older shop gave.
+
+Only the metadata keys that the shop knows are published: the others are the owner's notes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from shop.metadata import KEYS, LINK_KEYS
+from shop.models import Product
+from shop.money import as_decimal
+from shop.offers import offer_of
+from shop.size_guide import Guide
+
+PUBLIC_KEYS = frozenset({*KEYS, *LINK_KEYS})
+
+
+def as_json(product: Product) -> dict[str, Any]:
+    """`price`: in whole units of `currency`; `inventory`: what may still be sold, null where it is not counted."""
+    price = product.price_for("") or next((price for price in product.offers if price.usable), None)
+    return {
+        "id": product.id,
+        "stripeProductId": product.id,
+        "stripePriceId": price.id if price else None,
+        "title": product.name,
+        "price": float(as_decimal(price.unit_amount or 0, price.currency)) if price else None,
+        "currency": price.currency if price else None,
+        "description": product.description,
+        "image": product.images[0] if product.images else None,
+        "images": product.images,
+        "mainCategory": product.category,
+        "sizes": product.sizes,
+        "colors": product.colours,
+        "details": product.details,
+        "inventory": _inventory(product),
+        "sizeChart": _size_chart(product.size_guide),
+        "metadata": {key: text for key, text in product.metadata.items() if key in PUBLIC_KEYS},
+    }
+
+
+def _inventory(product: Product) -> dict[str, int | None]:
+    return {
+        choice.size or "stock": choice.left if choice.buyable else 0 for choice in offer_of(product).choices
+    }
+
+
+def _size_chart(guide: Guide | None) -> dict[str, dict[str, str]]:
+    if guide is None:
+        return {}
+    names = [_camel(column) for column in guide.columns]
+    return {row.size: dict(zip(names, row.inches, strict=True)) for row in guide.rows}
+
+
+def _camel(words: str) -> str:
+    """Body length -> bodyLength."""
+    first, *others = re.split(r"\W+", words.lower())
+    return str(first) + "".join(word.capitalize() for word in others)

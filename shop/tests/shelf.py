@@ -1,0 +1,59 @@
+"""How do the tests of the shop put something on its shelf? Through the fake Stripe's shape, the mirror and plain rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from inventory.models import StockItem
+from shop.gateway import StripePrice, StripeProduct
+from shop.mirror import store
+from shop.models import Product
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def price(id: str = "price_std", unit_amount: int | None = 2500, **changes: Any) -> StripePrice:
+    facts = {
+        "active": True,
+        "currency": "usd",
+        "recurring": False,
+        "tiered": False,
+        "custom": False,
+        "size": "",
+    }
+    return StripePrice(id=id, unit_amount=unit_amount, **(facts | changes))
+
+
+def stripe_product(id: str = "prod_balm", **changes: Any) -> StripeProduct:
+    """A product as the gateway gives it: BALM T-Shirt, 25.00 USD, S, M and L in Black and White."""
+    facts: dict[str, Any] = {
+        "name": "BALM T-Shirt",
+        "description": "",
+        "active": True,
+        "deleted": False,
+        "metadata": {"category": "clothing", "sizes": "S,M,L", "colors": "Black,White"},
+        "images": (),
+        "default_price_id": "price_std",
+        "prices": (price(),),
+        "created_at": LONG_AGO,
+        "read_at": LONG_AGO,
+    }
+    return StripeProduct(id=id, **(facts | changes))
+
+
+def on_shelf(id: str = "prod_balm", stock: dict[str, int | None] | None = None, **changes: Any) -> Product:
+    """Mirror a product and give its sizes counts: None is unknown, -1 sold without counting, the default is 10 each."""
+    store(stripe_product(id, **changes))
+    product = Product.objects.get(pk=id)
+    counts = stock if stock is not None else dict.fromkeys(product.sizes or [""], 10)
+    for place, (size, count) in enumerate(counts.items()):
+        StockItem.objects.create(
+            product=product,
+            key=f"stock_{size}" if size else "stock",
+            size=size,
+            position=place,
+            state="unknown" if count is None else "unlimited" if count < 0 else "counted",
+            on_hand=None if count is None or count < 0 else count,
+        )
+    return product

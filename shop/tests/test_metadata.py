@@ -1,0 +1,121 @@
+"""What a product's metadata says about it, however people type it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shop.metadata import LONGEST_SIZE, MOST_SIZES, Facts, parse
+
+
+def test_the_origins_metadata_is_read() -> None:
+    facts = parse(
+        {
+            "category": "clothing",
+            "sizes": "S,M,L,XL,2XL,3XL",
+            "stock_S": "0",
+            "colors": "Black,White,Navy",
+            "details": "2.9 oz fabric\n100 % polyester",
+        }
+    )
+
+    assert facts == Facts(
+        category="clothing",
+        sizes=("S", "M", "L", "XL", "2XL", "3XL"),
+        colours=("Black", "White", "Navy"),
+        details="2.9 oz fabric\n100 % polyester",
+    )
+
+
+def test_origin_fault_19_blanks_after_commas_do_not_make_other_sizes() -> None:
+    assert parse({"sizes": "S, M ,L", "colors": "Black, White"}) == Facts(
+        sizes=("S", "M", "L"), colours=("Black", "White")
+    )
+
+
+@pytest.mark.parametrize("key", ["Sizes", "SIZES", " sizes"])
+def test_origin_fault_19_a_key_in_another_case_is_named(key: str) -> None:
+    facts = parse({key: "S,M"})
+
+    assert facts.sizes == ()
+    assert facts.problems == (f"The key “{key}” is not read: it must be “sizes”.",)
+
+
+def test_the_british_spelling_of_colours_is_named() -> None:
+    assert parse({"colours": "Black"}).problems == ("The key “colours” is not read: it must be “colors”.",)
+
+
+def test_a_size_named_twice_is_kept_once_and_listed() -> None:
+    facts = parse({"sizes": "S,M,S"})
+
+    assert facts.sizes == ("S", "M")
+    assert facts.problems == ("“sizes” names S twice.",)
+
+
+def test_sizes_that_differ_only_in_case_stay_two_sizes_and_are_listed() -> None:
+    facts = parse({"sizes": "S,s"})
+
+    assert facts.sizes == ("S", "s")
+    assert facts.problems == ("“sizes” has S and s, which differ only in case.",)
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes", "problem"),
+    [
+        ("S,,M", ("S", "M"), "“sizes” has an empty place between its commas."),
+        (",", (), "“sizes” names no size."),
+        ("S,M[1]", ("S",), "“sizes” has 'M[1]', with characters that a size or colour cannot have."),
+        ("S,<b>", ("S",), "“sizes” has '<b>', with characters that a size or colour cannot have."),
+        ("S,M\x00", ("S",), "“sizes” has 'M\\x00', with characters that a size or colour cannot have."),
+        (
+            "S," + "X" * 35,
+            ("S",),
+            f"“sizes” has “{'X' * 20}…”, which is longer than {LONGEST_SIZE} characters.",
+        ),
+    ],
+)
+def test_an_odd_size_is_left_out_and_listed(text: str, sizes: tuple[str, ...], problem: str) -> None:
+    facts = parse({"sizes": text})
+
+    assert facts.sizes == sizes
+    assert problem in facts.problems
+
+
+def test_more_sizes_than_metadata_can_count_are_cut_and_listed() -> None:
+    facts = parse({"sizes": ",".join(str(number) for number in range(45))})
+
+    assert len(facts.sizes) == MOST_SIZES
+    assert facts.problems == ("“sizes” has 45 sizes; the first 40 are used.",)
+
+
+def test_a_product_without_sizes_is_one_item_and_no_problem() -> None:
+    assert parse({"stock": "4"}) == Facts()
+
+
+@pytest.mark.parametrize("key", ["link", "streamUrl", "stream_url"])
+def test_a_link_is_read_from_each_of_its_names(key: str) -> None:
+    assert parse({key: "https://music.example/album"}).link == "https://music.example/album"
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "http://x.example", 'https://x"onclick=', "https://"]
+)
+def test_a_link_that_is_not_https_is_a_problem(address: str) -> None:
+    facts = parse({"link": address})
+
+    assert facts.link == ""
+    assert facts.problems == ("“link” is not an address that begins with https://.",)
+
+
+@pytest.mark.parametrize(("text", "featured"), [("yes", True), ("1", True), ("no", False), ("", False)])
+def test_featured_is_anything_but_no(text: str, featured: bool) -> None:
+    assert parse({"featured": text}).featured is featured
+
+
+@given(
+    st.dictionaries(st.sampled_from(["sizes", "colors", "details", "category", "link", "Sizes"]), st.text())
+)
+def test_whatever_stands_there_an_answer_comes_back(metadata: dict[str, str]) -> None:
+    facts = parse(metadata)
+
+    assert len(set(facts.sizes)) == len(facts.sizes) <= MOST_SIZES
+    assert all(size == size.strip() and size.isprintable() for size in facts.sizes)

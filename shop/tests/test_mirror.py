@@ -1,0 +1,152 @@
+"""How a product that was read becomes local rows."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from shop.mirror import mark_missing, outcome_of, store
+from shop.models import Product
+from shop.tests.shelf import LONG_AGO, price, stripe_product
+
+pytestmark = pytest.mark.django_db
+
+LATER = LONG_AGO + timedelta(minutes=1)
+
+
+def problems_after(**changes: Any) -> list[str]:
+    store(stripe_product(**changes))
+    return list(Product.objects.get().problems)
+
+
+def test_a_new_product_is_created_with_its_facts_and_prices() -> None:
+    outcome = store(stripe_product(prices=(price(), price("price_3xl", 2800, size="L"))))
+
+    product = Product.objects.get()
+    assert outcome == "created"
+    assert product.sizes == ["S", "M", "L"]
+    assert product.price_for("M").id == "price_std"  # type: ignore[union-attr]
+    assert product.price_for("L").unit_amount == 2800  # type: ignore[union-attr]
+    assert (product.lowest_amount, product.highest_amount) == (2500, 2800)
+    assert product.problems == []
+
+
+def test_an_unchanged_product_costs_no_write() -> None:
+    store(stripe_product())
+
+    with CaptureQueriesContext(connection) as queries:
+        outcome = store(stripe_product(read_at=LATER))
+
+    assert outcome == "unchanged"
+    assert not [query for query in queries if query["sql"].startswith(("UPDATE", "INSERT"))]
+
+
+def test_a_changed_product_is_updated() -> None:
+    store(stripe_product())
+
+    assert outcome_of(stripe_product(name="BALM Tee", read_at=LATER)) == "updated"
+    assert store(stripe_product(name="BALM Tee", read_at=LATER)) == "updated"
+    assert Product.objects.get().name == "BALM Tee"
+
+
+def test_an_older_reading_never_overwrites_a_newer_one() -> None:
+    store(stripe_product(name="new", read_at=LATER))
+
+    assert outcome_of(stripe_product(name="old", read_at=LONG_AGO)) == "unchanged"
+    assert store(stripe_product(name="old", read_at=LONG_AGO)) == "unchanged"
+    assert Product.objects.get().name == "new"
+
+
+def test_an_archived_product_is_kept_but_not_on_show() -> None:
+    store(stripe_product(active=False))
+
+    assert Product.objects.get().active is False
+    assert not Product.objects.on_show()
+
+
+def test_a_deleted_product_is_kept_with_what_was_known_of_it() -> None:
+    store(stripe_product())
+
+    outcome = store(stripe_product(deleted=True, name="", metadata={}, read_at=LATER))
+
+    product = Product.objects.get()
+    assert (outcome, product.deleted, product.name) == ("updated", True, "BALM T-Shirt")
+    assert not Product.objects.on_show()
+
+
+def test_a_deleted_product_that_was_never_known_makes_no_row() -> None:
+    assert store(stripe_product(deleted=True)) == "unchanged"
+    assert not Product.objects.exists()
+
+
+def test_what_a_full_reading_did_not_see_is_deleted_at_stripe() -> None:
+    store(stripe_product("prod_seen"))
+    store(stripe_product("prod_gone"))
+    store(stripe_product("prod_newer", read_at=LATER + timedelta(minutes=1)))
+
+    assert mark_missing({"prod_seen"}, LATER) == 1
+    assert list(Product.objects.filter(deleted=True).values_list("pk", flat=True)) == ["prod_gone"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"active": False}, "it is archived."),
+        ({"recurring": True}, "it recurs; the shop sells once."),
+        ({"tiered": True, "unit_amount": None}, "it is tiered; the shop needs one amount."),
+        ({"custom": True, "unit_amount": None}, "its amount is chosen by the customer."),
+        ({"unit_amount": None}, "it has no amount in whole minor units."),
+        ({"currency": "eur"}, "it is in EUR, the shop sells in USD."),
+    ],
+)
+def test_a_price_that_cannot_be_used_is_named_and_sells_nothing(
+    changes: dict[str, Any], problem: str
+) -> None:
+    problems = problems_after(prices=(price(**changes),))
+
+    assert problems == [f"The price price_std cannot be used: {problem}", "There is no price for S, M, L."]
+    assert Product.objects.get().price_for("S") is None
+
+
+def test_the_currency_of_the_shop_is_a_setting(settings: Settings) -> None:
+    settings.SHOP_CURRENCY = "jpy"
+
+    assert problems_after(prices=(price(currency="jpy", unit_amount=2500),)) == []
+
+
+def test_an_image_outside_the_listed_origins_is_named_and_not_kept(settings: Settings) -> None:
+    settings.IMAGE_ORIGINS = ["https://cdn.example"]
+
+    problems = problems_after(images=("https://cdn.example/1.jpg", "https://else.example/2.jpg"))
+
+    assert Product.objects.get().images == ["https://cdn.example/1.jpg"]
+    assert len(problems) == 1
+
+
+def test_origin_fault_18_images_and_sizes_come_from_the_product_not_from_its_id() -> None:
+    for id in ("prod_test_mode", "prod_live_mode"):
+        store(stripe_product(id, images=("https://cdn.example/balm.jpg",)))
+
+    assert {tuple(product.images) for product in Product.objects.all()} == {("https://cdn.example/balm.jpg",)}
+
+
+def test_something_to_listen_to_needs_no_price() -> None:
+    metadata = {"category": "music", "streamUrl": "https://music.example/album"}
+
+    assert problems_after(metadata=metadata, prices=(), default_price_id="") == []
+    assert Product.objects.get().link == "https://music.example/album"
+
+
+def test_a_product_with_nothing_right_is_still_a_row() -> None:
+    problems = problems_after(
+        name=" ",
+        metadata={"sizes": ",", "Colors": "Black", "link": "javascript:alert(1)"},
+        images=("ftp://x",),
+        prices=(),
+        default_price_id="",
+    )
+
+    assert len(problems) >= 5

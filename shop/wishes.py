@@ -1,0 +1,161 @@
+"""What does a visitor want to see? The query of an address becomes a wish, and a wish becomes rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from django.db.models import Count, F, Q, Window
+from django.db.models.expressions import Combinable
+from django.http import QueryDict
+
+from shop.models import Product, ProductQuerySet
+from shop.money import decimals
+
+PAGE = 24
+LAST_PAGE = 10_000
+LONGEST_WORDS = 100
+MOST_TERMS = 8
+
+ORDERS: dict[str, list[str | Combinable]] = {
+    "": ["-featured", "-created_at", "id"],
+    "new": ["-created_at", "id"],
+    "price": [F("lowest_amount").asc(nulls_last=True), "id"],
+    "-price": [F("lowest_amount").desc(nulls_last=True), "id"],
+    "name": ["name", "id"],
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """`lowest`, `highest`: amounts in minor units."""
+
+    q: str = ""
+    size: str = ""
+    colour: str = ""
+    in_stock: bool = False
+    lowest: int | None = None
+    highest: int | None = None
+    sort: str = ""
+    page: int = 1
+    currency: str = "usd"
+
+    @classmethod
+    def read(cls, query: QueryDict, currency: str) -> Self:
+        """What cannot be read is left out: an address that somebody typed never fails."""
+        sort = query.get("sort", "")
+        return cls(
+            q=_text(query.get("q", "")),
+            size=_text(query.get("size", "")),
+            colour=_text(query.get("colour", "")),
+            in_stock=query.get("in_stock", "") not in {"", "0"},
+            lowest=_amount(query.get("from", ""), currency),
+            highest=_amount(query.get("to", ""), currency),
+            sort=sort if sort in ORDERS else "",
+            page=_page(query.get("page", "")),
+            currency=currency,
+        )
+
+    @property
+    def previous_page(self) -> int:
+        return self.page - 1
+
+    @property
+    def next_page(self) -> int:
+        return self.page + 1
+
+    @property
+    def narrows(self) -> bool:
+        """Does it leave anything out?"""
+        return self != replace(Wish(currency=self.currency), sort=self.sort, page=self.page)
+
+    def products(self) -> ProductQuerySet:
+        """The products that fulfil it, in its order; `.total` of each row is how many there are on all pages."""
+        rows = Product.objects.on_show().filter(self._facts())
+        if self.size or self.in_stock:
+            rows = rows.filter(pk__in=Product.objects.filter(self._stock()).values("pk"))
+        return rows.annotate(total=Window(Count("pk"))).order_by(*ORDERS[self.sort])
+
+    @staticmethod
+    def total(products: Sequence[Product]) -> int:
+        """How many there are on all pages, as the rows of this page tell."""
+        return int(getattr(products[0], "total", 0)) if products else 0
+
+    def window(self) -> slice:
+        return slice((self.page - 1) * PAGE, self.page * PAGE)
+
+    def _facts(self) -> Q:
+        found = Q()
+        for term in self.q.casefold().split()[:MOST_TERMS]:
+            found &= Q(words__contains=term)
+        if self.colour:
+            found &= Q(colour_words__contains=f"|{self.colour.casefold()}|")
+        if self.lowest is not None:
+            found &= Q(highest_amount__gte=self.lowest)
+        if self.highest is not None:
+            found &= Q(lowest_amount__lte=self.highest)
+        return found
+
+    def _stock(self) -> Q:
+        """Rows of inventory with something to sell, of the size that is wanted."""
+        wanted = Q(stock_items__listed=True)
+        if self.size:
+            wanted &= Q(stock_items__size=self.size)
+        return wanted & (Q(stock_items__state="unlimited") | Q(stock_items__available__gt=0))
+
+    def query(self, **changes: Any) -> str:
+        """The address of this wish with `changes`, "?..." or empty; a change begins at the first page again."""
+        changed = replace(self, **({"page": 1} | changes))
+        known: dict[str, object] = {
+            "q": changed.q,
+            "size": changed.size,
+            "colour": changed.colour,
+            "in_stock": int(changed.in_stock) or "",
+            "from": _written(changed.lowest, self.currency),
+            "to": _written(changed.highest, self.currency),
+            "sort": changed.sort,
+            "page": changed.page if changed.page > 1 else "",
+        }
+        text = urlencode({key: value for key, value in known.items() if value != ""})
+        return f"?{text}" if text else ""
+
+    @property
+    def lowest_written(self) -> str:
+        return _written(self.lowest, self.currency)
+
+    @property
+    def highest_written(self) -> str:
+        return _written(self.highest, self.currency)
+
+
+def _text(text: str) -> str:
+    """One short printable line: PostgreSQL refuses the zero byte, and nobody searches for more."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[
+        :LONGEST_WORDS
+    ]
+
+
+def _amount(text: str, currency: str) -> int | None:
+    try:
+        amount = Decimal(text.strip().replace(",", "."))
+    except InvalidOperation:
+        return None
+    if not amount.is_finite() or not 0 <= amount < 10**9:
+        return None
+    return int(amount.scaleb(decimals(currency)))
+
+
+def _written(amount: int | None, currency: str) -> str:
+    """25 rather than 25.00, as a person would type it."""
+    if amount is None:
+        return ""
+    written = Decimal(amount).scaleb(-decimals(currency))
+    return format(written.to_integral() if written == written.to_integral() else written, "f")
+
+
+def _page(text: str) -> int:
+    number = int(text[:6]) if text.isascii() and text.isdigit() else 1
+    return max(1, min(number, LAST_PAGE))
