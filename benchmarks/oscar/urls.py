@@ -1,0 +1,6 @@
+"""Which address shows what? Oscar's own, from the root."""
+
+from django.apps import apps
+from django.urls import include, path
+
+urlpatterns = [path("", include(apps.get_app_config("oscar").urls[0]))]
