@@ -1,0 +1,82 @@
+"""Start the shop with a sample catalogue and a Stripe of its own: `python -m demo [--fresh | --check]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from demo.check import check
+from demo.customer import NotAsExpected
+from demo.kept import ANY_PORTS, AlreadyRunning, Unreadable, lock, open_folder
+from demo.prepare import OWNER
+from demo.running import ROOT, Demo, DidNotStart
+from demo.stripe_api import StripeSaid
+from script.processes import end_on_signals
+
+FOLDER = ROOT / "var" / "demo"
+
+WELCOME = """
+  The shop is open.
+
+    Shop          {site}/
+    Owner's desk  {site}/admin/   name: {owner}   password: {password}
+    Stripe        {stripe}/dashboard   a small one of its own, for this demo
+    Data, logs    {folder}   (script/demo --fresh begins anew)
+
+  Pay with the card 4242 4242 4242 4242, any date to come, any three digits,
+  and watch stock_M of the BALM T-Shirt at Stripe go down.
+
+  Ctrl-C closes everything.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--fresh", action="store_true", help="forget the data of earlier starts")
+    what.add_argument("--check", action="store_true", help="make one purchase on temporary data, and end")
+    options = parser.parse_args()
+    end_on_signals()
+    try:
+        run_check() if options.check else run(fresh=options.fresh)
+    except (DidNotStart, NotAsExpected, StripeSaid, AlreadyRunning, Unreadable) as trouble:
+        sys.exit(f"{trouble}")
+    except KeyboardInterrupt:
+        # Ctrl-C is how a demo ends; a check that was cut short has shown nothing.
+        sys.exit(1 if options.check else 0)
+
+
+def run(*, fresh: bool) -> None:
+    with lock(FOLDER):
+        demo = Demo(FOLDER, open_folder(FOLDER, fresh=fresh))
+        print("Opening the shop ...", flush=True)
+        with demo.running():
+            print(welcome(demo), flush=True)
+            ended = demo.programs.wait_for_one_to_end()
+            raise DidNotStart(f"“{ended}” has ended, so the rest was ended too.\n{demo.last_words(ended)}")
+
+
+def welcome(demo: Demo) -> str:
+    return WELCOME.format(
+        site=demo.site_url,
+        stripe=demo.stripe_url,
+        owner=OWNER,
+        password=demo.kept.owner_password,
+        folder=demo.folder.relative_to(ROOT),
+    )
+
+
+def run_check() -> None:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="shop-demo-", ignore_cleanup_errors=True) as name:
+        demo = Demo(Path(name), open_folder(Path(name), ports=ANY_PORTS))
+        with demo.running():
+            check(demo)
+    print(f"A purchase lowers the count at Stripe. ({time.monotonic() - began:.0f} s)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""What must be done before the demo's shop opens? Run as a program of its own: `python -m demo.prepare <password>`.
+
+The tables, the static files, an owner who may enter the admin, and one reading of the whole catalogue.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+OWNER = "owner"
+
+
+def main() -> None:
+    import django
+    from django.core.management import call_command
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    call_command("migrate", "--no-input", verbosity=0)
+    call_command("collectstatic", "--no-input", verbosity=0)
+    make_owner(sys.argv[1])
+    call_command("sync_catalog")
+
+
+def make_owner(password: str) -> None:
+    from django.contrib.auth.models import User
+
+    if not User.objects.filter(username=OWNER).exists():
+        User.objects.create_superuser(OWNER, "owner@shop.example", password)
+
+
+if __name__ == "__main__":
+    main()

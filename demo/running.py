@@ -1,0 +1,138 @@
+"""How is the whole house started? Pictures, Stripe, tables, web server, worker: in this order, ended the other way round."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from demo import account
+from demo.images import Images
+from demo.kept import Kept
+from demo.stripe_api import StripeApi
+from script.processes import Programs, python
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 40  # seconds until a program that does not answer is given up
+# What programs need of a person's environment. Nothing that the shop reads: a real key must not reach the demo.
+KEPT_VARIABLES = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TMP", "TEMP"),
+    *("SYSTEMROOT", "SYSTEMDRIVE", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "COMSPEC", "PATHEXT"),
+)
+
+
+class DidNotStart(Exception):
+    """Says which program did not, and what it said last."""
+
+
+class Demo:
+    """The shop, its worker, its Stripe and its pictures on ports of this machine, while `running()`."""
+
+    def __init__(self, folder: Path, kept: Kept, *, database_url: str = "") -> None:
+        """`database_url`: instead of a SQLite file in `folder`."""
+        self.folder, self.kept = folder, kept
+        self.database_url = database_url or f"sqlite:///{(folder / 'shop.sqlite3').as_posix()}"
+        self.site_url = address(kept.ports["shop"])
+        self.stripe_url = address(kept.ports["stripe"])
+        self.image_origin = address(kept.ports["images"])
+        self.webhook_url = f"{self.site_url}/stripe/webhook/"
+        self.stripe = StripeApi(self.stripe_url, kept.stripe_key)
+        self.programs = Programs()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with Images(self.kept.ports["images"]), self.programs:
+            self._start_stripe()
+            account.prepare(self.stripe, image_origin=self.image_origin, webhook_url=self.webhook_url)
+            self._prepare_shop()
+            self._start_shop()
+            yield
+
+    def environment(self) -> dict[str, str]:
+        """Everything that the shop's settings read, for these processes only."""
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        return {
+            **kept,
+            "PYTHONUTF8": "1",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "ENV_FILE": "",
+            "SECRET_KEY": self.kept.django_secret,
+            "SITE_URL": self.site_url,
+            "ALLOWED_HOSTS": "127.0.0.1,localhost",
+            "DATABASE_URL": self.database_url,
+            "STATIC_ROOT": str(self.folder / "static"),
+            "STRIPE_API_BASE": self.stripe_url,
+            "STRIPE_CHECKOUT_ORIGIN": self.stripe_url,
+            "STRIPE_SECRET_KEY": self.kept.stripe_key,
+            "STRIPE_WEBHOOK_SECRET": self.kept.webhook_secret,
+            "IMAGE_ORIGINS": self.image_origin,
+            "SHOP_NAME": "Tin & Cotton",
+            "SHOP_CURRENCY": account.CURRENCY,
+            "SHIPPING_COUNTRIES": "US,CA,GB,DE",
+            "OWNER_EMAIL": "owner@shop.example",
+        }
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def _start_stripe(self) -> None:
+        options = {
+            "--port": str(self.kept.ports["stripe"]),
+            "--state": str(self.folder / "stripe.sqlite3"),
+            "--key": self.kept.stripe_key,
+            "--webhook-url": self.webhook_url,
+            "--webhook-secret": self.kept.webhook_secret,
+        }
+        self._start("stripe", "-m", "fake_stripe", *[part for option in options.items() for part in option])
+        self._wait_for("stripe", f"{self.stripe_url}/dashboard")
+
+    def _prepare_shop(self) -> None:
+        command = python("-m", "demo.prepare", self.kept.owner_password)
+        with self.log("prepare").open("wb") as log:
+            prepared = subprocess.run(command, cwd=ROOT, env=self.environment(), stdout=log, stderr=log)
+        if prepared.returncode:
+            raise DidNotStart(f"The shop could not be prepared.\n{self.last_words('prepare')}")
+
+    def _start_shop(self) -> None:
+        self._start("shop", "manage.py", "runserver", "--noreload", self.site_url.removeprefix("http://"))
+        self._start("worker", "manage.py", "work")
+        self._wait_for("shop", f"{self.site_url}/")
+
+    def _start(self, name: str, *arguments: str) -> None:
+        self.log(name).write_bytes(b"")
+        self.programs.start(
+            name, python(*arguments), environment=self.environment(), folder=ROOT, log=self.log(name)
+        )
+
+    def _wait_for(self, name: str, url: str) -> None:
+        """Until `url` answers 200. Raises DidNotStart if a program ends or the patience does."""
+        deadline = time.monotonic() + PATIENCE
+        while not answers(url):
+            if ended := self.programs.ended():
+                raise DidNotStart(f"“{ended}” ended at once.\n{self.last_words(ended)}")
+            if time.monotonic() > deadline:
+                raise DidNotStart(f"“{name}” does not answer at {url}.\n{self.last_words(name)}")
+            time.sleep(0.05)
+
+    def last_words(self, name: str, lines: int = 15) -> str:
+        written = self.log(name).read_text(errors="replace").splitlines()
+        return "\n".join([f"The end of {self.log(name)}:", *written[-lines:]])
+
+
+def address(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except HTTPError as error:
+        raise DidNotStart(f"{url} answers {error.code}.") from error
+    except (URLError, OSError):
+        return False
