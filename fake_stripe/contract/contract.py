@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from fake_stripe.account import API_VERSION
 from fake_stripe.contract import document, expansion, forms
 from fake_stripe.contract.document import Document
 from fake_stripe.contract.explained import EXPLAINED, WITHDRAWN, Explained
@@ -73,7 +74,7 @@ class Contract:
         """The contract of the installed document. Raises DocumentMissing."""
         return cls(document.load(), explained)
 
-    def check_request(self, method: str, path: str, form: bytes | str) -> None:
+    def check_request(self, method: str, path: str, form: bytes | str, *, version: str = API_VERSION) -> None:
         """Check a request that was accepted; `form` is its body, or its query string. Raises ContractBroken."""
         endpoint = self._endpoint(method, path)
         try:
@@ -81,7 +82,7 @@ class Contract:
         except forms.MalformedForm as error:
             faults: Sequence[Fault] = [Fault("format", str(error), owner=endpoint.name)]
         else:
-            faults = [*endpoint.request.check(value), *self._asked_for(endpoint, value)]
+            faults = [*endpoint.request.check(value), *self._asked_for(endpoint, value, version)]
         self.coverage.add(endpoint.name, Tally(requests=1))
         owned = [replace(fault, owner=endpoint.name, inside=fault.path) for fault in faults]
         self._raise(f"the request {endpoint.name}", owned)
@@ -131,11 +132,11 @@ class Contract:
             )
         return endpoint
 
-    def _asked_for(self, endpoint: Endpoint, value: object) -> Iterable[Fault]:
+    def _asked_for(self, endpoint: Endpoint, value: object, version: str) -> Iterable[Fault]:
         """What a rule cannot see: paths that cannot be expanded, and parameters withdrawn since."""
         asked = value if isinstance(value, dict) else {}
         for line in WITHDRAWN:
-            if line.endpoint == endpoint.name and line.parameter in asked:
+            if line.endpoint == endpoint.name and line.parameter in asked and version >= line.since:
                 yield Fault("withdrawn", line.reason).under(line.parameter)
         paths = asked.get("expand")
         for index, path in enumerate(paths if isinstance(paths, list) else ()):

@@ -26,10 +26,11 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """A parameter that the document still lists and the newer version refuses."""
+    """A parameter that the document still lists and the API refuses from version `since` on."""
 
     endpoint: str
     parameter: str
+    since: str
     reason: str
 
 
@@ -39,6 +40,7 @@ WITHDRAWN: tuple[Withdrawn, ...] = (
     Withdrawn(
         "POST /v1/checkout/sessions",
         "payment_method_types",
+        "2026-09-30",
         "gone since 2026-09-30.endive; use allowed_ or excluded_payment_method_types, or the Dashboard",
     ),
 )

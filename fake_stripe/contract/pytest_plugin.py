@@ -7,6 +7,7 @@ suite fails when that was none, or when an exception of explained.py was never n
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -14,9 +15,8 @@ from typing import Any
 import pytest
 
 from fake_stripe.contract import document, table
-from fake_stripe.contract.attach import attached
 from fake_stripe.contract.contract import Contract, Tally
-from fake_stripe.contract.watch import Watch
+from fake_stripe.contract.watch import Watch, watching_everywhere
 
 WATCH = pytest.StashKey[Watch]()
 TROUBLE = pytest.StashKey[list[str]]()
@@ -36,14 +36,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[TROUBLE].append(str(missing))
         return
     config.stash[WATCH] = watch
-    config.add_cleanup(attached(watch))
+    stack = contextlib.ExitStack()
+    stack.enter_context(watching_everywhere(watch))
+    config.add_cleanup(stack.close)
 
 
 @pytest.fixture(scope="session")
 def contract_watch(pytestconfig: pytest.Config) -> Watch:
     """The run's watch, for `with contract_watch.sampling(100):` around very long runs."""
     if WATCH not in pytestconfig.stash:
-        pytest.skip("; ".join(pytestconfig.stash[TROUBLE]))
+        trouble = pytestconfig.stash[TROUBLE]
+        pytest.skip("; ".join(trouble))
     return pytestconfig.stash[WATCH]
 
 

@@ -7,8 +7,10 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 
+from fake_stripe.api import Exchange
 from fake_stripe.contract.contract import Contract, Json
 from fake_stripe.contract.faults import ContractBroken
+from fake_stripe.fake import FakeStripe
 
 
 class Watch:
@@ -33,13 +35,20 @@ class Watch:
         finally:
             self._one_in = before
 
-    def see_exchange(self, method: str, path: str, form: bytes | str, status: int, json: object) -> None:
-        """One call and its answer. A refused request needs no check: the refusal was the right answer to it."""
+    def see_exchange(self, call: Exchange) -> None:
+        """One call and its answer.
+
+        A refused request is not held against the document, for the refusal was the right answer to it; nor is
+        one that asked for an API version older than the document.
+        """
         if not self._chosen():
             return
-        if status < 400:
-            self._note(lambda: self.contract.check_request(method, path, form))
-        self._note(lambda: self.contract.check_response(method, path, status, json))
+        if call.status < 400 and call.version >= self.contract.version[:10]:
+            form = b"&".join(part for part in (call.query, call.form) if part)
+            self._note(
+                lambda: self.contract.check_request(call.method, call.path, form, version=call.version)
+            )
+        self._note(lambda: self.contract.check_response(call.method, call.path, call.status, call.response))
 
     def see_event(self, event: Json) -> None:
         """One event as it is delivered."""
@@ -61,3 +70,15 @@ class Watch:
         except ContractBroken as broken:
             with self._lock:
                 self.broken.append(broken)
+
+
+@contextlib.contextmanager
+def watching_everywhere(watch: Watch) -> Iterator[None]:
+    """Let `watch` see every exchange and event of every FakeStripe that is made meanwhile."""
+    FakeStripe.everywhere.append(watch.see_exchange)
+    FakeStripe.events_everywhere.append(watch.see_event)
+    try:
+        yield
+    finally:
+        FakeStripe.everywhere.remove(watch.see_exchange)
+        FakeStripe.events_everywhere.remove(watch.see_event)

@@ -41,9 +41,10 @@ class Entry:
     def method(self) -> str:
         return DEBIT if self["method"] == DEBIT else CARD
 
-    def address(self, group: str) -> dict[str, str | None]:
-        """The six fields of `ship` or `bill`, null where nothing was typed."""
-        return {name: self[f"{group}_{name}"] or None for name in ADDRESS}
+    @property
+    def address(self) -> dict[str, str | None]:
+        """The six fields of an address, null where nothing was typed."""
+        return {name: self[name] or None for name in ADDRESS}
 
 
 def asks_for_payment(session: Json) -> bool:
@@ -59,8 +60,11 @@ def ships_to(session: Json) -> list[str]:
     return list((session.get("shipping_address_collection") or {}).get("allowed_countries", ()))
 
 
-def asks_for_billing(session: Json) -> bool:
-    return session.get("billing_address_collection") == "required"
+def asks_for_address(session: Json) -> list[str]:
+    """The countries to choose from; empty when neither a parcel nor a bill needs an address."""
+    if session.get("billing_address_collection") == "required":
+        return ships_to(session) or list(countries())
+    return ships_to(session)
 
 
 def blank(session: Json) -> Entry:
@@ -69,9 +73,9 @@ def blank(session: Json) -> Entry:
     for custom in session.get("custom_fields") or ():
         values[f"custom_{custom['key']}"] = custom[custom["type"]].get("default_value") or ""
     if session.get("shipping_options"):
-        values["shipping"] = "0"
-    if len(ships_to(session)) == 1:
-        values["ship_country"] = ships_to(session)[0]
+        values["shipping_rate"] = session["shipping_options"][0]["shipping_rate"]
+    if len(asks_for_address(session)) == 1:
+        values["country"] = asks_for_address(session)[0]
     return Entry(values)
 
 
@@ -85,41 +89,30 @@ def read(session: Json, request: Request, now: int) -> Entry:
 
 
 def chosen_shipping(session: Json, entry: Entry) -> int:
-    """Which of the session's shipping options: the first, unless another one was chosen."""
-    number = entry["shipping"]
-    last = len(session.get("shipping_options") or ()) - 1
-    return int(number) if number.isascii() and number.isdecimal() and int(number) <= last else 0
+    """Which of the session's shipping options, by number: the first, unless another one was chosen."""
+    rates = [option["shipping_rate"] for option in session.get("shipping_options") or ()]
+    return rates.index(entry["shipping_rate"]) if entry["shipping_rate"] in rates else 0
 
 
 def _wrong(session: Json, entry: Entry, now: int) -> Iterator[tuple[str, str]]:
     yield "email", "" if EMAIL.fullmatch(entry["email"]) else "An e-mail address, such as you@example.com."
+    yield "name", "" if entry["name"] else "Your name, please."
     if asks_for_phone(session):
         yield "phone", "" if PHONE.fullmatch(entry["phone"]) else "A phone number, such as +1 415 555 0100."
-    if ships_to(session):
-        yield "ship_name", "" if entry["ship_name"] else "Who receives the parcel?"
-        yield from _wrong_address(entry, "ship", ships_to(session))
+    if asks_for_address(session):
+        yield from _wrong_address(entry, asks_for_address(session))
     for custom in session.get("custom_fields") or ():
         yield f"custom_{custom['key']}", _wrong_custom(custom, entry[f"custom_{custom['key']}"])
-    if asks_for_payment(session):
-        yield from _wrong_payment(session, entry, now)
+    if asks_for_payment(session) and entry.method == CARD:
+        yield from card_fields.card_errors(entry.values, now).items()
 
 
-def _wrong_payment(session: Json, entry: Entry, now: int) -> Iterator[tuple[str, str]]:
-    yield "card_name", "" if entry["card_name"] else "The name of whoever pays."
-    if asks_for_billing(session):
-        yield from _wrong_address(entry, "bill", list(countries()))
-    if entry.method == CARD:
-        typed = {name: entry[name] for name in ("card_number", "card_expiry", "card_code")}
-        yield from card_fields.card_errors(typed, now).items()
-
-
-def _wrong_address(entry: Entry, group: str, allowed: list[str]) -> Iterator[tuple[str, str]]:
+def _wrong_address(entry: Entry, allowed: list[str]) -> Iterator[tuple[str, str]]:
     said = {"country": "Which country?", "line1": "Street and number, please.", "city": "Which city?"}
     for name in ADDRESS_NEEDS:
-        yield f"{group}_{name}", "" if entry[f"{group}_{name}"] else said[name]
-    country = entry[f"{group}_country"]
-    if country and country not in allowed:
-        yield f"{group}_country", "The shop does not send there."
+        yield name, "" if entry[name] else said[name]
+    if entry["country"] and entry["country"] not in allowed:
+        yield "country", "The shop does not send there."
 
 
 def _wrong_custom(custom: Json, value: str) -> str:

@@ -7,7 +7,6 @@ A declined card leaves the session open. Once it is paid, the buyer waits for th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ from fake_stripe.pages.payment_form import DEMO_BUYER, Sale, bank_page, ended_pa
 from fake_stripe.pages.web import Answer, Refused, Request, origin_of, redirect
 from fake_stripe.people import AuthenticationNeeded, CardDeclined, SessionEnded
 from fake_stripe.people import Refused as Declined
-from fake_stripe.resources.line_items import lines_of
 
 if TYPE_CHECKING:
     from fake_stripe.fake import FakeStripe
@@ -26,21 +24,21 @@ if TYPE_CHECKING:
 Json = Mapping[str, Any]
 LONGEST_WAIT = 10.0
 PLACE_OF_ID = "{CHECKOUT_SESSION_ID}"
-# which input a refusal of the core belongs to
-INPUTS = {"card": "card_number", "name": "card_name", "line1": "ship_line1", "country": "ship_country"}
-INPUTS |= {"shipping_rate": "shipping"}
 
 
-def answer(fake: FakeStripe, request: Request, session_id: str) -> Answer:
+def answer(fake: FakeStripe, request: Request) -> Answer:
     """`/c/pay/<session>`: the page, or what came of its form."""
-    session = _session(fake, session_id)
+    session = _session(fake, request.args["session"])
     if session["status"] != "open":
         return _ended(session)
     sale = _sale(fake, session)
     if request.method != "POST":
         return _shown(sale, pay_page(sale, entry.blank(session)))
-    do = {"total": _again, "approve": _pay, "refuse": _pay}.get(request.value("do"), _pay)
-    return (_fill_in if request.value("fill") else do)(fake, sale, request)
+    if request.value("fill"):
+        return _fill_in(sale, request)
+    if request.value("act") == "total":
+        return _shown(sale, pay_page(sale, Entry(request.sent)))
+    return _pay(fake, sale, request)
 
 
 def _session(fake: FakeStripe, session_id: str) -> Json:
@@ -54,11 +52,10 @@ def _session(fake: FakeStripe, session_id: str) -> Json:
 def _sale(fake: FakeStripe, session: Json) -> Sale:
     store = fake.account.store
     with store.lock:
-        lines = lines_of(fake.reading(), session["id"])
         rates = [
             store.get("shipping_rate", option["shipping_rate"]) for option in session["shipping_options"]
         ]
-        whole = [_with_product(fake, line) for line in lines]
+        whole = [_with_product(fake, line) for line in fake.lines(session["id"])]
     return Sale(session, tuple(whole), tuple(rate or {} for rate in rates), _methods(session))
 
 
@@ -84,27 +81,23 @@ def _shown(sale: Sale, body: Markup, status: HTTPStatus = HTTPStatus.OK) -> Answ
     return Answer(body, status, posts_to=frozenset(shop), images_from=frozenset(images))
 
 
-def _fill_in(fake: FakeStripe, sale: Sale, request: Request) -> Answer:
+def _fill_in(sale: Sale, request: Request) -> Answer:
     """A test card was chosen: its number, and a made-up buyer wherever nothing was typed."""
-    values = {name: value for name, value in request.form if value.strip()}
-    countries = entry.ships_to(sale.session)
-    made_up = {**DEMO_BUYER, **({"ship_country": countries[0]} if countries else {})}
-    filled = Entry({**entry.blank(sale.session).values, **made_up, **values})
-    filled.values |= {"card_number": request.value("fill"), "method": entry.CARD}
+    values = {name: value for name, value in request.sent.items() if value}
+    countries = entry.asks_for_address(sale.session)
+    made_up = {**DEMO_BUYER, "country": "US" if "US" in countries else next(iter(countries), "")}
+    filled = Entry({**made_up, **entry.blank(sale.session).values, **values})
+    filled.values = {**made_up, **{name: value for name, value in filled.values.items() if value}}
+    filled.values |= {"card": request.value("fill"), "method": entry.CARD}
     return _shown(sale, pay_page(sale, filled))
-
-
-def _again(fake: FakeStripe, sale: Sale, request: Request) -> Answer:
-    return _shown(sale, pay_page(sale, Entry(dict(request.form))))
 
 
 def _pay(fake: FakeStripe, sale: Sale, request: Request) -> Answer:
     filled = entry.read(sale.session, request, fake.clock.now())
     if filled.errors:
         return _shown(sale, pay_page(sale, filled), HTTPStatus.UNPROCESSABLE_ENTITY)
-    said = {"approve": True, "refuse": False}.get(request.value("do"))
     try:
-        session = fake.pay(sale.session["id"], **_told(sale, filled), authenticated=said)
+        session = fake.pay(sale.session["id"], **_told(sale, filled))
     except AuthenticationNeeded:
         return _shown(sale, bank_page(sale, filled))
     except SessionEnded:
@@ -117,30 +110,23 @@ def _pay(fake: FakeStripe, sale: Sale, request: Request) -> Answer:
 
 def _told(sale: Sale, filled: Entry) -> dict[str, Any]:
     """What the core is told of the buyer."""
-    ships, options = entry.ships_to(sale.session), sale.session["shipping_options"]
-    group = "ship" if ships else "bill"
-    told: dict[str, Any] = {
-        "card": filled["card_number"],
-        "email": filled["email"],
-        "name": filled["ship_name"] if ships else filled["card_name"] or filled["email"],
-        "phone": filled["phone"],
-        "address": filled.address(group),
-        "delayed": filled.method == entry.DEBIT,
-        "custom_fields": {
-            custom["key"]: filled[f"custom_{custom['key']}"] for custom in sale.session["custom_fields"]
-        },
-    }
+    told: dict[str, Any] = {name: filled[name] for name in ("card", "email", "name", "phone")}
+    told |= {"address": filled.address, "delayed": filled.method == entry.DEBIT}
+    told["authenticated"] = {"yes": True, "no": False}.get(filled["authenticated"])
+    keys = [custom["key"] for custom in sale.session["custom_fields"]]
+    told["custom_fields"] = {key: filled[f"custom_{key}"] for key in keys}
+    options = sale.session["shipping_options"]
     if options:
         told["shipping_rate"] = options[entry.chosen_shipping(sale.session, filled)]["shipping_rate"]
     return told
 
 
 def _refused(fake: FakeStripe, sale: Sale, filled: Entry, refused: Declined) -> Answer:
-    """The page again, with the message beside the input that is to be mended; a code is never kept."""
-    known = {f"custom_{custom['key']}" for custom in sale.session["custom_fields"]}
-    name = f"custom_{refused.field}" if f"custom_{refused.field}" in known else refused.field
-    again = replace(filled, errors={INPUTS.get(name, name): refused.message})
-    again.values["card_code"] = ""
+    """The page again, with the message beside the input that is to be mended; the code is typed anew."""
+    custom = f"custom_{refused.field}"
+    known = {f"custom_{one['key']}" for one in sale.session["custom_fields"]}
+    again = Entry(filled.values, {custom if custom in known else refused.field: refused.message})
+    again.values |= {"code": "", "authenticated": ""}
     status = (
         HTTPStatus.PAYMENT_REQUIRED if isinstance(refused, CardDeclined) else HTTPStatus.UNPROCESSABLE_ENTITY
     )

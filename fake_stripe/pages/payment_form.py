@@ -17,18 +17,13 @@ from fake_stripe.pages.html import NOTHING, Markup, attributes, escape, fill, jo
 Json = Mapping[str, Any]
 DEMO_BUYER = {
     "email": "ada@example.com",
+    "name": "Ada Example",
     "phone": "+1 415 555 0100",
-    "card_name": "Ada Example",
-    "card_expiry": "12 / 34",
-    "card_code": "123",
-    "ship_name": "Ada Example",
-    "ship_line1": "1 Pretend Street",
-    "ship_city": "Sampleton",
-    "ship_postal_code": "12345",
-    "bill_line1": "1 Pretend Street",
-    "bill_city": "Sampleton",
-    "bill_postal_code": "12345",
-    "bill_country": "US",
+    "line1": "1 Pretend Street",
+    "city": "Sampleton",
+    "postal_code": "12345",
+    "expiry": "12 / 34",
+    "code": "123",
 }
 
 
@@ -91,8 +86,8 @@ def bank_page(sale: Sale, filled: Entry) -> Markup:
         action=f"/c/pay/{sale.session['id']}",
         total=shown(sale.total(entry.chosen_shipping(sale.session, filled)), sale.currency),
         shop=sale.shop,
-        ending=filled["card_number"][-4:],
-        hidden=join(hidden(name, value) for name, value in filled.values.items() if name != "do"),
+        ending=filled["card"][-4:],
+        hidden=join(hidden(name, value) for name, value in filled.values.items() if name != "act"),
     )
     return fill("base", title="Your bank asks", body=body)
 
@@ -159,67 +154,49 @@ def _problem(filled: Entry, problem: str) -> Markup:
 
 def _parts(sale: Sale, filled: Entry) -> Iterable[Markup]:
     yield _contact(sale.session, filled)
-    if entry.ships_to(sale.session):
-        yield _address("ship", "Shipping address", entry.ships_to(sale.session), filled)
+    if entry.asks_for_address(sale.session):
+        yield _address(sale.session, filled)
     if sale.session.get("shipping_options"):
         yield _shipping(sale, filled)
     if sale.session.get("custom_fields"):
         yield _custom_fields(sale.session, filled)
     if entry.asks_for_payment(sale.session):
         yield _payment(sale, filled)
-        if entry.asks_for_billing(sale.session):
-            yield _address("bill", "Billing address", list(entry.countries()), filled)
 
 
 def _contact(session: Json, filled: Entry) -> Markup:
     fixed = bool(session.get("customer_email"))
+    hint = "Given by the shop." if fixed else ""
     fields = [
-        text_field(
-            "email",
-            "E-mail",
-            filled["email"],
-            errors=filled.errors,
-            type="email",
-            autocomplete="email",
-            readonly=fixed,
-            hint="Given by the shop." if fixed else "",
-        )
+        _input(filled, "email", "E-mail", hint=hint, type="email", autocomplete="email", readonly=fixed),
+        _input(filled, "name", "Full name", autocomplete="name"),
     ]
     if entry.asks_for_phone(session):
-        fields.append(
-            text_field(
-                "phone", "Phone", filled["phone"], errors=filled.errors, type="tel", autocomplete="tel"
-            )
-        )
+        fields.append(_input(filled, "phone", "Phone", type="tel", autocomplete="tel"))
     return fill("_part", legend="Contact", fields=join(fields), more=NOTHING)
 
 
-def _address(group: str, legend: str, allowed: Iterable[str], filled: Entry) -> Markup:
-    purpose = "shipping" if group == "ship" else "billing"
+def _input(filled: Entry, name: str, label: str, **more: Any) -> Markup:
+    """An input with what was typed into it, and what is wrong with that."""
+    return text_field(name, label, filled[name], errors=filled.errors, **more)
+
+
+def _address(session: Json, filled: Entry) -> Markup:
+    purpose = "shipping" if entry.ships_to(session) else "billing"
     names = entry.countries()
-    listed = sorted(((code, names.get(code, code)) for code in allowed), key=lambda pair: pair[1])
+    allowed = [(code, names.get(code, code)) for code in entry.asks_for_address(session)]
+    choices = [("", "Please choose")] * (len(allowed) > 1) + sorted(allowed, key=lambda pair: pair[1])
 
     def text(name: str, label: str, auto: str, *, width: str = "", optional: bool = False) -> Markup:
-        full = f"{group}_{name}"
-        return text_field(
-            full,
-            label,
-            filled[full],
-            errors=filled.errors,
-            autocomplete=f"{purpose} {auto}",
-            width=width,
-            optional=optional,
-        )
+        given: dict[str, Any] = {"width": width, "optional": optional, "autocomplete": f"{purpose} {auto}"}
+        return _input(filled, name, label, **given)
 
-    country = f"{group}_country"
-    choices = [("", "Please choose")] * (len(listed) > 1) + listed
     fields = [
-        *([text("name", "Full name", "name")] if group == "ship" else []),
         select(
-            country,
+            "country",
             "Country",
             choices,
-            filled[country],
+            filled["country"],
             errors=filled.errors,
             autocomplete=f"{purpose} country",
         ),
@@ -229,7 +206,7 @@ def _address(group: str, legend: str, allowed: Iterable[str], filled: Entry) -> 
         text("postal_code", "Postal code", "postal-code", width="third", optional=True),
         text("state", "State", "address-level1", width="third", optional=True),
     ]
-    return fill("_part", legend=legend, fields=join(fields), more=NOTHING)
+    return fill("_part", legend=f"{purpose.capitalize()} address", fields=join(fields), more=NOTHING)
 
 
 def _shipping(sale: Sale, filled: Entry) -> Markup:
@@ -237,7 +214,9 @@ def _shipping(sale: Sale, filled: Entry) -> Markup:
     rows = [
         fill(
             "_choice",
-            attributes=attributes({"name": "shipping", "value": number, "checked": number == chosen}),
+            attributes=attributes(
+                {"name": "shipping_rate", "value": option["shipping_rate"], "checked": number == chosen}
+            ),
             text=rate["display_name"],
             detail=_estimate(rate.get("delivery_estimate")),
             price=shown(option["shipping_amount"], sale.currency) if option["shipping_amount"] else "free",
@@ -246,7 +225,7 @@ def _shipping(sale: Sale, filled: Entry) -> Markup:
             zip(sale.session["shipping_options"], sale.rates, strict=True)
         )
     ]
-    again = Markup('<p><button class="button-small" name="do" value="total">Show the new total</button></p>')
+    again = Markup('<p><button class="button-small" name="act" value="total">Show the new total</button></p>')
     more = again if len(rows) > 1 else NOTHING
     return fill(
         "_part", legend="Shipping", fields=Markup(f'<div class="field">{join(rows)}</div>'), more=more
@@ -315,46 +294,21 @@ def _test_cards(filled: Entry) -> Markup:
         )
         for does, number in card_fields.shown()
     ]
-    return fill("_test_cards", cards=join(rows), open=NOTHING if filled["card_number"] else Markup(" open"))
+    return fill("_test_cards", cards=join(rows), open=NOTHING if filled["card"] else Markup(" open"))
 
 
 def _card_fields(filled: Entry) -> list[Markup]:
-    errors = filled.errors
+    def digits(name: str, label: str, auto: str, shape: str, longest: int, **more: Any) -> Markup:
+        given: dict[str, Any] = {
+            "inputmode": "numeric",
+            "autocomplete": auto,
+            "placeholder": shape,
+            "maxlength": longest,
+        }
+        return _input(filled, name, label, **given, **more)
+
     return [
-        text_field(
-            "card_number",
-            "Card number",
-            filled["card_number"],
-            errors=errors,
-            inputmode="numeric",
-            autocomplete="cc-number",
-            placeholder="1234 1234 1234 1234",
-            maxlength=30,
-            look="card-number",
-        ),
-        text_field(
-            "card_expiry",
-            "Expires",
-            filled["card_expiry"],
-            errors=errors,
-            inputmode="numeric",
-            autocomplete="cc-exp",
-            placeholder="MM / YY",
-            width="half",
-            maxlength=9,
-        ),
-        text_field(
-            "card_code",
-            "Security code",
-            filled["card_code"],
-            errors=errors,
-            inputmode="numeric",
-            autocomplete="cc-csc",
-            placeholder="123",
-            width="half",
-            maxlength=4,
-        ),
-        text_field(
-            "card_name", "Name of the payer", filled["card_name"], errors=errors, autocomplete="cc-name"
-        ),
+        digits("card", "Card number", "cc-number", "1234 1234 1234 1234", 30, look="card-number"),
+        digits("expiry", "Expires", "cc-exp", "MM / YY", 9, width="half"),
+        digits("code", "Security code", "cc-csc", "123", 4, width="half"),
     ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fake_stripe.pages.amounts import shown
 from fake_stripe.pages.forms import area, check, hidden, text_field
-from fake_stripe.pages.html import Markup, attributes, escape, fill, join
+from fake_stripe.pages.html import NOTHING, Markup, attributes, escape, fill, join
 from fake_stripe.pages.parts import badge, code, facts, link, moment, sheet, table
-from fake_stripe.pages.web import Request
+from fake_stripe.pages.product_draft import Draft, Edited
 
 Json = Mapping[str, Any]
 FRESH_ROWS = 3
@@ -42,7 +42,7 @@ def _counts(metadata: Mapping[str, str]) -> str:
     return "  ".join(f"{size} {value[:12]}" for size, value in found.items())
 
 
-def product_page(product: Json, prices: Iterable[Json]) -> Markup:
+def product_page(product: Json, prices: Iterable[Json], draft: Draft) -> Markup:
     """One product: its facts, its prices, and the form that edits it."""
     told = facts(
         [
@@ -58,7 +58,7 @@ def product_page(product: Json, prices: Iterable[Json]) -> Markup:
     ]
     priced = table("Prices", ("Price", "Amount", "Metadata", "State"), rows, empty="No price yet.")
     side = Markup(f'<div class="stack">{sheet("Facts", told)}{sheet("Prices", priced)}</div>')
-    return Markup(f'<div class="two">{sheet("Edit", _form(product))}{side}</div>')
+    return Markup(f'<div class="two">{sheet("Edit", _form(product["id"], draft))}{side}</div>')
 
 
 def _state(price: Json) -> str:
@@ -69,96 +69,44 @@ def _pairs_text(metadata: Mapping[str, str]) -> str:
     return ", ".join(f"{key}: {value}" for key, value in metadata.items())
 
 
-def _form(product: Json) -> Markup:
+def _form(product_id: str, draft: Draft) -> Markup:
     fields = [
-        text_field("name", "Name", product["name"], maxlength=5000, autocomplete="off"),
-        area("description", "Description", product["description"] or ""),
-        Markup(f'<div class="field">{check("active", "For sale", checked=product["active"])}</div>'),
+        text_field("name", "Name", draft.name.now, maxlength=5000, autocomplete="off"),
+        area("description", "Description", draft.description.now),
+        Markup(f'<div class="field">{check("active", "For sale", checked=bool(draft.active.now))}</div>'),
     ]
-    held = list(product["metadata"].items())
-    pairs = [_held_pair(number, key, value) for number, (key, value) in enumerate(held)]
-    pairs += [_fresh_pair(number) for number in range(len(held), len(held) + FRESH_ROWS)]
+    pairs = [_held_pair(number, key, text) for number, (key, text) in enumerate(draft.metadata.items())]
+    pairs += [_fresh_pair(number) for number in range(len(pairs), len(pairs) + FRESH_ROWS)]
+    shown = {"was_name": draft.name, "was_description": draft.description, "was_active": draft.active}
     return fill(
         "product_form",
-        action=f"/dashboard/products/{product['id']}",
+        action=f"/dashboard/products/{product_id}",
         fields=join(fields),
         pairs=join(pairs),
-        hidden=join(
-            [
-                hidden("was_name", product["name"]),
-                hidden("was_description", product["description"] or ""),
-                hidden("was_active", "yes" if product["active"] else ""),
-            ]
-        ),
+        hidden=join(hidden(name, text.was or "") for name, text in shown.items()),
         stale=check("all_keys", "Send every key back as this page shows it, changed or not"),
     )
 
 
-def _held_pair(number: int, key: str, value: str) -> Markup:
-    named = attributes(
-        {"name": f"key_{number}", "value": key, "readonly": True, "aria-label": "Key", "class": "mono"}
-    )
-    own = {"name": f"value_{number}", "aria-label": f"Value of {key}", "class": "mono"}
-    lines = value.count("\n") + 1
+def _held_pair(number: int, key: str, text: Edited) -> Markup:
+    named = {"name": f"key_{number}", "value": key, "readonly": True, "aria-label": "Key", "class": "mono"}
+    own = {"name": f"value_{number}", "aria-label": f"Value of {key}", "class": "mono", "autocomplete": "off"}
+    lines = text.now.count("\n") + 1
     control = (
-        Markup(f"<textarea{attributes({**own, 'rows': min(lines, 12)})}>\n{escape(value)}</textarea>")
+        Markup(f"<textarea{attributes({**own, 'rows': min(lines, 12)})}>\n{escape(text.now)}</textarea>")
         if lines > 1
-        else Markup(f"<input{attributes({**own, 'value': value, 'autocomplete': 'off'})}>")
+        else Markup(f"<input{attributes({**own, 'value': text.now})}>")
     )
-    return fill("_pair", key=Markup(f"<input{named}>"), value=join([control, hidden(f"was_{number}", value)]))
+    was = hidden(f"was_{number}", text.was) if text.was is not None else NOTHING
+    return fill("_pair", key=Markup(f"<input{attributes(named)}>"), value=join([control, was]))
 
 
 def _fresh_pair(number: int) -> Markup:
-    key = {
-        "name": f"key_{number}",
-        "value": "",
-        "aria-label": "New key",
-        "maxlength": 40,
-        "placeholder": "new key",
-    }
-    value = {
-        "name": f"value_{number}",
-        "value": "",
-        "aria-label": "Value of the new key",
-        "placeholder": "value",
-    }
-    shared = {"autocomplete": "off", "class": "mono"}
+    shared = {"value": "", "autocomplete": "off", "class": "mono"}
+    key = {"name": f"key_{number}", "aria-label": "New key", "maxlength": 40, "placeholder": "new key"}
+    value = {"name": f"value_{number}", "aria-label": "Value of the new key", "placeholder": "value"}
     return fill(
         "_pair",
         key=Markup(f"<input{attributes(key | shared)}>"),
         value=Markup(f"<input{attributes(value | shared)}>"),
     )
-
-
-def changes(request: Request) -> dict[str, Any]:
-    """What the form sends to Stripe: the changed fields and keys, or with `all_keys` every key as shown."""
-    everything = bool(request.value("all_keys"))
-    sent = {name: value for name, value, was in _fields(request) if everything or value != was}
-    metadata = {key: value for key, value, was in _keys(request) if everything or value != was}
-    return sent | ({"metadata": metadata} if metadata else {})
-
-
-def _fields(request: Request) -> Iterator[tuple[str, Any, Any]]:
-    for name in ("name", "description"):
-        yield name, _typed(request, name), _typed(request, f"was_{name}")
-    yield "active", bool(request.value("active")), bool(request.value("was_active"))
-
-
-def _keys(request: Request) -> Iterator[tuple[str, str, str | None]]:
-    numbers = [name.removeprefix("key_") for name, _ in request.form if name.startswith("key_")]
-    for number in numbers:
-        key = request.value(f"key_{number}")
-        known = [_plain(value) for value in request.values(f"was_{number}")]
-        value = _typed(request, f"value_{number}")
-        if key and (known or value):
-            yield key, value, known[0] if known else None
-
-
-def _typed(request: Request, name: str) -> str:
-    found = request.values(name)
-    return _plain(found[-1]) if found else ""
-
-
-def _plain(text: str) -> str:
-    """Browsers send the line breaks of a box as CR LF."""
-    return text.replace("\r\n", "\n")

@@ -1,10 +1,58 @@
 """Which page is this? (method, pattern of the path, function(fake, request) -> PageAnswer)."""
 
-from fake_stripe.pages import dashboard, hosted
+from __future__ import annotations
 
-ROUTES = [
-    ("GET", r"/c/pay/(?P<session>cs_[A-Za-z0-9_]+)", hosted.show),
-    ("POST", r"/c/pay/(?P<session>cs_[A-Za-z0-9_]+)", hosted.submit),
-    ("GET", r"/(?:dashboard/?)?", dashboard.show),
-    ("POST", r"/dashboard/products/(?P<product>[^/]+)", dashboard.save_product),
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fake_stripe.pages import desk, payment, static_files
+from fake_stripe.pages.payment_form import ended_page
+from fake_stripe.pages.web import Answer, Refused, Request
+from fake_stripe.web import PageAnswer, PageRequest
+
+if TYPE_CHECKING:
+    from fake_stripe.fake import FakeStripe
+
+View = Callable[["FakeStripe", Request], Answer]
+Page = Callable[["FakeStripe", PageRequest], PageAnswer]
+
+VIEWS: list[tuple[str, View]] = [
+    (r"/-/(?P<file>[a-z.]+)", static_files.answer),
+    (r"/c/pay/(?P<session>cs_[A-Za-z0-9_]+)", payment.answer),
+    (r"/", desk.home),
+    (r"/dashboard/?", desk.overview),
+    (r"/dashboard/products", desk.products),
+    (r"/dashboard/products/(?P<product>[^/]+)", desk.product),
+    (r"/dashboard/payments", desk.payments),
+    (r"/dashboard/payments/(?P<intent>[^/]+)", desk.payment),
+    (r"/dashboard/checkouts/(?P<session>[^/]+)", desk.checkout),
+    (r"/dashboard/events", desk.events),
+    (r"/dashboard/events/(?P<event>[^/]+)", desk.event),
+    (r"/dashboard/webhooks", desk.webhooks),
+    (r"/dashboard/trouble", desk.trouble),
+]
+
+
+def as_page(view: View) -> Page:
+    """A view behind the door: forms of other sites stay outside, and a refusal is a page for a person."""
+
+    @functools.wraps(view)
+    def page(fake: FakeStripe, given: PageRequest) -> PageAnswer:
+        try:
+            request = Request.of(given)
+            if request.method == "POST":
+                request.require_own_origin()
+            answer = view(fake, request)
+        except Refused as refused:
+            answer = Answer(
+                ended_page(refused.sentence, "", "/dashboard", "To the dashboard"), refused.status
+            )
+        return answer.for_the_application()
+
+    return page
+
+
+ROUTES: list[tuple[str, str, Page]] = [
+    (method, pattern, as_page(view)) for pattern, view in VIEWS for method in ("GET", "POST")
 ]

@@ -9,36 +9,45 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
 from fake_stripe.pages.html import Markup
+from fake_stripe.web import PageAnswer, PageRequest
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 MOST_FIELDS = 2000
+MOST_BYTES = 500_000
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request of a browser; `headers` by lower-case name."""
+    """One request of a browser. `headers` by lower-case name, `args` the named parts of the address."""
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     form: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    args: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Request:
-        """From the parts of an HTTP request. Raises Refused for a body that is no form of reasonable size."""
-        named = {name.lower(): value for name, value in headers.items()}
+    def of(cls, given: PageRequest) -> Request:
+        """As the application hands it over. Raises Refused for a form that cannot be read, or is too big."""
         try:
-            form = tuple(_pairs(body.decode("utf-8"))) if method == "POST" else ()
-            asked = dict(_pairs(query))
+            text = given.body.decode("utf-8") if given.method == "POST" else ""
+            form = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
         except ValueError:
-            raise Refused(HTTPStatus.BAD_REQUEST, "This form cannot be read.") from None
-        return cls(method, path, asked, form, named)
+            raise Refused(HTTPStatus.BAD_REQUEST, "This form cannot be read. Nothing was done.") from None
+        if len(given.body) > MOST_BYTES:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This form is too big. Nothing was done.")
+        asked = {name: values[-1] for name, values in given.query.items() if values}
+        return cls(given.method, given.path, asked, tuple(form), given.headers, given.args)
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """The form by name, trimmed; of two values of a name the last."""
+        return {name: value.strip() for name, value in self.form}
 
     def value(self, name: str) -> str:
         """The last value of a field, trimmed; empty when it was not sent."""
-        found = [value for key, value in self.form if key == name]
-        return found[-1].strip() if found else ""
+        return self.sent.get(name, "")
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.form if key == name]
@@ -50,10 +59,6 @@ class Request:
         own = origin is None or urlsplit(origin).netloc.lower() == self.headers.get("host", "").lower()
         if not own or site not in ("same-origin", "none"):
             raise Refused(HTTPStatus.FORBIDDEN, "This form was sent from another site. Nothing was done.")
-
-
-def _pairs(text: str) -> list[tuple[str, str]]:
-    return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
 
 
 class Refused(Exception):
@@ -76,23 +81,22 @@ class Answer:
     images_from: frozenset[str] = frozenset()
     kept_for: int = 0
 
-    def headers(self) -> list[tuple[str, str]]:
-        """Every header, those that keep the page safe included."""
-        given = [
-            ("Content-Type", self.type),
-            ("Content-Length", str(len(self.bytes()))),
-            ("Content-Security-Policy", self._policy()),
-            ("X-Content-Type-Options", "nosniff"),
-            ("X-Frame-Options", "DENY"),
+    def for_the_application(self) -> PageAnswer:
+        """With every header, those that keep the page safe included."""
+        headers = {
+            "Content-Type": self.type,
+            "Content-Security-Policy": self._policy(),
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
             # Not no-referrer: with that, browsers send "Origin: null" with our own forms.
-            ("Referrer-Policy", "same-origin"),
-            ("Cross-Origin-Opener-Policy", "same-origin"),
-            ("Cache-Control", f"public, max-age={self.kept_for}" if self.kept_for else "no-store"),
-        ]
-        return given + ([("Location", self.location)] if self.location else [])
-
-    def bytes(self) -> bytes:
-        return self.body.encode() if isinstance(self.body, str) else self.body
+            "Referrer-Policy": "same-origin",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cache-Control": f"public, max-age={self.kept_for}" if self.kept_for else "no-store",
+        }
+        if self.location:
+            headers["Location"] = self.location
+        body = self.body.encode("utf-8", "replace") if isinstance(self.body, str) else self.body
+        return PageAnswer(int(self.status), body, headers)
 
     def _policy(self) -> str:
         """Browsers hold a redirect that follows a form against form-action too, hence `posts_to`."""

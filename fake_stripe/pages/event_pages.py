@@ -1,0 +1,114 @@
+"""How does somebody look at events, at their deliveries, and at the endpoints that are told of them?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fake_stripe.pages.forms import text_field
+from fake_stripe.pages.html import NOTHING, Markup, escape, fill, join
+from fake_stripe.pages.parts import badge, button, code, facts, link, moment, sheet, table
+
+Json = Mapping[str, Any]
+
+
+def event_list(events: Iterable[Json], wanted: str, older: str | None, *, search: bool = True) -> Markup:
+    """The newest events, filtered by type where `wanted`; `older` is where the next page begins."""
+    rows = [
+        (
+            link(f"/dashboard/events/{event['id']}", event["type"]),
+            code(event["data"]["object"].get("id", "")),
+            badge("delivered" if not event["pending_webhooks"] else "waiting"),
+            moment(event["created"]),
+        )
+        for event in events
+    ]
+    names = ("Event", "Of", "Webhooks", "When")
+    kind = text_field(
+        "type", "Type, * for anything", wanted, optional=True, autocomplete="off", placeholder="product.*"
+    )
+    chooser = fill("event_filter", field=kind) if search else NOTHING
+    more = Markup(f'<p><a class="button" href="{escape(older)}">Older events</a></p>') if older else NOTHING
+    return sheet("", chooser, table("Events", names, rows, empty="No such event happened yet."), more)
+
+
+def event_page(event: Json, deliveries: Iterable[Json], endpoints: Mapping[str, Json]) -> Markup:
+    """One event: what it says, where it was sent, and a button to send it again."""
+    request = event["request"] or {}
+    told = facts(
+        [
+            ("Id", code(event["id"])),
+            ("When", moment(event["created"])),
+            ("Request", code(request.get("id") or "by itself")),
+            ("Idempotency key", code(request.get("idempotency_key") or "")),
+            ("Still to deliver", event["pending_webhooks"]),
+        ]
+    )
+    sent = [_delivery(delivery, endpoints) for delivery in deliveries]
+    tries = join(sent) or Markup('<p class="soft">Sent nowhere: no endpoint wanted it.</p>')
+    text = json.dumps(event, indent=2, ensure_ascii=False)
+    body = Markup(f'<pre tabindex="0" role="region" aria-label="The event as JSON">{escape(text)}</pre>')
+    resend = join(_resend(event, endpoint) for endpoint in endpoints.values())
+    again = Markup(f'<div class="row">{resend}</div>') if resend else NOTHING
+    left = Markup(
+        f'<div class="stack">{sheet("Deliveries", tries, again)}{sheet("What it says", body)}</div>'
+    )
+    return Markup(f'<div class="two">{left}{sheet("Facts", told)}</div>')
+
+
+def _resend(event: Json, endpoint: Json) -> Markup:
+    path = f"/dashboard/events/{event['id']}"
+    words = f"Send again to {endpoint['url']}"
+    return button(path, words, {"do": "resend", "endpoint": endpoint["id"]})
+
+
+def _delivery(delivery: Json, endpoints: Mapping[str, Json]) -> Markup:
+    endpoint = endpoints.get(delivery["endpoint"])
+    rows = [_attempt(attempt) for attempt in delivery["attempts"]]
+    waits = moment(delivery["due"]) if delivery["state"] == "waiting" else NOTHING
+    head = Markup(
+        f'<p class="row"><strong>{escape(endpoint["url"] if endpoint else "an endpoint since removed")}</strong>'
+        f"{badge(delivery['state'])}</p>"
+    )
+    next_try = Markup(f'<p class="soft small">Next try {waits}</p>') if waits else NOTHING
+    tried = table("Attempts", ("When", "Answer", "Took", "Body"), rows, empty="Not tried yet.")
+    return Markup(f'<div class="stack-tight">{head}{next_try}{tried}</div>')
+
+
+def _attempt(attempt: Json) -> Sequence[object]:
+    answer = attempt["status"] or attempt["error"]
+    state = badge("delivered" if attempt["ok"] else "failed")
+    body = (attempt["body"] or "")[:300]
+    return moment(attempt["at"]), join([state, escape(f" {answer}")]), f"{attempt['seconds']} s", code(body)
+
+
+def endpoint_list(endpoints: Iterable[Json]) -> Markup:
+    """Who is told of events."""
+    rows = [
+        (
+            Markup(f"{code(endpoint['url'])}<br>{code(endpoint['id'])}"),
+            ", ".join(endpoint["enabled_events"]),
+            badge(endpoint["status"]),
+            Markup(f'<div class="row">{join(_endpoint_acts(endpoint))}</div>'),
+        )
+        for endpoint in endpoints
+    ]
+    names = ("Endpoint", "Events", "State", "")
+    return sheet("", table("Webhook endpoints", names, rows, empty="Nobody is told of events yet."))
+
+
+def _endpoint_acts(endpoint: Json) -> Iterable[Markup]:
+    off = endpoint["status"] == "enabled"
+    sent = {"endpoint": endpoint["id"], "do": "disable" if off else "enable"}
+    yield button("/dashboard/webhooks", "Switch off" if off else "Switch on", sent, about=endpoint["url"])
+    sent = {"endpoint": endpoint["id"], "do": "roll"}
+    yield button("/dashboard/webhooks", "Roll the secret", sent, about=endpoint["url"])
+
+
+def new_secret(endpoint: Json, secret: str) -> Markup:
+    """The secret of an endpoint, which is told only once."""
+    return Markup(
+        f'<div class="note note-good" role="status"><p>The new secret of {escape(endpoint["url"])} is '
+        f"{code(secret)}. It is shown only here. The old one stays valid for 24 hours.</p></div>"
+    )

@@ -1,0 +1,219 @@
+"""How does somebody look at checkouts and payments, refund them, and end what waits?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fake_stripe.pages.amounts import plain, shown
+from fake_stripe.pages.forms import select, text_field
+from fake_stripe.pages.html import NOTHING, Markup, escape, fill, join
+from fake_stripe.pages.parts import badge, button, code, facts, link, moment, note, sheet, table
+
+Json = Mapping[str, Any]
+REASONS = (
+    ("", "No reason"),
+    ("requested_by_customer", "Requested by the customer"),
+    ("duplicate", "Duplicate"),
+    ("fraudulent", "Fraudulent"),
+)
+
+
+def payment_list(sessions: Iterable[Json], intents: Iterable[Json]) -> Markup:
+    """The newest checkouts, then the newest payments."""
+    checkouts = table(
+        "Checkout Sessions",
+        ("Checkout", "Buyer", "Total", "State", "Payment", "Made"),
+        [_session_row(session) for session in sessions],
+        empty="No checkout yet. A shop opens one when somebody presses its checkout button.",
+    )
+    payments = table(
+        "Payments",
+        ("Payment", "Amount", "State", "Made"),
+        [_intent_row(intent) for intent in intents],
+        empty="No payment yet.",
+    )
+    return join([sheet("Checkouts", checkouts), sheet("Payments", payments)])
+
+
+def _session_row(session: Json) -> Sequence[object]:
+    details = session["customer_details"] or {}
+    return (
+        link(f"/dashboard/checkouts/{session['id']}", _short(session["id"])),
+        details.get("email"),
+        shown(session["amount_total"], session["currency"]),
+        badge(session["status"]),
+        badge(session["payment_status"]),
+        moment(session["created"]),
+    )
+
+
+def _intent_row(intent: Json) -> Sequence[object]:
+    return (
+        link(f"/dashboard/payments/{intent['id']}", _short(intent["id"])),
+        shown(intent["amount"], intent["currency"]),
+        badge(intent["status"]),
+        moment(intent["created"]),
+    )
+
+
+def _short(id: str) -> str:
+    return id if len(id) <= 30 else f"{id[:16]}…{id[-6:]}"
+
+
+def checkout_page(session: Json, lines: Iterable[Json]) -> Markup:
+    """One Checkout Session: what is in it, who bought it, and what may still be done with it."""
+    told = facts(
+        [
+            ("Id", code(session["id"])),
+            ("State", badge(session["status"])),
+            ("Payment", badge(session["payment_status"])),
+            ("Made", moment(session["created"])),
+            ("Open until", moment(session["expires_at"])),
+            ("Reference", code(session["client_reference_id"] or "")),
+            ("Payment intent", _intent_link(session["payment_intent"])),
+            *_buyer(session),
+        ]
+    )
+    rows = [
+        (line["description"], line["quantity"], shown(line["amount_total"], line["currency"]), _pairs(line))
+        for line in lines
+    ]
+    bought = table("Lines", ("Article", "Quantity", "Amount", "Metadata"), rows, empty="Nothing.")
+    total = Markup(
+        f"<p><strong>Total {escape(shown(session['amount_total'], session['currency']))}</strong></p>"
+    )
+    left = Markup(f'<div class="stack">{sheet("Lines", bought, total)}{_session_acts(session)}</div>')
+    right = Markup(
+        f'<div class="stack">{sheet("Facts", told)}{sheet("Metadata", facts(_metadata(session)))}</div>'
+    )
+    return Markup(f'<div class="two">{left}{right}</div>')
+
+
+def _intent_link(id: str | None) -> Markup:
+    return link(f"/dashboard/payments/{id}", id) if id else NOTHING
+
+
+def _buyer(session: Json) -> Iterable[tuple[str, object]]:
+    details = session["customer_details"] or {}
+    yield "E-mail", details.get("email")
+    yield "Name", details.get("name")
+    yield "Phone", details.get("phone")
+    sent_to = (session["collected_information"] or {}).get("shipping_details") or {}
+    if sent_to:
+        address = sent_to["address"]
+        names = ("line1", "line2", "postal_code", "city", "state", "country")
+        yield "Sent to", ", ".join(filter(None, [sent_to["name"], *(address.get(name) for name in names)]))
+    for custom in session["custom_fields"]:
+        yield custom["label"]["custom"], custom[custom["type"]]["value"]
+
+
+def _pairs(row: Json) -> Markup:
+    return code(", ".join(f"{key}: {value}" for key, value in (row["metadata"] or {}).items()))
+
+
+def _metadata(row: Json) -> Iterable[tuple[str, object]]:
+    return [(key, code(value)) for key, value in (row["metadata"] or {}).items()] or [("None", "")]
+
+
+def _session_acts(session: Json) -> Markup:
+    path = f"/dashboard/checkouts/{session['id']}"
+    if session["status"] == "open":
+        acts = [
+            button(path, "Expire it now", {"do": "expire"}, look="button-bad"),
+            Markup(
+                f'<a class="button button-small" href="{escape(session["url"])}">Open its payment page</a>'
+            )
+            if session["url"]
+            else NOTHING,
+        ]
+    elif session["status"] == "complete" and session["payment_status"] == "unpaid":
+        acts = [
+            button(path, "The debit comes through", {"do": "settle"}),
+            button(path, "The debit comes back", {"do": "bounce"}, look="button-bad"),
+        ]
+    else:
+        return NOTHING
+    return sheet("What may happen next", Markup(f'<div class="row">{join(acts)}</div>'))
+
+
+def payment_page(
+    intent: Json,
+    charge: Json | None,
+    refunds: Iterable[Json],
+    filled: Mapping[str, str],
+    errors: Mapping[str, str],
+) -> Markup:
+    """One payment: its charge, its refunds, and the form that refunds more of it."""
+    refunds = list(refunds)
+    error = intent["last_payment_error"] or {}
+    told = facts(
+        [
+            ("Id", code(intent["id"])),
+            ("State", badge(intent["status"])),
+            ("Made", moment(intent["created"])),
+            ("Charge", code(charge["id"] if charge else "")),
+            ("Refunded", shown(charge["amount_refunded"] if charge else 0, intent["currency"])),
+        ]
+    )
+    rows = [_refund_row(intent, refund) for refund in refunds]
+    names = ("Refund", "Amount", "State", "Reason", "Made", "")
+    given = sheet("Refunds", table("Refunds", names, rows, empty="Nothing was refunded."))
+    parts = [note(error.get("message"), "bad"), given, _refund_form(intent, charge, filled, errors)]
+    right = Markup(
+        f'<div class="stack">{sheet("Facts", told)}{sheet("Metadata", facts(_metadata(intent)))}</div>'
+    )
+    return Markup(f'<div class="two"><div class="stack">{join(parts)}</div>{right}</div>')
+
+
+def _refund_row(intent: Json, refund: Json) -> Sequence[object]:
+    path = f"/dashboard/payments/{intent['id']}"
+    sent = {"do": "fail_refund", "refund": refund["id"]}
+    failing = button(path, "Let it fail", sent, about=f"refund {refund['id']}", look="button-bad")
+    return (
+        code(_short(refund["id"])),
+        shown(refund["amount"], refund["currency"]),
+        badge(refund["status"]),
+        (refund["reason"] or "").replace("_", " "),
+        moment(refund["created"]),
+        failing if refund["status"] == "succeeded" else NOTHING,
+    )
+
+
+def _refund_form(
+    intent: Json, charge: Json | None, filled: Mapping[str, str], errors: Mapping[str, str]
+) -> Markup:
+    left = charge["amount"] - charge["amount_refunded"] if charge and charge["status"] == "succeeded" else 0
+    if not left:
+        return NOTHING
+    fields = [
+        text_field(
+            "amount",
+            f"Amount in {intent['currency'].upper()}",
+            filled.get("amount", plain(left, intent["currency"])),
+            errors=errors,
+            hint=f"At most {shown(left, intent['currency'])}.",
+            inputmode="decimal",
+            autocomplete="off",
+            width="half",
+        ),
+        select("reason", "Reason", REASONS, filled.get("reason", ""), errors=errors, width="half"),
+        text_field(
+            "note_key",
+            "Metadata key",
+            filled.get("note_key", ""),
+            optional=True,
+            width="half",
+            autocomplete="off",
+        ),
+        text_field(
+            "note_value",
+            "Its value",
+            filled.get("note_value", ""),
+            optional=True,
+            width="half",
+            autocomplete="off",
+        ),
+    ]
+    form = fill("refund_form", action=f"/dashboard/payments/{intent['id']}", fields=join(fields))
+    return sheet("Refund", form)

@@ -1,0 +1,149 @@
+"""How does somebody let things go wrong, and let time pass?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fake_stripe.pages.forms import select, text_field
+from fake_stripe.pages.html import Markup, fill, join
+from fake_stripe.pages.parts import button, code, sheet, table
+
+Json = Mapping[str, Any]
+WHEN = (("before", "Before it takes effect"), ("after", "After it took effect"))
+SKIPS = (
+    ("60", "A minute"),
+    ("1860", "31 minutes: a short checkout expires"),
+    ("3600", "An hour"),
+    ("86400", "A day: keys are forgotten, checkouts expire"),
+    ("604800", "A week"),
+)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One kind of fault: how it is called, and which of the form's options it takes."""
+
+    kind: str
+    words: str
+    options: tuple[str, ...] = ()
+    of_calls: bool = True
+
+
+KINDS = (
+    Trouble("latency", "Calls are slow", ("seconds", "when", "path")),
+    Trouble("error_500", "Calls answer 500", ("when", "path")),
+    Trouble("error_429", "Calls answer 429, too many", ("path",)),
+    Trouble("lock_timeout", "Calls answer 429, lock time-out", ("path",)),
+    Trouble("cut", "The connection is cut", ("when", "path")),
+    Trouble("duplicate", "Events are delivered twice", ("types",), of_calls=False),
+    Trouble("twin", "Events have a twin of another id", ("types",), of_calls=False),
+    Trouble("delay", "Events come late", ("seconds", "types"), of_calls=False),
+    Trouble("reorder", "Events come in another order", ("types",), of_calls=False),
+    Trouble("drop", "Events are never delivered", ("types",), of_calls=False),
+)
+BY_KIND = {trouble.kind: trouble for trouble in KINDS}
+
+
+def trouble_page(rules: Iterable[Json], filled: Mapping[str, str], errors: Mapping[str, str]) -> Markup:
+    """The rules in force, the form that adds one, and the clock."""
+    rows = [_rule_row(rule) for rule in rules]
+    names = ("What goes wrong", "Where", "How often", "So far", "")
+    listed = table("Faults in force", names, rows, empty="Nothing goes wrong on purpose.")
+    stop = button("/dashboard/trouble", "Let everything work again", {"do": "clear"})
+    inforce = sheet("In force", listed, *([stop] if rows else []))
+    left = Markup(f'<div class="stack">{inforce}{_fault_form(filled, errors)}</div>')
+    return Markup(f'<div class="two">{left}{_clock_form(errors)}</div>')
+
+
+def _rule_row(rule: Json) -> Sequence[object]:
+    trouble = BY_KIND[rule["kind"]]
+    where = f"{rule['method']} {rule['path']}" if trouble.of_calls else ", ".join(rule["types"])
+    left = "always" if rule["times"] is None else f"{rule['times']} ×"
+    chance = f", {rule['probability']:.0%} of them" if rule["probability"] < 1 else ""
+    ending = button("/dashboard/trouble", "Remove", {"do": "remove", "rule": rule["id"]}, about=trouble.words)
+    return f"{trouble.words}{_detail(rule)}", code(where), f"{left}{chance}", f"{rule['used']} ×", ending
+
+
+def _detail(rule: Json) -> str:
+    seconds = f", {rule['seconds']:g} s" if rule["kind"] in ("latency", "delay") else ""
+    when = f", {rule['when']} the effect" if "when" in BY_KIND[rule["kind"]].options else ""
+    return seconds + when
+
+
+def _fault_form(filled: Mapping[str, str], errors: Mapping[str, str]) -> Markup:
+    def text(name: str, label: str, standard: str, hint: str, **more: str) -> Markup:
+        value = filled.get(name, standard)
+        return text_field(
+            name,
+            label,
+            value,
+            errors=errors,
+            hint=hint,
+            width="half",
+            autocomplete="off",
+            optional=False,
+            **more,
+        )
+
+    fields = [
+        select(
+            "kind",
+            "What goes wrong",
+            [(t.kind, t.words) for t in KINDS],
+            filled.get("kind", "error_500"),
+            errors=errors,
+        ),
+        select(
+            "when",
+            "When",
+            WHEN,
+            filled.get("when", "before"),
+            errors=errors,
+            width="half",
+            hint="For slow, failing and cut calls.",
+        ),
+        text("seconds", "Seconds", "5", "For slow calls and late events.", inputmode="decimal"),
+        text("path", "Calls to", "/v1/*", "For calls; * stands for anything."),
+        text("types", "Events of type", "*", "For events; * stands for anything."),
+        text("times", "How many times", "1", "0: until it is removed.", inputmode="numeric"),
+        text("percent", "Of a hundred, how many", "100", "100: each one.", inputmode="numeric"),
+    ]
+    return sheet("Let something go wrong", fill("fault_form", fields=join(fields)))
+
+
+def _clock_form(errors: Mapping[str, str]) -> Markup:
+    choice = select("seconds_on", "Let pass", SKIPS, "1860", errors=errors, hint="Time only runs forward.")
+    return sheet("The clock", fill("clock_form", field=choice))
+
+
+def options(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What Faults.add takes of what was typed, and what is wrong with it, by field."""
+    trouble = BY_KIND.get(form.get("kind", ""))
+    if trouble is None:
+        return {}, {"kind": "Please choose one of the list."}
+    errors: dict[str, str] = {}
+    times = _number(form, "times", 0, 10**6, errors)
+    given: dict[str, Any] = {"times": int(times) or None}
+    given["probability"] = _number(form, "percent", 1, 100, errors) / 100
+    if "seconds" in trouble.options:
+        given["seconds"] = _number(form, "seconds", 0, 10**6, errors)
+    if "when" in trouble.options:
+        given["when"] = "after" if form.get("when") == "after" else "before"
+    if "path" in trouble.options:
+        given["path"] = form.get("path") or "*"
+    if "types" in trouble.options:
+        given["types"] = tuple(form.get("types", "").replace(",", " ").split()) or ("*",)
+    return given, errors
+
+
+def _number(form: Mapping[str, str], name: str, least: int, most: int, errors: dict[str, str]) -> float:
+    try:
+        number = float(form.get(name, ""))
+    except ValueError:
+        number = float("nan")
+    if not least <= number <= most:
+        errors[name] = f"A number from {least} to {most}."
+        return least
+    return number
