@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import sys
 import threading
 from types import FrameType
 
@@ -12,9 +13,13 @@ from fake_stripe.server import Server
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; prints one line when ready."""
     options = _parser().parse_args()
-    fake = FakeStripe(options.key, options.seed, options.state)
+    try:
+        fake = FakeStripe(options.key, options.seed, options.state)
+        server = Server(fake, options.host, options.port)
+    except OSError as error:
+        print(f"fake_stripe cannot start: {error}", file=sys.stderr)
+        return 1
     fake.api.limits.enforced = options.rate_limits
-    server = Server(fake, options.host, options.port)
     _connect_endpoint(fake, options.webhook_url, options.webhook_secret)
     fake.courier.start()
     _stop_on_signals(server)

@@ -21,6 +21,11 @@ NOUNS = {
     "shipping_rate": "shipping rate",
 }
 
+OTHER_MODE = {
+    False: "; a similar object exists in live mode, but a test mode key was used to make this request.",
+    True: "; a similar object exists in test mode, but a live mode key was used to make this request.",
+}
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -76,7 +81,9 @@ class Account:
         """The row, or the error that Stripe answers for an id that is unknown in this mode."""
         row = self.get(kind, id, livemode)
         if row is None:
-            raise missing_object(NOUNS.get(kind, kind), id, param=param, status=status)
+            other = self.get(kind, id, not livemode) is not None
+            there = OTHER_MODE[livemode] if other else ""
+            raise missing_object(NOUNS.get(kind, kind), id, param=param, status=status, there=there)
         return row
 
     def save(self, row: Json) -> Json:

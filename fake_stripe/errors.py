@@ -47,9 +47,9 @@ def refused_before_running(message: str, *, param: str | None = None, code: str 
     return StripeError(message, param=param, code=code, executed=False)
 
 
-def missing_object(noun: str, id: str, *, param: str, status: int = 404) -> StripeError:
-    """404 for an id in the address, 400 for an id in a parameter."""
-    return StripeError(f"No such {noun}: '{id}'", status=status, code="resource_missing", param=param)
+def missing_object(noun: str, id: str, *, param: str, status: int = 404, there: str = "") -> StripeError:
+    """404 for an id in the address, 400 for an id in a parameter; `there` tells of the other mode."""
+    return StripeError(f"No such {noun}: '{id}'{there}", status=status, code="resource_missing", param=param)
 
 
 def unknown_address(method: str, path: str) -> StripeError:

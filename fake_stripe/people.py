@@ -8,7 +8,7 @@ from fake_stripe.cards import Card, card_of
 from fake_stripe.errors import StripeError
 from fake_stripe.events import emit
 from fake_stripe.params import EMAIL
-from fake_stripe.resources import line_items, payments, sessions
+from fake_stripe.resources import line_items, payment_objects, payments, sessions
 from fake_stripe.store import Json
 
 ADDRESS = {
@@ -226,7 +226,7 @@ def _try(
     """One try to pay: the intent after it, and what to tell the customer if it did not work."""
     intent = _intent(call, session)
     billing = {**_billing(session["customer_details"]), "tax_id": None}
-    method = payments.new_method(call, "card" if card else DELAYED, card, billing)
+    method = payment_objects.new_method(call, "card" if card else DELAYED, card, billing)
     if card is None:
         return payments.start_processing(call, intent, method), None
     if card.refused:
@@ -254,7 +254,7 @@ def _intent(call: Call, session: Json) -> Json:
     fields = {name: value for name, value in data.items() if name != "metadata"}
     if not fields.get("shipping"):
         fields["shipping"] = _parcel(session)
-    return payments.new_intent(
+    return payment_objects.new_intent(
         call,
         amount=session["amount_total"],
         currency=session["currency"],

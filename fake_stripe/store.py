@@ -150,7 +150,17 @@ class File:
     """The tables in one SQLite file: a commit per call, so a killed process loses nothing it answered for."""
 
     def __init__(self, path: str) -> None:
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=1.0)
+        try:
+            self._prepare()
+        except sqlite3.OperationalError as error:
+            raise OSError(f"{path} cannot be used: {error}. Does another process use it?") from None
+        except sqlite3.DatabaseError as error:
+            raise OSError(f"{path} is no state file of fake_stripe: {error}.") from None
+
+    def _prepare(self) -> None:
+        # Rows live in memory too: a second process on the same file would never see the first one's.
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute(

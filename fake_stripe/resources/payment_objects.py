@@ -1,0 +1,185 @@
+"""What does a payment consist of? The objects: intents, charges, payment methods, and their details.
+
+https://docs.stripe.com/api/payment_intents/object, https://docs.stripe.com/api/charges/object
+"""
+
+from fake_stripe.account import Call
+from fake_stripe.cards import Card
+from fake_stripe.events import emit
+from fake_stripe.store import Json
+
+NOBODY: Json = {"address": None, "email": None, "name": None, "phone": None, "tax_id": None}
+
+
+def new_intent(call: Call, *, amount: int, currency: str, **fields: object) -> Json:
+    """Keep a payment intent that waits for a payment method, and say that it was made."""
+    id = call.new_id("payment_intent")
+    intent = {
+        "id": id,
+        "object": "payment_intent",
+        "amount": amount,
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "application": None,
+        "application_fee_amount": None,
+        "automatic_payment_methods": None,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": "automatic_async",
+        "client_secret": f"{id}_{call.new_id('client_secret')}",
+        "confirmation_method": "automatic",
+        "created": call.now,
+        "currency": currency,
+        "customer": None,
+        "customer_account": None,
+        "description": None,
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": call.livemode,
+        "metadata": {},
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {},
+        "payment_method_types": ["card"],
+        "processing": None,
+        "receipt_email": None,
+        "review": None,
+        "setup_future_usage": None,
+        "shipping": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": "requires_payment_method",
+        "transfer_data": None,
+        "transfer_group": None,
+        **fields,
+    }
+    call.account.save(intent)
+    emit(call, "payment_intent.created", intent)
+    return intent
+
+
+def new_method(call: Call, kind: str, card: Card | None, billing: Json) -> Json:
+    """Keep a payment method: a test card, or a bank account for payments that settle later."""
+    method: Json = {
+        "id": call.new_id("payment_method"),
+        "object": "payment_method",
+        "allow_redisplay": "limited",
+        "billing_details": billing,
+        "created": call.now,
+        "customer": None,
+        "livemode": call.livemode,
+        "metadata": {},
+        "type": kind,
+    }
+    if card is not None:
+        details = _card_details(card)
+        method["card"] = details | {"display_brand": card.brand, "generated_from": None, "networks": None}
+        for name in ("network", "network_transaction_id", "three_d_secure", "installments", "mandate"):
+            method["card"].pop(name, None)
+    else:
+        method[kind] = _bank_details(kind)
+    return call.account.save(method)
+
+
+def _card_details(card: Card) -> Json:
+    passed = {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"}
+    return {
+        "brand": card.brand,
+        "checks": passed,
+        "country": "US",
+        "exp_month": 12,
+        "exp_year": 2034,
+        "fingerprint": f"fake{card.last4}{card.brand}",
+        "funding": "credit",
+        "installments": None,
+        "last4": card.last4,
+        "mandate": None,
+        "network": card.brand,
+        "network_transaction_id": None,
+        "three_d_secure": None,
+        "wallet": None,
+    }
+
+
+def _bank_details(kind: str) -> Json:
+    if kind == "sepa_debit":
+        bank: Json = {"bank_code": "37040044", "branch_code": "", "country": "DE", "last4": "3000"}
+        return bank | {"fingerprint": "fakesepa3000"}
+    bank = {"account_holder_type": "individual", "account_type": "checking", "bank_name": "TEST BANK"}
+    return bank | {"fingerprint": "fakebank6789", "last4": "6789", "routing_number": "110000000"}
+
+
+def new_charge(call: Call, intent: Json, method: Json, card: Card | None, *, status: str) -> Json:
+    """Keep a charge of an intent: status "succeeded", "pending" or "failed". Emits nothing."""
+    paid = status == "succeeded"
+    id = call.new_id("charge")
+    charge = {
+        "id": id,
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": intent["amount"] if status != "failed" else 0,
+        "amount_refunded": 0,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "balance_transaction": None,
+        "billing_details": method["billing_details"],
+        "calculated_statement_descriptor": "FAKE STRIPE",
+        "captured": status != "failed",
+        "created": call.now,
+        "currency": intent["currency"],
+        "customer": None,
+        "description": intent["description"],
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "fraud_details": {},
+        "livemode": call.livemode,
+        "metadata": intent["metadata"],
+        "on_behalf_of": None,
+        "outcome": _outcome(status),
+        "paid": paid or status == "pending",
+        "payment_intent": intent["id"] or None,
+        "payment_method": method["id"],
+        "payment_method_details": _method_details(method, card, intent["amount"]),
+        "radar_options": {},
+        "receipt_email": intent["receipt_email"],
+        "receipt_number": None,
+        "receipt_url": f"{call.account.base_url}/receipts/{id}" if paid else None,
+        "refunded": False,
+        "review": None,
+        "shipping": intent["shipping"],
+        "source_transfer": None,
+        "statement_descriptor": intent["statement_descriptor"],
+        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
+        "status": status,
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+    return call.account.save(charge)
+
+
+def _outcome(status: str) -> Json:
+    declined = status == "failed"
+    return {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": "declined_by_network" if declined else "approved_by_network",
+        "reason": "generic_decline" if declined else None,
+        "risk_level": "normal",
+        "risk_score": 12,
+        "seller_message": "The bank declined." if declined else "Payment complete.",
+        "type": "issuer_declined" if declined else "authorized",
+    }
+
+
+def _method_details(method: Json, card: Card | None, amount: int) -> Json:
+    kind = method["type"]
+    if card is not None:
+        return {"card": _card_details(card) | {"amount_authorized": amount}, "type": "card"}
+    return {kind: _bank_details(kind), "type": kind}
