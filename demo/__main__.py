@@ -74,7 +74,11 @@ def run_check() -> None:
     with tempfile.TemporaryDirectory(prefix="shop-demo-", ignore_cleanup_errors=True) as name:
         demo = Demo(Path(name), open_folder(Path(name), ports=ANY_PORTS))
         with demo.running():
-            check(demo)
+            try:
+                check(demo)
+            except NotAsExpected as trouble:
+                logs = [demo.last_words(name) for name in ("shop", "worker")]
+                raise NotAsExpected("\n".join([str(trouble), *logs])) from trouble
     print(f"A purchase lowers the count at Stripe. ({time.monotonic() - began:.0f} s)")
 
 
