@@ -22,5 +22,6 @@ DUTIES: list[Duty] = [
     Duty("inventory.inbox.handle_with_stripe", every=0.5, calls_stripe=True),
     Duty("inventory.publish.publish_waiting", every=0.25, calls_stripe=True),
     Duty("inventory.look.look_at_wanted", every=1, calls_stripe=True),
+    Duty("inventory.catch_up.fetch_product_events", every=3600, calls_stripe=True),
     Duty("checkout.start.finish_unknown_sessions", every=5, calls_stripe=True),
 ]

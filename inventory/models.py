@@ -47,8 +47,8 @@ class StockItem(models.Model):
         UNKNOWN = "unknown", _("unknown")
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_items")
-    key = models.CharField(_("key"), max_length=40, help_text=_("The metadata key at Stripe, exactly."))
-    size = models.CharField(_("size"), max_length=40, blank=True)
+    key = models.CharField(_("key"), max_length=520, help_text=_("The metadata key at Stripe, exactly."))
+    size = models.CharField(_("size"), max_length=500, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
     listed = models.BooleanField(
         _("listed"), default=True, help_text=_("Among the product's sizes at Stripe.")
@@ -72,6 +72,18 @@ class StockItem(models.Model):
         output_field=models.IntegerField(null=True),
         db_persist=True,
     )
+    # While somebody's edits made the count unreadable (inventory.edits.Garble). Events come in any order, so
+    # both may pass through negative numbers on their way back to 0.
+    garbled = models.SmallIntegerField(
+        default=0, help_text=_("Edits that garbled it less edits that mended it.")
+    )
+    garbled_by = models.IntegerField(default=0, help_text=_("What those edits changed, in units."))
+    garbled_over = models.BooleanField(default=False, help_text=_("One of them was written over."))
+    # The reading at which the ledger of this item began: an edit that this reading already shows is not counted.
+    began_at = models.DateTimeField(null=True, blank=True, help_text=_("The product's “updated” in it."))
+    began_with = models.IntegerField(
+        null=True, blank=True, help_text=_("The count in it; empty: unreadable.")
+    )
 
     class Meta:
         verbose_name = _("stock item")
@@ -94,6 +106,12 @@ class StockItem(models.Model):
         return self.listed and (self.state == self.State.UNLIMITED or bool(self.available))
 
 
+class ProductStockQuerySet(models.QuerySet["ProductStock"]):
+    def locked(self, product_id: str) -> ProductStock:
+        """The row, kept from everybody else until the transaction ends. It is locked before any StockItem."""
+        return self.select_for_update().get(pk=product_id)
+
+
 class ProductStock(models.Model):
     """The writer's desk of one product: who writes it now, what was written last, what must be looked at."""
 
@@ -104,12 +122,25 @@ class ProductStock(models.Model):
     # Counters, not flags: a wish that arrives during a look is not lost when that look ends.
     looks_wanted = models.PositiveBigIntegerField(default=1)
     looks_done = models.PositiveBigIntegerField(default=0)
-    looked_at = models.DateTimeField(_("looked at"), null=True, blank=True)
+    looked_at = models.DateTimeField(
+        _("looked at"), null=True, blank=True, help_text=_("When the last look, or the last write, began.")
+    )
     mark_wanted = models.BooleanField(default=True)
+    differs = models.BooleanField(
+        default=False,
+        help_text=_("A look found what no event has explained; those at Stripe are asked for first."),
+    )
     not_before = models.DateTimeField(_("not written before"), null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0)
     parked = models.CharField(_("parked because"), max_length=500, blank=True)
     taken_over = models.CharField(_("mark that was taken over"), max_length=200, blank=True)
-    fence = models.DateTimeField(_("nothing up to here is counted by itself"), null=True, blank=True)
+    fence = models.DateTimeField(_("sales up to here are not counted by themselves"), null=True, blank=True)
+    adopted = models.BooleanField(default=False, help_text=_("The fence is from a restored database."))
+    gap = models.BooleanField(
+        default=False, help_text=_("Events were missed that Stripe has forgotten: the next look is believed.")
+    )
+
+    objects = ProductStockQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("product stock")
@@ -160,7 +191,75 @@ class StockWrite(models.Model):
         return f"{self.product_id} {self.n}"
 
 
+class MarkState(models.Model):
+    """One set of counts that stood under mark n: first what write n left, then what edits under it made of it.
+
+    A form that brings mark n back was filled in before one of these.
+    """
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
+    n = models.PositiveIntegerField(_("number"))
+    counts = models.JSONField(_("counts"), help_text=_("Metadata key to count; unreadable ones are absent."))
+    by_write = models.BooleanField(default=False, help_text=_("What the write left, before any edit."))
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("state of a mark")
+        verbose_name_plural = _("states of marks")
+        ordering = ["product_id", "n", "-by_write", "id"]
+        indexes = [models.Index(fields=["product", "n"], name="states_of_a_mark")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product", "n"], condition=Q(by_write=True), name="a_write_leaves_one_state"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_id} {self.n}"
+
+
+class CountedRequest(models.Model):
+    """A request to Stripe whose product.updated was counted; its other events say nothing new."""
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
+    request = models.CharField(max_length=255)
+    counted_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("counted request")
+        verbose_name_plural = _("counted requests")
+        constraints = [
+            models.UniqueConstraint(fields=["product", "request"], name="a_request_is_counted_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.request
+
+
+class EventCursor(models.Model):
+    """How far was Stripe's own list of product events read? One row."""
+
+    one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    read_to = models.DateTimeField(
+        help_text=_("The newest event seen in a complete reading, by Stripe's clock.")
+    )
+    listed_at = models.DateTimeField(help_text=_("When that reading began."))
+
+    class Meta:
+        verbose_name = _("event cursor")
+        verbose_name_plural = _("event cursor")
+        constraints = [models.CheckConstraint(condition=Q(one=1), name="there_is_one_event_cursor")]
+
+    def __str__(self) -> str:
+        return self.read_to.isoformat()
+
+
 class AppendOnly(models.QuerySet["Movement"]):
+    def update(self, **changes: Any) -> int:
+        if not changes.keys() <= {"write", "write_id", "published_at"}:
+            raise TypeError("A movement is never changed; make another one that corrects it.")
+        return super().update(**changes)
+
     def delete(self) -> Any:
         raise TypeError("A movement is never deleted; make another one that corrects it.")
 
@@ -252,6 +351,7 @@ class StripeEvent(models.Model):
     type = models.CharField(_("type"), max_length=255)
     created_at = models.DateTimeField(_("created at Stripe"))
     livemode = models.BooleanField()
+    object_id = models.CharField(_("about"), max_length=255, blank=True, help_text=_("The id of its object."))
     payload = models.JSONField(_("payload"))
     received_at = models.DateTimeField(_("received"), auto_now_add=True)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
@@ -272,6 +372,8 @@ class StripeEvent(models.Model):
         indexes = [
             # The worker's round: what is due?
             models.Index(fields=["next_try_at"], condition=Q(state="waiting"), name="events_that_wait"),
+            # What happened to this product?
+            models.Index(fields=["object_id"], name="events_about_an_object"),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,11 @@
 """Which view answers which address?"""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from inventory.webhooks import receive
+
+# Both spellings answer themselves: to Stripe a redirect is a failed delivery.
+urlpatterns = [
+    path("stripe/webhook/", receive, name="stripe_webhook"),
+    path("stripe/webhook", receive),
+]

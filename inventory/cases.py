@@ -1,0 +1,57 @@
+"""What needs a person? A case is opened once per subject, gathers what happens meanwhile, and is closed by the owner."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Concat, Length
+from django.db.models.lookups import LessThan
+from django.utils import timezone
+
+from inventory.models import Case
+from inventory.rows import insert_new
+
+logger = logging.getLogger(__name__)
+
+# Kinds, as the owner reads them.
+OVERSOLD = "oversold"
+UNREADABLE = "unreadable count"
+FOREIGN_MARK = "another shop writes here"
+RESTORED = "restored database"
+STALE_FORM = "edit that cannot be told apart"
+NOTE = "edit to look at"
+REFUSED = "Stripe refuses a write"
+STOPPED = "publishing stopped"
+EVENT_FAILED = "event not handled"
+LONGEST = 20_000  # A case that repeats itself for weeks stays readable.
+
+
+def open_case(kind: str, subject: str, text: str) -> bool:
+    """Tell the owner. True if no such case was open; else `text` is added to the open one, unless it says so already."""
+    with transaction.atomic():
+        opened = insert_new([Case(kind=kind, subject=subject, text=text)], unique=("kind", "subject"))
+        added = 0 if opened else _add(kind, subject, text)
+    if opened or added:
+        # A log line is true only once the case is stored.
+        transaction.on_commit(lambda: logger.error("Case: %s (%s): %s", kind, subject, text))
+    return bool(opened)
+
+
+def _add(kind: str, subject: str, text: str) -> int:
+    open_one = Case.objects.filter(kind=kind, subject=subject, closed_at=None)
+    return (
+        open_one.exclude(text__contains=text)
+        .filter(LessThan(Length("text"), LONGEST))
+        .update(text=Concat(F("text"), Value("\n" + text)))
+    )
+
+
+def is_open(kind: str, subject: str) -> bool:
+    return Case.objects.filter(kind=kind, subject=subject, closed_at=None).exists()
+
+
+def close(kind: str, subject: str) -> int:
+    """Close the case where what it told of has ended by itself. Returns how many were open."""
+    return Case.objects.filter(kind=kind, subject=subject, closed_at=None).update(closed_at=timezone.now())

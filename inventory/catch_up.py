@@ -1,0 +1,67 @@
+"""Which product events did not reach us? Stripe's own list has those of 30 days.
+
+It is read hourly, when a worker starts, and before a write that would replace a difference nobody has
+explained. Reading it twice is harmless: events have ids, and edits are counted once per request.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db.models import F
+from django.utils import timezone
+
+from config.fault_points import fault_point
+from config.stripe_client import is_configured
+from inventory import gateway, inbox
+from inventory.models import EventCursor, ProductStock, StripeEvent
+
+logger = logging.getLogger(__name__)
+
+OVERLAP = timedelta(minutes=5)  # An event may show in the list a little after younger ones.
+KEPT = timedelta(days=29)  # Stripe says 30.
+
+
+def fetch_product_events(now: datetime) -> int:
+    """Remember every product event since the last complete reading. Returns how many were new.
+
+    They wait in the inbox like those that were delivered. Raises config.stripe_client.StripeTrouble.
+    """
+    if not is_configured():
+        return 0
+    cursor = EventCursor.objects.filter(one=1).first()
+    if cursor is not None and now - cursor.listed_at > KEPT:
+        _admit_gap()
+    began = timezone.now()
+    events = list(gateway.product_events((cursor.read_to if cursor else now) - OVERLAP))
+    fault_point("catch_up.listed")
+    new = inbox.remember(events)
+    fault_point("catch_up.remembered")
+    _advance(cursor, events, began, now)
+    if new:
+        logger.info("%d product events had not reached the webhook", new)
+    return new
+
+
+def _advance(cursor: EventCursor | None, events: list[inbox.Json], began: datetime, now: datetime) -> None:
+    """The newest event seen, by Stripe's clock; it never goes back."""
+    seen = [datetime.fromtimestamp(event["created"], now.tzinfo) for event in events]
+    read_to = max([*seen, cursor.read_to if cursor else now - OVERLAP])
+    EventCursor.objects.update_or_create(one=1, defaults={"read_to": read_to, "listed_at": began})
+
+
+def _admit_gap() -> None:
+    """Events were missed that Stripe has forgotten by now: nothing can explain a difference any more."""
+    logger.error("Stripe's events were not read for %d days: its counts are believed as they are", KEPT.days)
+    ProductStock.objects.update(gap=True, looks_wanted=F("looks_wanted") + 1)
+
+
+def handle_product_events(product_id: str, now: datetime) -> bool:
+    """Handle what waits in the inbox about one product, now. True if nothing waits any more."""
+    about = StripeEvent.objects.filter(object_id=product_id, type="product.updated")
+    waiting = about.filter(state=StripeEvent.State.WAITING)
+    with inbox.stripe_allowed():
+        for event_id in list(waiting.order_by("created_at").values_list("pk", flat=True)):
+            inbox.handle(event_id, now)
+    return not waiting.exists()

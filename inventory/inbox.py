@@ -1,0 +1,241 @@
+"""What becomes of an event that was remembered? It is claimed, handled, tried again, and at last a case.
+
+Handlers are found by the event's type in config.stripe_events. Each reads what it needs from Stripe first and
+is then one transaction that is harmless twice: an event may be handled again after a crash at any step.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from config.fault_points import fault_point
+from config.stripe_client import NoAnswer, Refused, StripeTrouble
+from config.stripe_events import EVENTS
+from inventory import cases
+from inventory.models import StripeEvent
+from inventory.rows import insert_new
+
+logger = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+LEASE = timedelta(seconds=60)
+A_ROUND = 50  # Events that one round of a worker takes at most, so that it can stop in between.
+MOST_ATTEMPTS = 10
+LONGEST_WAIT = timedelta(minutes=10)
+LONGEST_ID = 255
+
+
+class NotAnEvent(ValueError):
+    """This is no event that can be remembered; the text says why."""
+
+
+class NeedsStripe(Exception):
+    """The handler must read from Stripe and may not just now: the event is handled by the duty that may."""
+
+
+_may_call: ContextVar[bool] = ContextVar("may_call_stripe", default=False)
+
+
+def may_call_stripe() -> bool:
+    """May a handler read from Stripe here? If not, and it must, it raises NeedsStripe."""
+    return _may_call.get()
+
+
+@contextmanager
+def stripe_allowed() -> Iterator[None]:
+    token = _may_call.set(True)
+    try:
+        yield
+    finally:
+        _may_call.reset(token)
+
+
+# --- Remembering ------------------------------------------------------------------------------
+
+
+def parse(body: bytes) -> Json:
+    """The event in a signed body. Raises NotAnEvent for what has no id to be remembered by."""
+    try:
+        event = _storable(json.loads(body, parse_constant=lambda name: None))
+    except (ValueError, RecursionError) as error:
+        raise NotAnEvent(f"The body is no JSON: {error}") from error
+    if not isinstance(event, dict):
+        raise NotAnEvent("The body is no JSON object.")
+    name = event.get("id")
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_ID:
+        raise NotAnEvent("The event has no id.")
+    return event
+
+
+def _storable(value: Any) -> Any:
+    """PostgreSQL keeps neither NUL nor half a surrogate pair; both become a question mark."""
+    if isinstance(value, str):
+        return value.replace("\x00", "?").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_storable(member) for member in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(member) for key, member in value.items()}
+    return value
+
+
+def check_mode(event: Json) -> None:
+    """A test event at a live shop, or the other way round, is somebody's mistake. Raises NotAnEvent."""
+    live = bool(event.get("livemode"))
+    if live != ("_live_" in settings.STRIPE_SECRET_KEY):
+        theirs, ours = ("live", "test") if live else ("test", "live")
+        raise NotAnEvent(f"The event is from {theirs} mode, but STRIPE_SECRET_KEY is a {ours} key.")
+
+
+def remember(events: Iterable[Json]) -> int:
+    """Store events by their ids; what is known already stays as it is. Returns how many are new."""
+    now = timezone.now()
+    rows = sorted((_row(event, now) for event in events), key=lambda row: row.id)
+    unique = list({row.id: row for row in rows}.values())
+    return len(_insert(unique))
+
+
+def _insert(rows: Sequence[StripeEvent]) -> list[StripeEvent]:
+    return insert_new(rows, unique=("id",))
+
+
+def _row(event: Json, now: datetime) -> StripeEvent:
+    return StripeEvent(
+        id=event["id"],
+        type=str(event.get("type") or "")[:LONGEST_ID],
+        created_at=_moment(event.get("created"), now),
+        livemode=bool(event.get("livemode")),
+        object_id=_object_id(event),
+        payload=event,
+        next_try_at=now,
+    )
+
+
+def _moment(seconds: object, now: datetime) -> datetime:
+    """Stripe's seconds since 1970; `now` where an odd event has none that a calendar knows."""
+    try:
+        return datetime.fromtimestamp(float(seconds), UTC)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, OSError):
+        return now
+
+
+def _object_id(event: Json) -> str:
+    try:
+        return str(event["data"]["object"]["id"])[:LONGEST_ID]
+    except (KeyError, TypeError):
+        return ""
+
+
+# --- Handling ---------------------------------------------------------------------------------
+
+
+def handle_waiting(now: datetime) -> int:
+    """Handle what is due and needs nothing from Stripe. Returns how many events were taken."""
+    return _handle_due(now, needs_stripe=False)
+
+
+def handle_with_stripe(now: datetime) -> int:
+    """Handle what is due and must read from Stripe. Returns how many events were taken."""
+    with stripe_allowed():
+        return _handle_due(now, needs_stripe=True)
+
+
+def _handle_due(now: datetime, *, needs_stripe: bool) -> int:
+    """One round. It ends early where Stripe does not answer: the other events would wait as long for nothing."""
+    due = _due(now).filter(needs_stripe=needs_stripe).order_by("next_try_at", "received_at")
+    taken = 0
+    for event_id in list(due.values_list("pk", flat=True)[:A_ROUND]):
+        event = _claim(event_id, now)
+        if event is not None:
+            taken += 1
+            if isinstance(_attempt(event, now), NoAnswer):
+                break
+    return taken
+
+
+def _due(now: datetime) -> QuerySet[StripeEvent]:
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    return StripeEvent.objects.filter(free, state=StripeEvent.State.WAITING, next_try_at__lte=now)
+
+
+def handle(event_id: str, now: datetime) -> bool:
+    """Claim one event and handle it. False if somebody else has it, it is not due, or it failed."""
+    event = _claim(event_id, now)
+    return event is not None and _attempt(event, now) is None
+
+
+def _claim(event_id: str, now: datetime) -> StripeEvent | None:
+    """One conditional UPDATE decides which of several workers has the event."""
+    claimed = _due(now).filter(pk=event_id).update(lease_until=Now() + LEASE, attempts=F("attempts") + 1)
+    fault_point("handle.claimed")
+    return StripeEvent.objects.get(pk=event_id) if claimed else None
+
+
+def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
+    """Call the handlers; what one of them raises stays with the event and is returned."""
+    try:
+        for handler in _handlers(event.type):
+            handler(event)
+            fault_point("handle.handler_done")
+    except NeedsStripe as wish:
+        _finish(event, needs_stripe=True, attempts=0)
+        return wish
+    except Exception as error:
+        _try_again(event, error, now)
+        return error
+    _finish(event, state=StripeEvent.State.HANDLED, handled_at=timezone.now(), error="")
+    fault_point("handle.finished")
+    return None
+
+
+def _handlers(event_type: str) -> list[Callable[[StripeEvent], object]]:
+    return [import_string(path) for path in EVENTS.get(event_type, [])]
+
+
+def _finish(event: StripeEvent, **changes: Any) -> None:
+    StripeEvent.objects.filter(pk=event.pk).update(lease_until=None, **changes)
+
+
+def _try_again(event: StripeEvent, error: Exception, now: datetime) -> None:
+    """Back off; at last give up and tell the owner. A Stripe that is away is waited for, however long."""
+    text = f"{type(error).__name__}: {error}"
+    logger.error("Event %s (%s) failed at try %d: %s", event.pk, event.type, event.attempts, text)
+    if _may_pass(error) or event.attempts < MOST_ATTEMPTS:
+        wait = min(timedelta(seconds=2 ** min(event.attempts - 1, 20)), LONGEST_WAIT)
+        attempts = min(event.attempts, MOST_ATTEMPTS - 1) if _may_pass(error) else event.attempts
+        _finish(event, error=text, next_try_at=now + wait, attempts=attempts)
+        return
+    logger.error("Event %s is given up; replay it when the reason is mended", event.pk, exc_info=error)
+    _finish(event, error=text, state=StripeEvent.State.FAILED)
+    cases.open_case(cases.EVENT_FAILED, event.pk, f"{event.type}, after {event.attempts} tries: {text}")
+
+
+def _may_pass(error: Exception) -> bool:
+    """Is it Stripe, or the way to it, that fails? A refusal will stay one."""
+    return isinstance(error, StripeTrouble) and not isinstance(error, Refused)
+
+
+def replay(event_ids: Iterable[str], now: datetime) -> int:
+    """Handle events again, whatever became of them: harmless, and the way out of a case. Returns how many."""
+    chosen = StripeEvent.objects.filter(pk__in=list(event_ids))
+    for event_id in chosen.filter(state=StripeEvent.State.FAILED).values_list("pk", flat=True):
+        cases.close(cases.EVENT_FAILED, event_id)
+    return chosen.update(
+        state=StripeEvent.State.WAITING,
+        attempts=0,
+        next_try_at=now,
+        lease_until=None,
+        error="",
+        handled_at=None,
+    )

@@ -1,0 +1,60 @@
+"""manage.py sync_catalog: read the catalogue from Stripe."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from config.stripe_client import StripeTrouble
+from inventory import look
+from inventory.models import ProductStock
+
+
+class Command(BaseCommand):
+    help = "Read products, prices and counts from Stripe. What is as it was costs no write; running it again is harmless."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="Say what would change, change nothing.")
+        parser.add_argument("--product", metavar="prod_x", help="Read this product only.")
+        parser.add_argument(
+            "--take-over",
+            action="store_true",
+            help="Write counts here from now on, where another shop's database did. End that shop's worker first.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["take_over"] and options["dry_run"]:
+            raise CommandError("--take-over changes something; --dry-run must not.")
+        try:
+            summary = self._one(options) if options["product"] else self._all(options)
+        except StripeTrouble as trouble:
+            raise CommandError(str(trouble)) from trouble
+        for problem in summary.problems:
+            self.stderr.write(self.style.WARNING(problem))
+        self.stdout.write(f"{'Would be: ' if options['dry_run'] else ''}{summary}")
+        if options["take_over"]:
+            self._take_over(options["product"])
+
+    def _one(self, options: dict[str, Any]) -> look.Summary:
+        return look.look_at_one(options["product"], dry_run=options["dry_run"])
+
+    def _all(self, options: dict[str, Any]) -> look.Summary:
+        summary = look.look_at_all(dry_run=options["dry_run"], progress=self._progress)
+        if self.stdout.isatty():
+            self.stdout.write("\r\x1b[K", ending="")
+        return summary
+
+    def _progress(self, done: int, name: str) -> None:
+        """A line that rewrites itself on a terminal; a pipe or a log gets the summary only."""
+        if self.stdout.isatty():
+            printable = "".join(letter for letter in name if letter.isprintable())
+            self.stdout.write(f"\r\x1b[K{done} {printable[:60]}", ending="")
+            self.stdout.flush()
+
+    def _take_over(self, product_id: str | None) -> None:
+        parked = ProductStock.objects.filter(parked__startswith=look.FOREIGN)
+        for pk in [product_id] if product_id else list(parked.values_list("pk", flat=True)):
+            mark = look.take_over(pk)
+            self.stdout.write(f"{pk}: taken over from {mark}." if mark else f"{pk}: nobody else writes it.")

@@ -1,0 +1,27 @@
+"""manage.py work: the worker."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from inventory import worker
+
+
+class Command(BaseCommand):
+    help = (
+        "Handle events, write counts to Stripe, and do all else that is due, until stopped (SIGTERM, Ctrl-C)."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="Do what is due now and end; for cron.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not options["once"]:
+            worker.work()
+            return
+        worker.start()
+        done = worker.drain(hourly=True)
+        self.stdout.write(f"{done} done.")

@@ -1,0 +1,317 @@
+"""What do product.* and price.* events tell? Our own echo, somebody's edit, a reason to look.
+
+An edit is counted from the event that reports it, after minus before, once per request: so it adds to what
+was sold meanwhile, and no write of ours can lose it. Nothing here reads from Stripe, but for the first look
+at a product that is not known yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from config.fault_points import fault_point
+from inventory import cases, counts, inbox, look, writes
+from inventory.counts import Counts, Garble, signed
+from inventory.metadata import Change, change, whose
+from inventory.models import (
+    CountedRequest,
+    Movement,
+    ProductStock,
+    ShopIdentity,
+    StockItem,
+    StockWrite,
+    StripeEvent,
+)
+from inventory.rows import insert_new
+
+logger = logging.getLogger(__name__)
+
+Json = Mapping[str, Any]
+
+
+def on_product_event(event: StripeEvent) -> None:
+    """A product was made, changed or deleted at Stripe."""
+    product_id = event.object_id
+    if not ProductStock.objects.filter(pk=product_id).exists():
+        _first_look(product_id)
+    elif event.type == "product.updated":
+        count_update(event.payload)
+    else:
+        writes.want_look(product_id)
+
+
+def on_price_event(event: StripeEvent) -> None:
+    """A price was made, changed or deleted: the mirror must read its product again."""
+    product_id = _text(_object(event.payload).get("product"))
+    if not product_id:
+        logger.warning("Event %s names no product; nothing to do", event.pk)
+    elif ProductStock.objects.filter(pk=product_id).exists():
+        writes.want_look(product_id)
+    else:
+        _first_look(product_id)
+
+
+def _first_look(product_id: str) -> None:
+    """A product nobody has read yet: its counts as they are now open its ledger, whatever the event said."""
+    if not product_id:
+        return
+    if not inbox.may_call_stripe():
+        raise inbox.NeedsStripe
+    look.look_at(product_id)
+
+
+# --- One update -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Update:
+    """A product.updated event in our words. `request`: what it is counted once by. `key`: "" if it carried none."""
+
+    product_id: str
+    request: str
+    key: str
+    updated_at: datetime | None
+    metadata: dict[str, str | None]
+    previous: dict[str, str | None]
+
+    def change(self, keys: list[str]) -> Change:
+        return change(self.metadata, self.previous, keys)
+
+
+def read_update(event: Json) -> Update:
+    """Odd and missing fields read as nothing; only the product's id must be there (KeyError)."""
+    data = _mapping(event.get("data"))
+    product = _mapping(data.get("object"))
+    previous = _mapping(data.get("previous_attributes"))
+    request = _mapping(event.get("request"))
+    return Update(
+        product_id=product["id"],
+        request=_text(request.get("id")) or _fingerprint(event, product, previous),
+        key=_text(request.get("idempotency_key")),
+        updated_at=_moment(product.get("updated") or event.get("created")),
+        metadata=_texts(product.get("metadata")),
+        previous=_texts(previous.get("metadata")),
+    )
+
+
+def _fingerprint(event: Json, product: Json, previous: Json) -> str:
+    """What an update without a request is counted by: the product, the moment, before and after."""
+    facts = [
+        product.get("id"),
+        event.get("created"),
+        _texts(previous.get("metadata")),
+        _texts(product.get("metadata")),
+    ]
+    return "none:" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def count_update(event: Json) -> None:
+    """Count one product.updated event in one transaction; its twins and later deliveries change nothing."""
+    update = read_update(event)
+    ShopIdentity.current()
+    with transaction.atomic():
+        stock = ProductStock.objects.locked(update.product_id)
+        request = CountedRequest(product_id=stock.pk, request=update.request[:255])
+        if not insert_new([request], unique=("request",)):
+            return
+        fault_point("observe.claimed")
+        if update.key.startswith(writes.key_prefix(stock.pk)):
+            _see_echo(update)
+        else:
+            _count_edit(stock, update)
+            writes.want_look(stock.pk)
+        fault_point("observe.counted")
+    fault_point("observe.committed")
+
+
+def _see_echo(update: Update) -> None:
+    """One of our own writes took effect: no edit, but the proof that it did."""
+    write = StockWrite.objects.filter(key=update.key).first()
+    if write is None:
+        # A write of a database that was lost: the look will find its mark.
+        writes.want_look(update.product_id)
+        return
+    if write.seen or write.state == StockWrite.State.ABANDONED:
+        writes.want_look(update.product_id)
+    StockWrite.objects.filter(pk=write.pk).update(seen=True)
+    items = _items(update.product_id)
+    change = update.change(list(items))
+    writes.remember_state(update.product_id, write.n, change.after, by_write=True)
+    for key in write.totals:
+        if key in items and change.before[key] is None:
+            _note_overwrite(items[key], "A write of the shop")
+    writes.apply(write.pk, timezone.now())
+
+
+def _count_edit(stock: ProductStock, update: Update) -> None:
+    """Somebody else's update: per item, after minus before; under a mark that it brought back, minus that mark's counts."""
+    items = _items_that_had_begun(stock, update)
+    if not items:
+        return
+    change = update.change(list(items))
+    mark = whose(change.mark_after, shop=ShopIdentity.current(), product=stock.pk)
+    states = writes.states_of(stock.pk, mark.n) if mark.n is not None else []
+    brought_back = change.mark_was_set and mark.n is not None
+    base = _base(stock, change, states) if brought_back else change.before
+    if base is None:
+        return
+    if not brought_back and counts.may_undo(states, change.before, change.after):
+        _note_possible_undo(stock, update, change)
+    if mark.n is not None:
+        writes.remember_state(stock.pk, mark.n, change.after, by_write=False)
+    for item in items.values():
+        _count_item(item, update, change, base, brought_back)
+
+
+def _base(stock: ProductStock, change: Change, states: list[dict[str, int]]) -> Counts | None:
+    """The counts before the person whose form brought the mark back; None opens a case and counts nothing."""
+    found = counts.base_under(states, change.after)
+    if found is None:
+        text = "A form was saved that is older than anything this shop remembers; please check the counts."
+        cases.open_case(cases.STALE_FORM, stock.pk, text)
+        return None
+    if not found.certain:
+        text = (
+            f"An old form was saved ({_told(change)}); it may be older than it was taken for. Please check."
+        )
+        cases.open_case(cases.STALE_FORM, stock.pk, text)
+    # What was unreadable then, or not yet there, is measured from what stood just before.
+    return {key: found.counts.get(key, before) for key, before in change.before.items()}
+
+
+def _count_item(item: StockItem, update: Update, change: Change, base: Counts, brought_back: bool) -> None:
+    before, after = base[item.key], change.after[item.key]
+    if brought_back and change.before[item.key] is None:
+        before = _of_garbled(item, before, after)
+    units, account = counts.edited(_account(item), before, after)
+    _keep(item, account)
+    if units:
+        _move(item, update, units, f"{_word(before)} → {_word(after)}")
+
+
+def _of_garbled(item: StockItem, before: int | None, after: int | None) -> int | None:
+    """What a form that found an unreadable count is measured from."""
+    if after is None:
+        return None
+    _note_overwrite(item, "An old form")
+    return after if before is None else before
+
+
+def _move(item: StockItem, update: Update, units: int, reason: str) -> None:
+    """The edit stands at Stripe already, so it goes straight into on_hand; a new mark follows every edit."""
+    movement = Movement(
+        item=item,
+        kind=Movement.Kind.EDITED,
+        delta=units,
+        reference=f"request:{update.request}"[:255],
+        reason=reason,
+        actor="Stripe",
+        published_at=timezone.now(),
+    )
+    if insert_new([movement], unique=("item_id",)):
+        StockItem.objects.filter(pk=item.pk).update(on_hand=F("on_hand") + units)
+        ProductStock.objects.filter(pk=item.product_id).update(mark_wanted=True)
+        logger.info("Edited at Stripe: %s %s (%s)", item, signed(units), update.request)
+
+
+def _items_that_had_begun(stock: ProductStock, update: Update) -> dict[str, StockItem]:
+    items = _items(stock.pk)
+    change = update.change(list(items))
+    return {key: item for key, item in items.items() if not _in_beginning(item, update, change)}
+
+
+def _in_beginning(item: StockItem, update: Update, change: Change) -> bool:
+    """Does the reading that this item's ledger began with show this update already?
+
+    Both moments are Stripe's. Within one second the counts say it; where they say neither, a person must.
+    """
+    if item.on_hand is None or item.began_at is None or update.updated_at is None:
+        return item.on_hand is None
+    if update.updated_at != item.began_at:
+        return update.updated_at < item.began_at
+    before, after = change.before[item.key], change.after[item.key]
+    if before == after or item.began_with == after:
+        return True
+    if item.began_with == before:
+        return False
+    text = f"{item.key} was changed in the very second of the first look ({_told(change)}). Please check it."
+    cases.open_case(cases.STALE_FORM, item.product_id, text)
+    return True
+
+
+# --- Notes for the owner ----------------------------------------------------------------------
+
+
+def _note_overwrite(item: StockItem, who: str) -> None:
+    _keep(item, counts.written_over(_account(item)))
+    text = f"{who} replaced an unreadable {item.key} before anybody could mend it. Please check the count."
+    cases.open_case(cases.UNREADABLE, f"{item.product_id} {item.key}", text)
+
+
+def _note_possible_undo(stock: ProductStock, update: Update, change: Change) -> None:
+    text = f"{_told(change)} in one edit ({update.request}). If that was an old form, it undid another edit."
+    cases.open_case(cases.NOTE, stock.pk, text)
+
+
+def _told(change: Change) -> str:
+    """Which counts changed, as people say it: “stock_S 3 → 5, stock_M 4 → 2”."""
+    return ", ".join(
+        f"{key} {_word(change.before[key])} → {_word(after)}"
+        for key, after in change.after.items()
+        if after != change.before[key]
+    )
+
+
+def _word(count: int | None) -> str:
+    return "unreadable" if count is None else str(count)
+
+
+# --- Small things -----------------------------------------------------------------------------
+
+
+def _items(product_id: str) -> dict[str, StockItem]:
+    items = StockItem.objects.filter(product=product_id).select_for_update(of=("self",))
+    return {item.key: item for item in items.select_related("product").order_by("pk")}
+
+
+def _account(item: StockItem) -> Garble:
+    return Garble(item.garbled, item.garbled_by, item.garbled_over)
+
+
+def _keep(item: StockItem, account: Garble) -> None:
+    if account != _account(item):
+        item.garbled, item.garbled_by, item.garbled_over = account.times, account.units, account.over
+        item.save(update_fields=["garbled", "garbled_by", "garbled_over"])
+
+
+def _object(event: Json) -> Json:
+    return _mapping(_mapping(event.get("data")).get("object"))
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> dict[str, str | None]:
+    return {key: text for key, text in _mapping(value).items() if text is None or isinstance(text, str)}
+
+
+def _moment(seconds: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,252 @@
+"""How does Stripe hear of pending movements? One product at a time, many movements in one write.
+
+The steps, none of them inside a transaction while Stripe is asked (docs/stock-protocol.md, Publishing):
+1. Claim the product. 2. Look, unless the last look is fresh; a difference is first explained by events.
+3. Freeze what is pending into a write. 4. Send it; its answer decides. 5. Where no answer can be
+had, look whether it happened. 6. Release.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from config.fault_points import fault_point
+from config.stripe_client import (
+    Busy,
+    NoAnswer,
+    NotAllowed,
+    Refused,
+    StripeFailed,
+    StripeTrouble,
+    WrongKey,
+    is_configured,
+)
+from inventory import cases, catch_up, gateway, inbox, look, writes
+from inventory.claims import Claim, claimed, free
+from inventory.metadata import MARK_KEY, whose
+from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite
+from shop import mirror
+from shop.gateway import fetch_product
+
+logger = logging.getLogger(__name__)
+
+A_ROUND = 10  # Products that one round takes at most, so that a worker can stop in between.
+KEY_MEMORY = timedelta(hours=20)  # Stripe remembers an idempotency key for 24 hours at least.
+LONGEST_WAIT = timedelta(minutes=1)
+SUBJECT = "Stripe"
+
+
+def publish_waiting(now: datetime) -> int:
+    """Publish what waits and is due. Returns how many products were worked on."""
+    if not is_configured() or cases.is_open(cases.STOPPED, SUBJECT):
+        return 0
+    done = 0
+    for product_id in list(waiting(now).order_by("not_before").values_list("pk", flat=True)[:A_ROUND]):
+        try:
+            done += publish_product(product_id, now)
+        except (WrongKey, NotAllowed) as trouble:
+            _stop(trouble)
+            return done
+        except NoAnswer as trouble:
+            # The others would wait as long for nothing.
+            logger.warning("Publishing waits: %s", trouble)
+            return done
+    return done
+
+
+def waiting(now: datetime | None = None) -> QuerySet[ProductStock]:
+    """The products that have something to tell Stripe; with `now`, those that may be worked on."""
+    counted = StockItem.objects.filter(product=OuterRef("pk"), state=StockItem.State.COUNTED)
+    told = Movement.objects.filter(
+        item__product=OuterRef("pk"), item__state=StockItem.State.COUNTED, published_at=None
+    )
+    on_its_way = StockWrite.objects.filter(product=OuterRef("pk"), state=StockWrite.State.OPEN)
+    something = Q(mark_wanted=True) & Exists(counted) | Exists(told) | Exists(on_its_way)
+    stocks = ProductStock.objects.filter(something, parked="")
+    if now is None:
+        return stocks
+    return stocks.filter(free(), Q(not_before=None) | Q(not_before__lte=now))
+
+
+def publish_product(product_id: str, now: datetime) -> bool:
+    """Bring one product's counts to Stripe, as far as it goes now. False if somebody else works on it.
+
+    Raises StripeTrouble where no other product would fare better; the product itself has been put off.
+    """
+    with claimed(product_id) as claim:
+        if claim is None:
+            return False
+        fault_point("publish.claimed")
+        try:
+            write = writes.open_write(product_id) or _next_write(claim, now)
+            if write is not None and claim.renew():
+                _deliver(write, now)
+        except StripeTrouble as trouble:
+            _put_off(product_id, now, trouble)
+            if not isinstance(trouble, Busy | StripeFailed | Refused):
+                raise
+    fault_point("publish.released")
+    return True
+
+
+# --- 2, 3: look and freeze --------------------------------------------------------------------
+
+
+def _next_write(claim: Claim, now: datetime) -> StockWrite | None:
+    if not _knows_enough(claim.product_id, now):
+        return None
+    fault_point("publish.looked")
+    return writes.freeze(claim)
+
+
+def _knows_enough(product_id: str, now: datetime) -> bool:
+    """Do we know what stands at Stripe, and what explains it? If not yet, the next round goes on."""
+    if not _is_fresh(product_id, now):
+        look.look_at(product_id)
+    stock = ProductStock.objects.get(pk=product_id)
+    if stock.parked:
+        return False
+    return not stock.differs or _explain(product_id, now)
+
+
+def _is_fresh(product_id: str, now: datetime) -> bool:
+    """Has anybody looked within a minute, nothing been heard since, and every count been readable?"""
+    unreadable = StockItem.objects.filter(
+        product=OuterRef("pk"), listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
+    )
+    fresh = ProductStock.objects.filter(
+        ~Exists(unreadable),
+        pk=product_id,
+        n__gt=0,
+        looked_at__gt=now - look.FRESH,
+        looks_wanted__lte=F("looks_done"),
+    )
+    return fresh.exists()
+
+
+def _explain(product_id: str, now: datetime) -> bool:
+    """Count the edits that a difference may come from, before a total replaces it. False: not all could be counted."""
+    try:
+        catch_up.fetch_product_events(now)
+    except NotAllowed as trouble:
+        text = (
+            f"Its counts differ from the ledger, and the key may not list events to find out why: {trouble}"
+        )
+        cases.open_case(cases.REFUSED, product_id, text)
+        _park(product_id, "Its counts differ, and the key may not list Stripe's events.")
+        return False
+    if not catch_up.handle_product_events(product_id, now):
+        _put_off(product_id, now, None)
+        return False
+    fault_point("publish.explained")
+    return True
+
+
+# --- 4: send ----------------------------------------------------------------------------------
+
+
+def _deliver(write: StockWrite, now: datetime) -> None:
+    """Send the write, the same bytes under the same key whoever sends it, and do as the answer says."""
+    if write.sent_at is not None and now - write.sent_at > KEY_MEMORY:
+        _find_out(write, now)
+        return
+    StockWrite.objects.filter(pk=write.pk, sent_at=None).update(sent_at=now)
+    began = timezone.now()
+    try:
+        answer = gateway.write_metadata(write.product_id, writes.body_of(write), key=write.key)
+    except StripeFailed:
+        # The failure is what Stripe would answer to this key for a day.
+        _find_out(write, now)
+    except Refused as refusal:
+        _give_up(write, refusal, now)
+    else:
+        fault_point("publish.sent")
+        _applied(write, now, answered=None if answer.replayed else began)
+
+
+def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> None:
+    if answered is None:
+        writes.want_look(write.product_id)
+    writes.apply(write.pk, now, answered=answered)
+    gather = timedelta(seconds=max(1.0, 0.8 * waiting().count()))
+    ProductStock.objects.filter(pk=write.product_id).update(not_before=now + gather, failures=0)
+    fault_point("publish.applied")
+
+
+def _give_up(write: StockWrite, refusal: Refused, now: datetime) -> None:
+    """400 or 404: sending it again would be refused again. The movements wait until the owner has mended it."""
+    writes.abandon(write.pk, now)
+    cases.open_case(cases.REFUSED, write.product_id, f"Stripe refused the counts: {refusal}")
+    _park(write.product_id, f"Stripe refused a write: {refusal}")
+
+
+def _park(product_id: str, why: str) -> None:
+    ProductStock.objects.filter(pk=product_id).update(parked=why[:500])
+
+
+def unpark(product_id: str) -> bool:
+    """The owner has mended what stopped the product's writes. False if nothing did, or another shop's mark does."""
+    parked = ProductStock.objects.filter(pk=product_id).exclude(parked="")
+    unparked = parked.exclude(parked__startswith=look.FOREIGN).update(
+        parked="", not_before=None, failures=0, looks_wanted=F("looks_wanted") + 1
+    )
+    cases.close(cases.REFUSED, product_id)
+    return bool(unparked)
+
+
+# --- 5: find out ------------------------------------------------------------------------------
+
+
+def _find_out(write: StockWrite, now: datetime) -> None:
+    """Did a write happen whose answer is lost for good? The mark at Stripe says it, else the event of the write."""
+    wanted = ProductStock.objects.values_list("looks_wanted", flat=True).get(pk=write.product_id)
+    product = fetch_product(write.product_id)
+    mirror.store(product)
+    fault_point("find_out.read")
+    mark = whose(product.metadata.get(MARK_KEY), shop=ShopIdentity.current(), product=product.id)
+    if product.deleted or (mark.n or 0) > write.n:
+        look.take_in(product, wanted)
+    elif mark.n == write.n or (mark.n is None and _its_event_is_there(write)):
+        _applied(write, now, answered=None)
+    else:
+        writes.abandon(write.pk, now)
+    fault_point("find_out.decided")
+
+
+def _its_event_is_there(write: StockWrite) -> bool:
+    events = list(gateway.product_events(write.created_at - catch_up.OVERLAP))
+    ours = [event for event in events if _key_of(event) == write.key]
+    inbox.remember(ours)
+    return bool(ours)
+
+
+def _key_of(event: inbox.Json) -> str:
+    request = event.get("request") or {}
+    return request.get("idempotency_key") or ""
+
+
+# --- When Stripe does not want to -------------------------------------------------------------
+
+
+def _put_off(product_id: str, now: datetime, trouble: StripeTrouble | None) -> None:
+    """Try again later, with growing gaps; the open write stays as it is."""
+    stock = ProductStock.objects.get(pk=product_id)
+    wait = min(timedelta(seconds=2 ** min(stock.failures, 10)), LONGEST_WAIT)
+    ProductStock.objects.filter(pk=product_id).update(not_before=now + wait, failures=F("failures") + 1)
+    if trouble is not None:
+        logger.warning("Publishing %s is put off by %d s: %s", product_id, wait.total_seconds(), trouble)
+
+
+def _stop(trouble: StripeTrouble) -> None:
+    """401 or 403: no write will pass until the key is mended. A worker that starts tries again."""
+    text = f"No count is written to Stripe: {trouble} Mend the key and start the worker again."
+    cases.open_case(cases.STOPPED, SUBJECT, text)
+
+
+def resume() -> int:
+    """A worker starts, perhaps with a better key."""
+    return cases.close(cases.STOPPED, SUBJECT)

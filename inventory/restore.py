@@ -1,0 +1,95 @@
+"""What if Stripe knows more than our database? Then Stripe's counts are right, and a person hears of the gap.
+
+A database restored from a backup shows by the mark: it is ahead of us. Where Stripe has forgotten events
+that we have not read, nothing explains a difference any more, and Stripe is believed too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.utils import timezone
+
+from inventory import cases, writes
+from inventory.metadata import Reading, Whose
+from inventory.models import Movement, ProductStock, StockItem, StockWrite
+
+
+def is_due(stock: ProductStock, mark: Whose) -> bool:
+    """Is Stripe ahead of us? A gap is bridged only while no write is on its way."""
+    return _is_ahead(stock, mark) or (stock.gap and writes.open_write(stock.pk) is None)
+
+
+def _is_ahead(stock: ProductStock, mark: Whose) -> bool:
+    return mark.n is not None and mark.n > stock.n
+
+
+def adopt(
+    stock: ProductStock,
+    pairs: Sequence[tuple[StockItem, Reading]],
+    mark: Whose,
+    read_at: datetime,
+    updated_at: datetime | None,
+) -> None:
+    """Take Stripe's counts for ours, in the caller's transaction; `stock` and the items are locked, and saved by it.
+
+    If the mark is ahead, what our database thinks pending was published by the database that was lost.
+    """
+    listed = _count_as_published(stock, pairs, read_at) if _is_ahead(stock, mark) else []
+    for item, reading in pairs:
+        if item.on_hand is not None:
+            _believe(item, reading, read_at, updated_at)
+    stock.n = max(stock.n, mark.n or 0)
+    stock.fence, stock.adopted, stock.gap = read_at, True, False
+    state = {item.key: reading.count for item, reading in pairs}
+    writes.remember_state(stock.pk, stock.n, state, by_write=True)
+    cases.open_case(cases.RESTORED, stock.pk, _story(read_at, listed))
+
+
+def _count_as_published(
+    stock: ProductStock, pairs: Sequence[tuple[StockItem, Reading]], now: datetime
+) -> list[Movement]:
+    StockWrite.objects.filter(product=stock.pk, state=StockWrite.State.OPEN).update(
+        state=StockWrite.State.ABANDONED, finished_at=now
+    )
+    waiting = Movement.objects.filter(item__product=stock.pk, published_at=None)
+    listed = list(waiting.select_related("item"))
+    waiting.update(published_at=now)
+    for item, _reading in pairs:
+        item.on_hand = None if item.on_hand is None else item.on_hand + item.pending
+        item.pending = 0
+        item.save(update_fields=["on_hand", "pending"])
+    return listed
+
+
+def _believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: datetime | None) -> None:
+    """Stripe's count from here on; an unreadable one is measured from what we had when somebody mends it."""
+    on_hand = item.on_hand or 0
+    item.began_at, item.began_with = updated_at, reading.count
+    item.garbled, item.garbled_by, item.garbled_over = (
+        (0, 0, False) if reading.count is not None else (1, -on_hand, False)
+    )
+    if reading.count is not None and reading.count != on_hand:
+        Movement.objects.create(
+            item=item,
+            kind=Movement.Kind.ADOPTED,
+            delta=reading.count - on_hand,
+            reference=f"adopted:{item.product_id}:{read_at.isoformat()}",
+            reason=f"Stripe showed {reading.count}, the ledger said {on_hand}.",
+            actor="Stripe",
+            published_at=timezone.now(),
+        )
+        item.on_hand = reading.count
+    item.save(update_fields=["on_hand", "began_at", "began_with", "garbled", "garbled_by", "garbled_over"])
+
+
+def _story(read_at: datetime, listed: Sequence[Movement]) -> str:
+    text = (
+        f"On {read_at:%Y-%m-%d %H:%M:%S} Stripe knew more than this shop's database, as after a restored backup. "
+        "Stripe's counts were taken. Please compare what was sold and edited shortly before with the shelf."
+    )
+    lines = [
+        f"Taken for published: {row.kind} {row.delta:+d} {row.item.key} ({row.reference})." for row in listed
+    ]
+    return "\n".join([text, *lines])

@@ -1,0 +1,89 @@
+"""What do we answer when Stripe calls? Verify, remember, answer; everything else is the worker's.
+
+A later failure is never told to Stripe: its next try comes hours later, a broken product would hold up every
+order that has it, and endpoints that fail are switched off.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from config.fault_points import fault_point
+from inventory import desk, gateway, inbox
+
+logger = logging.getLogger(__name__)
+
+WARN_EVERY = 60  # seconds
+
+
+@csrf_exempt
+@require_POST
+def receive(request: HttpRequest) -> HttpResponse:
+    """200 once the event is stored; 400, 405 or 413 for what is not Stripe's; 503 only if it cannot be stored."""
+    if _is_too_big(request):
+        return _refuse(413, f"More than {settings.WEBHOOK_MAX_BYTES} bytes.")
+    try:
+        _verify(request)
+        event = inbox.parse(request.body)
+        inbox.check_mode(event)
+    except (gateway.BadSignature, inbox.NotAnEvent) as trouble:
+        return _refuse(400, str(trouble))
+    fault_point("receive.verified")
+    return _remember(event)
+
+
+def _remember(event: inbox.Json) -> HttpResponse:
+    try:
+        new = inbox.remember([event])
+    except DatabaseError:
+        logger.exception("Could not store event %s; Stripe will send it again", event["id"])
+        return _text(503, "The event could not be stored; please send it again.")
+    fault_point("receive.stored")
+    _warn_now_and_then()
+    return _text(200, "Remembered." if new else "Known already.")
+
+
+_warned_at = 0.0
+
+
+def _warn_now_and_then() -> None:
+    """Once a minute and process: is there a worker who will handle this?"""
+    global _warned_at
+    if time.monotonic() - _warned_at > WARN_EVERY:
+        _warned_at = time.monotonic()
+        desk.warn_if_no_worker(timezone.now())
+
+
+def _is_too_big(request: HttpRequest) -> bool:
+    """By the header first, so that a huge body is never read."""
+    length = request.headers.get("Content-Length", "")
+    return length.isdecimal() and int(length) > settings.WEBHOOK_MAX_BYTES
+
+
+def _verify(request: HttpRequest) -> None:
+    if not settings.STRIPE_WEBHOOK_SECRETS:
+        raise gateway.BadSignature("STRIPE_WEBHOOK_SECRET is not set, so no event can be trusted.")
+    gateway.verify(
+        request.body,
+        request.headers.get("Stripe-Signature", ""),
+        secrets=settings.STRIPE_WEBHOOK_SECRETS,
+        tolerance=settings.WEBHOOK_TOLERANCE,
+        now=time.time(),
+    )
+
+
+def _refuse(status: int, why: str) -> HttpResponse:
+    logger.warning("Webhook refused with %d: %s", status, why)
+    return _text(status, why)
+
+
+def _text(status: int, text: str) -> HttpResponse:
+    return HttpResponse(text + "\n", status=status, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,162 @@
+"""What runs all the time? The loop over config.duties, in threads where Stripe is called, until it is told to stop.
+
+Any number of workers on any number of hosts may run: everything they do is claimed in the database.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from types import FrameType
+
+from django.db import close_old_connections, connections
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from config.duties import DUTIES, Duty
+from config.stripe_client import StripeTrouble
+from inventory import look, publish
+from inventory.models import Heartbeat, StripeEvent
+
+logger = logging.getLogger(__name__)
+
+BEAT_EVERY = 10.0  # seconds
+FORGET_BEATS = timedelta(days=1)
+LONGEST_REST = 30.0  # seconds between tries of a duty that fails
+LAST_WORDS = 20.0  # seconds for a request that is on its way to Stripe when the worker is told to stop
+STEP = timedelta(seconds=1)
+PATIENCE = timedelta(seconds=10)
+MOST_ROUNDS = 10_000
+
+
+def run(duty: Duty, now: datetime) -> int:
+    """Do one duty once; returns how much it did. Stripe's troubles are logged, everything else is raised."""
+    function: Callable[[datetime], int] = import_string(duty.path)
+    try:
+        return function(now)
+    except StripeTrouble as trouble:
+        logger.warning("%s: %s", duty.path, trouble)
+        return 0
+
+
+def start() -> None:
+    """What a worker does before anything else: nothing that happened while it was away is taken for granted."""
+    publish.resume()
+    look.want_all()
+
+
+class Worker:
+    """Runs until `stop` is set."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.stop = stop
+
+    def run(self) -> None:
+        """Duties that call Stripe in a thread each, the others here, in turn."""
+        start()
+        beat = Duty("inventory.worker.beat", every=BEAT_EVERY, calls_stripe=False)
+        alone = [duty for duty in DUTIES if duty.calls_stripe]
+        threads = [
+            threading.Thread(target=self._repeat, args=([duty],), name=duty.path, daemon=True)
+            for duty in alone
+        ]
+        for thread in threads:
+            thread.start()
+        logger.info("Worker %s is at work", name())
+        self._repeat([beat, *(duty for duty in DUTIES if not duty.calls_stripe)])
+        for thread in threads:
+            thread.join(LAST_WORDS)
+        logger.info("Worker %s has stopped", name())
+
+    def _repeat(self, duties: Sequence[Duty]) -> None:
+        """Each duty when its time has come, at once again while it finds work; with a connection of this thread's own."""
+        rounds = [_Round(duty) for duty in duties]
+        try:
+            while not self.stop.is_set():
+                for each in rounds:
+                    if not self.stop.is_set() and each.is_due():
+                        each.go()
+                self.stop.wait(min(each.rest() for each in rounds))
+        finally:
+            connections.close_all()
+
+
+class _Round:
+    """One duty's own rhythm. Times are seconds of a clock that never jumps."""
+
+    def __init__(self, duty: Duty) -> None:
+        self.duty, self.due_at, self.failures = duty, 0.0, 0
+
+    def is_due(self) -> bool:
+        return self.rest() <= 0
+
+    def rest(self) -> float:
+        return max(0.0, self.due_at - time.monotonic())
+
+    def go(self) -> None:
+        close_old_connections()
+        try:
+            busy = run(self.duty, timezone.now()) > 0
+            self.failures = 0
+        except Exception:
+            logger.exception("%s failed; it is tried again", self.duty.path)
+            busy = False
+            self.failures += 1
+        self.due_at = time.monotonic() + (0 if busy else self._pause())
+
+    def _pause(self) -> float:
+        growing: float = self.duty.every * 2 ** min(self.failures, 10)
+        return min(growing, max(LONGEST_REST, self.duty.every))
+
+
+def name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"[:100]
+
+
+def beat(now: datetime) -> int:
+    """Say that this process is alive; the admin warns when nobody has for a minute."""
+    Heartbeat.objects.update_or_create(name=name(), defaults={"beat_at": now})
+    Heartbeat.objects.filter(beat_at__lt=now - FORGET_BEATS).delete()
+    return 0
+
+
+def work() -> None:
+    """Run a worker until SIGTERM or SIGINT; what is in hand is finished first."""
+    stop = threading.Event()
+
+    def be_asked(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, be_asked)
+    Worker(stop).run()
+
+
+def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
+    """Do all duties in turn until nothing is left to do; returns how much was done. Never sleeps.
+
+    What waits for its time (a write that gathers movements, a second try) is waited for by reading the clock
+    up to ten seconds ahead. `hourly`: the rare duties too.
+    """
+    duties = [duty for duty in DUTIES if hourly or duty.every < 60]
+    now = now or timezone.now()
+    done, patience = 0, now + PATIENCE
+    for _round in range(MOST_ROUNDS):
+        did = sum(run(duty, now) for duty in duties)
+        done += did
+        if not did and (now >= patience or not _something_waits()):
+            return done
+        now += STEP if not did else timedelta(0)
+        duties = [duty for duty in duties if duty.every < 60]
+    raise RuntimeError(f"The duties found no rest in {MOST_ROUNDS} rounds.")
+
+
+def _something_waits() -> bool:
+    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING)
+    return waiting.exists() or publish.waiting().exists()
