@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import Client
 from django.urls import reverse
-from inventory.look import look_at
 
 from checkout.models import Order
+from inventory.look import look_at
 from inventory.models import StockItem
+from inventory.worker import drain
 from shop.models import Product
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from django.test.client import _MonkeyPatchedWSGIResponse as HttpResponse
 
     from fake_stripe import FakeStripe
 
@@ -66,7 +67,7 @@ class Customer(Client):
         return self.post(reverse("checkout_start"))
 
     def come_back(self, order: Order) -> HttpResponse:
-        return self.get(reverse("thank_you"), {"session_id": order.session_id})
+        return self.get(reverse("thank_you"), {"session_id": order.session_id or ""})
 
     def kept(self) -> list[list[object]]:
         """The lines as the session keeps them: [item id, colour, quantity]."""
@@ -103,3 +104,9 @@ def order_for(customer: Customer, product: Product, size: str = "M", quantity: i
     order = Order.objects.filter(state=Order.State.OPEN).latest("created_at")
     assert answer.status_code == 302 and answer["Location"] == order.session_url
     return order
+
+
+def deliver(fake: FakeStripe) -> None:
+    """Stripe's events reach the shop, and the worker does everything that follows."""
+    assert all(attempt["status"] == 200 for attempt in fake.deliver_due())
+    drain()

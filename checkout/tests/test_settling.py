@@ -1,0 +1,463 @@
+"""What follows from a session: once, whatever is delivered twice, late, out of order or cut off in the middle."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from checkout import gateway
+from checkout.fulfilment import settle
+from checkout.models import Order
+from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for
+from fake_stripe import FakeStripe
+from inventory import inbox, ledger
+from inventory.models import Case, Hold, Movement, StockItem, StripeEvent
+from shop.models import Product
+
+pytestmark = pytest.mark.django_db
+
+
+def sold(product: Product) -> list[tuple[str, int]]:
+    """Every sale of the ledger: (size, units)."""
+    sales = Movement.objects.filter(kind="sale", item__product=product).order_by("item__position", "id")
+    return [(sale.item.size, -sale.delta) for sale in sales.select_related("item")]
+
+
+def left(product: Product, size: str) -> int | None:
+    return item_of(product, size).available
+
+
+def settle_now(fake: FakeStripe, order: Order) -> Order:
+    settled = settle(gateway.fetch_session(order.session_id or ""), now=timezone.now())
+    assert settled is not None
+    return settled
+
+
+def test_a_paid_session_makes_the_order_paid_and_counts_the_sale(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", email="ada@example.com", name="Ada Lovelace")
+
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert order.state == Order.State.PAID
+    assert sold(shirt) == [("M", 2)] and left(shirt, "M") == 13
+    assert not Hold.objects.exists() and item_of(shirt, "M").held == 0
+
+
+def test_the_order_keeps_who_bought_and_where_it_goes(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    address = {
+        "line1": "1 Main St",
+        "city": "Springfield",
+        "state": "OR",
+        "postal_code": "97477",
+        "country": "US",
+    }
+    fake.pay(order.session_id or "", email="ada@example.com", name="Ada Lovelace", address=address)
+
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert (order.email, order.name) == ("ada@example.com", "Ada Lovelace")
+    assert order.address == {"name": "Ada Lovelace", **address}
+    assert order.address_lines == ["Ada Lovelace", "1 Main St", "97477 Springfield OR", "US"]
+    assert (order.subtotal, order.shipping, order.tax, order.discount, order.total) == (5000, 0, 0, 0, 5000)
+    assert order.currency == "usd" and order.paid_at is not None
+    assert order.payment_intent_id in fake.payment_intents
+
+
+def test_our_own_sessions_need_no_call_to_stripe_after_the_payment(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt)
+    fake.pay(order.session_id or "")
+    fake.deliver_due()
+    fake.forget_calls()
+
+    inbox.handle_waiting(timezone.now())
+
+    order.refresh_from_db()
+    assert order.state == Order.State.PAID
+    assert fake.calls == []
+
+
+def test_the_same_event_delivered_four_times_counts_once(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.faults.add("duplicate", types=["checkout.session.completed"], copies=4)
+    fake.faults.add("twin", types=["checkout.session.completed"])
+    fake.pay(order.session_id or "")
+
+    deliver(fake)
+
+    assert sold(shirt) == [("M", 2)]
+    inbox.replay(StripeEvent.objects.values_list("pk", flat=True), timezone.now())
+    inbox.handle_waiting(timezone.now())
+    assert sold(shirt) == [("M", 2)] and left(shirt, "M") == 13
+
+
+def test_origin_fault_02_a_failure_at_the_second_line_counts_nothing_and_the_retry_counts_each_once(
+    fake: FakeStripe, shirt: Product, poster: Product, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer.put_in(poster)
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    fake.deliver_due()
+    counted, move = [], ledger._move
+
+    def fails_at_the_second(**changes: dict[int, int]) -> None:
+        for item_id, units in sorted(changes["pending"].items()):
+            if counted:
+                raise RuntimeError("the database went away")
+            move(pending={item_id: units}, held={})
+            counted.append(item_id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "_move", fails_at_the_second)
+        inbox.handle_waiting(timezone.now())
+    order.refresh_from_db()
+    assert (
+        len(counted) == 1
+        and order.state == Order.State.OPEN
+        and not Movement.objects.filter(kind="sale").exists()
+    )
+    assert (item_of(shirt, "M").pending, item_of(poster).pending) == (0, 0)
+
+    inbox.handle_waiting(timezone.now() + timedelta(minutes=1))
+
+    assert sold(shirt) == [("M", 2)] and sold(poster) == [("", 1)]
+    assert (item_of(shirt, "M").pending, item_of(poster).pending) == (-2, -1)
+
+
+def test_origin_fault_10_a_completed_session_that_is_not_paid_yet_counts_nothing(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", delayed=True)
+
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert order.state == Order.State.AWAITING_PAYMENT
+    assert sold(shirt) == [] and item_of(shirt, "M").held == 2
+
+
+def test_origin_fault_11_a_bank_debit_that_comes_is_a_sale(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", delayed=True)
+    deliver(fake)
+
+    fake.settle_delayed(order.session_id or "", succeeded=True)
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert order.state == Order.State.PAID and sold(shirt) == [("M", 2)] and item_of(shirt, "M").held == 0
+
+
+def test_origin_fault_11_a_bank_debit_that_comes_back_gives_the_units_back(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    """woocommerce#66244."""
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", delayed=True)
+    deliver(fake)
+
+    fake.settle_delayed(order.session_id or "", succeeded=False)
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert order.state == Order.State.RELEASED and sold(shirt) == [] and left(shirt, "M") == 15
+
+
+def test_origin_fault_11_an_expired_session_gives_the_units_back(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.forward(36 * 60)
+
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert order.state == Order.State.RELEASED and left(shirt, "M") == 15 and not Hold.objects.exists()
+
+
+@pytest.mark.parametrize("order_of_arrival", list(permutations(range(2))))
+@pytest.mark.parametrize(("succeeded", "state", "units"), [(True, "paid", 13), (False, "released", 15)])
+def test_the_events_of_a_bank_debit_may_arrive_in_any_order(
+    fake: FakeStripe,
+    shirt: Product,
+    customer: Customer,
+    order_of_arrival: tuple[int, ...],
+    succeeded: bool,
+    state: str,
+    units: int,
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", delayed=True)
+    fake.settle_delayed(order.session_id or "", succeeded=succeeded)
+    fake.deliver_due()
+    events = list(
+        StripeEvent.objects.filter(type__startswith="checkout.session").order_by("created_at", "received_at")
+    )
+    events.sort(key=lambda event: "completed" not in event.type)
+    assert len(events) == 2
+
+    for place in order_of_arrival:
+        inbox.handle(events[place].id, timezone.now())
+
+    order.refresh_from_db()
+    assert order.state == state and left(shirt, "M") == units
+
+
+def test_a_payment_after_the_hold_was_released_is_a_sale_all_the_same(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "L", 2)
+    paid = fake.pay(order.session_id or "")
+    Order.objects.filter(id=order.id).update(state=Order.State.RELEASED)
+    ledger.release(order.reference)
+    StockItem.objects.filter(id=item_of(shirt, "L").id).update(on_hand=1)
+
+    settle(gateway.session_from(paid), now=timezone.now())
+
+    order.refresh_from_db()
+    assert order.state == Order.State.PAID and sold(shirt) == [("L", 2)]
+    assert Case.objects.get().kind == "oversold"
+
+
+def test_a_late_word_of_expiry_or_failure_does_not_undo_a_payment(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    session = gateway.session_from(fake.pay(order.session_id or ""))
+    settle(session, now=timezone.now())
+
+    from dataclasses import replace
+
+    settle(replace(session, status="expired", payment_status="unpaid"), now=timezone.now())
+    settle(replace(session, payment_status="unpaid"), failed=True, now=timezone.now())
+
+    order.refresh_from_db()
+    assert order.state == Order.State.PAID and sold(shirt) == [("M", 2)]
+
+
+def test_a_refunded_order_stays_refunded_whatever_arrives_late(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    """mollie/WooCommerce#1252: a late word of the payment opened a refunded order again."""
+    order = order_for(customer, shirt, "M", 2)
+    session = gateway.session_from(fake.pay(order.session_id or ""))
+    settle(session, now=timezone.now())
+    Order.objects.filter(id=order.id).update(state=Order.State.REFUNDED)
+
+    settle(session, now=timezone.now())
+
+    order.refresh_from_db()
+    assert order.state == Order.State.REFUNDED and sold(shirt) == [("M", 2)]
+
+
+def test_a_session_that_the_order_had_not_heard_of_is_recognised_by_the_orders_id(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M", quantity=2)
+    fake.faults.add("cut", path="/v1/checkout/sessions", when="after", times=1)
+    customer.go_to_payment()
+    fake.pay(next(iter(fake.sessions)))
+
+    deliver(fake)
+
+    order = only_order()
+    assert (order.state, order.session_id) == ("paid", next(iter(fake.sessions)))
+    assert sold(shirt) == [("M", 2)] and item_of(shirt, "M").held == 0
+
+
+def test_a_customers_reference_on_a_payment_link_does_not_claim_an_order(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    """client_reference_id can be written into a payment link's address by anybody."""
+    order = order_for(customer, shirt, "M", 2)
+    link = gateway.CheckoutSession(
+        id="cs_test_link", status="complete", payment_status="paid", client_reference_id=str(order.id)
+    )
+
+    with pytest.raises(inbox.NeedsStripe):
+        settle(link, now=timezone.now())
+
+    order.refresh_from_db()
+    assert order.state == Order.State.OPEN
+
+
+def test_a_session_that_costs_nothing_is_paid(fake: FakeStripe, customer: Customer) -> None:
+    from checkout.tests.conftest import put_on_show
+
+    gift = put_on_show(fake, "prod_gift", "Sticker", {"stock": "5"}, amount=0)
+    order = order_for(customer, gift, "", 1)
+    fake.pay(order.session_id or "")
+
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert (order.state, order.total) == ("paid", 0) and sold(gift) == [("", 1)]
+
+
+def test_a_payment_is_logged(
+    fake: FakeStripe, shirt: Product, customer: Customer, caplog: pytest.LogCaptureFixture
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+
+    with caplog.at_level("INFO", logger="checkout"):
+        deliver(fake)
+
+    assert f"over $50.00 succeeded, order {order.id}" in caplog.text
+
+
+# --- The thank-you page ---------------------------------------------------------------------------
+
+
+def test_origin_fault_17_a_guest_reaches_the_thank_you_page_and_the_cart_is_emptied(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", email="ada@example.com")
+    deliver(fake)
+
+    page = customer.come_back(order).content.decode()
+
+    assert "Thank you" in page and order.number in page and "$50.00" in page
+    assert "ada@example.com" in page and "Ada Lovelace" in page
+    assert customer.kept() == []
+
+
+def test_the_thank_you_page_shows_the_same_again_when_it_is_loaded_again(
+    fake: FakeStripe, shirt: Product, poster: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", email="ada@example.com")
+    deliver(fake)
+    customer.come_back(order)
+    customer.put_in(poster)
+
+    page = customer.come_back(order).content.decode()
+
+    assert "ada@example.com" in page
+    assert customer.kept() == [[item_of(poster).id, "", 1]]
+
+
+def test_somebody_elses_thank_you_page_empties_no_cart_and_shows_no_address(
+    fake: FakeStripe, shirt: Product, customer: Customer, other_customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", email="ada@example.com")
+    deliver(fake)
+    other_customer.put_in(shirt, "M")
+
+    page = other_customer.come_back(order).content.decode()
+
+    assert order.number in page
+    assert "ada@example.com" not in page and "Ada Lovelace" not in page
+    assert len(other_customer.kept()) == 1 and len(customer.kept()) == 1
+
+
+def test_what_was_put_in_while_paying_stays_in_the_cart(
+    fake: FakeStripe, shirt: Product, poster: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    customer.put_in(poster)
+    customer.put_in(shirt, "M", "Black", 1)
+    fake.pay(order.session_id or "")
+    deliver(fake)
+
+    customer.come_back(order)
+
+    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 1], [item_of(poster).id, "", 1]]
+
+
+def test_the_thank_you_page_waits_for_the_event_and_goes_on_by_itself(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    fake.forget_calls()
+
+    page = customer.come_back(order).content.decode()
+
+    assert "We are confirming your payment" in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+    assert fake.calls == [] and len(customer.kept()) == 1
+
+
+def test_stripe_is_asked_only_when_the_event_is_five_seconds_late(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    customer.come_back(order)
+    fake.forget_calls()
+
+    customer.come_back(order)
+    assert fake.calls == []
+
+    Order.objects.update(returned_at=timezone.now() - timedelta(seconds=6))
+    page = customer.come_back(order).content.decode()
+
+    assert "Thank you" in page and sold(shirt) == [("M", 2)] and customer.kept() == []
+    assert len(fake.calls) == 1
+
+
+def test_the_return_page_and_the_webhook_count_once_between_them(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    """woocommerce-gateway-stripe#3327."""
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    settle_now(fake, order)
+
+    deliver(fake)
+    settle_now(fake, order)
+
+    assert sold(shirt) == [("M", 2)]
+
+
+def test_reloading_a_page_that_waits_does_not_ask_stripe_each_time(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    Order.objects.update(returned_at=timezone.now() - timedelta(seconds=6))
+    fake.forget_calls()
+
+    for _reload in range(5):
+        customer.come_back(order)
+
+    assert len(fake.calls) == 1
+
+
+def test_a_payment_that_failed_keeps_the_cart_and_says_so(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.expire(order.session_id or "")
+    deliver(fake)
+
+    page = customer.come_back(order).content.decode()
+
+    assert "This order was not paid" in page and len(customer.kept()) == 1
+
+
+@pytest.mark.parametrize("session_id", ["", "cs_test_nobody", "x" * 5000, "\x00", "<script>"])
+def test_an_unknown_session_is_answered_kindly(customer: Customer, session_id: str) -> None:
+    answer = customer.get(reverse("thank_you"), {"session_id": session_id})
+
+    assert answer.status_code == 404 and "We do not know this order" in answer.content.decode()

@@ -1,0 +1,431 @@
+"""How a cart becomes a payment page: what Stripe is asked for, what is held, and what is left when it fails."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from checkout import start
+from checkout.cart import Cart
+from checkout.models import Order
+from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, put_on_show
+from fake_stripe import FakeStripe
+from inventory import ledger
+from inventory.models import Case, Hold, StockItem
+from shop.models import Product
+
+pytestmark = pytest.mark.django_db
+
+
+def held(product: Product, size: str = "") -> int:
+    return item_of(product, size).held
+
+
+def nothing_was_left_behind(product: Product, size: str = "M") -> bool:
+    return not Hold.objects.exists() and held(product, size) == 0
+
+
+def test_going_to_payment_holds_the_units_and_sends_the_customer_to_stripe(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+
+    assert held(shirt, "M") == 2
+    assert (order.state, order.session_id) == ("open", next(iter(fake.sessions)))
+    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 2]]
+
+
+def test_the_session_says_what_was_ordered_in_every_way_that_is_read(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+
+    session = fake.sessions[order.session_id or ""]
+    line = fake.lines(session["id"])[0]
+    assert session["client_reference_id"] == str(order.id)
+    assert session["metadata"] == {
+        "order": str(order.id),
+        "items": "2 × BALM T-Shirt M Black",
+        "size": "M",
+        "item_0_size": "M",
+        "item_0_product_id": "prod_balm",
+        "item_0_quantity": "2",
+    }
+    assert line["metadata"] == {"size": "M", "colour": "Black", "product": "prod_balm"}
+    assert (line["quantity"], line["price"]["id"]) == (2, shirt.default_price_id)
+    assert session["shipping_address_collection"] == {"allowed_countries": ["US", "DE"]}
+
+
+def test_the_payment_carries_the_order_too(fake: FakeStripe, shirt: Product, customer: Customer) -> None:
+    order = order_for(customer, shirt)
+
+    fake.pay(order.session_id or "")
+
+    intent = next(iter(fake.payment_intents.values()))
+    assert intent["metadata"]["order"] == str(order.id)
+
+
+def test_the_session_ends_after_the_minutes_of_the_setting(
+    fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
+) -> None:
+    settings.CHECKOUT_MINUTES = 50
+
+    order = order_for(customer, shirt)
+
+    session = fake.sessions[order.session_id or ""]
+    assert 49 * 60 <= session["expires_at"] - session["created"] <= 50 * 60
+    assert order.expires_at is not None and int(order.expires_at.timestamp()) == session["expires_at"]
+
+
+def test_the_request_leaves_methods_quantities_and_recovery_to_the_dashboard(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt)
+
+    asked = order.session_params
+    assert not {"payment_method_types", "after_expiration", "ui_mode"} & set(asked)
+    assert all("adjustable_quantity" not in line for line in asked["line_items"])
+
+
+def test_delivery_tax_promotion_codes_and_telephone_follow_the_settings(
+    shirt: Product, customer: Customer, settings: Settings
+) -> None:
+    from checkout.session_params import session_params
+
+    order = order_for(customer, shirt)
+    settings.SHIPPING_RATES = ["shr_post", "shr_courier"]
+    settings.AUTOMATIC_TAX = settings.PROMOTION_CODES = settings.ASK_FOR_PHONE = True
+    settings.SHIPPING_COUNTRIES = []
+    assert order.expires_at
+
+    asked = session_params(order, list(order.lines.all()), expires_at=order.expires_at)
+
+    assert asked["shipping_options"] == [{"shipping_rate": "shr_post"}, {"shipping_rate": "shr_courier"}]
+    assert asked["automatic_tax"] == {"enabled": True}
+    assert asked["allow_promotion_codes"] is True
+    assert asked["phone_number_collection"] == {"enabled": True}
+    assert "shipping_address_collection" not in asked
+
+
+def test_origin_fault_08_stock_is_looked_at_when_the_session_is_opened(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "L", quantity=2)
+    ledger.hold("order:somebody", {item_of(shirt, "L").id: 1})
+
+    answer = customer.go_to_payment()
+
+    assert answer["Location"] == reverse("cart")
+    assert "Only 1 left of BALM T-Shirt L." in customer.told()
+    assert not fake.sessions and not Order.objects.exists()
+    assert customer.kept() == [[item_of(shirt, "L").id, "Black", 2]]
+
+
+def test_the_one_who_comes_second_for_the_last_one_keeps_the_cart_and_is_told(
+    fake: FakeStripe, shirt: Product, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other customer's hold comes between this one's look at the cart and the ledger's decision."""
+    customer.put_in(shirt, "L", quantity=2)
+    assert "is in your cart" in customer.told()
+    large = item_of(shirt, "L").id
+    write_down = start._write_down
+
+    def somebody_is_quicker(cart: Cart, *, now: datetime) -> Order:
+        assert cart.lines
+        StockItem.objects.filter(id=large).update(on_hand=0)
+        return write_down(cart, now=now)
+
+    monkeypatch.setattr(start, "_write_down", somebody_is_quicker)
+    answer = customer.go_to_payment()
+
+    assert answer["Location"] == reverse("cart")
+    assert customer.told() == "Somebody was quicker. BALM T-Shirt L is sold out. Still there: M."
+    assert customer.kept() == [[large, "Black", 2]]
+    assert not Order.objects.exists() and not fake.sessions and held(shirt, "L") == 0
+
+
+def test_demand_is_summed_per_size_whatever_the_colours(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M", "Black", 2)
+    customer.put_in(shirt, "M", "White", 3)
+
+    customer.go_to_payment()
+
+    assert held(shirt, "M") == 5
+    assert [(line.colour, line.quantity) for line in only_order().lines.all()] == [("Black", 2), ("White", 3)]
+
+
+def test_origin_fault_12_forty_sized_lines_fit_into_one_session(fake: FakeStripe, customer: Customer) -> None:
+    for number in range(40):
+        product = put_on_show(fake, f"prod_{number}", f"Shirt {number}", {"sizes": "M", "stock_M": "5"})
+        customer.put_in(product, "M")
+
+    customer.go_to_payment()
+
+    session = fake.sessions[only_order().session_id or ""]
+    lines = fake.lines(session["id"])
+    assert len(lines) == 40 and {line["metadata"]["size"] for line in lines} == {"M"}
+    assert set(session["metadata"]) == {"order", "items"} and len(session["metadata"]["items"]) <= 500
+
+
+def test_sixteen_sized_lines_still_carry_the_older_keys(fake: FakeStripe, customer: Customer) -> None:
+    for number in range(16):
+        product = put_on_show(fake, f"prod_{number}", f"Shirt {number}", {"sizes": "M", "stock_M": "5"})
+        customer.put_in(product, "M")
+
+    customer.go_to_payment()
+
+    metadata = fake.sessions[only_order().session_id or ""]["metadata"]
+    assert len(metadata) == 50 and metadata["item_15_size"] == "M"
+
+
+def test_origin_fault_21_return_addresses_come_from_the_settings_and_not_from_the_request(
+    fake: FakeStripe, shirt: Product, settings: Settings
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    stranger = Customer(SERVER_NAME="evil.example", headers={"origin": "https://evil.example"})
+
+    order = order_for(stranger, shirt)
+
+    session = fake.sessions[order.session_id or ""]
+    assert session["success_url"].startswith("http://testserver/") and "evil" not in session["success_url"]
+    assert session["success_url"].endswith("?session_id={CHECKOUT_SESSION_ID}")
+    assert session["cancel_url"] == "http://testserver/checkout/cancelled/"
+
+
+def test_a_double_click_is_one_order_with_one_page(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    first = order_for(customer, shirt)
+
+    again = customer.go_to_payment()
+
+    assert again["Location"] == first.session_url
+    assert Order.objects.count() == 1 and len(fake.sessions) == 1 and held(shirt, "M") == 2
+
+
+def test_the_second_of_two_clicks_at_the_same_moment_takes_the_firsts_order(
+    fake: FakeStripe, shirt: Product, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both looked for an earlier order before either had written its own; the database lets one in."""
+    customer.put_in(shirt, "M", quantity=2)
+    look, looks = start._go_on_with, []
+
+    def the_other_click_comes_between(cart: Cart, *, now: datetime) -> Order | None:
+        found = look(cart, now=now)
+        looks.append(found)
+        if len(looks) == 1:
+            start._open(start._write_down(cart, now=now), first=True)
+        return found
+
+    monkeypatch.setattr(start, "_go_on_with", the_other_click_comes_between)
+    answer = customer.go_to_payment()
+
+    assert looks == [None, only_order()]
+    assert answer["Location"] == only_order().session_url
+    assert len(fake.sessions) == 1 and held(shirt, "M") == 2
+
+
+def test_a_changed_cart_replaces_its_page_and_is_not_blocked_by_its_own_hold(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    """woocommerce#67354: shoppers stood in the way of their own hold."""
+    first = order_for(customer, shirt, "L", 2)
+    customer.post(
+        reverse("cart_change"), {"item": item_of(shirt, "L").id, "colour": "Black", "quantity": "1"}
+    )
+    customer.put_in(shirt, "L", "White", 1)
+
+    customer.go_to_payment()
+
+    first.refresh_from_db()
+    assert first.state == Order.State.RELEASED
+    assert fake.sessions[first.session_id or ""]["status"] == "expired"
+    assert held(shirt, "L") == 2 and Order.objects.filter(state="open").count() == 1
+
+
+def test_who_has_paid_in_another_tab_is_thanked_and_not_asked_again(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt)
+    fake.pay(order.session_id or "")
+
+    answer = customer.go_to_payment()
+
+    assert answer["Location"] == f"{reverse('thank_you')}?session_id={order.session_id}"
+    assert len(fake.sessions) == 1
+
+
+def test_who_has_paid_and_changed_the_cart_since_is_thanked_first(
+    fake: FakeStripe, shirt: Product, poster: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt)
+    fake.pay(order.session_id or "")
+    customer.put_in(poster)
+
+    answer = customer.go_to_payment()
+    customer.get(answer["Location"])
+
+    assert order.session_id and order.session_id in answer["Location"]
+    assert customer.kept() == [[item_of(poster).id, "", 1]]
+
+
+def test_an_expired_page_is_followed_by_a_new_one(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    first = order_for(customer, shirt)
+    fake.expire(first.session_id or "")
+
+    answer = customer.go_to_payment()
+
+    second = Order.objects.get(state=Order.State.OPEN)
+    assert answer["Location"] == second.session_url and second.id != first.id
+    assert held(shirt, "M") == 2
+
+
+def test_a_changed_price_is_asked_for_with_a_new_page(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    first = order_for(customer, shirt)
+    fake.add_price(shirt.id, unit_amount=3000, currency="usd", metadata={"size": "M"})
+    from shop import gateway, mirror
+
+    mirror.store(gateway.fetch_product(shirt.id))
+
+    customer.go_to_payment()
+
+    first.refresh_from_db()
+    assert first.state == Order.State.RELEASED
+    assert Order.objects.get(state="open").lines.get().unit_amount == 3000
+
+
+# --- When Stripe fails ---------------------------------------------------------------------------
+
+
+def test_without_a_key_checkout_says_that_it_is_not_configured(
+    shirt: Product, customer: Customer, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    customer.put_in(shirt, "M")
+    settings.STRIPE_SECRET_KEY = ""
+
+    answer = customer.go_to_payment()
+
+    assert answer.status_code == 503 and "not configured" in answer.content.decode()
+    assert "STRIPE_SECRET_KEY is not set" in caplog.text
+    assert len(customer.kept()) == 1 and nothing_was_left_behind(shirt)
+
+
+def test_a_wrong_key_is_named_to_the_owner_and_not_to_the_customer(
+    fake: FakeStripe,
+    shirt: Product,
+    customer: Customer,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    customer.put_in(shirt, "M")
+    settings.STRIPE_SECRET_KEY = "sk_test_wrong"
+
+    customer.go_to_payment()
+
+    told = customer.told()
+    assert "Your cart is kept" in told and "STRIPE" not in told
+    assert "STRIPE_SECRET_KEY" in caplog.text
+    assert "STRIPE_SECRET_KEY" in Case.objects.get().text
+    assert nothing_was_left_behind(shirt) and len(customer.kept()) == 1
+
+
+def test_a_refused_request_releases_the_hold_and_keeps_the_cart(
+    fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
+) -> None:
+    customer.put_in(shirt, "M")
+    settings.SHIPPING_RATES = ["shr_that_is_not_there"]
+
+    customer.go_to_payment()
+
+    assert only_order().state == Order.State.RELEASED
+    assert nothing_was_left_behind(shirt) and len(customer.kept()) == 1
+    settings.SHIPPING_RATES = []
+    assert customer.go_to_payment()["Location"].startswith("http://stripe.test/")
+
+
+def test_stripe_being_away_keeps_cart_and_hold_and_the_next_try_goes_on_with_them(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M", quantity=2)
+    fake.faults.add("cut", path="/v1/checkout/sessions", times=1)
+
+    answer = customer.go_to_payment()
+
+    assert answer["Location"] == reverse("checkout_start")
+    assert "being prepared" in customer.get(answer["Location"]).content.decode()
+    assert held(shirt, "M") == 2 and only_order().session_id is None
+
+    again = customer.go_to_payment()
+    assert again["Location"] == only_order().session_url
+    assert held(shirt, "M") == 2 and len(fake.sessions) == 1
+
+
+def test_a_session_whose_answer_was_lost_is_not_opened_twice(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M", quantity=2)
+    fake.faults.add("cut", path="/v1/checkout/sessions", when="after", times=1)
+    customer.go_to_payment()
+    assert only_order().session_id is None and len(fake.sessions) == 1
+
+    customer.go_to_payment()
+
+    assert only_order().session_id == next(iter(fake.sessions)) and len(fake.sessions) == 1
+
+
+def test_who_waits_is_sent_on_as_soon_as_the_page_is_there(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M")
+    fake.faults.add("cut", path="/v1/checkout/sessions", times=1)
+    customer.go_to_payment()
+    order = only_order()
+    Order.objects.filter(id=order.id).update(session_id="cs_test_1", session_url="http://stripe.test/c/pay/1")
+
+    assert customer.get(reverse("checkout_start"))["Location"] == "http://stripe.test/c/pay/1"
+
+
+def test_who_waits_for_nothing_is_sent_back_to_the_cart(customer: Customer) -> None:
+    assert customer.get(reverse("checkout_start"))["Location"] == reverse("cart")
+
+
+def test_an_empty_cart_goes_nowhere(fake: FakeStripe, customer: Customer) -> None:
+    assert customer.go_to_payment()["Location"] == reverse("cart")
+    assert not Order.objects.exists() and not fake.sessions
+
+
+def test_cancelling_keeps_the_cart_and_offers_the_way_back(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt)
+
+    page = customer.get(reverse("checkout_cancelled")).content.decode()
+
+    assert "Nothing was charged" in page and order.session_url in page
+    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 2]]
+
+
+def test_checkout_from_another_site_is_refused(shirt: Product) -> None:
+    assert Client(enforce_csrf_checks=True).post(reverse("checkout_start")).status_code == 403
+
+
+def test_a_shortage_that_is_only_this_carts_own_hold_is_none(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "L", 2)
+
+    page = customer.get(reverse("cart")).content.decode()
+
+    assert "sold out" not in page and "Only" not in page
+    assert order.session_url in page
+    deliver(fake)

@@ -1,0 +1,134 @@
+"""What the worker does about sessions of which Stripe never told us: no hold ends without proof."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from checkout.models import Order
+from checkout.start import finish_unknown_sessions
+from checkout.tests.conftest import Customer, item_of, only_order
+from fake_stripe import FakeStripe
+from shop.models import Product
+
+pytestmark = pytest.mark.django_db
+
+CREATE = "/v1/checkout/sessions"
+
+
+def left_unknown(fake: FakeStripe, customer: Customer, shirt: Product, *, when: str) -> Order:
+    """An order whose session was asked for; the connection was cut before or after Stripe made it."""
+    customer.put_in(shirt, "M", quantity=2)
+    fake.faults.add("cut", path=CREATE, when=when, times=1)
+    customer.go_to_payment()
+    order = only_order()
+    assert order.session_id is None
+    return order
+
+
+def worker_comes_after(fake: FakeStripe, seconds: int) -> int:
+    """The worker's duty when `seconds` have passed here and at Stripe."""
+    fake.forward(seconds)
+    return finish_unknown_sessions(timezone.now() + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_worker_sends_the_identical_request_again(
+    fake: FakeStripe, shirt: Product, customer: Customer, when: str
+) -> None:
+    order = left_unknown(fake, customer, shirt, when=when)
+
+    assert worker_comes_after(fake, 60) == 1
+
+    order.refresh_from_db()
+    sent = [call for call in fake.calls if call.method == "POST" and call.path == CREATE]
+    assert len({(call.idempotency_key, str(call.params)) for call in sent}) == 1 and len(sent) == 2
+    assert order.session_id == next(iter(fake.sessions)) and len(fake.sessions) == 1
+    assert item_of(shirt, "M").held == 2
+
+
+def test_a_request_that_may_be_under_way_is_left_alone(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    left_unknown(fake, customer, shirt, when="before")
+
+    assert worker_comes_after(fake, 5) == 0
+    assert not fake.sessions
+
+
+def test_a_refusal_because_the_time_has_come_too_near_proves_that_there_is_no_session(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = left_unknown(fake, customer, shirt, when="before")
+
+    assert worker_comes_after(fake, 6 * 60) == 1
+
+    order.refresh_from_db()
+    assert order.state == Order.State.RELEASED and not fake.sessions
+    assert item_of(shirt, "M").held == 0
+
+
+def test_a_session_that_exists_is_found_although_the_time_has_come_near(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = left_unknown(fake, customer, shirt, when="after")
+
+    assert worker_comes_after(fake, 6 * 60) == 1
+
+    order.refresh_from_db()
+    assert (order.state, order.session_id) == ("open", next(iter(fake.sessions)))
+    assert item_of(shirt, "M").held == 2
+
+
+@pytest.mark.parametrize(("when", "sessions"), [("before", 0), ("after", 1)])
+def test_a_stored_failure_is_answered_by_stripes_own_list_when_the_time_is_over(
+    fake: FakeStripe, shirt: Product, customer: Customer, when: str, sessions: int
+) -> None:
+    """Stripe repeats a stored 500 under its key for a day, whether the session was made or not."""
+    customer.put_in(shirt, "M", quantity=2)
+    fake.faults.add("error_500", path=CREATE, when=when, stored=True, times=1)
+    customer.go_to_payment()
+    assert worker_comes_after(fake, 60) == 0 and len(fake.sessions) == sessions
+
+    assert worker_comes_after(fake, 40 * 60) == 1
+
+    assert only_order().state == Order.State.RELEASED
+    assert item_of(shirt, "M").held == 0
+
+
+def test_a_wrong_key_proves_nothing(
+    fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
+) -> None:
+    order = left_unknown(fake, customer, shirt, when="after")
+    settings.STRIPE_SECRET_KEY = "sk_test_wrong"
+
+    assert worker_comes_after(fake, 60) == 0
+
+    order.refresh_from_db()
+    assert order.state == Order.State.OPEN and item_of(shirt, "M").held == 2
+
+
+def test_tries_become_rarer_while_stripe_is_away(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    left_unknown(fake, customer, shirt, when="before")
+    fake.faults.add("cut", path=CREATE, times=None)
+    start = timezone.now() + timedelta(minutes=1)
+
+    for second in range(120):
+        finish_unknown_sessions(start + timedelta(seconds=second))
+
+    tries = [call for call in fake.calls if call.path == CREATE]
+    assert 4 <= len(tries) <= 8
+
+
+def test_only_one_of_two_workers_asks(fake: FakeStripe, shirt: Product, customer: Customer) -> None:
+    from checkout.start import _claim
+
+    order = left_unknown(fake, customer, shirt, when="before")
+    same = Order.objects.get(id=order.id)
+
+    assert [_claim(order, now=timezone.now()), _claim(same, now=timezone.now())] == [True, False]
