@@ -204,7 +204,7 @@ class Api:
         call.params = route.shape.read_all(form)
         try:
             with self.account.store.transaction():
-                status, text = 200, json.dumps(expand(call, route.answer(call)))
+                status, text = _result(turn, route, call)
                 if plan.failure and plan.failure.kind == "error_500":
                     status, text = 500, json.dumps(BROKEN)
                 if plan.failure is None or plan.failure.kind == "cut" or plan.failure.stored:
@@ -272,6 +272,15 @@ class Api:
 
 
 BROKEN = {"error": {"message": "An unknown error occurred.", "type": "api_error"}}
+
+
+def _result(turn: Turn, route: routes.Route, call: Call) -> tuple[int, str]:
+    try:
+        return 200, json.dumps(expand(call, route.answer(call)))
+    except StripeError as error:
+        if not error.takes_effect:
+            raise
+        return error.status, json.dumps(error.body(turn.request_id))
 
 
 def _wait(seconds: float) -> None:

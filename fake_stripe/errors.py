@@ -11,7 +11,11 @@ Json = dict[str, Any]
 
 
 class StripeError(Exception):
-    """An answer other than 200. `executed` tells whether an idempotency key would remember it."""
+    """An answer other than 200.
+
+    executed: whether an idempotency key would remember it.
+    takes_effect: what was done stays done, as with a declined card; otherwise it is undone.
+    """
 
     def __init__(
         self,
@@ -22,12 +26,14 @@ class StripeError(Exception):
         code: str | None = None,
         param: str | None = None,
         executed: bool = True,
+        takes_effect: bool = False,
         headers: dict[str, str] | None = None,
         extra: Json | None = None,
     ) -> None:
         super().__init__(message)
         self.message, self.status, self.type, self.code, self.param = message, status, type, code, param
         self.executed, self.headers, self.extra = executed, headers or {}, extra or {}
+        self.takes_effect = takes_effect
 
     def body(self, request_id: str | None = None) -> Json:
         """The error object, as the answer's JSON has it."""

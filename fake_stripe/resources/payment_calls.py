@@ -128,7 +128,7 @@ def _confirm(call: Call, intent: Json) -> Json:
     card = _card_from_token(call.params.get("payment_method", ""), "payment_method")
     method = objects.new_method(call, "card", card, objects.NOBODY)
     if card.refused:
-        return payments.decline(call, intent, method, card)
+        raise payments.card_error(payments.decline(call, intent, method, card))
     return payments.ask(call, intent, method) if card.asks else payments.succeed(call, intent, method, card)
 
 
@@ -158,8 +158,20 @@ def create_charge(call: Call) -> Json:
     charge = objects.new_charge(
         call, standing_in, method, card, status="failed" if card.refused else "succeeded"
     )
-    emit(call, "charge.failed" if card.refused else "charge.succeeded", charge)
+    if card.refused:
+        raise _declined(call, charge, card.refused)
+    emit(call, "charge.succeeded", charge)
     return charge
+
+
+def _declined(call: Call, charge: Json, refused: tuple[str, str | None, str]) -> StripeError:
+    code, decline_code, message = refused
+    charge = call.account.change(charge, failure_code=code, failure_message=message)
+    emit(call, "charge.failed", charge)
+    extra = {"charge": charge["id"]} | ({"decline_code": decline_code} if decline_code else {})
+    return StripeError(
+        message, status=402, type="card_error", code=code, param="source", takes_effect=True, extra=extra
+    )
 
 
 def retrieve_method(call: Call) -> Json:

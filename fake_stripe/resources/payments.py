@@ -136,7 +136,8 @@ def card_error(intent: Json) -> StripeError:
         status=402,
         type="card_error",
         code=error["code"],
-        extra={**extra, "payment_intent": intent} if intent["id"] else extra,
+        takes_effect=True,
+        extra={**extra, "payment_intent": intent},
     )
 
 

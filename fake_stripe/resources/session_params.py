@@ -189,6 +189,7 @@ CREATE = p.body(
     origin_context=p.one_of("mobile_app", "web"),
     payment_intent_data=PAYMENT_INTENT_DATA,
     payment_method_configuration=WORDS,
+    payment_method_types=METHODS,
     permissions=p.Shape({"update_shipping_details": p.one_of("client_only", "server_only")}),
     phone_number_collection=ENABLED,
     redirect_on_completion=p.one_of("always", "if_required", "never"),

@@ -95,6 +95,7 @@ def _expiry(call: Call) -> int:
 
 def _blank(call: Call, ui_mode: str, currency: str) -> Json:
     params, id = call.params, call.new_id("checkout.session")
+    allowed = params.get("allowed_payment_method_types")
     hosted = ui_mode == "hosted_page"
     recovery = params.get("after_expiration", {}).get("recovery")
     session: Json = {
@@ -136,7 +137,7 @@ def _blank(call: Call, ui_mode: str, currency: str) -> Json:
         "payment_method_collection": "if_required",
         "payment_method_configuration_details": None,
         "payment_method_options": {},
-        "payment_method_types": params.get("allowed_payment_method_types", ["card"]),
+        "payment_method_types": params.get("payment_method_types", allowed or ["card"]),
         "payment_status": "unpaid",
         "permissions": params.get("permissions"),
         "phone_number_collection": {
@@ -154,8 +155,8 @@ def _blank(call: Call, ui_mode: str, currency: str) -> Json:
         "url": f"{call.account.base_url}/c/pay/{id}" if hosted else None,
         "wallet_options": None,
     }
-    if "allowed_payment_method_types" in params:
-        session["allowed_payment_method_types"] = params["allowed_payment_method_types"]
+    if allowed is not None:
+        session["allowed_payment_method_types"] = allowed
     if not hosted:
         session["return_url"] = params.get("return_url")
         session["redirect_on_completion"] = params.get("redirect_on_completion", "always")
@@ -371,5 +372,4 @@ def fit_version(form: Json, version: str) -> Json:
                 "excluded_payment_method_types or the Dashboard's settings."
             )
             raise refused_before_running(message, param="payment_method_types", code="parameter_unknown")
-        form["allowed_payment_method_types"] = form.pop("payment_method_types")
     return form

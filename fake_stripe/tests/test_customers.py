@@ -1,0 +1,270 @@
+"""What can a customer do on the hosted page? Pay, be declined, be asked, pay later, choose, mistype."""
+
+from typing import Any
+
+import pytest
+import stripe
+
+from fake_stripe import AuthenticationNeeded, CardDeclined, FakeStripe, Refused, SessionEnded
+from fake_stripe.tests.conftest import Receiver, open_session
+
+COLLECTING = {
+    "shipping_address_collection": {"allowed_countries": ["DE", "AT"]},
+    "phone_number_collection": {"enabled": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("card", "decline_code"),
+    [("4000000000000002", "generic_decline"), ("4000 0000 0000 9995", "insufficient_funds")],
+)
+def test_a_declined_card_leaves_the_session_open(
+    fake: FakeStripe,
+    client: stripe.StripeClient,
+    shirt: Any,
+    receiver: Receiver,
+    card: str,
+    decline_code: str,
+) -> None:
+    session = open_session(client, shirt["default_price"])
+
+    with pytest.raises(CardDeclined) as declined:
+        fake.pay(session.id, card=card)
+    fake.deliver_due()
+
+    assert (declined.value.code, declined.value.decline_code) == ("card_declined", decline_code)
+    assert client.v1.checkout.sessions.retrieve(session.id).status == "open"
+    assert receiver.types() == ["payment_intent.created", "charge.failed", "payment_intent.payment_failed"]
+
+
+def test_another_card_may_be_tried_with_the_same_payment_intent(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    session = open_session(client, shirt["default_price"])
+    with pytest.raises(CardDeclined):
+        fake.pay(session.id, card="4000000000000002")
+
+    fake.pay(session.id)
+
+    paid = client.v1.checkout.sessions.retrieve(
+        session.id, {"expand": ["payment_intent.latest_charge"]}
+    ).payment_intent
+    assert isinstance(paid, stripe.PaymentIntent)
+    assert isinstance(paid.latest_charge, stripe.Charge)
+    assert (paid.status, paid.last_payment_error, paid.amount_received) == ("succeeded", None, 2500)
+    assert paid.latest_charge.paid is True
+    assert len(fake.payment_intents) == 1
+    assert [charge["status"] for charge in fake.charges.values()] == ["failed", "succeeded"]
+
+
+def test_a_bank_may_ask_before_it_pays(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+    session = open_session(client, shirt["default_price"])
+    card = "4000002760003184"
+
+    with pytest.raises(AuthenticationNeeded):
+        fake.pay(session.id, card=card)
+    with pytest.raises(CardDeclined) as refused:
+        fake.pay(session.id, card=card, authenticated=False)
+    paid = fake.pay(session.id, card=card, authenticated=True)
+
+    assert refused.value.code == "payment_intent_authentication_failure"
+    assert paid["payment_status"] == "paid"
+    assert "payment_intent.requires_action" in [e["type"] for e in fake.events.values()]
+
+
+def test_a_number_that_is_no_test_card_is_refused(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    session = open_session(client, shirt["default_price"])
+
+    for number in ("", "1234", "4111111111111111", "<script>"):
+        with pytest.raises(Refused, match="test card"):
+            fake.pay(session.id, card=number)
+    assert len(fake.events) == 0
+
+
+def test_what_the_customer_writes_is_in_the_session_and_in_the_payment(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    session = open_session(client, shirt["default_price"], **COLLECTING)
+    address = {"line1": "Hauptstr. 1", "city": "Berlin", "postal_code": "10115", "country": "DE"}
+
+    fake.pay(session.id, email="ada@example.com", name="Ada L", phone="+49301234", address=address)
+
+    paid = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
+    assert paid.collected_information is not None
+    assert paid.collected_information.shipping_details is not None
+    assert paid.collected_information.shipping_details.address.to_dict() == {
+        **address,
+        "line2": None,
+        "state": None,
+    }
+    assert paid.collected_information.shipping_details.name == "Ada L"
+    assert paid.customer_details is not None
+    assert (paid.customer_details.email, paid.customer_details.phone) == ("ada@example.com", "+49301234")
+    assert isinstance(paid.payment_intent, stripe.PaymentIntent)
+    assert paid.payment_intent.shipping is not None
+    assert paid.payment_intent.shipping.phone == "+49301234"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "field"),
+    [
+        ({"email": "ada"}, "email"),
+        ({"name": " "}, "name"),
+        ({"phone": ""}, "phone"),
+        ({"address": {"line1": "", "country": "DE"}}, "line1"),
+        ({"address": {"line1": "Rue 1", "country": "FR"}}, "country"),
+        ({"shipping_rate": "shr_nobody"}, "shipping_rate"),
+        ({"custom_fields": {"size": "XXL"}}, "size"),
+        ({"custom_fields": {}}, "size"),
+    ],
+)
+def test_a_mistake_on_the_page_names_the_field_and_keeps_the_session_as_it_was(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, mistake: dict[str, Any], field: str
+) -> None:
+    size = {
+        "key": "size",
+        "label": {"type": "custom", "custom": "Size"},
+        "type": "dropdown",
+        "dropdown": {"options": [{"label": "Medium", "value": "M"}]},
+    }
+    rate = {"display_name": "Post", "fixed_amount": {"amount": 500, "currency": "usd"}}
+    session = open_session(
+        client,
+        shirt["default_price"],
+        **COLLECTING,
+        custom_fields=[size],
+        shipping_options=[{"shipping_rate_data": rate}],
+    )
+    before = fake.sessions[session.id]
+
+    with pytest.raises(Refused) as refused:
+        fake.pay(session.id, **({"custom_fields": {"size": "M"}} | mistake))
+
+    assert refused.value.field == field
+    assert fake.sessions[session.id] == before
+    assert len(fake.events) == 0
+
+
+def test_custom_fields_come_back_filled_in(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    fields = [
+        {
+            "key": "engraving",
+            "label": {"type": "custom", "custom": "Engraving"},
+            "type": "text",
+            "text": {"maximum_length": 5},
+            "optional": True,
+        },
+        {"key": "number", "label": {"type": "custom", "custom": "Number"}, "type": "numeric"},
+    ]
+    session = open_session(client, shirt["default_price"], custom_fields=fields)
+
+    with pytest.raises(Refused):
+        fake.pay(session.id, custom_fields={"number": "seven"})
+    with pytest.raises(Refused):
+        fake.pay(session.id, custom_fields={"number": "7", "engraving": "too long"})
+    paid = fake.pay(session.id, custom_fields={"number": "7"})
+
+    assert [f[f["type"]]["value"] for f in paid["custom_fields"]] == [None, "7"]
+
+
+def test_the_chosen_shipping_is_what_is_paid(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    options = [
+        {"shipping_rate_data": {"display_name": name, "fixed_amount": {"amount": cost, "currency": "usd"}}}
+        for name, cost in (("Post", 500), ("Courier", 1500))
+    ]
+    session = open_session(client, shirt["default_price"], shipping_options=options)
+    courier = session.shipping_options[1].shipping_rate
+
+    paid = fake.pay(session.id, shipping_rate=courier)
+
+    assert (paid["amount_total"], paid["shipping_cost"]["shipping_rate"]) == (4000, courier)
+    assert next(iter(fake.charges.values()))["amount"] == 4000
+
+
+def test_the_session_that_knows_the_email_keeps_it(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    session = open_session(client, shirt["default_price"], customer_email="known@example.com")
+
+    paid = fake.pay(session.id, email="typed@example.com")
+
+    assert paid["customer_details"]["email"] == "known@example.com"
+
+
+def test_payment_intent_data_reaches_the_payment(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    session = open_session(
+        client,
+        shirt["default_price"],
+        metadata={"order": "on the session"},
+        payment_intent_data={"metadata": {"order": "o1"}, "description": "Two shirts"},
+    )
+
+    intent = fake.payment_intents[fake.pay(session.id)["payment_intent"]]
+
+    assert (intent["metadata"], intent["description"]) == ({"order": "o1"}, "Two shirts")
+
+
+def test_nothing_to_pay_needs_no_payment(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+    free = fake.add_price("prod_shirt", unit_amount=0)
+    session = open_session(client, free["id"])
+
+    paid = fake.pay(session.id)
+
+    assert (paid["payment_status"], paid["payment_intent"]) == ("no_payment_required", None)
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "payment_status", "intent_status", "types"),
+    [
+        (
+            True,
+            "paid",
+            "succeeded",
+            ["charge.succeeded", "payment_intent.succeeded", "checkout.session.async_payment_succeeded"],
+        ),
+        (
+            False,
+            "unpaid",
+            "requires_payment_method",
+            ["charge.failed", "payment_intent.payment_failed", "checkout.session.async_payment_failed"],
+        ),
+    ],
+)
+def test_a_bank_debit_completes_unpaid_and_is_settled_later(
+    fake: FakeStripe,
+    client: stripe.StripeClient,
+    shirt: Any,
+    succeeded: bool,
+    payment_status: str,
+    intent_status: str,
+    types: list[str],
+) -> None:
+    session = open_session(client, shirt["default_price"])
+
+    completed = fake.pay(session.id, delayed=True)
+    assert (completed["status"], completed["payment_status"]) == ("complete", "unpaid")
+    before = len(fake.events)
+    settled = fake.settle_delayed(session.id, succeeded=succeeded)
+
+    assert settled["payment_status"] == payment_status
+    assert fake.payment_intents[settled["payment_intent"]]["status"] == intent_status
+    assert [e["type"] for e in fake.events.values()][before:] == types
+    with pytest.raises(Exception, match="wait for a delayed payment|settled already"):
+        fake.settle_delayed(session.id)
+
+
+def test_nobody_pays_twice(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+    session = open_session(client, shirt["default_price"])
+    fake.pay(session.id)
+
+    with pytest.raises(SessionEnded, match="complete"):
+        fake.pay(session.id)
+    assert len(fake.charges) == 1

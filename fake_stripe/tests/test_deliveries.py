@@ -1,0 +1,176 @@
+"""How do events reach an endpoint? Signed, in order, again after a failure, by hand, and all on record."""
+
+import threading
+from typing import Any
+
+import stripe
+
+from fake_stripe import FakeStripe
+from fake_stripe.deliveries import GAPS
+from fake_stripe.tests.conftest import Receiver
+
+
+def rename(client: stripe.StripeClient, *names: str) -> None:
+    for name in names:
+        client.v1.products.update("prod_shirt", {"name": name})
+
+
+def names(receiver: Receiver) -> list[str]:
+    return [event.data.object["name"] for event in receiver.events()]
+
+
+def test_events_go_out_in_the_order_of_their_making(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    rename(client, "A", "B", "C")
+
+    attempts = fake.deliver_due()
+
+    assert names(receiver) == ["A", "B", "C"]
+    assert [attempt["status"] for attempt in attempts] == [200, 200, 200]
+    assert fake.deliver_due() == []
+
+
+def test_a_delivery_looks_like_stripes(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    rename(client, "A")
+    fake.deliver_due()
+
+    ((url, headers, body),) = receiver.got
+    assert url == "https://shop.test/stripe/webhook/"
+    assert headers["Content-Type"] == "application/json; charset=utf-8"
+    assert headers["User-Agent"].startswith("Stripe/1.0")
+    assert b'"pending_webhooks": 1' in body
+
+
+def test_a_failed_delivery_is_tried_again_after_growing_gaps(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    rename(client, "A")
+
+    tried_at = []
+    for gap in (0, *GAPS):
+        fake.forward(gap)
+        tried_at += [attempt["at"] for attempt in fake.deliver_due()]
+        assert fake.deliver_due() == []
+
+    waited = [later - earlier for earlier, later in zip(tried_at, tried_at[1:], strict=False)]
+    assert waited == list(GAPS)
+    assert waited[0] == 2
+    assert waited == sorted(waited)
+    (delivery,) = fake.deliveries()
+    assert delivery["state"] == "failed"
+    assert len(delivery["attempts"]) == len(GAPS) + 1
+
+
+def test_a_redirect_is_a_failure_and_so_is_no_answer(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    receiver.status = 301
+    rename(client, "A")
+    (redirected,) = fake.deliver_due()
+
+    def unreachable(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        raise ConnectionRefusedError("nobody listens")
+
+    fake.deliver_to(unreachable)
+    fake.forward(2)
+    (lost,) = fake.deliver_due()
+
+    assert (redirected["ok"], redirected["status"]) == (False, 301)
+    assert (lost["ok"], lost["status"]) == (False, None)
+    assert "nobody listens" in lost["error"]
+
+
+def test_the_record_keeps_what_the_endpoint_answered(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    receiver.status = 503
+    rename(client, "A")
+    fake.deliver_due()
+    receiver.status = 200
+    fake.forward(2)
+    fake.deliver_due()
+
+    (event_id,) = fake.events
+    (delivery,) = fake.deliveries(event_id)
+    assert [(a["status"], a["body"]) for a in delivery["attempts"]] == [(503, "noted"), (200, "noted")]
+    assert delivery["state"] == "delivered"
+    assert fake.events[event_id]["pending_webhooks"] == 0
+
+
+def test_an_event_can_be_sent_again_by_hand(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    rename(client, "A")
+    fake.deliver_due()
+    (event_id,) = fake.events
+
+    fake.dashboard.resend(event_id)
+    fake.deliver_due()
+
+    first, second = receiver.events()
+    assert first.id == second.id == event_id
+
+
+def test_each_endpoint_counts_for_itself(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    good, bad = "https://good.test/", "https://bad.test/"
+    for url in (good, bad):
+        fake.add_webhook_endpoint(url)
+    fake.deliver_to(lambda url, headers, body: (200 if url == good else 500, b""))
+    rename(client, "A")
+
+    (event_id,) = fake.events
+    assert fake.events[event_id]["pending_webhooks"] == 2
+    fake.deliver_due()
+
+    assert fake.events[event_id]["pending_webhooks"] == 1
+
+
+def test_a_live_event_is_not_told_to_a_test_endpoint(fake: FakeStripe, receiver: Receiver) -> None:
+    fake.keys.add("sk_live_1")
+    live = stripe.StripeClient("sk_live_1", http_client=fake.http_client())
+
+    product = live.v1.products.create({"name": "Live"})
+
+    assert product.livemode is True
+    assert fake.deliver_due() == []
+
+
+def test_a_receiver_that_raises_is_a_failure_and_nothing_is_lost(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    def broken(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        raise RuntimeError("a bug in the shop")
+
+    fake.deliver_to(broken)
+    rename(client, "A")
+    (attempt,) = fake.deliver_due()
+    fake.deliver_to(receiver)
+    fake.forward(2)
+    fake.deliver_due()
+
+    assert "a bug in the shop" in attempt["error"]
+    assert names(receiver) == ["A"]
+
+
+def test_a_thread_delivers_by_itself(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    arrived = threading.Event()
+
+    def post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        arrived.set()
+        return 200, b""
+
+    fake.deliver_to(post)
+    fake.courier.start()
+    rename(client, "A")
+
+    assert arrived.wait(5)
+    (event_id,) = fake.events
+    assert fake.courier.wait_for(event_id, 5)

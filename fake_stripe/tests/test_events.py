@@ -1,0 +1,99 @@
+"""What can be asked about what happened? Lists with filters, thirty days of memory, two modes."""
+
+from typing import Any
+
+import pytest
+import stripe
+
+from fake_stripe import FakeStripe
+from fake_stripe.tests.conftest import Receiver
+
+DAY = 24 * 3600
+
+
+def rename(client: stripe.StripeClient, *names: str) -> None:
+    for name in names:
+        client.v1.products.update("prod_shirt", {"name": name})
+
+
+def test_events_are_listed_newest_first_by_type(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    rename(client, "A", "B")
+    client.v1.prices.update(shirt["default_price"], {"nickname": "n"})
+
+    def listed(**filters: Any) -> list[str]:
+        return [event.type for event in client.v1.events.list(filters)]  # type: ignore[arg-type]
+
+    assert listed() == ["price.updated", "product.updated", "product.updated"]
+    assert listed(type="product.updated") == ["product.updated"] * 2
+    assert listed(type="product.*") == ["product.updated"] * 2
+    assert listed(types=["price.updated", "charge.refunded"]) == ["price.updated"]
+
+
+def test_events_of_a_time_can_be_paged_through(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    for n in range(25):
+        fake.clock.forward(1)
+        rename(client, f"name {n}")
+    since = fake.clock.now() - 20
+
+    found = client.v1.events.list({"types": ["product.updated"], "created": {"gte": since}, "limit": 7})
+
+    names = [event.data.object["name"] for event in found.auto_paging_iter()]
+    assert names == [f"name {n}" for n in range(24, 3, -1)]
+
+
+def test_events_that_could_not_be_delivered_can_be_asked_for(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    rename(client, "A")
+    fake.deliver_due()
+    receiver.status = 500
+    rename(client, "B")
+    fake.deliver_due()
+
+    (failed,) = client.v1.events.list({"delivery_success": False}).data
+    (delivered,) = client.v1.events.list({"delivery_success": True}).data
+
+    assert (failed.data.object["name"], failed.pending_webhooks) == ("B", 1)
+    assert (delivered.data.object["name"], delivered.pending_webhooks) == ("A", 0)
+
+
+def test_events_are_kept_for_thirty_days(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+    rename(client, "A")
+    (event,) = client.v1.events.list().data
+
+    fake.clock.forward(30 * DAY)
+    assert client.v1.events.retrieve(event.id).id == event.id
+    fake.clock.forward(1)
+
+    assert client.v1.events.list().data == []
+    with pytest.raises(stripe.InvalidRequestError) as gone:
+        client.v1.events.retrieve(event.id)
+    assert gone.value.http_status == 404
+
+
+def test_old_events_are_forgotten_with_their_deliveries(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    rename(client, "A")
+    fake.deliver_due()
+    fake.forward(31 * DAY)
+
+    assert len(fake.events) == 0
+    assert fake.deliveries() == []
+
+
+def test_more_than_twenty_types_are_refused(client: stripe.StripeClient) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.events.list({"types": [f"a.b{n}" for n in range(21)]})
+
+    assert refused.value.param == "types"
+
+
+def test_an_event_keeps_what_stood_then(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+    rename(client, "A", "B", "C")
+
+    assert [e["data"]["object"]["name"] for e in fake.events.values()] == ["A", "B", "C"]

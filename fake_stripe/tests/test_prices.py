@@ -1,0 +1,130 @@
+"""What do prices do? Amounts, currencies, lookup keys, archiving."""
+
+from typing import Any
+
+import pytest
+import stripe
+
+from fake_stripe import FakeStripe
+
+
+def test_a_price_has_an_amount_in_both_spellings(client: stripe.StripeClient, shirt: Any) -> None:
+    price = client.v1.prices.create({"product": "prod_shirt", "currency": "usd", "unit_amount": 1999})
+
+    assert (price.currency, price.unit_amount, price.unit_amount_decimal) == ("usd", 1999, 1999)
+    assert (price.type, price.billing_scheme, price.active) == ("one_time", "per_unit", True)
+
+
+def test_a_fraction_of_a_cent_leaves_the_whole_amount_null(client: stripe.StripeClient, shirt: Any) -> None:
+    price = client.v1.prices.create(
+        {"product": "prod_shirt", "currency": "usd", "unit_amount_decimal": "0.5"}  # type: ignore[typeddict-item]
+    )
+
+    assert price.unit_amount is None
+    assert str(price.unit_amount_decimal) == "0.5"
+
+
+def test_a_price_may_make_its_product(fake: FakeStripe, client: stripe.StripeClient) -> None:
+    price = client.v1.prices.create(
+        {"currency": "usd", "unit_amount": 100, "product_data": {"name": "A sticker"}}
+    )
+
+    assert fake.products[str(price.product)]["name"] == "A sticker"
+
+
+@pytest.mark.parametrize(
+    ("params", "param"),
+    [
+        ({"currency": "usd", "unit_amount": 1}, "product"),
+        ({"currency": "usd", "product": "prod_shirt"}, "unit_amount"),
+        ({"currency": "usd", "product": "prod_nobody", "unit_amount": 1}, "product"),
+        ({"product": "prod_shirt", "unit_amount": 1}, "currency"),
+        ({"currency": "usd", "product": "prod_shirt", "unit_amount": -1}, "unit_amount"),
+        ({"currency": "dollars", "product": "prod_shirt", "unit_amount": 1}, "currency"),
+    ],
+)
+def test_a_price_that_makes_no_sense_is_refused(
+    client: stripe.StripeClient, shirt: Any, params: Any, param: str
+) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.prices.create(params)
+
+    assert (refused.value.http_status, refused.value.param) == (400, param)
+
+
+def test_currency_options_are_shown_when_asked_for(client: stripe.StripeClient, shirt: Any) -> None:
+    price = client.v1.prices.create(
+        {
+            "product": "prod_shirt",
+            "currency": "usd",
+            "unit_amount": 2500,
+            "currency_options": {"eur": {"unit_amount": 2300}},
+        }
+    )
+
+    assert "currency_options" not in price
+    shown = client.v1.prices.retrieve(price.id, {"expand": ["currency_options"]}).currency_options
+    assert shown is not None
+    assert shown["eur"].unit_amount == 2300
+    assert shown["usd"].unit_amount == 2500
+
+
+def test_a_recurring_and_a_tiered_price_are_kept_as_what_they_are(
+    client: stripe.StripeClient, shirt: Any
+) -> None:
+    recurring = client.v1.prices.create(
+        {"product": "prod_shirt", "currency": "usd", "unit_amount": 5, "recurring": {"interval": "month"}}
+    )
+    tiered = client.v1.prices.create(
+        {
+            "product": "prod_shirt",
+            "currency": "usd",
+            "billing_scheme": "tiered",
+            "tiers_mode": "volume",
+            "tiers": [{"up_to": 10, "unit_amount": 100}, {"up_to": "inf", "unit_amount": 80}],
+            "expand": ["tiers"],
+        }
+    )
+
+    assert recurring.recurring is not None
+    assert (recurring.type, recurring.recurring.interval_count) == ("recurring", 1)
+    assert tiered.unit_amount is None
+    assert tiered.tiers is not None
+    assert [tier.up_to for tier in tiered.tiers] == [10, None]
+
+
+def test_a_default_price_cannot_be_archived_and_another_can(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    other = fake.add_price("prod_shirt", unit_amount=1)
+
+    with pytest.raises(stripe.InvalidRequestError, match="default price"):
+        client.v1.prices.update(shirt["default_price"], {"active": False})
+    assert client.v1.prices.update(other["id"], {"active": False}).active is False
+    assert [p.id for p in client.v1.prices.list({"product": "prod_shirt", "active": True})] == [
+        shirt["default_price"]
+    ]
+
+
+def test_a_lookup_key_belongs_to_one_price(client: stripe.StripeClient, shirt: Any) -> None:
+    def make(**more: Any) -> stripe.Price:
+        return client.v1.prices.create(
+            {"product": "prod_shirt", "currency": "usd", "unit_amount": 1, "lookup_key": "shirt", **more}
+        )
+
+    first = make()
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        make()
+    second = make(transfer_lookup_key=True)
+
+    assert refused.value.param == "lookup_key"
+    assert [p.id for p in client.v1.prices.list({"lookup_keys": ["shirt"]})] == [second.id]
+    assert client.v1.prices.retrieve(first.id).lookup_key is None
+
+
+def test_a_changed_price_tells_so(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+    client.v1.prices.update(shirt["default_price"], {"metadata": {"size": "M"}, "nickname": "n"})
+
+    (event,) = fake.events.values()
+    assert event["type"] == "price.updated"
+    assert event["data"]["previous_attributes"] == {"metadata": {"size": None}, "nickname": None}

@@ -1,0 +1,122 @@
+"""What goes back? Whole and partial refunds, too much, twice, and those that fail later."""
+
+from typing import Any
+
+import pytest
+import stripe
+
+from fake_stripe import FakeStripe
+from fake_stripe.tests.conftest import open_session
+
+
+@pytest.fixture
+def intent(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> str:
+    """A payment of 50.00."""
+    session = open_session(client, shirt["default_price"], 2)
+    return str(fake.pay(session.id)["payment_intent"])
+
+
+def types(fake: FakeStripe, after: int) -> list[str]:
+    return [event["type"] for event in fake.events.values()][after:]
+
+
+def charge_of(client: stripe.StripeClient, intent: str) -> stripe.Charge:
+    (charge,) = client.v1.charges.list({"payment_intent": intent, "expand": ["data.refunds"]}).data
+    return charge
+
+
+def test_a_whole_refund_gives_everything_back(
+    fake: FakeStripe, client: stripe.StripeClient, intent: str
+) -> None:
+    before = len(fake.events)
+
+    refund = client.v1.refunds.create({"payment_intent": intent, "metadata": {"stock_M": "2"}})
+
+    charge = charge_of(client, intent)
+    assert (refund.amount, refund.status, refund.payment_intent) == (5000, "succeeded", intent)
+    assert refund.metadata is not None
+    assert refund.metadata.to_dict() == {"stock_M": "2"}
+    assert (charge.refunded, charge.amount_refunded) == (True, 5000)
+    assert charge.refunds is not None
+    assert [r.id for r in charge.refunds.data] == [refund.id]
+    assert types(fake, before) == ["refund.created", "charge.refunded"]
+
+
+def test_partial_refunds_add_up_and_no_more_than_that(
+    fake: FakeStripe, client: stripe.StripeClient, intent: str
+) -> None:
+    first = client.v1.refunds.create({"payment_intent": intent, "amount": 2000})
+    assert charge_of(client, intent).refunded is False
+
+    with pytest.raises(stripe.InvalidRequestError) as too_much:
+        client.v1.refunds.create({"payment_intent": intent, "amount": 3001})
+    second = client.v1.refunds.create({"charge": str(first.charge), "amount": 3000})
+    with pytest.raises(stripe.InvalidRequestError) as too_late:
+        client.v1.refunds.create({"payment_intent": intent})
+
+    assert too_much.value.param == "amount"
+    assert too_late.value.code == "charge_already_refunded"
+    assert charge_of(client, intent).refunded is True
+    listed = client.v1.refunds.list({"payment_intent": intent}).data
+    assert [r.id for r in listed] == [second.id, first.id]
+
+
+def test_each_partial_refund_is_a_charge_refunded_with_what_stood_before(
+    fake: FakeStripe, client: stripe.StripeClient, intent: str
+) -> None:
+    for amount in (2000, 3000):
+        client.v1.refunds.create({"payment_intent": intent, "amount": amount})
+
+    told = [e["data"]["previous_attributes"] for e in fake.events.values() if e["type"] == "charge.refunded"]
+    assert told == [{"amount_refunded": 0}, {"amount_refunded": 2000, "refunded": False}]
+
+
+def test_a_refund_may_fail_weeks_later(fake: FakeStripe, client: stripe.StripeClient, intent: str) -> None:
+    refund = client.v1.refunds.create({"payment_intent": intent})
+    fake.forward(21 * 24 * 3600)
+    before = len(fake.events)
+
+    fake.dashboard.fail_refund(refund.id)
+
+    failed = client.v1.refunds.retrieve(refund.id)
+    assert (failed.status, failed.failure_reason) == ("failed", "lost_or_stolen_card")
+    assert charge_of(client, intent).amount_refunded == 0
+    assert types(fake, before) == ["refund.failed", "refund.updated", "charge.refund.updated", "charge.updated"]
+    with pytest.raises(Exception, match="failed already"):
+        fake.dashboard.fail_refund(refund.id)
+
+
+def test_somebody_at_the_dashboard_may_refund(
+    fake: FakeStripe, client: stripe.StripeClient, intent: str
+) -> None:
+    refund = fake.refund(payment_intent=intent, amount=1000, reason="requested_by_customer")
+
+    event = next(e for e in fake.events.values() if e["type"] == "charge.refunded")
+    assert client.v1.refunds.retrieve(refund["id"]).reason == "requested_by_customer"
+    assert event["request"]["id"] is not None
+    assert event["request"]["idempotency_key"] is None
+
+
+def test_what_was_not_paid_cannot_be_refunded(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    session = open_session(client, shirt["default_price"])
+    waiting = fake.pay(session.id, delayed=True)["payment_intent"]
+
+    for params in ({"payment_intent": waiting}, {"charge": "ch_nobody"}, {"payment_intent": "pi_nobody"}, {}):
+        with pytest.raises(stripe.InvalidRequestError):
+            client.v1.refunds.create(params)  # type: ignore[arg-type]
+    assert len(fake.refunds) == 0
+
+
+def test_the_metadata_of_a_refund_can_be_changed(
+    fake: FakeStripe, client: stripe.StripeClient, intent: str
+) -> None:
+    refund = client.v1.refunds.create({"payment_intent": intent})
+
+    changed = client.v1.refunds.update(refund.id, {"metadata": {"returned": "M:1"}})
+
+    assert changed.metadata is not None
+    assert changed.metadata.to_dict() == {"returned": "M:1"}
+    told = [e for e in fake.events.values() if e["type"] == "charge.refund.updated"]
+    assert told[0]["data"]["previous_attributes"] == {"metadata": {"returned": None}}

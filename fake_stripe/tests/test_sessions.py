@@ -1,0 +1,298 @@
+"""What do Checkout Sessions do? Open, sum up, refuse, list, change, expire."""
+
+from typing import Any
+
+import pytest
+import stripe
+
+from fake_stripe import FakeStripe, SessionEnded
+from fake_stripe.tests.conftest import NOW, THANKS, open_session
+
+
+def test_an_open_session_has_an_address_and_a_day_to_live(client: stripe.StripeClient, shirt: Any) -> None:
+    session = open_session(client, shirt["default_price"], 3)
+
+    assert session.url == f"http://127.0.0.1:12111/c/pay/{session.id}"
+    assert session.id.startswith("cs_test_")
+    assert (session.status, session.payment_status, session.mode) == ("open", "unpaid", "payment")
+    assert (session.amount_subtotal, session.amount_total, session.currency) == (7500, 7500, "usd")
+    assert session.expires_at == NOW + 24 * 3600
+    assert session.ui_mode == "hosted_page"
+    assert session.payment_intent is None
+
+
+def test_each_line_keeps_its_own_metadata(client: stripe.StripeClient, shirt: Any) -> None:
+    price = shirt["default_price"]
+    lines = [
+        {"price": price, "quantity": 1, "metadata": {"size": "S"}},
+        {"price": price, "quantity": 2, "metadata": {"size": "M"}},
+        {"price": price, "quantity": 1},
+    ]
+    session = open_session(client, price, line_items=lines)
+
+    items = client.v1.checkout.sessions.line_items.list(session.id, {"expand": ["data.price.product"]}).data
+
+    assert [item.metadata.to_dict() if item.metadata else None for item in items] == [
+        {"size": "S"},
+        {"size": "M"},
+        {},
+    ]
+    assert [item.amount_total for item in items] == [2500, 5000, 2500]
+    assert items[0].price is not None
+    assert isinstance(items[0].price.product, stripe.Product)
+    assert items[0].price.product.name == "BALM T-Shirt"
+
+
+def test_a_session_shows_ten_lines_and_the_list_shows_all(client: stripe.StripeClient, shirt: Any) -> None:
+    price = shirt["default_price"]
+    lines = [{"price": price, "quantity": 1, "metadata": {"n": str(n)}} for n in range(25)]
+    session = open_session(client, price, line_items=lines, expand=["line_items"])
+
+    listed = client.v1.checkout.sessions.line_items.list(session.id, {"limit": 10})
+
+    assert session.line_items is not None
+    assert len(session.line_items.data) == 10
+    assert session.line_items.has_more is True
+    assert [item.metadata["n"] for item in listed.auto_paging_iter()] == [str(n) for n in range(25)]  # type: ignore[index]
+
+
+def test_the_lines_of_a_session_show_todays_price(client: stripe.StripeClient, shirt: Any) -> None:
+    session = open_session(client, shirt["default_price"])
+    client.v1.prices.update(shirt["default_price"], {"metadata": {"size": "L"}})
+
+    (line,) = client.v1.checkout.sessions.line_items.list(session.id).data
+
+    assert line.price is not None
+    assert line.price.metadata.to_dict() == {"size": "L"}
+
+
+def test_prices_and_products_can_be_made_on_the_way(fake: FakeStripe, client: stripe.StripeClient) -> None:
+    data = {"currency": "eur", "unit_amount": 700, "product_data": {"name": "A tote", "metadata": {"a": "b"}}}
+    session = open_session(client, "", line_items=[{"price_data": data, "quantity": 2}])
+
+    (line,) = fake.lines(session.id)
+    assert (session.currency, session.amount_total) == ("eur", 1400)
+    assert line["description"] == "A tote"
+    assert line["price"]["active"] is False
+    assert fake.products[line["price"]["product"]]["active"] is False
+
+
+def test_a_session_may_be_in_another_currency_of_its_prices(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    price = fake.add_price("prod_shirt", unit_amount=2500, currency_options={"eur": {"unit_amount": 2300}})
+
+    assert open_session(client, price["id"], 2, currency="eur").amount_total == 4600
+    with pytest.raises(stripe.InvalidRequestError, match="currency"):
+        open_session(client, price["id"], currency="gbp")
+
+
+def test_shipping_is_part_of_the_total(client: stripe.StripeClient, shirt: Any) -> None:
+    rate = client.v1.shipping_rates.create(
+        {"display_name": "Post", "type": "fixed_amount", "fixed_amount": {"amount": 500, "currency": "usd"}}
+    )
+    data = {"display_name": "Courier", "fixed_amount": {"amount": 1500, "currency": "usd"}}
+    options = [{"shipping_rate": rate.id}, {"shipping_rate_data": data}]
+    session = open_session(client, shirt["default_price"], shipping_options=options)
+
+    assert (session.amount_subtotal, session.amount_total) == (2500, 3000)
+    assert session.total_details.amount_shipping == 500
+    assert session.shipping_cost.shipping_rate == rate.id
+    assert [option.shipping_amount for option in session.shipping_options] == [500, 1500]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "param"),
+    [
+        ({"mode": None}, "parameter_missing", "mode"),
+        ({"mode": "subscription"}, None, "mode"),
+        ({"mode": "gift"}, None, "mode"),
+        ({"success_url": None}, "parameter_missing", "success_url"),
+        ({"success_url": "nowhere"}, "url_invalid", "success_url"),
+        ({"line_items": None}, "parameter_missing", "line_items"),
+        ({"line_items": [{"price": "price_nobody", "quantity": 1}]}, "resource_missing", "line_items[0][price]"),
+        ({"line_items": [{"quantity": 1}]}, "parameter_missing", "line_items[0][price]"),
+        ({"expires_at": NOW + 1799}, None, "expires_at"),
+        ({"expires_at": NOW + 86401}, None, "expires_at"),
+        ({"expires_at": "soon"}, "parameter_invalid_integer", "expires_at"),
+        ({"payment_method_types": ["card"]}, "parameter_unknown", "payment_method_types"),
+        ({"ui_mode": "hosted"}, None, "ui_mode"),
+        ({"customer_email": "ada"}, "email_invalid", "customer_email"),
+        ({"shipping_address_collection": {"allowed_countries": ["XX"]}}, None, None),
+        ({"customer": "cus_1"}, None, "customer"),
+        ({"automatic_tax": {"enabled": True}}, None, "automatic_tax"),
+        ({"metadata": {"k" * 41: "v"}}, None, "metadata"),
+        ({"metadata": {"k": "v" * 501}}, None, "metadata[k]"),
+        ({"metadata": {"a[b": "v"}}, None, None),
+        ({"metadata": {f"k{n}": "v" for n in range(51)}}, None, "metadata"),
+        ({"return_url": THANKS}, None, "return_url"),
+    ],
+)
+def test_a_session_that_stripe_would_refuse_is_refused_and_leaves_nothing(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, change: Any, code: str | None, param: str | None
+) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        open_session(client, shirt["default_price"], **change)
+
+    assert refused.value.http_status == 400
+    assert refused.value.code == code
+    if param is not None:
+        assert refused.value.param == param
+    assert len(fake.sessions) == 0
+
+
+@pytest.mark.parametrize("quantity", [0, -1, 1.5, "two", 1_000_000, ""])
+def test_a_quantity_is_a_whole_number_of_at_least_one(
+    client: stripe.StripeClient, shirt: Any, quantity: Any
+) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        open_session(client, shirt["default_price"], quantity)
+
+    assert refused.value.param == "line_items[0][quantity]"
+
+
+def test_a_hundred_lines_fit_and_one_more_does_not(client: stripe.StripeClient, shirt: Any) -> None:
+    line = {"price": shirt["default_price"], "quantity": 1}
+
+    assert open_session(client, "", line_items=[line] * 100).amount_total == 250_000
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        open_session(client, "", line_items=[line] * 101)
+    assert refused.value.param == "line_items"
+
+
+def test_what_is_archived_or_recurring_cannot_be_bought(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    retired = fake.add_price("prod_shirt", unit_amount=100, active=False)
+    monthly = fake.add_price("prod_shirt", unit_amount=100, recurring={"interval": "month"})
+    gone = fake.add_product(name="Gone", active=False, prices=[{"unit_amount": 100}])
+
+    for price in (retired["id"], monthly["id"], gone["default_price"]):
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            open_session(client, price)
+        assert refused.value.param == "line_items[0][price]"
+
+
+def test_a_total_below_the_least_that_can_be_charged_is_refused(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    cheap = fake.add_price("prod_shirt", unit_amount=49)
+    dear = fake.add_price("prod_shirt", unit_amount=99_999_999)
+
+    with pytest.raises(stripe.InvalidRequestError) as little:
+        open_session(client, cheap["id"])
+    with pytest.raises(stripe.InvalidRequestError) as much:
+        open_session(client, dear["id"], 2)
+
+    assert (little.value.code, much.value.code) == ("amount_too_small", "amount_too_large")
+
+
+def test_metadata_of_a_session_merges_whatever_its_state(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    session = open_session(client, shirt["default_price"], metadata={"a": "1", "b": "2"})
+    fake.pay(session.id)
+
+    updated = client.v1.checkout.sessions.update(session.id, {"metadata": {"a": "", "c": "3"}})
+
+    assert updated.metadata is not None
+    assert updated.metadata.to_dict() == {"b": "2", "c": "3"}
+
+
+def test_the_lines_of_a_hosted_session_cannot_change(client: stripe.StripeClient, shirt: Any) -> None:
+    session = open_session(client, shirt["default_price"])
+
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.checkout.sessions.update(
+            session.id, {"line_items": [{"price": shirt["default_price"], "quantity": 2}]}
+        )
+
+    assert refused.value.param == "line_items"
+
+
+def test_an_open_session_can_be_expired_once(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    session = open_session(client, shirt["default_price"])
+
+    expired = client.v1.checkout.sessions.expire(session.id)
+
+    assert (expired.status, expired.url) == ("expired", None)
+    assert [e["type"] for e in fake.events.values()] == ["checkout.session.expired"]
+    with pytest.raises(stripe.InvalidRequestError, match="status of expired"):
+        client.v1.checkout.sessions.expire(session.id)
+    with pytest.raises(SessionEnded):
+        fake.pay(session.id)
+
+
+def test_a_paid_session_cannot_be_expired(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+    session = open_session(client, shirt["default_price"])
+    fake.pay(session.id)
+
+    with pytest.raises(stripe.InvalidRequestError, match="status of complete"):
+        client.v1.checkout.sessions.expire(session.id)
+
+
+def test_a_session_expires_by_itself_when_its_time_has_come(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    short = open_session(client, shirt["default_price"], expires_at=NOW + 1800)
+    long = open_session(client, shirt["default_price"])
+
+    fake.forward(1799)
+    assert client.v1.checkout.sessions.retrieve(short.id).status == "open"
+    fake.forward(1)
+
+    assert client.v1.checkout.sessions.retrieve(short.id).status == "expired"
+    assert client.v1.checkout.sessions.retrieve(long.id).status == "open"
+    (event,) = fake.events.values()
+    assert event["type"] == "checkout.session.expired"
+    assert event["request"] == {"id": None, "idempotency_key": None}
+
+
+def test_sessions_are_found_by_payment_status_email_and_time(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    first = open_session(client, shirt["default_price"])
+    fake.pay(first.id, email="ada@example.com")
+    fake.clock.forward(60)
+    second = open_session(client, shirt["default_price"])
+    paid = client.v1.checkout.sessions.retrieve(first.id)
+
+    def found(**filters: Any) -> list[str]:
+        return [s.id for s in client.v1.checkout.sessions.list(filters)]  # type: ignore[arg-type]
+
+    assert found() == [second.id, first.id]
+    assert found(payment_intent=paid.payment_intent) == [first.id]
+    assert found(status="complete") == [first.id]
+    assert found(status="open", created={"gte": NOW + 60}) == [second.id]
+    assert found(customer_details={"email": "ada@example.com"}) == [first.id]
+
+
+def test_older_versions_may_still_use_the_old_words(fake: FakeStripe, shirt: Any) -> None:
+    form = (
+        f"mode=payment&success_url=https://a.test&line_items[0][price]={shirt['default_price']}"
+        "&line_items[0][quantity]=1&ui_mode=hosted&payment_method_types[0]=card"
+    )
+
+    old, session = fake.call("POST", "/v1/checkout/sessions", form, stripe_version="2025-09-30.clover")
+    new, error = fake.call("POST", "/v1/checkout/sessions", form, stripe_version="2026-03-25.dahlia")
+
+    assert (old, session["payment_method_types"]) == (200, ["card"])
+    assert (new, error["error"]["param"]) == (400, "ui_mode")
+
+
+def test_an_embedded_session_has_a_client_secret_and_no_address(
+    client: stripe.StripeClient, shirt: Any
+) -> None:
+    session = open_session(
+        client,
+        shirt["default_price"],
+        ui_mode="embedded_page",
+        success_url=None,
+        cancel_url=None,
+        return_url=THANKS,
+    )
+
+    assert session.url is None
+    assert session.client_secret.startswith(f"{session.id}_secret_")

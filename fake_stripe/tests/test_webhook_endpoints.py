@@ -1,0 +1,128 @@
+"""What do webhook endpoints do? They are made with a secret, switched off and on, rolled, deleted."""
+
+from typing import Any
+
+import pytest
+import stripe
+
+from fake_stripe import FakeStripe
+from fake_stripe.tests.conftest import Receiver
+
+URL = "https://shop.test/stripe/webhook/"
+
+
+def make(client: stripe.StripeClient, **more: Any) -> stripe.WebhookEndpoint:
+    return client.v1.webhook_endpoints.create({"url": URL, "enabled_events": ["product.updated"], **more})
+
+
+def test_the_secret_is_shown_once(client: stripe.StripeClient) -> None:
+    made = make(client, api_version="2026-10-28.endive")
+
+    assert made.secret is not None
+    assert made.secret.startswith("whsec_")
+    assert (made.status, made.api_version) == ("enabled", "2026-10-28.endive")
+    assert "secret" not in client.v1.webhook_endpoints.retrieve(made.id)
+    assert "secret" not in client.v1.webhook_endpoints.list().data[0]
+    assert "secret" not in client.v1.webhook_endpoints.update(made.id, {"description": "d"})
+
+
+def test_an_endpoint_hears_only_what_it_asked_for(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    (everything,) = fake.webhook_endpoints
+    client.v1.webhook_endpoints.update(everything, {"enabled_events": ["price.updated"]})
+
+    client.v1.products.update("prod_shirt", {"name": "B"})
+    client.v1.prices.update(shirt["default_price"], {"nickname": "n"})
+    fake.deliver_due()
+
+    assert receiver.types() == ["price.updated"]
+
+
+def test_an_endpoint_that_is_switched_off_hears_nothing_until_it_is_on(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    (id,) = fake.webhook_endpoints
+    assert client.v1.webhook_endpoints.update(id, {"disabled": True}).status == "disabled"
+    client.v1.products.update("prod_shirt", {"name": "B"})
+    client.v1.webhook_endpoints.update(id, {"disabled": False})
+    client.v1.products.update("prod_shirt", {"name": "C"})
+    fake.deliver_due()
+
+    assert [event.data.object["name"] for event in receiver.events()] == ["C"]
+
+
+def test_a_deleted_endpoint_hears_nothing_more(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    client.v1.products.update("prod_shirt", {"name": "B"})
+    (id,) = fake.webhook_endpoints
+
+    assert client.v1.webhook_endpoints.delete(id).deleted is True
+    (attempt,) = fake.deliver_due()
+
+    assert receiver.got == []
+    assert attempt["ok"] is False
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.webhook_endpoints.retrieve(id)
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"url": "ftp://shop.test"}, "url"),
+        ({"url": None}, "url"),
+        ({"enabled_events": None}, "enabled_events"),
+        ({"enabled_events": []}, "enabled_events"),
+        ({"enabled_events": ["*", "product.updated"]}, "enabled_events"),
+        ({"enabled_events": ["Nonsense!"]}, "enabled_events[0]"),
+        ({"api_version": "yesterday"}, "api_version"),
+    ],
+)
+def test_an_endpoint_that_makes_no_sense_is_refused(
+    fake: FakeStripe, client: stripe.StripeClient, change: Any, param: str
+) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        make(client, **change)
+
+    assert refused.value.param == param
+    assert len(fake.webhook_endpoints) == 0
+
+
+def test_the_version_of_an_endpoint_cannot_be_changed(client: stripe.StripeClient) -> None:
+    made = make(client)
+
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.webhook_endpoints.update(made.id, {"api_version": "2026-10-28.endive"})  # type: ignore[typeddict-unknown-key]
+
+    assert refused.value.code == "parameter_unknown"
+
+
+def test_sixteen_endpoints_are_enough(client: stripe.StripeClient) -> None:
+    for _ in range(16):
+        make(client)
+
+    with pytest.raises(stripe.InvalidRequestError, match="maximum"):
+        make(client)
+
+
+def test_while_a_secret_is_rolled_both_are_valid(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    (id,) = fake.webhook_endpoints
+    old, new = receiver.secret, fake.dashboard.roll_secret(id, both_valid_for=3600)
+
+    client.v1.products.update("prod_shirt", {"name": "B"})
+    fake.deliver_due()
+    fake.forward(3600)
+    client.v1.products.update("prod_shirt", {"name": "C"})
+    fake.deliver_due()
+
+    during, after = (headers["Stripe-Signature"] for _, headers, _ in receiver.got)
+    assert during.count("v1=") == 2
+    assert after.count("v1=") == 1
+    for secret in (old, new):
+        assert stripe.Webhook.construct_event(receiver.got[0][2], during, secret)
+    assert stripe.Webhook.construct_event(receiver.got[1][2], after, new)
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.Webhook.construct_event(receiver.got[1][2], after, old)
