@@ -139,6 +139,8 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # The library tells of each call and each answer; what became of them our own lines say.
+    "loggers": {"stripe": {"level": "WARNING"}},
 }
 
 # --- Database ---------------------------------------------------------------------------------

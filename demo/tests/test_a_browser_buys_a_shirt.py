@@ -1,0 +1,62 @@
+"""Does the whole house work for a person? A browser buys two Medium shirts; Stripe's API is asked what is left."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from demo.check import PRODUCT, published, wait_until_published
+from demo.customer import BUYER
+from demo.running import Demo
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_browser_buys_two_medium_shirts_and_the_count_at_stripe_goes_down_by_two(
+    demo: Demo, page: Page
+) -> None:
+    before = published(demo)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+
+    put_two_medium_into_the_cart(page, demo)
+    page.get_by_role("button", name="Go to payment").click()
+    pay(page)
+
+    expect(page).to_have_url(re.compile(re.escape(f"{demo.site_url}/checkout/thank-you/")))
+    expect(page.get_by_role("main")).to_contain_text("BALM T-Shirt")
+    wait_until_published(demo, before - 2)
+    page.goto(f"{demo.site_url}/cart/")
+    expect(page.get_by_role("button", name="Go to payment")).to_have_count(0)
+    assert said == []
+
+
+def test_every_picture_of_the_catalogue_is_shown(demo: Demo, page: Page) -> None:
+    page.goto(f"{demo.site_url}/products/{PRODUCT}/")
+    pictures = page.locator(f'img[src^="{demo.image_origin}"]')
+
+    expect(pictures.first).to_be_visible()
+    assert pictures.evaluate_all("all => all.filter(one => one.complete && !one.naturalWidth).length") == 0
+
+
+def put_two_medium_into_the_cart(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.site_url}/")
+    page.get_by_role("link", name="BALM T-Shirt").first.click()
+    page.get_by_role("radio", name=re.compile(r"^M\b")).check(force=True)
+    page.get_by_label("Quantity").fill("2")
+    page.get_by_role("button", name="Put into the cart").click()
+    page.goto(f"{demo.site_url}/cart/")
+
+
+def pay(page: Page) -> None:
+    """Fill in what the payment page asks for, as a customer with the card that pays."""
+    for name, value in BUYER.items():
+        field = page.locator(f'[name="{name}"]')
+        if field.count() and field.evaluate("one => one.tagName") == "SELECT":
+            field.select_option(value)
+        elif field.count():
+            field.fill(value)
+    page.get_by_role("button", name=re.compile(r"^Pay \$")).click()

@@ -1,0 +1,71 @@
+"""Is the sample catalogue what it says: everything a catalogue can hold, within Stripe's limits, with its pictures?"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from demo.catalogue import SAMPLES, Sample
+from demo.garments import CLOTHS, GARMENTS
+from demo.images import draw
+from demo.prints import PRINTS
+from shop.metadata import parse
+
+BY_ID = {sample.id: sample for sample in SAMPLES}
+
+
+def test_there_are_fourteen_products_with_ids_of_their_own() -> None:
+    assert len(SAMPLES) == len(BY_ID) == 14
+
+
+def test_the_balm_t_shirt_begins_with_fifteen_medium() -> None:
+    assert BY_ID["prod_balm_tshirt"].metadata["stock_M"] == "15"
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
+def test_only_the_broken_one_has_metadata_with_problems(sample: Sample) -> None:
+    assert bool(parse(sample.metadata).problems) == (sample.id == "prod_misprint")
+
+
+def test_every_special_case_has_its_product() -> None:
+    facts = {sample.id: parse(sample.metadata) for sample in SAMPLES}
+
+    assert len({fact.category for fact in facts.values()}) >= 4
+    assert any(fact.link and BY_ID[id].price is None for id, fact in facts.items())
+    assert any(not fact.sizes and "stock" in BY_ID[id].metadata for id, fact in facts.items())
+    assert any("unlimited" in sample.metadata.values() for sample in SAMPLES)
+    assert any("3XL" in sample.prices for sample in SAMPLES)
+    assert any("stock_M" in sample.metadata and sample.metadata["stock_M"] == "1" for sample in SAMPLES)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
+def test_a_product_keeps_to_stripes_limits(sample: Sample) -> None:
+    assert len(sample.image_paths()) <= 8
+    assert len(sample.metadata) <= 50
+    assert all(len(key) <= 40 and 0 < len(value) <= 500 for key, value in sample.metadata.items())
+    assert set(sample.prices) <= set(parse(sample.metadata).sizes)
+
+
+@pytest.mark.parametrize("path", sorted({path for sample in SAMPLES for path in sample.image_paths()}))
+def test_every_picture_can_be_drawn(path: str) -> None:
+    assert ElementTree.fromstring(draw(path)).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_any_print_may_lie_on_any_garment_in_any_colour() -> None:
+    drawn = {
+        draw(f"/{garment}/{name}/{colour}.svg")
+        for garment in GARMENTS
+        for name in PRINTS
+        for colour in CLOTHS
+    }
+
+    assert len(drawn) == len(GARMENTS) * len(PRINTS) * len(CLOTHS)
+    assert all(ElementTree.fromstring(picture) is not None for picture in drawn)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/tee/balm/Pink.svg", "/tee/nothing/White.svg", "/a/b/c/d.svg", "/detail/x/y"]
+)
+def test_what_is_not_drawn_here_is_no_picture(path: str) -> None:
+    assert draw(path) == b""

@@ -1,0 +1,50 @@
+"""Does `script/demo --check` tell the truth? On a house that runs, and on one that does not do its work."""
+
+from __future__ import annotations
+
+import pytest
+
+from demo import check as checking
+from demo.check import PRODUCT, check, published
+from demo.customer import NotAsExpected
+from demo.running import Demo
+
+
+def test_one_purchase_over_http_lowers_the_count_at_stripe_and_both_counts_are_printed(
+    demo: Demo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = published(demo)
+
+    check(demo)
+
+    assert published(demo) == before - 2
+    assert capsys.readouterr().out.splitlines() == [
+        f"stock_M at Stripe before: {before}",
+        "bought:                  2",
+        f"stock_M at Stripe after:  {before - 2}",
+    ]
+
+
+def test_a_count_that_does_not_go_down_is_said_and_not_waited_for_without_end(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "PATIENCE", 0.2)
+
+    with pytest.raises(NotAsExpected, match=r"shows stock_M \d+ instead of -1"):
+        checking.wait_until_published(demo, -1)
+
+
+def test_a_customer_cannot_choose_a_size_that_is_sold_out(demo: Demo) -> None:
+    from demo.customer import Customer
+
+    with pytest.raises(NotAsExpected, match="offers no size S"):
+        Customer().buy(f"{demo.site_url}/products/prod_last_lantern/", size="S", quantity=1)
+
+
+def test_the_broken_product_breaks_no_page(demo: Demo) -> None:
+    from demo.customer import Customer
+
+    page = Customer().get(f"{demo.site_url}/products/prod_misprint/")
+
+    assert "Misprint" in page.text
+    assert PRODUCT in Customer().get(f"{demo.site_url}/products/").text

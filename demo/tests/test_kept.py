@@ -1,0 +1,76 @@
+"""What does the demo keep between two starts, and what does it do when a port or the folder is taken?"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from demo.kept import ANY_PORTS, AlreadyRunning, Unreadable, lock, open_folder
+
+
+def test_ports_and_secrets_are_the_same_at_the_next_start(folder: Path) -> None:
+    first = open_folder(folder, ports=ANY_PORTS)
+
+    assert open_folder(folder) == first
+
+
+def test_a_fresh_start_forgets_everything(folder: Path) -> None:
+    first = open_folder(folder, ports=ANY_PORTS)
+    (folder / "shop.sqlite3").touch()
+
+    second = open_folder(folder, fresh=True, ports=ANY_PORTS)
+
+    assert second.owner_password != first.owner_password
+    assert not (folder / "shop.sqlite3").exists()
+
+
+def test_two_folders_share_no_secret(tmp_path: Path) -> None:
+    one, other = (open_folder(tmp_path / name, ports=ANY_PORTS) for name in ("one", "other"))
+
+    assert one.stripe_key != other.stripe_key
+    assert one.webhook_secret != other.webhook_secret
+    assert one.django_secret != other.django_secret
+
+
+def test_a_port_that_somebody_took_meanwhile_is_replaced_and_the_others_stay(folder: Path) -> None:
+    first = open_folder(folder, ports=ANY_PORTS)
+
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", first.ports["shop"]))
+        somebody.listen()
+        second = open_folder(folder)
+
+    assert second.ports["shop"] != first.ports["shop"]
+    assert second.ports["stripe"] == first.ports["stripe"]
+    assert second.owner_password == first.owner_password
+
+
+def test_the_three_ports_differ(folder: Path) -> None:
+    assert len(set(open_folder(folder, ports=ANY_PORTS).ports.values())) == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights otherwise")
+def test_only_the_owner_may_read_the_secrets(folder: Path) -> None:
+    open_folder(folder, ports=ANY_PORTS)
+
+    assert (folder / "demo.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]"])
+def test_a_damaged_file_is_told_in_one_sentence(folder: Path, text: str) -> None:
+    folder.mkdir()
+    (folder / "demo.json").write_text(text)
+
+    with pytest.raises(Unreadable, match="--fresh begins anew"):
+        open_folder(folder)
+
+
+def test_two_demos_do_not_share_a_folder(folder: Path) -> None:
+    with lock(folder), pytest.raises(AlreadyRunning), lock(folder):
+        pass
+
+    with lock(folder):
+        pass
