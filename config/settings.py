@@ -157,7 +157,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     # READ COMMITTED is what the ledger's conditional UPDATEs were measured at; inventory checks it.
-    _database.setdefault("OPTIONS", {})
+    _database.setdefault("OPTIONS", {})["isolation_level"] = 2  # psycopg.IsolationLevel.READ_COMMITTED
     _database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
     _database["CONN_HEALTH_CHECKS"] = True
 

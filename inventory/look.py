@@ -79,6 +79,11 @@ def want_all() -> int:
     return ProductStock.objects.update(looks_wanted=F("looks_wanted") + 1)
 
 
+def want(product_ids: Iterable[str]) -> int:
+    """Somebody wants these looked at; the worker does it."""
+    return ProductStock.objects.filter(pk__in=product_ids).update(looks_wanted=F("looks_wanted") + 1)
+
+
 def _wanted(product_ids: Iterable[str] | None = None) -> dict[str, int]:
     """Which wishes will a reading that begins now fulfil? Those that come later want another."""
     stocks = ProductStock.objects.all()

@@ -15,13 +15,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from types import FrameType
 
+from django.core.checks import ERROR
 from django.db import close_old_connections, connections
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from config.duties import DUTIES, Duty
 from config.stripe_client import StripeTrouble
-from inventory import look, publish
+from inventory import checks, look, publish
 from inventory.models import Heartbeat, StripeEvent
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,10 @@ PATIENCE = timedelta(seconds=10)
 MOST_ROUNDS = 10_000
 
 
+class WrongDatabase(Exception):
+    """The database is not one that the ledger can be kept in; the text says why."""
+
+
 def run(duty: Duty, now: datetime) -> int:
     """Do one duty once; returns how much it did. Stripe's troubles are logged, everything else is raised."""
     function: Callable[[datetime], int] = import_string(duty.path)
@@ -46,7 +51,14 @@ def run(duty: Duty, now: datetime) -> int:
 
 
 def start() -> None:
-    """What a worker does before anything else: nothing that happened while it was away is taken for granted."""
+    """What a worker does before anything else: nothing that happened while it was away is taken for granted.
+
+    Raises WrongDatabase where the ledger could not decide rightly.
+    """
+    for problem in checks.at_start():
+        if problem.level >= ERROR:
+            raise WrongDatabase(f"{problem.msg} {problem.hint or ''}".strip())
+        logger.warning("%s %s", problem.msg, problem.hint)
     publish.resume()
     look.want_all()
 
@@ -58,8 +70,7 @@ class Worker:
         self.stop = stop
 
     def run(self) -> None:
-        """Duties that call Stripe in a thread each, the others here, in turn."""
-        start()
+        """Duties that call Stripe in a thread each, the others here, in turn. `start` goes before it."""
         beat = Duty("inventory.worker.beat", every=BEAT_EVERY, calls_stripe=False)
         alone = [duty for duty in DUTIES if duty.calls_stripe]
         threads = [

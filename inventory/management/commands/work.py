@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from inventory import worker
 
@@ -19,9 +19,11 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="Do what is due now and end; for cron.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not options["once"]:
+        try:
+            worker.start()
+        except worker.WrongDatabase as trouble:
+            raise CommandError(str(trouble)) from trouble
+        if options["once"]:
+            self.stdout.write(f"{worker.drain(hourly=True)} done.")
+        else:
             worker.work()
-            return
-        worker.start()
-        done = worker.drain(hourly=True)
-        self.stdout.write(f"{done} done.")

@@ -1,0 +1,228 @@
+"""What does the owner see and do about stock? Everything is shown; counts change through the ledger only."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from inventory import inbox, look, publish
+from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
+from inventory.stock_form import StockForm, change_stock
+
+
+class ToLookAt(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Shown, never edited, never deleted: these rows are written by the stock protocol alone."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def may_act(self, request: HttpRequest) -> bool:
+        """May this person do what the page's actions do? As Django's change permission says."""
+        return bool(request.user.has_perm(f"inventory.change_{self.opts.model_name}"))
+
+    # Actions name the permission "act".
+    has_act_permission = may_act
+
+
+class MovementsOfItem(admin.TabularInline):  # type: ignore[type-arg]
+    model = Movement
+    fields = ["created_at", "kind", "delta", "reason", "actor", "reference", "published_at"]
+    ordering = ["-id"]
+    max_num = extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(StockItem)
+class StockItemAdmin(ToLookAt):
+    list_display = [
+        "product",
+        "size",
+        "state",
+        "on_hand",
+        "pending",
+        "held",
+        "available",
+        "problem",
+        "change_link",
+    ]
+    list_display_links = ["product", "size"]
+    list_filter = ["state", "listed", "product__active"]
+    list_select_related = ["product"]
+    search_fields = ["product__name", "product__id", "key"]
+    ordering = ["product__name", "position"]
+    fieldsets = [
+        (None, {"fields": ["product", "size", "key", "state", "problem", "listed", "change_link"]}),
+        (gettext_lazy("Count"), {"fields": ["on_hand", "pending", "held", "available"]}),
+    ]
+    readonly_fields = ["change_link", "available"]
+    inlines = [MovementsOfItem]
+    actions = ["change_stock_of"]
+
+    def get_urls(self) -> list[URLPattern]:
+        change = path(
+            "change-stock/", self.admin_site.admin_view(self.change_stock_view), name="inventory_change_stock"
+        )
+        return [change, *super().get_urls()]
+
+    @admin.display(description=gettext_lazy("change"))
+    def change_link(self, item: StockItem) -> SafeString:
+        return format_html('<a href="{}?id={}">{}</a>', _change_url(), item.pk, _("Change stock"))
+
+    @admin.action(description=gettext_lazy("Change stock of the chosen items"), permissions=["act"])
+    def change_stock_of(self, request: HttpRequest, chosen: QuerySet[StockItem]) -> HttpResponse:
+        ids = "&".join(f"id={pk}" for pk in chosen.order_by("pk").values_list("pk", flat=True))
+        return HttpResponseRedirect(f"{_change_url()}?{ids}")
+
+    def change_stock_view(self, request: HttpRequest) -> HttpResponse:
+        """The form for the items in the query string; posting it writes down one movement each."""
+        if not self.may_act(request):
+            return HttpResponse(_("You may not change stock."), status=403)
+        items = self._chosen(request)
+        if not items:
+            self.message_user(request, _("Choose at least one item."), messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
+        form = StockForm(request.POST) if request.method == "POST" else StockForm.blank()
+        if not form.is_valid():
+            context = {
+                **self.admin_site.each_context(request),
+                "form": form,
+                "items": items,
+                "opts": self.opts,
+                "title": _("Change stock"),
+            }
+            return TemplateResponse(request, "inventory/admin/change_stock.html", context)
+        made, refused = change_stock(items, form, request.user.get_username())
+        self._tell(request, made, refused)
+        return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
+
+    def _chosen(self, request: HttpRequest) -> list[StockItem]:
+        ids = [pk for pk in request.GET.getlist("id") if pk.isdecimal() and len(pk) < 19]
+        return list(StockItem.objects.filter(pk__in=ids).select_related("product"))
+
+    def _tell(self, request: HttpRequest, made: list[Movement], refused: list[str]) -> None:
+        number = len(made)
+        text = ngettext("%(n)d count changed.", "%(n)d counts changed.", number) % {"n": number}
+        self.message_user(request, text, messages.SUCCESS if made else messages.INFO)
+        for sentence in refused:
+            self.message_user(request, sentence, messages.ERROR)
+
+
+def _change_url() -> str:
+    return reverse("admin:inventory_change_stock")
+
+
+@admin.register(Movement)
+class MovementAdmin(ToLookAt):
+    list_display = ["created_at", "item", "kind", "delta", "reason", "actor", "reference", "published_at"]
+    list_filter = ["kind", "created_at"]
+    list_select_related = ["item__product"]
+    search_fields = ["reference", "reason", "item__product__name", "item__key"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(Hold)
+class HoldAdmin(ToLookAt):
+    list_display = ["item", "quantity", "reference", "created_at"]
+    list_select_related = ["item__product"]
+    search_fields = ["reference", "item__product__name"]
+
+
+@admin.register(StripeEvent)
+class StripeEventAdmin(ToLookAt):
+    list_display = ["received_at", "type", "object_id", "state", "attempts", "error", "id"]
+    list_filter = ["state", "type", "received_at"]
+    search_fields = ["id", "object_id", "type"]
+    fieldsets = [
+        (None, {"fields": ["id", "type", "object_id", "created_at", "received_at", "livemode"]}),
+        (gettext_lazy("Handling"), {"fields": ["state", "attempts", "next_try_at", "handled_at", "error"]}),
+        (gettext_lazy("As Stripe sent it"), {"fields": ["readable_payload"]}),
+    ]
+    readonly_fields = ["readable_payload"]
+    actions = ["replay"]
+
+    @admin.display(description=gettext_lazy("payload"))
+    def readable_payload(self, event: StripeEvent) -> SafeString:
+        return format_html("<pre>{}</pre>", json.dumps(event.payload, indent=2, ensure_ascii=False))
+
+    @admin.action(description=gettext_lazy("Handle the chosen events again"), permissions=["act"])
+    def replay(self, request: HttpRequest, chosen: QuerySet[StripeEvent]) -> None:
+        number = inbox.replay(chosen.values_list("pk", flat=True), timezone.now())
+        text = ngettext("%(n)d event is handled again.", "%(n)d events are handled again.", number)
+        self.message_user(request, text % {"n": number})
+
+
+@admin.register(StockWrite)
+class StockWriteAdmin(ToLookAt):
+    list_display = ["created_at", "product", "n", "totals", "state", "sent_at", "finished_at", "seen"]
+    list_filter = ["state", "created_at"]
+    list_select_related = ["product"]
+    search_fields = ["product__name", "product__id", "key"]
+
+
+@admin.register(ProductStock)
+class ProductStockAdmin(ToLookAt):
+    list_display = ["product", "n", "looked_at", "parked", "not_before", "failures"]
+    list_filter = [("parked", admin.EmptyFieldListFilter)]
+    list_select_related = ["product"]
+    search_fields = ["product__name", "product__id"]
+    actions = ["look_again", "write_again", "take_over"]
+
+    @admin.action(description=gettext_lazy("Look at the chosen products"), permissions=["act"])
+    def look_again(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
+        number = look.want(list(chosen.values_list("pk", flat=True)))
+        text = ngettext("%(n)d product will be read.", "%(n)d products will be read.", number)
+        self.message_user(request, text % {"n": number})
+
+    @admin.action(description=gettext_lazy("Write the chosen products again"), permissions=["act"])
+    def write_again(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
+        number = sum(publish.unpark(pk) for pk in chosen.values_list("pk", flat=True))
+        text = ngettext("%(n)d product is written again.", "%(n)d products are written again.", number)
+        self.message_user(request, text % {"n": number})
+
+    @admin.action(description=gettext_lazy("Take over from another shop"), permissions=["act"])
+    def take_over(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
+        number = sum(bool(look.take_over(pk)) for pk in chosen.values_list("pk", flat=True))
+        text = ngettext("%(n)d product is taken over.", "%(n)d products are taken over.", number)
+        self.message_user(request, text % {"n": number})
+
+
+@admin.register(Case)
+class CaseAdmin(ToLookAt):
+    list_display = ["opened_at", "kind", "subject", "first_line", "closed_at"]
+    list_filter = [("closed_at", admin.EmptyFieldListFilter), "kind"]
+    search_fields = ["subject", "text"]
+    fields = ["kind", "subject", "text", "opened_at", "closed_at"]
+    actions = ["close"]
+
+    @admin.display(description=gettext_lazy("what happened"))
+    def first_line(self, case: Case) -> str:
+        return case.text.split("\n")[0][:200]
+
+    @admin.action(description=gettext_lazy("Close: this is dealt with"), permissions=["act"])
+    def close(self, request: HttpRequest, chosen: QuerySet[Case]) -> None:
+        number = chosen.filter(closed_at=None).update(closed_at=timezone.now())
+        text = ngettext("%(n)d case closed.", "%(n)d cases closed.", number)
+        self.message_user(request, text % {"n": number})
