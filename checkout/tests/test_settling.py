@@ -28,7 +28,8 @@ def sold(product: Product) -> list[tuple[str, int]]:
 
 
 def left(product: Product, size: str) -> int | None:
-    return item_of(product, size).available
+    available: int | None = item_of(product, size).available
+    return available
 
 
 def settle_now(fake: FakeStripe, order: Order) -> Order:
@@ -113,7 +114,8 @@ def test_origin_fault_02_a_failure_at_the_second_line_counts_nothing_and_the_ret
     order = order_for(customer, shirt, "M", 2)
     fake.pay(order.session_id or "")
     fake.deliver_due()
-    counted, move = [], ledger._move
+    counted: list[int] = []
+    move = ledger._move
 
     def fails_at_the_second(**changes: dict[int, int]) -> None:
         for item_id, units in sorted(changes["pending"].items()):

@@ -1,0 +1,245 @@
+"""What other doors sold: payment links, the older site, a test from the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.utils import timezone
+
+from checkout import gateway
+from checkout.fulfilment import settle
+from checkout.models import Order
+from checkout.tests.conftest import deliver, item_of, only_order
+from fake_stripe import FakeStripe
+from inventory import inbox
+from inventory.models import Case, Movement, StripeEvent
+from shop.models import Product
+
+pytestmark = pytest.mark.django_db
+
+
+def open_elsewhere(fake: FakeStripe, lines: list[dict[str, str]], **session: str) -> str:
+    """Another program opens a session; `lines` and `session` are Stripe's form fields. Returns its id."""
+    form = {"mode": "payment", "success_url": "https://elsewhere.example", **session}
+    for number, line in enumerate(lines):
+        form |= {f"line_items[{number}]{name}": value for name, value in line.items()}
+    status, answer = fake.call("POST", "/v1/checkout/sessions", urlencode(form))
+    assert status == 200, answer
+    # Sales count from the first look at a product on; a second later is after it.
+    fake.forward(2)
+    return str(answer["id"])
+
+
+def sales() -> list[tuple[str, str, int]]:
+    found = Movement.objects.filter(kind="sale").order_by("id").select_related("item")
+    return [(sale.item.product_id, sale.item.size, -sale.delta) for sale in found]
+
+
+def a_line(price: Product | str, quantity: int = 1, size: str = "") -> dict[str, str]:
+    """One line of the form, with the size in its metadata if there is one."""
+    price_id = price if isinstance(price, str) else price.default_price_id
+    line = {"[price]": price_id, "[quantity]": str(quantity)}
+    return line | ({"[metadata][size]": size} if size else {})
+
+
+def test_the_older_sites_session_is_counted_by_its_metadata(
+    fake: FakeStripe, shirt: Product, poster: Product
+) -> None:
+    session_id = open_elsewhere(
+        fake,
+        [a_line(shirt, 2), a_line(poster)],
+        **{
+            "metadata[item_0_size]": "M",
+            "metadata[item_0_product_id]": shirt.id,
+            "metadata[item_0_quantity]": "2",
+            "metadata[item_1_size]": "One Size",
+            "metadata[item_1_product_id]": poster.id,
+            "metadata[item_1_quantity]": "1",
+        },
+    )
+    fake.pay(session_id, email="ada@example.com")
+
+    deliver(fake)
+
+    order = only_order()
+    assert sorted(sales()) == [("prod_balm", "M", 2), ("prod_poster", "", 1)]
+    assert (order.state, order.opened_here, order.email) == ("paid", False, "ada@example.com")
+    assert fake.products["prod_balm"]["metadata"]["stock_M"] == "13"
+
+
+@pytest.mark.parametrize(
+    ("line", "session"),
+    [
+        ("M", {}),
+        ("", {"metadata[size]": "M"}),
+        ("", {"metadata[size]": "m"}),
+        ("", {"metadata[item_0_size]": "M"}),
+        (
+            "",
+            {
+                "custom_fields[0][key]": "size",
+                "custom_fields[0][type]": "text",
+                "custom_fields[0][label][type]": "custom",
+                "custom_fields[0][label][custom]": "Which size?",
+            },
+        ),
+    ],
+)
+def test_the_size_is_found_wherever_it_is_said(
+    fake: FakeStripe, shirt: Product, line: str, session: dict[str, str]
+) -> None:
+    session_id = open_elsewhere(fake, [a_line(shirt, 1, line)], **session)
+    answers: dict[str, Any] = {"custom_fields": {"size": "M"}} if "custom_fields[0][key]" in session else {}
+    fake.pay(session_id, **answers)
+
+    deliver(fake)
+
+    assert sales() == [("prod_balm", "M", 1)]
+
+
+def test_a_price_of_its_own_says_the_size(fake: FakeStripe, shirt: Product) -> None:
+    large = fake.add_price(shirt.id, unit_amount=2800, currency="usd", metadata={"size": "L"})
+    fake.pay(open_elsewhere(fake, [a_line(large["id"])]))
+
+    deliver(fake)
+
+    assert sales() == [("prod_balm", "L", 1)]
+    assert only_order().lines.get().unit_amount == 2800
+
+
+def test_a_foreign_session_is_read_from_stripe_by_the_duty_that_may(fake: FakeStripe, shirt: Product) -> None:
+    fake.pay(open_elsewhere(fake, [a_line(shirt, size="M")]))
+    fake.deliver_due()
+    fake.forget_calls()
+
+    inbox.handle_waiting(timezone.now())
+    assert fake.calls == [] and not Order.objects.exists()
+    assert StripeEvent.objects.get(type="checkout.session.completed").needs_stripe
+
+    inbox.handle_with_stripe(timezone.now())
+    assert sales() == [("prod_balm", "M", 1)]
+
+
+def test_a_foreign_session_is_counted_once_however_often_it_is_told(fake: FakeStripe, shirt: Product) -> None:
+    fake.faults.add("duplicate", copies=3, times=None)
+    fake.faults.add("twin", types=["checkout.session.completed"])
+    session_id = open_elsewhere(fake, [a_line(shirt, size="M")])
+    fake.pay(session_id)
+
+    deliver(fake)
+    with inbox.stripe_allowed():
+        settle(gateway.fetch_session(session_id), now=timezone.now())
+
+    assert sales() == [("prod_balm", "M", 1)] and Order.objects.count() == 1
+
+
+def test_a_database_that_forgot_the_order_gives_it_the_same_id_again(
+    fake: FakeStripe, shirt: Product
+) -> None:
+    session_id = open_elsewhere(fake, [a_line(shirt, size="M")])
+    fake.pay(session_id)
+    deliver(fake)
+    first = only_order()
+    Order.objects.all().delete()
+
+    with inbox.stripe_allowed():
+        settle(gateway.fetch_session(session_id), now=timezone.now())
+
+    assert only_order().id == first.id and sales() == [("prod_balm", "M", 1)]
+
+
+def test_a_sale_whose_size_nobody_says_waits_for_the_owner(fake: FakeStripe, shirt: Product) -> None:
+    fake.pay(open_elsewhere(fake, [a_line(shirt, 2)]))
+
+    deliver(fake)
+
+    line = only_order().lines.get()
+    assert (line.item, line.unplaced, line.quantity) == (None, True, 2)
+    assert sales() == []
+    case = Case.objects.get()
+    assert case.kind == "sale without a size" and "2 × BALM T-Shirt" in case.text
+
+
+def test_an_unknown_size_is_named_in_the_case(fake: FakeStripe, shirt: Product) -> None:
+    fake.pay(open_elsewhere(fake, [a_line(shirt, size="XS")]))
+
+    deliver(fake)
+
+    assert sales() == [] and "“XS”" in Case.objects.get().text
+
+
+def test_a_test_from_the_command_line_counts_nothing_and_alarms_nobody(
+    fake: FakeStripe, shirt: Product
+) -> None:
+    """`stripe trigger checkout.session.completed` makes a product without metadata and buys two of it."""
+    product = fake.add_product(name="myproduct", prices=[{"unit_amount": 1500, "currency": "usd"}], emit=True)
+    price = next(price["id"] for price in fake.prices.values() if price["product"] == product["id"])
+    fake.pay(open_elsewhere(fake, [a_line(price, 2)]))
+
+    deliver(fake)
+
+    event = StripeEvent.objects.get(type="checkout.session.completed")
+    assert event.state == "handled"
+    assert sales() == [] and not Case.objects.exists() and not Order.objects.exists()
+
+
+def test_a_foreign_bank_debit_is_counted_when_it_comes(fake: FakeStripe, shirt: Product) -> None:
+    session_id = open_elsewhere(fake, [a_line(shirt, size="M")])
+    fake.pay(session_id, delayed=True)
+    deliver(fake)
+    assert only_order().state == Order.State.AWAITING_PAYMENT and sales() == []
+
+    fake.settle_delayed(session_id)
+    deliver(fake)
+
+    assert only_order().state == Order.State.PAID and sales() == [("prod_balm", "M", 1)]
+
+
+def test_a_foreign_session_that_expires_is_none_of_our_business(fake: FakeStripe, shirt: Product) -> None:
+    fake.expire(open_elsewhere(fake, [a_line(shirt)]))
+
+    deliver(fake)
+
+    assert not Order.objects.exists()
+
+
+def test_a_sale_of_a_product_that_we_have_not_seen_is_a_reason_to_look_at_it(
+    fake: FakeStripe, db: None
+) -> None:
+    product = fake.add_product(
+        name="New Shirt",
+        metadata={"sizes": "S", "stock_S": "5"},
+        prices=[{"unit_amount": 900, "currency": "usd"}],
+    )
+    price = next(price["id"] for price in fake.prices.values() if price["product"] == product["id"])
+    fake.pay(open_elsewhere(fake, [a_line(price, size="S")]))
+
+    deliver(fake)
+
+    assert only_order().lines.get().item == item_of(Product.objects.get(id=product["id"]), "S")
+
+
+def test_more_lines_than_a_page_holds_are_all_read(
+    fake: FakeStripe, shirt: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = open_elsewhere(fake, [a_line(shirt, size="M")] * 5)
+
+    monkeypatch.setattr(gateway, "PAGE", 2)
+
+    assert len(gateway.session_lines(session_id)) == 5
+
+
+def test_origin_fault_22_stripes_objects_are_translated_without_being_taken_for_dicts(
+    fake: FakeStripe, shirt: Product
+) -> None:
+    """The library's objects have no .get and no .items since version 15; `fake` answers the real library."""
+    session_id = open_elsewhere(fake, [a_line(shirt, size="M")])
+    fake.pay(session_id)
+
+    session, lines = gateway.fetch_session(session_id), gateway.session_lines(session_id)
+
+    assert session.is_paid and session.total == 2500 and session.paid_at is not None
+    assert type(session.metadata) is dict and type(session.address) is dict
+    assert (lines[0].product_id, lines[0].quantity, dict(lines[0].metadata)) == (shirt.id, 1, {"size": "M"})

@@ -1,0 +1,120 @@
+"""Which size a foreign session's line stands for: the order in which places are looked at, and when none will do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from checkout.sizes import Line, Sold, matching_size, sizes_sold
+
+
+def line(product_id: str = "prod_a", quantity: int = 1, *, has_sizes: bool = True, **metadata: str) -> Line:
+    price = {"size": metadata.pop("price_size")} if "price_size" in metadata else {}
+    return Line(product_id, quantity, metadata, price, has_sizes)
+
+
+def sizes(
+    lines: list[Line], session: Mapping[str, str] | None = None, custom: Mapping[str, str] | None = None
+) -> list[tuple[str | None, int]]:
+    return [(sold.size, sold.quantity) for sold in sizes_sold(lines, session or {}, custom or {})]
+
+
+def test_the_lines_own_metadata_comes_first() -> None:
+    said = {"item_0_size": "L", "item_0_product_id": "prod_a", "size": "XL"}
+
+    assert sizes([line(size="S", price_size="M")], said, {"size": "XXL"}) == [("S", 1)]
+
+
+def test_then_the_prices_metadata() -> None:
+    assert sizes([line(price_size="M")], {"item_0_size": "L", "size": "XL"}) == [("M", 1)]
+
+
+def test_then_the_sessions_list_by_product() -> None:
+    said = {
+        "item_0_size": "L",
+        "item_0_product_id": "prod_b",
+        "item_0_quantity": "1",
+        "item_1_size": "S",
+        "item_1_product_id": "prod_a",
+        "item_1_quantity": "2",
+        "size": "XL",
+    }
+
+    assert sizes([line("prod_a", 2), line("prod_b")], said) == [("S", 2), ("L", 1)]
+
+
+def test_two_lines_of_one_product_take_their_entries_in_order() -> None:
+    said = {
+        "item_0_size": "S",
+        "item_0_product_id": "prod_a",
+        "item_1_size": "M",
+        "item_1_product_id": "prod_a",
+    }
+
+    assert sizes([line(), line(quantity=3)], said) == [("S", 1), ("M", 3)]
+
+
+def test_one_line_that_held_several_sizes_becomes_several() -> None:
+    said = {
+        "item_0_size": "S",
+        "item_0_product_id": "prod_a",
+        "item_0_quantity": "1",
+        "item_1_size": "M",
+        "item_1_product_id": "prod_a",
+        "item_1_quantity": "2",
+    }
+
+    assert sizes([line(quantity=3)], said) == [("S", 1), ("M", 2)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_entries_without_products_go_by_their_place_counted_from_zero_or_one(first: int) -> None:
+    said = {f"item_{first}_size": "S", f"item_{first + 1}_size": "M"}
+
+    assert sizes([line("prod_a"), line("prod_b")], said) == [("S", 1), ("M", 1)]
+
+
+def test_entries_that_contradict_the_line_are_not_believed() -> None:
+    said = {"item_0_size": "S", "item_0_product_id": "prod_a", "item_0_quantity": "5"}
+
+    assert sizes([line(quantity=2)], said) == [(None, 2)]
+
+
+def test_then_the_sessions_size_if_there_is_a_single_line() -> None:
+    assert sizes([line()], {"size": " M "}, {"size": "L"}) == [("M", 1)]
+    assert sizes([line(), line("prod_b")], {"size": "M"}) == [(None, 1), (None, 1)]
+
+
+def test_then_a_question_that_is_called_size_where_only_one_line_has_sizes() -> None:
+    assert sizes([line()], {}, {"Size": "L"}) == [("L", 1)]
+    assert sizes([line(), line("prod_b", has_sizes=False)], {}, {"size": "L"}) == [("L", 1), (None, 1)]
+    assert sizes([line(), line("prod_b")], {}, {"size": "L"}) == [(None, 1), (None, 1)]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"item_0_size": ""},
+        {"item_x_size": "M"},
+        {"item_0_quantity": "1"},
+        {"item_9999_size": "M"},
+        {"size": "  "},
+    ],
+)
+def test_what_says_nothing_leaves_the_size_open(nonsense: Mapping[str, str]) -> None:
+    assert sizes([line()], nonsense) == [(None, 1)]
+
+
+def test_every_part_knows_its_line() -> None:
+    assert sizes_sold([line(size="S"), line("prod_b", 2, size="M")], {}, {}) == [
+        Sold("prod_a", 1, "S", 0),
+        Sold("prod_b", 2, "M", 1),
+    ]
+
+
+def test_a_size_is_the_offered_one_exactly_or_the_only_one_that_differs_in_case() -> None:
+    assert matching_size("M", ["S", "M", "m"]) == "M"
+    assert matching_size("xl", ["L", "XL"]) == "XL"
+    assert matching_size("XX", ["xx", "Xx"]) is None
+    assert matching_size("Q", ["S"]) is None
