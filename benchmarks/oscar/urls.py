@@ -3,4 +3,4 @@
 from django.apps import apps
 from django.urls import include, path
 
-urlpatterns = [path("", include(apps.get_app_config("oscar").urls[0]))]
+urlpatterns = [path("", include(apps.get_app_config("oscar").urls[0]))]  # type: ignore[attr-defined]

@@ -1,0 +1,157 @@
+"""What is measured? The shop and the control, each as real processes under the same web server settings.
+
+The shop: gunicorn as script/server runs it, and one worker. The control: the same gunicorn around another application.
+Ports are free ones, data is temporary, output goes to files, and everything is ended by its own pid.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from benchmarks.stripe_side import KEY
+from script import postgres
+from script.processes import Programs, python
+from script.serve import GUNICORN, ROOT
+
+WEBHOOK_SECRET = "whsec_benchmark"  # noqa: S105
+WEBHOOK_PATH = "/stripe/webhook/"
+# Settings of whoever runs the benchmark must not change what is measured.
+OTHERS = re.compile(
+    "(STRIPE|SHOP|SECURE|SHIPPING|EMAIL|DATABASE|CACHE|SITE|OWNER|IMAGE|LOG|DJANGO|DEBUG|ALLOWED|ENV_FILE)"
+)
+
+
+@dataclass(frozen=True)
+class Running:
+    """One contender: where it listens, and where its processes write."""
+
+    port: int
+    logs: tuple[Path, ...]
+    environment: Mapping[str, str]
+
+    def said(self, words: str) -> int:
+        """How often `words` stand in what its processes wrote."""
+        return sum(log.read_text(errors="replace").count(words) for log in self.logs)
+
+    def last_words(self) -> str:
+        return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-2000:]}" for log in self.logs)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def database(kind: str, folder: Path) -> Iterator[str]:
+    """The DATABASE_URL of an empty database: a file in `folder`, or a PostgreSQL of our own.
+
+    PostgreSQL runs with its own settings here, not with the hurried ones of the tests: it waits for the disk.
+    """
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'shop.sqlite3'}"
+        return
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        raise SystemExit("PostgreSQL is not installed here.")
+    with mock.patch.object(postgres, "FOR_SPEED", []), postgres.private_postgres(binaries) as url:
+        yield url
+
+
+def shop_environment(port: int, database_url: str, stripe_url: str) -> dict[str, str]:
+    """The shop's settings as an owner would make them, but for the addresses."""
+    kept = {name: value for name, value in os.environ.items() if not OTHERS.match(name)}
+    return kept | {
+        "ENV_FILE": "",
+        "SECRET_KEY": secrets.token_hex(32),
+        "SITE_URL": f"http://127.0.0.1:{port}",
+        "DATABASE_URL": database_url,
+        "STRIPE_SECRET_KEY": KEY,
+        "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "STRIPE_API_BASE": stripe_url,
+        "STRIPE_CHECKOUT_ORIGIN": stripe_url,
+        "IMAGE_ORIGINS": stripe_url,
+        "OWNER_EMAIL": "owner@shop.test",
+        "EMAIL_URL": "dummymail://",
+        "LOG_LEVEL": "INFO",
+    }
+
+
+@contextmanager
+def shop(folder: Path, *, database_url: str, stripe_url: str, worker: bool = True) -> Iterator[Running]:
+    """The shop with an empty catalogue read from `stripe_url`; migrated, synced, served and worked for."""
+    port = free_port()
+    environment = shop_environment(port, database_url, stripe_url)
+    for step in ("migrate --no-input -v 0", "collectstatic --no-input -v 0", "sync_catalog"):
+        manage(environment, *step.split())
+    logs = {"web": folder / "web.log", "worker": folder / "worker.log"}
+    with ExitStack() as stack:
+        programs = stack.enter_context(Programs(grace=20))
+        programs.start(
+            "web", _gunicorn(port, GUNICORN[-1]), environment=environment, folder=ROOT, log=logs["web"]
+        )
+        if worker:
+            work = python("manage.py", "work")
+            programs.start("worker", work, environment=environment, folder=ROOT, log=logs["worker"])
+        running = Running(port, tuple(log for log in logs.values() if log.exists()), environment)
+        wait_until_it_answers(f"http://127.0.0.1:{port}/", programs, running)
+        yield running
+
+
+@contextmanager
+def control(folder: Path, *, stripe_url: str) -> Iterator[Running]:
+    """The control, under the shop's web server and settings of it."""
+    port, log = free_port(), folder / "control.log"
+    kept = {name: value for name, value in os.environ.items() if not OTHERS.match(name)}
+    environment = kept | {
+        "STRIPE_SECRET_KEY": KEY,
+        "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "STRIPE_API_BASE": stripe_url,
+    }
+    command = _gunicorn(port, "benchmarks.control.app:from_environment()")
+    with Programs(grace=20) as programs:
+        programs.start("control", command, environment=environment, folder=ROOT, log=log)
+        running = Running(port, (log,), environment)
+        wait_until_it_answers(f"http://127.0.0.1:{port}/", programs, running)
+        yield running
+
+
+def manage(environment: Mapping[str, str], *arguments: str) -> str:
+    """Run a command of manage.py to its end; returns what it printed, or ends with what it said."""
+    done = subprocess.run(  # noqa: S603
+        python("manage.py", *arguments), cwd=ROOT, env=dict(environment), capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def _gunicorn(port: int, application: str) -> list[str]:
+    return python(*GUNICORN[:-1], "--bind", f"127.0.0.1:{port}", application)
+
+
+def wait_until_it_answers(url: str, programs: Programs, running: Running, seconds: float = 40) -> None:
+    """Any answer will do, a refusal too. Ends the run with the last words of a process that ended by itself."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not programs.ended():
+        try:
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit(f"{url} did not answer.\n{running.last_words()}")

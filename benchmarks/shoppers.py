@@ -1,0 +1,71 @@
+"""How do customers get to their payment page? Over the shop's own pages, many at once, as browsers would.
+
+Each has a session of their own: looks at the product, puts sizes into the cart, goes to the checkout, and is sent to
+Stripe's page, whose address names the Checkout Session. One whom the shop sends away has none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import requests
+
+CHOICE = re.compile(r'name="item" value="(\d+)"[^>]*>\s*<span class="choice__name">([^<]+)</span>')
+SESSION = re.compile(r"cs_test_\w+")
+AT_ONCE = 8
+
+
+class NotServed(Exception):
+    """A page answered with something that no customer should see."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The shop from outside: its address and the page of the product that everybody wants."""
+
+    url: str
+    product: str
+
+    @property
+    def page(self) -> str:
+        return f"{self.url}/products/{self.product}/"
+
+    def choices(self) -> dict[str, str]:
+        """Size -> the value of its radio button on the product page."""
+        return {size: item for item, size in CHOICE.findall(requests.get(self.page, timeout=30).text)}
+
+    def open_sessions(self, wants: Sequence[Mapping[str, int]]) -> list[str | None]:
+        """One customer per basket, several at a time; the session each was sent to pay, or None if refused."""
+        items = self.choices()
+        missing = {size for basket in wants for size in basket} - set(items)
+        if missing:
+            raise NotServed(f"the product page offers no {', '.join(sorted(missing))}: it offers {items}")
+        with ThreadPoolExecutor(AT_ONCE) as crowd:
+            return list(crowd.map(lambda basket: self._buy(items, basket), wants))
+
+    def _buy(self, items: Mapping[str, str], basket: Mapping[str, int]) -> str | None:
+        with requests.Session() as browser:
+            _ok(browser.get(self.page, timeout=60))
+            for size, quantity in basket.items():
+                self._post(browser, "/cart/add/", item=items[size], colour="", quantity=str(quantity))
+            answer = self._post(browser, "/checkout/")
+            found = SESSION.search(answer.headers.get("Location", ""))
+            return found.group() if found else None
+
+    def _post(self, browser: requests.Session, path: str, **form: str) -> requests.Response:
+        token = browser.cookies.get("csrftoken", "")
+        data = {"csrfmiddlewaretoken": token, **form}
+        return _ok(
+            browser.post(
+                self.url + path, data=data, headers={"Referer": self.page}, allow_redirects=False, timeout=60
+            )
+        )
+
+
+def _ok(answer: requests.Response) -> requests.Response:
+    if answer.status_code not in (200, 302, 303):
+        raise NotServed(f"{answer.request.method} {answer.url}: {answer.status_code}\n{answer.text[:500]}")
+    return answer
