@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Json = Mapping[str, Any]
 Act = TypeVar("Act")
 ROWS = 50
+CHECK = "Nothing was done yet. Please look at the marked field."
 SAID = {
     "saved": "Saved.",
     "unchanged": "Nothing was changed.",
@@ -138,6 +139,7 @@ def payment(fake: FakeStripe, request: Request) -> Answer:
             errors = _refund(fake, request, intent)
         if not problem and not errors:
             return _done(request, "failed" if request.value("do") == "fail_refund" else "refunded")
+        problem = problem or CHECK
     content = money_pages.payment_page(intent, *_money_of(fake, intent), request.sent, errors)
     return _page(fake, request, "/dashboard/payments", "Payment", content, problem)
 
@@ -234,7 +236,7 @@ def trouble(fake: FakeStripe, request: Request) -> Answer:
         if not errors:
             return _done(request, word)
     content = trouble_pages.trouble_page(fake.faults.listed(), request.sent, errors)
-    return _page(fake, request, "/dashboard/trouble", "Trouble and time", content)
+    return _page(fake, request, "/dashboard/trouble", "Trouble and time", content, CHECK if errors else "")
 
 
 def _add_fault(fake: FakeStripe, request: Request) -> dict[str, str]:

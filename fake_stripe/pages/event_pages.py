@@ -8,7 +8,19 @@ from typing import Any
 
 from fake_stripe.pages.forms import text_field
 from fake_stripe.pages.html import NOTHING, Markup, escape, fill, join
-from fake_stripe.pages.parts import badge, button, code, facts, link, moment, sheet, table
+from fake_stripe.pages.parts import (
+    badge,
+    brief,
+    button,
+    code,
+    dotted,
+    facts,
+    link,
+    moment,
+    sheet,
+    short,
+    table,
+)
 
 Json = Mapping[str, Any]
 
@@ -17,10 +29,10 @@ def event_list(events: Iterable[Json], wanted: str, older: str | None, *, search
     """The newest events, filtered by type where `wanted`; `older` is where the next page begins."""
     rows = [
         (
-            link(f"/dashboard/events/{event['id']}", event["type"]),
-            code(event["data"]["object"].get("id", "")),
-            badge("delivered" if not event["pending_webhooks"] else "waiting"),
-            moment(event["created"]),
+            link(f"/dashboard/events/{event['id']}", dotted(event["type"])),
+            short(event["data"]["object"].get("id", "")),
+            badge("waiting" if event["pending_webhooks"] else "done"),
+            brief(event["created"]),
         )
         for event in events
     ]
@@ -80,7 +92,7 @@ def _attempt(attempt: Json) -> Sequence[object]:
     answer = attempt["status"] or attempt["error"]
     state = badge("delivered" if attempt["ok"] else "failed")
     body = (attempt["body"] or "")[:300]
-    return moment(attempt["at"]), join([state, escape(f" {answer}")]), f"{attempt['seconds']} s", code(body)
+    return brief(attempt["at"]), join([state, escape(f" {answer}")]), f"{attempt['seconds']} s", code(body)
 
 
 def endpoint_list(endpoints: Iterable[Json]) -> Markup:

@@ -8,7 +8,7 @@ from typing import Any
 from fake_stripe.pages.amounts import plain, shown
 from fake_stripe.pages.forms import select, text_field
 from fake_stripe.pages.html import NOTHING, Markup, escape, fill, join
-from fake_stripe.pages.parts import badge, button, code, facts, link, moment, note, sheet, table
+from fake_stripe.pages.parts import badge, brief, button, code, facts, link, moment, note, sheet, short, table
 
 Json = Mapping[str, Any]
 REASONS = (
@@ -39,26 +39,22 @@ def payment_list(sessions: Iterable[Json], intents: Iterable[Json]) -> Markup:
 def _session_row(session: Json) -> Sequence[object]:
     details = session["customer_details"] or {}
     return (
-        link(f"/dashboard/checkouts/{session['id']}", _short(session["id"])),
+        link(f"/dashboard/checkouts/{session['id']}", short(session["id"])),
         details.get("email"),
         shown(session["amount_total"], session["currency"]),
         badge(session["status"]),
         badge(session["payment_status"]),
-        moment(session["created"]),
+        brief(session["created"]),
     )
 
 
 def _intent_row(intent: Json) -> Sequence[object]:
     return (
-        link(f"/dashboard/payments/{intent['id']}", _short(intent["id"])),
+        link(f"/dashboard/payments/{intent['id']}", short(intent["id"])),
         shown(intent["amount"], intent["currency"]),
         badge(intent["status"]),
-        moment(intent["created"]),
+        brief(intent["created"]),
     )
-
-
-def _short(id: str) -> str:
-    return id if len(id) <= 30 else f"{id[:16]}…{id[-6:]}"
 
 
 def checkout_page(session: Json, lines: Iterable[Json]) -> Markup:
@@ -171,11 +167,11 @@ def _refund_row(intent: Json, refund: Json) -> Sequence[object]:
     sent = {"do": "fail_refund", "refund": refund["id"]}
     failing = button(path, "Let it fail", sent, about=f"refund {refund['id']}", look="button-bad")
     return (
-        code(_short(refund["id"])),
+        short(refund["id"]),
         shown(refund["amount"], refund["currency"]),
         badge(refund["status"]),
         (refund["reason"] or "").replace("_", " "),
-        moment(refund["created"]),
+        brief(refund["created"]),
         failing if refund["status"] == "succeeded" else NOTHING,
     )
 

@@ -82,7 +82,7 @@ def _heading(name: str) -> Markup:
 
 def _cell(name: str, value: object) -> Markup:
     given = attributes({"data-label": name or None})
-    return Markup(f"<td{given}>{escape(value) or '–'}</td>")
+    return Markup(f"<td{given}><div>{escape(value) or '–'}</div></td>")
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
@@ -117,9 +117,23 @@ def button(
     )
 
 
-def moment(seconds: float | None) -> Markup:
+def moment(seconds: float) -> Markup:
     """A time as a person reads it, in UTC."""
-    if seconds is None:
-        return Markup("–")
     when = datetime.fromtimestamp(seconds, UTC)
-    return Markup(f'<time datetime="{when.isoformat()}">{when:%d %b %Y, %H:%M:%S} UTC</time>')
+    return Markup(f'<time datetime="{when.isoformat()}">{when.day} {when:%b %Y, %H:%M:%S} UTC</time>')
+
+
+def brief(seconds: float) -> Markup:
+    """The same without the year, for a column of them."""
+    when = datetime.fromtimestamp(seconds, UTC)
+    return Markup(f'<time datetime="{when.isoformat()}">{when.day} {when:%b, %H:%M:%S}</time>')
+
+
+def dotted(name: str) -> Markup:
+    """A name such as `checkout.session.completed`, which may be broken after its dots."""
+    return Markup(".<wbr>".join(escape(part) for part in name.split(".")))
+
+
+def short(id: str) -> Markup:
+    """An id, the middle of a long one left out."""
+    return code(id if len(id) <= 24 else f"{id[:12]}…{id[-6:]}")

@@ -1,0 +1,265 @@
+"""Somebody at the dashboard edits products, refunds, resends events, and lets things go wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from fake_stripe import FakeStripe
+from fake_stripe.pages.tests.conftest import Json, Till
+from fake_stripe.pages.tests.visitor import Page, Visitor
+
+
+@pytest.fixture
+def paid(fake: FakeStripe, till: Till) -> Json:
+    return fake.pay(till.open()["id"])
+
+
+def edit(visitor: Visitor, page: Page, key: str, value: str, **more: str) -> Page:
+    fields = page.form("Save").fields
+    number = next(name.removeprefix("key_") for name, held in fields.items() if held == key)
+    return visitor.press(page, "Save", **{f"value_{number}": value}, **more)
+
+
+def test_only_what_was_changed_is_saved(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
+    path = f"/dashboard/products/{shirt['id']}"
+    page = visitor.get(path)
+    fake.dashboard.edit_product(shirt["id"], metadata={"stock_S": "3"})
+
+    saved = edit(visitor, page, "stock_M", "20")
+
+    assert "Saved." in visitor.follow(saved).text
+    metadata = fake.products[shirt["id"]]["metadata"]
+    assert (metadata["stock_S"], metadata["stock_M"]) == ("3", "20")
+    assert metadata["details"] == "Soft\nWarm"
+
+
+def test_a_stale_form_posts_every_key_back_and_undoes_a_sale(
+    fake: FakeStripe, visitor: Visitor, shirt: Json
+) -> None:
+    page = visitor.get(f"/dashboard/products/{shirt['id']}")
+    fake.dashboard.edit_product(shirt["id"], metadata={"stock_S": "3", "new": "kept"})
+
+    edit(visitor, page, "stock_M", "20", all_keys="yes")
+
+    metadata = fake.products[shirt["id"]]["metadata"]
+    assert (metadata["stock_S"], metadata["stock_M"], metadata["new"]) == ("4", "20", "kept")
+
+
+def test_an_emptied_value_takes_its_key_away_and_a_new_key_comes(
+    fake: FakeStripe, visitor: Visitor, shirt: Json
+) -> None:
+    page = visitor.get(f"/dashboard/products/{shirt['id']}")
+
+    edit(visitor, page, "stock_S", "", key_4="stock_L", value_4="7")
+
+    metadata = fake.products[shirt["id"]]["metadata"]
+    assert "stock_S" not in metadata
+    assert metadata["stock_L"] == "7"
+
+
+def test_a_name_a_text_and_the_state_of_sale_are_saved(
+    fake: FakeStripe, visitor: Visitor, shirt: Json
+) -> None:
+    page = visitor.get(f"/dashboard/products/{shirt['id']}")
+
+    visitor.press(page, "Save", name="Other", description="Long\r\nand warm", active="")
+
+    after = fake.products[shirt["id"]]
+    assert (after["name"], after["description"], after["active"]) == ("Other", "Long\nand warm", False)
+
+
+def test_a_save_that_changes_nothing_makes_no_event(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
+    page = visitor.get(f"/dashboard/products/{shirt['id']}")
+
+    saved = visitor.press(page, "Save")
+
+    assert "Nothing was changed." in visitor.follow(saved).text
+    assert len(fake.events) == 0
+
+
+def test_what_cannot_be_saved_is_told_and_stays_in_the_form(
+    fake: FakeStripe, visitor: Visitor, shirt: Json
+) -> None:
+    page = visitor.get(f"/dashboard/products/{shirt['id']}")
+
+    refused = edit(visitor, page, "stock_M", "x" * 501)
+
+    assert refused.status == 422
+    assert "Metadata values may have 500 characters" in refused.text
+    assert "x" * 501 in refused.form("Save").fields.values()
+    assert fake.products[shirt["id"]]["metadata"]["stock_M"] == "15"
+
+
+def test_a_payment_is_refunded_in_part_and_the_rest_is_offered(
+    fake: FakeStripe, visitor: Visitor, paid: Json
+) -> None:
+    path = f"/dashboard/payments/{paid['payment_intent']}"
+
+    done = visitor.press(visitor.get(path), "Refund", amount="12.5", note_key="return_M", note_value="1")
+
+    after = visitor.follow(done)
+    assert "Refunded." in after.text
+    assert after.form("Refund").fields["amount"] == "37.50"
+    (refund,) = fake.refunds.values()
+    assert (refund["amount"], refund["metadata"]) == (1250, {"return_M": "1"})
+
+
+@pytest.mark.parametrize("amount", ["60", "0", "-5", "ten", "1.234", ""])
+def test_a_refund_that_cannot_be_is_told_beside_the_amount(
+    fake: FakeStripe, visitor: Visitor, paid: Json, amount: str
+) -> None:
+    page = visitor.get(f"/dashboard/payments/{paid['payment_intent']}")
+
+    refused = visitor.press(page, "Refund", amount=amount)
+
+    assert "amount" in refused.errors
+    assert refused.status == 422
+    assert len(fake.refunds) == 0
+
+
+def test_a_refund_comes_back_later(fake: FakeStripe, visitor: Visitor, paid: Json) -> None:
+    path = f"/dashboard/payments/{paid['payment_intent']}"
+    visitor.press(visitor.get(path), "Refund")
+
+    visitor.press(visitor.get(path), "Let it fail")
+
+    assert [refund["status"] for refund in fake.refunds.values()] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("button", "status"), [("The debit comes through", "paid"), ("The debit comes back", "unpaid")]
+)
+def test_a_bank_debit_is_settled(
+    fake: FakeStripe, visitor: Visitor, till: Till, button: str, status: str
+) -> None:
+    session = fake.pay(till.open()["id"], delayed=True)
+
+    visitor.press(visitor.get(f"/dashboard/checkouts/{session['id']}"), button)
+
+    assert fake.sessions[session["id"]]["payment_status"] == status
+
+
+def test_an_open_checkout_is_expired(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+    session = till.open()
+
+    visitor.press(visitor.get(f"/dashboard/checkouts/{session['id']}"), "Expire it now")
+
+    assert fake.sessions[session["id"]]["status"] == "expired"
+
+
+def test_an_event_shows_its_attempts_and_is_sent_again(
+    fake: FakeStripe, visitor: Visitor, shirt: Json
+) -> None:
+    posted: list[str] = []
+
+    def shop(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        posted.append(url)
+        return 500, b"out of order <sorry>"
+
+    fake.deliver_to(shop)
+    fake.add_webhook_endpoint("http://shop.test/stripe/webhook/")
+    fake.dashboard.edit_product(shirt["id"], metadata={"stock_M": "1"})
+    (event,) = fake.events
+    fake.deliver_due()
+
+    page = visitor.get(f"/dashboard/events/{event}")
+    assert "out of order <sorry>" in page.text
+    assert "out of order &lt;sorry&gt;" in page.html
+    visitor.press(page, "Send again to http://shop.test/stripe/webhook/")
+    fake.deliver_due()
+
+    assert len(posted) == 2
+
+
+def test_events_are_listed_by_type_a_page_at_a_time(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
+    for number in range(60):
+        fake.dashboard.edit_product(shirt["id"], metadata={"stock_M": str(number)})
+
+    first = visitor.get("/dashboard/events?type=product.*")
+    older = first.html.split('class="button" href="')[1].split('"')[0].replace("&amp;", "&")
+    second = visitor.get(older)
+
+    assert first.html.count("product.<wbr>updated") == 50
+    assert second.html.count("product.<wbr>updated") == 10
+    assert visitor.get("/dashboard/events?type=refund.*").html.count("<wbr>") == 0
+
+
+def test_an_endpoint_is_switched_off_and_its_secret_rolled(fake: FakeStripe, visitor: Visitor) -> None:
+    endpoint = fake.add_webhook_endpoint("http://shop.test/hook", secret="whsec_old")
+
+    rolled = visitor.press(visitor.get("/dashboard/webhooks"), "Roll the secret")
+    visitor.press(visitor.get("/dashboard/webhooks"), "Switch off")
+
+    assert "whsec_" in rolled.text
+    assert "whsec_old" not in rolled.text
+    assert fake.webhook_endpoints[endpoint["id"]]["status"] == "disabled"
+
+
+def test_a_fault_is_put_in_force_and_removed(fake: FakeStripe, visitor: Visitor) -> None:
+    page = visitor.get("/dashboard/trouble")
+
+    added = visitor.press(
+        page, "Put in force", kind="error_500", when="after", path="/v1/products/*", times="0", percent="50"
+    )
+
+    (rule,) = fake.faults.listed()
+    assert (rule["kind"], rule["when"], rule["path"], rule["times"], rule["probability"]) == (
+        "error_500",
+        "after",
+        "/v1/products/*",
+        None,
+        0.5,
+    )
+    visitor.press(visitor.follow(added), "Remove")
+    assert fake.faults.listed() == []
+
+
+def test_an_event_fault_takes_the_types_it_was_given(fake: FakeStripe, visitor: Visitor) -> None:
+    page = visitor.get("/dashboard/trouble")
+
+    visitor.press(page, "Put in force", kind="twin", types="checkout.*, product.updated")
+
+    assert fake.faults.listed()[0]["types"] == ("checkout.*", "product.updated")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("times", "-1"), ("percent", "0"), ("percent", "many"), ("seconds", "nan"), ("kind", "flood")],
+)
+def test_a_fault_that_makes_no_sense_is_told_beside_its_field(
+    fake: FakeStripe, visitor: Visitor, name: str, value: str
+) -> None:
+    page = visitor.get("/dashboard/trouble")
+
+    refused = visitor.press(page, "Put in force", **{"kind": "latency", name: value})
+
+    assert name in refused.errors
+    assert refused.status == 422
+    assert fake.faults.listed() == []
+
+
+def test_time_passes(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+    session = till.open()
+
+    visitor.press(visitor.get("/dashboard/trouble"), "Forward", seconds_on="86400")
+
+    assert fake.sessions[session["id"]]["status"] == "expired"
+
+
+def test_a_button_that_is_not_there_does_nothing(visitor: Visitor) -> None:
+    assert visitor.post("/dashboard/trouble", {"do": "explode"}).status == 400
+
+
+def test_the_overview_counts_and_the_front_door_leads_to_it(visitor: Visitor, shirt: Json) -> None:
+    page = visitor.follow(visitor.get("/"))
+
+    assert "1 products" in page.text
+
+
+@pytest.mark.parametrize("kind", ["products", "payments", "checkouts", "events"])
+def test_what_is_not_there_is_a_page_too(visitor: Visitor, kind: str) -> None:
+    page = visitor.get(f"/dashboard/{kind}/nothing<b>")
+
+    assert page.status == 404
+    assert "nothing<b>" in page.text
+    assert "<b>" not in page.html

@@ -1,0 +1,137 @@
+"""In a real browser the pages pay, obey their policy, fit a phone, and axe finds nothing in light or dark."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from fake_stripe import FakeStripe
+from fake_stripe.pages.tests.conftest import Till
+from fake_stripe.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = Path("/usr/bin/chromium")
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    if not CHROMIUM.exists():
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(f"REQUIRE_BROWSER=1, and there is no {CHROMIUM}")
+        pytest.skip(f"there is no {CHROMIUM}")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def served(fake: FakeStripe) -> Iterator[str]:
+    """The fake on a port of its own; its address."""
+    server = Server(fake)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield fake.base_url
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def full(fake: FakeStripe, till: Till) -> list[str]:
+    """Something on every page; the paths of all of them."""
+    fake.deliver_to(lambda url, headers, body: (500, b"no"))
+    fake.add_webhook_endpoint("http://shop.test/stripe/webhook/")
+    paid, waiting = fake.pay(till.open()["id"]), fake.pay(till.open()["id"], delayed=True)
+    fake.refund(payment_intent=paid["payment_intent"], amount=500)
+    fake.faults.add("drop", types=("refund.*",), times=None, probability=0.5)
+    fake.deliver_due()
+    shop = till.open(
+        phone_number_collection__enabled="true",
+        shipping_address_collection__allowed_countries__0="DE",
+        shipping_options__0__shipping_rate_data__display_name="Parcel",
+        shipping_options__0__shipping_rate_data__fixed_amount__amount=450,
+        shipping_options__0__shipping_rate_data__fixed_amount__currency="usd",
+    )
+    named = {"products": fake.products, "events": fake.events, "payments": fake.payment_intents}
+    paths = ["/dashboard", "/dashboard/webhooks", "/dashboard/trouble", f"/c/pay/{shop['id']}"]
+    paths += [f"/dashboard/checkouts/{waiting['id']}", f"/c/pay/{paid['id']}"]
+    for name, rows in named.items():
+        paths += [f"/dashboard/{name}", f"/dashboard/{name}/{next(iter(rows))}"]
+    return paths
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(
+    chromium: Any, served: str, full: list[str], scheme: Literal["light", "dark"]
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    # The policy forbids scripts, and axe is one.
+    context = chromium.new_context(color_scheme=scheme, viewport=DESKTOP, bypass_csp=True)
+    page = context.new_page()
+    found = []
+    for path in full:
+        page.goto(served + path)
+        violations = Axe().run(page).response["violations"]
+        found += [(path, rule["id"], rule["nodes"][0]["html"]) for rule in violations]
+    context.close()
+
+    assert found == []
+
+
+def test_a_keyboard_pays_under_the_policy_and_goes_to_the_shop(
+    chromium: Any, served: str, fake: FakeStripe, till: Till
+) -> None:
+    """The redirect to another origin must pass the policy's form-action, and nothing may be blocked."""
+    shop = FakeStripe()
+    other = Server(shop)
+    threading.Thread(target=other.serve_forever, args=(0.02,), daemon=True).start()
+    session = till.open(success_url=f"{shop.base_url}/dashboard", cancel_url=f"{shop.base_url}/dashboard")
+    context = chromium.new_context()
+    page = context.new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.goto(f"{served}/c/pay/{session['id']}")
+
+    page.get_by_role("button", name="pays").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Full name").press("Enter")
+    page.wait_for_url(f"{shop.base_url}/dashboard")
+    context.close()
+    other.shutdown()
+    other.server_close()
+
+    assert fake.sessions[session["id"]]["payment_status"] == "paid"
+    assert [text for text in told if "Content Security Policy" in text] == []
+
+
+def test_on_a_phone_every_page_fits_and_every_control_is_large_enough_for_a_finger(
+    chromium: Any, served: str, full: list[str]
+) -> None:
+    context = chromium.new_context(viewport=PHONE, has_touch=True)
+    page = context.new_page()
+    small, wide = [], []
+    for path in full:
+        page.goto(served + path)
+        boxes = page.evaluate(SIZES)
+        small += [(path, box) for box in boxes if min(box["width"], box["height"]) < 44]
+        wide += [path] * (page.evaluate("document.documentElement.scrollWidth") > PHONE["width"])
+    context.close()
+
+    assert (small, wide) == ([], [])
+
+
+# A box to tick or to choose counts with the label around it.
+SIZES = """() => [...document.querySelectorAll('a, button, input, select, textarea, summary')]
+  .filter(e => e.type !== 'hidden' && !e.closest('.hidden-text, .skip') && e.offsetParent)
+  .map(e => (e.matches('[type=radio], [type=checkbox]') ? e.closest('label') : e))
+  .map(e => ({text: (e.innerText || e.name || '').slice(0, 40), ...e.getBoundingClientRect().toJSON()}))
+  .map(({text, width, height}) => ({text, width: Math.ceil(width), height: Math.ceil(height)}))"""

@@ -1,0 +1,299 @@
+"""A buyer can pay on the hosted page, is told beside the field what is wrong, and loses nothing typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fake_stripe import FakeStripe
+from fake_stripe.pages.tests.conftest import Till
+from fake_stripe.pages.tests.visitor import Page, Visitor
+
+PARCEL = {
+    "shipping_address_collection__allowed_countries__0": "DE",
+    "shipping_address_collection__allowed_countries__1": "US",
+    "shipping_options__0__shipping_rate_data__display_name": "Parcel",
+    "shipping_options__0__shipping_rate_data__fixed_amount__amount": 450,
+    "shipping_options__0__shipping_rate_data__fixed_amount__currency": "usd",
+    "shipping_options__1__shipping_rate_data__display_name": "Courier",
+    "shipping_options__1__shipping_rate_data__fixed_amount__amount": 1200,
+    "shipping_options__1__shipping_rate_data__fixed_amount__currency": "usd",
+}
+ADDRESS = {"country": "DE", "line1": "Weg 1", "city": "Jena", "postal_code": "07743"}
+BUYER = {"email": "ada@example.com", "name": "Ada Example"}
+CARD = {"card": "4242 4242 4242 4242", "expiry": "12/34", "code": "123"}
+
+
+def pay(visitor: Visitor, page: Page, **typed: str) -> Page:
+    return visitor.press(page, "Pay $50.00", **{**BUYER, **CARD, **typed})
+
+
+def address_of(session: dict[str, Any]) -> str:
+    return f"/c/pay/{session['id']}"
+
+
+def test_a_good_card_pays_and_leads_back_to_the_shop(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+    session = till.open()
+
+    paid = pay(visitor, visitor.get(address_of(session)))
+
+    assert (paid.status, paid.headers["Location"]) == (
+        303,
+        f"http://shop.test/thanks?session={session['id']}",
+    )
+    after = fake.sessions[session["id"]]
+    assert (after["status"], after["payment_status"]) == ("complete", "paid")
+    assert after["customer_details"]["email"] == "ada@example.com"
+
+
+def test_the_page_tells_what_is_bought_what_it_costs_and_until_when(visitor: Visitor, till: Till) -> None:
+    page = visitor.get(address_of(till.open(**PARCEL)))
+
+    for words in ("2 × $25.00 · M", "Subtotal $50.00", "Shipping (Parcel) $4.50", "Total $54.50"):
+        assert words in page.text
+    assert "open until 11:06 UTC, 19 November" in page.text
+    assert 'href="http://shop.test/cart"' in page.html
+
+
+def test_everything_from_outside_is_text(visitor: Visitor, till: Till) -> None:
+    page = visitor.get(address_of(till.open(line_items__0__metadata__note="<img src=x onerror=alert(1)>")))
+
+    assert "Cursive &lt;Shirt&gt;" in page.html
+    assert "<img src=x" not in page.html
+    assert "<Shirt>" not in page.html
+
+
+def test_a_declined_card_is_told_beside_the_field_and_leaves_the_session_open(
+    fake: FakeStripe, visitor: Visitor, till: Till
+) -> None:
+    session = till.open()
+
+    refused = pay(visitor, visitor.get(address_of(session)), card="4000 0000 0000 0002")
+
+    assert refused.status == 402
+    assert refused.errors == {"card": "Your card was declined."}
+    assert refused.form("Pay $50.00").fields["email"] == "ada@example.com"
+    assert fake.sessions[session["id"]]["status"] == "open"
+    assert pay(visitor, refused).status == 303
+
+
+def test_insufficient_funds_are_called_by_their_name(visitor: Visitor, till: Till) -> None:
+    refused = pay(visitor, visitor.get(address_of(till.open())), card="4000000000009995")
+
+    assert refused.errors == {"card": "Your card has insufficient funds."}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("email", "ada", "An e-mail address, such as you@example.com."),
+        ("name", " ", "Your name, please."),
+        ("card", "4242", "This is not a card number. The test cards are listed above."),
+        ("card", "4111111111111111", "No real cards here: please use one of the test cards listed above."),
+        ("expiry", "13/34", "Month and year, such as 12 / 34."),
+        ("expiry", "01/20", "This date has passed."),
+        ("code", "12", "Three digits, any will do."),
+    ],
+)
+def test_a_wrong_answer_is_told_beside_its_field_and_nothing_happens(
+    fake: FakeStripe, visitor: Visitor, till: Till, name: str, value: str, told: str
+) -> None:
+    session = till.open()
+
+    again = pay(visitor, visitor.get(address_of(session)), **{name: value})
+
+    assert again.status == 422
+    assert again.errors == {name: told}
+    assert f'aria-describedby="{name}-error"' in again.html
+    assert fake.sessions[session["id"]]["payment_intent"] is None
+
+
+def test_the_bank_asks_and_yes_pays(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+    session = till.open()
+    asked = pay(visitor, visitor.get(address_of(session)), card="4000002760003184")
+    assert "is this you?" in asked.text
+    assert fake.sessions[session["id"]]["status"] == "open"
+
+    paid = visitor.press(asked, "Yes, it is me")
+
+    assert paid.status == 303
+    assert fake.sessions[session["id"]]["payment_status"] == "paid"
+
+
+def test_the_bank_asks_and_no_keeps_the_buyer_on_the_page(
+    fake: FakeStripe, visitor: Visitor, till: Till
+) -> None:
+    session = till.open()
+    asked = pay(visitor, visitor.get(address_of(session)), card="4000002760003184")
+
+    refused = visitor.press(asked, "No, refuse it")
+
+    assert refused.status == 402
+    assert "authenticate" in refused.errors["card"]
+    assert fake.sessions[session["id"]]["status"] == "open"
+
+
+def test_after_a_refusal_at_the_bank_another_try_is_asked_anew(visitor: Visitor, till: Till) -> None:
+    asked = pay(visitor, visitor.get(address_of(till.open())), card="4000002760003184")
+    refused = visitor.press(asked, "No, refuse it")
+
+    again = pay(visitor, refused, card="4000002760003184")
+
+    assert "is this you?" in again.text
+
+
+def test_a_parcel_needs_an_address_in_a_country_of_the_shop(
+    fake: FakeStripe, visitor: Visitor, till: Till
+) -> None:
+    session = till.open(**PARCEL)
+    page = visitor.get(address_of(session))
+
+    empty = visitor.press(page, "Pay $54.50", **BUYER, **CARD)
+    assert set(empty.errors) == {"country", "line1", "city"}
+    elsewhere = visitor.press(page, "Pay $54.50", **BUYER, **CARD, **{**ADDRESS, "country": "FR"})
+    assert elsewhere.errors == {"country": "The shop does not send there."}
+
+    assert visitor.press(page, "Pay $54.50", **BUYER, **CARD, **ADDRESS).status == 303
+    details = fake.sessions[session["id"]]["collected_information"]["shipping_details"]
+    assert (details["name"], details["address"]["line1"]) == ("Ada Example", "Weg 1")
+
+
+def test_the_dearer_shipping_raises_the_total_and_is_paid(
+    fake: FakeStripe, visitor: Visitor, till: Till
+) -> None:
+    session = till.open(**PARCEL)
+    page = visitor.get(address_of(session))
+    courier = session["shipping_options"][1]["shipping_rate"]
+
+    shown = visitor.press(page, "Show the new total", shipping_rate=courier, email="ada@example.com")
+    assert "Total $62.00" in shown.text
+    assert shown.form("Pay $62.00").fields["email"] == "ada@example.com"
+
+    visitor.press(shown, "Pay $62.00", **BUYER, **CARD, **ADDRESS)
+    assert fake.sessions[session["id"]]["amount_total"] == 6200
+
+
+def test_phone_and_own_questions_are_asked_as_the_session_wants(
+    fake: FakeStripe, visitor: Visitor, till: Till
+) -> None:
+    session = till.open(
+        phone_number_collection__enabled="true",
+        custom_fields__0__key="size",
+        custom_fields__0__label__custom="Size",
+        custom_fields__0__label__type="custom",
+        custom_fields__0__type="dropdown",
+        custom_fields__0__dropdown__options__0__label="Medium",
+        custom_fields__0__dropdown__options__0__value="M",
+        custom_fields__1__key="year",
+        custom_fields__1__label__custom="Year",
+        custom_fields__1__label__type="custom",
+        custom_fields__1__type="numeric",
+        custom_fields__1__numeric__maximum_length=4,
+    )
+    page = visitor.get(address_of(session))
+
+    wrong = pay(visitor, page, phone="none", custom_year="19870", custom_size="")
+    assert set(wrong.errors) == {"phone", "custom_size", "custom_year"}
+
+    assert pay(visitor, page, phone="+49 30 1234567", custom_year="1987", custom_size="M").status == 303
+    after = fake.sessions[session["id"]]
+    assert after["customer_details"]["phone"] == "+49 30 1234567"
+    assert [field[field["type"]]["value"] for field in after["custom_fields"]] == ["M", "1987"]
+
+
+def test_an_address_that_the_shop_gave_is_not_asked_again(
+    fake: FakeStripe, visitor: Visitor, till: Till
+) -> None:
+    session = till.open(customer_email="known@example.com")
+
+    pay(visitor, visitor.get(address_of(session)), email="other@example.com")
+
+    assert fake.sessions[session["id"]]["customer_details"]["email"] == "known@example.com"
+
+
+def test_a_bank_debit_completes_unpaid_and_needs_no_card(
+    fake: FakeStripe, visitor: Visitor, till: Till
+) -> None:
+    session = till.open()
+
+    done = visitor.press(visitor.get(address_of(session)), "Pay $50.00", **BUYER, method="us_bank_account")
+
+    assert done.status == 303
+    after = fake.sessions[session["id"]]
+    assert (after["status"], after["payment_status"]) == ("complete", "unpaid")
+
+
+def test_one_press_fills_in_a_test_card_and_keeps_what_was_typed(visitor: Visitor, till: Till) -> None:
+    page = visitor.get(address_of(till.open(**PARCEL)))
+
+    filled = visitor.press(page, "is declined", email="me@example.com")
+
+    fields = filled.form("Pay $54.50").fields
+    assert (fields["card"], fields["email"]) == ("4000 0000 0000 0002", "me@example.com")
+    assert fields["line1"] and fields["country"] == "US"
+    assert visitor.press(filled, "Pay $54.50").status == 402
+
+
+def test_enter_in_a_field_pays_and_does_not_fill_in_a_card(visitor: Visitor, till: Till) -> None:
+    """Browsers press the first button of a form."""
+    html = visitor.get(address_of(till.open())).html
+
+    first = html[html.index("<button") : html.index(">", html.index("<button"))]
+    assert 'value="pay"' in first
+
+
+def test_an_expired_checkout_says_so_and_leads_back(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+    session = till.open()
+    page = visitor.get(address_of(session))
+    fake.forward(25 * 3600)
+
+    late = pay(visitor, page)
+
+    assert late.status == 410
+    assert "This checkout has expired" in late.text
+    assert 'href="http://shop.test/cart"' in late.html
+    assert fake.sessions[session["id"]]["payment_intent"] is None
+
+
+def test_paying_twice_pays_once(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+    page = visitor.get(address_of(till.open()))
+    pay(visitor, page)
+
+    again = pay(visitor, page)
+
+    assert "This is paid already" in again.text
+    assert len(fake.payment_intents) == 1
+
+
+def test_a_checkout_that_costs_nothing_asks_for_no_card(
+    fake: FakeStripe, visitor: Visitor, till: Till
+) -> None:
+    free = fake.add_product(name="Sticker", prices=[{"unit_amount": 0, "currency": "usd"}])
+    session = till.open(line_items__0__price=free["default_price"])
+    page = visitor.get(address_of(session))
+
+    assert "card" not in page.labels
+    assert visitor.press(page, "Complete the order", **BUYER).status == 303
+    assert fake.sessions[session["id"]]["payment_status"] == "no_payment_required"
+
+
+def test_an_unknown_checkout_is_a_page_too(visitor: Visitor) -> None:
+    page = visitor.get("/c/pay/cs_test_nowhere")
+
+    assert page.status == 404
+    assert "There is no such checkout" in page.text
+
+
+def test_a_form_that_cannot_be_read_is_refused_in_a_sentence(visitor: Visitor, till: Till) -> None:
+    page = visitor.post(address_of(till.open()), {f"f{number}": "x" for number in range(2500)})
+
+    assert page.status == 400
+    assert "This form cannot be read" in page.text
+
+
+def test_fields_say_what_browsers_may_fill_in(visitor: Visitor, till: Till) -> None:
+    html = visitor.get(address_of(till.open(phone_number_collection__enabled="true", **PARCEL))).html
+
+    for purpose in ("email", "name", "tel", "cc-number", "cc-exp", "cc-csc", "shipping address-line1"):
+        assert f'autocomplete="{purpose}"' in html
