@@ -148,13 +148,13 @@ class Api:
         self.limits.check(key.livemode, f"{route.method} {route.pattern}")
         turn.params = _params(request)
         call = Call(self.account, Cause(turn.request_id, _posted(turn)), key.livemode, {}, args, turn.version)
+        plan = self.account.faults.for_call(request.method, request.path)
         with self._once(turn, key) as name:
             if isinstance(name, Remembered):
-                turn.replayed, turn.original = True, name.request_id
-                return name.status, name.body
+                return self._replay(turn, plan, name)
             held = f"{route.resource}/{args['id']}" if args and request.method != "GET" else None
             with self.locks.hold(held):
-                return self._misbehave(turn, route, call, name)
+                return self._misbehave(turn, route, call, name, plan)
 
     @contextmanager
     def _once(self, turn: Turn, key: Key) -> Iterator[str | Remembered | None]:
@@ -174,16 +174,30 @@ class Api:
         finally:
             self.idempotency.end(name)
 
-    def _misbehave(self, turn: Turn, route: routes.Route, call: Call, name: str | None) -> tuple[int, str]:
-        """Run the call with whatever the faults in force do to it."""
-        plan = self.account.faults.for_call(turn.request.method, turn.request.path)
+    def _replay(self, turn: Turn, plan: CallPlan, known: Remembered) -> tuple[int, str]:
+        """The first answer again. An outage stands in the way of replays too, but changes no memory."""
+        self._suffer(turn, plan)
+        if plan.failure and plan.failure.kind == "error_500":
+            return 500, json.dumps(BROKEN)
+        turn.replayed, turn.original = True, known.request_id
+        _wait(plan.wait_after)
+        return known.status, known.body
+
+    def _suffer(self, turn: Turn, plan: CallPlan) -> None:
+        """What goes wrong before anything runs: waiting, a 429, and a cut that is only carried out later."""
         _wait(plan.wait_before)
         failure = plan.failure
         if failure and failure.kind in ("error_429", "lock_timeout"):
             raise rate_limited("global-rate") if failure.kind == "error_429" else lock_timed_out()
         turn.cut = failure is not None and failure.kind == "cut"
-        if failure and failure.when == "before":
-            return self._fail_before(turn, failure, name)
+
+    def _misbehave(
+        self, turn: Turn, route: routes.Route, call: Call, name: str | None, plan: CallPlan
+    ) -> tuple[int, str]:
+        """Run the call with whatever the faults in force do to it."""
+        self._suffer(turn, plan)
+        if plan.failure and plan.failure.when == "before":
+            return self._fail_before(turn, plan.failure, name)
         answer = self._execute(turn, route, call, name, plan)
         _wait(plan.wait_after)
         return answer

@@ -6,12 +6,13 @@ ever, each time with a `probability`. The same seed and the same sequence of cal
 
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
-CALL_KINDS = ("latency", "error_429", "error_500", "cut", "lock_timeout")
+FAILURES = ("error_429", "error_500", "cut", "lock_timeout")
+CALL_KINDS = ("latency", *FAILURES)
 DELIVERY_KINDS = ("duplicate", "twin", "delay", "reorder", "drop")
 
 
@@ -125,17 +126,12 @@ class Faults:
         """Decide what goes wrong with this call, and use up the rules that do."""
         if not self.rules:
             return NOTHING_WRONG
-        before = after = 0.0
-        failure = None
         with self._lock:
-            for rule in self._fitting(CALL_KINDS, lambda r: _fits_call(r, method, path)):
-                if rule.kind != "latency":
-                    failure = failure or rule
-                elif rule.when == "before":
-                    before += rule.seconds
-                else:
-                    after += rule.seconds
-        return CallPlan(before, after, failure)
+            waits = list(self._fitting(("latency",), lambda r: _fits_call(r, method, path)))
+            # A call fails once: further failures are kept for the calls after it.
+            failure = next(self._fitting(FAILURES, lambda r: _fits_call(r, method, path)), None)
+        before = sum(rule.seconds for rule in waits if rule.when == "before")
+        return CallPlan(before, sum(rule.seconds for rule in waits if rule.when == "after"), failure)
 
     def for_event(self, type: str) -> DeliveryPlan:
         """Decide what goes wrong with the deliveries of an event, and use up the rules that do."""
@@ -154,7 +150,7 @@ class Faults:
             later=later,
         )
 
-    def _fitting(self, kinds: tuple[str, ...], fits: Any) -> Iterable[Rule]:
+    def _fitting(self, kinds: tuple[str, ...], fits: Callable[[Rule], bool]) -> Iterator[Rule]:
         for rule in self.rules:
             if rule.kind not in kinds or not rule.left() or not fits(rule):
                 continue

@@ -150,7 +150,7 @@ class File:
     """The tables in one SQLite file: a commit per call, so a killed process loses nothing it answered for."""
 
     def __init__(self, path: str) -> None:
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=1.0)
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0.2)
         try:
             self._prepare()
         except sqlite3.OperationalError as error:

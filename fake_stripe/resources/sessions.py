@@ -365,11 +365,10 @@ def fit_version(form: Json, version: str) -> Json:
     mode = form.get("ui_mode")
     if isinstance(mode, str) and version < NEW_UI_MODES_SINCE:
         form["ui_mode"] = OLD_UI_MODES.get(mode, mode)
-    if "payment_method_types" in form:
-        if version >= NO_METHOD_TYPES_SINCE:
-            message = (
-                "Received unknown parameter: payment_method_types. Use allowed_payment_method_types, "
-                "excluded_payment_method_types or the Dashboard's settings."
-            )
-            raise refused_before_running(message, param="payment_method_types", code="parameter_unknown")
+    if "payment_method_types" in form and version >= NO_METHOD_TYPES_SINCE:
+        message = (
+            "Received unknown parameter: payment_method_types. Use allowed_payment_method_types, "
+            "excluded_payment_method_types or the Dashboard's settings."
+        )
+        raise refused_before_running(message, param="payment_method_types", code="parameter_unknown")
     return form

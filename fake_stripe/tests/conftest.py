@@ -69,12 +69,10 @@ def receiver(fake: FakeStripe) -> Receiver:
 
 def open_session(client: stripe.StripeClient, price: str, quantity: int = 1, **params: Any) -> Any:
     """A session for one line, as a shop opens it."""
-    return client.v1.checkout.sessions.create(
-        {
-            "mode": "payment",
-            "success_url": THANKS,
-            "cancel_url": "https://shop.test/cart/",
-            "line_items": [{"price": price, "quantity": quantity}],
-            **params,
-        }
-    )
+    asked: Any = {
+        "mode": "payment",
+        "success_url": THANKS,
+        "cancel_url": "https://shop.test/cart/",
+        "line_items": [{"price": price, "quantity": quantity}],
+    }
+    return client.v1.checkout.sessions.create({**asked, **params})

@@ -8,7 +8,7 @@ import stripe
 from fake_stripe import AuthenticationNeeded, CardDeclined, FakeStripe, Refused, SessionEnded
 from fake_stripe.tests.conftest import Receiver, open_session
 
-COLLECTING = {
+COLLECTING: dict[str, Any] = {
     "shipping_address_collection": {"allowed_countries": ["DE", "AT"]},
     "phone_number_collection": {"enabled": True},
 }
@@ -147,9 +147,7 @@ def test_a_mistake_on_the_page_names_the_field_and_keeps_the_session_as_it_was(
     assert len(fake.events) == 0
 
 
-def test_custom_fields_come_back_filled_in(
-    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
-) -> None:
+def test_custom_fields_come_back_filled_in(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     fields = [
         {
             "key": "engraving",
@@ -257,7 +255,7 @@ def test_a_bank_debit_completes_unpaid_and_is_settled_later(
     assert settled["payment_status"] == payment_status
     assert fake.payment_intents[settled["payment_intent"]]["status"] == intent_status
     assert [e["type"] for e in fake.events.values()][before:] == types
-    with pytest.raises(Exception, match="wait for a delayed payment|settled already"):
+    with pytest.raises(Exception, match=r"wait for a delayed payment|settled already"):
         fake.settle_delayed(session.id)
 
 

@@ -1,5 +1,6 @@
 """How do events reach an endpoint? Signed, in order, again after a failure, by hand, and all on record."""
 
+import itertools
 import threading
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_a_failed_delivery_is_tried_again_after_growing_gaps(
         tried_at += [attempt["at"] for attempt in fake.deliver_due()]
         assert fake.deliver_due() == []
 
-    waited = [later - earlier for earlier, later in zip(tried_at, tried_at[1:], strict=False)]
+    waited = [later - earlier for earlier, later in itertools.pairwise(tried_at)]
     assert waited == list(GAPS)
     assert waited[0] == 2
     assert waited == sorted(waited)
@@ -115,9 +116,7 @@ def test_an_event_can_be_sent_again_by_hand(
     assert first.id == second.id == event_id
 
 
-def test_each_endpoint_counts_for_itself(
-    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
-) -> None:
+def test_each_endpoint_counts_for_itself(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     good, bad = "https://good.test/", "https://bad.test/"
     for url in (good, bad):
         fake.add_webhook_endpoint(url)

@@ -1,5 +1,6 @@
 """What do prices do? Amounts, currencies, lookup keys, archiving."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from fake_stripe import FakeStripe
 def test_a_price_has_an_amount_in_both_spellings(client: stripe.StripeClient, shirt: Any) -> None:
     price = client.v1.prices.create({"product": "prod_shirt", "currency": "usd", "unit_amount": 1999})
 
-    assert (price.currency, price.unit_amount, price.unit_amount_decimal) == ("usd", 1999, 1999)
+    assert (price.currency, price.unit_amount, price.unit_amount_decimal) == ("usd", 1999, Decimal(1999))
     assert (price.type, price.billing_scheme, price.active) == ("one_time", "per_unit", True)
 
 
@@ -108,9 +109,8 @@ def test_a_default_price_cannot_be_archived_and_another_can(
 
 def test_a_lookup_key_belongs_to_one_price(client: stripe.StripeClient, shirt: Any) -> None:
     def make(**more: Any) -> stripe.Price:
-        return client.v1.prices.create(
-            {"product": "prod_shirt", "currency": "usd", "unit_amount": 1, "lookup_key": "shirt", **more}
-        )
+        params: Any = {"product": "prod_shirt", "currency": "usd", "unit_amount": 1, "lookup_key": "shirt"}
+        return client.v1.prices.create({**params, **more})
 
     first = make()
     with pytest.raises(stripe.InvalidRequestError) as refused:

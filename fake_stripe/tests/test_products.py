@@ -14,7 +14,12 @@ def test_a_product_has_stripes_fields_and_an_id_of_its_shape(client: stripe.Stri
 
     assert product.id.startswith("prod_")
     assert len(product.id) == 19
-    assert (product.object, product.active, product.livemode, product.created) == ("product", True, False, NOW)
+    assert (product.object, product.active, product.livemode, product.created) == (
+        "product",
+        True,
+        False,
+        NOW,
+    )
     assert product.images == ["https://x.test/a.png"]
     assert product.default_price is None
 
@@ -114,7 +119,11 @@ def test_a_deleted_product_is_gone_and_says_so(fake: FakeStripe, client: stripe.
     assert (deleted.id, deleted.deleted) == (product.id, True)
     with pytest.raises(stripe.InvalidRequestError) as missing:
         client.v1.products.retrieve(product.id)
-    assert (missing.value.http_status, missing.value.code, missing.value.param) == (404, "resource_missing", "id")
+    assert (missing.value.http_status, missing.value.code, missing.value.param) == (
+        404,
+        "resource_missing",
+        "id",
+    )
     assert [e["type"] for e in fake.events.values()] == ["product.created", "product.deleted"]
 
 

@@ -81,7 +81,12 @@ def test_a_refund_may_fail_weeks_later(fake: FakeStripe, client: stripe.StripeCl
     failed = client.v1.refunds.retrieve(refund.id)
     assert (failed.status, failed.failure_reason) == ("failed", "lost_or_stolen_card")
     assert charge_of(client, intent).amount_refunded == 0
-    assert types(fake, before) == ["refund.failed", "refund.updated", "charge.refund.updated", "charge.updated"]
+    assert types(fake, before) == [
+        "refund.failed",
+        "refund.updated",
+        "charge.refund.updated",
+        "charge.updated",
+    ]
     with pytest.raises(Exception, match="failed already"):
         fake.dashboard.fail_refund(refund.id)
 

@@ -110,7 +110,11 @@ def test_shipping_is_part_of_the_total(client: stripe.StripeClient, shirt: Any) 
         ({"success_url": None}, "parameter_missing", "success_url"),
         ({"success_url": "nowhere"}, "url_invalid", "success_url"),
         ({"line_items": None}, "parameter_missing", "line_items"),
-        ({"line_items": [{"price": "price_nobody", "quantity": 1}]}, "resource_missing", "line_items[0][price]"),
+        (
+            {"line_items": [{"price": "price_nobody", "quantity": 1}]},
+            "resource_missing",
+            "line_items[0][price]",
+        ),
         ({"line_items": [{"quantity": 1}]}, "parameter_missing", "line_items[0][price]"),
         ({"expires_at": NOW + 1799}, None, "expires_at"),
         ({"expires_at": NOW + 86401}, None, "expires_at"),
@@ -129,7 +133,12 @@ def test_shipping_is_part_of_the_total(client: stripe.StripeClient, shirt: Any) 
     ],
 )
 def test_a_session_that_stripe_would_refuse_is_refused_and_leaves_nothing(
-    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, change: Any, code: str | None, param: str | None
+    fake: FakeStripe,
+    client: stripe.StripeClient,
+    shirt: Any,
+    change: Any,
+    code: str | None,
+    param: str | None,
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         open_session(client, shirt["default_price"], **change)

@@ -1,0 +1,215 @@
+"""What does the fake answer to anything? Stripe's error shape with type, code and param, never a traceback."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from fake_stripe import FakeStripe
+from fake_stripe.api import Request
+from fake_stripe.routes import ROUTES
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def post(fake: FakeStripe, path: str, body: bytes, **headers: str) -> tuple[int, Any]:
+    given = {"authorization": "Bearer sk_test_fake", **FORM, **headers}
+    answer = fake.api.answer(Request("POST", path, b"", body, given))
+    return answer.status, json.loads(answer.body)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        (b"", "parameter_missing", "name"),
+        (b"name=", "parameter_invalid_empty", "name"),
+        (b"name=A&nmae=B", "parameter_unknown", "nmae"),
+        (b"name=A&metadata[a][b]=c", None, "metadata[a]"),
+        (b"name=A&metadata=text", None, "metadata"),
+        (b"name=A&active=yes", None, "active"),
+        (b"name=A&images=https://a.test", None, "images"),
+        (b"name=A&images[x]=https://a.test", None, "images"),
+        (b"name=A&images[0]=a", "url_invalid", "images[0]"),
+        (b"name=A&" + b"&".join(b"images[]=https://a.test/%d" % n for n in range(9)), None, "images"),
+        (b"name[first]=A", None, "name"),
+        (b"name=A&name[first]=B", None, "name"),
+        (b"name[first]=B&name=A", None, "name"),
+        (b"name=A&a[b=c", None, "a[b"),
+        (b"name=A&[a]=c", None, "[a]"),
+        (b"name=A&x" + b"[a]" * 50 + b"=c", None, "x"),
+        (b"name=A&package_dimensions[height]=x", None, "package_dimensions[height]"),
+        (b"name=A&package_dimensions[height]=1", "parameter_missing", "package_dimensions[length]"),
+        (b"name=" + b"A" * 5001, None, "name"),
+        (b"name=A%00B", None, "name"),
+        (b"name=A&default_price_data[currency]=usd", "parameter_missing", "unit_amount"),
+        (
+            b"name=A&default_price_data[currency]=usd&default_price_data[unit_amount]=1.5",
+            "parameter_invalid_integer",
+            "default_price_data[unit_amount]",
+        ),
+        (
+            b"name=A&default_price_data[currency]=usd&default_price_data[unit_amount]=1&default_price_data[unit_amount_decimal]=1",
+            "parameters_exclusive",
+            "default_price_data[unit_amount]",
+        ),
+    ],
+)
+def test_a_wrong_parameter_is_named(fake: FakeStripe, body: bytes, code: str | None, param: str) -> None:
+    status, answer = post(fake, "/v1/products", body)
+
+    assert status == 400
+    assert answer["error"]["type"] == "invalid_request_error"
+    assert (answer["error"].get("code"), answer["error"]["param"]) == (code, param)
+    assert len(fake.products) == 0
+    assert len(fake.account.store.table("price").rows) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"name=%ff%fe", 400),
+        (b"\xff\xfe", 400),
+        (b"&".join(b"a%d=1" % n for n in range(10_001)), 400),
+        (b"name=" + b"A" * 1_000_001, 413),
+    ],
+)
+def test_bytes_that_are_no_form_are_refused(fake: FakeStripe, body: bytes, status: int) -> None:
+    answered, answer = post(fake, "/v1/products", body)
+
+    assert (answered, answer["error"]["type"]) == (status, "invalid_request_error")
+
+
+def test_json_is_not_what_stripe_takes(fake: FakeStripe) -> None:
+    status, answer = post(fake, "/v1/products", b'{"name": "A"}', **{"content-type": "application/json"})
+
+    assert (status, answer["error"]["type"]) == (400, "invalid_request_error")
+
+
+def test_an_error_carries_its_request_and_its_documentation(fake: FakeStripe) -> None:
+    _, answer = post(fake, "/v1/products", b"")
+
+    assert answer["error"]["doc_url"].endswith("/parameter-missing")
+    assert answer["error"]["request_log_url"].endswith(fake.calls[-1].request_id)
+
+
+def test_an_error_inside_a_call_undoes_all_of_it(fake: FakeStripe, shirt: Any) -> None:
+    """The first line makes a product and a price before the second one is found to be wrong."""
+    status, answer = post(
+        fake,
+        "/v1/checkout/sessions",
+        b"mode=payment&success_url=https://a.test&line_items[0][quantity]=1"
+        b"&line_items[0][price_data][currency]=usd&line_items[0][price_data][unit_amount]=500"
+        b"&line_items[0][price_data][product_data][name]=A"
+        b"&line_items[1][quantity]=1&line_items[1][price]=price_nobody",
+    )
+
+    assert (status, answer["error"]["param"]) == (400, "line_items[1][price]")
+    assert list(fake.products) == ["prod_shirt"]
+    assert len(fake.prices) == 1
+    assert len(fake.events) == 0
+
+
+# anything: keys that are nearly right, values that are nearly right, and bytes that are nothing
+
+NAMES = st.sampled_from(
+    [
+        *("name", "metadata", "images", "expand", "limit", "created", "mode", "success_url", "line_items"),
+        *("unit_amount", "currency", "product", "active", "amount", "charge", "payment_intent", "url"),
+        *("enabled_events", "starting_after", "default_price", "custom_fields", "shipping_options", "types"),
+        *("price_data", "product_data", "recurring", "tiers", "currency_options", "expires_at", "source"),
+        *("payment_intent_data", "shipping_address_collection", "collected_information", "confirm", "ids"),
+    ]
+)
+PARTS = st.one_of(
+    NAMES,
+    st.sampled_from(["0", "1", "", "-1", "999999999999", "a", "gte", "type", "quantity"]),
+    st.text(max_size=4),
+)
+KEYS = st.builds(
+    lambda first, rest: first + "".join(f"[{p}]" for p in rest), NAMES, st.lists(PARTS, max_size=4)
+)
+VALUES = st.one_of(
+    st.sampled_from(
+        ["", "1", "-1", "true", "usd", "payment", "https://a.test", "prod_shirt", "data.price", "²"]
+    ),
+    st.sampled_from(
+        ["1e9", "٣", "0x10", "9" * 400, "NaN", "Infinity", "inf", "tok_visa", "pm_card_visa", "*"]
+    ),
+    st.text(max_size=12),
+)
+PAIRS = st.lists(st.tuples(st.one_of(KEYS, st.text(max_size=12)), VALUES), max_size=8)
+FORMS = st.one_of(
+    PAIRS.map(lambda pairs: "&".join(f"{quote_plus(k)}={quote_plus(v)}" for k, v in pairs).encode()),
+    st.binary(max_size=80),
+)
+
+
+@pytest.fixture(scope="module")
+def busy() -> Iterator[FakeStripe]:
+    """An account with one of everything, shared by all examples."""
+    fake = FakeStripe(now=1_800_000_000)
+    fake.add_product(id="prod_shirt", name="A", prices=[{"unit_amount": 2500}])
+    session = (
+        "mode=payment&success_url=https://a.test&line_items[0][quantity]=1&line_items[0][price]="
+        + fake.products["prod_shirt"]["default_price"]
+    )
+    fake.pay(fake.call("POST", "/v1/checkout/sessions", session)[1]["id"])
+    fake.refund(payment_intent=next(iter(fake.payment_intents)), amount=100)
+    fake.add_webhook_endpoint("https://shop.test/")
+    yield fake
+    fake.close()
+
+
+def ids_of(fake: FakeStripe) -> list[str]:
+    tables = (fake.products, fake.prices, fake.sessions, fake.payment_intents, fake.charges, fake.refunds)
+    return [next(iter(rows)) for rows in (*tables, fake.webhook_endpoints, fake.events)]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(route=st.sampled_from(ROUTES), which=st.integers(0, 8), form=FORMS, query=FORMS)
+@example(route=ROUTES[0], which=0, form=b"name=A&metadata[]=b", query=b"expand[]=default_price")
+def test_whatever_comes_the_answer_is_stripes(
+    busy: FakeStripe, caplog: Any, route: Any, which: int, form: bytes, query: bytes
+) -> None:
+    caplog.clear()
+    id = [*ids_of(busy), "\x00%' OR 1"][which]
+    path = route.pattern.replace("{id}", id)
+    headers = {"authorization": "Bearer sk_test_fake", **FORM}
+
+    answer = busy.api.answer(Request(route.method, path, query, form, headers))
+
+    body = json.loads(answer.body)
+    assert answer.status in (200, 400, 402, 404)
+    assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
+    if answer.status != 200:
+        assert body["error"]["type"] in ("invalid_request_error", "card_error")
+        assert body["error"]["message"]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    method=st.sampled_from(["GET", "POST", "DELETE", "HEAD", "PATCH", "BREW"]),
+    path=st.text(max_size=30).map(lambda text: "/" + text),
+    name=st.sampled_from(
+        ["authorization", "idempotency-key", "stripe-version", "content-type", "stripe-account"]
+    ),
+    value=st.text(max_size=20),
+    body=st.binary(max_size=40),
+)
+def test_whatever_is_asked_nothing_breaks(
+    busy: FakeStripe, caplog: Any, method: str, path: str, name: str, value: str, body: bytes
+) -> None:
+    caplog.clear()
+    headers = {"authorization": "Bearer sk_test_fake", **FORM, name: value}
+
+    answer = busy.wsgi_app.answer(Request(method, path, b"", body, headers))
+    api = busy.api.answer(Request(method, "/v1/products", body, body, headers))
+
+    assert answer.status < 500
+    assert api.status in (200, 400, 401, 403, 404)
+    assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []

@@ -1,0 +1,167 @@
+"""What outlives the process? Everything, in one file; and what a transaction does."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stripe
+
+from fake_stripe import FakeStripe
+from fake_stripe.store import Store
+from fake_stripe.tests.conftest import NOW, Receiver, open_session
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "state.sqlite3")
+
+
+def started(path: str) -> tuple[FakeStripe, stripe.StripeClient]:
+    fake = FakeStripe(state_path=path, now=NOW)
+    return fake, stripe.StripeClient("sk_test_fake", http_client=fake.http_client())
+
+
+def test_everything_is_there_after_a_restart(path: str) -> None:
+    fake, client = started(path)
+    product = fake.add_product(
+        name="A", prices=[{"unit_amount": 500, "currency_options": {"eur": {"unit_amount": 4}}}]
+    )
+    paid = open_session(client, product["default_price"], metadata={"order": "1"})
+    fake.pay(paid.id)
+    waiting = open_session(client, product["default_price"])
+    client.v1.products.update(product["id"], {"metadata": {"a": "1"}}, {"idempotency_key": "k"})
+    before = [dict(rows.items()) for rows in (fake.products, fake.prices, fake.sessions, fake.events)]
+    fake.close()
+
+    fake, client = started(path)
+
+    assert [dict(rows.items()) for rows in (fake.products, fake.prices, fake.sessions, fake.events)] == before
+    assert [s.id for s in client.v1.checkout.sessions.list()] == [waiting.id, paid.id]
+    again = client.v1.products.update(product["id"], {"metadata": {"a": "1"}}, {"idempotency_key": "k"})
+    assert again.last_response is not None
+    assert again.last_response.headers["idempotent-replayed"] == "true"
+    fake.forward(24 * 3600)
+    assert fake.sessions[waiting.id]["status"] == "expired"
+    fake.close()
+
+
+def test_new_ids_after_a_restart_are_new(path: str) -> None:
+    ids = []
+    for _ in range(3):
+        fake, client = started(path)
+        ids.append(client.v1.products.create({"name": "A"}).id)
+        fake.close()
+
+    assert len(set(ids)) == 3
+
+
+def test_deliveries_that_waited_go_out_after_a_restart_with_the_same_secret(path: str) -> None:
+    fake, client = started(path)
+    secret = fake.add_webhook_endpoint("https://shop.test/")["secret"]
+    client.v1.products.create({"name": "A"})
+    fake.deliver_to(lambda url, headers, body: (500, b""))
+    fake.deliver_due()
+    fake.close()
+
+    fake, client = started(path)
+    receiver = Receiver(secret=secret)
+    fake.deliver_to(receiver)
+    assert fake.deliver_due() == []
+    fake.forward(2)
+    fake.deliver_due()
+
+    assert receiver.types() == ["product.created"]
+    (delivery,) = fake.deliveries()
+    assert [attempt["status"] for attempt in delivery["attempts"]] == [500, 200]
+    fake.close()
+
+
+def test_the_clock_stays_where_it_was_pushed(path: str) -> None:
+    fake, _ = started(path)
+    fake.forward(1000)
+    fake.close()
+
+    fake, _ = started(path)
+
+    assert fake.clock.now() == NOW + 1000
+    fake.close()
+
+
+def test_a_killed_process_loses_nothing_it_answered_for(path: str) -> None:
+    code = (
+        "import os, sys\n"
+        "from fake_stripe import FakeStripe\n"
+        f"fake = FakeStripe(state_path={path!r})\n"
+        "for n in range(50):\n"
+        "    fake.call('POST', '/v1/products', f'name=N{n}')\n"
+        "os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 9
+
+    fake, _ = started(path)
+
+    assert [p["name"] for p in fake.products.values()] == [f"N{n}" for n in range(50)]
+    assert len(fake.events) == 50
+    fake.close()
+
+
+def test_a_file_in_use_and_a_file_of_something_else_are_refused_in_a_sentence(
+    path: str, tmp_path: Path
+) -> None:
+    fake, _ = started(path)
+    with pytest.raises(OSError, match="another process"):
+        FakeStripe(state_path=path)
+    fake.close()
+
+    other = tmp_path / "notes.txt"
+    other.write_text("not a database, and longer than one page of nothing " * 100)
+    with pytest.raises(OSError, match="no state file"):
+        FakeStripe(state_path=str(other))
+
+
+def test_a_transaction_is_all_or_nothing() -> None:
+    store = Store()
+    done: list[str] = []
+    with store.transaction():
+        store.put("thing", "a", {"n": 1})
+
+    with pytest.raises(RuntimeError, match="stop"), store.transaction():
+        store.put("thing", "a", {"n": 2})
+        store.put("thing", "b", {"n": 3})
+        store.remove("thing", "a")
+        store.after_commit(lambda: done.append("told"))
+        raise RuntimeError("stop")
+
+    assert store.table("thing").rows == {"a": {"n": 1}}
+    assert done == []
+    with store.transaction():
+        store.after_commit(lambda: done.append("told"))
+    assert done == ["told"]
+
+
+def test_rows_change_inside_a_transaction_only() -> None:
+    store = Store()
+
+    with pytest.raises(RuntimeError, match="transaction"):
+        store.put("thing", "a", {})
+
+
+def test_a_table_keeps_its_order_when_much_is_removed() -> None:
+    store = Store()
+    with store.transaction():
+        for n in range(3000):
+            store.put("thing", str(n), {"n": n})
+        for n in range(2500):
+            store.remove("thing", str(n))
+
+    table = store.table("thing")
+    newest: list[Any] = [row["n"] for row in table.newest_first()]
+    assert newest == list(range(2999, 2499, -1))
+    assert [row["n"] for row in table.newest_first(before=table.place("2600"))][:2] == [2599, 2598]
+
+
+def test_time_does_not_run_backwards(fake: FakeStripe) -> None:
+    with pytest.raises(ValueError, match="backwards"):
+        fake.forward(-1)
