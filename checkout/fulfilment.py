@@ -27,6 +27,7 @@ from shop.money import format_money
 logger = logging.getLogger(__name__)
 
 State = Order.State
+BEFORE_PAID = (State.OPEN, State.AWAITING_PAYMENT, State.RELEASED)
 FAILED = "checkout.session.async_payment_failed"
 
 
@@ -89,27 +90,23 @@ def give_up(order_id: UUID, *, because: str) -> bool:
 
 def _pay(order: Order, session: CheckoutSession, *, paid_at: datetime) -> None:
     """The sale is counted in the transaction that makes the order paid: never one without the other."""
-    lines = [
-        ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at)
-        for line in order.lines.all()
-        if line.item_id is not None
-    ]
     with transaction.atomic():
-        paid = _go(
-            order.id,
-            State.OPEN,
-            State.AWAITING_PAYMENT,
-            State.RELEASED,
-            to=State.PAID,
-            paid_at=paid_at,
-            **_facts(session),
-        )
+        paid = _go(order.id, *BEFORE_PAID, to=State.PAID, paid_at=paid_at, **_facts(session))
         fault_point("settle.paid")
         if paid:
-            ledger.sell(order.reference, lines, now=timezone.now())
+            # Read only now that the order's row is ours: the owner may be placing a line at this moment.
+            ledger.sell(order.reference, _sale_lines(order, paid_at), now=timezone.now())
     fault_point("settle.committed")
     if paid:
         logger.info("Order %s is paid: %s.", order.number, "; ".join(map(str, order.lines.all())))
+
+
+def _sale_lines(order: Order, paid_at: datetime) -> list[ledger.SaleLine]:
+    return [
+        ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at)
+        for line in order.lines.exclude(item=None)
+        if line.item_id is not None
+    ]
 
 
 def _paid_at(order: Order, stripe_says: datetime) -> datetime:

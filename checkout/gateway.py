@@ -151,6 +151,16 @@ def session_of_payment(payment_intent_id: str) -> CheckoutSession | None:
     return session_from(page.data[0].to_dict()) if page.data else None
 
 
+def refunds_of(payment_intent_id: str) -> Refund:
+    """What was given back of a payment as of now; the events of refunds arrive in any order."""
+    with our_errors():
+        answer = stripe_client(retries=READ_RETRIES).v1.payment_intents.retrieve(
+            payment_intent_id, {"expand": ["latest_charge"]}
+        )
+    charge = answer.to_dict().get("latest_charge")
+    return refund_from(charge if isinstance(charge, Mapping) else {"payment_intent": payment_intent_id})
+
+
 def each_event(*, since: datetime, types: list[str]) -> Iterator[dict[str, Any]]:
     """The events of `types` that Stripe still has (30 days), newest first, as they would have been delivered."""
     with our_errors():

@@ -12,6 +12,8 @@ EVENTS: dict[str, list[str]] = {
     "checkout.session.async_payment_failed": ["checkout.fulfilment.on_session_event"],
     "checkout.session.expired": ["checkout.fulfilment.on_session_event"],
     "payment_intent.succeeded": ["checkout.fulfilment.log_payment"],
+    "charge.refunded": ["checkout.refunds.on_refund"],
+    "refund.failed": ["checkout.refunds.on_refund_failed"],
     "product.created": ["inventory.observe.on_product_event"],
     "product.updated": ["inventory.observe.on_product_event"],
     "product.deleted": ["inventory.observe.on_product_event"],

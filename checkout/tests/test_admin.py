@@ -1,0 +1,195 @@
+"""What the owner sees of orders and may do: look, place a sale, take goods back. Nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from checkout.models import Order, OrderLine
+from checkout.placing import place
+from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for
+from checkout.tests.test_elsewhere import a_line, open_elsewhere
+from fake_stripe import FakeStripe
+from inventory.models import Case, Movement
+from shop.models import Product
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def owner(db: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("owner"))
+    return client
+
+
+def page_of(order: Order) -> str:
+    return reverse("admin:checkout_order_change", args=[order.pk])
+
+
+@pytest.fixture
+def unplaced(fake: FakeStripe, shirt: Product) -> OrderLine:
+    """Two shirts, sold by a payment link that did not ask for the size."""
+    fake.pay(open_elsewhere(fake, [a_line(shirt, 2)]))
+    deliver(fake)
+    return only_order().lines.get()
+
+
+def test_the_owner_sees_an_order_with_its_customer_and_the_way_to_stripe(
+    fake: FakeStripe, shirt: Product, customer: Customer, owner: Client
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", email="ada@example.com")
+    deliver(fake)
+    order.refresh_from_db()
+
+    page = owner.get(page_of(order)).content.decode()
+
+    assert "ada@example.com" in page and "$50.00" in page and "stock_M" in page
+    assert f"https://dashboard.stripe.com/test/payments/{order.payment_intent_id}" in page
+    assert 'name="_save"' not in page
+
+
+def test_the_list_of_orders_says_what_was_bought_and_can_be_searched(
+    fake: FakeStripe, shirt: Product, customer: Customer, owner: Client
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", email="ada@example.com")
+    deliver(fake)
+
+    page = owner.get(reverse("admin:checkout_order_changelist"), {"q": "ada@example"}).content.decode()
+
+    assert order.number in page and "2 × BALM T-Shirt M" in page
+
+
+def test_the_list_of_orders_takes_as_many_queries_for_one_as_for_many(
+    fake: FakeStripe, shirt: Product, owner: Client
+) -> None:
+    taken = []
+    for orders in (1, 6):
+        for _more in range(orders):
+            order_for(Customer(), shirt, "M", 1)
+        with CaptureQueriesContext(connection) as queries:
+            owner.get(reverse("admin:checkout_order_changelist"))
+        taken.append(len(queries))
+
+    assert taken[0] == taken[1]
+
+
+def test_a_sale_without_a_size_is_placed_with_one_click_and_counted(
+    fake: FakeStripe, shirt: Product, unplaced: OrderLine, owner: Client
+) -> None:
+    page = owner.get(page_of(unplaced.order)).content.decode()
+    assert "Which size was it?" in page and "M (15)" in page
+
+    owner.post(
+        reverse("admin:checkout_order_place", args=[unplaced.order_id]),
+        {"line": unplaced.id, "item": item_of(shirt, "M").id},
+    )
+
+    assert item_of(shirt, "M").available == 13
+    assert Movement.objects.get(kind="sale").actor == "owner"
+    assert Case.objects.get().closed_at is not None
+    assert "Which size was it?" not in owner.get(page_of(unplaced.order)).content.decode()
+
+
+def test_a_sale_is_placed_once_whoever_clicks_and_however_often(
+    shirt: Product, unplaced: OrderLine, owner: Client
+) -> None:
+    url = reverse("admin:checkout_order_place", args=[unplaced.order_id])
+
+    owner.post(url, {"line": unplaced.id, "item": item_of(shirt, "M").id})
+    owner.post(url, {"line": unplaced.id, "item": item_of(shirt, "L").id})
+
+    assert (item_of(shirt, "M").available, item_of(shirt, "L").available) == (13, 2)
+
+
+def test_a_sale_is_not_placed_at_another_article(
+    shirt: Product, poster: Product, unplaced: OrderLine, owner: Client
+) -> None:
+    url = reverse("admin:checkout_order_place", args=[unplaced.order_id])
+
+    answer = owner.post(url, {"line": unplaced.id, "item": item_of(poster).id})
+
+    assert answer.status_code == 404 and not Movement.objects.filter(kind="sale").exists()
+    with pytest.raises(ValueError, match="another article"):
+        place(unplaced, item_of(poster), now=unplaced.order.created_at, actor="owner")
+
+
+def test_a_line_that_is_placed_before_its_payment_comes_is_counted_when_it_comes(
+    fake: FakeStripe, shirt: Product, owner: Client
+) -> None:
+    session_id = open_elsewhere(fake, [a_line(shirt, 2)])
+    fake.pay(session_id, delayed=True)
+    deliver(fake)
+    line = only_order().lines.get()
+
+    owner.post(
+        reverse("admin:checkout_order_place", args=[line.order_id]),
+        {"line": line.id, "item": item_of(shirt, "M").id},
+    )
+    assert item_of(shirt, "M").available == 15
+    fake.settle_delayed(session_id)
+    deliver(fake)
+
+    assert item_of(shirt, "M").available == 13
+
+
+def test_goods_are_taken_back_on_the_orders_page(
+    fake: FakeStripe, shirt: Product, customer: Customer, owner: Client
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    deliver(fake)
+    line = order.lines.get()
+    form = {"token": "abc", f"line-{line.id}": "1", "reason": "too small"}
+
+    for _click in range(2):
+        owner.post(reverse("admin:checkout_order_take_back", args=[order.pk]), form)
+
+    assert item_of(shirt, "M").available == 14
+    assert Movement.objects.get(kind="returned").reason == "too small"
+
+
+@pytest.mark.parametrize("number", ["-1", "x", "", "99999999999", "1.5"])
+def test_nonsense_brings_nothing_back(
+    fake: FakeStripe, shirt: Product, customer: Customer, owner: Client, number: str
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    deliver(fake)
+
+    owner.post(
+        reverse("admin:checkout_order_take_back", args=[order.pk]),
+        {"token": "abc", f"line-{order.lines.get().id}": number},
+    )
+
+    assert item_of(shirt, "M").available == 13
+
+
+def test_staff_who_may_only_look_can_do_nothing(shirt: Product, unplaced: OrderLine) -> None:
+    from django.contrib.auth.models import Permission
+
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_order"))
+    client = Client()
+    client.force_login(viewer)
+
+    page = client.get(page_of(unplaced.order)).content.decode()
+    answer = client.post(
+        reverse("admin:checkout_order_place", args=[unplaced.order_id]),
+        {"line": unplaced.id, "item": item_of(shirt, "M").id},
+    )
+
+    assert "Which size was it?" not in page and answer.status_code == 404
+    assert item_of(shirt, "M").available == 15
+
+
+def test_a_visitor_is_sent_to_the_login(unplaced: OrderLine) -> None:
+    answer = Client().get(page_of(unplaced.order))
+
+    assert answer.status_code == 302 and "login" in answer["Location"]

@@ -1,0 +1,151 @@
+"""What follows from money given back: the order says so, the owner decides about the goods."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from checkout.models import Order
+from checkout.taking_back import returnable, take_back
+from checkout.tests.conftest import Customer, deliver, item_of, order_for
+from fake_stripe import FakeStripe
+from inventory import cases, inbox
+from inventory.models import Case, Movement, StripeEvent
+from shop.models import Product
+
+pytestmark = pytest.mark.django_db
+
+
+def paid_order(fake: FakeStripe, shirt: Product, customer: Customer) -> Order:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    deliver(fake)
+    order.refresh_from_db()
+    return order
+
+
+def test_origin_fault_11_a_refund_closes_the_order_and_opens_a_case_but_moves_no_stock(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = paid_order(fake, shirt, customer)
+
+    fake.refund(payment_intent=order.payment_intent_id)
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert (order.state, order.refunded) == ("refunded", 5000)
+    assert item_of(shirt, "M").available == 13
+    case = Case.objects.get()
+    assert (case.kind, case.subject) == ("refund", order.number) and "$50.00 of $50.00" in case.text
+
+
+def test_a_part_leaves_the_order_paid_and_each_further_part_is_told(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = paid_order(fake, shirt, customer)
+
+    for _part in range(2):
+        fake.refund(payment_intent=order.payment_intent_id, amount=1000)
+        deliver(fake)
+
+    order.refresh_from_db()
+    assert (order.state, order.refunded) == ("paid", 2000)
+    assert "$10.00 of" in Case.objects.get().text and "$20.00 of" in Case.objects.get().text
+
+
+def test_a_refund_that_is_told_again_opens_no_closed_case_again(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = paid_order(fake, shirt, customer)
+    fake.refund(payment_intent=order.payment_intent_id)
+    deliver(fake)
+    cases.close("refund", order.number)
+
+    inbox.replay(
+        StripeEvent.objects.filter(type="charge.refunded").values_list("pk", flat=True), timezone.now()
+    )
+    deliver(fake)
+
+    assert not cases.is_open("refund", order.number)
+
+
+def test_a_refund_that_arrives_before_its_sale_settles_the_sale_first(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    fake.deliver_due()
+    fake.refund(payment_intent=next(iter(fake.payment_intents)))
+    fake.deliver_due()
+    refund = StripeEvent.objects.get(type="charge.refunded")
+
+    inbox.handle(refund.id, timezone.now())
+    inbox.handle_with_stripe(timezone.now())
+
+    order.refresh_from_db()
+    assert order.state == Order.State.REFUNDED
+    deliver(fake)
+    order.refresh_from_db()
+    assert order.state == Order.State.REFUNDED
+    assert Movement.objects.filter(kind="sale").count() == 1
+
+
+def test_a_refund_that_failed_is_told_and_the_amount_is_read_anew(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = paid_order(fake, shirt, customer)
+    refund = fake.refund(payment_intent=order.payment_intent_id, amount=1000)
+    deliver(fake)
+
+    fake.dashboard.fail_refund(refund["id"])
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert order.refunded == 0
+    assert "did not reach the customer" in Case.objects.get(kind="refund failed").text
+
+
+def test_a_refund_of_a_payment_without_a_session_is_nobodys_alarm(fake: FakeStripe, db: None) -> None:
+    """`stripe trigger charge.refunded` makes a charge that no Checkout Session belongs to."""
+    now = timezone.now()
+    charge = {"id": "ch_1", "payment_intent": None, "amount": 100, "amount_refunded": 100, "currency": "usd"}
+    event = {
+        "id": "evt_1",
+        "type": "charge.refunded",
+        "created": int(now.timestamp()),
+        "data": {"object": charge},
+    }
+    inbox.remember([event])
+
+    inbox.handle("evt_1", timezone.now())
+
+    assert StripeEvent.objects.get().state == "handled" and not Case.objects.exists()
+
+
+def test_goods_that_come_back_return_to_stock_when_the_owner_says_so(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = paid_order(fake, shirt, customer)
+    line = order.lines.get()
+
+    back = take_back(order, {line.id: 1}, token="return:1", reason="too small", actor="owner")
+    deliver(fake)
+
+    assert back == 1 and item_of(shirt, "M").available == 14
+    assert fake.products[shirt.id]["metadata"]["stock_M"] == "14"
+    assert [(each.line, each.most) for each in returnable(order)] == [(line, 1)]
+
+
+def test_no_more_comes_back_than_the_line_took_and_a_second_click_brings_nothing(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    """PrestaShop#16869: a refund and a cancellation returned the goods twice."""
+    order = paid_order(fake, shirt, customer)
+    line = order.lines.get()
+
+    first = take_back(order, {line.id: 1}, token="return:1", reason="", actor="owner")
+    again = take_back(order, {line.id: 1}, token="return:1", reason="", actor="owner")
+    too_many = take_back(order, {line.id: 99}, token="return:2", reason="", actor="owner")
+
+    assert (first, again, too_many) == (1, 0, 1)
+    assert item_of(shirt, "M").available == 15 and returnable(order) == []
