@@ -34,7 +34,28 @@ class Withdrawn:
     reason: str
 
 
-EXPLAINED: tuple[Explained, ...] = ()
+EXPLAINED: tuple[Explained, ...] = (
+    Explained(
+        "POST /v1/webhook_endpoints: api_version",
+        "choice",
+        "the document's list of versions ends with its own; a shop names the one its library speaks",
+    ),
+    Explained(
+        "POST /v1/checkout/sessions: allowed_payment_method_types",
+        "unknown",
+        "came with 2026-09-30.endive, in place of payment_method_types",
+    ),
+    Explained(
+        "checkout.session: allowed_payment_method_types",
+        "unknown",
+        "came with 2026-09-30.endive, in place of payment_method_types",
+    ),
+    Explained(
+        "*: ui_mode",
+        "choice",
+        "`form` came after the document; the other three words are in it",
+    ),
+)
 
 WITHDRAWN: tuple[Withdrawn, ...] = (
     Withdrawn(

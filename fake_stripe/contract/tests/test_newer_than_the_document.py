@@ -1,0 +1,52 @@
+"""What the API got after the document was published is answered, and explained one by one."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest
+
+from fake_stripe import FakeStripe
+from fake_stripe.contract import Contract
+from fake_stripe.contract.document import Document
+from fake_stripe.contract.explained import EXPLAINED
+from fake_stripe.contract.watch import Watch, watching_everywhere
+
+SHOP = {"mode": "payment", "line_items[0][quantity]": "1"}
+
+
+@pytest.fixture
+def watch(stripes_document: Document) -> Watch:
+    return Watch(Contract(stripes_document, explained=EXPLAINED))
+
+
+def test_every_exception_is_needed_by_an_api_of_today(watch: Watch) -> None:
+    with watching_everywhere(watch):
+        fake = FakeStripe()
+        shirt = fake.add_product(name="Shirt", prices=[{"unit_amount": 900, "currency": "usd"}])
+        lines = SHOP | {"line_items[0][price]": shirt["default_price"]}
+        hosted = {"success_url": "https://shop.example/", "allowed_payment_method_types[0]": "card"}
+        form = {"ui_mode": "form", "return_url": "https://shop.example/"}
+        endpoint = {"url": "https://shop.example/hook", "enabled_events[0]": "*"}
+        answers = [
+            fake.call("POST", "/v1/checkout/sessions", urlencode(lines | hosted)),
+            fake.call("POST", "/v1/checkout/sessions", urlencode(lines | form)),
+            fake.call(
+                "POST", "/v1/webhook_endpoints", urlencode(endpoint | {"api_version": "2026-10-28.endive"})
+            ),
+        ]
+
+    assert [status for status, _ in answers] == [200, 200, 200]
+    assert watch.take_broken() == []
+    assert watch.contract.unused() == []
+
+
+def test_what_is_withdrawn_is_refused_by_the_fake_too(watch: Watch) -> None:
+    with watching_everywhere(watch):
+        fake = FakeStripe()
+        status, answer = fake.call(
+            "POST", "/v1/checkout/sessions", "mode=payment&payment_method_types[0]=card"
+        )
+
+    assert (status, answer["error"]["param"]) == (400, "payment_method_types")
+    assert watch.take_broken() == []

@@ -1,0 +1,94 @@
+"""A run that breaks the contract, checks nothing, or carries an exception nobody needs, fails and says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[3]
+SOUND = """
+from fake_stripe import FakeStripe
+
+def test_the_shop_reads_its_products():
+    fake = FakeStripe()
+    fake.add_product(name="Shirt")
+    assert fake.call("GET", "/v1/products", "limit=3")[0] == 200
+"""
+PLANTED = """
+from fake_stripe import FakeStripe
+
+def test_a_fake_that_answers_nonsense_is_not_noticed_by_its_test():
+    fake = FakeStripe()
+    product = fake.add_product(name="Shirt")
+    with fake.account.store.transaction():
+        fake.account.change(product, active="perhaps")
+    assert fake.call("GET", "/v1/products/" + product["id"])[0] == 200
+"""
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A little project whose runs are watched."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini("[pytest]\naddopts = -p fake_stripe.contract.pytest_plugin\ntestpaths = .")
+    return pytester
+
+
+def test_a_planted_answer_fails_the_test_in_which_it_was_given(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_shop=PLANTED)
+
+    result = suite.runpytest_subprocess("test_shop.py")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "the answer 200 to GET /v1/products/{id} is not as*",
+            "  active: true or false was expected, not 'perhaps'*",
+        ]
+    )
+
+
+def test_the_table_of_validated_calls_is_printed(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_shop=SOUND)
+
+    result = suite.runpytest_subprocess("test_shop.py")
+
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(
+        ["*validated against Stripe's document*", "GET /v1/products * 1 * 1", "in all*"]
+    )
+
+
+def test_a_whole_run_without_a_single_call_fails(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_shop="def test_nothing(): pass")
+
+    result = suite.runpytest_subprocess()
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["Not one call to the fake was validated."])
+
+
+def test_a_whole_run_in_which_an_exception_was_never_needed_fails_and_a_part_of_it_does_not(
+    suite: pytest.Pytester,
+) -> None:
+    suite.makepyfile(test_shop=SOUND)
+
+    whole = suite.runpytest_subprocess()
+    part = suite.runpytest_subprocess("-k", "products")
+
+    assert (whole.ret, part.ret) == (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.OK)
+    whole.stdout.fnmatch_lines(["The exception for * was never needed: *"])
+    part.stdout.no_fnmatch_line("*never needed*")
+
+
+def test_workers_tell_what_they_validated(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_shop=SOUND, test_other=SOUND, test_broken=PLANTED)
+
+    result = suite.runpytest_subprocess("-p", "xdist", "-n", "2", ".")
+
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["GET /v1/products * 2 * 2", "GET /v1/products/{id} * 1 * 1"])
