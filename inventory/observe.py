@@ -231,18 +231,23 @@ def _items_that_had_begun(stock: ProductStock, update: Update) -> dict[str, Stoc
 
 
 def _in_beginning(item: StockItem, update: Update, change: Change) -> bool:
-    """Does the reading that this item's ledger began with show this update already?
-
-    Both moments are Stripe's. Within one second the counts say it; where they say neither, a person must.
-    """
+    """Does the reading that this item's ledger began with show this update already? Both moments are Stripe's."""
     if item.on_hand is None or item.began_at is None or update.updated_at is None:
         return item.on_hand is None
     if update.updated_at != item.began_at:
         return update.updated_at < item.began_at
+    return _in_the_same_second(item, change)
+
+
+def _in_the_same_second(item: StockItem, change: Change) -> bool:
+    """Stripe's clock cannot tell, so the counts do: an update that ends where the reading stood is in it, one that
+    begins there is not, and the next begins where that one ended. Where they say neither, a person must."""
     before, after = change.before[item.key], change.after[item.key]
     if before == after or item.began_with == after:
         return True
     if item.began_with == before:
+        item.began_with = after
+        item.save(update_fields=["began_with"])
         return False
     text = f"{item.key} was changed in the very second of the first look ({_told(change)}). Please check it."
     cases.open_case(cases.STALE_FORM, item.product_id, text)

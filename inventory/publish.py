@@ -19,6 +19,7 @@ from config.stripe_client import (
     Busy,
     NoAnswer,
     NotAllowed,
+    NotFound,
     Refused,
     StripeFailed,
     StripeTrouble,
@@ -181,7 +182,8 @@ def _give_up(write: StockWrite, refusal: Refused, now: datetime) -> None:
     """400 or 404: sending it again would be refused again. The movements wait until the owner has mended it."""
     writes.abandon(write.pk, now)
     cases.open_case(cases.REFUSED, write.product_id, f"Stripe refused the counts: {refusal}")
-    _park(write.product_id, f"Stripe refused a write: {refusal}")
+    gone = isinstance(refusal, NotFound)
+    _park(write.product_id, look.DELETED if gone else f"Stripe refused a write: {refusal}")
 
 
 def _park(product_id: str, why: str) -> None:

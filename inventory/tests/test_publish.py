@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.utils import timezone
+
+from config import stripe_client
+from config.stripe_client import NoAnswer, NotAllowed
+from inventory import gateway, ledger, publish, writes
+from inventory.models import Case, Movement, ProductStock, ShopIdentity, StockItem, StockWrite
 from inventory.tests.shirt import Shirt
+from inventory.worker import drain
+
+if TYPE_CHECKING:
+    from fake_stripe import FakeStripe
+
+PRODUCT = "/v1/products/prod_shirt"
+
+
+def later(seconds: float) -> Any:
+    return timezone.now() + timedelta(seconds=seconds)
+
+
+# --- The usual way ----------------------------------------------------------------------------
 
 
 def test_two_sold_medium_shirts_lower_stock_m_from_15_to_13(shirt: Shirt) -> None:
@@ -12,3 +36,516 @@ def test_two_sold_medium_shirts_lower_stock_m_from_15_to_13(shirt: Shirt) -> Non
 
     assert shirt.at_stripe("M") == "13"
     assert shirt.is_at_rest()
+
+
+def test_a_write_carries_all_readable_totals_and_the_next_mark_and_no_other_key(shirt: Shirt) -> None:
+    shirt.fake.forget_calls()
+    shirt.sell("M", 2)
+    n = shirt.stock.n
+
+    shirt.settle()
+
+    (sent,) = shirt.writes_sent()
+    assert sent.params == {
+        "metadata": {
+            "stock_S": "10",
+            "stock_M": "13",
+            "stock_L": "5",
+            "inventory_version": f"{ShopIdentity.current()}/prod_shirt/{n + 1}",
+        }
+    }
+
+
+def test_keys_that_are_not_ours_stay_as_they_are(shirt: Shirt) -> None:
+    shirt.edit_keys({"details": "100 % polyester", "supplier": "77"})
+    shirt.sell("M", 2)
+
+    shirt.settle()
+
+    assert shirt.metadata["details"] == "100 % polyester"
+    assert shirt.metadata["supplier"] == "77"
+
+
+def test_many_sales_ride_in_one_write(shirt: Shirt) -> None:
+    shirt.fake.forget_calls()
+    for _order in range(9):
+        shirt.sell("M")
+
+    shirt.settle()
+
+    assert len(shirt.writes_sent()) == 1
+    assert shirt.at_stripe("M") == "6"
+
+
+def test_a_first_look_opens_the_ledger_and_marks_the_product(new_shirt: Callable[..., Shirt]) -> None:
+    shirt = new_shirt(S=10, M=15)
+
+    shirt.sync()
+
+    assert shirt.movements("M") == [15]
+    assert shirt.mark == f"{ShopIdentity.current()}/prod_shirt/1"
+    assert shirt.is_at_rest()
+
+
+def test_a_product_with_nothing_to_count_gets_no_mark(fake: FakeStripe, db: None) -> None:
+    fake.add_product(id="prod_album", name="Album", metadata={"category": "music"})
+    album = Shirt(fake, "prod_album")
+
+    album.sync()
+
+    assert album.metadata == {"category": "music"}
+
+
+def test_a_write_follows_the_last_by_a_second_at_least_so_that_movements_gather(shirt: Shirt) -> None:
+    now = timezone.now()
+    shirt.sell("M")
+    publish.publish_waiting(now + timedelta(seconds=3))
+    shirt.sell("M")
+
+    early = publish.publish_waiting(now + timedelta(seconds=3.9))
+    in_time = publish.publish_waiting(now + timedelta(seconds=4.1))
+
+    assert (early, in_time) == (0, 1)
+
+
+def test_the_more_products_wait_the_longer_each_gathers(
+    shirt: Shirt, new_shirt: Callable[..., Shirt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """25 writes a second is all that Stripe takes; 100 waiting products write every 80 seconds each."""
+    others = [new_shirt(f"prod_{number}", M=5) for number in range(9)]
+    for other in others:
+        other.sync()
+    for each in [shirt, *others]:
+        each.sell("M")
+    now = later(3)
+
+    publish.publish_product("prod_shirt", now)
+
+    assert shirt.stock.not_before == now + timedelta(seconds=0.8 * 9)
+
+
+# --- Calls to Stripe --------------------------------------------------------------------------
+
+
+def test_a_drop_costs_one_call_per_write_while_the_last_look_is_fresh(shirt: Shirt) -> None:
+    shirt.fake.forget_calls()
+
+    for _second in range(3):
+        shirt.sell("M")
+        shirt.sell("S")
+        drain()
+
+    assert [call.method for call in shirt.fake.calls] == ["POST"] * 3
+
+
+def test_after_a_minute_a_write_looks_first(shirt: Shirt) -> None:
+    shirt.fake.forget_calls()
+    shirt.sell("M")
+
+    publish.publish_waiting(later(61))
+
+    assert [call.method for call in shirt.fake.calls] == ["GET", "GET", "POST"]
+
+
+def test_no_transaction_is_open_while_stripe_is_asked(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db import connection
+
+    depth = len(connection.savepoint_ids)
+    seen = []
+    shirt.fake.observers.append(lambda exchange: seen.append(len(connection.savepoint_ids)))
+    shirt.sell("M")
+    shirt.edit(S=12)
+
+    shirt.settle()
+
+    assert len(seen) > 3 and set(seen) == {depth}
+
+
+# --- When Stripe does not do as it is asked ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("error_429", {}),
+        ("lock_timeout", {}),
+        ("cut", {"when": "before"}),
+        ("cut", {"when": "after"}),
+        ("error_500", {"when": "before", "stored": False}),
+        ("error_500", {"when": "before", "stored": True}),
+        ("error_500", {"when": "after", "stored": True}),
+        ("error_500", {"when": "after", "stored": False}),
+    ],
+)
+def test_a_write_that_fails_once_is_counted_once_in_the_end(
+    shirt: Shirt, kind: str, options: dict[str, Any]
+) -> None:
+    shirt.fake.faults.add(kind, method="POST", path=PRODUCT, **options)
+    shirt.sell("M", 2)
+
+    shirt.settle()
+
+    assert shirt.fake.faults.listed()[0]["used"] == 1
+    assert shirt.at_stripe("M") == "13"
+    assert shirt.is_at_rest()
+    assert not StockWrite.objects.filter(state="open").exists()
+
+
+def test_a_write_whose_answer_was_cut_off_is_sent_again_under_the_same_key(shirt: Shirt) -> None:
+    shirt.fake.faults.add("cut", method="POST", path=PRODUCT, when="after")
+    shirt.fake.forget_calls()
+    shirt.sell("M", 2)
+
+    shirt.settle()
+
+    keys = {call.idempotency_key for call in shirt.writes_sent()}
+    assert len(shirt.writes_sent()) >= 2 and len(keys) == 1
+
+
+@pytest.fixture
+def frozen(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> Iterator[StockWrite]:
+    """Two medium shirts in a write that was frozen, and never sent."""
+    shirt.sell("M", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "_deliver", lambda write, now: None)
+        publish.publish_waiting(later(3))
+    yield StockWrite.objects.get(state="open")
+
+
+def test_an_open_write_that_is_found_is_sent_as_it_stands(shirt: Shirt, frozen: StockWrite) -> None:
+    """A worker died between freezing and sending; what was sold since rides in the next write."""
+    shirt.sell("M", 1)
+
+    publish.publish_waiting(later(3))
+    assert shirt.at_stripe("M") == "13"
+
+    shirt.settle()
+    assert shirt.at_stripe("M") == "12"
+    assert shirt.is_at_rest()
+
+
+def test_a_product_never_has_two_open_writes(shirt: Shirt, frozen: StockWrite) -> None:
+    from django.db import IntegrityError, transaction
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        StockWrite.objects.create(
+            product_id="prod_shirt", n=99, key="other", totals={}, created_at=timezone.now()
+        )
+
+
+def test_a_write_first_sent_long_ago_that_took_effect_is_found_by_its_mark(
+    shirt: Shirt, frozen: StockWrite
+) -> None:
+    """Stripe has forgotten the key, so sending again would write again: it is looked for instead."""
+    gateway.write_metadata("prod_shirt", writes.body_of(frozen), key=frozen.key)
+    StockWrite.objects.update(sent_at=timezone.now() - timedelta(hours=21))
+    shirt.fake.forget_calls()
+
+    publish.publish_waiting(later(3))
+
+    frozen.refresh_from_db()
+    assert frozen.state == "applied"
+    assert shirt.writes_sent() == []
+    shirt.settle()
+    assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
+
+
+def test_a_write_first_sent_long_ago_that_never_arrived_is_abandoned_and_gathered_anew(
+    shirt: Shirt, frozen: StockWrite
+) -> None:
+    StockWrite.objects.update(sent_at=timezone.now() - timedelta(hours=21))
+
+    publish.publish_waiting(later(3))
+    frozen.refresh_from_db()
+    assert frozen.state == "abandoned"
+
+    shirt.settle()
+    assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
+
+
+def test_a_write_whose_mark_somebody_took_away_is_found_by_its_event(
+    shirt: Shirt, frozen: StockWrite
+) -> None:
+    gateway.write_metadata("prod_shirt", writes.body_of(frozen), key=frozen.key)
+    shirt.edit_keys({"inventory_version": ""})
+    StockWrite.objects.update(sent_at=timezone.now() - timedelta(hours=21))
+
+    publish.publish_waiting(later(3))
+
+    frozen.refresh_from_db()
+    assert frozen.state == "applied"
+    shirt.settle()
+    assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
+
+
+def test_an_abandoned_write_that_arrives_all_the_same_does_no_harm(shirt: Shirt, frozen: StockWrite) -> None:
+    """A zombie sends the old bytes after the new total: its event wants a look, and the total is written again."""
+    writes.abandon(frozen.pk, timezone.now())
+    shirt.sell("M", 1)
+    shirt.settle()
+    assert shirt.at_stripe("M") == "12"
+
+    gateway.write_metadata("prod_shirt", writes.body_of(frozen), key=frozen.key)
+    assert shirt.at_stripe("M") == "13"
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "12" and shirt.is_at_rest()
+
+
+def test_a_write_that_two_workers_believe_in_is_applied_once(shirt: Shirt, frozen: StockWrite) -> None:
+    now = timezone.now()
+
+    answers = [writes.apply(frozen.pk, now) for _worker in range(2)]
+
+    assert answers == [True, False]
+    assert shirt.item("M").on_hand == 13 and shirt.item("M").pending == 0
+
+
+def test_an_applied_write_is_not_abandoned_any_more(shirt: Shirt, frozen: StockWrite) -> None:
+    writes.apply(frozen.pk, timezone.now())
+    writes.abandon(frozen.pk, timezone.now())
+
+    frozen.refresh_from_db()
+    assert frozen.state == "applied"
+
+
+def test_a_write_whose_event_was_seen_is_applied_rather_than_abandoned(
+    shirt: Shirt, frozen: StockWrite
+) -> None:
+    StockWrite.objects.update(seen=True)
+
+    writes.abandon(frozen.pk, timezone.now())
+
+    frozen.refresh_from_db()
+    assert frozen.state == "applied"
+
+
+def test_a_worker_that_lost_its_lease_freezes_nothing(shirt: Shirt) -> None:
+    from inventory.claims import claimed
+
+    shirt.sell("M", 2)
+    with claimed("prod_shirt") as slow:
+        assert slow is not None
+        ProductStock.objects.update(lease_holder="another")
+
+        assert writes.freeze(slow) is None
+    assert not StockWrite.objects.filter(state="open").exists()
+
+
+def test_a_product_that_somebody_works_on_is_left_alone(shirt: Shirt) -> None:
+    shirt.sell("M", 2)
+    ProductStock.objects.update(lease_until=later(3), lease_holder="another")
+
+    assert publish.publish_waiting(later(3)) == 0
+    assert publish.publish_product("prod_shirt", later(3)) is False
+
+
+def test_a_product_whose_worker_died_is_taken_over_when_the_lease_is_over(shirt: Shirt) -> None:
+    shirt.sell("M", 2)
+    ProductStock.objects.update(lease_until=later(-1), lease_holder="dead")
+
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "13"
+
+
+# --- Refusals ---------------------------------------------------------------------------------
+
+
+def test_a_refused_write_parks_the_product_and_never_loops(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def refused(*args: Any, **kwargs: Any) -> None:
+        calls.append(args)
+        raise stripe_client.Refused("Metadata is full.")
+
+    monkeypatch.setattr(gateway, "write_metadata", refused)
+    shirt.sell("M", 2)
+
+    shirt.settle()
+
+    assert len(calls) == 1
+    assert "Metadata is full." in shirt.stock.parked
+    assert Case.objects.get(kind="Stripe refuses a write").subject == "prod_shirt"
+    assert shirt.item("M").pending == -2
+
+
+def test_a_parked_product_is_written_when_the_owner_says_so(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway, "write_metadata", _raise(stripe_client.Refused("Metadata is full.")))
+        shirt.sell("M", 2)
+        shirt.settle()
+
+    assert publish.unpark("prod_shirt")
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
+    assert not Case.objects.filter(closed_at=None).exists()
+
+
+@pytest.mark.parametrize("error", [stripe_client.WrongKey, stripe_client.NotAllowed])
+def test_a_key_that_may_not_write_stops_publishing_until_a_worker_starts_anew(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway, "write_metadata", _raise(error("no")))
+        shirt.sell("M", 2)
+        shirt.settle()
+    assert Case.objects.get(kind="publishing stopped", closed_at=None)
+    shirt.settle()
+    assert shirt.at_stripe("M") == "15"
+
+    publish.resume()
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
+
+
+def test_a_stripe_that_is_away_is_waited_for_with_growing_gaps(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "write_metadata", _raise(NoAnswer("away")))
+    shirt.sell("M", 2)
+    now, gaps = later(3), []
+
+    for _try in range(10):
+        publish.publish_waiting(now)
+        gaps.append((shirt.stock.not_before - now).total_seconds())  # type: ignore[operator]
+        now = shirt.stock.not_before  # type: ignore[assignment]
+
+    assert gaps == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+
+
+def test_nothing_is_published_without_a_key(shirt: Shirt, settings: Any) -> None:
+    shirt.sell("M", 2)
+    settings.STRIPE_SECRET_KEY = ""
+
+    assert publish.publish_waiting(later(3)) == 0
+
+
+def test_a_product_deleted_at_stripe_is_parked_and_keeps_its_movements(fake: FakeStripe, db: None) -> None:
+    fake.add_product(id="prod_shirt", name="Shirt", metadata={"sizes": "M", "stock_M": "15"})
+    shirt = Shirt(fake, "prod_shirt")
+    shirt.sync()
+    assert fake.call("DELETE", PRODUCT)[0] == 200
+    shirt.sell("M", 2)
+
+    shirt.settle()
+
+    assert shirt.stock.parked == "Deleted at Stripe."
+    assert shirt.item("M").pending == -2
+    assert not StockWrite.objects.filter(state="open").exists()
+
+
+# --- Too little, unreadable -------------------------------------------------------------------
+
+
+def test_what_was_oversold_is_written_as_zero_and_told_as_a_case(shirt: Shirt) -> None:
+    shirt.sell("L", 7)
+
+    shirt.settle()
+
+    assert shirt.at_stripe("L") == "0"
+    assert shirt.movements("L") == [5, -7, 2]
+    assert Case.objects.get(kind="oversold").subject == "prod_shirt stock_L"
+    assert shirt.is_at_rest()
+
+
+def test_an_unreadable_count_is_never_written_over_and_its_movements_wait(shirt: Shirt) -> None:
+    shirt.edit(M="ten")
+    shirt.settle()
+    shirt.sell("M", 2)
+    shirt.sell("S", 1)
+
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "ten"
+    assert shirt.at_stripe("S") == "9"
+    assert shirt.item("M").pending == -2
+    assert shirt.item("M").state == "unknown"
+
+
+def test_when_it_is_mended_what_waited_is_published(shirt: Shirt) -> None:
+    shirt.edit(M="ten")
+    shirt.settle()
+    shirt.sell("M", 2)
+    shirt.settle()
+
+    shirt.edit(M=20)
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "18"
+    assert shirt.is_at_rest()
+
+
+def test_a_count_of_unlimited_is_never_written_over(shirt: Shirt) -> None:
+    shirt.edit(M="unlimited")
+    shirt.settle()
+    shirt.sell("M", 2)
+    shirt.sell("S", 1)
+
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "unlimited" and shirt.at_stripe("S") == "9"
+
+
+# --- Differences ------------------------------------------------------------------------------
+
+
+def test_a_difference_is_explained_by_events_before_it_is_written_over(shirt: Shirt) -> None:
+    """The event of the edit was lost; the look finds the difference, and Stripe's own list explains it."""
+    shirt.fake.faults.add("drop", types=("product.updated",))
+    shirt.edit(M=20)
+    assert shirt.fake.deliver_due() == []
+    shirt.sell("M", 2)
+
+    publish.publish_waiting(later(61))
+
+    assert shirt.movements("M", "edited") == [5]
+    assert shirt.at_stripe("M") == "18"
+    shirt.settle()
+    assert shirt.is_at_rest()
+
+
+def test_where_events_may_not_be_listed_a_difference_is_not_written_over(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "product_events", _raise(NotAllowed("events_read")))
+    shirt.fake.faults.add("drop", types=("product.updated",))
+    shirt.edit(M=20)
+    shirt.sell("M", 2)
+
+    publish.publish_waiting(later(61))
+
+    assert shirt.at_stripe("M") == "20"
+    assert shirt.stock.parked and Case.objects.filter(subject="prod_shirt").exists()
+
+
+def _raise(error: Exception) -> Callable[..., Any]:
+    def raiser(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    return raiser
+
+
+def test_held_units_are_not_published(shirt: Shirt) -> None:
+    ledger.hold("order:1", {shirt.item("M").pk: 5})
+    shirt.sell("S", 1)
+
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "15"
+
+
+def test_a_movement_rides_in_one_write_and_is_published_once(shirt: Shirt) -> None:
+    (sale,) = shirt.sell("M", 2)
+
+    shirt.settle()
+
+    sale = Movement.objects.get(pk=sale.pk)
+    assert sale.write is not None and sale.write.state == "applied" and sale.published_at is not None
+    assert StockItem.objects.get(pk=sale.item_id).pending == 0

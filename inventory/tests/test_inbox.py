@@ -1,0 +1,192 @@
+"""What becomes of an event that was remembered?"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from config.stripe_client import NoAnswer, Refused
+from inventory import inbox
+from inventory.models import Case, StripeEvent
+
+pytestmark = pytest.mark.django_db
+
+Handler = Any
+
+
+def remembered(event_id: str = "evt_1", event_type: str = "test.happened") -> StripeEvent:
+    inbox.remember([{"id": event_id, "type": event_type, "created": 1, "data": {"object": {"id": "x"}}}])
+    return StripeEvent.objects.get(pk=event_id)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the events that the handler of test.happened was called with."""
+    seen: list[str] = []
+    handled_by(monkeypatch, lambda event: seen.append(event.pk))
+    return seen
+
+
+def handled_by(monkeypatch: pytest.MonkeyPatch, handler: Handler) -> None:
+    monkeypatch.setattr(inbox, "_handlers", lambda kind: [handler] if kind == "test.happened" else [])
+
+
+def test_a_waiting_event_is_handled_once(calls: list[str]) -> None:
+    event, now = remembered(), timezone.now()
+
+    assert inbox.handle_waiting(now) == 1
+    assert inbox.handle_waiting(now) == 0
+
+    event.refresh_from_db()
+    assert calls == ["evt_1"]
+    assert event.state == "handled" and event.handled_at is not None
+
+
+def test_an_event_of_a_type_that_nobody_handles_is_done() -> None:
+    event = remembered(event_type="invoice.paid")
+
+    inbox.handle_waiting(timezone.now())
+
+    event.refresh_from_db()
+    assert event.state == "handled"
+
+
+def test_an_event_that_another_worker_has_claimed_is_left_alone(calls: list[str]) -> None:
+    remembered()
+    StripeEvent.objects.update(lease_until=timezone.now() + timedelta(seconds=30))
+
+    assert inbox.handle_waiting(timezone.now()) == 0
+    assert calls == []
+
+
+def test_an_event_whose_worker_died_is_taken_over_when_the_lease_is_over(calls: list[str]) -> None:
+    remembered()
+    StripeEvent.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    assert inbox.handle_waiting(timezone.now()) == 1
+    assert calls == ["evt_1"]
+
+
+def test_a_failure_stays_with_its_event_and_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    event, now, broken = remembered(), timezone.now(), [True]
+
+    def handler(event: StripeEvent) -> None:
+        if broken:
+            raise ZeroDivisionError("no")
+
+    handled_by(monkeypatch, handler)
+    inbox.handle_waiting(now)
+    event.refresh_from_db()
+    assert event.state == "waiting" and event.error == "ZeroDivisionError: no"
+    assert event.next_try_at > now
+
+    broken.clear()
+    assert inbox.handle_waiting(now) == 0
+    inbox.handle_waiting(event.next_try_at)
+    event.refresh_from_db()
+    assert event.state == "handled" and event.error == ""
+
+
+def fail_until_given_up(monkeypatch: pytest.MonkeyPatch, error: Exception, tries: int = 30) -> datetime:
+    def handler(event: StripeEvent) -> None:
+        raise error
+
+    handled_by(monkeypatch, handler)
+    now = timezone.now()
+    for _try in range(tries):
+        now += timedelta(hours=1)
+        inbox.handle_waiting(now)
+    return now
+
+
+def test_an_event_that_fails_for_good_becomes_a_case_and_can_be_replayed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    event = remembered()
+    now = fail_until_given_up(monkeypatch, ZeroDivisionError("no"))
+    event.refresh_from_db()
+    assert event.state == "failed" and event.attempts == inbox.MOST_ATTEMPTS
+    assert Case.objects.get(closed_at=None).subject == "evt_1"
+
+    handled_by(monkeypatch, lambda event: None)
+    assert inbox.replay(["evt_1"], now) == 1
+    inbox.handle_waiting(now)
+
+    event.refresh_from_db()
+    assert event.state == "handled"
+    assert not Case.objects.filter(closed_at=None).exists()
+
+
+def test_an_event_waits_as_long_as_stripe_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = remembered()
+    fail_until_given_up(monkeypatch, NoAnswer("away"))
+
+    event.refresh_from_db()
+    assert event.state == "waiting"
+    assert not Case.objects.exists()
+
+
+def test_what_stripe_refuses_will_be_refused_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = remembered()
+    fail_until_given_up(monkeypatch, Refused("no such session"))
+
+    event.refresh_from_db()
+    assert event.state == "failed"
+
+
+def test_one_failing_event_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered("evt_bad")
+    remembered("evt_good")
+    seen = []
+
+    def handler(event: StripeEvent) -> None:
+        if event.pk == "evt_bad":
+            raise ZeroDivisionError
+        seen.append(event.pk)
+
+    handled_by(monkeypatch, handler)
+    inbox.handle_waiting(timezone.now())
+
+    assert seen == ["evt_good"]
+
+
+def test_a_handler_that_needs_stripe_is_called_by_the_duty_that_may_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    event, seen = remembered(), []
+
+    def handler(event: StripeEvent) -> None:
+        if not inbox.may_call_stripe():
+            raise inbox.NeedsStripe
+        seen.append(event.pk)
+
+    handled_by(monkeypatch, handler)
+    now = timezone.now()
+    inbox.handle_waiting(now)
+    assert seen == [] and inbox.handle_waiting(now) == 0
+
+    inbox.handle_with_stripe(now)
+
+    event.refresh_from_db()
+    assert seen == ["evt_1"] and event.state == "handled"
+
+
+def test_a_round_that_finds_stripe_away_does_not_try_every_other_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(5):
+        remembered(f"evt_{number}")
+    StripeEvent.objects.update(needs_stripe=True)
+    asked = []
+
+    def handler(event: StripeEvent) -> None:
+        asked.append(event.pk)
+        raise NoAnswer("away")
+
+    handled_by(monkeypatch, handler)
+    inbox.handle_with_stripe(timezone.now())
+
+    assert len(asked) == 1

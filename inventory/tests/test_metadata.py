@@ -1,0 +1,138 @@
+"""What Stripe's metadata says of stock: counts, problems in sentences, the mark."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inventory.metadata import (
+    MARK_KEY,
+    Mark,
+    Reading,
+    Whose,
+    body,
+    change,
+    counts,
+    key_for,
+    parse_mark,
+    read,
+    whose,
+)
+
+
+def test_each_size_has_its_own_key_and_order_is_kept() -> None:
+    found = read({"stock_S": "10", "stock_2XL": "0"}, ["S", "2XL"])
+
+    assert found == [Reading("stock_S", "S", count=10), Reading("stock_2XL", "2XL", count=0)]
+
+
+def test_a_product_without_sizes_is_one_item_under_the_key_stock() -> None:
+    assert read({"stock": "7"}, []) == [Reading("stock", "", count=7)]
+
+
+def test_a_missing_key_is_unknown_and_never_zero() -> None:
+    (reading,) = read({}, ["M"])
+
+    assert reading.count is None
+    assert reading.problem == "stock_M is missing."
+
+
+def test_a_word_is_unknown_and_the_problem_shows_it() -> None:
+    (reading,) = read({"stock_M": "ten"}, ["M"])
+
+    assert reading.count is None
+    assert "“ten”" in reading.problem and "digits" in reading.problem
+
+
+@pytest.mark.parametrize("near", ["stock_m", "Stock_M", "STOCK_M", "stock_ M", " stock_M"])
+def test_a_key_that_differs_in_case_or_blanks_is_named(near: str) -> None:
+    (reading,) = read({near: "5"}, ["M"])
+
+    assert reading.count is None
+    assert f"“{near}”" in reading.problem
+
+
+@pytest.mark.parametrize("text", ["unlimited", "Unlimited", " UNLIMITED "])
+def test_unlimited_is_sold_without_counting(text: str) -> None:
+    (reading,) = read({"stock_M": text}, ["M"])
+
+    assert reading.unlimited and reading.count is None and not reading.problem
+
+
+@given(
+    st.dictionaries(st.text(max_size=40), st.text(max_size=500)), st.lists(st.text(max_size=34), max_size=5)
+)
+def test_whatever_stands_in_the_metadata_each_size_gets_exactly_one_answer(
+    metadata: dict[str, str], sizes: list[str]
+) -> None:
+    found = read(metadata, sizes)
+
+    assert [reading.size for reading in found] == (sizes or [""])
+    for reading in found:
+        answers = (reading.count is not None) + reading.unlimited + bool(reading.problem)
+        assert answers == 1
+
+
+@given(st.text(min_size=1, max_size=34))
+def test_a_size_is_never_bent_into_its_key(size: str) -> None:
+    assert key_for(size).removeprefix("stock_") == size
+
+
+def test_only_readable_counts_are_counted() -> None:
+    assert counts({"a": "1", "b": "x", "c": None}, ["a", "b", "c", "d"]) == {"a": 1}
+
+
+# --- The mark ---------------------------------------------------------------------------------
+
+NAMES = st.text(alphabet="abcdefghij0123456789_", min_size=1, max_size=20)
+
+
+@given(NAMES, NAMES, st.integers(min_value=0, max_value=999_999_999))
+def test_a_mark_is_read_back_as_it_was_written(shop: str, product: str, n: int) -> None:
+    assert parse_mark(str(Mark(shop, product, n))) == Mark(shop, product, n)
+
+
+@pytest.mark.parametrize("text", [None, "", "x", "a/b", "a/b/c", "a/b/1/2", "a/b/-1", "a/b/٣", "a b/c/1"])
+def test_anything_else_is_no_mark(text: str | None) -> None:
+    assert parse_mark(text) is None
+
+
+def test_our_mark_tells_its_number() -> None:
+    assert whose("us/prod_a/7", shop="us", product="prod_a") == Whose(n=7)
+
+
+def test_another_databases_mark_is_foreign() -> None:
+    assert whose("them/prod_a/7", shop="us", product="prod_a") == Whose(foreign="them/prod_a/7")
+
+
+@pytest.mark.parametrize("text", ["us/prod_b/7", "them/prod_b/7"])
+def test_a_duplicated_product_carries_the_mark_of_another_product_which_is_none(text: str) -> None:
+    assert whose(text, shop="us", product="prod_a") == Whose()
+
+
+def test_a_write_carries_totals_and_mark_and_no_other_key() -> None:
+    sent = body({"stock_S": 3}, Mark("us", "prod_a", 8))
+
+    assert sent == {"stock_S": "3", MARK_KEY: "us/prod_a/8"}
+
+
+# --- Updates ----------------------------------------------------------------------------------
+
+
+def test_a_change_is_told_by_after_and_the_old_values_of_changed_keys() -> None:
+    found = change({"stock_S": "12", "stock_M": "15"}, {"stock_S": "10"}, ["stock_S", "stock_M"])
+
+    assert found.before == {"stock_S": 10, "stock_M": 15}
+    assert found.after == {"stock_S": 12, "stock_M": 15}
+    assert not found.mark_was_set
+
+
+def test_null_in_the_old_values_means_that_the_key_was_not_there() -> None:
+    found = change({"stock_S": "12"}, {"stock_S": None}, ["stock_S"])
+
+    assert found.before == {"stock_S": None}
+
+
+def test_a_mark_among_the_changed_keys_was_set_by_this_update() -> None:
+    assert change({MARK_KEY: "us/p/3"}, {MARK_KEY: "us/p/4"}, []).mark_was_set
