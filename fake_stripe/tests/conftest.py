@@ -75,4 +75,5 @@ def open_session(client: stripe.StripeClient, price: str, quantity: int = 1, **p
         "cancel_url": "https://shop.test/cart/",
         "line_items": [{"price": price, "quantity": quantity}],
     }
-    return client.v1.checkout.sessions.create({**asked, **params})
+    asked.update(params)
+    return client.v1.checkout.sessions.create(asked)

@@ -110,7 +110,8 @@ def test_a_default_price_cannot_be_archived_and_another_can(
 def test_a_lookup_key_belongs_to_one_price(client: stripe.StripeClient, shirt: Any) -> None:
     def make(**more: Any) -> stripe.Price:
         params: Any = {"product": "prod_shirt", "currency": "usd", "unit_amount": 1, "lookup_key": "shirt"}
-        return client.v1.prices.create({**params, **more})
+        params.update(more)
+        return client.v1.prices.create(params)
 
     first = make()
     with pytest.raises(stripe.InvalidRequestError) as refused:

@@ -13,7 +13,8 @@ URL = "https://shop.test/stripe/webhook/"
 
 def make(client: stripe.StripeClient, **more: Any) -> stripe.WebhookEndpoint:
     asked: Any = {"url": URL, "enabled_events": ["product.updated"]}
-    return client.v1.webhook_endpoints.create({**asked, **more})
+    asked.update(more)
+    return client.v1.webhook_endpoints.create(asked)
 
 
 def test_the_secret_is_shown_once(client: stripe.StripeClient) -> None:

@@ -1,0 +1,62 @@
+"""Who may look on? Observers of exchanges and events, of one fake or of every fake there is."""
+
+from typing import Any
+
+import pytest
+import stripe
+
+from fake_stripe import Exchange, FakeStripe
+
+
+def test_an_observer_sees_each_exchange_and_each_event(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    exchanges: list[Exchange] = []
+    events: list[Any] = []
+    fake.observers.append(exchanges.append)
+    fake.event_observers.append(events.append)
+
+    client.v1.products.update("prod_shirt", {"metadata": {"stock_M": "1"}}, {"idempotency_key": "k"})
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.products.retrieve("prod_nobody", {"expand": ["default_price"]})
+    fake.faults.add("cut", when="after")
+    with pytest.raises(stripe.APIConnectionError):
+        client.v1.products.list()
+
+    update, missing, cut = exchanges
+    assert (update.method, update.path, update.form) == (
+        "POST",
+        "/v1/products/prod_shirt",
+        b"metadata[stock_M]=1",
+    )
+    assert (update.status, update.response["object"], update.idempotency_key) == (200, "product", "k")
+    assert (missing.status, missing.query) == (404, b"expand[0]=default_price")
+    assert (cut.status, cut.cut) == (200, True)
+    assert [event["type"] for event in events] == ["product.updated"]
+
+
+def test_an_observer_of_everywhere_sees_every_fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(FakeStripe, "everywhere", [lambda exchange: seen.append(exchange.path)])
+    monkeypatch.setattr(FakeStripe, "events_everywhere", [lambda event: seen.append(event["type"])])
+
+    for name in ("A", "B"):
+        FakeStripe().call("POST", "/v1/products", f"name={name}")
+
+    assert seen == ["product.created", "/v1/products"] * 2
+
+
+def test_what_was_undone_is_told_to_nobody(fake: FakeStripe) -> None:
+    events: list[Any] = []
+    fake.event_observers.append(events.append)
+    form = (
+        "mode=payment&success_url=https://a.test&line_items[0][quantity]=1"
+        "&line_items[0][price_data][currency]=usd&line_items[0][price_data][unit_amount]=1"
+        "&line_items[0][price_data][product_data][name]=A"
+    )
+
+    status, answer = fake.call("POST", "/v1/checkout/sessions", form)
+
+    assert (status, answer["error"]["code"]) == (400, "amount_too_small")
+    assert events == []
+    assert fake.deliveries() == []
