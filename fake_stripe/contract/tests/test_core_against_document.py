@@ -1,0 +1,137 @@
+"""What the document tells of Stripe beyond shapes, the fake's core holds to as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from fake_stripe import FakeStripe
+from fake_stripe.contract.document import Document
+
+# What Stripe leaves out unless it is asked for, or that is of a newer or another kind of business.
+NOT_ALWAYS = {
+    "price": {"currency_options", "tiers"},
+    "checkout.session": {"line_items", "redirect_on_completion", "return_url", "presentment_details"},
+    "charge": {"refunds", "level3", "source", "transfer", "presentment_details"},
+    "refund": {
+        "description",
+        "failure_balance_transaction",
+        "failure_reason",
+        "instructions_email",
+        "next_action",
+    },
+    "webhook_endpoint": {"secret"},
+    "item": {"discounts", "taxes"},
+}
+
+
+@pytest.fixture
+def fake() -> FakeStripe:
+    return FakeStripe()
+
+
+@pytest.fixture
+def price(fake: FakeStripe) -> str:
+    shirt = fake.add_product(name="Shirt", prices=[{"unit_amount": 2500, "currency": "usd"}])
+    return str(shirt["default_price"])
+
+
+@pytest.fixture
+def answers(fake: FakeStripe, price: str) -> dict[str, dict[str, Any]]:
+    """One of each kind of object, as a whole purchase leaves them."""
+    form = {"mode": "payment", "success_url": "https://shop.example/", "line_items[0][quantity]": "1"}
+    _, session = fake.call("POST", "/v1/checkout/sessions", urlencode(form | {"line_items[0][price]": price}))
+    session = fake.pay(session["id"])
+    refund = fake.refund(payment_intent=session["payment_intent"])
+    intent = fake.payment_intents[session["payment_intent"]]
+    endpoint = fake.add_webhook_endpoint("https://shop.example/hook")
+    return {
+        "product": next(iter(fake.products.values())),
+        "price": fake.prices[price],
+        "checkout.session": session,
+        "item": fake.lines(session["id"])[0],
+        "payment_intent": intent,
+        "charge": fake.charges[intent["latest_charge"]],
+        "refund": refund,
+        "event": next(iter(fake.events.values())),
+        "webhook_endpoint": fake.webhook_endpoints[endpoint["id"]],
+    }
+
+
+def nullable(document: Document, name: str) -> Iterator[str]:
+    for field, schema in document.schemas[name]["properties"].items():
+        if schema.get("nullable") and field not in NOT_ALWAYS.get(name, set()):
+            yield field
+
+
+@pytest.mark.parametrize(
+    "name", ["product", "price", "item", "charge", "refund", "event", "webhook_endpoint"]
+)
+def test_a_field_without_a_value_is_null_and_not_left_out(
+    stripes_document: Document, answers: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert [field for field in nullable(stripes_document, name) if field not in answers[name]] == []
+
+
+@pytest.mark.xfail(strict=True, reason="managed_payments, optional_items and others are left out")
+@pytest.mark.parametrize("name", ["checkout.session", "payment_intent"])
+def test_a_session_and_its_payment_leave_out_no_field_without_a_value(
+    stripes_document: Document, answers: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert [field for field in nullable(stripes_document, name) if field not in answers[name]] == []
+
+
+@pytest.mark.xfail(strict=True, reason="the core takes any name that looks like a type of event")
+def test_an_endpoint_cannot_ask_for_events_that_stripe_does_not_have(fake: FakeStripe) -> None:
+    form = {"url": "https://shop.example/hook", "enabled_events[0]": "checkout.session.complete"}
+
+    status, answer = fake.call("POST", "/v1/webhook_endpoints", urlencode(form))
+
+    assert (status, answer["error"]["param"]) == (400, "enabled_events[0]")
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the core counts four levels below `data`, Stripe counts `data` as one"
+)
+def test_an_expansion_has_four_levels_and_data_is_the_first(fake: FakeStripe) -> None:
+    """https://docs.stripe.com/api/expanding_objects"""
+    status, _ = fake.call("GET", "/v1/checkout/sessions", "expand[]=data.line_items.data.price.product")
+
+    assert status == 400
+
+
+@pytest.mark.xfail(strict=True, reason="the core takes any three letters for a currency")
+def test_a_currency_that_nobody_has_is_refused(fake: FakeStripe, price: str) -> None:
+    product = fake.prices[price]["product"]
+
+    status, _ = fake.call("POST", "/v1/prices", f"currency=zzz&unit_amount=100&product={product}")
+
+    assert status == 400
+
+
+@pytest.mark.xfail(strict=True, reason="the core knows no amounts that a currency cannot have")
+@pytest.mark.parametrize(("currency", "amount"), [("kwd", 1001), ("isk", 101)])
+def test_an_amount_that_its_currency_cannot_have_is_refused(
+    fake: FakeStripe, price: str, currency: str, amount: int
+) -> None:
+    """https://docs.stripe.com/currencies: three decimals end in 0, ISK and UGX in 00."""
+    product = fake.prices[price]["product"]
+
+    status, _ = fake.call("POST", "/v1/prices", f"currency={currency}&unit_amount={amount}&product={product}")
+
+    assert status == 400
+
+
+@pytest.mark.xfail(strict=True, reason="the doors under /_ do not look where a form comes from")
+def test_another_site_cannot_forward_the_clock_through_the_control_doors(fake: FakeStripe) -> None:
+    """A page of any site may post text to 127.0.0.1; a browser says whose page it was."""
+    from fake_stripe.api import Request
+
+    headers = {"host": "127.0.0.1:12111", "origin": "https://evil.example", "content-type": "text/plain"}
+
+    answer = fake.wsgi_app.answer(Request("POST", "/_clock", b"", b'{"forward": 3600}', headers))
+
+    assert (answer.status, fake.clock.offset) == (403, 0)
