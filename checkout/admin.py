@@ -118,7 +118,7 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=gettext_lazy("delivery address"))
     def label(self, order: Order) -> SafeString | str:
         lines = [(line,) for line in order.address_lines]
-        return format_html_join(format_html("<br>"), "{}", lines) if lines else "–"
+        return format_html_join(SafeString("<br>"), "{}", lines) if lines else "–"
 
     @admin.display(description=gettext_lazy("amounts"))
     def amounts(self, order: Order) -> SafeString:
@@ -133,7 +133,7 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         known = [
             (name, _money(amount, order.currency)) for name, amount in names.items() if amount is not None
         ]
-        return format_html_join(format_html("<br>"), "{}: {}", known) if known else format_html("–")
+        return format_html_join(SafeString("<br>"), "{}: {}", known) if known else SafeString("–")
 
     @admin.display(description=gettext_lazy("movements"))
     def movements(self, order: Order) -> SafeString | str:
@@ -141,7 +141,7 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "item__product"
         )
         rows = [(each.created_at, each.get_kind_display(), f"{each.delta:+d}", each.item) for each in found]
-        return format_html_join(format_html("<br>"), "{:%Y-%m-%d %H:%M} {} {} {}", rows) if rows else "–"
+        return format_html_join(SafeString("<br>"), "{:%Y-%m-%d %H:%M} {} {} {}", rows) if rows else "–"
 
     # --- What can be done ---
 

@@ -54,7 +54,7 @@ def settle(
 ) -> Order | None:
     """Make the order of `session` true; harmless twice. None where there is nothing for this shop to count.
 
-    `failed`: a payment that was to come later did not come; only the event says so, the session itself does not.
+    `failed`: an event says that a payment which was to come later did not come; the session itself does not.
     `happened_at`: when it was paid, by Stripe's clock, if the session does not say. A session that this shop did
     not open is read from Stripe first (raises inventory.inbox.NeedsStripe where that may not be, StripeTrouble).
     """
@@ -67,8 +67,10 @@ def settle(
             session,
             paid_at=_paid_at(order, session.paid_at or happened_at or session.created_at or now),
         )
-    elif failed or session.status == "expired":
-        give_up(order.id, because="The payment failed." if failed else "Its payment page has expired.")
+    elif session.status == "expired":
+        give_up(order.id, because="Its payment page has expired.")
+    elif failed or session.payment_failed:
+        give_up(order.id, because="The payment failed.")
     elif session.is_awaiting_payment:
         _await_payment(order, session)
     order.refresh_from_db()

@@ -20,7 +20,7 @@ Json = Mapping[str, Any]
 
 PAGE = 100
 READ_RETRIES = 2
-PAYMENT = ["payment_intent.latest_charge"]
+PAYMENT = "payment_intent.latest_charge"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class CheckoutSession:
     """One Checkout Session as Stripe tells it. Amounts in the currency's minor unit; None where Stripe gave none.
 
     `address` has `name`, `line1`, `line2`, `postal_code`, `city`, `state`, `country`, as far as known.
-    `paid_at` by Stripe's clock, where the answer holds the payment; an event's own time says it otherwise.
+    `paid_at` by Stripe's clock and `payment_failed`, a debit that came back, are known where the answer holds
+    the payment; an event says it otherwise.
     Fields: https://docs.stripe.com/api/checkout/sessions/object
     """
 
@@ -43,6 +44,7 @@ class CheckoutSession:
     metadata: Mapping[str, str] = field(default_factory=dict)
     custom_fields: Mapping[str, str] = field(default_factory=dict)
     payment_intent_id: str = ""
+    payment_failed: bool = False
     email: str = ""
     name: str = ""
     phone: str = ""
@@ -105,7 +107,7 @@ def open_session(*, params: Json, key: str) -> CheckoutSession:
 def fetch_session(session_id: str) -> CheckoutSession:
     with our_errors():
         answer = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.retrieve(
-            session_id, {"expand": PAYMENT}
+            session_id, {"expand": [PAYMENT]}
         )
     return session_from(answer.to_dict())
 
@@ -133,7 +135,7 @@ def each_session(
     created: dict[str, int] = {"gte": int(since.timestamp())}
     if until is not None:
         created["lte"] = int(until.timestamp()) + 1
-    params: dict[str, Any] = {"limit": PAGE, "created": created}
+    params: dict[str, Any] = {"limit": PAGE, "created": created, "expand": [f"data.{PAYMENT}"]}
     if status:
         params["status"] = status
     with our_errors():
@@ -146,7 +148,7 @@ def session_of_payment(payment_intent_id: str) -> CheckoutSession | None:
     """The session that a payment came from; None for a payment made without Checkout."""
     with our_errors():
         page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.list(
-            {"payment_intent": payment_intent_id, "limit": 1}
+            {"payment_intent": payment_intent_id, "limit": 1, "expand": [f"data.{PAYMENT}"]}
         )
     return session_from(page.data[0].to_dict()) if page.data else None
 
@@ -187,6 +189,7 @@ def session_from(data: Json) -> CheckoutSession:
         metadata=_texts(data.get("metadata")),
         custom_fields=_custom_fields(data),
         payment_intent_id=_id_of(data.get("payment_intent")),
+        payment_failed=_has_failed(data),
         email=str(customer.get("email") or data.get("customer_email") or "")[:254],
         name=str(customer.get("name") or "")[:500],
         phone=str(customer.get("phone") or "")[:100],
@@ -249,6 +252,17 @@ def _custom_fields(data: Json) -> dict[str, str]:
 def _paid_at(payment_intent: Any) -> datetime | None:
     charge = payment_intent.get("latest_charge") if isinstance(payment_intent, Mapping) else None
     return _moment(charge.get("created")) if isinstance(charge, Mapping) else None
+
+
+def _has_failed(data: Json) -> bool:
+    """A completed, unpaid session whose payment wants another method: the debit came back."""
+    payment_intent = data.get("payment_intent")
+    if data.get("status") != "complete" or data.get("payment_status") != "unpaid":
+        return False
+    return isinstance(payment_intent, Mapping) and payment_intent.get("status") in {
+        "requires_payment_method",
+        "canceled",
+    }
 
 
 def _texts(metadata: Any) -> dict[str, str]:

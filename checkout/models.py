@@ -78,6 +78,10 @@ class Order(models.Model):
                 condition=Q(state="open", session_id=None),
                 name="orders_without_a_session",
             ),
+            # The worker's round: whose time is over?
+            models.Index(
+                fields=["expires_at"], condition=Q(state__in=["open", "awaiting"]), name="orders_on_their_way"
+            ),
             # Every cart page and every checkout: what became of this cart?
             models.Index(fields=["cart", "-created_at"], condition=~Q(cart=""), name="orders_of_a_cart"),
             # A refund names the payment.

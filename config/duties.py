@@ -24,4 +24,5 @@ DUTIES: list[Duty] = [
     Duty("inventory.look.look_at_wanted", every=1, calls_stripe=True),
     Duty("inventory.catch_up.fetch_product_events", every=3600, calls_stripe=True),
     Duty("checkout.start.finish_unknown_sessions", every=5, calls_stripe=True),
+    Duty("checkout.overdue.ask_about_overdue", every=30, calls_stripe=True),
 ]

@@ -1,0 +1,35 @@
+"""manage.py backfill_events: fetch what the webhook missed."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from checkout.backfill import remember_events, settle_completed
+from checkout.since import moment
+from config.stripe_client import StripeTrouble
+
+
+class Command(BaseCommand):
+    help = (
+        "Read Stripe's events and completed sessions again and count what never arrived. Harmless, however often. "
+        "Events are remembered for the worker; completed sessions are settled at once."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--since", type=moment, default="3d", help="How far back: 7d, 36h, 2026-11-20 (default: 3d)."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            events = remember_events(since=options["since"])
+            orders = settle_completed(since=options["since"], now=timezone.now())
+        except StripeTrouble as trouble:
+            raise CommandError(str(trouble)) from trouble
+        for order in orders:
+            self.stdout.write(f"Order {order.number} is {order.get_state_display()} now.")
+        self.stdout.write(f"{events} events had not arrived, {len(orders)} orders were settled.")

@@ -1,0 +1,273 @@
+"""What never arrived is fetched, what does not agree is named: overdue pages, backfill_events, reconcile."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentTypeError
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from checkout.models import Order
+from checkout.overdue import ask_about_overdue
+from checkout.since import moment
+from checkout.tests.conftest import Customer, deliver, item_of, order_for
+from checkout.tests.test_elsewhere import a_line, open_elsewhere
+from fake_stripe import FakeStripe
+from inventory import ledger
+from inventory.models import Case, Movement, StockItem, StripeEvent
+from shop.models import Product
+
+pytestmark = pytest.mark.django_db
+
+
+def run(command: str, *args: str) -> str:
+    out = StringIO()
+    call_command(command, *args, stdout=out)
+    return out.getvalue()
+
+
+def reconciled(*args: str) -> tuple[int, dict[str, object]]:
+    """(exit code, the JSON report)"""
+    out = StringIO()
+    try:
+        call_command("reconcile", "--json", *args, stdout=out)
+    except SystemExit as end:
+        return int(str(end.code)), json.loads(out.getvalue())
+    return 0, json.loads(out.getvalue())
+
+
+def kinds(report: dict[str, object]) -> list[str]:
+    differences = report["differences"]
+    assert isinstance(differences, list)
+    return [difference["kind"] for difference in differences]
+
+
+def nothing_arrives(fake: FakeStripe) -> None:
+    """The endpoint was switched off: every event so far is lost."""
+    fake.faults.add("drop", times=None)
+
+
+# --- Overdue --------------------------------------------------------------------------------------
+
+
+def later(fake: FakeStripe, **passed: int) -> int:
+    fake.forward(timedelta(**passed).total_seconds())
+    return ask_about_overdue(timezone.now() + timedelta(**passed))
+
+
+def test_a_page_that_expired_unheard_is_asked_for_and_its_units_come_free(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    nothing_arrives(fake)
+    order = order_for(customer, shirt, "M", 2)
+
+    assert later(fake, minutes=40) == 1
+
+    order.refresh_from_db()
+    assert order.state == Order.State.RELEASED and item_of(shirt, "M").held == 0
+
+
+def test_a_page_that_was_paid_unheard_is_a_sale(fake: FakeStripe, shirt: Product, customer: Customer) -> None:
+    nothing_arrives(fake)
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+
+    assert later(fake, minutes=40) == 1
+
+    order.refresh_from_db()
+    assert order.state == Order.State.PAID and item_of(shirt, "M").available == 13
+
+
+def test_nobody_is_asked_before_the_time_is_over(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order_for(customer, shirt, "M", 2)
+    fake.forget_calls()
+
+    assert later(fake, minutes=30) == 0 and fake.calls == []
+
+
+def test_a_hold_does_not_end_by_our_clock(fake: FakeStripe, shirt: Product, customer: Customer) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.faults.add("cut", path="/v1/checkout/sessions/*", times=None)
+
+    assert later(fake, days=3) == 0
+
+    order.refresh_from_db()
+    assert order.state == Order.State.OPEN and item_of(shirt, "M").held == 2
+
+
+@pytest.mark.parametrize(("succeeded", "state", "left"), [(True, "paid", 13), (False, "released", 15)])
+def test_a_debit_of_which_nobody_speaks_is_asked_for_after_days(
+    fake: FakeStripe, shirt: Product, customer: Customer, succeeded: bool, state: str, left: int
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", delayed=True)
+    deliver(fake)
+    nothing_arrives(fake)
+    fake.settle_delayed(order.session_id or "", succeeded=succeeded)
+
+    assert later(fake, days=3) == 1
+
+    order.refresh_from_db()
+    assert order.state == state and item_of(shirt, "M").available == left
+
+
+def test_a_session_that_stripe_does_not_know_is_a_case_and_no_proof(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    Order.objects.update(session_id="cs_test_of_another_account")
+
+    assert later(fake, minutes=40) == 0
+
+    order.refresh_from_db()
+    assert order.state == Order.State.OPEN and Case.objects.get().kind == "session not found"
+
+
+# --- backfill_events ------------------------------------------------------------------------------
+
+
+def test_backfill_counts_what_never_arrived_and_nothing_twice(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    nothing_arrives(fake)
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    fake.deliver_due()
+    assert not StripeEvent.objects.exists()
+
+    first = run("backfill_events", "--since", "2d")
+    deliver(fake)
+    again = run("backfill_events", "--since", "2d")
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert f"Order {order.number} is paid now." in first and "1 orders were settled" in first
+    assert "0 orders were settled" in again
+    assert order.state == Order.State.PAID and Movement.objects.filter(kind="sale").count() == 1
+
+
+def test_backfill_counts_sales_of_other_doors_too(fake: FakeStripe, shirt: Product) -> None:
+    nothing_arrives(fake)
+    fake.pay(open_elsewhere(fake, [a_line(shirt, 2, "M")]))
+
+    run("backfill_events")
+
+    assert item_of(shirt, "M").available == 13
+
+
+def test_backfill_says_which_setting_is_wrong(fake: FakeStripe, settings: Settings) -> None:
+    settings.STRIPE_SECRET_KEY = "sk_test_wrong"
+
+    with pytest.raises(CommandError, match="STRIPE_SECRET_KEY"):
+        run("backfill_events")
+
+
+# --- reconcile ------------------------------------------------------------------------------------
+
+
+def test_a_shop_whose_books_agree_says_so(fake: FakeStripe, shirt: Product, customer: Customer) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    deliver(fake)
+
+    code, report = reconciled()
+
+    assert (code, report["agrees"], report["differences"], report["fetched"]) == (0, True, [], [])
+    assert "everything agrees" in run("reconcile")
+
+
+def test_reconcile_fetches_a_session_that_never_arrived_and_names_what_is_pending(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    nothing_arrives(fake)
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+
+    code, report = reconciled()
+
+    assert code == 1 and kinds(report) == ["pending"]
+    assert report["fetched"] == [f"Order {order.number} is paid: 2 × BALM T-Shirt M"]
+    deliver(fake)
+    assert reconciled()[0] == 0
+
+
+def test_reconcile_names_a_count_that_differs(fake: FakeStripe, shirt: Product) -> None:
+    nothing_arrives(fake)
+    fake.dashboard.edit_product(shirt.id, metadata={"stock_M": "9"})
+
+    code, report = reconciled()
+
+    assert code == 1
+    assert report["differences"] == [
+        {
+            "kind": "count_differs",
+            "subject": "prod_balm stock_M",
+            "text": "BALM T-Shirt M: Stripe says 9, our books say 15.",
+        }
+    ]
+
+
+def test_reconcile_names_a_count_that_cannot_be_read(fake: FakeStripe, shirt: Product) -> None:
+    fake.dashboard.edit_product(shirt.id, metadata={"stock_M": "ten"})
+
+    assert kinds(reconciled()[1]) == ["count_unreadable"]
+
+
+def test_reconcile_names_a_hold_without_an_order(fake: FakeStripe, shirt: Product) -> None:
+    ledger.hold("order:nobody", {item_of(shirt, "M").id: 1})
+
+    assert kinds(reconciled()[1]) == ["hold_without_order"]
+
+
+def test_reconcile_names_sums_that_are_not_what_their_rows_say(fake: FakeStripe, shirt: Product) -> None:
+    StockItem.objects.filter(id=item_of(shirt, "M").id).update(held=3)
+
+    assert kinds(reconciled()[1]) == ["sum_drifted"]
+
+
+def test_reconcile_names_a_paid_line_that_is_not_in_the_ledger(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    now = timezone.now() + timedelta(minutes=1)
+    Order.objects.filter(id=order.id).update(state=Order.State.PAID, paid_at=now)
+    ledger.release(order.reference)
+
+    code, report = reconciled()
+
+    assert (code, kinds(report)) == (1, ["sale_missing"])
+
+
+def test_reconcile_names_a_sale_without_a_size_and_a_product_that_was_never_read(
+    fake: FakeStripe, shirt: Product
+) -> None:
+    fake.pay(open_elsewhere(fake, [a_line(shirt)]))
+    deliver(fake)
+    fake.add_product(id="prod_new", name="New", metadata={"stock": "3"})
+
+    assert kinds(reconciled()[1]) == ["sale_without_size", "product_unknown"]
+
+
+# --- How far back ---------------------------------------------------------------------------------
+
+
+def test_times_are_typed_as_people_type_them() -> None:
+    now = timezone.now()
+
+    assert abs(now - timedelta(days=7) - moment("7d")) < timedelta(minutes=1)
+    assert abs(now - timedelta(hours=36) - moment("36h")) < timedelta(minutes=1)
+    assert moment("2020-01-02").isoformat() == "2020-01-02T00:00:00+00:00"
+    assert moment("2020-01-02T08:00Z").isoformat() == "2020-01-02T08:00:00+00:00"
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "7", "2020-13-01", "-1d", "2999-01-01", "1_0d", "٣d"])
+def test_what_is_no_time_is_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"no time|lies ahead"):
+        moment(text)
