@@ -1,4 +1,4 @@
-"""What must be done before the demo's shop opens? Run as a program of its own: `python -m demo.prepare <password>`.
+"""What must be done before the demo's shop opens? Run as a program of its own: `python -m demo.prepare`.
 
 The tables, the static files, an owner who may enter the admin, and one reading of the whole catalogue.
 """
@@ -6,7 +6,6 @@ The tables, the static files, an owner who may enter the admin, and one reading 
 from __future__ import annotations
 
 import os
-import sys
 
 OWNER = "owner"
 
@@ -19,7 +18,7 @@ def main() -> None:
     django.setup()
     call_command("migrate", "--no-input", verbosity=0)
     call_command("collectstatic", "--no-input", verbosity=0)
-    make_owner(sys.argv[1])
+    make_owner(os.environ["DEMO_OWNER_PASSWORD"])
     call_command("sync_catalog")
 
 

@@ -92,9 +92,11 @@ class Demo:
         self._wait_for("stripe", f"{self.stripe_url}/dashboard")
 
     def _prepare_shop(self) -> None:
-        command = python("-m", "demo.prepare", self.kept.owner_password)
+        environment = {**self.environment(), "DEMO_OWNER_PASSWORD": self.kept.owner_password}
         with self.log("prepare").open("wb") as log:
-            prepared = subprocess.run(command, cwd=ROOT, env=self.environment(), stdout=log, stderr=log)
+            prepared = subprocess.run(
+                python("-m", "demo.prepare"), cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
         if prepared.returncode:
             raise DidNotStart(f"The shop could not be prepared.\n{self.last_words('prepare')}")
 
