@@ -154,7 +154,7 @@ class SizeGuide(models.Model):
             raise ValidationError({"lines": problems})
 
 
-colour = RegexValidator(r"^#[0-9a-fA-F]{6}$", _("A colour is written like #1f4b3f."))
+colour = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour is written like #1f4b3f."))
 
 
 class Storefront(models.Model):

@@ -14,7 +14,7 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def price(id: str = "price_std", unit_amount: int | None = 2500, **changes: Any) -> StripePrice:
-    facts = {
+    facts: dict[str, Any] = {
         "active": True,
         "currency": "usd",
         "recurring": False,

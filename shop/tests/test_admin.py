@@ -1,0 +1,75 @@
+"""What the owner sees of the catalogue in the admin."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from shop.models import Product, SizeGuide, Storefront
+from shop.tests.shelf import on_shelf, price
+
+pytestmark = pytest.mark.django_db
+
+
+def test_products_are_listed_with_their_problems_and_cannot_be_changed(admin_client: Client) -> None:
+    on_shelf(
+        metadata={"sizes": "S,,M", "Category": "art"}, prices=(price(), price("price_eu", currency="eur"))
+    )
+
+    page = admin_client.get("/admin/shop/product/").content.decode()
+    detail = admin_client.get("/admin/shop/product/prod_balm/change/").content.decode()
+
+    for text in [page, detail]:
+        assert "“sizes” has an empty place between its commas." in text
+        assert "The key “Category” is not read" in text
+        assert "it is in EUR, the shop sells in USD." in text
+    assert admin_client.get("/admin/shop/product/add/").status_code == 403
+    assert admin_client.post("/admin/shop/product/prod_balm/change/", {"name": "x"}).status_code == 403
+    assert Product.objects.get().name == "BALM T-Shirt"
+
+
+def test_products_are_found_by_their_problems(admin_client: Client) -> None:
+    on_shelf("prod_good", name="Good One")
+    on_shelf("prod_bad", name="Bad One", prices=())
+
+    page = admin_client.get("/admin/shop/product/?problems=yes").content.decode()
+
+    assert "Bad One" in page
+    assert "Good One" not in page
+
+
+def test_script_from_stripe_stays_text_in_the_admin(admin_client: Client) -> None:
+    on_shelf(name="<script>alert(1)</script>", metadata={"sizes": "S", "x": "<script>alert(2)</script>"})
+
+    for path in ["/admin/shop/product/", "/admin/shop/product/prod_balm/change/"]:
+        assert "<script>alert" not in admin_client.get(path).content.decode()
+
+
+def test_the_owner_writes_a_size_guide(admin_client: Client) -> None:
+    guide = {"name": "Shirts", "category": "", "unit": "in", "columns": "Length, Width", "note": ""}
+
+    refused = admin_client.post("/admin/shop/sizeguide/add/", {**guide, "lines": "S 27 1/2"})
+    assert "“S 27 1/2” must be a size and 2 measures" in refused.content.decode()
+    assert not SizeGuide.objects.exists()
+
+    admin_client.post("/admin/shop/sizeguide/add/", {**guide, "lines": "S 27 1/2, 21"})
+    assert SizeGuide.objects.get().lines == "S 27 1/2, 21"
+
+
+def test_there_is_one_storefront(admin_client: Client) -> None:
+    texts = dict.fromkeys(
+        ["tagline", "announcement", "logo", "about", "imprint", "privacy", "terms", "paper"], ""
+    )
+
+    admin_client.post("/admin/shop/storefront/add/", {**texts, "name": "Linden", "accent": "#1f4b3f"})
+
+    assert Storefront.objects.get().name == "Linden"
+    assert admin_client.get("/admin/shop/storefront/add/").status_code == 403
+
+
+@pytest.mark.parametrize("colour", ["red", "#12345", "1f4b3f", "url(x)", "#1f4b;}"])
+def test_a_colour_that_is_none_is_refused(admin_client: Client, colour: str) -> None:
+    answer = admin_client.post("/admin/shop/storefront/add/", {"name": "Linden", "accent": colour})
+
+    assert "A colour is written like #1f4b3f." in answer.content.decode()
+    assert not Storefront.objects.exists()

@@ -1,0 +1,109 @@
+"""The catalogue as JSON, as other programs of the label read it."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from inventory.models import StockItem
+from shop.models import SizeGuide
+from shop.tests.shelf import on_shelf, price
+
+pytestmark = pytest.mark.django_db
+
+DETAILS = "2.9 oz fabric\n100 % polyester"
+
+
+def test_a_product_has_the_shape_that_other_programs_read(client: Client) -> None:
+    SizeGuide.objects.create(name="Shirts", lines="S 27 1/2, 21 1/2, 34")
+    on_shelf(
+        description="A shirt.",
+        metadata={
+            "category": "clothing",
+            "sizes": "S,M",
+            "colors": "Black, White",
+            "details": DETAILS,
+            "cost": "4.10",
+        },
+        images=("https://cdn.example/1.jpg", "https://cdn.example/2.jpg"),
+        stock={"S": 10, "M": 0},
+    )
+
+    answer = client.get("/api/products/")
+
+    assert answer.json() == {
+        "products": [
+            {
+                "id": "prod_balm",
+                "stripeProductId": "prod_balm",
+                "stripePriceId": "price_std",
+                "title": "BALM T-Shirt",
+                "price": 25.0,
+                "currency": "usd",
+                "description": "A shirt.",
+                "image": "https://cdn.example/1.jpg",
+                "images": ["https://cdn.example/1.jpg", "https://cdn.example/2.jpg"],
+                "mainCategory": "clothing",
+                "sizes": ["S", "M"],
+                "colors": ["Black", "White"],
+                "details": DETAILS,
+                "inventory": {"S": 10, "M": 0},
+                "sizeChart": {"S": {"bodyLength": "27 1/2", "chestWidth": "21 1/2", "sleeveLength": "34"}},
+                "metadata": {
+                    "category": "clothing",
+                    "sizes": "S,M",
+                    "colors": "Black, White",
+                    "details": DETAILS,
+                },
+            }
+        ]
+    }
+
+
+def test_what_somebody_holds_is_not_offered_and_what_is_unknown_is_none(client: Client) -> None:
+    on_shelf(stock={"S": 5, "M": None, "L": -1})
+    StockItem.objects.filter(size="S").update(held=2)
+
+    assert client.get("/api/products/").json()["products"][0]["inventory"] == {"S": 3, "M": 0, "L": None}
+
+
+def test_origin_fault_15_a_price_in_yen_is_not_divided(client: Client, settings: Settings) -> None:
+    settings.SHOP_CURRENCY = "jpy"
+    on_shelf(prices=(price(currency="jpy", unit_amount=2500),))
+
+    assert client.get("/api/products/").json()["products"][0]["price"] == 2500
+
+
+def test_origin_fault_14_stock_is_never_kept_by_a_cache(client: Client) -> None:
+    product = on_shelf(stock={"S": 5})
+    client.get("/api/products/")
+
+    StockItem.objects.filter(product=product).update(on_hand=4)
+    answer = client.get("/api/products/")
+
+    assert answer["Cache-Control"] == "no-store"
+    assert answer.json()["products"][0]["inventory"]["S"] == 4
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_other_methods_are_refused(client: Client, method: str) -> None:
+    assert getattr(client, method)("/api/products/").status_code == 405
+
+
+def test_without_a_stripe_key_it_is_503_and_empty(client: Client, settings: Settings) -> None:
+    settings.STRIPE_SECRET_KEY = ""
+    on_shelf()
+
+    answer = client.get("/api/products/")
+
+    assert (answer.status_code, answer.json()) == (503, {"products": []})
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_it_is_flat_in_the_number_of_products(client: Client, django_assert_max_num_queries: object) -> None:
+    for number in range(12):
+        on_shelf(f"prod_{number}")
+
+    with django_assert_max_num_queries(2):  # type: ignore[operator]
+        assert len(client.get("/api/products/").json()["products"]) == 12
