@@ -99,9 +99,17 @@ def open_session(*, params: Json, key: str) -> CheckoutSession:
     """
     with our_errors():
         answer = stripe_client().v1.checkout.sessions.create(
-            cast("SessionCreateParams", dict(params)), {"idempotency_key": key}
+            cast("SessionCreateParams", _in_one_order(params)), {"idempotency_key": key}
         )
     return session_from(answer.to_dict())
+
+
+def _in_one_order(params: Any) -> Any:
+    """Keys sorted, deep down: PostgreSQL gives stored JSON back in an order of its own, and the same key must
+    come with the same body."""
+    if isinstance(params, Mapping):
+        return {name: _in_one_order(params[name]) for name in sorted(params)}
+    return [_in_one_order(each) for each in params] if isinstance(params, list) else params
 
 
 def fetch_session(session_id: str) -> CheckoutSession:
