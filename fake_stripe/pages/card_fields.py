@@ -39,9 +39,11 @@ def spaced(number: str) -> str:
 def card_errors(form: Mapping[str, str], now: int) -> dict[str, str]:
     """What is wrong with number, expiry and code as typed, by field; `now` in seconds since 1970."""
     found = {
-        "card": _number_error(form.get("card", "")),
-        "expiry": _expiry_error(form.get("expiry", ""), now),
-        "code": "" if re.fullmatch(r"[0-9]{3,4}", form.get("code", "")) else "Three digits, any will do.",
+        "card_number": _number_error(form.get("card_number", "")),
+        "card_expiry": _expiry_error(form.get("card_expiry", ""), now),
+        "card_code": ""
+        if re.fullmatch(r"[0-9]{3,4}", form.get("card_code", ""))
+        else "Three digits, any will do.",
     }
     return {name: message for name, message in found.items() if message}
 

@@ -16,7 +16,6 @@ Json = Mapping[str, Any]
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{5,24}")
 ADDRESS = ("country", "line1", "line2", "postal_code", "city", "state")
-ADDRESS_NEEDS = ("country", "line1", "city")
 CARD, DEBIT = "card", "us_bank_account"
 
 
@@ -41,10 +40,9 @@ class Entry:
     def method(self) -> str:
         return DEBIT if self["method"] == DEBIT else CARD
 
-    @property
-    def address(self) -> dict[str, str | None]:
+    def address(self, session: Json) -> dict[str, str | None]:
         """The six fields of an address, null where nothing was typed."""
-        return {name: self[name] or None for name in ADDRESS}
+        return {name: self[f"{group(session)}_{name}"] or None for name in ADDRESS}
 
 
 def asks_for_payment(session: Json) -> bool:
@@ -67,6 +65,11 @@ def asks_for_address(session: Json) -> list[str]:
     return ships_to(session)
 
 
+def group(session: Json) -> str:
+    """What the names of the address's inputs begin with: `ship_line1`, or `bill_line1` for a bill alone."""
+    return "ship" if ships_to(session) else "bill"
+
+
 def blank(session: Json) -> Entry:
     """The form as a buyer first sees it."""
     values = {"email": session.get("customer_email") or "", "method": CARD}
@@ -75,7 +78,7 @@ def blank(session: Json) -> Entry:
     if session.get("shipping_options"):
         values["shipping_rate"] = session["shipping_options"][0]["shipping_rate"]
     if len(asks_for_address(session)) == 1:
-        values["country"] = asks_for_address(session)[0]
+        values[f"{group(session)}_country"] = asks_for_address(session)[0]
     return Entry(values)
 
 
@@ -96,23 +99,24 @@ def chosen_shipping(session: Json, entry: Entry) -> int:
 
 def _wrong(session: Json, entry: Entry, now: int) -> Iterator[tuple[str, str]]:
     yield "email", "" if EMAIL.fullmatch(entry["email"]) else "An e-mail address, such as you@example.com."
-    yield "name", "" if entry["name"] else "Your name, please."
+    yield "card_name", "" if entry["card_name"] else "Your name, please."
     if asks_for_phone(session):
         yield "phone", "" if PHONE.fullmatch(entry["phone"]) else "A phone number, such as +1 415 555 0100."
     if asks_for_address(session):
-        yield from _wrong_address(entry, asks_for_address(session))
+        yield from _wrong_address(session, entry)
     for custom in session.get("custom_fields") or ():
         yield f"custom_{custom['key']}", _wrong_custom(custom, entry[f"custom_{custom['key']}"])
     if asks_for_payment(session) and entry.method == CARD:
         yield from card_fields.card_errors(entry.values, now).items()
 
 
-def _wrong_address(entry: Entry, allowed: list[str]) -> Iterator[tuple[str, str]]:
+def _wrong_address(session: Json, entry: Entry) -> Iterator[tuple[str, str]]:
     said = {"country": "Which country?", "line1": "Street and number, please.", "city": "Which city?"}
-    for name in ADDRESS_NEEDS:
-        yield name, "" if entry[name] else said[name]
-    if entry["country"] and entry["country"] not in allowed:
-        yield "country", "The shop does not send there."
+    address = entry.address(session)
+    for name, question in said.items():
+        yield f"{group(session)}_{name}", "" if address[name] else question
+    if address["country"] and address["country"] not in asks_for_address(session):
+        yield f"{group(session)}_country", "The shop does not send there."
 
 
 def _wrong_custom(custom: Json, value: str) -> str:

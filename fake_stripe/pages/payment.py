@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fake_stripe.pages import entry
 from fake_stripe.pages.entry import Entry
 from fake_stripe.pages.html import Markup
-from fake_stripe.pages.payment_form import DEMO_BUYER, Sale, bank_page, ended_page, pay_page
+from fake_stripe.pages.payment_form import Sale, bank_page, ended_page, made_up, pay_page
 from fake_stripe.pages.web import Answer, Refused, Request, origin_of, redirect
 from fake_stripe.people import AuthenticationNeeded, CardDeclined, SessionEnded
 from fake_stripe.people import Refused as Declined
@@ -83,12 +83,9 @@ def _shown(sale: Sale, body: Markup, status: HTTPStatus = HTTPStatus.OK) -> Answ
 
 def _fill_in(sale: Sale, request: Request) -> Answer:
     """A test card was chosen: its number, and a made-up buyer wherever nothing was typed."""
-    values = {name: value for name, value in request.sent.items() if value}
-    countries = entry.asks_for_address(sale.session)
-    made_up = {**DEMO_BUYER, "country": "US" if "US" in countries else next(iter(countries), "")}
-    filled = Entry({**made_up, **entry.blank(sale.session).values, **values})
-    filled.values = {**made_up, **{name: value for name, value in filled.values.items() if value}}
-    filled.values |= {"card": request.value("fill"), "method": entry.CARD}
+    typed = {**entry.blank(sale.session).values, **request.sent}
+    filled = Entry(made_up(sale.session) | {name: value for name, value in typed.items() if value})
+    filled.values |= {"card_number": request.value("fill"), "method": entry.CARD}
     return _shown(sale, pay_page(sale, filled))
 
 
@@ -110,8 +107,9 @@ def _pay(fake: FakeStripe, sale: Sale, request: Request) -> Answer:
 
 def _told(sale: Sale, filled: Entry) -> dict[str, Any]:
     """What the core is told of the buyer."""
-    told: dict[str, Any] = {name: filled[name] for name in ("card", "email", "name", "phone")}
-    told |= {"address": filled.address, "delayed": filled.method == entry.DEBIT}
+    told: dict[str, Any] = {name: filled[name] for name in ("email", "phone")}
+    told |= {"card": filled["card_number"], "name": filled["card_name"]}
+    told |= {"address": filled.address(sale.session), "delayed": filled.method == entry.DEBIT}
     told["authenticated"] = {"yes": True, "no": False}.get(filled["authenticated"])
     keys = [custom["key"] for custom in sale.session["custom_fields"]]
     told["custom_fields"] = {key: filled[f"custom_{key}"] for key in keys}
@@ -123,10 +121,16 @@ def _told(sale: Sale, filled: Entry) -> dict[str, Any]:
 
 def _refused(fake: FakeStripe, sale: Sale, filled: Entry, refused: Declined) -> Answer:
     """The page again, with the message beside the input that is to be mended; the code is typed anew."""
-    custom = f"custom_{refused.field}"
-    known = {f"custom_{one['key']}" for one in sale.session["custom_fields"]}
-    again = Entry(filled.values, {custom if custom in known else refused.field: refused.message})
-    again.values |= {"code": "", "authenticated": ""}
+    group, keys = entry.group(sale.session), {one["key"] for one in sale.session["custom_fields"]}
+    inputs = {
+        "card": "card_number",
+        "name": "card_name",
+        "line1": f"{group}_line1",
+        "country": f"{group}_country",
+    }
+    inputs |= {key: f"custom_{key}" for key in keys}
+    again = Entry(filled.values, {inputs.get(refused.field, refused.field): refused.message})
+    again.values |= {"card_code": "", "authenticated": ""}
     status = (
         HTTPStatus.PAYMENT_REQUIRED if isinstance(refused, CardDeclined) else HTTPStatus.UNPROCESSABLE_ENTITY
     )

@@ -15,16 +15,14 @@ from fake_stripe.pages.forms import hidden, select, text_field
 from fake_stripe.pages.html import NOTHING, Markup, attributes, escape, fill, join
 
 Json = Mapping[str, Any]
-DEMO_BUYER = {
+ADA = {
     "email": "ada@example.com",
-    "name": "Ada Example",
     "phone": "+1 415 555 0100",
-    "line1": "1 Pretend Street",
-    "city": "Sampleton",
-    "postal_code": "12345",
-    "expiry": "12 / 34",
-    "code": "123",
+    "card_name": "Ada Example",
+    "card_expiry": "12 / 34",
+    "card_code": "123",
 }
+AT_HOME = {"line1": "1 Pretend Street", "city": "Sampleton", "postal_code": "12345", "country": "US"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,15 @@ class Sale:
         sending = options[shipping]["shipping_amount"] if options else 0
         already = (self.session.get("total_details") or {}).get("amount_shipping", 0)
         return int(self.session["amount_total"] - already + sending)
+
+
+def made_up(session: Json) -> dict[str, str]:
+    """A buyer for whoever does not want to type, at an address to which the shop sends."""
+    countries = entry.asks_for_address(session)
+    home = {f"{entry.group(session)}_{name}": value for name, value in AT_HOME.items()} if countries else {}
+    if countries and AT_HOME["country"] not in countries:
+        home[f"{entry.group(session)}_country"] = countries[0]
+    return ADA | home
 
 
 def pay_page(sale: Sale, filled: Entry, *, problem: str = "") -> Markup:
@@ -86,7 +93,7 @@ def bank_page(sale: Sale, filled: Entry) -> Markup:
         action=f"/c/pay/{sale.session['id']}",
         total=shown(sale.total(entry.chosen_shipping(sale.session, filled)), sale.currency),
         shop=sale.shop,
-        ending=filled["card"][-4:],
+        ending=filled["card_number"][-4:],
         hidden=join(hidden(name, value) for name, value in filled.values.items() if name != "act"),
     )
     return fill("base", title="Your bank asks", body=body)
@@ -169,7 +176,7 @@ def _contact(session: Json, filled: Entry) -> Markup:
     hint = "Given by the shop." if fixed else ""
     fields = [
         _input(filled, "email", "E-mail", hint=hint, type="email", autocomplete="email", readonly=fixed),
-        _input(filled, "name", "Full name", autocomplete="name"),
+        _input(filled, "card_name", "Full name", autocomplete="name"),
     ]
     if entry.asks_for_phone(session):
         fields.append(_input(filled, "phone", "Phone", type="tel", autocomplete="tel"))
@@ -182,21 +189,22 @@ def _input(filled: Entry, name: str, label: str, **more: Any) -> Markup:
 
 
 def _address(session: Json, filled: Entry) -> Markup:
-    purpose = "shipping" if entry.ships_to(session) else "billing"
+    group = entry.group(session)
+    purpose = {"ship": "shipping", "bill": "billing"}[group]
     names = entry.countries()
     allowed = [(code, names.get(code, code)) for code in entry.asks_for_address(session)]
     choices = [("", "Please choose")] * (len(allowed) > 1) + sorted(allowed, key=lambda pair: pair[1])
 
     def text(name: str, label: str, auto: str, *, width: str = "", optional: bool = False) -> Markup:
         given: dict[str, Any] = {"width": width, "optional": optional, "autocomplete": f"{purpose} {auto}"}
-        return _input(filled, name, label, **given)
+        return _input(filled, f"{group}_{name}", label, **given)
 
     fields = [
         select(
-            "country",
+            f"{group}_country",
             "Country",
             choices,
-            filled["country"],
+            filled[f"{group}_country"],
             errors=filled.errors,
             autocomplete=f"{purpose} country",
         ),
@@ -294,7 +302,7 @@ def _test_cards(filled: Entry) -> Markup:
         )
         for does, number in card_fields.shown()
     ]
-    return fill("_test_cards", cards=join(rows), open=NOTHING if filled["card"] else Markup(" open"))
+    return fill("_test_cards", cards=join(rows), open=NOTHING if filled["card_number"] else Markup(" open"))
 
 
 def _card_fields(filled: Entry) -> list[Markup]:
@@ -308,7 +316,7 @@ def _card_fields(filled: Entry) -> list[Markup]:
         return _input(filled, name, label, **given, **more)
 
     return [
-        digits("card", "Card number", "cc-number", "1234 1234 1234 1234", 30, look="card-number"),
-        digits("expiry", "Expires", "cc-exp", "MM / YY", 9, width="half"),
-        digits("code", "Security code", "cc-csc", "123", 4, width="half"),
+        digits("card_number", "Card number", "cc-number", "1234 1234 1234 1234", 30, look="card-number"),
+        digits("card_expiry", "Expires", "cc-exp", "MM / YY", 9, width="half"),
+        digits("card_code", "Security code", "cc-csc", "123", 4, width="half"),
     ]

@@ -20,9 +20,9 @@ PARCEL = {
     "shipping_options__1__shipping_rate_data__fixed_amount__amount": 1200,
     "shipping_options__1__shipping_rate_data__fixed_amount__currency": "usd",
 }
-ADDRESS = {"country": "DE", "line1": "Weg 1", "city": "Jena", "postal_code": "07743"}
-BUYER = {"email": "ada@example.com", "name": "Ada Example"}
-CARD = {"card": "4242 4242 4242 4242", "expiry": "12/34", "code": "123"}
+ADDRESS = {"ship_country": "DE", "ship_line1": "Weg 1", "ship_city": "Jena", "ship_postal_code": "07743"}
+BUYER = {"email": "ada@example.com", "card_name": "Ada Example"}
+CARD = {"card_number": "4242 4242 4242 4242", "card_expiry": "12/34", "card_code": "123"}
 
 
 def pay(visitor: Visitor, page: Page, **typed: str) -> Page:
@@ -69,31 +69,35 @@ def test_a_declined_card_is_told_beside_the_field_and_leaves_the_session_open(
 ) -> None:
     session = till.open()
 
-    refused = pay(visitor, visitor.get(address_of(session)), card="4000 0000 0000 0002")
+    refused = pay(visitor, visitor.get(address_of(session)), card_number="4000 0000 0000 0002")
 
     assert refused.status == 402
-    assert refused.errors == {"card": "Your card was declined."}
+    assert refused.errors == {"card_number": "Your card was declined."}
     assert refused.form("Pay $50.00").fields["email"] == "ada@example.com"
     assert fake.sessions[session["id"]]["status"] == "open"
     assert pay(visitor, refused).status == 303
 
 
 def test_insufficient_funds_are_called_by_their_name(visitor: Visitor, till: Till) -> None:
-    refused = pay(visitor, visitor.get(address_of(till.open())), card="4000000000009995")
+    refused = pay(visitor, visitor.get(address_of(till.open())), card_number="4000000000009995")
 
-    assert refused.errors == {"card": "Your card has insufficient funds."}
+    assert refused.errors == {"card_number": "Your card has insufficient funds."}
 
 
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
         ("email", "ada", "An e-mail address, such as you@example.com."),
-        ("name", " ", "Your name, please."),
-        ("card", "4242", "This is not a card number. The test cards are listed above."),
-        ("card", "4111111111111111", "No real cards here: please use one of the test cards listed above."),
-        ("expiry", "13/34", "Month and year, such as 12 / 34."),
-        ("expiry", "01/20", "This date has passed."),
-        ("code", "12", "Three digits, any will do."),
+        ("card_name", " ", "Your name, please."),
+        ("card_number", "4242", "This is not a card number. The test cards are listed above."),
+        (
+            "card_number",
+            "4111111111111111",
+            "No real cards here: please use one of the test cards listed above.",
+        ),
+        ("card_expiry", "13/34", "Month and year, such as 12 / 34."),
+        ("card_expiry", "01/20", "This date has passed."),
+        ("card_code", "12", "Three digits, any will do."),
     ],
 )
 def test_a_wrong_answer_is_told_beside_its_field_and_nothing_happens(
@@ -111,7 +115,7 @@ def test_a_wrong_answer_is_told_beside_its_field_and_nothing_happens(
 
 def test_the_bank_asks_and_yes_pays(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     session = till.open()
-    asked = pay(visitor, visitor.get(address_of(session)), card="4000002760003184")
+    asked = pay(visitor, visitor.get(address_of(session)), card_number="4000002760003184")
     assert "is this you?" in asked.text
     assert fake.sessions[session["id"]]["status"] == "open"
 
@@ -125,20 +129,20 @@ def test_the_bank_asks_and_no_keeps_the_buyer_on_the_page(
     fake: FakeStripe, visitor: Visitor, till: Till
 ) -> None:
     session = till.open()
-    asked = pay(visitor, visitor.get(address_of(session)), card="4000002760003184")
+    asked = pay(visitor, visitor.get(address_of(session)), card_number="4000002760003184")
 
     refused = visitor.press(asked, "No, refuse it")
 
     assert refused.status == 402
-    assert "authenticate" in refused.errors["card"]
+    assert "authenticate" in refused.errors["card_number"]
     assert fake.sessions[session["id"]]["status"] == "open"
 
 
 def test_after_a_refusal_at_the_bank_another_try_is_asked_anew(visitor: Visitor, till: Till) -> None:
-    asked = pay(visitor, visitor.get(address_of(till.open())), card="4000002760003184")
+    asked = pay(visitor, visitor.get(address_of(till.open())), card_number="4000002760003184")
     refused = visitor.press(asked, "No, refuse it")
 
-    again = pay(visitor, refused, card="4000002760003184")
+    again = pay(visitor, refused, card_number="4000002760003184")
 
     assert "is this you?" in again.text
 
@@ -150,9 +154,9 @@ def test_a_parcel_needs_an_address_in_a_country_of_the_shop(
     page = visitor.get(address_of(session))
 
     empty = visitor.press(page, "Pay $54.50", **BUYER, **CARD)
-    assert set(empty.errors) == {"country", "line1", "city"}
-    elsewhere = visitor.press(page, "Pay $54.50", **BUYER, **CARD, **{**ADDRESS, "country": "FR"})
-    assert elsewhere.errors == {"country": "The shop does not send there."}
+    assert set(empty.errors) == {"ship_country", "ship_line1", "ship_city"}
+    elsewhere = visitor.press(page, "Pay $54.50", **BUYER, **CARD, **{**ADDRESS, "ship_country": "FR"})
+    assert elsewhere.errors == {"ship_country": "The shop does not send there."}
 
     assert visitor.press(page, "Pay $54.50", **BUYER, **CARD, **ADDRESS).status == 303
     details = fake.sessions[session["id"]]["collected_information"]["shipping_details"]
@@ -230,8 +234,8 @@ def test_one_press_fills_in_a_test_card_and_keeps_what_was_typed(visitor: Visito
     filled = visitor.press(page, "is declined", email="me@example.com")
 
     fields = filled.form("Pay $54.50").fields
-    assert (fields["card"], fields["email"]) == ("4000 0000 0000 0002", "me@example.com")
-    assert fields["line1"] and fields["country"] == "US"
+    assert (fields["card_number"], fields["email"]) == ("4000 0000 0000 0002", "me@example.com")
+    assert fields["ship_line1"] and fields["ship_country"] == "US"
     assert visitor.press(filled, "Pay $54.50").status == 402
 
 
@@ -273,7 +277,7 @@ def test_a_checkout_that_costs_nothing_asks_for_no_card(
     session = till.open(line_items__0__price=free["default_price"])
     page = visitor.get(address_of(session))
 
-    assert "card" not in page.labels
+    assert "card_number" not in page.labels
     assert visitor.press(page, "Complete the order", **BUYER).status == 303
     assert fake.sessions[session["id"]]["payment_status"] == "no_payment_required"
 
@@ -297,3 +301,14 @@ def test_fields_say_what_browsers_may_fill_in(visitor: Visitor, till: Till) -> N
 
     for purpose in ("email", "name", "tel", "cc-number", "cc-exp", "cc-csc", "shipping address-line1"):
         assert f'autocomplete="{purpose}"' in html
+
+
+def test_a_bill_may_want_an_address_without_a_parcel(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+    session = till.open(billing_address_collection="required")
+    page = visitor.get(address_of(session))
+
+    assert set(pay(visitor, page).errors) == {"bill_country", "bill_line1", "bill_city"}
+    assert pay(visitor, page, bill_country="FR", bill_line1="Rue 1", bill_city="Metz").status == 303
+    after = fake.sessions[session["id"]]
+    assert after["customer_details"]["address"]["line1"] == "Rue 1"
+    assert after["collected_information"] is None
