@@ -9,6 +9,8 @@ from types import FrameType
 from fake_stripe.fake import FakeStripe
 from fake_stripe.server import Server
 
+MADE_HERE = "made by --webhook-url"
+
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; prints one line when ready."""
@@ -37,17 +39,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", metavar="FILE", help="keep everything in this file (default: in memory)")
     parser.add_argument("--key", default="sk_test_fake", help="the secret key (default sk_test_fake)")
     parser.add_argument("--seed", default="0", help="for ids and faults (default 0)")
-    parser.add_argument("--webhook-url", help="an endpoint to make, unless there is one with this address")
-    parser.add_argument("--webhook-secret", help="that endpoint's secret, whsec_...")
+    parser.add_argument("--webhook-url", help="an endpoint that is told of every event")
+    parser.add_argument("--webhook-secret", help="its secret, whsec_... (default: one is made and printed)")
     parser.add_argument("--rate-limits", action="store_true", help="answer 429 beyond 25 calls a second")
     return parser
 
 
 def _connect_endpoint(fake: FakeStripe, url: str | None, secret: str | None) -> None:
-    if url and all(endpoint["url"] != url for endpoint in fake.webhook_endpoints.values()):
-        endpoint = fake.add_webhook_endpoint(url, secret=secret)
-        if not secret:
-            print(f"The secret of {url} is {endpoint['secret']}", flush=True)
+    """Make the endpoint, or move the one that an earlier start made: its address or secret may be new."""
+    if not url:
+        return
+    mine = [e for e in fake.webhook_endpoints.values() if e["description"] == MADE_HERE]
+    if mine:
+        endpoint = fake.move_webhook_endpoint(mine[0]["id"], url, secret)
+    else:
+        endpoint = fake.add_webhook_endpoint(url, secret=secret, description=MADE_HERE)
+    if not secret:
+        print(f"Events go to {url}, signed with {endpoint['secret']}", flush=True)
 
 
 def _stop_on_signals(server: Server) -> None:

@@ -1,6 +1,6 @@
 """What happened, and who is told? Event objects, the differences they carry, and their first deliveries."""
 
-from typing import Any
+from collections.abc import Iterator
 
 from fake_stripe.account import API_VERSION, Account, Call, Cause
 from fake_stripe.deliveries import forget, schedule
@@ -53,15 +53,18 @@ def _record(account: Account, event: Json, plan: DeliveryPlan) -> Json:
 
 
 def forget_old(account: Account) -> None:
-    """Events are kept for 30 days, like Stripe's."""
+    """Events are kept for 30 days, like Stripe's; older ones go with the record of their deliveries."""
     oldest = account.clock.now() - KEPT_FOR
     table = account.store.table("event")
-    for event in list(_older(table.oldest_first(), oldest)):
-        forget(account, event["id"])
-        account.store.remove("event", event["id"])
+    if next(_older(table.oldest_first(), oldest), None) is None:
+        return
+    with account.store.transaction():
+        for event in list(_older(table.oldest_first(), oldest)):
+            forget(account, event["id"])
+            account.store.remove("event", event["id"])
 
 
-def _older(events: Any, oldest: int) -> Any:
+def _older(events: Iterator[Json], oldest: int) -> Iterator[Json]:
     for event in events:
         if event["created"] >= oldest:
             return

@@ -5,19 +5,19 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fake_stripe import deliveries, events
+from fake_stripe import deliveries, events, forms
 from fake_stripe.account import Account, Call, Cause
 from fake_stripe.api import Api, Exchange, Record, Request
 from fake_stripe.app import App
 from fake_stripe.clock import Clock
-from fake_stripe.courier import Courier, Post, post_over_http
+from fake_stripe.courier import Courier, Post, post_over_http, valid_secrets
 from fake_stripe.dashboard import Dashboard
 from fake_stripe.faults import Faults
 from fake_stripe.ids import Ids
 from fake_stripe.keys import Keys
 from fake_stripe.params import URL
 from fake_stripe.people import Customers
-from fake_stripe.resources import prices, products, sessions, webhook_endpoints
+from fake_stripe.resources import prices, products, session_params, sessions, webhook_endpoints
 from fake_stripe.store import Json, Store
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class FakeStripe:
 
     def _connect(self) -> None:
         sessions.watch_deadlines(self.account)
+        self.account.on_tick.append(lambda: events.forget_old(self.account))
         self.api.observers.extend(type(self).everywhere)
         self.account.event_observers.extend(type(self).events_everywhere)
 
@@ -102,6 +103,7 @@ class FakeStripe:
     @base_url.setter
     def base_url(self, url: str) -> None:
         self.account.base_url = url.rstrip("/")
+        sessions.move_pages(self.account)
 
     # ways in
 
@@ -228,16 +230,41 @@ class FakeStripe:
                 events.emit(call, "price.created", price)
             return price
 
+    def open_session(self, **params: Any) -> Json:
+        """A session that the shop did not open: a payment link, another program. It is not in `calls`.
+
+        params: those of POST /v1/checkout/sessions; `mode` and `success_url` have values of their own.
+        """
+        asked = {"mode": "payment", "success_url": f"{self.base_url}/", **params}
+        with self.account.store.transaction():
+            return sessions.create(self._call(session_params.CREATE.read_all(forms.of(asked))))
+
     def add_webhook_endpoint(
-        self, url: str, enabled_events: list[str] | None = None, secret: str | None = None
+        self,
+        url: str,
+        enabled_events: list[str] | None = None,
+        secret: str | None = None,
+        description: str | None = None,
     ) -> Json:
         """Put an endpoint into the account; returns it with its `secret`."""
-        if not URL.match(url):
-            raise ValueError(f"not a web address: {url!r}")
+        self._check_url(url)
         with self.account.store.transaction():
             secret = secret or self.account.ids.new("webhook_secret")
-            call = self._call({"url": url, "enabled_events": list(enabled_events or ["*"])})
-            return {**webhook_endpoints.make(call, secret), "secret": secret}
+            given = {"url": url, "enabled_events": list(enabled_events or ["*"]), "description": description}
+            return {**webhook_endpoints.make(self._call(given), secret), "secret": secret}
+
+    def move_webhook_endpoint(self, id: str, url: str, secret: str | None = None) -> Json:
+        """Give an endpoint another address and, if wanted, another secret; returns it with its `secret`."""
+        self._check_url(url)
+        with self.account.store.transaction():
+            endpoint = self.account.change(self.account.find("webhook_endpoint", id, self.livemode), url=url)
+            if secret is not None:
+                webhook_endpoints.set_secret(self._call({}), id, secret)
+            return {**endpoint, "secret": valid_secrets(self.account, id)[0]}
+
+    def _check_url(self, url: str) -> None:
+        if not URL.match(url):
+            raise ValueError(f"not a web address: {url!r}")
 
     # deliveries
 
@@ -287,7 +314,6 @@ class FakeStripe:
         with store.transaction():
             start = store.get("setting", "start") or {"times": 1}
             store.put("setting", "start", {**start, "offset": self.clock.offset})
-            events.forget_old(self.account)
             self.api.idempotency.prune()
         self.account.tick()
         self.account.wake()

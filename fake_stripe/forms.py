@@ -5,6 +5,8 @@ to be is not decided here but by params.py, which knows the tables.
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 from fake_stripe.errors import refused_before_running
@@ -62,3 +64,16 @@ def _put(form: Form, path: list[str], value: str, key: str) -> None:
 
 def _index(here: Form, part: str) -> str:
     return part if part else str(len(here))
+
+
+def of(params: Mapping[str, Any]) -> Form:
+    """The form that a library would send for these Python values; None is left out."""
+    return {key: _text(value) for key, value in params.items() if value is not None}
+
+
+def _text(value: Any) -> "str | Form":
+    if isinstance(value, Mapping):
+        return of(value)
+    if isinstance(value, list | tuple):
+        return {str(index): _text(one) for index, one in enumerate(value)}
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -115,9 +115,8 @@ def _bank_details(kind: str) -> Json:
 def new_charge(call: Call, intent: Json, method: Json, card: Card | None, *, status: str) -> Json:
     """Keep a charge of an intent: status "succeeded", "pending" or "failed". Emits nothing."""
     paid = status == "succeeded"
-    id = call.new_id("charge")
     charge = {
-        "id": id,
+        "id": call.new_id("charge"),
         "object": "charge",
         "amount": intent["amount"],
         "amount_captured": intent["amount"] if status != "failed" else 0,
@@ -149,7 +148,7 @@ def new_charge(call: Call, intent: Json, method: Json, card: Card | None, *, sta
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
-        "receipt_url": f"{call.account.base_url}/receipts/{id}" if paid else None,
+        "receipt_url": None,
         "refunded": False,
         "review": None,
         "shipping": intent["shipping"],

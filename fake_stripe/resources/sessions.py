@@ -342,6 +342,15 @@ def _watch(account: Account, session: Json) -> None:
         heapq.heappush(account.deadlines, (session["expires_at"], session["id"]))
 
 
+def move_pages(account: Account) -> None:
+    """The hosted pages have moved (another port after a restart): open sessions say where they are now."""
+    with account.store.transaction():
+        for session in list(account.store.table("checkout.session").rows.values()):
+            url = f"{account.base_url}/c/pay/{session['id']}"
+            if session["url"] and session["url"] != url:
+                account.change(session, url=url)
+
+
 def list_all(call: Call) -> Json:
     """GET /v1/checkout/sessions"""
     params = call.params

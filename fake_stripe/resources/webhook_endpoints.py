@@ -62,9 +62,14 @@ def make(call: Call, secret: str) -> Json:
         "status": "enabled",
         "url": params["url"],
     }
-    row = {"secrets": [{"secret": secret, "until": None}]}
-    call.account.store.put("webhook_secret", endpoint["id"], row)
+    set_secret(call, endpoint["id"], secret)
     return call.account.save(endpoint)
+
+
+def set_secret(call: Call, endpoint_id: str, secret: str) -> None:
+    """From now on this secret alone signs what the endpoint is sent."""
+    row = {"secrets": [{"secret": secret, "until": None}]}
+    call.account.store.put("webhook_secret", endpoint_id, row)
 
 
 def retrieve(call: Call) -> Json:

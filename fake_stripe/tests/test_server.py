@@ -313,11 +313,12 @@ def test_state_survives_a_kill(tmp_path: Path) -> None:
     command.process.kill()
     command.process.communicate()
 
-    command = Command("--state", state, "--webhook-url", "http://127.0.0.1:9/hook")
+    command = Command("--state", state, "--webhook-url", "http://127.0.0.1:9/elsewhere")
 
-    assert len(command.said) == 1
+    assert command.said[0].split()[-1] == secret
     assert ask(command.url, "/v1/products/prod_a")["name"] == "A"
-    assert len(ask(command.url, "/v1/webhook_endpoints")["data"]) == 1
+    (endpoint,) = ask(command.url, "/v1/webhook_endpoints")["data"]
+    assert endpoint["url"] == "http://127.0.0.1:9/elsewhere"
     assert command.end() == 0
 
 

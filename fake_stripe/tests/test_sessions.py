@@ -291,6 +291,22 @@ def test_older_versions_may_still_use_the_old_words(fake: FakeStripe, shirt: Any
     assert (new, error["error"]["param"]) == (400, "ui_mode")
 
 
+def test_a_session_may_be_opened_by_somebody_else(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    fake.forget_calls()
+    size = {"key": "size", "label": {"type": "custom", "custom": "Size"}, "type": "text"}
+    lines = [{"price": shirt["default_price"], "quantity": 1}]
+
+    opened = fake.open_session(line_items=lines, custom_fields=[size], allow_promotion_codes=True)
+    fake.pay(opened["id"], custom_fields={"size": "M"})
+
+    assert fake.calls == []
+    (found,) = client.v1.checkout.sessions.list({"status": "complete"}).data
+    assert found.custom_fields[0].text is not None
+    assert (found.id, found.custom_fields[0].text.value) == (opened["id"], "M")
+
+
 def test_an_embedded_session_has_a_client_secret_and_no_address(
     client: stripe.StripeClient, shirt: Any
 ) -> None:

@@ -47,6 +47,19 @@ def test_everything_is_there_after_a_restart(path: str) -> None:
     fake.close()
 
 
+def test_the_pages_of_open_sessions_follow_the_port(path: str) -> None:
+    fake, client = started(path)
+    product = fake.add_product(name="A", prices=[{"unit_amount": 500}])
+    session = open_session(client, product["default_price"])
+    fake.close()
+
+    fake, _ = started(path)
+    fake.base_url = "http://127.0.0.1:9999/"
+
+    assert fake.sessions[session.id]["url"] == f"http://127.0.0.1:9999/c/pay/{session.id}"
+    fake.close()
+
+
 def test_new_ids_after_a_restart_are_new(path: str) -> None:
     ids = []
     for _ in range(3):
