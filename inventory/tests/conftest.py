@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db.models import F
 
 from inventory.models import StockItem
 from inventory.tests.shirt import Shirt
@@ -33,9 +35,10 @@ def new_shirt(fake: FakeStripe, db: None) -> Callable[..., Shirt]:
 
 @pytest.fixture
 def shirt(new_shirt: Callable[..., Shirt]) -> Shirt:
-    """10 in S, 15 in M, 5 in L; read by the shop, and marked at Stripe."""
+    """10 in S, 15 in M, 5 in L; marked at Stripe, and known to the shop for longer than a second."""
     shirt = new_shirt(S=10, M=15, L=5)
     shirt.sync()
+    StockItem.objects.update(began_at=F("began_at") - timedelta(minutes=1))
     return shirt
 
 

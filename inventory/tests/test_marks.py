@@ -1,0 +1,446 @@
+"""The mark at Stripe tells old forms, foreign shops, duplicated products and restored databases apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.core.management import call_command
+from django.utils import timezone
+
+from inventory import catch_up, inbox, ledger, look
+from inventory.ledger import SaleLine
+from inventory.models import (
+    Case,
+    CountedRequest,
+    EventCursor,
+    MarkState,
+    Movement,
+    ProductStock,
+    ShopIdentity,
+    StockItem,
+    StockWrite,
+    StripeEvent,
+)
+from inventory.tests.shirt import Shirt
+from inventory.worker import drain
+
+if TYPE_CHECKING:
+    import pytest
+
+    from fake_stripe import FakeStripe
+
+
+# --- Forms that were opened a while ago -------------------------------------------------------
+
+
+def test_an_old_form_saved_untouched_does_not_bring_sold_shirts_back(shirt: Shirt) -> None:
+    form = shirt.form()
+    shirt.sell("M", 2)
+    shirt.settle()
+
+    shirt.save_form(form)
+    assert shirt.at_stripe("M") == "15"
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "13"
+    assert shirt.movements("M") == [15, -2]
+    assert shirt.is_at_rest()
+
+
+def test_an_old_form_counts_what_its_owner_changed_and_keeps_what_was_sold_since(shirt: Shirt) -> None:
+    form = shirt.form()
+    shirt.sell("M", 2)
+    shirt.sell("S", 1)
+    shirt.settle()
+
+    shirt.save_form(form, M=25)
+    shirt.settle()
+
+    assert (shirt.at_stripe("S"), shirt.at_stripe("M")) == ("9", "23")
+    assert shirt.is_at_rest()
+
+
+def test_a_form_that_is_several_marks_old_is_measured_from_its_own(shirt: Shirt) -> None:
+    form = shirt.form()
+    for _sale in range(3):
+        shirt.sell("M")
+        shirt.settle()
+
+    shirt.save_form(form, M=20)
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "17"
+    assert shirt.is_at_rest()
+
+
+def test_a_form_that_was_opened_after_an_edit_is_measured_from_that_edit(shirt: Shirt) -> None:
+    """The edit stands at Stripe under the mark that was there; the form shows both."""
+    shirt.edit(S=12)
+    form = shirt.form()
+    shirt.settle()
+    shirt.sell("M", 2)
+    shirt.settle()
+
+    shirt.save_form(form, M=20)
+    shirt.settle()
+
+    assert (shirt.at_stripe("S"), shirt.at_stripe("M")) == ("12", "18")
+    assert shirt.is_at_rest()
+
+
+def test_a_form_that_fits_two_states_is_counted_and_becomes_a_case(shirt: Shirt) -> None:
+    shirt.edit(S=12)
+    form = shirt.form()
+    shirt.settle()
+
+    shirt.save_form({**form, "stock_S": "11"})
+    shirt.settle()
+
+    assert Case.objects.filter(kind="edit that cannot be told apart").exists()
+    assert shirt.is_at_rest()
+
+
+def test_a_form_with_a_mark_that_nobody_remembers_is_a_case_and_changes_nothing(shirt: Shirt) -> None:
+    form = shirt.form()
+    shirt.sell("M", 2)
+    shirt.settle()
+    MarkState.objects.filter(n=1).delete()
+
+    shirt.save_form(form, M=25)
+    shirt.settle()
+
+    assert Case.objects.get(kind="edit that cannot be told apart").subject == "prod_shirt"
+    assert shirt.at_stripe("M") == "13"
+    assert shirt.is_at_rest()
+
+
+def test_an_old_form_over_an_unreadable_count_is_measured_from_its_mark_and_becomes_a_case(
+    shirt: Shirt,
+) -> None:
+    form = shirt.form()
+    shirt.sell("S", 1)
+    shirt.settle()
+    shirt.edit(M="ten")
+    shirt.settle()
+
+    shirt.save_form(form, M=18)
+    shirt.settle()
+
+    assert Case.objects.filter(kind="unreadable count").exists()
+    assert (shirt.at_stripe("S"), shirt.at_stripe("M")) == ("9", "18")
+    assert shirt.item("M").state == "counted" and shirt.is_at_rest()
+
+
+def test_an_edit_under_our_mark_that_knows_no_mark_key_is_a_plain_difference(shirt: Shirt) -> None:
+    shirt.edit(M=20)
+
+    shirt.settle()
+
+    assert shirt.movements("M") == [15, 5]
+
+
+def test_a_mark_that_somebody_took_away_is_written_again(shirt: Shirt) -> None:
+    shirt.edit_keys({"inventory_version": ""})
+    shirt.sell("M", 2)
+
+    shirt.settle()
+
+    assert shirt.mark == f"{ShopIdentity.current()}/prod_shirt/{shirt.stock.n}"
+    assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
+
+
+# --- Other shops ------------------------------------------------------------------------------
+
+
+def foreign_write(shirt: Shirt, **counts: int) -> None:
+    """Another shop's database writes its totals and its mark."""
+    metadata = {f"stock_{size}": str(count) for size, count in counts.items()}
+    shirt.edit_keys({**metadata, "inventory_version": "them/prod_shirt/4"})
+
+
+def test_a_foreign_mark_stops_our_writing_and_tells_the_owner(shirt: Shirt) -> None:
+    foreign_write(shirt, M=14)
+    shirt.settle()
+    shirt.sell("M", 2)
+
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "14"
+    assert "them/prod_shirt/4" in shirt.stock.parked
+    assert "--take-over" in Case.objects.get(kind="another shop writes here").text
+    assert shirt.item("M").pending == -2
+
+
+def test_what_the_foreign_shop_wrote_is_an_edit_to_us(shirt: Shirt) -> None:
+    foreign_write(shirt, M=14)
+
+    shirt.settle()
+
+    assert shirt.movements("M") == [15, -1]
+
+
+def test_taking_over_publishes_what_waited(shirt: Shirt) -> None:
+    foreign_write(shirt, M=14)
+    shirt.settle()
+    shirt.sell("M", 2)
+    shirt.settle()
+
+    call_command("sync_catalog", "--product", "prod_shirt", "--take-over")
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "12"
+    assert shirt.mark is not None and shirt.mark.startswith(ShopIdentity.current())
+    assert not Case.objects.filter(kind="another shop writes here", closed_at=None).exists()
+    assert shirt.is_at_rest()
+
+
+def test_a_shop_that_goes_on_writing_after_it_was_taken_over_stops_us_again(shirt: Shirt) -> None:
+    foreign_write(shirt, M=14)
+    shirt.settle()
+    call_command("sync_catalog", "--product", "prod_shirt", "--take-over")
+    shirt.settle()
+
+    shirt.edit_keys({"inventory_version": "them/prod_shirt/5"})
+    shirt.settle()
+
+    assert shirt.stock.parked.endswith("them/prod_shirt/5")
+
+
+def test_a_product_that_another_shop_writes_can_be_shown_with_its_counts(
+    new_shirt: Callable[..., Shirt],
+) -> None:
+    """A second database on the same account reads what there is, and writes nothing."""
+    shirt = new_shirt(M=15)
+    foreign_write(shirt, M=14)
+
+    shirt.sync()
+
+    assert shirt.item("M").available == 14
+    assert shirt.mark == "them/prod_shirt/4"
+
+
+def test_a_duplicated_product_begins_its_own_ledger_and_mark(shirt: Shirt) -> None:
+    """The Dashboard copies the metadata, our mark of the other product too."""
+    shirt.fake.add_product(id="prod_copy", name="Copy", metadata=shirt.metadata)
+    copy = Shirt(shirt.fake, "prod_copy")
+
+    copy.sync()
+
+    assert copy.movements("M") == [15]
+    assert copy.mark == f"{ShopIdentity.current()}/prod_copy/1"
+    assert not Case.objects.exists()
+
+
+# --- Restored databases -----------------------------------------------------------------------
+
+
+def restore(shirt: Shirt) -> Callable[[], None]:
+    """Remember the shop's rows now; calling the answer brings them back, as a backup would."""
+    kept = {
+        model: list(model.objects.all())
+        for model in (
+            ProductStock,
+            StockItem,
+            StockWrite,
+            MarkState,
+            CountedRequest,
+            StripeEvent,
+            EventCursor,
+        )
+    }
+    movements = {row.pk: (row.write_id, row.published_at) for row in Movement.objects.all()}
+
+    def bring_back() -> None:
+        lost = Movement.objects.exclude(pk__in=movements)
+        lost._raw_delete("default")
+        for pk, (write_id, published_at) in movements.items():
+            Movement.objects.filter(pk=pk).update(write_id=write_id, published_at=published_at)
+        for model in (StockWrite, MarkState, CountedRequest, StripeEvent):
+            model.objects.exclude(pk__in=[row.pk for row in kept[model]]).delete()
+        for model in (StockWrite, ProductStock, StockItem):
+            for row in kept[model]:
+                row.save()
+
+    return bring_back
+
+
+def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.sell("M", 2, order="order:lost")
+    shirt.settle()
+    bring_back()
+    assert shirt.item("M").on_hand == 15
+
+    look.want_all()
+    shirt.settle()
+
+    assert shirt.item("M").on_hand == 13 and shirt.at_stripe("M") == "13"
+    assert shirt.movements("M") == [15, -2]
+    assert shirt.stock.n == 2
+    assert Case.objects.get(kind="restored database").subject == "prod_shirt"
+    assert shirt.is_at_rest()
+
+
+def test_what_a_restored_database_thinks_pending_was_published_by_the_one_that_was_lost(shirt: Shirt) -> None:
+    shirt.sell("M", 2, order="order:pending")
+    bring_back = restore(shirt)
+    shirt.settle()
+    bring_back()
+    assert shirt.item("M").pending == -2
+
+    look.want_all()
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "13" and shirt.item("M").pending == 0
+    assert "order:pending:0" in Case.objects.get(kind="restored database").text
+    assert shirt.is_at_rest()
+
+
+def test_an_open_write_of_a_restored_database_is_never_sent_again(shirt: Shirt) -> None:
+    shirt.fake.faults.add("cut", method="POST", path="/v1/products/*", when="before")
+    shirt.sell("M", 2)
+    from inventory import publish
+
+    publish.publish_waiting(timezone.now() + timedelta(seconds=3))
+    assert StockWrite.objects.filter(state="open").exists()
+    bring_back = restore(shirt)
+    shirt.settle()
+    shirt.sell("M", 3)
+    shirt.settle()
+    assert shirt.at_stripe("M") == "10"
+    bring_back()
+
+    look.look_at("prod_shirt")
+    shirt.settle()
+
+    assert StockWrite.objects.get(n=2).state == "abandoned"
+    assert shirt.at_stripe("M") == "10" and shirt.is_at_rest()
+
+
+def test_a_sale_from_before_the_fence_goes_into_the_case_and_not_into_the_count(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.sell("M", 2, order="order:lost")
+    shirt.settle()
+    paid_at = timezone.now()
+    bring_back()
+    look.look_at("prod_shirt")
+
+    new = ledger.sell(
+        "order:lost", [SaleLine("order:lost:0", shirt.item("M").pk, 2, paid_at)], now=timezone.now()
+    )
+
+    assert new == []
+    assert "order:lost:0" in Case.objects.get(kind="restored database").text
+    shirt.settle()
+    assert shirt.at_stripe("M") == "13"
+
+
+def test_a_sale_from_after_the_fence_is_counted_as_ever(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.sell("M", 2)
+    shirt.settle()
+    bring_back()
+    look.look_at("prod_shirt")
+
+    line = SaleLine("order:new:0", shirt.item("M").pk, 1, timezone.now())
+    ledger.sell("order:new", [line], now=timezone.now())
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "12" and shirt.is_at_rest()
+
+
+def test_an_edit_that_the_lost_database_counted_is_not_counted_again(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.edit(M=20)
+    shirt.settle()
+    bring_back()
+
+    look.look_at("prod_shirt")
+    drain(hourly=True)
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "20" and shirt.item("M").on_hand == 20
+    assert shirt.is_at_rest()
+
+
+def test_a_product_whose_opening_was_lost_keeps_the_number_of_its_mark(shirt: Shirt) -> None:
+    """The backup is older than the product: its first look finds our own mark."""
+    Movement.objects.all()._raw_delete("default")
+    for model in (CountedRequest, StockWrite, MarkState, StockItem, ProductStock):
+        model.objects.all().delete()
+
+    look.look_at("prod_shirt")
+    shirt.sell("M", 1)
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "14" and shirt.stock.n >= 2
+    assert shirt.is_at_rest()
+
+
+# --- Events that Stripe has forgotten ---------------------------------------------------------
+
+
+def test_after_a_month_away_stripes_counts_are_believed_and_our_sales_still_counted(
+    shirt: Shirt, fake: FakeStripe
+) -> None:
+    fake.faults.add("drop", types=("product.updated",), times=None)
+    shirt.edit(M=40)
+    shirt.sell("M", 2)
+    month_ago = timezone.now() - timedelta(days=31)
+    EventCursor.objects.create(read_to=timezone.now(), listed_at=month_ago)
+    with fake.account.store.transaction():
+        for event_id in list(fake.events):
+            fake.account.store.remove("event", event_id)
+
+    catch_up.fetch_product_events(timezone.now())
+    shirt.settle()
+
+    assert shirt.movements("M") == [15, -2, 25]
+    assert shirt.at_stripe("M") == "38"
+    assert shirt.is_at_rest()
+
+
+def test_a_quiet_month_with_a_worker_is_no_gap(shirt: Shirt) -> None:
+    EventCursor.objects.create(
+        read_to=timezone.now() - timedelta(days=40), listed_at=timezone.now() - timedelta(hours=1)
+    )
+
+    catch_up.fetch_product_events(timezone.now())
+
+    assert not shirt.stock.gap
+
+
+def test_a_worker_that_starts_looks_at_every_product_before_it_writes(shirt: Shirt) -> None:
+    shirt.fake.forget_calls()
+    shirt.sell("M")
+
+    call_command("work", "--once")
+
+    methods = [(call.method, call.path) for call in shirt.fake.calls]
+    posted = methods.index(("POST", "/v1/products/prod_shirt"))
+    assert ("GET", "/v1/products/prod_shirt") in methods[:posted]
+
+
+def test_a_note_in_the_log_says_why_a_write_is_wanted(shirt: Shirt, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "inventory.look")
+    shirt.fake.faults.add("drop", types=("product.updated",))
+    shirt.edit(M=20)
+
+    look.look_at("prod_shirt")
+
+    assert "Differs at Stripe: prod_shirt ['stock_M']" in caplog.text
+
+
+def test_replaying_every_event_changes_nothing(shirt: Shirt) -> None:
+    shirt.edit(M=20)
+    shirt.sell("M", 2)
+    shirt.settle()
+    before = [(row.kind, row.delta) for row in Movement.objects.all()]
+
+    inbox.replay(StripeEvent.objects.values_list("pk", flat=True), timezone.now())
+    shirt.settle()
+
+    assert [(row.kind, row.delta) for row in Movement.objects.all()] == before
+    assert shirt.at_stripe("M") == "18" and shirt.is_at_rest()
