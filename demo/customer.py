@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -92,9 +93,16 @@ class Customer:
             with self._opener.open(request, timeout=30) as answer:
                 return Page(answer.url, answer.read().decode())
         except HTTPError as error:
+            said = alerts(error.read().decode(errors="replace"))
             raise NotAsExpected(
-                f"{request.get_method()} {request.full_url} answered {error.code}."
+                f"{request.get_method()} {request.full_url} answered {error.code}. {said}".strip()
             ) from error
+
+
+def alerts(text: str) -> str:
+    """What a page says in its role="alert", without its tags."""
+    found = re.search(r'role="alert"[^>]*>(.*?)</(?:div|section|li)>', text, re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", found[1]).split()) if found else ""
 
 
 class FormReader(HTMLParser):

@@ -87,6 +87,10 @@ def test_blanks_in_a_list_do_not_count() -> None:
     assert shown == {"SHIPPING_COUNTRIES": ["US", "DE"], "IMAGE_ORIGINS": []}
 
 
+def test_an_empty_folder_for_static_files_is_not_the_folder_of_the_code() -> None:
+    assert settings_with("STATIC_ROOT", STATIC_ROOT="") == settings_with("STATIC_ROOT")
+
+
 def test_sqlite_takes_its_write_lock_at_once_and_survives_a_power_cut() -> None:
     options = settings_with("DATABASES")["DATABASES"]["default"]["OPTIONS"]
 
