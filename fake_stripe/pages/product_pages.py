@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from fake_stripe.pages.amounts import shown
 from fake_stripe.pages.forms import area, check, hidden, text_field
@@ -19,7 +20,7 @@ def product_list(products: Iterable[Json], prices: Mapping[str, Json]) -> Markup
     """Every product with its price and its counts; `prices` by id."""
     rows = [
         (
-            link(f"/dashboard/products/{product['id']}", product["name"]),
+            link(_address(product["id"]), product["name"]),
             _price(prices.get(product["default_price"] or "")),
             code(_counts(product["metadata"])),
             badge("active" if product["active"] else "archived"),
@@ -30,6 +31,11 @@ def product_list(products: Iterable[Json], prices: Mapping[str, Json]) -> Markup
     return sheet(
         "", table("Products", names, rows, empty="No products yet. The shop, or its demo, makes them.")
     )
+
+
+def _address(product_id: str) -> str:
+    """Whoever makes a product may choose its id, so it is quoted."""
+    return f"/dashboard/products/{quote(product_id, safe='')}"
 
 
 def _price(price: Json | None) -> str:
@@ -80,7 +86,7 @@ def _form(product_id: str, draft: Draft) -> Markup:
     shown = {"was_name": draft.name, "was_description": draft.description, "was_active": draft.active}
     return fill(
         "product_form",
-        action=f"/dashboard/products/{product_id}",
+        action=_address(product_id),
         fields=join(fields),
         pairs=join(pairs),
         hidden=join(hidden(name, text.was or "") for name, text in shown.items()),

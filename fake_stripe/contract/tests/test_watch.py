@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from fake_stripe import FakeStripe
+from fake_stripe.api import Request
 from fake_stripe.contract import Contract
 from fake_stripe.contract.watch import Watch, watching_everywhere
 
@@ -65,6 +66,14 @@ def test_a_request_of_an_older_version_is_not_held_against_a_newer_document(
     )
 
     assert (status, watch.take_broken()) == (200, [])
+
+
+def test_a_body_that_comes_with_a_get_is_not_taken_for_its_query(fake: FakeStripe, watch: Watch) -> None:
+    headers = {"authorization": "Bearer sk_test_fake"}
+
+    answer = fake.wsgi_app.answer(Request("GET", "/v1/products", b"limit=3", b"colour=red", headers))
+
+    assert (answer.status, watch.take_broken()) == (200, [])
 
 
 def test_a_broken_answer_is_remembered_and_the_caller_still_gets_it(fake: FakeStripe, watch: Watch) -> None:

@@ -77,6 +77,16 @@ def test_a_save_that_changes_nothing_makes_no_event(fake: FakeStripe, visitor: V
     assert len(fake.events) == 0
 
 
+def test_a_product_with_an_odd_id_of_its_own_can_be_edited(fake: FakeStripe, visitor: Visitor) -> None:
+    fake.add_product(id='100%&"<shirt>', name="Odd", metadata={"stock": "1"})
+    address = visitor.get("/dashboard/products").html.split('href="/dashboard/products/')[1].split('"')[0]
+    assert address == "100%25%26%22%3Cshirt%3E"
+
+    edit(visitor, visitor.get('/dashboard/products/100%&"<shirt>'), "stock", "2")
+
+    assert fake.products['100%&"<shirt>']["metadata"] == {"stock": "2"}
+
+
 def test_what_cannot_be_saved_is_told_and_stays_in_the_form(
     fake: FakeStripe, visitor: Visitor, shirt: Json
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from fake_stripe import FakeStripe
 from fake_stripe.api import Request
@@ -60,7 +60,7 @@ class Visitor:
         form = page.form(button)
         name, value = form.buttons[button]
         fields = form.fields | typed | ({name: value} if name else {})
-        return self.post(form.action, fields)
+        return self.post(unquote(form.action), fields)
 
     def follow(self, page: Page) -> Page:
         """Go where a redirect within the pages leads."""
