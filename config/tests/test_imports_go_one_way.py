@@ -19,12 +19,16 @@ BELOW = {
     "checkout": {"config", "shop", "inventory"},
     "fake_stripe": set(),
 }
+# Tests of a room may hold the fake, and the shop's may put stock on the shelves that its pages show.
+TESTS_MAY = {"fake_stripe", "inventory.models"}
 OURS = {*BELOW, "demo", "script", "benchmarks"}
 DOORS_TO_STRIPE = {
     "config/stripe_client.py",
     "shop/gateway.py",
     "inventory/gateway.py",
     "checkout/gateway.py",
+    # Signs what it posts with the library's own function, so that ours is not checked against itself.
+    "inventory/tests/test_webhook.py",
 }
 
 
@@ -46,8 +50,10 @@ def imported(text: str) -> Iterator[str]:
 
 def upward_imports(path: str, text: str) -> list[str]:
     room = path.split("/")[0]
-    may = {room, *BELOW[room]}
-    return [f"{path} imports {name}" for name in imported(text) if (name.split(".")[0] in OURS - may)]
+    above = OURS - {room, *BELOW[room]}
+    granted = TESTS_MAY if "/tests/" in path else set()
+    names = [name for name in imported(text) if name.split(".")[0] in above]
+    return [f"{path} imports {name}" for name in names if not granted & {name, name.split(".")[0]}]
 
 
 def undue_imports_of_stripe(path: str, text: str) -> list[str]:
@@ -60,7 +66,7 @@ def test_no_room_imports_from_above() -> None:
     assert [fault for path, text in sources() for fault in upward_imports(path, text)] == []
 
 
-def test_stripe_is_imported_at_its_four_doors_only() -> None:
+def test_stripe_is_imported_at_its_doors_only() -> None:
     assert [fault for path, text in sources() for fault in undue_imports_of_stripe(path, text)] == []
 
 
@@ -73,6 +79,9 @@ def test_stripe_is_imported_at_its_four_doors_only() -> None:
         ("config/urls.py", "import shop"),
         ("fake_stripe/store.py", "from config import settings"),
         ("checkout/start.py", "import demo.catalogue"),
+        ("checkout/start.py", "import fake_stripe"),
+        ("shop/tests/test_pages.py", "from inventory import ledger"),
+        ("inventory/tests/test_worker.py", "from checkout.models import Order"),
     ],
 )
 def test_an_upward_import_would_be_found(path: str, text: str) -> None:
