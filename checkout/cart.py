@@ -105,10 +105,9 @@ class CartLine:
         return self.item is not None and self.price is not None and self.limit != 0
 
     @property
-    def quantities(self) -> range:
-        """What the customer may choose from; never less than what is chosen already."""
-        most = MAX_QUANTITY if self.limit is None else min(self.limit, MAX_QUANTITY)
-        return range(1, max(most, self.quantity, 1) + 1)
+    def most(self) -> int:
+        """The largest quantity that may be asked for; 1 where there is none, for a form needs a number."""
+        return max(1, MAX_QUANTITY if self.limit is None else min(self.limit, MAX_QUANTITY))
 
     @property
     def image(self) -> str:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from checkout import returned
+from checkout import drawer, returned
 from checkout.cart import Cart, lazy_cart
 from checkout.models import Order
 from checkout.offers import CartRefused
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 @require_safe
 @never_cache
 def show_cart(request: HttpRequest) -> HttpResponse:
+    if drawer.is_asked(request):
+        return drawer.content(request)
     return render(request, "checkout/cart.html")
 
 
@@ -97,10 +99,10 @@ def _go_on(order: Order) -> HttpResponse:
 def _wait(request: HttpRequest, cart: Cart) -> HttpResponse:
     page = cart.open_page
     if page is None:
-        return redirect("cart")
-    if not page.url:
-        return render(request, "checkout/wait.html")
-    return redirect(page.url if page.is_for_this else reverse("cart"))
+        return drawer.leave_for(request, reverse("cart"))
+    if page.url:
+        return drawer.leave_for(request, page.url if page.is_for_this else reverse("cart"))
+    return HttpResponse(status=204) if drawer.is_htmx(request) else render(request, "checkout/wait.html")
 
 
 def _was_quicker(cart: Cart) -> str:
@@ -121,7 +123,7 @@ def thank_you(request: HttpRequest) -> HttpResponse:
     if order.state in ENDED:
         returned.empty_cart(request, order)
     context = {"order": order, "lines": order.lines.select_related("product"), "is_mine": is_mine}
-    return render(request, "checkout/thank_you.html", context)
+    return drawer.with_units(request, render(request, "checkout/thank_you.html", context))
 
 
 @require_safe
@@ -138,11 +140,13 @@ def _back_to_cart(request: HttpRequest, text: str) -> HttpResponse:
 
 def _after(request: HttpRequest, *, told: str = "", refusal: str = "", back: bool = False) -> HttpResponse:
     """After a change: the cart, or after a refused addition the page that asked for it."""
+    if drawer.is_htmx(request):
+        return drawer.answer(request, told=told, refusal=refusal)
     if refusal:
         messages.error(request, refusal)
     else:
         messages.success(request, told)
     came_from = request.headers.get("Referer", "")
-    if back and url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
+    if back and url_has_allowed_host_and_scheme(came_from, {request.get_host()}, request.is_secure()):
         return redirect(came_from)
     return redirect("cart")
