@@ -1,0 +1,68 @@
+"""How is the whole database copied and put back? For a fresh start of each schedule, and for backups that are restored."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from django.apps import apps
+from django.db import connection, models
+
+Rows = dict[str, bytes]
+Copy = sqlite3.Connection | Rows
+
+
+def take() -> Copy:
+    """A copy of everything that is committed."""
+    connection.ensure_connection()
+    if connection.vendor == "sqlite":
+        copy = sqlite3.connect(":memory:", check_same_thread=False)
+        connection.connection.backup(copy)
+        return copy
+    return {model._meta.db_table: _rows(model) for model in _tables()}
+
+
+def put_back(copy: Copy) -> None:
+    """Everything is as it was when the copy was taken."""
+    if isinstance(copy, sqlite3.Connection):
+        copy.backup(connection.connection)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        names = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in _tables())
+        cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")  # noqa: S608
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        for model in _tables():
+            _fill(cursor, model, copy[model._meta.db_table])
+        cursor.execute("COMMIT")
+
+
+def _tables() -> list[type[models.Model]]:
+    return [
+        model
+        for name in ("contenttypes", "auth", "sessions", "admin", "shop", "inventory", "checkout")
+        for model in apps.get_app_config(name).get_models(include_auto_created=True)
+        if model._meta.managed and not model._meta.proxy
+    ]
+
+
+def _columns(model: type[models.Model]) -> str:
+    fields = [field for field in model._meta.concrete_fields if not field.generated]
+    return ", ".join(connection.ops.quote_name(field.column) for field in fields)
+
+
+def _rows(model: type[models.Model]) -> bytes:
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({_columns(model)}) TO STDOUT") as out:
+        return b"".join(bytes(part) for part in out)
+
+
+def _fill(cursor: Any, model: type[models.Model], rows: bytes) -> None:
+    table, key = model._meta.db_table, model._meta.pk
+    with cursor.copy(f"COPY {connection.ops.quote_name(table)} ({_columns(model)}) FROM STDIN") as into:
+        into.write(rows)
+    if isinstance(key, models.AutoField):
+        cursor.execute(
+            f"SELECT setval(pg_get_serial_sequence('{table}', '{key.column}'), "  # noqa: S608
+            f"coalesce((SELECT max({key.column}) FROM {connection.ops.quote_name(table)}), 0) + 1, false)"
+        )

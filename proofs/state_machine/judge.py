@@ -1,0 +1,159 @@
+"""What must hold when everything has healed? The counts, the sales, the holds, against the world's own books."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from django.db.models import Sum
+
+from checkout.models import Order
+from inventory import cases
+from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
+from proofs.state_machine.books import Key
+from proofs.state_machine.broken import broken
+from proofs.state_machine.wire import is_count
+
+if TYPE_CHECKING:
+    from proofs.state_machine.world import World
+
+TELL = {cases.STALE_FORM, cases.NOTE, cases.UNREADABLE, cases.RESTORED}
+
+
+class Judge:
+    def __init__(self, world: World) -> None:
+        self.world, self.books, self.fake = world, world.books, world.fake
+
+    def everything(self) -> None:
+        """Raises BrokenPromise."""
+        with self.world.processes.aside():
+            self._nothing_is_left()
+            self._at_rest()
+            self._sales_are_those_that_were_paid()
+            for key in self.world.keys:
+                self._count_is_right(key)
+            self._edits_are_counted_once()
+            self._oversold_only_by_others()
+            self._what_was_replaced_was_told()
+            self._refunds_were_told()
+
+    def _nothing_is_left(self) -> None:
+        left = {
+            "7: a write stays open": StockWrite.objects.filter(state=StockWrite.State.OPEN),
+            "7: movements stay pending": Movement.objects.filter(published_at=None),
+            "8: a hold outlives its session": Hold.objects.all(),
+            "an event was not handled": StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED),
+            "7: a product stays parked": ProductStock.objects.exclude(parked=""),
+            "an order stays open": Order.objects.filter(state__in=[Order.State.OPEN, Order.State.AWAITING_PAYMENT]),
+        }
+        for promise, found in left.items():
+            if found.exists():
+                raise broken(promise, [(row, getattr(row, "error", "") or getattr(row, "parked", "")) for row in found])
+
+    def _at_rest(self) -> None:
+        """2: Stripe's count = on_hand = the sum of the movements."""
+        for key in self.world.keys:
+            item = StockItem.objects.get(product=key[0], key=key[1])
+            stands = self.fake.products[key[0]]["metadata"].get(key[1])
+            total = item.movements.aggregate(units=Sum("delta"))["units"] or 0
+            if not is_count(stands) or not int(stands or 0) == item.on_hand == total or item.pending:
+                seen = f"{key}: at Stripe {stands!r}, on_hand {item.on_hand}, movements {total}, pending {item.pending}"
+                raise broken("2: at rest the counts are not one", seen)
+
+    def _sales_are_those_that_were_paid(self) -> None:
+        """1: at most one sale per line, and in the end every paid session has its sales, or a person was told."""
+        told = self._told_of_restore()
+        for session, units in self.books.paid.items():
+            order = Order.objects.filter(session_id=session).first()
+            if order is None:
+                raise broken("1: a paid session has no order", session)
+            counted: Counter[Key] = Counter()
+            for line in order.lines.select_related("item"):
+                for sale in Movement.objects.filter(kind="sale", reference=line.reference):
+                    counted[sale.item.product_id, sale.item.key] -= sale.delta
+                if line.reference in told and line.item is not None and not counted:
+                    counted[line.item.product_id, line.item.key] += line.quantity
+            if counted != units and not (self.books.restored and all(line.reference in told for line in order.lines.all())):
+                raise broken("1: what was paid is not what was counted", f"{session}: paid {units}, counted {counted}")
+        self._nothing_else_was_sold()
+
+    def _nothing_else_was_sold(self) -> None:
+        sold = Movement.objects.filter(kind="sale").values_list("reference", flat=True)
+        paid = {f"order:{order.pk}" for order in Order.objects.filter(session_id__in=list(self.books.paid))}
+        if extra := [reference for reference in sold if reference.rpartition(":")[0] not in paid]:
+            raise broken("1: something was sold that nobody paid for", extra)
+
+    def _told_of_restore(self) -> str:
+        return "\n".join(Case.objects.filter(kind=cases.RESTORED).values_list("text", flat=True))
+
+    # --- the counts themselves
+
+    def _count_is_right(self, key: Key) -> None:
+        stands = int(self.fake.products[key[0]]["metadata"][key[1]])
+        wanted = self.books.expected(key) + self._oversold(key)
+        if stands == wanted or key in self.books.undecided:
+            return
+        if self._a_person_was_told(key):
+            self.world.tally.note("wrong, and told")
+            return
+        if self.books.restored and (stands - wanted) in self._what_may_be_missing(key):
+            self.world.tally.note("restored: listed for a person")
+            return
+        raise broken("2: the count at Stripe is wrong", f"{key}: {stands}, should be {wanted}; books {self.books}")
+
+    def _oversold(self, key: Key) -> int:
+        rows = Movement.objects.filter(kind="oversold", item__product=key[0], item__key=key[1])
+        return rows.aggregate(units=Sum("delta"))["units"] or 0
+
+    def _a_person_was_told(self, key: Key) -> bool:
+        if key[0] not in self.books.doubtful:
+            return False
+        subjects = [key[0], f"{key[0]} {key[1]}"]
+        return Case.objects.filter(kind__in=TELL, subject__in=subjects).exists()
+
+    def _what_may_be_missing(self, key: Key) -> set[int]:
+        """After a restore: every sum of what was listed for a person, and of what the owner did in the lost hours."""
+        told = self._told_of_restore()
+        parts = [verb.delta for verb in self.books.lost_verbs if verb.key == key]
+        parts += [verb.delta for verb in self.books.verbs if verb.key == key and verb.reference in told]
+        for session, units in self.books.paid.items():
+            order = Order.objects.filter(session_id=session).first()
+            if order is not None and units[key] and any(line.reference in told for line in order.lines.all()):
+                parts.append(-units[key])
+        parts = parts[:14]
+        return {-sum(some) for size in range(len(parts) + 1) for some in combinations(parts, size)}
+
+    def _edits_are_counted_once(self) -> None:
+        """4, seen in the ledger: its edits are the people's, where nothing made them doubtful."""
+        if self.books.restored:
+            return
+        for key in self.world.keys:
+            if key in self.books.undecided or key[0] in self.books.doubtful:
+                continue
+            rows = Movement.objects.filter(kind="edited", item__product=key[0], item__key=key[1])
+            counted = rows.aggregate(units=Sum("delta"))["units"] or 0
+            if counted != self.books.edits[key]:
+                raise broken("4: edits were not counted once", f"{key}: {counted}, people meant {self.books.edits[key]}")
+
+    def _oversold_only_by_others(self) -> None:
+        """3: where nobody took anything off by hand or elsewhere, there is never too little."""
+        if self.books.restored:
+            return
+        for key in self.world.keys:
+            if key in self.books.somebody_took or key[0] in self.books.doubtful:
+                continue
+            if self._oversold(key):
+                raise broken("3: oversold by the shop alone", f"{key}: {self._oversold(key)}")
+
+    def _what_was_replaced_was_told(self) -> None:
+        """10: an unreadable count that a write of ours replaced is a case."""
+        for product, key in self.world.wire.replaced:
+            if not Case.objects.filter(kind=cases.UNREADABLE, subject=f"{product} {key}").exists():
+                raise broken("10: an unreadable count was replaced in silence", f"{product} {key}")
+
+    def _refunds_were_told(self) -> None:
+        for session in self.books.refunded:
+            order = Order.objects.filter(session_id=session).first()
+            if order is not None and not Case.objects.filter(kind__startswith="refund", subject__contains=order.number).exists():
+                raise broken("a refund opened no case", f"{session} {order}")

@@ -1,0 +1,113 @@
+"""What does the owner do in the admin? Deliveries, adjustments, counts, goods taken back: each perhaps clicked twice."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING
+
+from django.db.models import Sum
+
+from inventory import ledger, look
+from inventory.models import Movement, ProductStock, StockItem
+from proofs.state_machine.books import Key, Verb
+from proofs.state_machine.broken import broken
+
+if TYPE_CHECKING:
+    from proofs.state_machine.world import World
+
+
+class Owner:
+    def __init__(self, world: World) -> None:
+        self.world, self.books = world, world.books
+        self._numbers = itertools.count(1)
+
+    def _item(self, key: Key) -> StockItem:
+        with self.world.processes.aside():
+            return StockItem.objects.get(product=key[0], key=key[1])
+
+    def _say(self, kind: str, key: Key, delta: int, act: Callable[[str], object]) -> None:
+        """Do it, perhaps twice, perhaps killed; then look whether it was written down, and once."""
+        reference = f"click:{next(self._numbers)}"
+        for _click in range(self.world.dice.choice([1, 1, 2])):
+            self.world.process(kind, lambda: act(reference))
+        with self.world.processes.aside():
+            rows = list(Movement.objects.filter(kind=kind, reference__endswith=reference))
+        if len(rows) > 1 or any(row.delta != delta for row in rows):
+            raise broken("1: a click was counted twice, or wrongly", f"{kind} {delta} {key}: {rows}")
+        if rows:
+            self.books.verbs.append(Verb(rows[0].reference, kind, key, delta))
+            if delta < 0:
+                self.books.somebody_took.add(key)
+
+    def receive(self, dice: Random) -> bool:
+        key, units = dice.choice(self.world.keys), dice.randint(1, 6)
+        item = self._item(key)
+        self._say("received", key, units, lambda name: ledger.receive(item.pk, units, reference=name))
+        return True
+
+    def adjust(self, dice: Random) -> bool:
+        key, units = dice.choice(self.world.keys), dice.choice([-4, -2, -1, 1, 2])
+        item = self._item(key)
+
+        def act(name: str) -> None:
+            try:
+                ledger.adjust(item.pk, units, reference=name)
+            except ledger.NotThere:
+                self.world.tally.note("adjustment refused")
+
+        self._say("adjusted", key, units, act)
+        return True
+
+    def count(self, dice: Random) -> bool:
+        key, counted = dice.choice(self.world.keys), dice.randint(0, 12)
+        item = self._item(key)
+        delta = counted - (item.on_hand or 0) - item.pending
+        self._say("counted", key, delta, lambda name: ledger.count(item.pk, counted, reference=name))
+        return True
+
+    def take_back(self, dice: Random) -> bool:
+        """Goods of a sale come back: never more than it took, however often it is said."""
+        with self.world.processes.aside():
+            sales = list(Movement.objects.filter(kind="sale", delta__lt=0).select_related("item").order_by("pk"))
+            if not sales:
+                return False
+            sale = dice.choice(sales)
+            key = (sale.item.product_id, sale.item.key)
+            room = -sale.delta - self._returned(sale.reference)
+        asked = dice.randint(1, 4)
+        units = min(asked, room)
+        said = lambda name: ledger.take_back(sale.reference, asked, reference=name)  # noqa: E731
+        if units > 0:
+            self._say_back(key, sale.reference, asked, room)
+        else:
+            self.world.process("returned", lambda: said(f"click:{next(self._numbers)}"))
+        with self.world.processes.aside():
+            if self._returned(sale.reference) > -sale.delta:
+                raise broken("more came back than was sold", sale.reference)
+        return True
+
+    def _say_back(self, key: Key, sale: str, asked: int, room: int) -> None:
+        name = f"click:{next(self._numbers)}"
+        for _click in range(self.world.dice.choice([1, 1, 2])):
+            self.world.process("returned", lambda: ledger.take_back(sale, asked, reference=name))
+        with self.world.processes.aside():
+            rows = list(Movement.objects.filter(kind="returned", reference=f"{sale}/{name}"))
+        if len(rows) > 1 or any(row.delta != min(asked, room) for row in rows):
+            raise broken("1: a return was counted twice, or wrongly", f"{asked} of {room}: {rows}")
+        self.books.verbs += [Verb(row.reference, "returned", key, row.delta) for row in rows]
+
+    def _returned(self, sale: str) -> int:
+        rows = Movement.objects.filter(kind="returned", reference__startswith=f"{sale}/")
+        return rows.aggregate(units=Sum("delta"))["units"] or 0
+
+    def take_over(self, dice: Random) -> bool:
+        """“This shop writes that product from now on.”"""
+        with self.world.processes.aside():
+            parked = list(ProductStock.objects.filter(parked__startswith=look.FOREIGN).values_list("pk", flat=True))
+        if not parked:
+            return False
+        product = dice.choice(sorted(parked))
+        self.world.process("take over", lambda: look.take_over(product))
+        return True

@@ -1,0 +1,169 @@
+"""What do people do to a product at Stripe? Edits of every kind, and what they meant by them, in the books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from proofs.state_machine.books import Key
+from proofs.state_machine.wire import MARK, is_count
+
+if TYPE_CHECKING:
+    from proofs.state_machine.world import World
+
+GARBAGE = ["abc", "1_0", "+5", "٣", "-2", "L 4", "1e3", "0x10", "1234567", "twelve"]
+CHANGES = [-3, -2, -1, 1, 2, 3, 5, 8]
+
+
+@dataclass(frozen=True)
+class Form:
+    """The metadata form of a product, opened in the Dashboard and not yet saved."""
+
+    product: str
+    shown: dict[str, str]
+    after_an_edit: bool  # Somebody had edited a count since the mark that it shows was written.
+
+
+class People:
+    """Everybody with a login at Stripe."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.books, self.fake = world, world.books, world.fake
+        self.forms: list[Form] = []
+        self._edited_since_mark: dict[str, str | None] = {}
+
+    def metadata(self, product: str) -> dict[str, str]:
+        found: dict[str, str] = self.fake.products[product]["metadata"]
+        return found
+
+    def shown(self, key: Key) -> int:
+        """The count a person takes this for: what stands, or, if that is none, what stood last."""
+        text = self.metadata(key[0]).get(key[1])
+        return int(text) if text is not None and is_count(text) else self.books.last_readable[key]
+
+    def is_readable(self, key: Key) -> bool:
+        return is_count(self.metadata(key[0]).get(key[1]))
+
+    def _save(self, product: str, changes: dict[str, str]) -> None:
+        """Every edit goes through here, so that the books know what stood readable last."""
+        self._remember(product)
+        self.fake.dashboard.names_requests = self.world.dice.random() < 0.8
+        self.fake.dashboard.edit_product(product, metadata=changes)
+        self._remember(product)
+        if any(key != MARK and (product, key) in self.books.opened for key in changes):
+            self._edited_since_mark[product] = self.metadata(product).get(MARK)
+
+    def _remember(self, product: str) -> None:
+        for key in self.world.keys_of(product):
+            text = self.metadata(product).get(key[1])
+            if text is not None and is_count(text):
+                self.books.last_readable[key] = int(text)
+
+    def _set(self, key: Key, count: int) -> None:
+        self._mean(key, count - self.shown(key))
+        self._save(key[0], {key[1]: self._written(count)})
+
+    def _mean(self, key: Key, difference: int) -> None:
+        self.books.edits[key] += difference
+        if difference < 0:
+            self.books.somebody_took.add(key)
+
+    def _written(self, count: int) -> str:
+        return f" {count} " if self.world.dice.random() < 0.1 else str(count)
+
+    # --- what they do
+
+    def edit_by_some(self, dice: Random) -> bool:
+        """“Three more came in.”"""
+        key = dice.choice(self.world.keys)
+        if not self.is_readable(key):
+            return False
+        self._set(key, max(0, self.shown(key) + dice.choice(CHANGES)))
+        return True
+
+    def edit_to_a_number(self, dice: Random) -> bool:
+        """“There are seven.”"""
+        key = dice.choice(self.world.keys)
+        if not self.is_readable(key):
+            return False
+        self._set(key, dice.randint(0, 15))
+        return True
+
+    def garble(self, dice: Random) -> bool:
+        key = dice.choice(self.world.keys)
+        if not self.is_readable(key):
+            return False
+        self.books.doubtful.add(key[0])
+        self._save(key[0], {key[1]: "" if dice.random() < 0.3 else dice.choice(GARBAGE)})
+        return True
+
+    def mend(self, dice: Random) -> bool:
+        keys = [key for key in self.world.keys if not self.is_readable(key)]
+        if not keys:
+            return False
+        key = dice.choice(keys)
+        self._set(key, max(0, self.shown(key) + dice.choice([0, 0, -1, 1, 3])))
+        return True
+
+    def open_form(self, dice: Random) -> bool:
+        product = dice.choice(self.world.products)
+        shown = self.fake.dashboard.read_form(product)
+        if not all(self.is_readable(key) for key in self.world.keys_of(product)):
+            return False
+        edited = self._edited_since_mark.get(product, "never") == shown.get(MARK)
+        self.forms.append(Form(product, shown, edited))
+        return True
+
+    def save_form(self, dice: Random) -> bool:
+        """Every key is posted back as the form showed it, one count perhaps changed."""
+        if not self.forms:
+            return False
+        form = self.forms.pop(dice.randrange(len(self.forms)))
+        keys = self.world.keys_of(form.product)
+        chosen = dice.choice(keys)
+        new = int(form.shown[chosen[1]]) + (dice.choice(CHANGES) if dice.random() < 0.7 else 0)
+        self._judge_form(form)
+        self._mean(chosen, max(0, new) - int(form.shown[chosen[1]]))
+        self.books.somebody_took.update(keys)
+        counts = {MARK, *(key for _product, key in self.world.keys)}
+        posted = {key: text for key, text in form.shown.items() if key in counts}
+        self._save(form.product, {**posted, chosen[1]: str(max(0, new))})
+        return True
+
+    def _judge_form(self, form: Form) -> None:
+        """Could anybody tell this form from an edit? If not, the books say so."""
+        stands, keys = self.metadata(form.product), self.world.keys_of(form.product)
+        changed = any(stands.get(key) != form.shown[key] for _product, key in keys)
+        mark = form.shown.get(MARK)
+        ours = mark is not None and not mark.startswith("another/")
+        if changed and (not ours or mark == stands.get(MARK)):
+            self.books.undecided.update(keys)
+        if changed:
+            self.books.doubtful.add(form.product)
+
+    def remove_mark(self, dice: Random) -> bool:
+        product = dice.choice(self.world.products)
+        if MARK not in self.metadata(product):
+            return False
+        self._save(product, {MARK: ""})
+        return True
+
+    def another_shop_writes(self, dice: Random) -> bool:
+        """A second database on the same account sells two and leaves its own mark."""
+        key = dice.choice(self.world.keys)
+        if not self.is_readable(key):
+            return False
+        taken = min(self.shown(key), 2)
+        self._mean(key, -taken)
+        mark = f"another/{key[0]}/{dice.randint(1, 99)}"
+        self._save(key[0], {key[1]: str(self.shown(key) - taken), MARK: mark})
+        return True
+
+    def write_a_note(self, dice: Random) -> bool:
+        """A key that is none of the shop's business, and must survive everything."""
+        product = dice.choice(self.world.products)
+        text = f"note {dice.randint(0, 999)}"
+        self.books.other_keys.setdefault(product, {})["details"] = text
+        self.fake.dashboard.edit_product(product, metadata={"details": text})
+        return True

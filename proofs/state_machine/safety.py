@@ -1,0 +1,104 @@
+"""What must hold after every step, whatever is still under way? Sums, unique sales, holds, no oversell. Plain SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+
+from proofs.state_machine.broken import broken
+
+if TYPE_CHECKING:
+    from proofs.state_machine.world import World
+
+SUMS = """
+    SELECT i.key, i.held, (SELECT coalesce(sum(quantity), 0) FROM inventory_hold h WHERE h.item_id = i.id),
+        i.pending, (SELECT coalesce(sum(delta), 0) FROM inventory_movement m
+                    WHERE m.item_id = i.id AND m.published_at IS NULL),
+        coalesce(i.on_hand, 0), (SELECT coalesce(sum(delta), 0) FROM inventory_movement m
+                                 WHERE m.item_id = i.id AND m.published_at IS NOT NULL)
+    FROM inventory_stockitem i
+"""
+TWICE = """
+    SELECT kind, reference, item_id, count(*) FROM inventory_movement GROUP BY 1, 2, 3 HAVING count(*) > 1
+"""
+OPEN_WRITES = """
+    SELECT product_id, count(*) FROM inventory_stockwrite WHERE state = 'open' GROUP BY 1 HAVING count(*) > 1
+"""
+RIDING_TWICE = """
+    SELECT m.reference FROM inventory_movement m JOIN inventory_stockwrite w ON m.write_id = w.id
+    WHERE (w.state = 'applied') != (m.published_at IS NOT NULL)
+"""
+SALES = """
+    SELECT o.session_id, sum(-m.delta) FROM inventory_movement m
+    JOIN checkout_orderline l ON m.reference = %s JOIN checkout_order o ON l.order_id = o.id
+    WHERE m.kind = 'sale' GROUP BY 1
+"""
+LAST_HOLD = """
+    SELECT i.key, (SELECT coalesce(sum(delta), 0) FROM inventory_movement m WHERE m.item_id = i.id)
+        - (SELECT coalesce(sum(quantity), 0) FROM inventory_hold h WHERE h.item_id = i.id)
+    FROM inventory_stockitem i JOIN inventory_hold mine ON mine.item_id = i.id
+    WHERE mine.reference = (SELECT reference FROM inventory_hold ORDER BY id DESC LIMIT 1) AND i.state = 'counted'
+"""
+HELD = "SELECT reference, sum(quantity) FROM inventory_hold GROUP BY 1"
+ORDERS = "SELECT id, session_id, state FROM checkout_order WHERE opened_here"
+
+
+def rows(sql: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall())
+
+
+def check(world: World) -> None:
+    """Raises BrokenPromise."""
+    with world.processes.aside():
+        for key, held, holds, pending, waiting, on_hand, told in rows(SUMS):
+            if (held, pending, on_hand) != (holds, waiting, told):
+                seen = f"{key}: held {held}/{holds}, pending {pending}/{waiting}, on_hand {on_hand}/{told}"
+                raise broken("9: a sum is not the sum of its rows", seen)
+        for promise, sql in (
+            ("1: a movement is there twice", TWICE),
+            ("5: two writes of a product are open", OPEN_WRITES),
+            ("5: a movement is published without its write, or the other way round", RIDING_TWICE),
+        ):
+            if found := rows(sql):
+                raise broken(promise, found)
+        _no_hold_ended_early(world)
+    _other_keys_are_untouched(world)
+
+
+def a_hold_was_made(world: World) -> None:
+    """Promise 3, at the moment of the decision: what was held was there, by the movements and holds themselves."""
+    with world.processes.aside():
+        for key, left in rows(LAST_HOLD):
+            if left < 0:
+                raise broken("3: more was held than there was", f"{key}: {left}")
+
+
+def _no_hold_ended_early(world: World) -> None:
+    """As long as somebody can still pay, or a debit is under way, the units are kept."""
+    held = {reference for reference, _units in rows(HELD)}
+    for order, session, _state in rows(ORDERS):
+        row = world.fake.sessions.get(session) if session else None
+        if row is None or row["status"] == "expired" or f"order:{_dashed(order)}" in held:
+            continue
+        if row["status"] == "open" and not world.books.restored:
+            raise broken("8: a hold ended while its page is open", f"{order} {session}")
+        if row["status"] == "complete" and _state == "released" and session in world.books.paid:
+            if not world.books.restored and not world.on_its_way(session):
+                raise broken("8: a paid order counts as not bought", f"{order} {session}")
+
+
+def _dashed(identity: Any) -> str:
+    """SQLite keeps a UUID without dashes."""
+    text = str(identity).replace("-", "")
+    return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
+
+
+def _other_keys_are_untouched(world: World) -> None:
+    for product, keys in world.books.other_keys.items():
+        metadata = world.fake.products[product]["metadata"]
+        for key, text in keys.items():
+            if metadata.get(key) != text:
+                raise broken("10: somebody else's key was changed", f"{product} {key}: {metadata.get(key)!r}, not {text!r}")

@@ -1,0 +1,250 @@
+"""What is there to prove things in? One shop with its database, one Stripe, people around both, and one clock."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from random import Random
+from typing import Any
+from unittest import mock
+
+from django.test import RequestFactory
+from django.utils import timezone
+
+from checkout import gateway as checkout_gateway
+from config import stripe_client
+from config.duties import DUTIES
+from config.stripe_events import EVENTS
+from fake_stripe import FakeStripe
+from inventory import inbox, look, webhooks, worker
+from proofs.state_machine import actions, database, safety
+from proofs.state_machine.books import Books, Key
+from proofs.state_machine.broken import broken
+from proofs.state_machine.clock import WorldClock
+from proofs.state_machine.customers import Customers
+from proofs.state_machine.judge import Judge
+from proofs.state_machine.owner import Owner
+from proofs.state_machine.people import People
+from proofs.state_machine.processes import Processes
+from proofs.state_machine.trouble import Tally, Trouble
+from proofs.state_machine.wire import Wire
+
+START = 1_790_000_000.0
+SECRET = "whsec_test"  # noqa: S105
+SHIRT, POSTER = "prod_shirt", "prod_poster"
+# Seconds that pass between the rounds of healing: leases, second tries, then whole checkouts.
+HEALING = [61.0, 61.0, 61.0, 2400.0, 2400.0, 700.0]
+LAST_ROUNDS = 30
+
+
+class World:
+    """One schedule's world. Use as a context manager; `do` plays a rule, `heal_and_judge` ends it."""
+
+    def __init__(self, dice: Random, empty: database.Copy) -> None:
+        self.dice, self.empty = dice, empty
+        self.tally = Tally(schedules=1)
+        self.fake = FakeStripe(secret_key="sk_test_fake", seed=0, base_url="http://stripe.test", now=START)  # noqa: S106
+        self.clock = WorldClock(self.fake, skew=dice.choice([0.0, 0.0, 0.0, -1.5, 1.5]))
+        self.trouble = Trouble(self.fake, self.tally)
+        self.processes = Processes(self._interrupt, self._at_point)
+        self.wire = Wire(self.fake, self.processes, self.trouble.arrives_late, lambda: self.dice.uniform(0.02, 0.3))
+        self.products = [SHIRT, POSTER]
+        self.keys = self._stock_the_shelf(dice)
+        self.books = Books({key: int(self.fake.products[key[0]]["metadata"][key[1]]) for key in self.keys})
+        self.books.last_readable = dict(self.books.opened)
+        self.people, self.customers, self.owner = People(self), Customers(self), Owner(self)
+        self.backup: tuple[database.Copy, float] | None = None
+        self._stack = ExitStack()
+        self._interruptions = 0
+        self._steps_to_live: int | None = None
+
+    def _stock_the_shelf(self, dice: Random) -> list[Key]:
+        few = dice.random() < 0.3
+        units = lambda: str(dice.randint(0, 3) if few else dice.randint(4, 15))  # noqa: E731
+        price = {"unit_amount": 2500, "currency": "usd", "default": True}
+        sizes = ["S", "M", "L"]
+        counts = {f"stock_{size}": units() for size in sizes}
+        self.fake.add_product(
+            id=SHIRT, name="BALM T-Shirt", metadata={"sizes": ",".join(sizes), **counts}, prices=[dict(price)]
+        )
+        self.fake.add_product(id=POSTER, name="Poster", metadata={"stock": units()}, prices=[dict(price)])
+        return [*((SHIRT, key) for key in counts), (POSTER, "stock")]
+
+    def keys_of(self, product: str) -> list[Key]:
+        return [key for key in self.keys if key[0] == product]
+
+    # --- coming and going
+
+    def __enter__(self) -> World:
+        database.put_back(self.empty)
+        self._stack.enter_context(_quiet())
+        self._stack.enter_context(self.clock.told_to_everybody())
+        self._stack.enter_context(mock.patch.object(stripe_client, "http_client", lambda: self.wire))
+        self._stack.enter_context(mock.patch.object(webhooks, "_warn_now_and_then", lambda: None))
+        self._stack.enter_context(self.processes.watched())
+        stripe_client._client.cache_clear()
+        self.fake.add_webhook_endpoint("http://shop.test/stripe/webhook/", secret=SECRET)
+        self.fake.deliver_to(self._to_the_shop)
+        look.look_at_all()
+        if self.dice.random() < 0.8:
+            worker.drain()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        stripe_client._client.cache_clear()
+        self._stack.close()
+        self.tally.calls += self.fake.api._answered
+        self.fake.close()
+
+    # --- rules
+
+    def do(self, name: str, dice: Random) -> None:
+        """Play one rule, then look whether everything still holds. Raises BrokenPromise."""
+        self.dice = dice
+        self.clock.let_pass(dice.choice([0.05, 0.4, 1.2, 3.0]))
+        self.trouble.land()
+        self._fate(dice)
+        if actions.ACTIONS[name].play(self, dice):
+            self.tally.rules[name] += 1
+        self._steps_to_live, self._interruptions = None, 0
+        safety.check(self)
+
+    def _fate(self, dice: Random) -> None:
+        """Does the next process die or sleep on the way? Every third or so does one of them."""
+        chance = dice.random()
+        self._steps_to_live = dice.choice([1, 2, 3, 5, 8, 13, 21, 34, 55, 89]) if chance < 0.25 else None
+        self._interruptions = dice.choice([1, 1, 2, 4]) if 0.2 < chance < 0.45 else 0
+
+    def process(self, name: str, act: Callable[[], Any]) -> Any:
+        """Something that a process of the shop does; it may be killed."""
+        deaths = len(self.processes.deaths)
+        steps, self._steps_to_live = self._steps_to_live, None
+        result = self.processes.run(name, act, steps=steps)
+        self.tally.faults["process killed"] += len(self.processes.deaths) - deaths
+        return result
+
+    def _interrupt(self, where: str) -> None:
+        """Somebody else comes in between, while the process that got here sleeps."""
+        if not self._interruptions or self.dice.random() > 0.3:
+            return
+        self._interruptions -= 1
+        self.tally.faults["process interrupted"] += 1
+        name = self.dice.choice(actions.IN_BETWEEN)
+        if actions.ACTIONS[name].play(self, self.dice):
+            self.tally.rules[f"{name} (in between)"] += 1
+
+    def _at_point(self, name: str) -> None:
+        if name == "hold.set_aside":
+            safety.a_hold_was_made(self)
+
+    # --- Stripe's calls and the worker's
+
+    def _to_the_shop(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        given = {f"HTTP_{name.upper().replace('-', '_')}": text for name, text in headers.items()}
+        given.pop("HTTP_CONTENT_TYPE")
+        request = RequestFactory().post("/stripe/webhook/", data=body, content_type="application/json", **given)
+        answer = self.process("webhook", lambda: webhooks.receive(request))
+        if answer is None:
+            raise ConnectionError("the process died")
+        if answer.status_code != 200:
+            raise broken("a signed event was refused", answer.content)
+        return answer.status_code, answer.content
+
+    def deliver(self) -> int:
+        return len(self.fake.deliver_due())
+
+    def work(self, dice: Random) -> None:
+        """One duty of the worker, once."""
+        duty = dice.choice(DUTIES)
+        self.process(f"worker {duty.path}", lambda: worker.run(duty, timezone.now()))
+
+    def work_all(self) -> None:
+        self.process("worker", lambda: worker.drain())
+
+    def backfill(self) -> None:
+        """What never reached the webhook is fetched from Stripe's list; harmless twice."""
+        since = timezone.now() - timedelta(days=29)
+
+        def fetch() -> None:
+            inbox.remember(list(checkout_gateway.each_event(since=since, types=list(EVENTS)[:20])))
+
+        self.process("backfill", fetch)
+
+    def on_its_way(self, session: str) -> bool:
+        """Has the shop not heard yet, or not handled, that this session was paid?"""
+        with self.processes.aside():
+            from inventory.models import StripeEvent
+
+            waiting = StripeEvent.objects.filter(object_id=session).exclude(state=StripeEvent.State.HANDLED)
+            heard = StripeEvent.objects.filter(object_id=session, payload__data__object__payment_status="paid")
+            return waiting.exists() or not heard.exists()
+
+    # --- backups
+
+    def take_backup(self) -> bool:
+        self.backup = (database.take(), self.fake.clock.exact())
+        return True
+
+    def restore(self) -> bool:
+        """The disk is gone; last night's copy is put back, and a new worker starts. Every process of before is dead."""
+        if self.backup is None or self.processes.running:
+            return False
+        copy, _taken_at = self.backup
+        database.put_back(copy)
+        self.tally.faults["database restored"] += 1
+        self._strike_out_lost_verbs()
+        self.books.restored = True
+        self.process("start", worker.start)
+        return True
+
+    def _strike_out_lost_verbs(self) -> None:
+        from inventory.models import Movement
+
+        with self.processes.aside():
+            there = set(Movement.objects.values_list("reference", flat=True))
+        lost = [verb for verb in self.books.verbs if verb.reference not in there]
+        self.books.verbs = [verb for verb in self.books.verbs if verb.reference in there]
+        self.books.lost_verbs += lost
+
+    # --- the end
+
+    def heal_and_judge(self) -> None:
+        """Faults off, everything is delivered, the clock goes on, the worker works; then everything must be right."""
+        self.trouble.off()
+        self.trouble.land(all_of_them=True)
+        self._steps_to_live, self._interruptions = None, 0
+        self.clock.let_pass(61)
+        self.process("start", worker.start)
+        for seconds in HEALING:
+            self._heal_a_little()
+            self.fake.forward(seconds)
+        for _round in range(LAST_ROUNDS):
+            if not self._heal_a_little():
+                break
+            self.fake.forward(61)
+        safety.check(self)
+        Judge(self).everything()
+
+    def _heal_a_little(self) -> int:
+        """Everything that is open at Stripe ends, all events arrive, the worker works; how much happened."""
+        done = 0
+        for play in actions.AT_THE_END:
+            while play(self, self.dice):
+                done += 1
+        done += self.deliver()
+        self.backfill()
+        done += self.process("worker", lambda: worker.drain(hourly=True)) or 0
+        return done + self.deliver()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Ten thousand schedules would log a million lines."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
