@@ -12,12 +12,13 @@
     POST   /_people/<act>           pay, expire, settle_delayed, refund, fail_refund, edit_product,
                                     save_stale_form, roll_secret: with the arguments of that act
 
-They ask for no key: the server listens on this machine only.
+They ask for no key: the server listens on this machine only, and a page of another site is refused.
 """
 
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from fake_stripe.errors import StripeError
 from fake_stripe.people import Refused
@@ -29,10 +30,20 @@ if TYPE_CHECKING:
 Door = Callable[["FakeStripe", PageRequest], PageAnswer]
 
 
+def from_here(request: PageRequest) -> bool:
+    """Whether a program sent this, or a page of the fake's own: a browser tells whose page it was."""
+    origin, host = request.headers.get("origin"), request.headers.get("host", "")
+    own = origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    return own and request.headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+
+
 def plainly(door: Door) -> Door:
-    """Answer bad input with a sentence instead of a traceback."""
+    """Answer bad input with a sentence instead of a traceback, and refuse what another site sends."""
 
     def guarded(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+        if request.method != "GET" and not from_here(request):
+            message = "This came from a page of another site. Nothing was done."
+            return as_json({"error": {"message": message}}, 403)
         try:
             return door(fake, request)
         except StripeError as error:

@@ -1,4 +1,4 @@
-"""Which ids become whole objects in this answer? `expand[]`, up to four levels, also through lists.
+"""Which ids become whole objects in this answer? `expand[]`, up to four levels, of which `data` is one.
 
 https://docs.stripe.com/expand
 """
@@ -71,8 +71,7 @@ def expand(call: Call, answer: Json) -> Json:
     """A copy of the answer in which every path of the call's `expand` is a whole object."""
     for path in call.params.get("expand", ()):
         steps = path.split(".")
-        depth = len(steps) - (steps[0] == "data")
-        if depth > DEEPEST:
+        if len(steps) > DEEPEST:
             message = f"You cannot expand more than {DEEPEST} levels of a property. Property: {path}"
             raise StripeError(message, executed=False, param="expand")
         answer = _into(call, answer, answer["object"], steps, path)

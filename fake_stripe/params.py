@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
+from fake_stripe.currencies import CURRENCIES
 from fake_stripe.errors import refused_before_running
 from fake_stripe.forms import Form
 
 INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
-CURRENCY = re.compile(r"[a-z]{3}\Z")
 URL = re.compile(r"https?://[^\s/?#]+[^\s]*\Z", re.I)
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
 
@@ -76,7 +76,7 @@ class Currency:
 
     def read(self, value: "str | Form", name: str) -> str | None:
         text = (_scalar(value, name, "string", False) or "").lower()
-        if not CURRENCY.match(text):
+        if text not in CURRENCIES:
             raise refused_before_running(f"Invalid currency: {text[:20]}", param=name)
         return text
 
@@ -155,7 +155,8 @@ class Enum:
     def read(self, value: "str | Form", name: str) -> str | None:
         text = _scalar(value, name, "string", self.unset)
         if text is not None and text not in self.words:
-            message = f"Invalid {name}: must be one of {', '.join(self.words)}"
+            shown = ", ".join(self.words[:60]) + (" ..." if len(self.words) > 60 else "")
+            message = f"Invalid {name}: must be one of {shown}"
             raise refused_before_running(message, param=name)
         return text
 

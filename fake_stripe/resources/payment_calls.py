@@ -6,6 +6,7 @@ As far as sessions and refunds need them: https://docs.stripe.com/api/payment_in
 from fake_stripe import params as p
 from fake_stripe.account import Call
 from fake_stripe.cards import TOKENS, Card, card_of
+from fake_stripe.currencies import check_amount
 from fake_stripe.errors import StripeError
 from fake_stripe.events import changed, emit
 from fake_stripe.paging import page
@@ -103,6 +104,7 @@ def _update(call: Call, row: Json) -> Json:
 def create_intent(call: Call) -> Json:
     """POST /v1/payment_intents; with `confirm` and a test payment method it is paid at once."""
     params = call.params
+    check_amount(params["amount"], params["currency"], "amount")
     fields: Json = {
         n: params[n] for n in ("description", "receipt_email", "payment_method_types") if n in params
     }
@@ -142,6 +144,7 @@ def _card_from_token(token: str, param: str) -> Card:
 def create_charge(call: Call) -> Json:
     """POST /v1/charges with a test token: a charge that no Checkout Session and no intent stands behind."""
     params = call.params
+    check_amount(params["amount"], params["currency"], "amount")
     card = _card_from_token(params["source"], "source")
     method = objects.new_method(call, "card", card, objects.NOBODY)
     standing_in = {

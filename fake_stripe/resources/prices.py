@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
+from fake_stripe.currencies import check_amount
 from fake_stripe.errors import StripeError
 from fake_stripe.events import changed, emit
 from fake_stripe.expand import includable
@@ -146,12 +147,19 @@ def make(call: Call, params: Json) -> Json:
     if not tiered and not any(name in params for name in ONE_AMOUNT):
         message = "Missing required param: unit_amount (or unit_amount_decimal, or custom_unit_amount)."
         raise StripeError(message, code="parameter_missing", param="unit_amount")
+    _check_amounts(params)
     if tiered and not params.get("tiers"):
         raise StripeError("Missing required param: tiers.", code="parameter_missing", param="tiers")
     price = {**_blank(call, params), **_amounts(params)}
     _take_lookup_key(call, price, params)
     call.account.store.put("price_hidden", price["id"], {"livemode": call.livemode, **_hidden(params, price)})
     return call.account.save(price)
+
+
+def _check_amounts(params: Json) -> None:
+    check_amount(params.get("unit_amount"), params["currency"], "unit_amount")
+    for currency, option in params.get("currency_options", {}).items():
+        check_amount(option.get("unit_amount"), currency, f"currency_options[{currency}][unit_amount]")
 
 
 def _blank(call: Call, params: Json) -> Json:
@@ -262,6 +270,7 @@ def update(call: Call) -> Json:
         raise StripeError(message, param="active")
     if fields.get("tax_behavior", price["tax_behavior"]) != price["tax_behavior"] != "unspecified":
         raise StripeError("A tax behavior that is set can no longer be changed.", param="tax_behavior")
+    _check_amounts({"currency": price["currency"], **call.params})
     _take_lookup_key(call, price, call.params)
     _change_options(call, price)
     new = call.account.change(price, **fields)

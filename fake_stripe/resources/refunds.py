@@ -2,6 +2,7 @@
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
+from fake_stripe.currencies import check_amount
 from fake_stripe.errors import StripeError
 from fake_stripe.events import changed, difference, emit
 from fake_stripe.expand import includable
@@ -33,6 +34,7 @@ def create(call: Call) -> Json:
         message = f"Charge {charge['id']} has already been refunded."
         raise StripeError(message, code="charge_already_refunded")
     amount = call.params.get("amount", left)
+    check_amount(amount, charge["currency"], "amount")
     if amount > left:
         message = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
         raise StripeError(message, param="amount")

@@ -2,6 +2,7 @@
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
+from fake_stripe.currencies import check_amount
 from fake_stripe.errors import StripeError
 from fake_stripe.paging import page
 from fake_stripe.store import Json
@@ -50,6 +51,8 @@ def make(call: Call, params: Json) -> Json:
     if "fixed_amount" not in params:
         message = "Missing required param: fixed_amount."
         raise StripeError(message, code="parameter_missing", param="fixed_amount")
+    fixed = params["fixed_amount"]
+    check_amount(fixed["amount"], fixed["currency"], "fixed_amount[amount]")
     estimate = params.get("delivery_estimate")
     rate = {
         "id": call.new_id("shipping_rate"),

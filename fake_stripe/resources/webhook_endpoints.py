@@ -5,11 +5,11 @@ import re
 from fake_stripe import params as p
 from fake_stripe.account import Call
 from fake_stripe.errors import StripeError
+from fake_stripe.event_types import EVENT_TYPES
 from fake_stripe.paging import page
 from fake_stripe.store import Json
 
-EVENT_TYPE = p.Text(pattern=re.compile(r"(\*|[a-z0-9_]+(\.[a-z0-9_]+)+)\Z"), problem="Invalid event type")
-EVENTS = p.ListOf(EVENT_TYPE, least=1)
+EVENTS = p.ListOf(p.Enum(("*", *sorted(EVENT_TYPES))), least=1)
 VERSION = p.Text(pattern=re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?\Z"), problem="Invalid API version")
 CREATE = p.body(
     required=["enabled_events", "url"],

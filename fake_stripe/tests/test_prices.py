@@ -42,6 +42,9 @@ def test_a_price_may_make_its_product(fake: FakeStripe, client: stripe.StripeCli
         ({"product": "prod_shirt", "unit_amount": 1}, "currency"),
         ({"currency": "usd", "product": "prod_shirt", "unit_amount": -1}, "unit_amount"),
         ({"currency": "dollars", "product": "prod_shirt", "unit_amount": 1}, "currency"),
+        ({"currency": "zzz", "product": "prod_shirt", "unit_amount": 1}, "currency"),
+        ({"currency": "kwd", "product": "prod_shirt", "unit_amount": 1001}, "unit_amount"),
+        ({"currency": "isk", "product": "prod_shirt", "unit_amount": 150}, "unit_amount"),
     ],
 )
 def test_a_price_that_makes_no_sense_is_refused(

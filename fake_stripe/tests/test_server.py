@@ -240,6 +240,17 @@ def test_a_door_answers_nonsense_with_a_sentence(
     assert "error" in answer
 
 
+@pytest.mark.parametrize(
+    "told", [{"Origin": "https://evil.test"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_a_page_of_another_site_cannot_use_the_doors(served: FakeStripe, told: dict[str, str]) -> None:
+    http_ = connection(served)
+    http_.request("POST", "/_faults", json.dumps({"kind": "cut"}), told)
+
+    assert http_.getresponse().status == 403
+    assert served.faults.listed() == []
+
+
 def test_deliveries_can_be_looked_at_and_repeated_from_outside(
     served: FakeStripe, remote: stripe.StripeClient
 ) -> None:

@@ -78,6 +78,7 @@ def test_a_deleted_endpoint_hears_nothing_more(
         ({"enabled_events": []}, "enabled_events"),
         ({"enabled_events": ["*", "product.updated"]}, "enabled_events"),
         ({"enabled_events": ["Nonsense!"]}, "enabled_events[0]"),
+        ({"enabled_events": ["price.updated", "checkout.session.complete"]}, "enabled_events[1]"),
         ({"api_version": "yesterday"}, "api_version"),
     ],
 )
