@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from config.desk import PANELS
 
+ROOMS = ["checkout", "inventory", "shop"]
+
 
 class ShopAdminConfig(AdminConfig):
     default_site = "config.admin.ShopAdminSite"
@@ -32,3 +34,10 @@ class ShopAdminSite(AdminSite):
             panels = [import_string(path)(request) for path in PANELS]
             context["panels"] = [panel for panel in panels if panel]
         return context
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, object]]:
+        """What the owner needs each day first; accounts last."""
+        apps = super().get_app_list(request, app_label)
+        return sorted(
+            apps, key=lambda app: ROOMS.index(app["app_label"]) if app["app_label"] in ROOMS else len(ROOMS)
+        )

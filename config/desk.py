@@ -7,4 +7,5 @@ PANELS: list[str] = [
     "inventory.desk.worker_panel",
     "inventory.desk.cases_panel",
     "inventory.desk.problems_panel",
+    "shop.desk.products_panel",
 ]
