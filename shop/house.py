@@ -10,6 +10,8 @@ from django.conf import settings
 from django.db.models import JSONField, Subquery
 from django.db.models.functions import JSONObject
 
+from shop.colours import stylesheet
+from shop.images import sort_images
 from shop.models import Product, Storefront
 
 LADDER = ("XXS", "XS", "S", "M", "L", "XL", "XXL", "2XL", "3XL", "4XL", "5XL", "6XL")
@@ -27,6 +29,22 @@ class House:
     @property
     def name(self) -> str:
         return self.storefront.name or str(settings.SHOP_NAME)
+
+    @property
+    def logo(self) -> str:
+        """Its address, where it may be shown."""
+        shown, _problems = sort_images([self.storefront.logo], settings.IMAGE_ORIGINS)
+        return shown[0] if self.storefront.logo and shown else ""
+
+    @property
+    def look(self) -> str:
+        """The stylesheet of the owner's colours; empty without any."""
+        return stylesheet(self.storefront.accent, self.storefront.paper)
+
+    @property
+    def look_version(self) -> str:
+        """Changes with the colours, so that browsers may keep the stylesheet for good."""
+        return f"{self.storefront.accent}{self.storefront.paper}".replace("#", "-")
 
     @property
     def texts(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -19,6 +20,8 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from shop import size_guide
+from shop.colours import INK, contrast
+from shop.images import sort_images
 from shop.prices import Price, price_for
 
 __all__ = ["Price", "Product", "SizeGuide", "Storefront"]
@@ -154,6 +157,7 @@ class SizeGuide(models.Model):
             raise ValidationError({"lines": problems})
 
 
+LEAST_CONTRAST = 10  # So that the softer inks can be read on it too.
 colour = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour is written like #1f4b3f."))
 
 
@@ -198,6 +202,12 @@ class Storefront(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.one = 1
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        if self.paper and contrast(self.paper, INK) < LEAST_CONTRAST:
+            raise ValidationError({"paper": _("Text would be hard to read on it; choose a lighter one.")})
+        if self.logo and (problems := sort_images([self.logo], settings.IMAGE_ORIGINS)[1]):
+            raise ValidationError({"logo": problems})
 
     @property
     def texts(self) -> dict[str, tuple[str, str]]:

@@ -30,6 +30,7 @@ class Choice:
     price: Price | None
     stock: Stock
     left: int | None
+    costs_more: bool = False
 
     @property
     def buyable(self) -> bool:
@@ -78,6 +79,12 @@ class Offer:
         return None if None in counts else sum(count for count in counts if count)
 
     @property
+    def sizes_left(self) -> str:
+        """The sizes that can still be bought, where some of them cannot."""
+        left = [choice.size for choice in self.choices if choice.buyable]
+        return ", ".join(left) if len(left) < len(self.choices) else ""
+
+    @property
     def some_in_checkouts(self) -> bool:
         return any(choice.stock is Stock.IN_CHECKOUTS for choice in self.choices)
 
@@ -96,7 +103,8 @@ def _choice(product: Product, size: str, item: Any) -> Choice:
     price = product.price_for(size)
     if item is None or price is None:
         return Choice(None, size, price, Stock.NOT_FOR_SALE, None)
-    return Choice(item.pk, size, price, _stock(item), item.available)
+    costs_more = price.unit_amount != product.lowest_amount
+    return Choice(item.pk, size, price, _stock(item), item.available, costs_more)
 
 
 def _stock(item: Any) -> Stock:

@@ -12,5 +12,6 @@ urlpatterns = [
     path("stock/<str:product_id>/", views.product_stock, name="product_stock"),
     path("products/<str:product_id>/<slug:slug>/", views.product, name="product"),
     path("texts/<slug:which>/", views.text, name="text"),
+    path("look.css", views.look, name="look"),
     path("api/products/", views.api_products, name="api_products"),
 ]

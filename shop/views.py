@@ -88,6 +88,14 @@ def text(request: HttpRequest, which: str) -> HttpResponse:
     return render(request, "shop/text.html", {"title": title, "text": words})
 
 
+@require_safe
+def look(request: HttpRequest) -> HttpResponse:
+    """The owner's colours, as a stylesheet: the pages' policy allows no inline style."""
+    answer = HttpResponse(house_of(request).look, content_type="text/css")
+    patch_cache_control(answer, public=True, max_age=60 * 60 * 24 * 365, immutable=True)
+    return answer
+
+
 @require_GET
 def api_products(request: HttpRequest) -> JsonResponse:
     """The catalogue as JSON, in the shape that other programs of the shop already read."""

@@ -10,6 +10,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
+from shop import structured
+from shop.models import Product
 from shop.money import format_money
 from shop.wishes import Wish
 
@@ -26,6 +28,12 @@ def money(amount: int | None, currency: str) -> str:
 def query(wish: Wish, **changes: Any) -> str:
     """{% query wish sort="price" %} -> ?q=shirt&sort=price"""
     return wish.query(**changes)
+
+
+@register.simple_tag
+def json_ld(product: Product) -> SafeString:
+    """{% json_ld product %} inside its script element."""
+    return structured.json_ld(product)
 
 
 @register.simple_tag

@@ -80,7 +80,7 @@ def test_a_size_that_is_sold_without_counting_is_available(client: Client) -> No
     html = client.get(product.get_absolute_url()).content.decode()
 
     assert "disabled" not in html
-    assert "left" not in html
+    assert "choice__note" not in html
 
 
 def test_exact_numbers_can_be_hidden(client: Client) -> None:

@@ -1,0 +1,78 @@
+"""How do the owner's colours become a stylesheet that can be read? Contrast is kept whatever was chosen.
+
+Contrast as WCAG 2.2 defines it, https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio.
+"""
+
+from __future__ import annotations
+
+INK, LIGHT, DARK_PAPER = "#1e1b17", "#fffdf9", "#171512"
+PAPER = "#f7f4ee"
+READABLE = 4.6  # A little more than the 4.5 that text needs.
+
+
+def stylesheet(accent: str, paper: str) -> str:
+    """The rules for `accent` and `paper`, each "#rrggbb" or empty; empty for no choice at all."""
+    light: dict[str, str] = {}
+    dark: dict[str, str] = {}
+    if paper:
+        light |= {"paper": paper, "tile": mix(paper, INK, 0.07), "line": mix(paper, INK, 0.16)}
+        light |= {"raised": mix(paper, "#ffffff", 0.55), "soft": against(mix(paper, INK, 0.68), paper)}
+    if accent:
+        light |= _accent(accent, paper or PAPER)
+        dark |= _accent(accent, DARK_PAPER)
+    rules = [_rule(light), f"@media (prefers-color-scheme: dark) {{\n{_rule(_dark(dark, light))}}}\n"]
+    return "\n".join(rules) if light else ""
+
+
+def _dark(dark: dict[str, str], light: dict[str, str]) -> dict[str, str]:
+    """A light paper must not reach the dark: what it set is set back there."""
+    usual = {
+        "paper": DARK_PAPER,
+        "tile": "#2a2621",
+        "line": "#3a352e",
+        "raised": "#211e1a",
+        "soft": "#b3a998",
+    }
+    return {name: usual[name] for name in light if name in usual} | dark
+
+
+def _accent(accent: str, paper: str) -> dict[str, str]:
+    shown = against(accent, paper)
+    return {"accent": shown, "on-accent": max((INK, LIGHT), key=lambda colour: contrast(colour, shown))}
+
+
+def _rule(variables: dict[str, str]) -> str:
+    lines = "".join(f"  --{name}: {colour};\n" for name, colour in variables.items())
+    return f":root {{\n{lines}}}\n"
+
+
+def against(colour: str, paper: str) -> str:
+    """The colour, moved as far towards black or white as reading it on `paper` needs."""
+    goal = max(("#000000", "#ffffff"), key=lambda end: contrast(end, paper))
+    steps = (mix(colour, goal, step / 20) for step in range(21))
+    return next((step for step in steps if contrast(step, paper) >= READABLE), goal)
+
+
+def contrast(one: str, other: str) -> float:
+    """1 to 21."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def mix(colour: str, other: str, share: float) -> str:
+    """`share` of `other` in `colour`, 0 to 1."""
+    pairs = zip(_channels(colour), _channels(other), strict=True)
+    return "#" + "".join(f"{round(one + (two - one) * share):02x}" for one, two in pairs)
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = (_linear(channel / 255) for channel in _channels(colour))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(channel: float) -> float:
+    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

@@ -1,0 +1,53 @@
+"""What do search engines read of a product? Facts as JSON-LD, without stock: such pages are kept for days elsewhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.utils.safestring import SafeString, mark_safe
+
+from shop.models import Product
+from shop.money import as_decimal
+
+# Text from Stripe must not end the element it stands in.
+ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
+
+
+def json_ld(product: Product) -> SafeString:
+    """The content of the page's application/ld+json element. https://schema.org/Product"""
+    text = json.dumps(facts(product), ensure_ascii=False)
+    return mark_safe(text.translate(ESCAPES))  # noqa: S308
+
+
+def facts(product: Product) -> dict[str, Any]:
+    """As schema.org names them; what the product has not is left out."""
+    known: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "Product",
+        "name": product.name,
+        "sku": product.id,
+        "url": settings.SITE_URL + product.get_absolute_url(),
+        "description": product.description,
+        "image": product.images,
+        "category": product.category,
+        "color": product.colours,
+        "offers": _offers(product),
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _offers(product: Product) -> dict[str, str]:
+    if product.lowest_amount is None or product.highest_amount is None:
+        return {}
+    currency = settings.SHOP_CURRENCY
+    lowest, highest = (str(as_decimal(a, currency)) for a in (product.lowest_amount, product.highest_amount))
+    if lowest == highest:
+        return {"@type": "Offer", "price": lowest, "priceCurrency": currency.upper()}
+    return {
+        "@type": "AggregateOffer",
+        "lowPrice": lowest,
+        "highPrice": highest,
+        "priceCurrency": currency.upper(),
+    }
