@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,9 @@ REPORT = "stripe_contract"
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("stripe contract")
     group.addoption("--contract-one-in", type=int, default=1, help="check one exchange in N (default: each)")
+    group.addoption(
+        "--contract-table", metavar="FILE", help="write the table of validated calls, in Markdown"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -129,5 +133,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section(f"validated against Stripe's document {contract.version}")
         for text in table.plain(contract.coverage.tallies):
             terminalreporter.write_line(text)
+        _write_table(config.getoption("--contract-table"), contract)
     for text in config.stash[TROUBLE]:
         terminalreporter.write_line(text, red=True)
+
+
+def _write_table(file: str | None, contract: Contract) -> None:
+    if file:
+        lines = table.markdown(contract.coverage.tallies)
+        Path(file).write_text("\n".join(lines) + "\n", encoding="utf-8")
