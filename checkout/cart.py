@@ -19,6 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
@@ -121,6 +122,12 @@ class OpenPage:
     url: str
     expires_at: datetime | None
     is_for_this: bool
+
+    @property
+    def minutes_left(self) -> int:
+        """Whole minutes for which Stripe keeps the page open; 0 when its time is over."""
+        left = (self.expires_at - timezone.now()).total_seconds() if self.expires_at else 0
+        return max(0, int(left // 60))
 
 
 class Cart:
