@@ -315,7 +315,9 @@ def test_the_log_says_what_was_counted_and_what_is_low_and_out(
 
 def test_a_sale_paid_before_the_first_look_is_not_counted(shirt: Shirt) -> None:
     """Whatever sold it then has lowered the count that the shop began with."""
-    before = shirt.stock.fence - timedelta(minutes=1)  # type: ignore[operator]
+    fence = shirt.stock.fence
+    assert fence is not None
+    before = fence - timedelta(minutes=1)
 
     new = ledger.sell("order:1", [SaleLine("order:1:0", shirt.item("M").pk, 1, before)], now=timezone.now())
 

@@ -259,9 +259,8 @@ def restore(shirt: Shirt) -> Callable[[], None]:
             Movement.objects.filter(pk=pk).update(write_id=write_id, published_at=published_at)
         for model in (StockWrite, MarkState, CountedRequest, StripeEvent):
             model.objects.exclude(pk__in=[row.pk for row in kept[model]]).delete()
-        for model in (StockWrite, ProductStock, StockItem):
-            for row in kept[model]:
-                row.save()
+        for row in [*kept[StockWrite], *kept[ProductStock], *kept[StockItem]]:
+            row.save()
 
     return bring_back
 
