@@ -46,6 +46,8 @@ def browser_type_launch_args() -> dict[str, Any]:
 def pytest_configure(config: pytest.Config) -> None:
     # Playwright keeps an event loop in the test's thread; Django takes that for asynchronous code.
     os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    # pytest-playwright's own fixture; nothing that we could write otherwise.
+    config.addinivalue_line("filterwarnings", "ignore:Session-scoped fixtures defined as instance methods")
 
 
 def pytest_sessionstart() -> None:
