@@ -25,12 +25,11 @@ def fresh(answer: HttpResponse) -> HttpResponse:
 
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
-    """The home page: what is featured, then what is new."""
+    """The home page: one that is featured, large, then the others that are, then what is new."""
     wish = Wish(currency=settings.SHOP_CURRENCY)
     offers = offers_of(wish.products().with_offers()[wish.window()])
-    featured = [offer for offer in offers if offer.product.featured][:3]
-    others = [offer for offer in offers if offer not in featured]
-    return fresh(render(request, "shop/home.html", {"featured": featured, "offers": others, "wish": wish}))
+    hero = offers[0] if offers and offers[0].product.featured else None
+    return fresh(render(request, "shop/home.html", {"hero": hero, "offers": offers[1:] if hero else offers}))
 
 
 @require_safe

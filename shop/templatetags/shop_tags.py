@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.template import Context
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from shop import structured
+from shop import structured, words
 from shop.models import Product
 from shop.money import format_money
+from shop.offers import Choice, Offer
 from shop.wishes import Wish
 
 register = template.Library()
@@ -28,6 +30,28 @@ def money(amount: int | None, currency: str) -> str:
 def query(wish: Wish, **changes: Any) -> str:
     """{% query wish sort="price" %} -> ?q=shirt&sort=price"""
     return wish.query(**changes)
+
+
+@register.simple_tag(takes_context=True)
+def stock(context: Context, what: Choice | Offer) -> str:
+    """What is left of a size or of a whole offer, as a sentence."""
+    return words.stock_words(what.stock, what.left, counted=_counted(context))
+
+
+@register.simple_tag(takes_context=True)
+def size_note(context: Context, choice: Choice) -> str:
+    """What is left of a size, for its button."""
+    return words.size_words(choice, counted=_counted(context))
+
+
+@register.simple_tag(takes_context=True)
+def card_note(context: Context, offer: Offer) -> str:
+    """What a card says below the price."""
+    return words.card_words(offer, counted=_counted(context))
+
+
+def _counted(context: Context) -> bool:
+    return bool(context["house"].storefront.show_counts)
 
 
 @register.simple_tag

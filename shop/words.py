@@ -1,0 +1,42 @@
+"""How is what is left told to a customer? In words, with numbers where the owner shows them."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from shop.offers import Choice, Offer, Stock
+
+
+def stock_words(stock: Stock, left: int | None, *, counted: bool) -> str:
+    """A sentence's worth. `counted`: may the number be told?"""
+    if stock is Stock.FEW:
+        if not counted or left is None:
+            return _("Only a few left")
+        return ngettext("Only %(left)d left", "Only %(left)d left", left) % {"left": left}
+    return {
+        Stock.AVAILABLE: _("Available"),
+        Stock.IN_CHECKOUTS: _("In someone’s checkout, may come back"),
+        Stock.SOLD_OUT: _("Sold out"),
+    }.get(stock, _("Not for sale at the moment"))
+
+
+def size_words(choice: Choice, *, counted: bool) -> str:
+    """The same, short enough for the button of a size; nothing where there is nothing to say."""
+    if choice.stock is Stock.FEW:
+        return _("only %(left)d left") % {"left": choice.left} if counted else _("few left")
+    return {
+        Stock.AVAILABLE: "",
+        Stock.IN_CHECKOUTS: _("may come back"),
+        Stock.SOLD_OUT: _("sold out"),
+    }.get(choice.stock, _("not for sale"))
+
+
+def card_words(offer: Offer, *, counted: bool) -> str:
+    """What a list says below the price: nothing while everything is there, else what is left in which sizes."""
+    if offer.link_only:
+        return _("Listen or look")
+    if offer.stock is Stock.AVAILABLE:
+        return ""
+    words = stock_words(offer.stock, offer.left, counted=counted)
+    return f"{words}: {offer.sizes_left}" if offer.buyable and offer.sizes_left else words
