@@ -5,7 +5,7 @@ Contrast as WCAG 2.2 defines it, https://www.w3.org/TR/WCAG22/#dfn-contrast-rati
 
 from __future__ import annotations
 
-INK, LIGHT, DARK_PAPER = "#1e1b17", "#fffdf9", "#171512"
+INK, DARK_PAPER = "#1e1b17", "#171512"
 PAPER = "#f7f4ee"
 READABLE = 4.6  # A little more than the 4.5 that text needs.
 
@@ -38,7 +38,7 @@ def _dark(dark: dict[str, str], light: dict[str, str]) -> dict[str, str]:
 
 def _accent(accent: str, paper: str) -> dict[str, str]:
     shown = against(accent, paper)
-    return {"accent": shown, "on-accent": max((INK, LIGHT), key=lambda colour: contrast(colour, shown))}
+    return {"accent": shown, "on-accent": _far_end(shown)}  # One of the two ends is always 4.58 or more away.
 
 
 def _rule(variables: dict[str, str]) -> str:
@@ -48,9 +48,13 @@ def _rule(variables: dict[str, str]) -> str:
 
 def against(colour: str, paper: str) -> str:
     """The colour, moved as far towards black or white as reading it on `paper` needs."""
-    goal = max(("#000000", "#ffffff"), key=lambda end: contrast(end, paper))
+    goal = _far_end(paper)
     steps = (mix(colour, goal, step / 20) for step in range(21))
     return next((step for step in steps if contrast(step, paper) >= READABLE), goal)
+
+
+def _far_end(colour: str) -> str:
+    return max(("#000000", "#ffffff"), key=lambda end: contrast(end, colour))
 
 
 def contrast(one: str, other: str) -> float:
