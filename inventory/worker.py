@@ -17,6 +17,7 @@ from types import FrameType
 
 from django.core.checks import ERROR
 from django.db import close_old_connections, connections
+from django.db.models import Min
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -31,7 +32,6 @@ BEAT_EVERY = 10.0  # seconds
 FORGET_BEATS = timedelta(days=1)
 LONGEST_REST = 30.0  # seconds between tries of a duty that fails
 LAST_WORDS = 20.0  # seconds for a request that is on its way to Stripe when the worker is told to stop
-STEP = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=10)
 MOST_ROUNDS = 10_000
 
@@ -161,13 +161,21 @@ def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
     for _round in range(MOST_ROUNDS):
         did = sum(run(duty, now) for duty in duties)
         done += did
-        if not did and (now >= patience or not _something_waits()):
-            return done
-        now += STEP if not did else timedelta(0)
+        if not did:
+            next_due = _next_due(now)
+            if next_due is None or next_due > patience:
+                return done
+            now = next_due
         duties = [duty for duty in duties if duty.every < 60]
     raise RuntimeError(f"The duties found no rest in {MOST_ROUNDS} rounds.")
 
 
-def _something_waits() -> bool:
-    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING)
-    return waiting.exists() or publish.waiting().exists()
+def _next_due(now: datetime) -> datetime | None:
+    """The next moment at which something that waits for its time may be done."""
+    events = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, next_try_at__gt=now)
+    products = publish.waiting().filter(not_before__gt=now)
+    moments = [
+        events.aggregate(at=Min("next_try_at"))["at"],
+        products.aggregate(at=Min("not_before"))["at"],
+    ]
+    return min((moment for moment in moments if moment is not None), default=None)

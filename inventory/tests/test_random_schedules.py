@@ -86,7 +86,8 @@ class Schedule:
         stands = parse_count(self.shirt.at_stripe(size))
         if stands is not None and not self.garbled:
             self.garbled[size] = stands
-            self.shirt.edit(**{size: self.random.choice(["ten", "1_0", None, "unlimited"])})
+            garbage = self.random.choice(["ten", "1_0", "", "unlimited"])
+            self.shirt.edit_keys({f"stock_{size}": garbage})
 
     def mend(self) -> None:
         for size, stood in list(self.garbled.items()):

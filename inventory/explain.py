@@ -1,0 +1,97 @@
+"""Why is this count what it is? The equation from the opening count to today, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db.models import Sum
+
+from inventory.counts import signed
+from inventory.models import Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
+
+
+class NotKnown(Exception):
+    """There is no such item; the text names those that there are."""
+
+
+def find(product_id: str, size: str) -> StockItem:
+    """The item of a size, or of its exact key. Raises NotKnown."""
+    items = StockItem.objects.filter(product=product_id).select_related("product")
+    for item in items:
+        if size in (item.size, item.key):
+            return item
+    known = ", ".join(item.size or item.key for item in items)
+    if known:
+        raise NotKnown(f"{product_id} has no size “{size}”; it has {known}.")
+    raise NotKnown(f"Nothing is counted for {product_id}; has “manage.py sync_catalog” read it?")
+
+
+def why(item: StockItem) -> Iterator[str]:
+    """The lines of the explanation."""
+    yield f"{item} ({item.product_id} {item.key}), {item.get_state_display()}"
+    if item.problem:
+        yield f"Problem: {item.problem}"
+    yield ""
+    yield from _movements(item)
+    yield ""
+    yield from _today(item)
+    yield ""
+    yield from _writes(item)
+    yield from _events(item)
+
+
+def _movements(item: StockItem) -> Iterator[str]:
+    """Each movement with the count that it leads to."""
+    running = 0
+    for movement in item.movements.select_related("write").order_by("pk"):
+        running += movement.delta
+        yield f"{movement.created_at:%Y-%m-%d %H:%M:%S} {_line(movement)} = {running}"
+
+
+def _line(movement: Movement) -> str:
+    words = [f"{movement.kind:<9}", f"{signed(movement.delta):>7}", movement.reference]
+    if movement.reason:
+        words.append(f"({movement.reason})")
+    if movement.actor:
+        words.append(f"by {movement.actor}")
+    if movement.write is not None:
+        words.append(f"[write {movement.write.n}, {movement.write.state}]")
+    elif movement.published_at is None:
+        words.append("[not yet at Stripe]")
+    return " ".join(words)
+
+
+def _today(item: StockItem) -> Iterator[str]:
+    published = item.movements.exclude(published_at=None).aggregate(units=Sum("delta"))["units"] or 0
+    waiting = item.movements.filter(published_at=None).aggregate(units=Sum("delta"))["units"] or 0
+    yield f"on hand   {item.on_hand} = the movements at Stripe{_check(item.on_hand or 0, published)}"
+    yield f"pending   {signed(item.pending)} = the movements on their way{_check(item.pending, waiting)}"
+    held = list(Hold.objects.filter(item=item).order_by("pk"))
+    yield f"held      {item.held} = the open checkouts{_check(item.held, sum(hold.quantity for hold in held))}"
+    for hold in held:
+        yield f"          {hold.quantity} for {hold.reference} since {hold.created_at:%Y-%m-%d %H:%M:%S}"
+    yield f"available {item.available} = on hand + pending − held, never below 0"
+    if item.garbled:
+        yield f"An edit that made the count unreadable is not mended yet ({signed(item.garbled)})."
+
+
+def _check(says: int, adds_up_to: int) -> str:
+    return "" if says == adds_up_to else f" — NO: they add up to {adds_up_to}. Run “manage.py reconcile”."
+
+
+def _writes(item: StockItem) -> Iterator[str]:
+    stock = ProductStock.objects.filter(pk=item.product_id).first()
+    if stock is None:
+        return
+    yield f"Last write: {stock.n}. Last look: {stock.looked_at:%Y-%m-%d %H:%M:%S}." if stock.looked_at else ""
+    if stock.parked:
+        yield f"Parked: {stock.parked}"
+    for write in StockWrite.objects.filter(product=item.product_id).order_by("-n")[:10]:
+        said = write.totals.get(item.key, "nothing")
+        yield f"  write {write.n}: {item.key} = {said}, {write.state}, event {'seen' if write.seen else 'not seen'}"
+
+
+def _events(item: StockItem) -> Iterator[str]:
+    events = StripeEvent.objects.filter(object_id=item.product_id).order_by("-created_at")[:10]
+    for event in events:
+        yield f"  {event.created_at:%Y-%m-%d %H:%M:%S} {event.type} {event.pk}, {event.state} {event.error}".rstrip()

@@ -1,0 +1,77 @@
+"""manage.py replay_events: handle remembered events again."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from inventory import inbox
+from inventory.models import StripeEvent
+
+
+class Command(BaseCommand):
+    help = (
+        "Handle events again: one, those of a range of days, or those that failed. Nothing is counted twice."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("ids", nargs="*", metavar="evt_x", help="Events by their ids.")
+        parser.add_argument("--failed", action="store_true", help="All that were given up.")
+        parser.add_argument(
+            "--since", metavar="WHEN", help="Received at or after, such as 2026-11-24 or 2026-11-24T09:30."
+        )
+        parser.add_argument("--until", metavar="WHEN", help="Received before.")
+        parser.add_argument("--type", help="Only of this type, such as checkout.session.completed.")
+        parser.add_argument("--dry-run", action="store_true", help="Name them, and do nothing.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        chosen = self._choose(options)
+        for event in chosen:
+            self.stdout.write(f"{event.received_at:%Y-%m-%d %H:%M:%S} {event.type} {event.pk} {event.state}")
+        if options["dry_run"]:
+            self.stdout.write(f"{len(chosen)} would be handled again.")
+            return
+        number = inbox.replay([event.pk for event in chosen], timezone.now())
+        self.stdout.write(f"{number} will be handled again by the worker.")
+
+    def _choose(self, options: dict[str, Any]) -> list[StripeEvent]:
+        events: QuerySet[StripeEvent] = StripeEvent.objects.order_by("received_at")
+        if not any(options[name] for name in ("ids", "failed", "since", "until")):
+            raise CommandError("Say which: ids, --failed, or --since and --until.")
+        if options["ids"]:
+            events = events.filter(pk__in=options["ids"])
+            self._name_missing(options["ids"], events)
+        if options["failed"]:
+            events = events.filter(state=StripeEvent.State.FAILED)
+        if options["type"]:
+            events = events.filter(type=options["type"])
+        if options["since"]:
+            events = events.filter(received_at__gte=moment(options["since"]))
+        if options["until"]:
+            events = events.filter(received_at__lt=moment(options["until"]))
+        return list(events)
+
+    def _name_missing(self, ids: list[str], events: QuerySet[StripeEvent]) -> None:
+        missing = set(ids) - set(events.values_list("pk", flat=True))
+        if missing:
+            raise CommandError(f"Not in the inbox: {', '.join(sorted(missing))}.")
+
+
+def moment(text: str) -> datetime:
+    """A day or a moment in the shop's time zone. Raises CommandError."""
+    try:
+        found = parse_datetime(text)
+        if found is None:
+            day = parse_date(text)
+            found = datetime(day.year, day.month, day.day) if day else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise CommandError(f"“{text}” is no day such as 2026-11-24 and no moment such as 2026-11-24T09:30.")
+    return found if timezone.is_aware(found) else timezone.make_aware(found)
