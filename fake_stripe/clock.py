@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 
 class Clock:
@@ -15,6 +16,7 @@ class Clock:
         self._start = start
         self._offset = offset
         self._lock = threading.Lock()
+        self.when_pushed: list[Callable[[], None]] = []
 
     @property
     def offset(self) -> float:
@@ -30,9 +32,14 @@ class Clock:
         return int(self.exact())
 
     def forward(self, seconds: float) -> int:
-        """Let `seconds` pass at once; returns the new time. Time never runs backwards."""
+        """Let `seconds` pass at once, and what that makes due happen; returns the new time.
+
+        Raises ValueError for less than nothing: time does not run backwards.
+        """
         if seconds < 0:
             raise ValueError(f"time does not run backwards: {seconds}")
         with self._lock:
             self._offset += seconds
+        for act in self.when_pushed:
+            act()
         return self.now()

@@ -87,6 +87,7 @@ class FakeStripe:
     def _connect(self) -> None:
         sessions.watch_deadlines(self.account)
         self.account.on_tick.append(lambda: events.forget_old(self.account))
+        self.clock.when_pushed.append(self._time_passed)
         self.api.observers.extend(type(self).everywhere)
         self.account.event_observers.extend(type(self).events_everywhere)
 
@@ -309,7 +310,9 @@ class FakeStripe:
 
     def forward(self, seconds: float) -> int:
         """Push the clock forward and let happen what that makes due; returns the new time."""
-        now = self.clock.forward(seconds)
+        return self.clock.forward(seconds)
+
+    def _time_passed(self) -> None:
         store = self.account.store
         with store.transaction():
             start = store.get("setting", "start") or {"times": 1}
@@ -317,7 +320,6 @@ class FakeStripe:
             self.api.idempotency.prune()
         self.account.tick()
         self.account.wake()
-        return now
 
     def close(self) -> None:
         """Stop the delivery thread and close the file."""

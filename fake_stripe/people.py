@@ -179,6 +179,8 @@ def _address(session: Json, given: Mapping[str, Any] | None) -> Json:
     allowed = wanted["allowed_countries"] if wanted else None
     if given is None:
         country = "GB" if allowed is None or "GB" in allowed else allowed[0]
+        if allowed is None and session["billing_address_collection"] != "required":
+            return {**dict.fromkeys(ADDRESS), "country": country, "postal_code": ADDRESS["postal_code"]}
         return {**ADDRESS, "country": country}
     address = sessions.full_address({key: value or None for key, value in given.items()})
     if allowed is not None and not (address["line1"] and address["country"]):

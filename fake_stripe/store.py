@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 Json = dict[str, Any]
+FORMAT = 1
 
 
 class Table:
@@ -163,6 +164,10 @@ class File:
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
+        (made_by,) = self._db.execute("PRAGMA user_version").fetchone()
+        if made_by not in (0, FORMAT):
+            raise sqlite3.DatabaseError(f"its format is {made_by}, and this fake_stripe writes {FORMAT}")
+        self._db.execute(f"PRAGMA user_version = {FORMAT}")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS rows (place INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
             " id TEXT NOT NULL, row TEXT NOT NULL, UNIQUE (kind, id))"

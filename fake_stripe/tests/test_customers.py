@@ -185,6 +185,18 @@ def test_the_chosen_shipping_is_what_is_paid(
     assert next(iter(fake.charges.values()))["amount"] == 4000
 
 
+def test_without_collecting_only_country_and_postal_code_are_known(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    little = fake.pay(open_session(client, shirt["default_price"]).id)
+    whole = fake.pay(open_session(client, shirt["default_price"], billing_address_collection="required").id)
+
+    known = {key: value for key, value in little["customer_details"]["address"].items() if value}
+    assert known == {"country": "GB", "postal_code": "SW1Y 4JH"}
+    assert little["collected_information"] is None
+    assert whole["customer_details"]["address"]["city"] == "London"
+
+
 def test_the_session_that_knows_the_email_keeps_it(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 import stripe
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fake_stripe import FakeStripe
-from fake_stripe.tests.conftest import Receiver
+from fake_stripe.tests.conftest import NOW, Receiver
 
 DAY = 24 * 3600
 
@@ -84,6 +86,28 @@ def test_old_events_are_forgotten_with_their_deliveries(
 
     assert len(fake.events) == 0
     assert fake.deliveries() == []
+
+
+EDITS = st.lists(
+    st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["", "1", "2"]), min_size=1, max_size=3),
+    max_size=12,
+)
+
+
+@given(EDITS)
+def test_differences_lead_from_the_last_state_back_to_the_first(edits: list[dict[str, str]]) -> None:
+    fake = FakeStripe(now=NOW)
+    fake.add_product(id="prod_a", name="A", metadata={"a": "1", "b": "2"})
+    for edit in edits:
+        fake.dashboard.edit_product("prod_a", metadata=edit)
+
+    stands = fake.products["prod_a"]["metadata"]
+    for event in reversed(list(fake.events.values())):
+        assert event["data"]["object"]["metadata"] == stands
+        before = event["data"]["previous_attributes"]["metadata"]
+        assert before
+        stands = {key: value for key, value in {**stands, **before}.items() if value is not None}
+    assert stands == {"a": "1", "b": "2"}
 
 
 def test_more_than_twenty_types_are_refused(client: stripe.StripeClient) -> None:

@@ -165,6 +165,8 @@ def test_an_unknown_page_and_a_wrong_method_say_so(served: FakeStripe) -> None:
         ("GET", "/nothing", 404),
         ("PUT", "/_faults", 405),
         ("GET", "/_nothing", 404),
+        ("BREW", "/dashboard", 405),
+        ("BREW", "/v1/products", 401),
     ):
         http_.request(method, path)
         answer = http_.getresponse()

@@ -1,5 +1,6 @@
 """What outlives the process? Everything, in one file; and what a transaction does."""
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,15 @@ def test_a_file_in_use_and_a_file_of_something_else_are_refused_in_a_sentence(
     other.write_text("not a database, and longer than one page of nothing " * 100)
     with pytest.raises(OSError, match="no state file"):
         FakeStripe(state_path=str(other))
+
+
+def test_a_file_of_another_format_is_refused(path: str) -> None:
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+
+    with pytest.raises(OSError, match="its format is 99"):
+        FakeStripe(state_path=path)
 
 
 def test_a_transaction_is_all_or_nothing() -> None:
