@@ -12,7 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db.models import F
@@ -31,6 +31,23 @@ if TYPE_CHECKING:
 SEEDS = range(int(os.environ.get("SCHEDULES", "12")))
 STEPS = 40
 SIZES = {"S": 60, "M": 60}
+
+
+UPDATES = {"types": ("product.updated",)}
+TROUBLES: list[tuple[str, dict[str, Any]]] = [
+    ("duplicate", {**UPDATES, "copies": 3}),
+    ("twin", UPDATES),
+    ("drop", UPDATES),
+    ("reorder", UPDATES),
+    ("delay", {**UPDATES, "seconds": 5}),
+    ("cut", {"method": "POST", "when": "before"}),
+    ("cut", {"method": "POST", "when": "after"}),
+    ("cut", {"method": "GET", "when": "before"}),
+    ("error_500", {"method": "POST", "when": "before"}),
+    ("error_500", {"method": "POST", "when": "after"}),
+    ("error_429", {}),
+    ("lock_timeout", {"method": "POST"}),
+]
 
 
 class Died(BaseException):
@@ -133,22 +150,7 @@ class Schedule:
             self.deadly = False
 
     def break_something(self) -> None:
-        kind, options = self.random.choice(
-            [
-                ("duplicate", {"types": ("product.updated",), "copies": 3}),
-                ("twin", {"types": ("product.updated",)}),
-                ("drop", {"types": ("product.updated",)}),
-                ("reorder", {"types": ("product.updated",)}),
-                ("delay", {"types": ("product.updated",), "seconds": 5}),
-                ("cut", {"method": "POST", "when": "before"}),
-                ("cut", {"method": "POST", "when": "after"}),
-                ("cut", {"method": "GET", "when": "before"}),
-                ("error_500", {"method": "POST", "when": "before"}),
-                ("error_500", {"method": "POST", "when": "after"}),
-                ("error_429", {}),
-                ("lock_timeout", {"method": "POST"}),
-            ]
-        )
+        kind, options = self.random.choice(TROUBLES)
         self.fake.faults.add(kind, **options)
 
     def heal(self) -> None:

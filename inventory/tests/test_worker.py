@@ -1,0 +1,331 @@
+"""The worker: its loop, its threads, its heartbeat, its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import Error
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import RequestFactory
+from django.utils import timezone
+
+from config.duties import Duty
+from config.stripe_client import NoAnswer
+from inventory import checks, desk, worker
+from inventory.models import Heartbeat, ProductStock
+from inventory.tests.shirt import Shirt
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+# --- Draining ---------------------------------------------------------------------------------
+
+
+def duties(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> None:
+    monkeypatch.setattr(worker, "DUTIES", [Duty(name, every=1, calls_stripe=False) for name in functions])
+    monkeypatch.setattr(worker, "import_string", functions.__getitem__)
+
+
+@pytest.mark.django_db
+def test_draining_goes_on_until_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [3, 2, 1]
+    duties(monkeypatch, a=lambda now: left.pop() if left else 0)
+
+    assert worker.drain() == 6
+
+
+@pytest.mark.django_db
+def test_draining_survives_a_stripe_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(now: datetime) -> int:
+        raise NoAnswer("away")
+
+    duties(monkeypatch, a=away)
+
+    assert worker.drain() == 0
+
+
+@pytest.mark.django_db
+def test_draining_hides_no_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(now: datetime) -> int:
+        raise ZeroDivisionError
+
+    duties(monkeypatch, a=broken)
+
+    with pytest.raises(ZeroDivisionError):
+        worker.drain()
+
+
+@pytest.mark.django_db
+def test_duties_that_find_no_rest_are_named_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    duties(monkeypatch, a=lambda now: 1)
+    monkeypatch.setattr(worker, "MOST_ROUNDS", 5)
+
+    with pytest.raises(RuntimeError, match="no rest"):
+        worker.drain()
+
+
+# --- The loop ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A worker without a database whose duties the test names; it is stopped in the end."""
+    stop = threading.Event()
+    monkeypatch.setattr(worker, "beat", lambda now: 0)
+    running: list[threading.Thread] = []
+
+    def start(**functions: Any) -> threading.Event:
+        functions["inventory.worker.beat"] = lambda now: 0
+        table = [
+            Duty(name, every=0.001, calls_stripe=name.startswith("stripe"))
+            for name in functions
+            if not name.startswith("inventory")
+        ]
+        monkeypatch.setattr(worker, "DUTIES", table)
+        monkeypatch.setattr(worker, "import_string", functions.__getitem__)
+        thread = threading.Thread(target=worker.Worker(stop).run, daemon=True)
+        running.append(thread)
+        thread.start()
+        return stop
+
+    yield start
+    stop.set()
+    for thread in running:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def wait_for(event: threading.Event) -> None:
+    assert event.wait(5)
+
+
+@pytest.mark.django_db
+def test_a_hanging_stripe_never_delays_what_needs_only_the_database(loop: Any) -> None:
+    hangs, went_on, let_go = threading.Event(), threading.Event(), threading.Event()
+
+    def stripe_hangs(now: datetime) -> int:
+        hangs.set()
+        let_go.wait(5)
+        return 0
+
+    def quick(now: datetime) -> int:
+        if hangs.is_set():
+            went_on.set()
+        return 0
+
+    loop(stripe_hangs=stripe_hangs, quick=quick)
+
+    wait_for(hangs)
+    wait_for(went_on)
+    let_go.set()
+
+
+@pytest.mark.django_db
+def test_a_duty_that_fails_is_tried_again_and_keeps_no_other_from_its_work(loop: Any) -> None:
+    failed, tried_again, other = threading.Event(), threading.Event(), threading.Event()
+
+    def broken(now: datetime) -> int:
+        if failed.is_set():
+            tried_again.set()
+        failed.set()
+        raise ZeroDivisionError
+
+    def quick(now: datetime) -> int:
+        other.set()
+        return 0
+
+    loop(broken=broken, quick=quick)
+
+    for event in (failed, tried_again, other):
+        wait_for(event)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="threads share no SQLite database in memory")
+def test_each_thread_closes_its_own_connection(loop: Any) -> None:
+    used = threading.Event()
+
+    def asks_the_database(now: datetime) -> int:
+        Heartbeat.objects.count()
+        used.set()
+        return 0
+
+    before = _connections()
+    stop = loop(stripe_a=asks_the_database, quick=asks_the_database)
+    wait_for(used)
+    stop.set()
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.daemon:
+            thread.join(5)
+
+    deadline = time.monotonic() + 5
+    while _connections() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert _connections() <= before
+
+
+def _connections() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])
+
+
+# --- Start, end, heartbeat --------------------------------------------------------------------
+
+
+def test_a_worker_starts_by_wanting_a_look_at_every_product(shirt: Shirt) -> None:
+    before = shirt.stock.looks_wanted
+
+    worker.start()
+
+    assert shirt.stock.looks_wanted == before + 1
+
+
+@pytest.mark.django_db
+def test_a_worker_refuses_a_database_that_decides_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "at_start", lambda: [Error("REPEATABLE READ.", hint="Change it.")])
+
+    with pytest.raises(CommandError, match=r"REPEATABLE READ\. Change it\."):
+        call_command("work", "--once")
+
+
+def test_a_real_worker_beats_and_ends_cleanly_when_it_is_told_to(tmp_path: Path) -> None:
+    """A process of its own, on a database file of its own, ended by SIGTERM as a service manager would."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'shop.sqlite3'}",
+        "DJANGO_SETTINGS_MODULE": "config.test_settings",
+    }
+    manage = [sys.executable, str(ROOT / "manage.py")]
+    subprocess.run([*manage, "migrate", "-v0"], env=environment, check=True, cwd=ROOT, timeout=60)
+    process = subprocess.Popen(
+        [*manage, "work"], env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if "is at work" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    rest = process.stderr.read()
+
+    assert process.wait(30) == 0, "".join(said) + rest
+    assert "has stopped" in rest and "Traceback" not in rest
+
+
+@pytest.mark.django_db
+def test_a_worker_that_is_silent_for_a_minute_is_a_banner_and_a_log_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    worker.beat(timezone.now() - timedelta(seconds=61))
+
+    panel = desk.worker_panel(RequestFactory().get("/admin/"))
+
+    assert panel is not None and panel["level"] == "error"
+    assert "manage.py work" in panel["text"] and "61 seconds" in panel["text"]
+    assert "No worker is at work" in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_worker_that_beats_is_no_news() -> None:
+    worker.beat(timezone.now())
+
+    assert desk.worker_panel(RequestFactory().get("/admin/")) is None
+
+
+@pytest.mark.django_db
+def test_a_shop_that_never_had_a_worker_says_so() -> None:
+    panel = desk.worker_panel(RequestFactory().get("/admin/"))
+
+    assert panel is not None and "none was ever heard of" in panel["text"]
+
+
+@pytest.mark.django_db
+def test_heartbeats_of_the_long_dead_are_forgotten() -> None:
+    Heartbeat.objects.create(name="old", beat_at=timezone.now() - timedelta(days=2))
+
+    worker.beat(timezone.now())
+
+    assert Heartbeat.objects.count() == 1
+
+
+def test_work_once_publishes_and_ends(shirt: Shirt, capsys: pytest.CaptureFixture[str]) -> None:
+    shirt.sell("M", 2)
+
+    call_command("work", "--once")
+
+    assert shirt.at_stripe("M") == "13"
+    assert "done." in capsys.readouterr().out
+
+
+# --- Panels -----------------------------------------------------------------------------------
+
+
+def test_open_cases_are_on_the_desk(shirt: Shirt) -> None:
+    shirt.sell("L", 9)
+
+    panel = desk.cases_panel(RequestFactory().get("/admin/"))
+
+    assert panel is not None and panel["title"] == "1 open case"
+
+
+def test_a_tidy_shop_has_an_empty_desk(shirt: Shirt) -> None:
+    request = RequestFactory().get("/admin/")
+
+    assert desk.cases_panel(request) is None and desk.problems_panel(request) is None
+
+
+def test_unknown_counts_and_parked_products_are_on_the_desk(shirt: Shirt) -> None:
+    shirt.edit(M="ten")
+    shirt.settle()
+    ProductStock.objects.update(parked="Stripe refused a write: no")
+
+    panel = desk.problems_panel(RequestFactory().get("/admin/"))
+
+    assert panel is not None and panel["title"] == "2 stock problems"
+    assert "“ten”" in panel["text"] and "refused" in panel["text"]
+
+
+# --- System checks ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "problem"),
+    [
+        ((3, 34, 1), "inventory.E002"),
+        ((3, 40, 1), "inventory.W001"),
+        ((3, 44, 5), "inventory.W001"),
+        ((3, 44, 6), None),
+        ((3, 45, 0), "inventory.W001"),
+        ((3, 50, 6), "inventory.W001"),
+        ((3, 50, 7), None),
+        ((3, 51, 2), "inventory.W001"),
+        ((3, 51, 3), None),
+        ((3, 52, 0), None),
+    ],
+)
+def test_a_sqlite_that_cannot_be_trusted_is_named(version: tuple[int, ...], problem: str | None) -> None:
+    assert [found.id for found in checks.sqlite_problems(version)] == ([problem] if problem else [])
+
+
+def test_postgresql_must_be_read_committed() -> None:
+    assert checks.isolation_problems("read committed") == []
+    assert [found.id for found in checks.isolation_problems("repeatable read")] == ["inventory.E001"]
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="asks PostgreSQL")
+def test_this_postgresql_is_read_committed() -> None:
+    assert checks.database_can_carry_the_ledger(databases=["default"]) == []
