@@ -1,0 +1,351 @@
+"""What a visitor meets in a real browser: with and without scripts, on a phone and at a desk, in light and dark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from inventory.models import StockItem
+from shop.models import Product, SizeGuide, Storefront
+from shop.tests.shelf import on_shelf, price
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.enable_socket]
+
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+SHIRT = "/products/prod_balm/balm-t-shirt/"
+PAGES = [
+    "/",
+    "/products/",
+    "/products/?q=nothing&size=M&colour=Black&in_stock=1&from=1",
+    SHIRT,
+    "/products/prod_tote/tote/",
+    "/products/prod_album/album/",
+    "/products/prod_gone/gone/",
+    "/texts/imprint/",
+    "/no-such-page/",
+]
+
+
+@pytest.fixture
+def shop(live_server: LiveServer, settings: Settings) -> str:
+    """A small shop with something of everything; its address."""
+    address = str(live_server.url)
+    settings.IMAGE_ORIGINS = [address]
+    pictures = (f"{address}/static/shop/icon.svg", f"{address}/static/shop/icon.svg?again")
+    facts = {
+        "category": "clothing",
+        "sizes": "S,M,L,XL",
+        "colors": "Black,White",
+        "featured": "yes",
+        "details": "Soft",
+    }
+    on_shelf(
+        metadata=facts,
+        images=pictures,
+        description="The tin that our first winter smelled of.",
+        stock={"S": 0, "M": 3, "L": 10, "XL": 2},
+        prices=(price(), price("price_l", 2800, size="L")),
+    )
+    StockItem.objects.filter(size="XL").update(held=2)
+    on_shelf("prod_tote", name="Tote", metadata={"category": "things"}, images=pictures[:1])
+    on_shelf(
+        "prod_album",
+        name="Album",
+        metadata={"link": "https://music.example/a"},
+        prices=(),
+        default_price_id="",
+    )
+    on_shelf("prod_gone", name="Gone", stock={"S": 0, "M": 0, "L": 0})
+    SizeGuide.objects.create(name="Shirts", lines="S 27 1/2, 21 1/2, 34\nM 28, 22, 35", note="Laid flat.")
+    Storefront.objects.create(
+        name="Linden", tagline="Shirts", announcement="Open", about="Us", imprint="1 Road"
+    )
+    return address
+
+
+@pytest.fixture
+def troubles() -> list[str]:
+    """What pages complained of: errors on the console, refused by the policy, asked of others."""
+    return []
+
+
+@pytest.fixture
+def phone(browser: Browser, shop: str, troubles: list[str]) -> Iterator[Page]:
+    with browser.new_context(viewport=PHONE, base_url=shop, has_touch=True) as context:  # type: ignore[arg-type]
+        yield watched(context, shop, troubles)
+
+
+@pytest.fixture
+def desk(browser: Browser, shop: str, troubles: list[str]) -> Iterator[Page]:
+    with browser.new_context(viewport=DESK, base_url=shop) as context:  # type: ignore[arg-type]
+        yield watched(context, shop, troubles)
+
+
+def watched(context: BrowserContext, shop: str, troubles: list[str]) -> Page:
+    page = context.new_page()
+    page.on("console", lambda said: troubles.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on(
+        "request", lambda asked: None if asked.url.startswith((shop, "data:")) else troubles.append(asked.url)
+    )
+    return page
+
+
+def choice(page: Page, size: str) -> Any:
+    return page.locator(".choice", has=page.get_by_text(size, exact=True))
+
+
+def choose(page: Page, size: str) -> None:
+    choice(page, size).locator("input").check()
+
+
+def come_back(page: Page) -> None:
+    """Leave the tab, and look at it again later than it asks anew."""
+    page.evaluate("""() => {
+        Date.now = () => performance.timeOrigin + performance.now() + 60000;
+        document.dispatchEvent(new Event("visibilitychange"));
+    }""")
+
+
+# --- Everybody can use it ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+def test_axe_finds_nothing_on_any_page(browser: Browser, shop: str, viewport: Any, scheme: Any) -> None:
+    found = []
+    # axe is put into the page as a script, which the shop's policy would refuse.
+    with browser.new_context(
+        viewport=viewport, color_scheme=scheme, base_url=shop, bypass_csp=True
+    ) as context:
+        page = context.new_page()
+        for path in PAGES:
+            page.goto(path)
+            for fold in page.locator("details:not([open]) > summary").all():
+                if fold.is_visible():
+                    fold.click()
+            result = Axe().run(page, options={"resultTypes": ["violations"]})
+            found += [f"{path}: {it['id']} {it['nodes'][0]['html']}" for it in result.response["violations"]]
+    assert found == []
+
+
+def test_the_open_size_guide_is_clean_too(browser: Browser, shop: str) -> None:
+    with browser.new_context(base_url=shop, bypass_csp=True) as context:
+        page = context.new_page()
+        page.goto(SHIRT)
+        page.get_by_role("link", name="Size guide").click()
+        expect(page.get_by_role("dialog", name="Shirts")).to_be_visible()
+        assert [it["id"] for it in Axe().run(page).response["violations"]] == []
+
+
+def test_everything_to_press_is_large_enough_for_a_finger(phone: Page) -> None:
+    small = """() => [...document.querySelectorAll("a, button, select, summary, input:not([type=hidden])")]
+        .filter(one => one.checkVisibility() && !one.closest(".prose, .card__name, .skip, .cart-drawer"))
+        .map(one => [one.outerHTML, (one.closest("label") ?? one).getBoundingClientRect()])
+        .filter(([, box]) => box.width && (box.width < 43.9 || box.height < 43.9))
+        .map(([html, box]) => `${html.slice(0, 90)} ${box.width}x${box.height}`)"""
+    found = []
+    for path in PAGES:
+        phone.goto(path)
+        found += [f"{path}: {it}" for it in phone.evaluate(small)]
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 640])
+def test_no_page_is_wider_than_its_window(browser: Browser, shop: str, width: int) -> None:
+    """640 is a desk at 200 % zoom, 320 the narrowest that the guidelines ask for."""
+    with browser.new_context(viewport={"width": width, "height": 800}, base_url=shop) as context:
+        page = context.new_page()
+        for path in PAGES:
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_no_page_breaks_its_own_policy_or_asks_anybody_else(desk: Page, troubles: list[str]) -> None:
+    for path in PAGES[:-1]:
+        desk.goto(path, wait_until="networkidle")
+    assert troubles == []
+
+
+def test_nothing_moves_while_a_page_is_loading(phone: Page) -> None:
+    moved = """() => new Promise(done => new PerformanceObserver(list => done(
+        list.getEntries().reduce((sum, entry) => sum + entry.value, 0)
+    )).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => done(0), 300))"""
+    for path in ["/", "/products/", SHIRT]:
+        phone.goto(path, wait_until="networkidle")
+        assert phone.evaluate(moved) < 0.02, path
+
+
+# --- Choosing ---------------------------------------------------------------------------------
+
+
+def test_the_keyboard_reaches_a_size_and_passes_over_what_is_sold_out(desk: Page) -> None:
+    desk.goto(SHIRT)
+
+    choice(desk, "M").locator("input").focus()
+    desk.keyboard.press("ArrowRight")
+
+    expect(choice(desk, "L").locator("input")).to_be_checked()
+    expect(choice(desk, "S").locator("input")).to_be_disabled()
+    expect(choice(desk, "XL").locator("input")).to_be_disabled()
+    expect(choice(desk, "XL")).to_contain_text("may come back")
+
+
+def test_the_bar_on_a_phone_tells_the_chosen_size_and_its_price(phone: Page) -> None:
+    phone.goto(SHIRT)
+    bar = phone.locator(".buybar")
+    expect(bar).to_contain_text("from $25.00")
+
+    choose(phone, "L")
+
+    expect(bar).to_contain_text("$28.00")
+    expect(bar).to_contain_text("Size L")
+    expect(phone.locator(".buy__price")).to_have_text("$28.00")
+    expect(bar.get_by_role("button", name="Put into the cart")).to_be_in_viewport()
+
+
+def test_without_a_size_the_form_asks_for_one(phone: Page) -> None:
+    phone.goto(SHIRT)
+
+    phone.locator(".buybar").get_by_role("button").click()
+
+    assert phone.url.endswith(SHIRT)
+    assert phone.evaluate("document.activeElement.name") == "item"
+
+
+def test_pictures_are_reached_by_keyboard(phone: Page) -> None:
+    phone.goto(SHIRT)
+    pictures = phone.get_by_role("list", name="Pictures")
+
+    pictures.focus()
+    phone.keyboard.press("ArrowRight")
+    phone.keyboard.press("ArrowRight")
+
+    expect(pictures.locator("img").nth(1)).to_be_in_viewport(ratio=0.6)
+
+
+def test_the_size_guide_opens_as_a_dialog_and_gives_the_focus_back(desk: Page) -> None:
+    desk.goto(SHIRT)
+    opener = desk.get_by_role("link", name="Size guide")
+
+    opener.click()
+    dialog = desk.get_by_role("dialog", name="Shirts")
+    expect(dialog).to_contain_text("27 1/2 in")
+    expect(dialog).to_contain_text("70 cm")
+    desk.keyboard.press("Escape")
+
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+
+
+# --- Stock of a page that was left open -------------------------------------------------------
+
+
+def test_a_page_that_was_left_open_tells_what_is_left_now(desk: Page) -> None:
+    desk.goto(SHIRT)
+    choose(desk, "M")
+    StockItem.objects.filter(size="M").update(on_hand=1)
+
+    come_back(desk)
+
+    expect(choice(desk, "M")).to_contain_text("only 1 left")
+    expect(choice(desk, "M").locator("input")).to_be_checked()
+    expect(desk.locator("#stock-said")).to_have_text("What is left has changed.")
+
+
+def test_the_chosen_size_that_has_just_gone_is_let_go_and_said(desk: Page) -> None:
+    desk.goto(SHIRT)
+    choose(desk, "M")
+    StockItem.objects.filter(size="M").update(on_hand=0)
+
+    come_back(desk)
+
+    expect(choice(desk, "M")).to_contain_text("sold out")
+    expect(desk.locator("#stock-said")).to_have_text(
+        "The size you chose has just gone. Please choose another."
+    )
+    expect(desk.locator("input[name=item]:checked")).to_have_count(0)
+
+
+def test_stock_that_cannot_be_asked_for_leaves_the_page_as_it_is(desk: Page) -> None:
+    desk.goto(SHIRT)
+    choose(desk, "M")
+    desk.route("**/stock/**", lambda route: route.abort())
+
+    with desk.expect_event("requestfailed"):
+        come_back(desk)
+
+    expect(choice(desk, "M").locator("input")).to_be_checked()
+
+
+# --- Browsing ---------------------------------------------------------------------------------
+
+
+def test_a_filter_narrows_the_list_in_place_and_in_the_address(desk: Page, shop: str) -> None:
+    desk.goto("/products/")
+    desk.evaluate("window.sameDocument = true")
+
+    desk.get_by_label("In my size").select_option("M")
+
+    expect(desk.locator(".card__name")).to_have_text(["BALM T-Shirt"])
+    expect(desk.locator("#count")).to_have_text("1 product")
+    expect(desk).to_have_url(f"{shop}/products/?size=M")
+    assert desk.evaluate("window.sameDocument")
+
+
+def test_searching_narrows_while_one_types(desk: Page, shop: str) -> None:
+    desk.goto("/products/")
+
+    desk.get_by_label("Search").fill("tote")
+
+    expect(desk.locator(".card__name")).to_have_text(["Tote"])
+    expect(desk).to_have_url(f"{shop}/products/?q=tote")
+
+
+def test_the_back_button_undoes_a_filter(desk: Page) -> None:
+    desk.goto("/products/")
+    desk.get_by_label("In my size").select_option("M")
+    expect(desk.locator(".card__name")).to_have_count(1)
+
+    desk.go_back()
+
+    expect(desk.locator(".card__name")).to_have_count(4)
+
+
+def test_on_a_phone_the_filters_are_folded_away(phone: Page) -> None:
+    phone.goto("/products/")
+    expect(phone.get_by_label("In my size")).to_be_hidden()
+
+    phone.get_by_text("Filter and sort").click()
+
+    expect(phone.get_by_label("In my size")).to_be_visible()
+
+
+# --- Without scripts --------------------------------------------------------------------------
+
+
+def test_everything_works_without_scripts(browser: Browser, shop: str) -> None:
+    with browser.new_context(java_script_enabled=False, viewport=PHONE, base_url=shop) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto("/products/")
+        page.get_by_text("Filter and sort").click()
+        page.get_by_label("In my size").select_option("M")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator(".card__name")).to_have_text(["BALM T-Shirt"])
+        assert re.search(r"[?&]size=M\b", page.url)
+
+        page.get_by_role("link", name="BALM T-Shirt").click()
+        choose(page, "M")
+        page.get_by_text("Size guide").last.click()
+        expect(page.get_by_role("table")).to_be_visible()
+        page.locator(".buybar").get_by_role("button").click()
+        expect(page.get_by_role("main")).to_contain_text("BALM T-Shirt")
+        assert "/products/" not in page.url or "cart" in page.content()
+    assert Product.objects.filter(pk="prod_balm").exists()
