@@ -51,9 +51,9 @@ def _wait(seconds: float) -> Play:
 
 ACTIONS: dict[str, Action] = {
     # customers
-    "buy": Action(12, lambda world, dice: world.customers.buy(dice)),
+    "buy": Action(14, lambda world, dice: world.customers.buy(dice)),
     "go to payment again": Action(3, lambda world, dice: world.customers.go_again(dice)),
-    "pay": Action(10, lambda world, dice: world.customers.pay(dice)),
+    "pay": Action(14, lambda world, dice: world.customers.pay(dice)),
     "pay by debit": Action(3, lambda world, dice: world.customers.pay_later(dice)),
     "debit ends": Action(3, lambda world, dice: world.customers.debit_ends(dice)),
     "walk away": Action(3, lambda world, dice: world.customers.walk_away(dice)),
@@ -65,16 +65,16 @@ ACTIONS: dict[str, Action] = {
     "adjust": Action(2, lambda world, dice: world.owner.adjust(dice)),
     "count": Action(1, lambda world, dice: world.owner.count(dice)),
     "take back": Action(2, lambda world, dice: world.owner.take_back(dice)),
-    "take over": Action(2, lambda world, dice: world.owner.take_over(dice)),
+    "take over": Action(5, lambda world, dice: world.owner.take_over(dice)),
     # people at Stripe
     "edit by some": Action(5, lambda world, dice: world.people.edit_by_some(dice)),
     "edit to a number": Action(4, lambda world, dice: world.people.edit_to_a_number(dice)),
     "garble": Action(1, lambda world, dice: world.people.garble(dice)),
     "mend": Action(3, lambda world, dice: world.people.mend(dice)),
-    "open a form": Action(2, lambda world, dice: world.people.open_form(dice)),
-    "save a form": Action(2, lambda world, dice: world.people.save_form(dice)),
+    "open a form": Action(3, lambda world, dice: world.people.open_form(dice)),
+    "save a form": Action(4, lambda world, dice: world.people.save_form(dice)),
     "remove the mark": Action(1, lambda world, dice: world.people.remove_mark(dice)),
-    "another shop writes": Action(1, lambda world, dice: world.people.another_shop_writes(dice)),
+    "another shop writes": Action(2, lambda world, dice: world.people.another_shop_writes(dice)),
     "write a note": Action(2, lambda world, dice: world.people.write_a_note(dice)),
     # the shop's machines
     "deliver": Action(12, _deliver),
@@ -86,12 +86,12 @@ ACTIONS: dict[str, Action] = {
     "deliveries go wrong": Action(8, lambda world, dice: world.trouble.deliveries_go_wrong(dice)),
     "a request will be late": Action(3, lambda world, dice: world.trouble.request_will_be_late(dice)),
     "outage begins": Action(1, lambda world, dice: world.trouble.outage_begins(dice)),
-    "outage ends": Action(3, lambda world, dice: world.trouble.outage_ends(dice)),
+    "outage ends": Action(10, lambda world, dice: world.trouble.outage_ends(dice)),
     "a minute passes": Action(4, _wait(61)),
     "a checkout's time passes": Action(1, _wait(36 * 60)),
     "a day passes": Action(1, _wait(25 * 3600)),
-    "backup": Action(1, lambda world, dice: world.take_backup()),
-    "restore": Action(1, lambda world, dice: world.restore()),
+    "backup": Action(3, lambda world, dice: world.take_backup()),
+    "restore": Action(3, lambda world, dice: world.restore()),
 }
 
 # What may happen while a process sleeps.

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from django.apps import apps
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 Rows = dict[str, bytes]
 Copy = sqlite3.Connection | Rows
@@ -27,14 +27,12 @@ def put_back(copy: Copy) -> None:
     if isinstance(copy, sqlite3.Connection):
         copy.backup(connection.connection)
         return
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN")
+    with transaction.atomic(), connection.cursor() as cursor:
         names = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in _tables())
         cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")  # noqa: S608
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for model in _tables():
             _fill(cursor, model, copy[model._meta.db_table])
-        cursor.execute("COMMIT")
 
 
 def _tables() -> list[type[models.Model]]:

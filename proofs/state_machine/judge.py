@@ -116,13 +116,12 @@ class Judge:
         """After a restore: every sum of what was listed for a person, and of what the owner did in the lost hours."""
         told = self._told_of_restore()
         parts = [verb.delta for verb in self.books.lost_verbs if verb.key == key]
-        parts += [verb.delta for verb in self.books.verbs if verb.key == key and verb.reference in told]
+        parts += [-verb.delta for verb in self.books.verbs if verb.key == key and verb.reference in told]
         for session, units in self.books.paid.items():
             order = Order.objects.filter(session_id=session).first()
             if order is not None and units[key] and any(line.reference in told for line in order.lines.all()):
-                parts.append(-units[key])
-        parts = parts[:14]
-        return {-sum(some) for size in range(len(parts) + 1) for some in combinations(parts, size)}
+                parts.append(units[key])
+        return {sum(some) for size in range(len(parts[:14]) + 1) for some in combinations(parts[:14], size)}
 
     def _edits_are_counted_once(self) -> None:
         """4, seen in the ledger: its edits are the people's, where nothing made them doubtful."""

@@ -58,13 +58,19 @@ class Wire(InProcess):
     ) -> tuple[str, int, Mapping[str, str]]:
         self._fake.clock.forward(self._takes())
         path = urlsplit(url).path
-        if method.upper() == "POST" and path.startswith("/v1/products/"):
-            self._look_at_write(path.rsplit("/", 1)[1], str(post_data))
-        answer = super().request(method, url, headers, post_data)
+        is_write = method.upper() == "POST" and path.startswith("/v1/products/")
+        product = path.rsplit("/", 1)[1]
+        before = self._fake.products[product]["metadata"] if is_write else {}
+        try:
+            answer = super().request(method, url, headers, post_data)
+        finally:
+            if is_write:
+                self._look_at_write(product, before, str(post_data))
         self._fake.clock.forward(self._takes())
         return answer
 
-    def _look_at_write(self, product: str, form: str) -> None:
+    def _look_at_write(self, product: str, before: Mapping[str, str], form: str) -> None:
+        """Whatever was answered: it may have taken effect, or be the repetition of one that did."""
         stands = self._fake.products[product]["metadata"]
         for name, value in parse_qsl(form, keep_blank_values=True):
             key = name.removeprefix("metadata[").removesuffix("]")
@@ -73,7 +79,7 @@ class Wire(InProcess):
                 raise broken("10: a key that is not ours was written", f"{product} {name}")
             if key != MARK and not (value.isascii() and value.isdigit()):
                 raise broken("10: something else than a count was written", f"{product} {key} {value!r}")
-            if key != MARK and not is_count(stands.get(key)):
+            if key != MARK and not is_count(before.get(key)) and is_count(stands.get(key)):
                 self.replaced.append((product, key))
 
     def _sleep_time_seconds(self, num_retries: int) -> float:

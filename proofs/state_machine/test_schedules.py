@@ -1,0 +1,114 @@
+"""Does every promise hold, whatever happens in whatever order? Schedules drawn by hypothesis, and some by fixed seeds.
+
+In the suite both are bounded and always the same. `python -m proofs.state_machine 1000 500` plays others.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from proofs.state_machine.actions import ACTIONS
+from proofs.state_machine.broken import BrokenPromise
+from proofs.state_machine.schedule import empty_database, run_schedule
+from proofs.state_machine.trouble import CALLS, DELIVERIES, Tally
+from proofs.state_machine.world import World
+
+SEEDS = range(36)
+DICE = st.randoms(use_true_random=False)
+FAULTS = {
+    *(f"{kind} {options['when']}" if "when" in options else kind for kind, options in [*CALLS, *DELIVERIES]),
+    "process killed",
+    "process interrupted",
+    "request arrived late",
+    "database restored",
+    "clock jumped 61 s",
+    "clock jumped 90000 s",
+}
+
+
+class Machine(RuleBasedStateMachine):
+    """One rule for each of ACTIONS; safety is looked at after each of them, everything at the end."""
+
+    tally = Tally()
+
+    @initialize(dice=DICE)
+    def open_the_shop(self, dice: Random) -> None:
+        self.world = World(dice, empty_database())
+        self.world.__enter__()
+        self.dice = dice
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        try:
+            self.world.dice = Random(0)
+            self.world.heal_and_judge()
+        finally:
+            self.world.__exit__()
+            Machine.tally.add(self.world.tally)
+
+
+def _rule_for(name: str):  # type: ignore[no-untyped-def]
+    @rule(dice=DICE)
+    def play(self: Machine, dice: Random) -> None:
+        self.world.do(name, dice)
+
+    return play
+
+
+for _name in ACTIONS:
+    setattr(Machine, f"rule_{_name.replace(' ', '_')}", _rule_for(_name))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_order_of_events_breaks_a_promise() -> None:
+    """Hypothesis looks for an order that does, and for the shortest one once it has found any."""
+    Machine.tally = Tally()
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=30,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    print(f"\n{Machine.tally}")
+    assert Machine.tally.schedules >= 12
+
+
+@pytest.mark.django_db(transaction=True)
+def test_schedules_of_fixed_seeds_keep_every_promise_and_meet_every_rule_and_fault() -> None:
+    """A rule that is never played, or a fault that never fires, would prove nothing."""
+    tally = Tally()
+
+    for seed in SEEDS:
+        tally.add(run_schedule(seed))
+
+    print(f"\n{tally}")
+    assert [name for name in ACTIONS if not tally.rules[name]] == []
+    assert [name for name in sorted(FAULTS) if not tally.faults[name]] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_seed_plays_the_same_schedule() -> None:
+    first, second = run_schedule(7, steps=15), run_schedule(7, steps=15)
+
+    assert (first.rules, first.faults, first.calls) == (second.rules, second.faults, second.calls)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_judge_sees_a_lost_unit() -> None:
+    """A judge that finds nothing wrong in a wrong count would find nothing wrong anywhere."""
+    with World(Random(3), empty_database()) as world:
+        world.books.edits[world.keys[0]] += 1  # An edit that the shop never hears of.
+
+        with pytest.raises(BrokenPromise, match="2: the count at Stripe is wrong"):
+            world.heal_and_judge()
