@@ -130,7 +130,7 @@ def _refused(fake: FakeStripe, sale: Sale, filled: Entry, refused: Declined) -> 
     }
     inputs |= {key: f"custom_{key}" for key in keys}
     again = Entry(filled.values, {inputs.get(refused.field, refused.field): refused.message})
-    again.values |= {"card_code": "", "authenticated": ""}
+    again.values["card_code"] = ""
     status = (
         HTTPStatus.PAYMENT_REQUIRED if isinstance(refused, CardDeclined) else HTTPStatus.UNPROCESSABLE_ENTITY
     )

@@ -92,6 +92,16 @@ def test_a_field_that_was_not_expanded_is_an_id_and_an_expanded_one_an_object(
         contract.check_response("GET", "/v1/products/prod_1", 200, product | {"default_price": 7})
 
 
+def test_of_several_sorts_of_object_the_one_that_was_meant_is_named(contract: Contract) -> None:
+    """A broken card is told as a card, though a bank account would lack no more."""
+    error = {"type": "card_error", "source": {"object": "card", "id": "card_1"}}
+
+    with pytest.raises(ContractBroken) as broken:
+        contract.check_response("POST", "/v1/charges", 402, {"error": error})
+
+    assert {fault.owner for fault in broken.value.faults} == {"card"}
+
+
 def test_each_entry_of_a_list_is_checked(contract: Contract, product: Answer) -> None:
     answer = {"object": "list", "url": "/v1/products", "has_more": False, "data": [product, {"id": "prod_2"}]}
 
