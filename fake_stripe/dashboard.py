@@ -1,5 +1,6 @@
 """What does somebody at the Dashboard do? Edits products, refunds, resends events, rolls secrets."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ class Dashboard:
         if metadata is not None:
             params["metadata"] = Metadata().read(dict(metadata), "metadata")
         with self._account.store.transaction():
-            return products.update(self._call(params, id=id))
+            return copy.deepcopy(products.update(self._call(params, id=id)))
 
     def read_form(self, id: str) -> dict[str, str]:
         """What the metadata form of a product shows now: what `save_stale_form` may post later."""
@@ -62,13 +63,13 @@ class Dashboard:
         }
         params = {name: value for name, value in given.items() if value is not None}
         with self._account.store.transaction():
-            return refunds.create(self._call(params))
+            return copy.deepcopy(refunds.create(self._call(params)))
 
     def fail_refund(self, id: str, reason: str = "lost_or_stolen_card") -> Json:
         """The bank sends a refund back, perhaps weeks later; returns the refund."""
         with self._account.store.transaction():
             refund = self._account.find("refund", id, self._livemode)
-            return refunds.fail(self._call({}), refund, reason)
+            return copy.deepcopy(refunds.fail(self._call({}), refund, reason))
 
     def resend(self, event_id: str, endpoint_id: str | None = None) -> list[Json]:
         """Send an event again, by hand, to one endpoint or to all; it is due now. Returns the deliveries."""

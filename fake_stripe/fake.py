@@ -212,7 +212,7 @@ class FakeStripe:
             params["id"] = id
         with self.account.store.transaction():
             product = products.create(self._call(params), silent=not emit)
-            return self._add_prices(product, prices or [], silent=not emit)
+            return copy.deepcopy(self._add_prices(product, prices or [], silent=not emit))
 
     def _add_prices(self, product: Json, given: list[Json], *, silent: bool) -> Json:
         made = [self.add_price(product["id"], emit=not silent, **_without_default(one)) for one in given]
@@ -229,7 +229,7 @@ class FakeStripe:
             price = prices.make(call, {"currency": "usd", **params, "product": product})
             if emit:
                 events.emit(call, "price.created", price)
-            return price
+            return copy.deepcopy(price)
 
     def open_session(self, **params: Any) -> Json:
         """A session that the shop did not open: a payment link, another program. It is not in `calls`.
@@ -238,7 +238,7 @@ class FakeStripe:
         """
         asked = {"mode": "payment", "success_url": f"{self.base_url}/", **params}
         with self.account.store.transaction():
-            return sessions.create(self._call(session_params.CREATE.read_all(forms.of(asked))))
+            return copy.deepcopy(sessions.create(self._call(session_params.CREATE.read_all(forms.of(asked)))))
 
     def add_webhook_endpoint(
         self,
@@ -292,19 +292,19 @@ class FakeStripe:
 
     def pay(self, session_id: str, **options: Any) -> Json:
         """A customer pays; see Customers.pay for the options and what it raises."""
-        return self.customers.pay(session_id, **options)
+        return copy.deepcopy(self.customers.pay(session_id, **options))
 
     def expire(self, session_id: str) -> Json:
         """A session's time has come; returns it."""
-        return self.customers.expire(session_id)
+        return copy.deepcopy(self.customers.expire(session_id))
 
     def settle_delayed(self, session_id: str, succeeded: bool = True) -> Json:
         """The bank debit of a completed session comes through, or comes back; returns the session."""
-        return self.customers.settle_delayed(session_id, succeeded=succeeded)
+        return copy.deepcopy(self.customers.settle_delayed(session_id, succeeded=succeeded))
 
     def refund(self, **options: Any) -> Json:
         """Somebody at the Dashboard refunds; see Dashboard.refund for the options."""
-        return self.dashboard.refund(**options)
+        return copy.deepcopy(self.dashboard.refund(**options))
 
     # time and end
 

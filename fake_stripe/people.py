@@ -8,7 +8,7 @@ from fake_stripe.cards import Card, card_of
 from fake_stripe.errors import StripeError
 from fake_stripe.events import emit
 from fake_stripe.params import EMAIL
-from fake_stripe.resources import line_items, payment_objects, payments, sessions
+from fake_stripe.resources import line_items, payment_objects, payments, session_object, sessions
 from fake_stripe.store import Json
 
 ADDRESS = {
@@ -164,7 +164,7 @@ def _fill_in(
     if wants_phone and not phone:
         raise Refused("Please enter a phone number.", field="phone")
     where = _address(session, address)
-    known = sessions.customer_details(email=email, name=name, phone=phone, address=where)
+    known = session_object.customer_details(email=email, name=name, phone=phone, address=where)
     session = {**session, "customer_details": known}
     if session["shipping_address_collection"]:
         details = {"address": where, "name": name}
@@ -182,7 +182,7 @@ def _address(session: Json, given: Mapping[str, Any] | None) -> Json:
         if allowed is None and session["billing_address_collection"] != "required":
             return {**dict.fromkeys(ADDRESS), "country": country, "postal_code": ADDRESS["postal_code"]}
         return {**ADDRESS, "country": country}
-    address = sessions.full_address({key: value or None for key, value in given.items()})
+    address = session_object.full_address({key: value or None for key, value in given.items()})
     if allowed is not None and not (address["line1"] and address["country"]):
         raise Refused("Please enter the address to which the order goes.", field="line1")
     if allowed is not None and address["country"] not in allowed:

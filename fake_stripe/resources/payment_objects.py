@@ -11,51 +11,48 @@ from fake_stripe.store import Json
 NOBODY: Json = {"address": None, "email": None, "name": None, "phone": None, "tax_id": None}
 
 
+# What this account never fills, and what only a payment fills.
+NULL_IN_INTENT = (
+    *("application", "application_fee_amount", "automatic_payment_methods", "canceled_at", "customer"),
+    *("cancellation_reason", "customer_account", "description", "excluded_payment_method_types"),
+    *("last_payment_error", "latest_charge", "managed_payments", "next_action", "on_behalf_of", "processing"),
+    *("payment_method", "payment_method_configuration_details", "receipt_email", "review", "shipping"),
+    *("setup_future_usage", "statement_descriptor", "statement_descriptor_suffix"),
+    *("transfer_data", "transfer_group"),
+)
+NULL_IN_CHARGE = (
+    *("application", "application_fee", "application_fee_amount", "balance_transaction", "customer"),
+    *("failure_balance_transaction", "failure_code", "failure_message", "on_behalf_of", "receipt_number"),
+    *("receipt_url", "review", "source_transfer", "transfer_data", "transfer_group"),
+)
+# What a charge takes over from its intent.
+TAKEN_OVER = (
+    *("amount", "currency", "description", "metadata", "receipt_email", "shipping"),
+    *("statement_descriptor", "statement_descriptor_suffix"),
+)
+
+
 def new_intent(call: Call, *, amount: int, currency: str, **fields: object) -> Json:
     """Keep a payment intent that waits for a payment method, and say that it was made."""
     id = call.new_id("payment_intent")
     intent = {
+        **dict.fromkeys(NULL_IN_INTENT),
         "id": id,
         "object": "payment_intent",
         "amount": amount,
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": None,
-        "canceled_at": None,
-        "cancellation_reason": None,
         "capture_method": "automatic_async",
         "client_secret": f"{id}_{call.new_id('client_secret')}",
         "confirmation_method": "automatic",
         "created": call.now,
         "currency": currency,
-        "customer": None,
-        "customer_account": None,
-        "description": None,
-        "excluded_payment_method_types": None,
-        "last_payment_error": None,
-        "latest_charge": None,
         "livemode": call.livemode,
-        "managed_payments": None,
         "metadata": {},
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
         "payment_method_options": {},
         "payment_method_types": ["card"],
-        "processing": None,
-        "receipt_email": None,
-        "review": None,
-        "setup_future_usage": None,
-        "shipping": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
         "status": "requires_payment_method",
-        "transfer_data": None,
-        "transfer_group": None,
         **fields,
     }
     call.account.save(intent)
@@ -116,50 +113,29 @@ def _bank_details(kind: str) -> Json:
 
 def new_charge(call: Call, intent: Json, method: Json, card: Card | None, *, status: str) -> Json:
     """Keep a charge of an intent: status "succeeded", "pending" or "failed". Emits nothing."""
-    paid = status == "succeeded"
+    taken = status != "failed"
     charge = {
+        **dict.fromkeys(NULL_IN_CHARGE),
+        **{name: intent[name] for name in TAKEN_OVER},
         "id": call.new_id("charge"),
         "object": "charge",
-        "amount": intent["amount"],
-        "amount_captured": intent["amount"] if status != "failed" else 0,
+        "amount_captured": intent["amount"] if taken else 0,
         "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
         "billing_details": method["billing_details"],
         "calculated_statement_descriptor": "FAKE STRIPE",
-        "captured": status != "failed",
+        "captured": taken,
         "created": call.now,
-        "currency": intent["currency"],
-        "customer": None,
-        "description": intent["description"],
         "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
         "fraud_details": {},
         "livemode": call.livemode,
-        "metadata": intent["metadata"],
-        "on_behalf_of": None,
         "outcome": _outcome(status),
-        "paid": paid or status == "pending",
+        "paid": taken,
         "payment_intent": intent["id"] or None,
         "payment_method": method["id"],
         "payment_method_details": _method_details(method, card, intent["amount"]),
         "radar_options": {},
-        "receipt_email": intent["receipt_email"],
-        "receipt_number": None,
-        "receipt_url": None,
         "refunded": False,
-        "review": None,
-        "shipping": intent["shipping"],
-        "source_transfer": None,
-        "statement_descriptor": intent["statement_descriptor"],
-        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
         "status": status,
-        "transfer_data": None,
-        "transfer_group": None,
     }
     return call.account.save(charge)
 

@@ -8,6 +8,7 @@ from fake_stripe.errors import StripeError, refused_before_running
 from fake_stripe.events import emit
 from fake_stripe.paging import page
 from fake_stripe.resources import line_items
+from fake_stripe.resources.session_object import full_address, opened
 from fake_stripe.store import Json
 
 SHORTEST, LONGEST = 30 * 60, 24 * 3600
@@ -35,7 +36,7 @@ def create(call: Call) -> Json:
     items, currency = _lines(call)
     options = line_items.shipping_options(call, params.get("shipping_options", []), currency)
     session = {
-        **_blank(call, ui_mode, currency),
+        **opened(call, ui_mode, currency),
         **line_items.totals(items, options[0] if options else None),
         "expires_at": _expiry(call),
         "shipping_options": options,
@@ -93,147 +94,6 @@ def _expiry(call: Call) -> int:
     return expires_at
 
 
-def _blank(call: Call, ui_mode: str, currency: str) -> Json:
-    params, id = call.params, call.new_id("checkout.session")
-    allowed = params.get("allowed_payment_method_types")
-    hosted = ui_mode == "hosted_page"
-    recovery = params.get("after_expiration", {}).get("recovery")
-    session: Json = {
-        "id": id,
-        "object": "checkout.session",
-        "adaptive_pricing": {"enabled": params.get("adaptive_pricing", {}).get("enabled", False)},
-        "after_expiration": {"recovery": _recovery(recovery)} if recovery else None,
-        "allow_promotion_codes": params.get("allow_promotion_codes"),
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "billing_address_collection": params.get("billing_address_collection"),
-        "cancel_url": params.get("cancel_url"),
-        "client_reference_id": params.get("client_reference_id"),
-        "client_secret": None if hosted else f"{id}_{call.new_id('client_secret')}",
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": _consents(params.get("consent_collection")),
-        "created": call.now,
-        "currency": currency,
-        "currency_conversion": None,
-        "custom_fields": [_custom_field(given, i) for i, given in enumerate(params.get("custom_fields", ()))],
-        "custom_text": {name: params.get("custom_text", {}).get(name) for name in TEXTS},
-        "customer": None,
-        "customer_account": None,
-        "customer_creation": params.get("customer_creation", "if_required"),
-        "customer_details": _known_customer(params),
-        "customer_email": params.get("customer_email"),
-        "discounts": [],
-        "excluded_payment_method_types": params.get("excluded_payment_method_types", []),
-        "integration_identifier": params.get("integration_identifier"),
-        "invoice": None,
-        "invoice_creation": _invoice_creation(params),
-        "livemode": call.livemode,
-        "locale": params.get("locale"),
-        "managed_payments": None,
-        "metadata": p.merge_metadata({}, params.get("metadata")),
-        "mode": "payment",
-        "optional_items": [],
-        "origin_context": params.get("origin_context"),
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": "if_required",
-        "payment_method_configuration_details": None,
-        "payment_method_options": {},
-        "payment_method_types": params.get("payment_method_types", allowed or ["card"]),
-        "payment_status": "unpaid",
-        "permissions": params.get("permissions"),
-        "phone_number_collection": {
-            "enabled": params.get("phone_number_collection", {}).get("enabled", False)
-        },
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": params.get("shipping_address_collection"),
-        "status": "open",
-        "submit_type": params.get("submit_type"),
-        "subscription": None,
-        "success_url": params.get("success_url"),
-        "ui_mode": ui_mode,
-        "url": f"{call.account.base_url}/c/pay/{id}" if hosted else None,
-        "wallet_options": None,
-    }
-    if allowed is not None:
-        session["allowed_payment_method_types"] = allowed
-    if not hosted:
-        session["return_url"] = params.get("return_url")
-        session["redirect_on_completion"] = params.get("redirect_on_completion", "always")
-    return session
-
-
-TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
-
-
-def _recovery(given: Json) -> Json:
-    return {
-        "allow_promotion_codes": given.get("allow_promotion_codes", False),
-        "enabled": given["enabled"],
-        "expires_at": None,
-        "url": None,
-    }
-
-
-def _consents(given: Json | None) -> Json | None:
-    names = ("payment_method_reuse_agreement", "promotions", "terms_of_service")
-    return given and {name: given.get(name) for name in names}
-
-
-def _known_customer(params: Json) -> Json | None:
-    email = params.get("customer_email")
-    return None if email is None else customer_details(email=email)
-
-
-def customer_details(
-    *, email: str | None, name: str | None = None, phone: str | None = None, address: Json | None = None
-) -> Json:
-    """`customer_details` of a session, as far as they are known."""
-    return {
-        "address": address,
-        "business_name": None,
-        "email": email,
-        "individual_name": None,
-        "name": name,
-        "phone": phone,
-        "tax_exempt": "none",
-        "tax_ids": [] if name else None,
-    }
-
-
-def _invoice_creation(params: Json) -> Json:
-    data = dict.fromkeys(
-        ("account_tax_ids", "custom_fields", "description", "footer", "issuer", "rendering_options")
-    )
-    enabled = params.get("invoice_creation", {}).get("enabled", False)
-    if enabled:
-        raise StripeError("fake_stripe does not imitate invoices.", param="invoice_creation")
-    return {"enabled": enabled, "invoice_data": {**data, "metadata": {}}}
-
-
-def _custom_field(given: Json, index: int) -> Json:
-    kind = given["type"]
-    if kind == "dropdown" and "dropdown" not in given:
-        name = f"custom_fields[{index}][dropdown]"
-        raise StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
-    own = given.get(kind, {})
-    if kind == "dropdown":
-        inner = {"default_value": own.get("default_value"), "options": own["options"], "value": None}
-    else:
-        inner = {n: own.get(n) for n in ("default_value", "maximum_length", "minimum_length")} | {
-            "value": None
-        }
-    return {
-        "key": given["key"],
-        "label": given["label"],
-        "optional": given.get("optional", False),
-        "type": kind,
-        kind: inner,
-    }
-
-
 def _keep_intent_data(call: Call, session: Json) -> None:
     data = call.params.get("payment_intent_data")
     if data:
@@ -289,11 +149,6 @@ def _collected(given: Json) -> Json:
     if details:
         details = {"address": full_address(details["address"]), "name": details["name"]}
     return {"business_name": None, "individual_name": None, "shipping_details": details}
-
-
-def full_address(given: Json) -> Json:
-    """An address with all its six fields, null where nothing was given."""
-    return {n: given.get(n) for n in ("city", "country", "line1", "line2", "postal_code", "state")}
 
 
 def expire(call: Call) -> Json:

@@ -267,3 +267,28 @@ def test_a_dashboard_edit_may_name_a_request_or_none(fake: FakeStripe, shirt: An
     named, unnamed = (event["request"] for event in fake.events.values())
     assert named["id"].startswith("req_")
     assert unnamed == {"id": None, "idempotency_key": None}
+
+
+def test_through_cuts_and_500s_every_change_is_made_once(
+    fake: FakeStripe, shirt: Any, monkeypatch: Any
+) -> None:
+    """Eight patient clients at once; a third of all answers is lost or broken, half of them after the effect."""
+    monkeypatch.setattr("stripe._http_client.time.sleep", lambda seconds: None)
+    fake.faults.add("cut", when="after", probability=0.15, times=None)
+    fake.faults.add("cut", when="before", probability=0.1, times=None)
+    fake.faults.add("error_500", stored=False, probability=0.1, times=None)
+
+    def work(n: int) -> None:
+        client = stripe.StripeClient("sk_test_fake", http_client=fake.http_client(), max_network_retries=50)
+        for step in range(10):
+            client.v1.products.update("prod_shirt", {"metadata": {f"k{n}": str(step)}})
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert [fake.products["prod_shirt"]["metadata"][f"k{n}"] for n in range(8)] == ["9"] * 8
+    assert len(fake.events) == 80
+    assert len(fake.calls) > 80

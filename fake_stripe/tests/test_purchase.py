@@ -90,3 +90,13 @@ def test_what_is_looked_at_is_a_copy(fake: FakeStripe, shirt: Any) -> None:
     assert fake.products["prod_shirt"]["metadata"]["stock_M"] == "15"
     assert list(fake.products) == ["prod_shirt"]
     assert len(fake.prices) == 1
+
+
+def test_what_an_act_returns_is_a_copy_too(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+    paid = fake.pay(open_session(client, shirt["default_price"]).id)
+    edited = fake.dashboard.edit_product("prod_shirt", metadata={"stock_M": "9"})
+    paid["metadata"]["order"] = edited["metadata"]["stock_M"] = shirt["metadata"]["stock_M"] = "lost"
+
+    assert fake.sessions[paid["id"]]["metadata"] == {}
+    assert fake.products["prod_shirt"]["metadata"]["stock_M"] == "9"
+    assert "lost" not in str([*fake.events.values()])

@@ -1,0 +1,166 @@
+"""What does a session look like when it is opened? The object, and the parts that its parameters become.
+
+https://docs.stripe.com/api/checkout/sessions/object
+"""
+
+from typing import Any
+
+from fake_stripe import params as p
+from fake_stripe.account import Call
+from fake_stripe.errors import StripeError
+from fake_stripe.store import Json
+
+# What this account never fills, and what only a payment fills.
+NULL = (
+    *("collected_information", "consent", "currency_conversion", "customer", "customer_account", "invoice"),
+    *("managed_payments", "payment_intent", "payment_link", "payment_method_configuration_details"),
+    *("recovered_from", "saved_payment_method_options", "setup_intent", "subscription", "wallet_options"),
+)
+# What is shown as it was asked for, null if it was not.
+AS_ASKED = (
+    *("allow_promotion_codes", "billing_address_collection", "cancel_url", "client_reference_id"),
+    *("customer_email", "integration_identifier", "locale", "origin_context", "permissions"),
+    *("shipping_address_collection", "submit_type", "success_url"),
+)
+TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
+
+
+def opened(call: Call, ui_mode: str, currency: str) -> Json:
+    """A new session with everything but its sums, its shipping options and its end."""
+    params, id = call.params, call.new_id("checkout.session")
+    return {
+        **dict.fromkeys(NULL),
+        **{name: params.get(name) for name in AS_ASKED},
+        **_parts(params),
+        **_addresses(call, id, ui_mode),
+        "id": id,
+        "object": "checkout.session",
+        "created": call.now,
+        "currency": currency,
+        "livemode": call.livemode,
+        "metadata": p.merge_metadata({}, params.get("metadata")),
+        "mode": "payment",
+        "payment_status": "unpaid",
+        "status": "open",
+        "ui_mode": ui_mode,
+        **_methods(params),
+    }
+
+
+def _parts(params: Json) -> Json:
+    return {
+        "adaptive_pricing": {"enabled": _enabled(params, "adaptive_pricing")},
+        "after_expiration": _after_expiration(params),
+        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "consent_collection": _consents(params.get("consent_collection")),
+        "custom_fields": [_custom_field(given, i) for i, given in enumerate(params.get("custom_fields", ()))],
+        "custom_text": {name: params.get("custom_text", {}).get(name) for name in TEXTS},
+        "customer_creation": params.get("customer_creation", "if_required"),
+        "customer_details": _known_customer(params),
+        "discounts": [],
+        "excluded_payment_method_types": params.get("excluded_payment_method_types", []),
+        "invoice_creation": _invoice_creation(params),
+        "optional_items": [],
+        "phone_number_collection": {"enabled": _enabled(params, "phone_number_collection")},
+    }
+
+
+def _addresses(call: Call, id: str, ui_mode: str) -> Json:
+    if ui_mode == "hosted_page":
+        return {"client_secret": None, "url": f"{call.account.base_url}/c/pay/{id}"}
+    return {
+        "client_secret": f"{id}_{call.new_id('client_secret')}",
+        "redirect_on_completion": call.params.get("redirect_on_completion", "always"),
+        "return_url": call.params.get("return_url"),
+        "url": None,
+    }
+
+
+def _methods(params: Json) -> Json:
+    allowed = params.get("allowed_payment_method_types")
+    methods: dict[str, Any] = {
+        "payment_method_collection": "if_required",
+        "payment_method_options": {},
+        "payment_method_types": params.get("payment_method_types", allowed or ["card"]),
+    }
+    return methods if allowed is None else {**methods, "allowed_payment_method_types": allowed}
+
+
+def _enabled(params: Json, name: str) -> bool:
+    return bool(params.get(name, {}).get("enabled", False))
+
+
+def _after_expiration(params: Json) -> Json | None:
+    recovery = params.get("after_expiration", {}).get("recovery")
+    return {"recovery": _recovery(recovery)} if recovery else None
+
+
+def _recovery(given: Json) -> Json:
+    return {
+        "allow_promotion_codes": given.get("allow_promotion_codes", False),
+        "enabled": given["enabled"],
+        "expires_at": None,
+        "url": None,
+    }
+
+
+def _consents(given: Json | None) -> Json | None:
+    names = ("payment_method_reuse_agreement", "promotions", "terms_of_service")
+    return given and {name: given.get(name) for name in names}
+
+
+def _known_customer(params: Json) -> Json | None:
+    email = params.get("customer_email")
+    return None if email is None else customer_details(email=email)
+
+
+def customer_details(
+    *, email: str | None, name: str | None = None, phone: str | None = None, address: Json | None = None
+) -> Json:
+    """`customer_details` of a session, as far as they are known."""
+    return {
+        "address": address,
+        "business_name": None,
+        "email": email,
+        "individual_name": None,
+        "name": name,
+        "phone": phone,
+        "tax_exempt": "none",
+        "tax_ids": [] if name else None,
+    }
+
+
+def _invoice_creation(params: Json) -> Json:
+    data = dict.fromkeys(
+        ("account_tax_ids", "custom_fields", "description", "footer", "issuer", "rendering_options")
+    )
+    enabled = params.get("invoice_creation", {}).get("enabled", False)
+    if enabled:
+        raise StripeError("fake_stripe does not imitate invoices.", param="invoice_creation")
+    return {"enabled": enabled, "invoice_data": {**data, "metadata": {}}}
+
+
+def _custom_field(given: Json, index: int) -> Json:
+    kind = given["type"]
+    if kind == "dropdown" and "dropdown" not in given:
+        name = f"custom_fields[{index}][dropdown]"
+        raise StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
+    own = given.get(kind, {})
+    if kind == "dropdown":
+        inner = {"default_value": own.get("default_value"), "options": own["options"], "value": None}
+    else:
+        inner = {n: own.get(n) for n in ("default_value", "maximum_length", "minimum_length")} | {
+            "value": None
+        }
+    return {
+        "key": given["key"],
+        "label": given["label"],
+        "optional": given.get("optional", False),
+        "type": kind,
+        kind: inner,
+    }
+
+
+def full_address(given: Json) -> Json:
+    """An address with all its six fields, null where nothing was given."""
+    return {n: given.get(n) for n in ("city", "country", "line1", "line2", "postal_code", "state")}
