@@ -44,6 +44,7 @@ class ToLookAt(admin.ModelAdmin):  # type: ignore[type-arg]
 class MovementsOfItem(admin.TabularInline):  # type: ignore[type-arg]
     model = Movement
     fields = ["created_at", "kind", "delta", "reason", "actor", "reference", "published_at"]
+    readonly_fields = ["created_at", "kind", "delta", "reason", "actor", "reference", "published_at"]
     ordering = ["-id"]
     max_num = extra = 0
     can_delete = False

@@ -1,0 +1,223 @@
+"""The owner's pages of stock: everything is shown, counts change through the ledger with a reason."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from inventory.models import Case, Movement, ProductStock, StripeEvent
+from inventory.tests.shirt import Shirt
+
+PAGES = ["stockitem", "movement", "hold", "stripeevent", "stockwrite", "productstock", "case"]
+
+
+@pytest.fixture
+def owner(client: Client, db: None) -> Client:
+    client.force_login(User.objects.create_superuser("owner", "owner@shop.test", "secret"))
+    return client
+
+
+def change_url(*items: Any) -> str:
+    ids = "&".join(f"id={item.pk}" for item in items)
+    return f"{reverse('admin:inventory_change_stock')}?{ids}"
+
+
+def token(page: Any) -> str:
+    found = re.search(r'name="token" value="(\w+)"', page.content.decode())
+    assert found
+    return found[1]
+
+
+def act(owner: Client, model: str, action: str, *pks: Any) -> Any:
+    url = reverse(f"admin:inventory_{model}_changelist")
+    return owner.post(url, {"action": action, "_selected_action": list(pks)}, follow=True)
+
+
+@pytest.mark.parametrize("model", PAGES)
+def test_every_list_opens(owner: Client, shirt: Shirt, model: str) -> None:
+    shirt.sell("L", 9)
+    shirt.settle()
+
+    assert owner.get(reverse(f"admin:inventory_{model}_changelist")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "model", ["stockitem", "movement", "stripeevent", "stockwrite", "productstock", "case"]
+)
+def test_every_row_opens_and_none_can_be_edited(owner: Client, shirt: Shirt, model: str) -> None:
+    from django.apps import apps
+
+    shirt.sell("L", 9)
+    shirt.settle()
+    row = apps.get_model("inventory", model).objects.first()
+
+    url = reverse(f"admin:inventory_{model}_change", args=[row.pk])
+    assert owner.get(url).status_code == 200
+    assert owner.post(url, {"on_hand": 99}).status_code == 403
+    assert owner.post(reverse(f"admin:inventory_{model}_delete", args=[row.pk])).status_code == 403
+
+
+def test_a_delivery_is_written_down_with_its_reason_and_reaches_stripe(owner: Client, shirt: Shirt) -> None:
+    url = change_url(shirt.item("M"))
+    page = owner.get(url)
+
+    answer = owner.post(
+        url, {"what": "received", "number": 20, "reason": "Delivery 77", "token": token(page)}, follow=True
+    )
+
+    assert "1 count changed." in answer.content.decode()
+    movement = Movement.objects.get(kind="received")
+    assert (movement.delta, movement.reason, movement.actor) == (20, "Delivery 77", "owner")
+    shirt.settle()
+    assert shirt.at_stripe("M") == "35"
+
+
+def test_a_second_click_counts_nothing(owner: Client, shirt: Shirt) -> None:
+    url = change_url(shirt.item("M"))
+    form = {"what": "received", "number": 20, "reason": "Delivery", "token": token(owner.get(url))}
+
+    for _click in range(2):
+        owner.post(url, form)
+
+    assert shirt.item("M").pending == 20
+
+
+def test_a_counted_shelf_sets_what_is_there(owner: Client, shirt: Shirt) -> None:
+    url = change_url(shirt.item("M"), shirt.item("S"))
+
+    owner.post(url, {"what": "counted", "number": 12, "reason": "Stocktaking", "token": "t"})
+
+    assert shirt.item("M").available == 12 and shirt.item("S").available == 12
+
+
+@pytest.mark.parametrize(
+    ("what", "number"),
+    [
+        ("received", 0),
+        ("received", -1),
+        ("counted", -1),
+        ("adjusted", 0),
+        ("counted", 10**9),
+        ("x", 1),
+        ("received", "ten"),
+    ],
+)
+def test_an_impossible_number_is_refused_and_nothing_is_stored(
+    owner: Client, shirt: Shirt, what: str, number: object
+) -> None:
+    answer = owner.post(
+        change_url(shirt.item("M")), {"what": what, "number": number, "reason": "r", "token": "t"}
+    )
+
+    assert answer.status_code == 200 and "errorlist" in answer.content.decode()
+    assert shirt.item("M").pending == 0
+
+
+def test_a_reason_is_asked_for(owner: Client, shirt: Shirt) -> None:
+    owner.post(change_url(shirt.item("M")), {"what": "received", "number": 1, "reason": "", "token": "t"})
+
+    assert shirt.item("M").pending == 0
+
+
+def test_taking_more_than_is_there_is_refused_in_a_sentence(owner: Client, shirt: Shirt) -> None:
+    form = {"what": "adjusted", "number": -16, "reason": "Broken", "token": "t"}
+
+    answer = owner.post(change_url(shirt.item("M")), form, follow=True)
+
+    assert "Only 15 are there." in answer.content.decode()
+    assert shirt.item("M").pending == 0
+
+
+def test_the_action_of_the_list_leads_to_the_form_with_the_chosen_items(owner: Client, shirt: Shirt) -> None:
+    answer = act(owner, "stockitem", "change_stock_of", shirt.item("M").pk, shirt.item("S").pk)
+
+    page = answer.content.decode()
+    assert "BALM T-Shirt M" in page and "BALM T-Shirt S" in page and "BALM T-Shirt L" not in page
+
+
+@pytest.mark.parametrize("query", ["", "?id=x", "?id=99999999999999999999999", "?id=-1"])
+def test_the_form_without_items_goes_back_to_the_list(owner: Client, shirt: Shirt, query: str) -> None:
+    answer = owner.get(reverse("admin:inventory_change_stock") + query)
+
+    assert answer.status_code == 302
+
+
+def test_somebody_who_may_only_look_changes_nothing(client: Client, shirt: Shirt) -> None:
+    from django.contrib.auth.models import Permission
+
+    clerk = User.objects.create_user("clerk", password="secret", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_stockitem"))
+    client.force_login(clerk)
+    form = {"what": "received", "number": 20, "reason": "r", "token": "t"}
+
+    assert client.post(change_url(shirt.item("M")), form).status_code == 403
+    assert client.get(reverse("admin:inventory_stockitem_changelist")).status_code == 200
+    assert shirt.item("M").pending == 0
+
+
+def test_strangers_are_sent_to_the_login(client: Client, shirt: Shirt) -> None:
+    answer: Any = client.get(change_url(shirt.item("M")))
+
+    assert answer.status_code == 302 and "/login/" in answer["Location"]
+
+
+def test_an_event_can_be_handled_again(owner: Client, shirt: Shirt) -> None:
+    shirt.edit(M=20)
+    shirt.settle()
+    event = StripeEvent.objects.first()
+    assert event is not None
+
+    act(owner, "stripeevent", "replay", event.pk)
+
+    event.refresh_from_db()
+    assert event.state == "waiting"
+
+
+def test_a_case_is_closed_by_the_owner(owner: Client, shirt: Shirt) -> None:
+    case = Case.objects.create(kind="note", subject="x", text="y")
+
+    act(owner, "case", "close", case.pk)
+
+    case.refresh_from_db()
+    assert case.closed_at is not None
+
+
+def test_a_parked_product_is_written_again(owner: Client, shirt: Shirt) -> None:
+    ProductStock.objects.update(parked="Stripe refused a write: no")
+    shirt.sell("M", 2)
+
+    act(owner, "productstock", "write_again", "prod_shirt")
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "13"
+
+
+def test_a_look_can_be_asked_for(owner: Client, shirt: Shirt) -> None:
+    before = shirt.stock.looks_wanted
+
+    act(owner, "productstock", "look_again", "prod_shirt")
+
+    assert shirt.stock.looks_wanted == before + 1
+
+
+def test_another_shop_can_be_taken_over_from_the_admin(owner: Client, shirt: Shirt) -> None:
+    shirt.edit_keys({"inventory_version": "them/prod_shirt/4"})
+    shirt.settle()
+    assert shirt.stock.parked
+
+    act(owner, "productstock", "take_over", "prod_shirt")
+    shirt.settle()
+
+    assert not shirt.stock.parked and shirt.is_at_rest()
+
+
+def test_the_desk_warns_of_a_missing_worker(owner: Client) -> None:
+    page = owner.get(reverse("admin:index"))
+
+    panels = page.context["panels"]
+    assert panels[0]["level"] == "error"

@@ -1,0 +1,240 @@
+"""What does a person type? sync_catalog, why, replay_events."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from inventory import inbox, ledger
+from inventory.models import Movement, StockItem, StripeEvent
+from inventory.tests.shirt import Shirt
+from shop.models import Product
+
+if TYPE_CHECKING:
+    from fake_stripe import FakeStripe
+
+
+def said(command: str, *arguments: str) -> tuple[str, str]:
+    """What the command wrote to stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    call_command(command, *arguments, stdout=out, stderr=err, no_color=True)
+    return out.getvalue(), err.getvalue()
+
+
+# --- sync_catalog -----------------------------------------------------------------------------
+
+
+def test_a_first_sync_creates_and_says_so(new_shirt: Callable[..., Shirt]) -> None:
+    new_shirt("prod_a", M=15)
+    new_shirt("prod_b", M=3)
+
+    out, _err = said("sync_catalog")
+
+    assert out == "2 created, 0 updated, 0 unchanged, 0 problems\n"
+    assert StockItem.objects.get(product="prod_a").on_hand == 15
+
+
+def test_a_second_sync_changes_nothing_and_writes_nothing(shirt: Shirt) -> None:
+    said("sync_catalog")
+
+    with CaptureQueriesContext(connection) as queries:
+        out, _err = said("sync_catalog")
+
+    assert out == "0 created, 0 updated, 1 unchanged, 0 problems\n"
+    writing = [query["sql"] for query in queries if query["sql"].split()[0] in {"INSERT", "UPDATE", "DELETE"}]
+    assert writing == []
+
+
+def test_a_sync_reads_more_than_a_page(fake: FakeStripe, db: None) -> None:
+    for number in range(105):
+        fake.add_product(id=f"prod_{number}", name="Shirt", metadata={"stock": "1"})
+
+    out, _err = said("sync_catalog")
+
+    assert out.startswith("105 created")
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(new_shirt: Callable[..., Shirt]) -> None:
+    new_shirt(M=15)
+
+    out, _err = said("sync_catalog", "--dry-run")
+
+    assert out == "Would be: 1 created, 0 updated, 0 unchanged, 0 problems\n"
+    assert not Product.objects.exists() and not StockItem.objects.exists()
+
+
+def test_problems_are_listed_with_their_product(new_shirt: Callable[..., Shirt]) -> None:
+    new_shirt(M="ten", S=3)
+
+    out, err = said("sync_catalog")
+
+    assert "1 problem\n" in out
+    assert err.startswith("prod_shirt BALM T-Shirt: stock_M is “ten”")
+
+
+def test_one_product_can_be_synced_alone(shirt: Shirt) -> None:
+    shirt.fake.dashboard.edit_product("prod_shirt", name="New name")
+
+    out, _err = said("sync_catalog", "--product", "prod_shirt")
+
+    assert out == "0 created, 1 updated, 0 unchanged, 0 problems\n"
+    assert Product.objects.get().name == "New name"
+
+
+def test_a_product_that_nobody_knows_is_an_error_in_one_sentence(fake: FakeStripe, db: None) -> None:
+    with pytest.raises(CommandError, match="Stripe has no product prod_x"):
+        said("sync_catalog", "--product", "prod_x")
+
+
+def test_without_a_key_the_command_says_which_setting(db: None, settings: Any) -> None:
+    settings.STRIPE_SECRET_KEY = ""
+
+    with pytest.raises(CommandError, match="STRIPE_SECRET_KEY"):
+        said("sync_catalog")
+
+
+def test_a_product_that_vanished_is_kept_as_deleted(fake: FakeStripe, db: None) -> None:
+    fake.add_product(id="prod_a", name="A", metadata={"stock": "1"})
+    said("sync_catalog")
+    assert fake.call("DELETE", "/v1/products/prod_a")[0] == 200
+
+    out, _err = said("sync_catalog")
+
+    assert out.startswith("0 created, 1 updated")
+    assert Product.objects.get().deleted
+
+
+def test_on_a_terminal_the_progress_is_shown_and_wiped(shirt: Shirt) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out = Terminal()
+    call_command("sync_catalog", stdout=out)
+
+    assert "\r\x1b[K1 BALM T-Shirt" in out.getvalue()
+
+
+def test_an_edit_that_only_a_sync_finds_is_counted_from_its_event(shirt: Shirt) -> None:
+    shirt.fake.faults.add("drop", types=("product.updated",))
+    shirt.edit(M=20)
+
+    said("sync_catalog")
+    shirt.settle()
+
+    assert shirt.movements("M", "edited") == [5] and shirt.is_at_rest()
+
+
+# --- why --------------------------------------------------------------------------------------
+
+
+def test_why_tells_the_equation_line_by_line(shirt: Shirt) -> None:
+    shirt.sell("M", 2, order="order:77")
+    shirt.settle()
+    shirt.edit(M=20)
+    shirt.settle()
+    ledger.receive(shirt.item("M").pk, 5, reference="form:1", reason="Delivery", actor="owner")
+    ledger.hold("order:78", {shirt.item("M").pk: 1})
+
+    out, _err = said("why", "prod_shirt", "M")
+
+    lines = [line[20:] for line in out.splitlines() if " = " in line and line[:4].isdigit()]
+    assert [line.rsplit(" = ")[-1] for line in lines] == ["15", "13", "20", "25"]
+    assert "sale           −2 order:77:0 [write 2, applied] = 13" in out
+    assert "received       +5 form:1 (Delivery) by owner [not yet at Stripe] = 25" in out
+    assert "on hand   20 = the movements at Stripe\n" in out
+    assert "pending   +5 = the movements on their way\n" in out
+    assert "1 for order:78 since" in out
+    assert "available 24" in out
+    assert "product.updated evt_" in out
+
+
+def test_why_names_a_sum_that_drifted(shirt: Shirt) -> None:
+    StockItem.objects.filter(pk=shirt.item("M").pk).update(on_hand=16)
+
+    out, _err = said("why", "prod_shirt", "stock_M")
+
+    assert "NO: they add up to 15" in out
+
+
+def test_why_of_a_size_that_is_not_there_names_those_that_are(shirt: Shirt) -> None:
+    with pytest.raises(CommandError, match="no size “XL”; it has S, M, L"):
+        said("why", "prod_shirt", "XL")
+    with pytest.raises(CommandError, match="Nothing is counted for prod_x"):
+        said("why", "prod_x", "M")
+
+
+# --- replay_events ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def handled(shirt: Shirt) -> list[str]:
+    shirt.edit(M=20)
+    shirt.settle()
+    return list(StripeEvent.objects.order_by("received_at").values_list("pk", flat=True))
+
+
+def states() -> set[str]:
+    return set(StripeEvent.objects.values_list("state", flat=True))
+
+
+def test_a_replay_counts_nothing_twice(shirt: Shirt, handled: list[str]) -> None:
+    before = Movement.objects.count()
+
+    out, _err = said("replay_events", *handled)
+    assert f"{len(handled)} will be handled again" in out and states() == {"waiting"}
+    shirt.settle()
+
+    assert states() == {"handled"} and Movement.objects.count() == before
+    assert shirt.is_at_rest()
+
+
+def test_a_dry_run_names_the_events_and_leaves_them(handled: list[str]) -> None:
+    out, _err = said("replay_events", "--dry-run", handled[0])
+
+    assert handled[0] in out and "1 would be handled again" in out
+    assert states() == {"handled"}
+
+
+def test_a_range_of_days_is_replayed(handled: list[str]) -> None:
+    today, tomorrow = timezone.now().date(), timezone.now().date() + timedelta(days=1)
+
+    out, _err = said("replay_events", "--since", str(today), "--until", str(tomorrow), "--dry-run")
+    assert f"{len(handled)} would" in out
+    out, _err = said("replay_events", "--since", str(tomorrow), "--dry-run")
+    assert "0 would" in out
+
+
+def test_failed_events_are_replayed(handled: list[str]) -> None:
+    StripeEvent.objects.filter(pk=handled[0]).update(state="failed")
+
+    out, _err = said("replay_events", "--failed")
+
+    assert "1 will be handled again" in out
+    assert StripeEvent.objects.get(pk=handled[0]).state == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Say which"),
+        (["evt_nowhere"], "Not in the inbox: evt_nowhere"),
+        (["--since", "yesterday"], "is no day"),
+        (["--since", "2026-13-45"], "is no day"),
+    ],
+)
+def test_bad_words_get_a_sentence(db: None, arguments: list[str], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        said("replay_events", *arguments)
+
+
+def test_a_replay_of_an_unknown_event_touches_no_other(handled: list[str]) -> None:
+    assert inbox.replay(["evt_nowhere"], timezone.now()) == 0
