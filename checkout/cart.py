@@ -232,7 +232,10 @@ class Cart:
 
     def change(self, *, item: str, colour: str, quantity: str, to_item: str = "") -> CartLine:
         """Ask for another quantity, or another size, of a line that is there. Raises CartRefused."""
-        old = self._find(item, colour)
+        # The same change sent twice finds the line in its new size already.
+        old = self._find(item, colour) or self._find(to_item, colour)
+        if old is None:
+            raise CartRefused(_("This is no longer in your cart."))
         units = units_asked(quantity)
         found = sellable(to_item or item)
         if found.product_id != self._product_of(old):
@@ -258,11 +261,10 @@ class Cart:
         self.token = ""
         self._keep([line for line in left if line.quantity > 0])
 
-    def _find(self, item: str, colour: str) -> Wanted:
-        for line in self.wanted:
-            if str(line.item_id) == item and line.colour == colour:
-                return line
-        raise CartRefused(_("This is no longer in your cart."))
+    def _find(self, item: str, colour: str) -> Wanted | None:
+        return next(
+            (line for line in self.wanted if (str(line.item_id), line.colour) == (item, colour)), None
+        )
 
     def _units_of(self, key: tuple[int, str]) -> int:
         return next((line.quantity for line in self.wanted if line.key == key), 0)

@@ -6,8 +6,10 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from checkout.countries import country_name
 from inventory.models import StockItem
 from shop.models import Product
 
@@ -109,9 +111,9 @@ class Order(models.Model):
         """As on a label: name, street, place, country."""
         known = self.address.get
         place = " ".join(filter(None, [known("postal_code"), known("city"), known("state")]))
-        return [
-            line for line in (known("name"), known("line1"), known("line2"), place, known("country")) if line
-        ]
+        country = country_name(known("country") or "", get_language() or "en")
+        lines = [known("name"), known("line1"), known("line2"), place, country]
+        return [line for line in lines if line]
 
     @property
     def reference(self) -> str:

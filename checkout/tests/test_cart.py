@@ -134,6 +134,17 @@ def test_a_line_changes_its_quantity_and_its_size(shirt: Product, customer: Cust
     assert customer.kept() == [[large, "Black", 1]]
 
 
+def test_a_change_of_size_that_is_sent_twice_is_made_once(shirt: Product, customer: Customer) -> None:
+    customer.put_in(shirt, "M", "Black", 1)
+    medium, large = item_of(shirt, "M").id, item_of(shirt, "L").id
+
+    for _click in range(2):
+        form = {"item": medium, "colour": "Black", "quantity": "2", "to_item": large}
+        customer.post(reverse("cart_change"), form)
+
+    assert customer.kept() == [[large, "Black", 2]]
+
+
 def test_a_line_that_becomes_the_size_of_another_line_joins_it(shirt: Product, customer: Customer) -> None:
     customer.put_in(shirt, "M", "Black", 1)
     customer.put_in(shirt, "L", "Black", 1)

@@ -24,7 +24,7 @@
     form.setAttribute("hx-post", form.getAttribute("action"));
     form.setAttribute("hx-target", "#cart-drawer-body");
     form.setAttribute("hx-swap", "innerHTML");
-    form.setAttribute("hx-disabled-elt", "find button");
+    form.setAttribute("hx-sync", "this:drop");
     window.htmx.process(form);
   }
 
@@ -59,6 +59,14 @@
   // A form beside the drawer was sent, and its answer stands in the drawer now.
   document.body.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target === body && event.detail.requestConfig.elt instanceof HTMLFormElement) open();
+  });
+
+  // What had the focus may be gone with its line: stay near, instead of starting at the top of the page again.
+  document.body.addEventListener("htmx:afterSettle", (event) => {
+    const cart = event.detail.target;
+    if (!(cart instanceof HTMLElement) || !cart.hasAttribute("data-cart")) return;
+    if (document.activeElement && document.activeElement !== document.body && document.activeElement !== drawer) return;
+    (cart === body ? document.getElementById("cart-drawer-title") : cart).focus();
   });
 
   // No answer, or an error page: say so where the customer is looking, and leave the cart as it was.
