@@ -45,7 +45,9 @@ def run_tests(vendor: str, database_url: str) -> tuple[int, str]:
     # The developer's own database is never the tests': what DATABASE_URL said before does not matter.
     environment = {**os.environ, "DATABASE_URL": database_url, "EXPECT_DATABASE": vendor}
     colour = ["--color=yes"] if sys.stdout.isatty() else []
-    command = [sys.executable, "-m", "pytest", *colour, *sys.argv[1:]]
+    # The whole suite keeps two processors busy; for a part of it a second process costs more than it gives.
+    arguments = sys.argv[1:] or ["-n", "2"]
+    command = [sys.executable, "-m", "pytest", *colour, *arguments]
     pytest = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
     closing = show(pytest)
     return pytest.wait(), f"{vendor}:\n{closing}"
