@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("stripe contract")
     group.addoption("--contract-one-in", type=int, default=1, help="check one exchange in N (default: each)")
     group.addoption(
-        "--contract-table", metavar="FILE", help="write the table of validated calls, in Markdown"
+        "--contract-table", metavar="FILE", help="write the table of validated calls (with = before FILE)"
     )
 
 
@@ -138,7 +138,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(text, red=True)
 
 
-def _write_table(file: str | None, contract: Contract) -> None:
-    if file:
-        lines = table.markdown(contract.coverage.tallies)
-        Path(file).write_text("\n".join(lines) + "\n", encoding="utf-8")
+def _write_table(name: str | None, contract: Contract) -> None:
+    if name:
+        file = Path(name)
+        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        file.write_text(table.within(before, table.markdown(contract.coverage.tallies)), encoding="utf-8")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fake_stripe.contract.contract import Tally
 
+BEGIN, END = "<!-- coverage table: begin -->", "<!-- coverage table: end -->"
 HEADINGS = ("Endpoint or event", "Requests", "Answers", "Refusals", "Events")
 
 
@@ -28,6 +29,14 @@ def markdown(tallies: Mapping[str, Tally]) -> list[str]:
     head = [f"| {' | '.join(HEADINGS)} |", "|---|" + "---:|" * (len(HEADINGS) - 1)]
     body = [(f"`{row[0]}`", *_texts(row)[1:]) for row in rows(tallies)]
     return head + [f"| {' | '.join(row)} |" for row in [*body, _texts(_sum(tallies))]]
+
+
+def within(text: str, lines: Sequence[str]) -> str:
+    """`text` with the lines between its two marks; without marks the lines alone."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    new = "\n".join(lines) + "\n"
+    return f"{before}{begin}\n{new}{end}{after}" if begin and end else new
 
 
 def _order(name: str) -> tuple[bool, str, str]:

@@ -1,0 +1,48 @@
+"""The table of validated calls names every endpoint of the fake, and finds its place in a README."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fake_stripe.contract import table
+from fake_stripe.contract.contract import Tally
+from fake_stripe.contract.tests.test_every_endpoint import shape
+from fake_stripe.routes import ROUTES
+
+README = Path(__file__).parents[2] / "README.md"
+TALLIES = {
+    "event product.updated": Tally(events=3),
+    "POST /v1/products": Tally(requests=2, answers=2),
+    "GET /v1/prices": Tally(refusals=1),
+}
+
+
+def test_endpoints_stand_by_path_before_events_and_a_sum_ends_it() -> None:
+    assert table.plain(TALLIES) == [
+        "Endpoint or event      Requests  Answers  Refusals  Events",
+        "GET /v1/prices                                   1",
+        "POST /v1/products             2        2",
+        "event product.updated                                    3",
+        "in all                        2        2         1       3",
+    ]
+
+
+def test_in_a_readme_the_table_takes_the_place_between_its_marks() -> None:
+    readme = f"# Fake\n\n{table.BEGIN}\nold\n{table.END}\n\nMore.\n"
+
+    written = table.within(readme, ["| new |"])
+
+    assert written == f"# Fake\n\n{table.BEGIN}\n| new |\n{table.END}\n\nMore.\n"
+    assert table.within("", ["| new |"]) == "| new |\n"
+
+
+def test_the_readme_says_of_every_endpoint_how_often_it_was_validated() -> None:
+    listed = README.read_text(encoding="utf-8").partition(table.BEGIN)[2].partition(table.END)[0]
+    rows = [
+        [cell.strip(" `") for cell in line.split("|")[1:-1]] for line in listed.splitlines() if "|" in line
+    ]
+    answered = {shape(row[0]) for row in rows if row[2].isdecimal()}
+
+    assert [
+        name for route in ROUTES if (name := shape(f"{route.method} {route.pattern}")) not in answered
+    ] == []
