@@ -22,7 +22,7 @@ from checkout.offers import CartRefused
 from checkout.session_params import session_params
 from config.fault_points import fault_point
 from config.stripe_client import KeyReused, NotAllowed, NotConfigured, Refused, StripeTrouble, WrongKey
-from inventory import cases, ledger
+from inventory import cases, ledger, look
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +170,8 @@ def _tell_the_owner(order: Order, trouble: StripeTrouble) -> None:
     if isinstance(trouble, (WrongKey, NotAllowed)):
         cases.open_case("stripe key", "STRIPE_SECRET_KEY", str(trouble))
     elif isinstance(trouble, Refused):
+        # A price that was archived a moment ago, perhaps: read the products anew.
+        look.want(order.lines.values_list("product_id", flat=True))
         cases.open_case("checkout refused", trouble.param or trouble.code or "request", str(trouble))
 
 

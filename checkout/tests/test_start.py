@@ -16,6 +16,7 @@ from checkout.tests.conftest import Customer, deliver, item_of, only_order, orde
 from fake_stripe import FakeStripe
 from inventory import ledger
 from inventory.models import Case, Hold, StockItem
+from inventory.worker import drain
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -351,6 +352,21 @@ def test_a_refused_request_releases_the_hold_and_keeps_the_cart(
     assert nothing_was_left_behind(shirt) and len(customer.kept()) == 1
     settings.SHIPPING_RATES = []
     assert customer.go_to_payment()["Location"].startswith("http://stripe.test/")
+
+
+def test_a_price_that_was_archived_a_moment_ago_is_a_reason_to_read_the_product_anew(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M")
+    fake.call("POST", f"/v1/products/{shirt.id}", "default_price=")
+    fake.call("POST", f"/v1/prices/{shirt.default_price_id}", "active=false")
+
+    customer.go_to_payment()
+
+    assert "Your cart is kept" in customer.told() and nothing_was_left_behind(shirt)
+    drain()
+    page = customer.get(reverse("cart")).content.decode()
+    assert "no price at the moment" in page
 
 
 def test_stripe_being_away_keeps_cart_and_hold_and_the_next_try_goes_on_with_them(

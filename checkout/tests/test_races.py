@@ -1,0 +1,162 @@
+"""What happens when everybody clicks at the same moment? Threads meet at a barrier; PostgreSQL lets them truly meet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from checkout import gateway
+from checkout.fulfilment import give_up, settle
+from checkout.models import Order
+from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, put_on_show
+from fake_stripe import FakeStripe
+from inventory import ledger
+from inventory.models import Case, Hold, Movement, StockItem
+from shop.models import Product
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """Do all of them at the same moment, each with a connection of its own; returns what they returned."""
+    barrier, answers = threading.Barrier(len(acts)), [None] * len(acts)
+
+    def run(place: int, act: Callable[[], Any]) -> None:
+        try:
+            barrier.wait(10)
+            answers[place] = act()
+        except BaseException as error:
+            answers[place] = error  # type: ignore[call-overload]
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    failures = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert failures == []
+    return answers
+
+
+def sales() -> int:
+    return Movement.objects.filter(kind="sale").count()
+
+
+def test_many_who_want_the_last_one_leave_one_order_and_no_orphan(fake: FakeStripe, shirt: Product) -> None:
+    """medusa#16825."""
+    last = put_on_show(fake, "prod_last", "Last Shirt", {"stock": "1"})
+    racers = [Customer() for _each in range(8)]
+    for racer in racers:
+        racer.put_in(last)
+
+    answers = at_once(*[racer.go_to_payment for racer in racers])
+
+    assert sum(answer["Location"].startswith("http://stripe.test/") for answer in answers) == 1
+    assert Order.objects.count() == len(fake.sessions) == Hold.objects.count() == 1
+    assert item_of(last).held == 1 and item_of(last).available == 0
+    assert all(len(racer.kept()) == 1 for racer in racers)
+
+
+def test_without_its_guard_the_last_one_is_promised_to_several(
+    fake: FakeStripe, shirt: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: look and then take, as shops used to, must fail here, or the test above shows nothing."""
+    last = put_on_show(fake, "prod_last", "Last Shirt", {"stock": "1"})
+    racers = [Customer() for _each in range(6)]
+    for racer in racers:
+        racer.put_in(last)
+    everybody_has_looked = threading.Barrier(len(racers))
+
+    def look_then_take(item_id: int, quantity: int) -> bool:
+        item = StockItem.objects.get(pk=item_id)
+        everybody_has_looked.wait(10)
+        if (item.available or 0) < quantity:
+            return False
+        StockItem.objects.filter(pk=item_id).update(held=item.held + quantity)
+        return True
+
+    monkeypatch.setattr(ledger, "_set_aside", look_then_take)
+    at_once(*[racer.go_to_payment for racer in racers])
+
+    assert len(fake.sessions) > 1
+
+
+def test_a_double_click_is_one_order_with_one_session(fake: FakeStripe, shirt: Product) -> None:
+    customer = Customer()
+    customer.put_in(shirt, "M", quantity=2)
+    clicks = [Customer() for _each in range(5)]
+    for click in clicks:
+        click.cookies = customer.cookies
+
+    at_once(*[click.go_to_payment for click in clicks])
+
+    assert Order.objects.count() == len(fake.sessions) == 1
+    assert item_of(shirt, "M").held == 2
+    assert customer.go_to_payment()["Location"] == only_order().session_url
+
+
+def test_one_session_settled_eight_times_at_once_counts_once(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    session = gateway.session_from(fake.pay(order.session_id or ""))
+
+    at_once(*[lambda: settle(session, now=timezone.now())] * 8)
+
+    assert sales() == 1 and item_of(shirt, "M").available == 13 and item_of(shirt, "M").held == 0
+
+
+def test_two_orders_with_their_lines_in_opposite_order_do_not_wait_for_each_other_in_a_circle(
+    fake: FakeStripe, shirt: Product, poster: Product
+) -> None:
+    """django-oscar PR #4594: without one order of locking, two carts stop each other for good."""
+    for _round in range(3):
+        there, back = Customer(), Customer()
+        there.put_in(shirt, "M")
+        there.put_in(poster)
+        back.put_in(poster)
+        back.put_in(shirt, "M")
+        at_once(there.go_to_payment, back.go_to_payment)
+        Order.objects.all().update(cart="")
+        for order in Order.objects.filter(state="open"):
+            give_up(order.id, because="the next round")
+
+    assert not Hold.objects.exists() and item_of(poster).held == 0
+
+
+def test_expiry_against_payment_ends_as_paid_and_counted_once(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    session = gateway.session_from(fake.pay(order.session_id or ""))
+
+    at_once(
+        *[lambda: settle(session, now=timezone.now())] * 3,
+        *[lambda: give_up(order.id, because="a late word of expiry")] * 3,
+    )
+
+    order.refresh_from_db()
+    assert order.state == Order.State.PAID
+    assert sales() == 1 and item_of(shirt, "M").held == 0 and item_of(shirt, "M").available == 13
+    assert not Case.objects.exists()
+
+
+def test_the_return_page_and_the_webhook_at_the_same_moment_count_once(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    Order.objects.update(returned_at=timezone.now() - timedelta(seconds=6))
+
+    at_once(lambda: customer.come_back(order), lambda: deliver(fake), lambda: Customer().come_back(order))
+
+    order.refresh_from_db()
+    assert order.state == Order.State.PAID and sales() == 1 and item_of(shirt, "M").available == 13
