@@ -188,10 +188,10 @@ def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
         for handler in _handlers(event.type):
             handler(event)
             fault_point("handle.handler_done")
-    except NeedsStripe as wish:
-        _finish(event, needs_stripe=True, attempts=0)
-        return wish
     except Exception as error:
+        if isinstance(error, NeedsStripe) and not may_call_stripe():
+            _finish(event, needs_stripe=True, attempts=0)
+            return error
         _try_again(event, error, now)
         return error
     _finish(event, state=StripeEvent.State.HANDLED, handled_at=timezone.now(), error="")

@@ -74,12 +74,12 @@ def waiting(now: datetime | None = None) -> QuerySet[ProductStock]:
 
 
 def publish_product(product_id: str, now: datetime) -> bool:
-    """Bring one product's counts to Stripe, as far as it goes now. False if somebody else works on it.
+    """Bring one product's counts to Stripe, as far as it goes now. False if it is parked or somebody else works on it.
 
     Raises StripeTrouble where no other product would fare better; the product itself has been put off.
     """
     with claimed(product_id) as claim:
-        if claim is None:
+        if claim is None or not ProductStock.objects.filter(pk=product_id, parked="").exists():
             return False
         fault_point("publish.claimed")
         try:

@@ -53,11 +53,12 @@ def _count_as_published(
     StockWrite.objects.filter(product=stock.pk, state=StockWrite.State.OPEN).update(
         state=StockWrite.State.ABANDONED, finished_at=now
     )
-    waiting = Movement.objects.filter(item__product=stock.pk, published_at=None)
+    begun = [item for item, _reading in pairs if item.on_hand is not None]
+    waiting = Movement.objects.filter(item__in=begun, published_at=None)
     listed = list(waiting.select_related("item"))
     waiting.update(published_at=now)
-    for item, _reading in pairs:
-        item.on_hand = None if item.on_hand is None else item.on_hand + item.pending
+    for item in begun:
+        item.on_hand = (item.on_hand or 0) + item.pending
         item.pending = 0
         item.save(update_fields=["on_hand", "pending"])
     return listed

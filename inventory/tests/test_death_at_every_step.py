@@ -1,0 +1,213 @@
+"""A worker, or a web process, may die at any step: whoever comes next finishes the work, and nothing counts twice.
+
+The steps are found by reading the code, so that a new one cannot be forgotten; each test asserts that the
+death happened *there*. Dying is an exception that nobody catches; the lease of the dead stays taken.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from config import fault_points
+from inventory import catch_up, claims, ledger, writes
+from inventory.ledger import SaleLine
+from inventory.models import Movement, ProductStock, StockWrite, StripeEvent
+from inventory.tests.shirt import Shirt
+from inventory.tests.test_webhook import an_event, signed
+from inventory.worker import drain
+
+ROOM = Path(__file__).resolve().parents[1]
+
+
+class Died(BaseException):
+    pass
+
+
+def named_in_the_code() -> set[str]:
+    return {
+        name
+        for file in ROOM.glob("*.py")
+        for name in re.findall(r'fault_point\("([^"]+)"\)', file.read_text())
+    }
+
+
+def later(seconds: float) -> Any:
+    return timezone.now() + timedelta(seconds=seconds)
+
+
+# --- What has to be going on for a step to be reached ------------------------------------------
+
+
+def receive(shirt: Shirt) -> None:
+    body = json.dumps(an_event("evt_death", type="invoice.paid"))
+    Client().post(
+        "/stripe/webhook/", body, content_type="application/json", headers={"Stripe-Signature": signed(body)}
+    )
+
+
+def hear_of_an_edit(shirt: Shirt) -> None:
+    shirt.edit(S=12)
+    shirt.fake.deliver_due()
+    drain()
+
+
+def hold(shirt: Shirt) -> None:
+    ledger.hold("order:death", {shirt.item("L").pk: 1})
+
+
+def release(shirt: Shirt) -> None:
+    hold(shirt)
+    ledger.release("order:death")
+
+
+def sell(shirt: Shirt) -> None:
+    hold(shirt)
+    ledger.sell("order:death", [SaleLine("order:death:0", shirt.item("L").pk, 1)], now=timezone.now())
+
+
+def receive_a_delivery(shirt: Shirt) -> None:
+    ledger.receive(shirt.item("L").pk, 3, reference="form:death")
+
+
+def write(shirt: Shirt) -> None:
+    drain()
+
+
+def look(shirt: Shirt) -> None:
+    drain(later(70))
+
+
+def explain(shirt: Shirt) -> None:
+    shirt.fake.faults.add("drop", types=("product.updated",))
+    shirt.edit(S=12)
+    drain(later(70))
+
+
+def catch_up_with_events(shirt: Shirt) -> None:
+    shirt.edit(S=12)
+    catch_up.fetch_product_events(timezone.now())
+
+
+def find_out(shirt: Shirt) -> None:
+    shirt.fake.faults.add("error_500", method="POST", path="/v1/products/*", when="after")
+    drain()
+
+
+def abandon(shirt: Shirt) -> None:
+    with claims.claimed("prod_shirt") as claim:
+        assert claim is not None
+        frozen = writes.freeze(claim)
+    assert frozen is not None
+    writes.abandon(frozen.pk, timezone.now())
+
+
+WAYS: dict[str, Callable[[Shirt], None]] = {
+    "receive.": receive,
+    "handle.": hear_of_an_edit,
+    "observe.": hear_of_an_edit,
+    "hold.": hold,
+    "release.": release,
+    "sell.": sell,
+    "record.": receive_a_delivery,
+    "freeze.": write,
+    "apply.": write,
+    "publish.explained": explain,
+    "publish.": write,
+    "look.": look,
+    "catch_up.": catch_up_with_events,
+    "find_out.": find_out,
+    "abandon.": abandon,
+}
+
+
+def way_to(point: str) -> Callable[[Shirt], None]:
+    return next(way for prefix, way in WAYS.items() if point.startswith(prefix))
+
+
+@pytest.mark.parametrize("point", sorted(named_in_the_code()))
+def test_after_a_death_at_this_step_the_next_worker_finishes(
+    point: str, shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    died_at: list[str] = []
+
+    def die_there(name: str) -> None:
+        if name == point and not died_at:
+            died_at.append(name)
+            raise Died(name)
+
+    shirt.sell("M", 2)
+    ProductStock.objects.update(not_before=None)
+    monkeypatch.setattr(fault_points, "visit", die_there)
+    with pytest.raises(Died):
+        way_to(point)(shirt)
+    assert died_at == [point]
+
+    _the_lease_runs_out()
+    drain(later(70), hourly=True)
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "13" and shirt.movements("M") == [15, -2]
+    assert shirt.movements("S", "edited") in ([], [2])
+    assert shirt.at_stripe("S") == str(sum(shirt.movements("S")))
+    assert shirt.is_at_rest()
+    assert not StockWrite.objects.filter(state="open").exists()
+    assert not Movement.objects.filter(published_at=None).exists()
+
+
+def _the_lease_runs_out() -> None:
+    StripeEvent.objects.update(lease_until=None)
+    ProductStock.objects.update(lease_until=None)
+
+
+@pytest.mark.parametrize("point", ["hold.inserted", "hold.set_aside"])
+def test_a_hold_that_died_half_way_holds_nothing(
+    point: str, shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die_there(name: str) -> None:
+        if name == point:
+            raise Died(name)
+
+    monkeypatch.setattr(fault_points, "visit", die_there)
+
+    with pytest.raises(Died):
+        hold(shirt)
+
+    assert shirt.item("L").held == 0 and ledger.sums_that_drifted() == []
+
+
+def test_an_event_that_was_answered_is_stored(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die_there(name: str) -> None:
+        if name == "receive.stored":
+            raise Died(name)
+
+    monkeypatch.setattr(fault_points, "visit", die_there)
+
+    with pytest.raises(Died):
+        receive(shirt)
+
+    assert StripeEvent.objects.filter(pk="evt_death").exists()
+
+
+def test_every_module_of_the_room_that_acts_has_steps_to_die_at() -> None:
+    prefixes = {point.split(".")[0] for point in named_in_the_code()}
+
+    assert {
+        "receive",
+        "handle",
+        "hold",
+        "sell",
+        "release",
+        "freeze",
+        "publish",
+        "apply",
+        "observe",
+    } <= prefixes

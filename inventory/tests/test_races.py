@@ -1,0 +1,359 @@
+"""Many at once, on PostgreSQL: the last one, opposite orders, one event eight times, two workers.
+
+Threads meet at a barrier, each with a connection of its own. On SQLite writers stand in line (IMMEDIATE), so
+there is nothing to race; the processes of the drop benchmark cover it. Two tests take a guard out and
+must see the harm: a race that can do none proves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from django.test import Client
+from django.utils import timezone
+
+from inventory import inbox, ledger, observe, publish, writes
+from inventory.ledger import OutOfStock, SaleLine
+from inventory.models import Hold, Movement, StockItem, StockWrite, StripeEvent
+from inventory.rows import insert_new
+from inventory.tests.shirt import Shirt
+from inventory.tests.test_webhook import an_event, signed
+from inventory.worker import drain
+
+if TYPE_CHECKING:
+    from fake_stripe import FakeStripe
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="races need PostgreSQL"),
+]
+
+MANY = 8
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """Do all acts at the same moment; what each returned or raised, in order."""
+    barrier = threading.Barrier(len(acts))
+
+    def run(act: Callable[[], Any]) -> Any:
+        barrier.wait(10)
+        try:
+            return act()
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+@pytest.fixture
+def shirt(fake: FakeStripe, transactional_db: None) -> Iterator[Shirt]:
+    fake.add_product(
+        id="prod_shirt",
+        name="Shirt",
+        metadata={"sizes": "S,M,L", "stock_S": "10", "stock_M": "15", "stock_L": "1"},
+    )
+    shirt = Shirt(fake, "prod_shirt")
+    shirt.sync()
+    StockItem.objects.update(began_at=F("began_at") - timedelta(minutes=1))
+    yield shirt
+    # Movements are append-only, for a test's flush too.
+    Movement.objects.all()._raw_delete("default")
+
+
+def hold_one(item: StockItem, number: int) -> Callable[[], None]:
+    return lambda: ledger.hold(f"order:{number}", {item.pk: 1})
+
+
+def test_the_last_unit_goes_to_one_of_eight(shirt: Shirt) -> None:
+    last = shirt.item("L")
+
+    answers = at_once(*(hold_one(last, number) for number in range(MANY)))
+
+    assert answers.count(None) == 1
+    assert sum(isinstance(answer, OutOfStock) for answer in answers) == MANY - 1
+    assert Hold.objects.count() == 1 and shirt.item("L").held == 1
+
+
+def test_control_looking_first_and_leaping_then_sells_the_last_unit_twice(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard taken out: read what is left, decide, write. The race must see it oversell."""
+    looked = threading.Barrier(2)
+
+    def look_then_leap(item_id: int, quantity: int) -> bool:
+        item = StockItem.objects.get(pk=item_id)
+        looked.wait(10)
+        if (item.available or 0) < quantity:
+            return False
+        return bool(StockItem.objects.filter(pk=item_id).update(held=F("held") + quantity))
+
+    monkeypatch.setattr(ledger, "_set_aside", look_then_leap)
+
+    answers = at_once(*(hold_one(shirt.item("L"), number) for number in range(2)))
+
+    assert answers == [None, None] and shirt.item("L").held == 2
+
+
+def test_carts_with_the_same_sizes_in_opposite_order_never_wait_in_a_circle(shirt: Shirt) -> None:
+    one, other = shirt.item("S").pk, shirt.item("M").pk
+
+    def buy(number: int) -> None:
+        sizes = [one, other] if number % 2 else [other, one]
+        for turn in range(10):
+            reference = f"order:{number}:{turn}"
+            ledger.hold(reference, dict.fromkeys(sizes, 1))
+            ledger.release(reference)
+
+    answers = at_once(*(partial(buy, number) for number in range(MANY)))
+
+    assert answers == [None] * MANY
+    assert shirt.item("S").held == shirt.item("M").held == 0
+
+
+def test_all_or_nothing_holds_under_pressure(shirt: Shirt) -> None:
+    """Each cart wants one S and the only L: whoever gets no L must not keep an S."""
+    demand = {shirt.item("S").pk: 1, shirt.item("L").pk: 1}
+
+    at_once(*(partial(ledger.hold, f"order:{number}", demand) for number in range(MANY)))
+
+    assert shirt.item("S").held == shirt.item("L").held == 1
+
+
+def test_one_session_settled_by_eight_at_once_is_sold_once(shirt: Shirt) -> None:
+    item = shirt.item("M")
+    ledger.hold("order:1", {item.pk: 2})
+    lines = [SaleLine("order:1:0", item.pk, 2)]
+
+    at_once(*(lambda: ledger.sell("order:1", lines, now=timezone.now()) for _worker in range(MANY)))
+
+    item = shirt.item("M")
+    assert (item.pending, item.held) == (-2, 0)
+    assert ledger.sums_that_drifted() == []
+
+
+def test_sessions_with_several_lines_settled_twice_at_once_do_not_deadlock(shirt: Shirt) -> None:
+    pks = [shirt.item(size).pk for size in "SML"]
+
+    def settle(number: int) -> list[Movement]:
+        order = f"order:{number // 2}"
+        turned = pks if number % 2 else pks[::-1]
+        lines = [SaleLine(f"{order}:{pk}", pk, 1) for pk in turned]
+        return ledger.sell(order, lines, now=timezone.now())
+
+    answers = at_once(*(partial(settle, number) for number in range(MANY)))
+
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    assert shirt.item("S").pending == shirt.item("M").pending == -MANY // 2
+    assert ledger.sums_that_drifted() == []
+
+
+def test_a_release_and_a_payment_at_once_end_the_hold_once(shirt: Shirt) -> None:
+    item = shirt.item("M")
+    for number in range(10):
+        order = f"order:{number}"
+        ledger.hold(order, {item.pk: 1})
+
+        at_once(
+            partial(ledger.release, order),
+            partial(ledger.sell, order, [SaleLine(f"{order}:0", item.pk, 1)], now=timezone.now()),
+        )
+
+    item = shirt.item("M")
+    assert (item.held, item.pending) == (0, -10)
+
+
+def test_returns_at_once_give_back_no_more_than_was_sold(shirt: Shirt) -> None:
+    shirt.sell("M", 3, order="order:1")
+
+    answers = at_once(
+        *(partial(ledger.take_back, "order:1:0", 2, reference=f"refund:{number}") for number in range(MANY))
+    )
+
+    assert sum(answers) == 3 and shirt.item("M").pending == 0
+
+
+def test_a_shelf_counted_while_it_sells_is_right_in_the_end(shirt: Shirt) -> None:
+    """Whichever comes first: counting says 12 at its moment, and three sales each take one."""
+    item = shirt.item("M")
+    acts: list[Callable[[], Any]] = [lambda: ledger.count(item.pk, 12, reference="form:1")]
+    acts += [partial(shirt.sell, "M", order=f"order:{number}") for number in range(3)]
+
+    at_once(*acts)
+
+    movement = Movement.objects.get(kind="counted")
+    assert ledger.sums_that_drifted() == []
+    assert 15 + movement.delta - 3 == (shirt.item("M").on_hand or 0) + shirt.item("M").pending
+
+
+# --- Events -----------------------------------------------------------------------------------
+
+
+def test_one_event_delivered_eight_times_at_once_is_stored_once(shirt: Shirt) -> None:
+    body = json.dumps(an_event("evt_race"))
+
+    def deliver() -> int:
+        answer: Any = Client().post(
+            "/stripe/webhook/",
+            body,
+            content_type="application/json",
+            headers={"Stripe-Signature": signed(body)},
+        )
+        return int(answer.status_code)
+
+    answers = at_once(*[deliver] * MANY)
+
+    assert answers == [200] * MANY
+    assert StripeEvent.objects.filter(pk="evt_race").count() == 1
+
+
+def test_one_event_taken_by_eight_workers_at_once_is_handled_by_one(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox.remember([an_event("evt_race", type="test.happened")])
+    calls: list[str] = []
+    monkeypatch.setattr(inbox, "_handlers", lambda kind: [lambda event: calls.append(event.pk)])
+
+    at_once(*(lambda: inbox.handle("evt_race", timezone.now()) for _worker in range(MANY)))
+
+    assert calls == ["evt_race"]
+
+
+def test_twin_events_counted_at_once_are_one_edit(shirt: Shirt) -> None:
+    shirt.edit(M=20)
+    event = list(shirt.fake.events.values())[-1]
+
+    answers = at_once(
+        *(partial(observe.count_update, {**event, "id": f"evt_twin_{number}"}) for number in range(MANY))
+    )
+
+    assert answers == [None] * MANY
+    assert shirt.movements("M", "edited") == [5] and shirt.item("M").on_hand == 20
+
+
+def test_control_asking_whether_a_request_was_counted_lets_twins_count_twice(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guards taken out: no row lock, and a SELECT where the unique constraint should decide."""
+    from inventory.models import CountedRequest, ProductStock
+
+    asked = threading.Barrier(2)
+
+    def ask_first(rows: list[Any], *, unique: Any) -> list[Any]:
+        if isinstance(rows[0], CountedRequest):
+            known = CountedRequest.objects.filter(request=rows[0].request).exists()
+            asked.wait(10)
+            return [] if known else rows
+        rows[0].reference += str(threading.get_ident())
+        return real_insert(rows, unique=unique)
+
+    real_insert = insert_new
+    monkeypatch.setattr(observe, "insert_new", ask_first)
+    monkeypatch.setattr(type(ProductStock.objects.all()), "locked", lambda rows, pk: rows.get(pk=pk))
+    monkeypatch.setattr(type(StockItem.objects.all()), "select_for_update", lambda rows, **options: rows)
+    shirt.edit(M=20)
+    event = list(shirt.fake.events.values())[-1]
+
+    at_once(*(lambda: observe.count_update(event) for _twin in range(2)))
+
+    assert shirt.item("M").on_hand == 25
+
+
+# --- Publishing -------------------------------------------------------------------------------
+
+
+def test_two_workers_write_a_product_one_after_the_other(shirt: Shirt) -> None:
+    shirt.sell("M", 2)
+    shirt.fake.forget_calls()
+    now = timezone.now() + timedelta(seconds=3)
+
+    answers = at_once(*(lambda: publish.publish_product("prod_shirt", now) for _worker in range(4)))
+
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    assert len(shirt.writes_sent()) == 1
+    assert shirt.at_stripe("M") == "13"
+
+
+def test_a_write_applied_by_answer_and_event_at_once_is_published_once(shirt: Shirt) -> None:
+    shirt.sell("M", 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publish, "_deliver", lambda write, now: None)
+        publish.publish_product("prod_shirt", timezone.now() + timedelta(seconds=3))
+    write = StockWrite.objects.get(state="open")
+
+    answers = at_once(*(lambda: writes.apply(write.pk, timezone.now()) for _worker in range(MANY)))
+
+    assert answers.count(True) == 1
+    assert (shirt.item("M").on_hand, shirt.item("M").pending) == (13, 0)
+
+
+def test_movements_that_come_while_a_write_is_frozen_ride_in_this_one_or_the_next(shirt: Shirt) -> None:
+    stop = threading.Event()
+
+    def publishing() -> int:
+        rounds = 0
+        while not stop.is_set() and rounds < 500:
+            publish.publish_product("prod_shirt", timezone.now() + timedelta(seconds=3 + rounds))
+            rounds += 1
+        return rounds
+
+    def selling(number: int) -> None:
+        try:
+            for turn in range(4):
+                shirt.sell("M", order=f"order:{number}:{turn}")
+        finally:
+            if number == 0:
+                stop.set()
+
+    at_once(publishing, *(partial(selling, number) for number in range(3)))
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "3"
+    assert shirt.is_at_rest()
+    assert not Movement.objects.filter(published_at=None).exists()
+
+
+def test_edits_and_sales_and_writes_at_once_add_up(shirt: Shirt) -> None:
+    """Two workers drain while somebody edits and others buy."""
+    acts: list[Callable[[], Any]] = [drain, drain]
+    acts += [partial(shirt.sell, "M", order=f"order:{number}") for number in range(5)]
+    acts.append(lambda: shirt.edit(S=12))
+
+    answers = at_once(*acts)
+    shirt.settle()
+
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    assert (shirt.at_stripe("S"), shirt.at_stripe("M")) == ("12", "10")
+    assert shirt.is_at_rest()
+
+
+def test_a_transaction_that_waits_decides_on_what_the_other_left(shirt: Shirt) -> None:
+    """READ COMMITTED: the UPDATE that waited looks at the row again."""
+    item, held = shirt.item("L"), threading.Event()
+
+    def first() -> None:
+        with transaction.atomic():
+            ledger.hold("order:first", {item.pk: 1})
+            held.set()
+            # The other is on its way to the same row, or will be: it finds the row locked or changed.
+            threading.Event().wait(0.05)
+
+    def second() -> None:
+        held.wait(10)
+        ledger.hold("order:second", {item.pk: 1})
+
+    answers = at_once(first, second)
+
+    assert answers[0] is None and isinstance(answers[1], OutOfStock)
