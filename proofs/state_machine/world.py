@@ -15,14 +15,13 @@ from uuid import UUID
 from django.test import RequestFactory
 from django.utils import timezone
 
-from checkout import gateway as checkout_gateway
+from checkout import backfill
 from checkout.models import Order
 from config import stripe_client
 from config.duties import DUTIES
 from config.stripe_client import StripeTrouble
-from config.stripe_events import EVENTS
 from fake_stripe import FakeStripe
-from inventory import inbox, look, webhooks, worker
+from inventory import look, webhooks, worker
 from proofs.state_machine import actions, database, safety
 from proofs.state_machine.books import Books, Key
 from proofs.state_machine.broken import broken
@@ -171,12 +170,13 @@ class World:
         self.process("worker", lambda: worker.drain())
 
     def backfill(self) -> None:
-        """What never reached the webhook is fetched from Stripe's list; harmless twice."""
+        """What never reached the webhook is fetched from Stripe's lists; harmless twice."""
         since = timezone.now() - timedelta(days=29)
 
         def fetch() -> None:
             try:
-                inbox.remember(list(checkout_gateway.each_event(since=since, types=list(EVENTS)[:20])))
+                backfill.remember_events(since=since)
+                backfill.settle_completed(since=since, now=timezone.now())
             except StripeTrouble:
                 self.tally.note("backfill failed")
 

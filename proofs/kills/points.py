@@ -1,0 +1,31 @@
+"""Where may a process die? Every fault point that the shop's code names, found by reading it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ["config", "shop", "inventory", "checkout"]
+
+
+def named_points() -> list[str]:
+    """The names given to fault_point, in alphabetical order."""
+    files = [file for room in ROOMS for file in (ROOT / room).rglob("*.py") if "tests" not in file.parts]
+    return sorted({name for file in files for name in _names_in(file)})
+
+
+def _names_in(file: Path) -> list[str]:
+    calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    return [_name_of(call, file) for call in calls if _is_fault_point(call)]
+
+
+def _is_fault_point(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id == "fault_point"
+
+
+def _name_of(call: ast.Call, file: Path) -> str:
+    argument = call.args[0]
+    if not isinstance(argument, ast.Constant) or not isinstance(argument.value, str):
+        raise ValueError(f"{file}:{call.lineno}: a fault point is named by plain text, so that it can be found.")
+    return argument.value

@@ -1,0 +1,92 @@
+"""Is anything lost or counted twice when a process dies? At every fault point a real one does, by os._exit.
+
+Each test asserts that the child died there, starts another one that goes on, and looks at the counts in the end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db.models import Sum
+
+from config import fault_points
+from inventory.models import Hold, Movement, StockItem, StockWrite, StripeEvent
+from proofs.children import DIED, GOOD, House, new_house, start
+from proofs.kills.points import named_points
+from proofs.kills.story import EXPECTED, SHIRT, at_stripe, begin, tell
+from proofs.state_machine import safety
+
+POINTS = named_points()
+Say = Callable[[str], None]
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    begin(tmp_path)
+    return new_house(tmp_path)
+
+
+def die_at(point: str, visit: int, folder: Path) -> Callable[[Say], None]:
+    """A process that ends without a word of farewell when it passes `point` for the `visit`-th time."""
+
+    def act(say: Say) -> None:
+        seen: Counter[str] = Counter()
+
+        def pass_by(name: str) -> None:
+            seen[name] += 1
+            if name == point and seen[name] == visit:
+                say(name)
+                os._exit(DIED)
+
+        fault_points.visit = pass_by
+        tell(folder)
+
+    return act
+
+
+def go_on(folder: Path) -> Callable[[Say], None]:
+    return lambda say: tell(folder, after_a_death=True)
+
+
+def look_at_everything(folder: Path) -> Callable[[Say], None]:
+    """In a child too, for it looks into the children's database."""
+
+    def act(say: Say) -> None:
+        safety.check_rows()
+        metadata = at_stripe(folder)
+        counts = {key: metadata[key] for key in EXPECTED}
+        assert counts == EXPECTED
+        assert metadata["details"] == "soft"
+        assert not Hold.objects.exists()
+        assert not StockWrite.objects.filter(state=StockWrite.State.OPEN).exists()
+        assert not Movement.objects.filter(published_at=None).exists()
+        assert not StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED).exists()
+        for item in StockItem.objects.filter(product=SHIRT):
+            assert str(item.on_hand) == EXPECTED[item.key]
+            assert item.movements.aggregate(units=Sum("delta"))["units"] == item.on_hand
+        assert sorted(Movement.objects.filter(kind="sale").values_list("delta", flat=True)) == [-2, -2, -1, -1]
+
+    return act
+
+
+def test_the_story_without_a_death_ends_as_it_should(house: House, tmp_path: Path) -> None:
+    told = start(house, lambda say: tell(tmp_path)).wait()
+    looked = start(house, look_at_everything(tmp_path)).wait()
+
+    assert (told.code, looked.code) == (GOOD, GOOD)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_process_that_dies_there_loses_nothing(point: str, house: House, tmp_path: Path) -> None:
+    death = start(house, die_at(point, 1, tmp_path)).wait()
+    assert (death.code, death.said) == (DIED, point)
+
+    start(house, go_on(tmp_path)).wait()
+
+    assert start(house, look_at_everything(tmp_path)).wait().code == GOOD
