@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 
 from fake_stripe.fake import FakeStripe
+from fake_stripe.recorder import Recorder
 from fake_stripe.server import Server
 
 MADE_HERE = "made by --webhook-url"
@@ -22,6 +23,8 @@ def main() -> int:
         print(f"fake_stripe cannot start: {error}", file=sys.stderr)
         return 1
     fake.api.limits.enforced = options.rate_limits
+    if options.record:
+        Recorder(options.record).watch(fake)
     _connect_endpoint(fake, options.webhook_url, options.webhook_secret)
     fake.courier.start()
     _stop_on_signals(server)
@@ -41,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", default="0", help="for ids and faults (default 0)")
     parser.add_argument("--webhook-url", help="an endpoint that is told of every event")
     parser.add_argument("--webhook-secret", help="its secret, whsec_... (default: one is made and printed)")
+    parser.add_argument(
+        "--record", metavar="FILE", help="write every exchange and event there, as JSON lines"
+    )
     parser.add_argument("--rate-limits", action="store_true", help="answer 429 beyond 25 calls a second")
     return parser
 

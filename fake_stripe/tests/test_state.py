@@ -183,6 +183,12 @@ def test_a_table_keeps_its_order_when_much_is_removed() -> None:
     newest: list[Any] = [row["n"] for row in table.newest_first()]
     assert newest == list(range(2999, 2499, -1))
     assert [row["n"] for row in table.newest_first(before=table.place("2600"))][:2] == [2599, 2598]
+    assert [row["n"] for row in table.oldest_first()] == list(range(2500, 3000))
+    with store.transaction():
+        for n in range(2500, 3000):
+            store.remove("thing", str(n))
+        store.put("thing", "new", {"n": 1})
+    assert list(table.oldest_first()) == list(table.newest_first()) == [{"n": 1}]
 
 
 def test_time_does_not_run_backwards(fake: FakeStripe) -> None:

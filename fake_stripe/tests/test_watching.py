@@ -1,11 +1,13 @@
 """Who may look on? Observers of exchanges and events, of one fake or of every fake there is."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe
 
 from fake_stripe import Exchange, FakeStripe
+from fake_stripe.recorder import Recorder, read
 
 
 def test_an_observer_sees_each_exchange_and_each_event(
@@ -44,6 +46,24 @@ def test_an_observer_of_everywhere_sees_every_fake(monkeypatch: pytest.MonkeyPat
         FakeStripe().call("POST", "/v1/products", f"name={name}")
 
     assert seen == ["product.created", "/v1/products"] * 2
+
+
+def test_what_another_process_did_can_be_read_later(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, tmp_path: Path
+) -> None:
+    file, seen = str(tmp_path / "record.jsonl"), list[Any]()
+    recorder = Recorder(file)
+    recorder.watch(fake)
+    fake.observers.append(seen.append)
+    fake.event_observers.append(seen.append)
+
+    client.v1.products.update("prod_shirt", {"name": "Größe Ä"})
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.products.retrieve("prod_nobody")
+    recorder.close()
+
+    assert list(read(file)) == seen
+    assert len(seen) == 3
 
 
 def test_what_was_undone_is_told_to_nobody(fake: FakeStripe) -> None:
