@@ -1,5 +1,7 @@
 """What does every page of the shop know?"""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -8,7 +10,7 @@ from config.stripe_client import is_configured
 from shop.house import House, open_house
 
 
-def storefront(request: HttpRequest) -> dict[str, object]:
+def storefront(request: HttpRequest) -> dict[str, Any]:
     """`house`: shop.house.House, read when a template first asks and then kept for this request."""
     return {
         "house": house_of(request),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db.models import JSONField, Subquery
+from django.db import connection
+from django.db.models import QuerySet
 from django.db.models.functions import JSONObject
 
 from shop.colours import stylesheet
@@ -16,11 +18,14 @@ from shop.models import Product, Storefront
 
 LADDER = ("XXS", "XS", "S", "M", "L", "XL", "XXL", "2XL", "3XL", "4XL", "5XL", "6XL")
 
+STOREFRONT_COLUMNS = [str(field.column) for field in Storefront._meta.concrete_fields]
+
 
 @dataclass(frozen=True)
 class House:
-    """`categories`: slug to name; `sizes` and `colours`: what the products on show come in."""
+    """`key`: everything it was made of; `categories`: slug to name; `sizes` and `colours`: what the products on show come in."""
 
+    key: tuple[Any, ...]
     storefront: Storefront
     categories: dict[str, str] = field(default_factory=dict)
     sizes: list[str] = field(default_factory=list)
@@ -52,47 +57,51 @@ class House:
         return {which: title for which, (title, _text) in self.storefront.texts.items()}
 
 
-class _RowsAsJson(Subquery):
-    """All rows of a subquery with one JSON column `fact`, as one JSON array."""
-
-    output_field = JSONField()
-
-    def as_sqlite(self, compiler: Any, connection: Any) -> Any:
-        template = "(SELECT json_group_array(json(f.fact)) FROM (%(subquery)s) f)"
-        return super().as_sql(compiler, connection, template=template)
-
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        template = "(SELECT coalesce(jsonb_agg(f.fact), '[]') FROM (%(subquery)s) f)"
-        return super().as_sql(compiler, connection, template=template)
-
-
 def open_house() -> House:
-    """The shop as it is now. Without a Storefront row (nobody has saved one) it takes a second query."""
-    facts = (
-        Product.objects.on_show()
-        .order_by()
-        .values(fact=JSONObject(category="category", slug="category_slug", sizes="sizes", colours="colours"))
-        .distinct()
-    )
-    storefront = Storefront.objects.annotate(facts=_RowsAsJson(facts)).first()
-    if storefront is None:
-        return _house(Storefront(), [row["fact"] for row in facts])
-    return _house(storefront, storefront.facts)
+    """The shop as it is now: one query, also while nobody has saved a Storefront."""
+    statement, parameters = _statement(connection.vendor)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return _house(tuple(cursor.fetchone()))
 
 
-def _house(storefront: Storefront, facts: list[dict[str, Any]]) -> House:
-    categories = {fact["slug"]: fact["category"] for fact in facts if fact["slug"]}
-    sizes = {size: None for fact in facts for size in _list(fact["sizes"])}
-    colours = {colour.casefold(): colour for fact in facts for colour in _list(fact["colours"])}
+@lru_cache(maxsize=2)
+def _statement(vendor: str) -> tuple[str, tuple[Any, ...]]:
+    """The Storefront's columns, and what the products on show come in as one JSON array."""
+    facts, parameters = _facts().query.sql_with_params()
+    together = "jsonb_agg(f.fact)" if vendor == "postgresql" else "json_group_array(json(f.fact))"
+    columns = ", ".join(f"s.{name}" for name in STOREFRONT_COLUMNS)
+    # Names of columns and tables only: nothing that anybody typed is in it.
+    statement = f"""
+        SELECT {columns}, (SELECT {together} FROM ({facts}) AS f)
+        FROM (SELECT 1 AS shop) AS here LEFT JOIN {Storefront._meta.db_table} AS s ON s.one = here.shop
+    """  # noqa: S608
+    return statement, parameters
+
+
+def _facts() -> QuerySet[Product, Any]:
+    row = JSONObject(category="category", slug="category_slug", sizes="sizes", colours="colours")
+    return Product.objects.on_show().order_by().values(fact=row).distinct()
+
+
+@lru_cache(maxsize=16)
+def _house(row: tuple[Any, ...]) -> House:
+    *texts, facts = row
+    products = _list(facts or "[]")
+    sizes = {size: None for fact in products for size in _list(fact["sizes"])}
+    colours = {colour.casefold(): colour for fact in products for colour in _list(fact["colours"])}
     return House(
-        storefront=storefront,
-        categories=dict(sorted(categories.items())),
+        key=row,
+        storefront=Storefront()
+        if texts[0] is None
+        else Storefront.from_db("default", STOREFRONT_COLUMNS, texts),
+        categories=dict(sorted((fact["slug"], fact["category"]) for fact in products if fact["slug"])),
         sizes=sorted(sizes, key=_rung),
         colours=sorted(colours.values(), key=str.casefold),
     )
 
 
-def _list(value: Any) -> list[str]:
+def _list(value: Any) -> list[Any]:
     """PostgreSQL nests JSON as JSON, SQLite as the text that it keeps."""
     return list(json.loads(value) if isinstance(value, str) else value)
 

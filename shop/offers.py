@@ -89,14 +89,11 @@ class Offer:
         return any(choice.stock is Stock.IN_CHECKOUTS for choice in self.choices)
 
 
-def offer_of(product: Product) -> Offer:
-    """The offer of a product that was read with_offers(): no query."""
-    items = {item.size: item for item in product.stock_items.all() if item.listed}
-    return Offer(product, tuple(_choice(product, size, items.get(size)) for size in product.sizes or [""]))
-
-
-def offers_of(products: Iterable[Product]) -> list[Offer]:
-    return [offer_of(product) for product in products]
+def offer_of(product: Product, items: Iterable[Any] | None = None) -> Offer:
+    """The offer of a product with its stock items; without `items` it was read with_offers(), and there is no query."""
+    there = product.stock_items.all() if items is None else items
+    listed = {item.size: item for item in there if item.listed}
+    return Offer(product, tuple(_choice(product, size, listed.get(size)) for size in product.sizes or [""]))
 
 
 def _choice(product: Product, size: str, item: Any) -> Choice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_safe
@@ -13,23 +13,22 @@ from config.stripe_client import is_configured
 from shop.catalogue import as_json
 from shop.context import house_of
 from shop.models import Product
-from shop.offers import offer_of, offers_of
+from shop.offers import Offer
+from shop.pages import page
+from shop.reading import read_list, read_page
 from shop.wishes import PAGE, Wish
-
-
-def fresh(answer: HttpResponse) -> HttpResponse:
-    """Pages that name stock are for one visitor, and are asked for anew each time."""
-    patch_cache_control(answer, private=True, no_cache=True)
-    return answer
 
 
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
     """The home page: one that is featured, large, then the others that are, then what is new."""
-    wish = Wish(currency=settings.SHOP_CURRENCY)
-    offers = offers_of(wish.products().with_offers()[wish.window()])
+    shelf = read_list(Wish(currency=settings.SHOP_CURRENCY))
+    return page(request, "shop/home.html", shelf, lambda: _home(shelf.offers()))
+
+
+def _home(offers: list[Offer]) -> dict[str, object]:
     hero = offers[0] if offers and offers[0].product.featured else None
-    return fresh(render(request, "shop/home.html", {"hero": hero, "offers": offers[1:] if hero else offers}))
+    return {"hero": hero, "offers": offers[1:] if hero else offers}
 
 
 @require_safe
@@ -39,42 +38,54 @@ def browse(request: HttpRequest, slug: str = "") -> HttpResponse:
     if slug and slug not in house.categories:
         raise Http404(_("There is no such category."))
     wish = Wish.read(request.GET, settings.SHOP_CURRENCY)
-    rows = wish.products().filter(category_slug=slug) if slug else wish.products()
-    products = list(rows.with_offers()[wish.window()])
-    total = wish.total(products)
-    context = {
-        "offers": offers_of(products),
-        "wish": wish,
-        "total": total,
-        "category": house.categories.get(slug, ""),
-        "slug": slug,
-        "is_everything": not slug,
-        "pages": -(-total // PAGE),
-    }
-    return fresh(render(request, "shop/list.html", context))
+    shelf = read_list(wish, slug)
+    return page(
+        request,
+        "shop/list.html",
+        (shelf, wish, slug),
+        lambda: {
+            "wish": wish,
+            "offers": shelf.offers(),
+            "total": shelf.total,
+            "pages": -(-shelf.total // PAGE),
+            "category": house.categories.get(slug, ""),
+            "slug": slug,
+            "is_everything": not slug,
+        },
+    )
 
 
 @require_safe
 def product(request: HttpRequest, product_id: str, slug: str = "") -> HttpResponse:
-    found = get_object_or_404(Product.objects.on_show().with_offers().with_size_guide(), pk=product_id)
+    shelf = read_page(_possible_id(product_id))
+    if shelf is None:
+        raise Http404(_("There is no such product."))
+    found = shelf.product(shelf.products[0])
     if slug != found.slug:
         return redirect(found, permanent=bool(slug))
-    return fresh(
-        render(
-            request,
-            "shop/product.html",
-            {"offer": offer_of(found), "product": found, "slug": found.category_slug},
-        )
+    return page(
+        request,
+        "shop/product.html",
+        shelf,
+        lambda: {"offer": shelf.offers()[0], "product": found, "slug": found.category_slug},
     )
 
 
 @require_safe
 def product_stock(request: HttpRequest, product_id: str) -> HttpResponse:
     """The choice of sizes alone, for a page that was left open."""
-    found = get_object_or_404(Product.objects.on_show().with_offers(), pk=product_id)
-    answer = render(request, "shop/_choices.html", {"offer": offer_of(found), "product": found})
+    shelf = read_page(_possible_id(product_id))
+    if shelf is None:
+        raise Http404(_("There is no such product."))
+    [offer] = shelf.offers()
+    answer = render(request, "shop/_choices.html", {"offer": offer, "product": offer.product})
     patch_cache_control(answer, private=True, no_store=True)
     return answer
+
+
+def _possible_id(text: str) -> str:
+    """PostgreSQL refuses the zero byte, which no id has."""
+    return text.replace("\0", "")
 
 
 @require_safe

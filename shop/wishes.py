@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Self
@@ -78,11 +77,6 @@ class Wish:
         if self.size or self.in_stock:
             rows = rows.filter(pk__in=Product.objects.filter(self._stock()).values("pk"))
         return rows.annotate(total=Window(Count("pk"))).order_by(*ORDERS[self.sort])
-
-    @staticmethod
-    def total(products: Sequence[Product]) -> int:
-        """How many there are on all pages, as the rows of this page tell."""
-        return int(getattr(products[0], "total", 0)) if products else 0
 
     def window(self) -> slice:
         return slice((self.page - 1) * PAGE, self.page * PAGE)

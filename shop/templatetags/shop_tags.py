@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -61,6 +62,7 @@ def json_ld(product: Product) -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=64)
 def icon(name: str) -> SafeString:
     """One sign of the sprite, as large as the text beside it and silent to screen readers."""
     return format_html(

@@ -1,0 +1,132 @@
+"""Pages that were rendered before are kept, and yet never stale and never somebody else's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from inventory.models import StockItem
+from shop import kept
+from shop.models import Product, SizeGuide, Storefront
+from shop.tests.shelf import on_shelf
+
+pytestmark = pytest.mark.django_db
+
+PAGES = ["/", "/products/", "/products/prod_balm/balm-t-shirt/"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> Iterator[None]:
+    kept.forget()
+    yield
+    kept.forget()
+
+
+def in_cart(client: Client, units: int) -> None:
+    item = StockItem.objects.get(size="M")
+    client.post("/cart/add/", {"item": item.pk, "colour": "Black", "quantity": units})
+
+
+def token_on(client: Client) -> str:
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(PAGES[2]).content.decode())
+    assert found
+    return found[1]
+
+
+def test_a_page_is_rendered_once_while_it_shows_the_same(client: Client) -> None:
+    rendered: list[int] = []
+
+    for _visit in range(3):
+        assert kept.kept(("shirt", 3), lambda: rendered.append(1) or "three left") == "three left"  # type: ignore[func-returns-value]
+
+    assert len(rendered) == 1
+
+
+def test_what_was_not_asked_for_longest_goes_first() -> None:
+    for number in range(kept.MOST + 1):
+        kept.kept(number, lambda: "old")
+
+    assert kept.kept(0, lambda: "new") == "new"
+    assert kept.kept(kept.MOST, lambda: "new") == "old"
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (lambda: StockItem.objects.filter(size="M").update(on_hand=2), "only 2 left"),
+        (lambda: StockItem.objects.filter(size="M").update(held=10), "may come back"),
+        (lambda: StockItem.objects.filter(size="M").update(state="unknown"), "not for sale"),
+        (lambda: StockItem.objects.filter(size="M").update(listed=False), "not for sale"),
+        (lambda: Product.objects.update(lowest_amount=1234), "$12.34"),
+        (lambda: Product.objects.update(details="Softer"), "Softer"),
+        (
+            lambda: Product.objects.update(images=["https://cdn.example/new.jpg"]),
+            "https://cdn.example/new.jpg",
+        ),
+        (lambda: SizeGuide.objects.create(name="New guide", lines="S 1, 2, 3"), "New guide"),
+        (lambda: Storefront.objects.create(announcement="Closed today"), "Closed today"),
+        (lambda: on_shelf("prod_mug", metadata={"category": "mugs"}), "Mugs"),
+    ],
+)
+def test_whatever_changes_is_shown_at_once(client: Client, change: Callable[[], object], shown: str) -> None:
+    on_shelf()
+    assert shown not in client.get(PAGES[2]).content.decode()
+
+    change()
+
+    assert shown in client.get(PAGES[2]).content.decode()
+
+
+def test_a_setting_that_changes_is_shown_at_once(client: Client, settings: Settings) -> None:
+    on_shelf()
+    assert "only 10 left" not in client.get(PAGES[2]).content.decode()
+
+    settings.LOW_STOCK_THRESHOLD = 10
+
+    assert "only 10 left" in client.get(PAGES[2]).content.decode()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_one_visitors_cart_is_not_shown_to_another(path: str) -> None:
+    on_shelf()
+    one, other = Client(), Client()
+    in_cart(one, 7)
+
+    assert 'id="cart-count">7<' in one.get(path).content.decode()
+    assert "cart-count" not in other.get(path).content.decode()
+    assert 'id="cart-count">7<' in one.get(path).content.decode()
+
+
+def test_what_one_visitor_is_told_is_told_once_and_to_nobody_else() -> None:
+    on_shelf()
+    one, other = Client(), Client()
+    other.get("/")
+    in_cart(one, 0)
+
+    assert "whole number" not in other.get("/").content.decode()
+    assert "whole number" in one.get("/").content.decode()
+    assert "whole number" not in one.get("/").content.decode()
+
+
+def test_each_visitors_form_carries_a_token_of_their_own() -> None:
+    on_shelf()
+    one, other = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
+    mine, theirs = token_on(one), token_on(other)
+    order = {"item": StockItem.objects.get(size="M").pk, "colour": "Black", "quantity": 1}
+
+    assert mine != theirs
+    assert other.post("/cart/add/", {**order, "csrfmiddlewaretoken": mine}).status_code == 403
+    assert one.post("/cart/add/", {**order, "csrfmiddlewaretoken": mine}).status_code == 302
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_place_is_left_empty(client: Client, path: str) -> None:
+    on_shelf(name="<!--own:token-->", description="<!--own:cart-->")
+
+    html = client.get(path, follow=True).content.decode()
+
+    assert "<!--own" not in html
