@@ -1,0 +1,97 @@
+"""What do the racers race for? A product with sizes, orders that hold units, events that say they were paid."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+from django.test import RequestFactory
+from django.utils import timezone
+from stripe import WebhookSignature
+
+from checkout.fulfilment import settle
+from checkout.gateway import CheckoutSession
+from checkout.models import Order, OrderLine
+from config import stripe_client
+from fake_stripe import FakeStripe
+from inventory import ledger, look
+from inventory.models import StockItem
+from proofs.state_machine import safety
+
+SHIRT = "prod_shirt"
+SECRET = "whsec_test"  # noqa: S105
+
+
+def open_shop(counts: dict[str, int]) -> list[int]:
+    """A shirt in those sizes, read by the shop. Returns the items' ids in the order of the sizes."""
+    fake = FakeStripe("sk_test_fake", base_url="http://stripe.test")
+    metadata = {"sizes": ",".join(counts), **{f"stock_{size}": str(count) for size, count in counts.items()}}
+    price = {"unit_amount": 2500, "currency": "usd", "default": True}
+    fake.add_product(id=SHIRT, name="BALM T-Shirt", metadata=metadata, prices=[price])
+    with mock.patch.object(stripe_client, "http_client", fake.http_client):
+        stripe_client._client.cache_clear()
+        look.look_at(SHIRT)
+    stripe_client._client.cache_clear()
+    return [StockItem.objects.get(product=SHIRT, size=size).pk for size in counts]
+
+
+def open_orders(item: int, how_many: int, units: int = 1) -> list[str]:
+    """Orders whose customers stand before the payment page. Returns the ids of their sessions."""
+    return [_open_order(item, number, units) for number in range(how_many)]
+
+
+def _open_order(item: int, number: int, units: int) -> str:
+    order = Order.objects.create(currency="usd", session_id=f"cs_{item}_{number}", session_params={})
+    OrderLine.objects.create(
+        order=order, position=0, product_id=SHIRT, item_id=item, name="BALM T-Shirt", quantity=units, unit_amount=2500
+    )
+    ledger.hold(order.reference, {item: units})
+    return str(order.session_id)
+
+
+def paid(session: str) -> str:
+    """Settle it as paid; returns the state of the order after it."""
+    return _settled(CheckoutSession(id=session, status="complete", payment_status="paid"))
+
+
+def expired(session: str) -> str:
+    return _settled(CheckoutSession(id=session, status="expired", payment_status="unpaid"))
+
+
+def _settled(session: CheckoutSession) -> str:
+    order = settle(session, now=timezone.now())
+    return order.state if order else "none"
+
+
+def event(name: str, session: str) -> dict[str, Any]:
+    """checkout.session.completed, as Stripe would send it."""
+    return {
+        "id": name,
+        "object": "event",
+        "type": "checkout.session.completed",
+        "created": 1_790_000_000,
+        "livemode": False,
+        "data": {"object": {"id": session, "status": "complete", "payment_status": "paid", "metadata": {}}},
+    }
+
+
+def signed(body: bytes) -> Any:
+    """A request as Stripe makes it."""
+    header = WebhookSignature.generate_signature_header(body.decode(), SECRET)  # type: ignore[no-untyped-call]
+    return RequestFactory().post(
+        "/stripe/webhook/", data=body, content_type="application/json", HTTP_STRIPE_SIGNATURE=header
+    )
+
+
+def books() -> dict[str, Any]:
+    """What the rows say after a race; `broken` is the promise that they break, or nothing."""
+    try:
+        safety.check_rows()
+        broken = ""
+    except AssertionError as error:
+        broken = str(error)
+    items = {
+        item.size: [item.on_hand, item.pending, item.held] for item in StockItem.objects.filter(product=SHIRT)
+    }
+    states = list(Order.objects.order_by("session_id").values_list("state", flat=True))
+    return {"broken": broken, "items": items, "orders": states}

@@ -1,0 +1,419 @@
+"""What if two do it at the same moment? Processes at a barrier, on a file of SQLite's and on PostgreSQL.
+
+Beside each race stands its control: the same race with the guard taken out must do harm, or the race proves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from checkout import fulfilment
+from checkout.models import Order
+from inventory import inbox, ledger, observe, webhooks
+from inventory.models import CountedRequest, Hold, Movement, ProductStock, StockItem, StripeEvent
+from proofs.children import House, new_house
+from proofs.races import shop
+from proofs.races.gate import alone, race
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
+
+SIZES = {f"S{number}": 1 for number in range(12)}
+Meet = Callable[[], None]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return new_house(tmp_path)
+
+
+def open_shop(house: House, counts: dict[str, int]) -> list[int]:
+    items: list[int] = alone(house, lambda: shop.open_shop(counts))
+    return items
+
+
+def books(house: House) -> dict[str, Any]:
+    found: dict[str, Any] = alone(house, shop.books)
+    return found
+
+
+# --- the last one -----------------------------------------------------------------------------
+
+
+def hold_one(items: list[int], racer: int) -> Callable[[int, Meet], bool]:
+    def act(number: int, meet: Meet) -> bool:
+        ledger.hold(f"racer:{racer}:{number}", {items[number]: 1})
+        return True
+
+    return act
+
+
+def test_the_last_one_goes_to_one_of_eight(house: House) -> None:
+    items = open_shop(house, SIZES)
+
+    rounds = race(house, [hold_one(items, racer) for racer in range(8)], rounds=len(items))
+
+    assert [sorted(map(str, outcomes)) for outcomes in rounds] == [["OutOfStock"] * 7 + ["True"]] * len(items)
+    assert books(house)["broken"] == ""
+
+
+def test_control_looking_first_and_holding_then_sells_the_last_one_twice(house: House) -> None:
+    items = open_shop(house, SIZES)
+
+    def look_then_leap(number: int, meet: Meet) -> bool:
+        there = StockItem.objects.get(pk=items[number]).available or 0
+        meet()
+        if not there:
+            raise ledger.OutOfStock([])
+        with transaction.atomic():
+            Hold.objects.create(reference=f"racer:{os.getpid()}:{number}", item_id=items[number], quantity=1)
+            StockItem.objects.filter(pk=items[number]).update(held=F("held") + 1)
+        return True
+
+    outcomes = race(house, [look_then_leap] * 4)[0]
+
+    assert outcomes.count(True) > 1
+
+
+# --- opposite orders --------------------------------------------------------------------------
+
+
+def hold_both(first: int, second: int, racer: int) -> Callable[[int, Meet], bool]:
+    def act(number: int, meet: Meet) -> bool:
+        name = f"racer:{racer}:{number}"
+        ledger.hold(name, {first: 1, second: 1})
+        ledger.release(name)
+        return True
+
+    return act
+
+
+def test_two_carts_with_their_lines_in_opposite_order_never_wait_in_a_circle(house: House) -> None:
+    one, other = open_shop(house, {"S": 50, "M": 50})
+    racers = [hold_both(one, other, 0), hold_both(other, one, 1), hold_both(one, other, 2), hold_both(other, one, 3)]
+
+    rounds = race(house, racers, rounds=25)
+
+    assert {outcome for outcomes in rounds for outcome in outcomes} == {True}
+    assert books(house)["items"] == {"S": [50, 0, 0], "M": [50, 0, 0]}
+
+
+@pytest.mark.postgres
+def test_control_without_the_order_of_primary_keys_they_do(house: House) -> None:
+    """On SQLite writers stand in one line, so there is nothing to take out."""
+    one, other = open_shop(house, {"S": 50, "M": 50})
+
+    def in_any_order(first: int, second: int) -> Callable[[int, Meet], bool]:
+        def act(number: int, meet: Meet) -> bool:
+            with transaction.atomic():
+                StockItem.objects.filter(pk=first).update(held=F("held") + 1)
+                meet()
+                StockItem.objects.filter(pk=second).update(held=F("held") + 1)
+            return True
+
+        return act
+
+    outcomes = race(house, [in_any_order(one, other), in_any_order(other, one)])[0]
+
+    assert "OperationalError" in outcomes
+
+
+# --- one event, eight times at once -----------------------------------------------------------
+
+
+def receive(number: int, meet: Meet) -> int:
+    body = json.dumps(shop.event(f"evt_{number}", f"cs_nobody_{number}")).encode()
+    return webhooks.receive(shop.signed(body)).status_code
+
+
+def test_an_event_that_comes_eight_times_at_once_is_remembered_once(house: House) -> None:
+    rounds = race(house, [receive] * 8, rounds=6)
+
+    assert rounds == [[200] * 8] * 6
+    assert alone(house, lambda: StripeEvent.objects.count()) == 6
+
+
+def test_control_looking_first_and_inserting_then_refuses_some(house: House) -> None:
+    def look_then_insert(number: int, meet: Meet) -> int:
+        def insert(rows: Any) -> list[StripeEvent]:
+            new = [row for row in rows if not StripeEvent.objects.filter(pk=row.pk).exists()]
+            meet()
+            for row in new:
+                row.save(force_insert=True)
+            return new
+
+        inbox._insert = insert
+        return receive(number, meet)
+
+    outcomes = race(house, [look_then_insert] * 4)[0]
+
+    assert outcomes.count(200) < 4
+
+
+def handle(number: int, meet: Meet) -> bool:
+    return inbox.handle(f"evt_{number}", timezone.now())
+
+
+def remember_payments(house: House, item: int, how_many: int, *, twins: bool = False) -> list[str]:
+    def act() -> list[str]:
+        sessions = shop.open_orders(item, how_many)
+        for number, session in enumerate(sessions):
+            inbox.remember([shop.event(f"evt_{number}", session)])
+            if twins:
+                inbox.remember([shop.event(f"twin_{number}", session)])
+        return sessions
+
+    sessions: list[str] = alone(house, act)
+    return sessions
+
+
+def test_an_event_that_eight_workers_handle_at_once_is_handled_by_one(house: House) -> None:
+    (item,) = open_shop(house, {"S": 50})
+    remember_payments(house, item, 8)
+
+    rounds = race(house, [handle] * 8, rounds=8)
+
+    assert [sorted(outcomes) for outcomes in rounds] == [[False] * 7 + [True]] * 8
+    assert books(house) == {"broken": "", "items": {"S": [50, -8, 0]}, "orders": ["paid"] * 8}
+
+
+# --- twins ------------------------------------------------------------------------------------
+
+
+def handle_twin(number: int, meet: Meet) -> bool:
+    return inbox.handle(f"twin_{number}", timezone.now())
+
+
+def test_twin_events_of_one_payment_sell_once(house: House) -> None:
+    (item,) = open_shop(house, {"S": 50})
+    remember_payments(house, item, 10, twins=True)
+
+    race(house, [handle, handle_twin], rounds=10)
+
+    assert books(house) == {"broken": "", "items": {"S": [50, -10, 0]}, "orders": ["paid"] * 10}
+
+
+def without_unique_sales(meet: Meet) -> None:
+    """The order's state is looked at and then written, and a sale has a name of its own each time."""
+
+    def look_then_go(order_id: Any, *from_states: str, to: str, **facts: Any) -> bool:
+        may = Order.objects.filter(id=order_id, state__in=from_states).exists()
+        meet()
+        return may and bool(Order.objects.filter(id=order_id).update(state=to, **facts))
+
+    true_sale = ledger._sale
+
+    def nameless(item: Any, line: Any, now: Any, actor: str) -> Movement:
+        sale = true_sale(item, line, now, actor)
+        sale.reference = f"{sale.reference}/{os.getpid()}"
+        return sale
+
+    fulfilment._go, ledger._sale = look_then_go, nameless
+    # SQLite lets one transaction write at a time; the look must come before it, as it does where nobody thought of it.
+    fulfilment.transaction = _no_transaction()  # type: ignore[assignment]
+
+
+def _no_transaction() -> Any:
+    from contextlib import nullcontext
+    from types import SimpleNamespace
+
+    return SimpleNamespace(atomic=nullcontext)
+
+
+def test_control_without_the_condition_and_the_unique_reference_twins_sell_twice(house: House) -> None:
+    (item,) = open_shop(house, {"S": 50})
+    remember_payments(house, item, 1, twins=True)
+
+    def act(event: str) -> Callable[[int, Meet], bool]:
+        def handled(number: int, meet: Meet) -> bool:
+            without_unique_sales(meet)
+            return inbox.handle(event, timezone.now())
+
+        return handled
+
+    race(house, [act("evt_0"), act("twin_0")])
+
+    assert books(house)["items"]["S"][1] == -2
+
+
+def an_edit(name: str) -> dict[str, Any]:
+    """Somebody at Stripe made 50 of S into 57, in one request; `name` is the event's own."""
+    return {
+        "id": name,
+        "type": "product.updated",
+        "created": 4_000_000_000,
+        "livemode": False,
+        "request": {"id": "req_1", "idempotency_key": None},
+        "data": {
+            "object": {"id": shop.SHIRT, "updated": 4_000_000_000, "metadata": {"sizes": "S", "stock_S": "57"}},
+            "previous_attributes": {"metadata": {"stock_S": "50"}},
+        },
+    }
+
+
+def count_edit(name: str) -> Callable[[int, Meet], bool]:
+    return lambda number, meet: inbox.handle(name, timezone.now())
+
+
+def test_twin_events_of_one_edit_count_once(house: House) -> None:
+    open_shop(house, {"S": 50})
+    names = [f"evt_{number}" for number in range(6)]
+    alone(house, lambda: inbox.remember([an_edit(name) for name in names]))
+
+    race(house, [count_edit(name) for name in names])
+
+    assert books(house)["items"] == {"S": [57, 0, 0]}
+
+
+def test_control_without_the_unique_request_an_edit_counts_twice(house: House) -> None:
+    open_shop(house, {"S": 50})
+    alone(house, lambda: inbox.remember([an_edit("evt_0"), an_edit("evt_1")]))
+
+    def patches() -> None:
+        true_insert = observe.insert_new
+
+        def always_new(rows: Any, *, unique: Any) -> Any:
+            if isinstance(rows[0], CountedRequest):
+                return rows
+            rows[0].reference = f"{rows[0].reference}/{os.getpid()}"
+            return true_insert(rows, unique=unique)
+
+        observe.insert_new = always_new
+
+    race(house, [count_edit("evt_0"), count_edit("evt_1")], patches=patches)
+
+    assert books(house)["items"]["S"][0] == 64
+
+
+# --- how a checkout ends ----------------------------------------------------------------------
+
+
+def test_a_payment_against_an_expiry_is_a_payment(house: House) -> None:
+    """Stripe says one of the two, but an old answer may be on its way while the customer pays."""
+    (item,) = open_shop(house, {"S": 50})
+    sessions = alone(house, lambda: shop.open_orders(item, 12))
+
+    race(house, [lambda number, _: shop.paid(sessions[number]), lambda number, _: shop.expired(sessions[number])], rounds=12)
+
+    assert books(house) == {"broken": "", "items": {"S": [50, -12, 0]}, "orders": ["paid"] * 12}
+
+
+def test_control_without_the_condition_an_expiry_undoes_a_payment(house: House) -> None:
+    (item,) = open_shop(house, {"S": 50})
+    (session,) = alone(house, lambda: shop.open_orders(item, 1))
+
+    def expire(number: int, meet: Meet) -> str:
+        true_go = fulfilment._go
+
+        def look_then_go(order_id: Any, *from_states: str, to: str, **facts: Any) -> bool:
+            may = Order.objects.filter(id=order_id, state__in=from_states).exists()
+            meet()  # The payment is settled here.
+            meet()
+            return may and bool(Order.objects.filter(id=order_id).update(state=to, **facts))
+
+        fulfilment._go, fulfilment.transaction = look_then_go, _no_transaction()  # type: ignore[assignment]
+        try:
+            return shop.expired(session)
+        finally:
+            fulfilment._go = true_go
+
+    def pay(number: int, meet: Meet) -> str:
+        meet()
+        state = shop.paid(session)
+        meet()
+        return state
+
+    race(house, [pay, expire])
+
+    assert books(house)["orders"] == ["released"]
+
+
+def test_the_return_page_against_the_webhook_sells_once(house: House) -> None:
+    (item,) = open_shop(house, {"S": 50})
+    sessions = remember_payments(house, item, 12)
+
+    race(house, [handle, lambda number, _: shop.paid(sessions[number])], rounds=12)
+
+    assert books(house) == {"broken": "", "items": {"S": [50, -12, 0]}, "orders": ["paid"] * 12}
+
+
+# --- sums -------------------------------------------------------------------------------------
+
+
+def test_releases_against_new_movements_keep_the_sums(house: House) -> None:
+    (item,) = open_shop(house, {"S": 50})
+    sessions = alone(house, lambda: shop.open_orders(item, 20))
+
+    def deliver(number: int, meet: Meet) -> bool:
+        ledger.receive(item, 2, reference=f"delivery:{number}")
+        return True
+
+    race(house, [lambda number, _: shop.expired(sessions[number]), deliver, deliver], rounds=20)
+
+    assert books(house) == {"broken": "", "items": {"S": [50, 40, 0]}, "orders": ["released"] * 20}
+
+
+def test_control_reading_a_sum_and_writing_it_back_loses_one(house: House) -> None:
+    (item,) = open_shop(house, {"S": 50})
+
+    def deliver(number: int, meet: Meet) -> bool:
+        row = StockItem.objects.get(pk=item)
+        meet()
+        with transaction.atomic():
+            Movement.objects.create(item=row, kind="received", delta=2, reference=f"delivery:{os.getpid()}")
+            StockItem.objects.filter(pk=item).update(pending=row.pending + 2)
+        return True
+
+    race(house, [deliver, deliver])
+
+    assert books(house)["broken"].startswith("9: a sum is not the sum of its rows")
+
+
+# --- claims -----------------------------------------------------------------------------------
+
+
+def claim_product(number: int, meet: Meet) -> bool:
+    """As a worker that publishes does; it keeps the product for the length of the round."""
+    from inventory.claims import claimed
+
+    with claimed(shop.SHIRT) as claim:
+        meet()
+        return claim is not None
+
+
+def test_a_product_is_claimed_by_one_of_four_workers(house: House) -> None:
+    open_shop(house, {"S": 50})
+
+    outcomes = race(house, [claim_product] * 4)[0]
+
+    assert sorted(outcomes) == [False, False, False, True]
+
+
+def test_control_looking_at_the_lease_first_lets_several_in(house: House) -> None:
+    open_shop(house, {"S": 50})
+
+    def look_then_claim(number: int, meet: Meet) -> bool:
+        free = ProductStock.objects.get(pk=shop.SHIRT).lease_until is None
+        meet()
+        if free:
+            ProductStock.objects.filter(pk=shop.SHIRT).update(lease_until=timezone.now())
+        return free
+
+    outcomes = race(house, [look_then_claim] * 4)[0]
+
+    assert outcomes.count(True) > 1
+
+
+def test_the_races_run_where_they_say(house: House) -> None:
+    """On SQLite the children share a file, never the memory of this process."""
+    where = alone(house, lambda: str(connection.settings_dict["NAME"]))
+
+    assert where.endswith("shop.sqlite3") or connection.vendor == "postgresql"
