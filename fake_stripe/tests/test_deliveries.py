@@ -130,6 +130,21 @@ def test_each_endpoint_counts_for_itself(fake: FakeStripe, client: stripe.Stripe
     assert fake.events[event_id]["pending_webhooks"] == 1
 
 
+def test_a_second_success_at_one_endpoint_does_not_count_for_the_other(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    good, bad = "https://good.test/", "https://bad.test/"
+    for url in (good, bad):
+        fake.add_webhook_endpoint(url)
+    fake.deliver_to(lambda url, headers, body: (200 if url == good else 500, b""))
+    fake.faults.add("duplicate", copies=3)
+    rename(client, "A")
+    fake.deliver_due()
+
+    (event_id,) = fake.events
+    assert fake.events[event_id]["pending_webhooks"] == 1
+
+
 def test_a_live_event_is_not_told_to_a_test_endpoint(fake: FakeStripe, receiver: Receiver) -> None:
     fake.keys.add("sk_live_1")
     live = stripe.StripeClient("sk_live_1", http_client=fake.http_client())

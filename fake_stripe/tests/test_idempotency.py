@@ -68,6 +68,21 @@ def test_a_400_that_never_ran_is_not_remembered(
     assert set_stock(client, "13").metadata["stock_M"] == "13"
 
 
+def test_a_refusal_of_limits_is_not_remembered_either(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    """It shows only when the keys are merged, and still nothing ran: with room made, the same key works."""
+    client.v1.products.update("prod_shirt", {"metadata": {f"k{n}": "1" for n in range(46)}})
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.products.update("prod_shirt", {"metadata": {"one more": "1"}}, KEY)  # type: ignore[arg-type]
+    client.v1.products.update("prod_shirt", {"metadata": {"k0": ""}})
+
+    made = client.v1.products.update("prod_shirt", {"metadata": {"one more": "1"}}, KEY)  # type: ignore[arg-type]
+
+    assert len(made.metadata.to_dict()) == 50
+    assert fake.calls[-1].replayed is False
+
+
 def test_a_stored_500_is_replayed_whether_it_took_effect_or_not(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:

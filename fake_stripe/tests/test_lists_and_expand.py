@@ -31,6 +31,17 @@ def test_a_page_has_ten_unless_asked_otherwise(client: stripe.StripeClient, many
     assert client.v1.products.list({"starting_after": many[-2]}).has_more is False
 
 
+def test_a_page_that_takes_the_last_one_says_there_is_no_more(
+    client: stripe.StripeClient, many: list[str], shirt: Any
+) -> None:
+    session = open_session(client, "", line_items=[{"price": shirt["default_price"], "quantity": 1}] * 3)
+
+    assert client.v1.products.list({"starting_after": many[-6], "limit": 5}).has_more is False
+    assert client.v1.products.list({"starting_after": many[-7], "limit": 5}).has_more is True
+    assert client.v1.checkout.sessions.line_items.list(session.id, {"limit": 3}).has_more is False
+    assert client.v1.checkout.sessions.line_items.list(session.id, {"limit": 2}).has_more is True
+
+
 def test_cursors_go_both_ways(client: stripe.StripeClient, many: list[str]) -> None:
     after = client.v1.products.list({"starting_after": many[9], "limit": 5})
     before = client.v1.products.list({"ending_before": many[20], "limit": 5})
