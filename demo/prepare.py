@@ -1,11 +1,13 @@
 """What must be done before the demo's shop opens? Run as a program of its own: `python -m demo.prepare`.
 
-The tables, the static files, an owner who may enter the admin, and one reading of the whole catalogue.
+The tables, the static files, an owner with their own texts, and one reading of the whole catalogue.
 """
 
 from __future__ import annotations
 
 import os
+
+from demo import storefront
 
 OWNER = "owner"
 
@@ -18,6 +20,7 @@ def main() -> None:
     django.setup()
     call_command("migrate", "--no-input", verbosity=0)
     call_command("collectstatic", "--no-input", verbosity=0)
+    storefront.write_once()
     make_owner(os.environ["DEMO_OWNER_PASSWORD"])
     call_command("sync_catalog")
 
