@@ -26,6 +26,7 @@ from inventory import cases, ledger, look
 
 logger = logging.getLogger(__name__)
 
+TIME_TO_PAY = timedelta(minutes=5)
 ENDED = (Order.State.PAID, Order.State.AWAITING_PAYMENT)
 
 
@@ -65,12 +66,28 @@ def _go_on_with(cart: Cart, *, now: datetime) -> Order | None:
     if order.state in ENDED:
         return order
     if order.session_id is None:
-        order = _open(order, first=False)
-        if order.state == Order.State.OPEN and order.session_id is None:
-            return order
-    if order.fingerprint == cart.fingerprint:
+        order = _ask_again(order)
+    if order.state == Order.State.RELEASED:
+        return None
+    if order.session_id is None:
+        return order
+    if order.fingerprint == cart.fingerprint and _has_time_left(order, now=now):
         return _reuse(order, now=now)
     return _replace(order, now=now)
+
+
+def _ask_again(order: Order) -> Order:
+    """Learn the session of an order that has none yet; a refusal proves that there is none, and ends the order."""
+    try:
+        return _open(order, first=False)
+    except Refused:
+        order.refresh_from_db()
+        return order
+
+
+def _has_time_left(order: Order, *, now: datetime) -> bool:
+    """A page that closes in a moment is of no use to somebody who has yet to find a card."""
+    return order.expires_at is None or order.expires_at - now > TIME_TO_PAY
 
 
 def _reuse(order: Order, *, now: datetime) -> Order | None:
@@ -142,7 +159,8 @@ def _open(order: Order, *, first: bool) -> Order:
     except (Refused, WrongKey, NotAllowed, NotConfigured) as trouble:
         if _proves_that_there_is_none(trouble, first=first):
             give_up(order.id, because=str(trouble))
-        _tell_the_owner(order, trouble)
+        if first or not isinstance(trouble, Refused):
+            _tell_the_owner(order, trouble)
         raise
     except StripeTrouble as trouble:
         logger.warning("Order %s: no session yet: %s", order.number, trouble)

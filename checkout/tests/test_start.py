@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from checkout import start
@@ -287,6 +289,48 @@ def test_an_expired_page_is_followed_by_a_new_one(
     second = Order.objects.get(state=Order.State.OPEN)
     assert answer["Location"] == second.session_url and second.id != first.id
     assert held(shirt, "M") == 2
+
+
+def test_a_page_that_closes_in_a_moment_is_replaced(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    first = order_for(customer, shirt)
+    Order.objects.update(expires_at=timezone.now() + timedelta(minutes=4))
+
+    customer.go_to_payment()
+
+    first.refresh_from_db()
+    assert (
+        first.state == Order.State.RELEASED and fake.sessions[first.session_id or ""]["status"] == "expired"
+    )
+    assert Order.objects.filter(state="open").count() == 1 and held(shirt, "M") == 2
+
+
+def test_the_promise_of_thirty_minutes_is_made_only_to_those_whom_a_new_page_awaits(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M")
+    assert "at least 30 minutes" in customer.get(reverse("cart")).content.decode()
+
+    customer.go_to_payment()
+
+    page = customer.get(reverse("cart")).content.decode()
+    assert "at least 30 minutes" not in page and "kept for you for another 34 minutes" in page
+
+
+def test_who_comes_back_late_to_a_page_that_never_was_gets_a_new_one_at_once(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M", quantity=2)
+    fake.faults.add("cut", path="/v1/checkout/sessions", times=1)
+    customer.go_to_payment()
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        answer = customer.go_to_payment()
+
+    assert answer["Location"] == Order.objects.get(state="open").session_url
+    assert Order.objects.filter(state="released").count() == 1 and held(shirt, "M") == 2
+    assert not Case.objects.exists()
 
 
 def test_a_changed_price_is_asked_for_with_a_new_page(
