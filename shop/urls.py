@@ -1,8 +1,10 @@
 """Which view answers which address?"""
 
+from django.contrib.sitemaps.views import sitemap
 from django.urls import path
 
 from shop import views
+from shop.sitemaps import ProductSitemap
 
 urlpatterns = [
     path("", views.product_list, name="product_list"),
@@ -13,5 +15,7 @@ urlpatterns = [
     path("products/<str:product_id>/<slug:slug>/", views.product, name="product"),
     path("texts/<slug:which>/", views.text, name="text"),
     path("look.css", views.look, name="look"),
+    path("sitemap.xml", sitemap, {"sitemaps": {"products": ProductSitemap}}, name="sitemap"),
+    path("robots.txt", views.robots, name="robots"),
     path("api/products/", views.api_products, name="api_products"),
 ]

@@ -75,7 +75,8 @@ class Wish:
         """The products that fulfil it, in its order; `.total` of each row is how many there are on all pages."""
         rows = Product.objects.on_show().filter(self._facts())
         if self.size or self.in_stock:
-            rows = rows.filter(pk__in=Product.objects.filter(self._stock()).values("pk"))
+            there = Product.objects.filter(self._stock(), lowest_amount__isnull=False)
+            rows = rows.filter(pk__in=there.values("pk"))
         return rows.annotate(total=Window(Count("pk"))).order_by(*ORDERS[self.sort])
 
     def window(self) -> slice:

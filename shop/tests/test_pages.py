@@ -264,6 +264,12 @@ def test_in_stock_leaves_out_what_cannot_be_bought(client: Client) -> None:
     assert names_on(client.get("/products/?in_stock=1&sort=name")) == ["Here", "Print"]
 
 
+def test_what_has_no_price_is_not_in_stock(client: Client) -> None:
+    on_shelf("prod_free", name="No price", prices=())
+
+    assert names_on(client.get("/products/?in_stock=1")) == []
+
+
 def test_a_category_has_a_page_of_its_own(client: Client) -> None:
     shelf_of_three()
 
@@ -347,6 +353,17 @@ def test_legal_texts_are_pages_once_they_are_written(client: Client) -> None:
     assert "Linden, 1 Road" in words_of(client.get("/texts/imprint/"))
     assert client.get("/texts/privacy/").status_code == 404
     assert 'href="/texts/imprint/"' in client.get("/").content.decode()
+
+
+def test_search_engines_find_the_catalogue_at_the_shops_own_address(client: Client) -> None:
+    on_shelf()
+    on_shelf("prod_archived", active=False)
+
+    sitemap = client.get("/sitemap.xml", headers={"host": "127.0.0.1"}).content.decode()
+
+    assert "<loc>http://testserver/products/prod_balm/balm-t-shirt/</loc>" in sitemap
+    assert "prod_archived" not in sitemap
+    assert "Sitemap: http://testserver/sitemap.xml" in client.get("/robots.txt").content.decode()
 
 
 # --- Promises of every page -------------------------------------------------------------------
