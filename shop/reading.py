@@ -44,11 +44,17 @@ class Shelf:
         """How many there are on all pages of a list."""
         return int(self.products[0][-1]) if self.products else 0
 
+    @property
+    def address_of_first(self) -> Product:
+        """The first product with what its address needs and no more: a page that is kept needs only that."""
+        made: Product = _made(Product, dict(zip(("id", "name"), self.products[0], strict=False)))
+        return made
+
     def offers(self) -> list[Offer]:
         items = self._items()
-        return [offer_of(self.product(row), items[row[0]]) for row in self.products]
+        return [offer_of(self._product(row), items[row[0]]) for row in self.products]
 
-    def product(self, row: Row) -> Product:
+    def _product(self, row: Row) -> Product:
         """The product of one of the rows; what the page does not show is not in it."""
         values = {name: _value(name, value) for name, value in zip(self.fields, row, strict=False)}
         product: Product = _made(Product, values)

@@ -61,15 +61,19 @@ def product(request: HttpRequest, product_id: str, slug: str = "") -> HttpRespon
     shelf = read_page(_possible_id(product_id))
     if shelf is None:
         raise Http404(_("There is no such product."))
-    found = shelf.product(shelf.products[0])
+    found = shelf.address_of_first
     if slug != found.slug:
         return redirect(found, permanent=bool(slug))
     return page(
         request,
         "shop/product.html",
         shelf,
-        lambda: {"offer": shelf.offers()[0], "product": found, "slug": found.category_slug},
+        lambda: _product(*shelf.offers()),
     )
+
+
+def _product(offer: Offer) -> dict[str, object]:
+    return {"offer": offer, "product": offer.product, "slug": offer.product.category_slug}
 
 
 @require_safe
