@@ -48,9 +48,14 @@ class House:
         connection.ensure_connection()
 
 
-def new_house(folder: Path) -> House:
-    """A migrated, empty database for children; call it in a test with transaction=True."""
-    copy = database.take()
+def new_house(folder: Path, *, empty: database.Copy | None = None) -> House:
+    """A migrated, empty database for children; call it in a test with transaction=True.
+
+    `empty`: the copy of an earlier house; on PostgreSQL what happened there is wiped out by it.
+    """
+    copy = empty or database.take()
+    if empty is not None and not isinstance(empty, sqlite3.Connection):
+        database.put_back(empty)
     if not isinstance(copy, sqlite3.Connection):
         connections.close_all()
         return House(copy, None)

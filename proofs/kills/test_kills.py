@@ -21,6 +21,8 @@ from proofs.kills.story import EXPECTED, SHIRT, at_stripe, begin, tell
 from proofs.state_machine import safety
 
 POINTS = named_points()
+# Always died at, one of each kind; the others with ALL_PROOFS=1.
+QUICK = {"receive.stored", "start.held", "settle.paid", "sell.inserted", "freeze.committed", "publish.sent", "apply.changed"}
 Say = Callable[[str], None]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
@@ -54,6 +56,18 @@ def go_on(folder: Path) -> Callable[[Say], None]:
     return lambda say: tell(folder, after_a_death=True)
 
 
+def at_the_last_visit(point: str, house: House, folder: Path) -> int:
+    """How often the story passes `point`, when nobody dies."""
+
+    def count(say: Say) -> None:
+        seen: Counter[str] = Counter()
+        fault_points.visit = lambda name: seen.update([name])
+        tell(folder)
+        say(str(seen[point]))
+
+    return int(start(house, count).wait().said)
+
+
 def look_at_everything(folder: Path) -> Callable[[Say], None]:
     """In a child too, for it looks into the children's database."""
 
@@ -82,9 +96,33 @@ def test_the_story_without_a_death_ends_as_it_should(house: House, tmp_path: Pat
     assert (told.code, looked.code) == (GOOD, GOOD)
 
 
-@pytest.mark.parametrize("point", POINTS)
+def test_the_quick_ones_are_points_that_there_are() -> None:
+    assert set(POINTS) >= QUICK
+
+
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=[] if point in QUICK else [pytest.mark.slow]) for point in POINTS]
+)
 def test_a_process_that_dies_there_loses_nothing(point: str, house: House, tmp_path: Path) -> None:
     death = start(house, die_at(point, 1, tmp_path)).wait()
+    assert (death.code, death.said) == (DIED, point)
+
+    start(house, go_on(tmp_path)).wait()
+
+    assert start(house, look_at_everything(tmp_path)).wait().code == GOOD
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+def test_a_process_that_dies_there_at_its_last_visit_loses_nothing(
+    point: str, house: House, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rehearsal = tmp_path_factory.mktemp("rehearsal")
+    begin(rehearsal)
+    visit = at_the_last_visit(point, new_house(rehearsal), rehearsal)
+    house = new_house(tmp_path_factory.mktemp("house"), empty=house.empty)
+
+    death = start(house, die_at(point, visit, tmp_path)).wait()
     assert (death.code, death.said) == (DIED, point)
 
     start(house, go_on(tmp_path)).wait()

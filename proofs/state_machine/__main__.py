@@ -26,11 +26,10 @@ def main() -> None:
             tally.add(run_schedule(seed, steps))
         except Exception as error:
             failures.append((seed, f"{type(error).__name__}: {error}"[:300]))
+            print("BROKEN", *failures[-1], flush=True)
             if os.environ.get("TRACE"):
                 traceback.print_exc()
     print(tally)
-    for seed, text in failures:
-        print("BROKEN", seed, text)
     print(f"{len(failures)} broken of {how_many} in {time.monotonic() - began:.1f} s")
     sys.exit(bool(failures))
 

@@ -1,0 +1,16 @@
+"""Which proofs run? The quick ones always; those marked slow with ALL_PROOFS=1, as CI does."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("ALL_PROOFS") == "1":
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow and not config.option.keyword and not any("::" in name for name in config.args):
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
