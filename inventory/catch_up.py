@@ -15,11 +15,12 @@ from django.utils import timezone
 from config.fault_points import fault_point
 from config.stripe_client import is_configured
 from inventory import gateway, inbox
-from inventory.models import EventCursor, ProductStock, StripeEvent
+from inventory.models import EventCursor, ProductStock, StockItem, StripeEvent
 
 logger = logging.getLogger(__name__)
 
 OVERLAP = timedelta(minutes=5)  # An event may show in the list a little after younger ones.
+SETTLED = 2 * OVERLAP
 KEPT = timedelta(days=29)  # Stripe says 30.
 
 
@@ -39,6 +40,7 @@ def fetch_product_events(now: datetime) -> int:
     new = inbox.remember(events)
     fault_point("catch_up.remembered")
     _advance(cursor, events, began, now)
+    _look_again_at_garbled()
     if new:
         logger.info("%d product events had not reached the webhook", new)
     return new
@@ -55,6 +57,21 @@ def _admit_gap() -> None:
     """Events were missed that Stripe has forgotten by now: nothing can explain a difference any more."""
     logger.error("Stripe's events were not read for %d days: its counts are believed as they are", KEPT.days)
     ProductStock.objects.update(gap=True, looks_wanted=F("looks_wanted") + 1)
+
+
+def _look_again_at_garbled() -> None:
+    """Perhaps a count is whole again, and the event that mended it was lost for good."""
+    garbled = StockItem.objects.exclude(garbled=0).values("product")
+    ProductStock.objects.filter(pk__in=garbled).update(looks_wanted=F("looks_wanted") + 1)
+
+
+def nothing_more_will_come(item: StockItem) -> bool:
+    """Was Stripe's list read in full well after this count was garbled, and is everything in it handled?"""
+    cursor = EventCursor.objects.filter(one=1).first()
+    if cursor is None or item.garbled_since is None or cursor.listed_at < item.garbled_since + SETTLED:
+        return False
+    waiting = StripeEvent.objects.filter(object_id=item.product_id, state=StripeEvent.State.WAITING)
+    return not waiting.exists()
 
 
 def handle_product_events(product_id: str, now: datetime) -> bool:

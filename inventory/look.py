@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from config.fault_points import fault_point
 from config.stripe_client import Busy, NotFound, Refused, StripeFailed, is_configured
-from inventory import cases, restore, writes
+from inventory import cases, catch_up, restore, writes
 from inventory.claims import claimed, free
 from inventory.metadata import MARK_KEY, Reading, Whose, read, read_key, whose
 from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite
@@ -285,6 +285,8 @@ def _open_items(pairs: list[Pair], product: gateway.StripeProduct) -> None:
     for item, reading in pairs:
         if item.on_hand is None and reading.count is not None:
             _open_ledger(item, reading.count, product)
+        elif item.garbled and reading.count is not None and catch_up.nothing_more_will_come(item):
+            _give_up_waiting(item, reading, product)
         item.state, item.problem = _state_of(item, reading)
         item.save(
             update_fields=["listed", "position", "state", "problem", "on_hand", "began_at", "began_with"]
@@ -302,6 +304,13 @@ def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) ->
         published_at=product.read_at,
     )
     item.on_hand, item.began_at, item.began_with = count, product.updated_at, count
+
+
+def _give_up_waiting(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
+    """The count was unreadable, is whole again, and no event will ever say how: Stripe is believed, a person is asked."""
+    restore.believe(item, reading, product.read_at, product.updated_at)
+    text = f"{item.key} was unreadable and is {reading.count} now; what was edited meanwhile is not known. Please check."
+    cases.open_case(cases.UNREADABLE, f"{item.product_id} {item.key}", text)
 
 
 def _state_of(item: StockItem, reading: Reading) -> tuple[str, str]:

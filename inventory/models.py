@@ -79,6 +79,9 @@ class StockItem(models.Model):
     )
     garbled_by = models.IntegerField(default=0, help_text=_("What those edits changed, in units."))
     garbled_over = models.BooleanField(default=False, help_text=_("One of them was written over."))
+    garbled_since = models.DateTimeField(
+        null=True, blank=True, help_text=_("Empty unless “garbled” is not 0.")
+    )
     # The reading at which the ledger of this item began: an edit that this reading already shows is not counted.
     began_at = models.DateTimeField(null=True, blank=True, help_text=_("The product's “updated” in it."))
     began_with = models.IntegerField(

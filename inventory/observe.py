@@ -294,9 +294,11 @@ def _account(item: StockItem) -> Garble:
 
 
 def _keep(item: StockItem, account: Garble) -> None:
-    if account != _account(item):
-        item.garbled, item.garbled_by, item.garbled_over = account.times, account.units, account.over
-        item.save(update_fields=["garbled", "garbled_by", "garbled_over"])
+    if account == _account(item):
+        return
+    item.garbled, item.garbled_by, item.garbled_over = account.times, account.units, account.over
+    item.garbled_since = None if account.closed else item.garbled_since or timezone.now()
+    item.save(update_fields=["garbled", "garbled_by", "garbled_over", "garbled_since"])
 
 
 def _object(event: Json) -> Json:

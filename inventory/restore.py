@@ -15,6 +15,8 @@ from inventory import cases, writes
 from inventory.metadata import Reading, Whose
 from inventory.models import Movement, ProductStock, StockItem, StockWrite
 
+BELIEVED = ["on_hand", "began_at", "began_with", "garbled", "garbled_by", "garbled_over", "garbled_since"]
+
 
 def is_due(stock: ProductStock, mark: Whose) -> bool:
     """Is Stripe ahead of us? A gap is bridged only while no write is on its way."""
@@ -39,7 +41,7 @@ def adopt(
     listed = _count_as_published(stock, pairs, read_at) if _is_ahead(stock, mark) else []
     for item, reading in pairs:
         if item.on_hand is not None:
-            _believe(item, reading, read_at, updated_at)
+            believe(item, reading, read_at, updated_at)
     stock.n = max(stock.n, mark.n or 0)
     stock.fence, stock.adopted, stock.gap = read_at, True, False
     state = {item.key: reading.count for item, reading in pairs}
@@ -64,13 +66,13 @@ def _count_as_published(
     return listed
 
 
-def _believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: datetime | None) -> None:
+def believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: datetime | None) -> None:
     """Stripe's count from here on; an unreadable one is measured from what we had when somebody mends it."""
     on_hand = item.on_hand or 0
     item.began_at, item.began_with = updated_at, reading.count
-    item.garbled, item.garbled_by, item.garbled_over = (
-        (0, 0, False) if reading.count is not None else (1, -on_hand, False)
-    )
+    readable = reading.count is not None
+    item.garbled, item.garbled_by, item.garbled_over = (0, 0, False) if readable else (1, -on_hand, False)
+    item.garbled_since = None if readable else read_at
     if reading.count is not None and reading.count != on_hand:
         Movement.objects.create(
             item=item,
@@ -82,7 +84,7 @@ def _believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: d
             published_at=timezone.now(),
         )
         item.on_hand = reading.count
-    item.save(update_fields=["on_hand", "began_at", "began_with", "garbled", "garbled_by", "garbled_over"])
+    item.save(update_fields=BELIEVED)
 
 
 def _story(read_at: datetime, listed: Sequence[Movement]) -> str:

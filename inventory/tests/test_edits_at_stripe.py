@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -131,8 +132,6 @@ def test_the_event_of_our_write_proves_that_it_applied(shirt: Shirt) -> None:
 
 
 def drain_once(shirt: Shirt) -> None:
-    from datetime import timedelta
-
     from inventory import publish
 
     publish.publish_waiting(timezone.now() + timedelta(seconds=3))
@@ -266,6 +265,40 @@ def test_while_only_the_mending_was_heard_of_the_size_is_not_for_sale(shirt: Shi
 
     drain(hourly=True)
     assert shirt.item("M").state == "counted" and shirt.item("M").on_hand == 20
+
+
+def test_a_garbling_that_nobody_will_ever_hear_of_does_not_keep_a_size_from_sale_for_good(
+    shirt: Shirt,
+) -> None:
+    """Its event is older than Stripe keeps: once the list was read and nothing came, the whole count is believed."""
+    shirt.edit(M="ten")
+    with shirt.fake.account.store.transaction():
+        shirt.fake.account.store.remove("event", latest_event(shirt)["id"])
+    shirt.edit(M=20)
+    shirt.sell("M", 1)
+    observe.count_update(latest_event(shirt))
+    shirt.settle()
+    assert shirt.item("M").state == "unknown"
+
+    StockItem.objects.exclude(garbled=0).update(garbled_since=timezone.now() - timedelta(minutes=11))
+    drain(hourly=True)
+    shirt.settle()
+
+    assert shirt.item("M").state == "counted" and shirt.at_stripe("M") == "19"
+    assert Case.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
+    assert shirt.is_at_rest()
+
+
+def test_a_count_that_becomes_unlimited_and_a_count_again_is_one_edit(shirt: Shirt) -> None:
+    shirt.edit(M="unlimited")
+    shirt.settle()
+    shirt.sell("M", 4)
+
+    shirt.edit(M=12)
+    shirt.settle()
+
+    assert shirt.movements("M", "edited") == [-3]
+    assert shirt.at_stripe("M") == "12" and shirt.is_at_rest()
 
 
 def test_a_write_that_replaced_an_unreadable_count_becomes_a_case(shirt: Shirt) -> None:

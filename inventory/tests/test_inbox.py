@@ -190,3 +190,20 @@ def test_a_round_that_finds_stripe_away_does_not_try_every_other_event(
     inbox.handle_with_stripe(timezone.now())
 
     assert len(asked) == 1
+
+
+def test_a_handler_that_needs_stripe_where_it_may_ask_is_at_fault_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    event = remembered()
+    StripeEvent.objects.update(needs_stripe=True)
+
+    def handler(event: StripeEvent) -> None:
+        raise inbox.NeedsStripe
+
+    handled_by(monkeypatch, handler)
+    now = timezone.now()
+    inbox.handle_with_stripe(now)
+
+    event.refresh_from_db()
+    assert event.next_try_at > now and "NeedsStripe" in event.error

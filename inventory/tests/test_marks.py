@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.core.management import call_command
+from django.db.models import F
 from django.utils import timezone
 
 from inventory import catch_up, inbox, ledger, look
@@ -362,6 +363,51 @@ def test_an_edit_that_the_lost_database_counted_is_not_counted_again(shirt: Shir
 
     assert shirt.at_stripe("M") == "20" and shirt.item("M").on_hand == 20
     assert shirt.is_at_rest()
+
+
+def test_a_count_that_is_unreadable_while_it_is_adopted_is_measured_from_what_we_had(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.edit(M="ten")
+    shirt.settle()
+    shirt.sell("S", 2)
+    shirt.settle()
+    bring_back()
+    look.look_at("prod_shirt")
+    shirt.settle()
+    assert shirt.item("M").state == "unknown" and shirt.at_stripe("S") == "8"
+
+    StockItem.objects.update(began_at=F("began_at") - timedelta(minutes=1))
+    shirt.edit(M=20)
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "20" and shirt.is_at_rest()
+
+
+def test_what_was_sold_of_a_size_that_was_never_readable_waits_for_its_first_count(
+    new_shirt: Callable[..., Shirt],
+) -> None:
+    shirt = new_shirt(S=10, M="ten")
+    shirt.sync()
+    shirt.sell("M", 2)
+    shirt.settle()
+    assert shirt.at_stripe("M") == "ten" and shirt.item("M").pending == -2
+
+    shirt.edit(M=20)
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "18" and shirt.is_at_rest()
+
+
+def test_an_older_reading_never_replaces_a_newer_one(shirt: Shirt) -> None:
+    from shop.gateway import fetch_product
+
+    old = fetch_product("prod_shirt")
+    shirt.edit(M="ten")
+    shirt.settle()
+
+    look.take_in(old, wanted=99)
+
+    assert shirt.item("M").state == "unknown"
 
 
 def test_a_product_whose_opening_was_lost_keeps_the_number_of_its_mark(shirt: Shirt) -> None:

@@ -372,6 +372,13 @@ def test_a_refused_write_parks_the_product_and_never_loops(
     assert shirt.item("M").pending == -2
 
 
+def test_a_parked_product_is_not_written_even_when_it_is_named(shirt: Shirt, frozen: StockWrite) -> None:
+    ProductStock.objects.update(parked="Stripe refused a write: no")
+
+    assert publish.publish_product("prod_shirt", later(3)) is False
+    assert shirt.at_stripe("M") == "15"
+
+
 def test_a_parked_product_is_written_when_the_owner_says_so(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ from inventory.worker import drain
 if TYPE_CHECKING:
     from fake_stripe import FakeStripe
 
-SEEDS = range(int(os.environ.get("SCHEDULES", "12")))
+SEEDS = range(int(os.environ.get("SCHEDULES", "8")))
 STEPS = 40
 SIZES = {"S": 60, "M": 60}
 
