@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from django.test import Client
 
 if TYPE_CHECKING:
     from fake_stripe import FakeStripe
 
-# What this machine has to test with: the browser, the database, what CI may not skip.
-pytest_plugins = ["config.tests.machine"]
+# What this machine has to test with: the browser, the database, what CI may not skip. And: whatever the shop asks
+# and the fake answers is held against Stripe's own document.
+pytest_plugins = ["config.tests.machine", "fake_stripe.contract.pytest_plugin"]
+
+# A shared machine is slow now and then; that is not what a property says.
+hypothesis.settings.register_profile("shop", deadline=None)
+hypothesis.settings.load_profile("shop")
 
 WEBHOOK_PATH = "/stripe/webhook/"
 
