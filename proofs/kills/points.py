@@ -27,5 +27,7 @@ def _is_fault_point(call: ast.Call) -> bool:
 def _name_of(call: ast.Call, file: Path) -> str:
     argument = call.args[0]
     if not isinstance(argument, ast.Constant) or not isinstance(argument.value, str):
-        raise ValueError(f"{file}:{call.lineno}: a fault point is named by plain text, so that it can be found.")
+        raise ValueError(
+            f"{file}:{call.lineno}: a fault point is named by plain text, so that it can be found."
+        )
     return argument.value

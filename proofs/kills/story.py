@@ -25,6 +25,7 @@ from fake_stripe import FakeStripe
 from inventory import ledger, look, webhooks, worker
 from inventory.models import StockItem
 from proofs.state_machine.clock import WorldClock
+from proofs.state_machine.world import without_type
 
 SHIRT = "prod_shirt"
 OPENED = {"stock_S": 10, "stock_M": 15, "stock_L": 5}
@@ -175,7 +176,9 @@ def begin(folder: Path) -> None:
 
 
 def _stripe(folder: Path) -> FakeStripe:
-    return FakeStripe("sk_test_fake", state_path=str(folder / "stripe"), base_url="http://stripe.test", now=START)
+    return FakeStripe(
+        "sk_test_fake", state_path=str(folder / "stripe"), base_url="http://stripe.test", now=START
+    )
 
 
 def tell(folder: Path, *, after_a_death: bool = False) -> None:
@@ -208,11 +211,10 @@ def _heal(fake: FakeStripe, story: Story) -> None:
 
 
 def _to_the_shop(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
-    given = {f"HTTP_{name.upper().replace('-', '_')}": text for name, text in headers.items()}
-    given.pop("HTTP_CONTENT_TYPE")
-    answer = webhooks.receive(
-        RequestFactory().post("/stripe/webhook/", data=body, content_type="application/json", **given)  # type: ignore[arg-type]
+    request = RequestFactory().post(
+        "/stripe/webhook/", data=body, content_type="application/json", headers=without_type(headers)
     )
+    answer = webhooks.receive(request)
     return answer.status_code, answer.content
 
 

@@ -22,10 +22,21 @@ from proofs.state_machine import safety
 
 POINTS = named_points()
 # Always died at, one of each kind; the others with ALL_PROOFS=1.
-QUICK = {"receive.stored", "start.held", "settle.paid", "sell.inserted", "freeze.committed", "publish.sent", "apply.changed"}
+QUICK = {
+    "receive.stored",
+    "start.held",
+    "settle.paid",
+    "sell.inserted",
+    "freeze.committed",
+    "publish.sent",
+    "apply.changed",
+}
 Say = Callable[[str], None]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+]
 
 
 @pytest.fixture
@@ -84,7 +95,12 @@ def look_at_everything(folder: Path) -> Callable[[Say], None]:
         for item in StockItem.objects.filter(product=SHIRT):
             assert str(item.on_hand) == EXPECTED[item.key]
             assert item.movements.aggregate(units=Sum("delta"))["units"] == item.on_hand
-        assert sorted(Movement.objects.filter(kind="sale").values_list("delta", flat=True)) == [-2, -2, -1, -1]
+        assert sorted(Movement.objects.filter(kind="sale").values_list("delta", flat=True)) == [
+            -2,
+            -2,
+            -1,
+            -1,
+        ]
 
     return act
 

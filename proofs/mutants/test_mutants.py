@@ -15,7 +15,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PATCHES = Path(__file__).parent
-NEEDED = ["config", "shop", "inventory", "checkout", "fake_stripe", "proofs", "templates", "conftest.py", "manage.py"]
+NEEDED = [
+    "config",
+    "shop",
+    "inventory",
+    "checkout",
+    "fake_stripe",
+    "proofs",
+    "templates",
+    "conftest.py",
+    "manage.py",
+]
 
 # What is broken, and who notices.
 KILLERS = {
@@ -55,7 +65,11 @@ def _patch(folder: Path, name: str, *options: str) -> None:
     command = ["git", "apply", "--whitespace=nowarn", *options, str(PATCHES / f"{name}.patch")]
     # The copy lies in no repository; git must not look for one above it either.
     applied = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env={**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)},
     )
     assert applied.returncode == 0, f"{name}.patch no longer applies: {applied.stderr}"
 

@@ -19,7 +19,9 @@ GAP = 0.4  # seconds that a look waits for the others' looks before it leaps, wh
 Act = Callable[[int, Callable[[], None]], Any]
 
 
-def race(house: House, acts: Sequence[Act], *, rounds: int = 1, patches: Callable[[], None] | None = None) -> list[list[Any]]:
+def race(
+    house: House, acts: Sequence[Act], *, rounds: int = 1, patches: Callable[[], None] | None = None
+) -> list[list[Any]]:
     """Do all acts at once, `rounds` times. Returns, for each round, what each act returned or the name of what it raised.
 
     `patches` is called first thing in every child: a control takes a guard out there.

@@ -43,7 +43,13 @@ def open_orders(item: int, how_many: int, units: int = 1) -> list[str]:
 def _open_order(item: int, number: int, units: int) -> str:
     order = Order.objects.create(currency="usd", session_id=f"cs_{item}_{number}", session_params={})
     OrderLine.objects.create(
-        order=order, position=0, product_id=SHIRT, item_id=item, name="BALM T-Shirt", quantity=units, unit_amount=2500
+        order=order,
+        position=0,
+        product_id=SHIRT,
+        item_id=item,
+        name="BALM T-Shirt",
+        quantity=units,
+        unit_amount=2500,
     )
     ledger.hold(order.reference, {item: units})
     return str(order.session_id)
@@ -77,7 +83,7 @@ def event(name: str, session: str) -> dict[str, Any]:
 
 def signed(body: bytes) -> Any:
     """A request as Stripe makes it."""
-    header = WebhookSignature.generate_signature_header(body.decode(), SECRET)  # type: ignore[no-untyped-call]
+    header = WebhookSignature.generate_signature_header(body.decode(), SECRET)
     return RequestFactory().post(
         "/stripe/webhook/", data=body, content_type="application/json", HTTP_STRIPE_SIGNATURE=header
     )

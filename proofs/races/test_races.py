@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connection, transaction
@@ -20,11 +23,15 @@ from checkout import fulfilment
 from checkout.models import Order
 from inventory import inbox, ledger, observe, webhooks
 from inventory.models import CountedRequest, Hold, Movement, ProductStock, StockItem, StripeEvent
+from inventory.rows import insert_new
 from proofs.children import House, new_house
 from proofs.races import shop
 from proofs.races.gate import alone, race
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+]
 
 SIZES = {f"S{number}": 1 for number in range(12)}
 Meet = Callable[[], None]
@@ -98,7 +105,12 @@ def hold_both(first: int, second: int, racer: int) -> Callable[[int, Meet], bool
 
 def test_two_carts_with_their_lines_in_opposite_order_never_wait_in_a_circle(house: House) -> None:
     one, other = open_shop(house, {"S": 50, "M": 50})
-    racers = [hold_both(one, other, 0), hold_both(other, one, 1), hold_both(one, other, 2), hold_both(other, one, 3)]
+    racers = [
+        hold_both(one, other, 0),
+        hold_both(other, one, 1),
+        hold_both(one, other, 2),
+        hold_both(other, one, 3),
+    ]
 
     rounds = race(house, racers, rounds=25)
 
@@ -218,13 +230,10 @@ def without_unique_sales(meet: Meet) -> None:
 
     fulfilment._go, ledger._sale = look_then_go, nameless
     # SQLite lets one transaction write at a time; the look must come before it, as it does where nobody thought of it.
-    fulfilment.transaction = _no_transaction()  # type: ignore[assignment]
+    mock.patch.object(fulfilment, "transaction", _no_transaction()).start()
 
 
 def _no_transaction() -> Any:
-    from contextlib import nullcontext
-    from types import SimpleNamespace
-
     return SimpleNamespace(atomic=nullcontext)
 
 
@@ -253,7 +262,11 @@ def an_edit(name: str) -> dict[str, Any]:
         "livemode": False,
         "request": {"id": "req_1", "idempotency_key": None},
         "data": {
-            "object": {"id": shop.SHIRT, "updated": 4_000_000_000, "metadata": {"sizes": "S", "stock_S": "57"}},
+            "object": {
+                "id": shop.SHIRT,
+                "updated": 4_000_000_000,
+                "metadata": {"sizes": "S", "stock_S": "57"},
+            },
             "previous_attributes": {"metadata": {"stock_S": "50"}},
         },
     }
@@ -278,15 +291,13 @@ def test_control_without_the_unique_request_an_edit_counts_twice(house: House) -
     alone(house, lambda: inbox.remember([an_edit("evt_0"), an_edit("evt_1")]))
 
     def patches() -> None:
-        true_insert = observe.insert_new
-
         def always_new(rows: Any, *, unique: Any) -> Any:
             if isinstance(rows[0], CountedRequest):
                 return rows
             rows[0].reference = f"{rows[0].reference}/{os.getpid()}"
-            return true_insert(rows, unique=unique)
+            return insert_new(rows, unique=unique)
 
-        observe.insert_new = always_new
+        mock.patch.object(observe, "insert_new", always_new).start()
 
     race(house, [count_edit("evt_0"), count_edit("evt_1")], patches=patches)
 
@@ -301,7 +312,11 @@ def test_a_payment_against_an_expiry_is_a_payment(house: House) -> None:
     (item,) = open_shop(house, {"S": 50})
     sessions = alone(house, lambda: shop.open_orders(item, 12))
 
-    race(house, [lambda number, _: shop.paid(sessions[number]), lambda number, _: shop.expired(sessions[number])], rounds=12)
+    race(
+        house,
+        [lambda number, _: shop.paid(sessions[number]), lambda number, _: shop.expired(sessions[number])],
+        rounds=12,
+    )
 
     assert books(house) == {"broken": "", "items": {"S": [50, -12, 0]}, "orders": ["paid"] * 12}
 
@@ -319,7 +334,8 @@ def test_control_without_the_condition_an_expiry_undoes_a_payment(house: House) 
             meet()
             return may and bool(Order.objects.filter(id=order_id).update(state=to, **facts))
 
-        fulfilment._go, fulfilment.transaction = look_then_go, _no_transaction()  # type: ignore[assignment]
+        mock.patch.object(fulfilment, "transaction", _no_transaction()).start()
+        fulfilment._go = look_then_go
         try:
             return shop.expired(session)
         finally:

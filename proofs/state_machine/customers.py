@@ -38,7 +38,10 @@ class Customers:
         """A new customer with one to three sizes goes to the payment page."""
         browser: dict[str, Any] = {}
         self.browsers.append(browser)
-        wanted = [(dice.choice(self.world.keys), dice.choice([1, 1, 1, 2, 3])) for _ in range(dice.choice([1, 1, 2, 3]))]
+        wanted = [
+            (dice.choice(self.world.keys), dice.choice([1, 1, 1, 2, 3]))
+            for _ in range(dice.choice([1, 1, 2, 3]))
+        ]
 
         def act() -> None:
             for key, units in wanted:
@@ -142,8 +145,8 @@ class Customers:
 
     def _is_processing(self, session: str) -> bool:
         row = self.fake.sessions[session]
-        intent = row["payment_intent"]
-        return row["payment_status"] == "unpaid" and self.fake.payment_intents[intent]["status"] == "processing"
+        unpaid: bool = row["payment_status"] == "unpaid"
+        return unpaid and str(self.fake.payment_intents[row["payment_intent"]]["status"]) == "processing"
 
     def walk_away(self, dice: Random) -> bool:
         """The session's time comes."""
@@ -168,7 +171,10 @@ class Customers:
             "line_items[0][quantity]": str(dice.choice([1, 2])),
             **({"line_items[0][metadata][size]": size} if size else {}),
         }
-        rules, self.fake.faults.rules = self.fake.faults.rules, []  # What goes wrong, goes wrong for the shop.
+        rules, self.fake.faults.rules = (
+            self.fake.faults.rules,
+            [],
+        )  # What goes wrong, goes wrong for the shop.
         _status, session = self.fake.call("POST", "/v1/checkout/sessions", urlencode(form))
         self.fake.faults.rules = rules
         self.books.elsewhere.add(session["id"])

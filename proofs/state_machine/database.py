@@ -29,7 +29,7 @@ def put_back(copy: Copy) -> None:
         return
     with transaction.atomic(), connection.cursor() as cursor:
         names = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in _tables())
-        cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")  # noqa: S608
+        cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for model in _tables():
             _fill(cursor, model, copy[model._meta.db_table])
@@ -46,7 +46,7 @@ def _tables() -> list[type[models.Model]]:
 
 def _columns(model: type[models.Model]) -> str:
     fields = [field for field in model._meta.concrete_fields if not field.generated]
-    return ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    return ", ".join(connection.ops.quote_name(field.column or field.name) for field in fields)
 
 
 def _rows(model: type[models.Model]) -> bytes:
@@ -57,10 +57,11 @@ def _rows(model: type[models.Model]) -> bytes:
 
 def _fill(cursor: Any, model: type[models.Model], rows: bytes) -> None:
     table, key = model._meta.db_table, model._meta.pk
+    identity = key.column or key.name
     with cursor.copy(f"COPY {connection.ops.quote_name(table)} ({_columns(model)}) FROM STDIN") as into:
         into.write(rows)
     if isinstance(key, models.AutoField):
         cursor.execute(
-            f"SELECT setval(pg_get_serial_sequence('{table}', '{key.column}'), "  # noqa: S608
-            f"coalesce((SELECT max({key.column}) FROM {connection.ops.quote_name(table)}), 0) + 1, false)"
+            f"SELECT setval(pg_get_serial_sequence('{table}', '{identity}'), "  # noqa: S608
+            f"coalesce((SELECT max({identity}) FROM {connection.ops.quote_name(table)}), 0) + 1, false)"
         )

@@ -45,11 +45,15 @@ class Judge:
             "8: a hold outlives its session": Hold.objects.all(),
             "an event was not handled": StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED),
             "7: a product stays parked": ProductStock.objects.exclude(parked=""),
-            "an order stays open": Order.objects.filter(state__in=[Order.State.OPEN, Order.State.AWAITING_PAYMENT]),
+            "an order stays open": Order.objects.filter(
+                state__in=[Order.State.OPEN, Order.State.AWAITING_PAYMENT]
+            ),
         }
         for promise, found in left.items():
             if found.exists():
-                raise broken(promise, [(row, getattr(row, "error", "") or getattr(row, "parked", "")) for row in found])
+                raise broken(
+                    promise, [(row, getattr(row, "error", "") or getattr(row, "parked", "")) for row in found]
+                )
 
     def _at_rest(self) -> None:
         """2: Stripe's count = on_hand = the sum of the movements."""
@@ -74,8 +78,12 @@ class Judge:
                     counted[sale.item.product_id, sale.item.key] -= sale.delta
                 if line.reference in told and line.item is not None and not counted:
                     counted[line.item.product_id, line.item.key] += line.quantity
-            if counted != units and not (self.books.restored and all(line.reference in told for line in order.lines.all())):
-                raise broken("1: what was paid is not what was counted", f"{session}: paid {units}, counted {counted}")
+            if counted != units and not (
+                self.books.restored and all(line.reference in told for line in order.lines.all())
+            ):
+                raise broken(
+                    "1: what was paid is not what was counted", f"{session}: paid {units}, counted {counted}"
+                )
         self._nothing_else_was_sold()
 
     def _nothing_else_was_sold(self) -> None:
@@ -100,7 +108,9 @@ class Judge:
         if self.books.restored and (stands - wanted) in self._what_may_be_missing(key):
             self.world.tally.note("restored: listed for a person")
             return
-        raise broken("2: the count at Stripe is wrong", f"{key}: {stands}, should be {wanted}; books {self.books}")
+        raise broken(
+            "2: the count at Stripe is wrong", f"{key}: {stands}, should be {wanted}; books {self.books}"
+        )
 
     def _oversold(self, key: Key) -> int:
         rows = Movement.objects.filter(kind="oversold", item__product=key[0], item__key=key[1])
@@ -133,7 +143,10 @@ class Judge:
             rows = Movement.objects.filter(kind="edited", item__product=key[0], item__key=key[1])
             counted = rows.aggregate(units=Sum("delta"))["units"] or 0
             if counted != self.books.edits[key]:
-                raise broken("4: edits were not counted once", f"{key}: {counted}, people meant {self.books.edits[key]}")
+                raise broken(
+                    "4: edits were not counted once",
+                    f"{key}: {counted}, people meant {self.books.edits[key]}",
+                )
 
     def _oversold_only_by_others(self) -> None:
         """3: where nobody took anything off by hand or elsewhere, there is never too little."""
@@ -154,5 +167,10 @@ class Judge:
     def _refunds_were_told(self) -> None:
         for session in self.books.refunded:
             order = Order.objects.filter(session_id=session).first()
-            if order is not None and not Case.objects.filter(kind__startswith="refund", subject__contains=order.number).exists():
+            if (
+                order is not None
+                and not Case.objects.filter(
+                    kind__startswith="refund", subject__contains=order.number
+                ).exists()
+            ):
                 raise broken("a refund opened no case", f"{session} {order}")

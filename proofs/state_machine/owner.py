@@ -70,7 +70,9 @@ class Owner:
     def take_back(self, dice: Random) -> bool:
         """Goods of a sale come back: never more than it took, however often it is said."""
         with self.world.processes.aside():
-            sales = list(Movement.objects.filter(kind="sale", delta__lt=0).select_related("item").order_by("pk"))
+            sales = list(
+                Movement.objects.filter(kind="sale", delta__lt=0).select_related("item").order_by("pk")
+            )
             if not sales:
                 return False
             sale = dice.choice(sales)
@@ -78,11 +80,11 @@ class Owner:
             room = -sale.delta - self._returned(sale.reference)
         asked = dice.randint(1, 4)
         units = min(asked, room)
-        said = lambda name: ledger.take_back(sale.reference, asked, reference=name)  # noqa: E731
         if units > 0:
             self._say_back(key, sale.reference, asked, room)
         else:
-            self.world.process("returned", lambda: said(f"click:{next(self._numbers)}"))
+            name = f"click:{next(self._numbers)}"
+            self.world.process("returned", lambda: ledger.take_back(sale.reference, asked, reference=name))
         with self.world.processes.aside():
             if self._returned(sale.reference) > -sale.delta:
                 raise broken("more came back than was sold", sale.reference)
@@ -105,7 +107,9 @@ class Owner:
     def take_over(self, dice: Random) -> bool:
         """“This shop writes that product from now on.”"""
         with self.world.processes.aside():
-            parked = list(ProductStock.objects.filter(parked__startswith=look.FOREIGN).values_list("pk", flat=True))
+            parked = list(
+                ProductStock.objects.filter(parked__startswith=look.FOREIGN).values_list("pk", flat=True)
+            )
         if not parked:
             return False
         product = dice.choice(sorted(parked))

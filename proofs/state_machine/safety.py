@@ -79,15 +79,15 @@ def a_hold_was_made(world: World) -> None:
 def _no_hold_ended_early(world: World) -> None:
     """As long as somebody can still pay, or a debit is under way, the units are kept."""
     held = {reference for reference, _units in rows(HELD)}
-    for order, session, _state in rows(ORDERS):
+    for order, session, state in rows(ORDERS):
         row = world.fake.sessions.get(session) if session else None
         if row is None or row["status"] == "expired" or f"order:{_dashed(order)}" in held:
             continue
         if row["status"] == "open" and not world.books.restored:
             raise broken("8: a hold ended while its page is open", f"{order} {session}")
-        if row["status"] == "complete" and _state == "released" and session in world.books.paid:
-            if not world.books.restored and not world.on_its_way(session):
-                raise broken("8: a paid order counts as not bought", f"{order} {session}")
+        undone = row["status"] == "complete" and state == "released" and session in world.books.paid
+        if undone and not world.books.restored and not world.on_its_way(session):
+            raise broken("8: a paid order counts as not bought", f"{order} {session}")
 
 
 def _dashed(identity: Any) -> str:
@@ -101,4 +101,7 @@ def _other_keys_are_untouched(world: World) -> None:
         metadata = world.fake.products[product]["metadata"]
         for key, text in keys.items():
             if metadata.get(key) != text:
-                raise broken("10: somebody else's key was changed", f"{product} {key}: {metadata.get(key)!r}, not {text!r}")
+                raise broken(
+                    "10: somebody else's key was changed",
+                    f"{product} {key}: {metadata.get(key)!r}, not {text!r}",
+                )

@@ -23,7 +23,7 @@ def empty_database() -> database.Copy:
 
 def run_schedule(seed: int, steps: int = 40) -> Tally:
     """Play `steps` rules drawn from `seed`, heal, judge. Raises BrokenPromise, with the rules played in its notes."""
-    dice = Random(seed)  # noqa: S311
+    dice = Random(seed)
     played: list[str] = []
     try:
         with World(dice, empty_database()) as world:

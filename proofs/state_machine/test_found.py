@@ -24,7 +24,9 @@ def _count(world: World, key: str) -> str:
     return str(world.fake.products[SHIRT]["metadata"][key])
 
 
-def test_an_edit_whose_event_was_lost_before_the_first_worker_ever_listed_events_is_counted(world: World) -> None:
+def test_an_edit_whose_event_was_lost_before_the_first_worker_ever_listed_events_is_counted(
+    world: World,
+) -> None:
     """Imported, edited at Stripe while no event could arrive, and only an hour later does a worker start."""
     world.fake.faults.add("drop", times=1, types=("product.updated",))
     world.fake.dashboard.edit_product(SHIRT, metadata={"stock_S": "77"})

@@ -107,7 +107,9 @@ class Trouble:
     def land(self, *, all_of_them: bool = False) -> None:
         """What was on its way reaches Stripe; nobody hears the answer."""
         due = [send for at, send in self.late if all_of_them or at <= self.fake.clock.exact()]
-        self.late = [] if all_of_them else [(at, send) for at, send in self.late if at > self.fake.clock.exact()]
+        self.late = (
+            [] if all_of_them else [(at, send) for at, send in self.late if at > self.fake.clock.exact()]
+        )
         for send in due:
             try:
                 send()

@@ -18,7 +18,6 @@ from proofs.state_machine.broken import broken
 from proofs.state_machine.processes import Processes
 
 MARK = "inventory_version"
-Send = Callable[[], tuple[str, int, Mapping[str, str]]]
 
 
 class Wire(InProcess):
@@ -34,7 +33,9 @@ class Wire(InProcess):
         super().__init__(fake.api)
         self._fake, self._processes = fake, processes
         self._arrives_late, self._takes = arrives_late, takes
-        self.replaced: list[tuple[str, str]] = []  # (product, key): unreadable counts that a write of ours replaced
+        self.replaced: list[
+            tuple[str, str]
+        ] = []  # (product, key): unreadable counts that a write of ours replaced
 
     def request(  # type: ignore[override]
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
@@ -45,7 +46,10 @@ class Wire(InProcess):
             raise broken("6: a request inside a transaction", where)
         self._processes.step(f"before {where}")
         self._processes.pause(f"before {where}")
-        send = lambda: self._send(method, url, headers, post_data)  # noqa: E731
+
+        def send() -> tuple[str, int, Mapping[str, str]]:
+            return self._send(method, url, headers, post_data)
+
         if method.upper() == "POST" and self._arrives_late(send):
             raise stripe.APIConnectionError("Timed out; the request is still on its way.", should_retry=False)  # type: ignore[no-untyped-call]
         answer = send()
