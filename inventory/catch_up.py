@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from django.db.models import F
+from django.db.models import F, Min
 from django.utils import timezone
 
 from config.fault_points import fault_point
@@ -32,24 +32,30 @@ def fetch_product_events(now: datetime) -> int:
     if not is_configured():
         return 0
     cursor = EventCursor.objects.filter(one=1).first()
-    if cursor is not None and now - cursor.listed_at > KEPT:
+    since = cursor.read_to if cursor else _first_reading(now)
+    if now - (cursor.listed_at if cursor else since) > KEPT:
         _admit_gap()
     began = timezone.now()
-    events = list(gateway.product_events((cursor.read_to if cursor else now) - OVERLAP))
+    events = list(gateway.product_events(since - OVERLAP))
     fault_point("catch_up.listed")
     new = inbox.remember(events)
     fault_point("catch_up.remembered")
-    _advance(cursor, events, began, now)
+    _advance(since, events, began, now)
     _look_again_at_garbled()
     if new:
         logger.info("%d product events had not reached the webhook", new)
     return new
 
 
-def _advance(cursor: EventCursor | None, events: list[inbox.Json], began: datetime, now: datetime) -> None:
+def _first_reading(now: datetime) -> datetime:
+    """When the oldest ledger began: before that there was nothing to count, and after it an edit may have been missed."""
+    return ProductStock.objects.aggregate(at=Min("fence"))["at"] or now
+
+
+def _advance(since: datetime, events: list[inbox.Json], began: datetime, now: datetime) -> None:
     """The newest event seen, by Stripe's clock; it never goes back."""
     seen = [datetime.fromtimestamp(event["created"], now.tzinfo) for event in events]
-    read_to = max([*seen, cursor.read_to if cursor else now - OVERLAP])
+    read_to = max([*seen, since])
     EventCursor.objects.update_or_create(one=1, defaults={"read_to": read_to, "listed_at": began})
 
 
