@@ -29,6 +29,9 @@ def main() -> None:
             print("BROKEN", *failures[-1], flush=True)
             if os.environ.get("TRACE"):
                 traceback.print_exc()
+        if (seed - first) % 50 == 49:
+            fired = sum(tally.faults.values())
+            print(f"{tally.schedules} schedules, {fired} faults, {len(failures)} broken so far", flush=True)
     print(tally)
     print(f"{len(failures)} broken of {how_many} in {time.monotonic() - began:.1f} s")
     sys.exit(bool(failures))

@@ -18,6 +18,13 @@ class Verb:
     delta: int
 
 
+@dataclass(frozen=True)
+class Edit:
+    key: Key
+    difference: int
+    events: tuple[str, ...]
+
+
 @dataclass
 class Books:
     """Units. `paid`: session to key to units, as Stripe's page took the money; `edits`: what people at Stripe meant."""
@@ -37,6 +44,10 @@ class Books:
     other_keys: dict[str, dict[str, str]] = field(default_factory=dict)
     refunded: set[str] = field(default_factory=set)
     restored: bool = False
+    # What people meant, edit by edit, with the events that tell of it.
+    edit_log: list[Edit] = field(default_factory=list)
+    # Edits of which a restored database had not heard: a lost one may have written over them.
+    unheard: list[Edit] = field(default_factory=list)
     lost_verbs: list[Verb] = field(default_factory=list)
 
     def sold(self, key: Key) -> int:

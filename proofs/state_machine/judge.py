@@ -72,19 +72,25 @@ class Judge:
             order = Order.objects.filter(session_id=session).first()
             if order is None:
                 raise broken("1: a paid session has no order", session)
-            counted: Counter[Key] = Counter()
-            for line in order.lines.select_related("item"):
-                for sale in Movement.objects.filter(kind="sale", reference=line.reference):
-                    counted[sale.item.product_id, sale.item.key] -= sale.delta
-                if line.reference in told and line.item is not None and not counted:
-                    counted[line.item.product_id, line.item.key] += line.quantity
-            if counted != units and not (
-                self.books.restored and all(line.reference in told for line in order.lines.all())
-            ):
+            counted = self._counted(order, told)
+            if counted != units:
                 raise broken(
                     "1: what was paid is not what was counted", f"{session}: paid {units}, counted {counted}"
                 )
         self._nothing_else_was_sold()
+
+    def _counted(self, order: Order, told: str) -> Counter[Key]:
+        """Units by the ledger; a line that a restore left to a person counts as told."""
+        counted: Counter[Key] = Counter()
+        for line in order.lines.select_related("item"):
+            sales = list(
+                Movement.objects.filter(kind="sale", reference=line.reference).select_related("item")
+            )
+            for sale in sales:
+                counted[sale.item.product_id, sale.item.key] -= sale.delta
+            if not sales and line.item is not None and line.reference in told:
+                counted[line.item.product_id, line.item.key] += line.quantity
+        return counted
 
     def _nothing_else_was_sold(self) -> None:
         sold = Movement.objects.filter(kind="sale").values_list("reference", flat=True)
@@ -126,6 +132,8 @@ class Judge:
         """After a restore: every sum of what was listed for a person, and of what the owner did in the lost hours."""
         told = self._told_of_restore()
         parts = [verb.delta for verb in self.books.lost_verbs if verb.key == key]
+        # The case says “compare what was edited shortly before”: each edit that the restored database had not heard of.
+        parts += [-edit.difference for edit in self.books.unheard if edit.key == key]
         parts += [-verb.delta for verb in self.books.verbs if verb.key == key and verb.reference in told]
         for session, units in self.books.paid.items():
             order = Order.objects.filter(session_id=session).first()

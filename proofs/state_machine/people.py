@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from proofs.state_machine.books import Key
+from proofs.state_machine.books import Edit, Key
 from proofs.state_machine.wire import MARK, is_count
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class People:
         self.world, self.books, self.fake = world, world.books, world.fake
         self.forms: list[Form] = []
         self._edited_since_mark: dict[str, str | None] = {}
+        self._meant: list[tuple[Key, int]] = []
 
     def metadata(self, product: str) -> dict[str, str]:
         found: dict[str, str] = self.fake.products[product]["metadata"]
@@ -49,7 +50,11 @@ class People:
         """Every edit goes through here, so that the books know what stood readable last."""
         self._remember(product)
         self.fake.dashboard.names_requests = self.world.dice.random() < 0.8
+        known = len(self.fake.events)
         self.fake.dashboard.edit_product(product, metadata=changes)
+        events = tuple(list(self.fake.events)[known:])
+        self.books.edit_log += [Edit(key, difference, events) for key, difference in self._meant]
+        self._meant.clear()
         self._remember(product)
         if any(key != MARK and (product, key) in self.books.opened for key in changes):
             self._edited_since_mark[product] = self.metadata(product).get(MARK)
@@ -66,6 +71,7 @@ class People:
 
     def _mean(self, key: Key, difference: int) -> None:
         self.books.edits[key] += difference
+        self._meant.append((key, difference))
         if difference < 0:
             self.books.somebody_took.add(key)
 

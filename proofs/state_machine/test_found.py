@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from inventory import worker
+from inventory.models import Case, Movement
 from proofs.state_machine.schedule import empty_database
 from proofs.state_machine.world import SHIRT, World
 
@@ -36,3 +37,17 @@ def test_an_edit_whose_event_was_lost_before_the_first_worker_ever_listed_events
     worker.drain(hourly=True)
 
     assert _count(world, "stock_S") == "77"
+
+
+def test_a_sale_of_another_door_in_the_second_of_the_first_look_is_counted_or_told(
+    transactional_db: None,
+) -> None:
+    """Stripe counts whole seconds: paid a moment after the look, it seems to have been paid before it."""
+    with World(Random(1), empty_database()) as world:
+        while not world.books.elsewhere:
+            world.customers.buy_elsewhere(Random(5))
+        world.fake.forward(60)
+        world.deliver()
+        worker.drain(hourly=True)
+
+        assert Movement.objects.filter(kind="sale").exists() or Case.objects.exists()

@@ -22,6 +22,7 @@ from config.duties import DUTIES
 from config.stripe_client import StripeTrouble
 from fake_stripe import FakeStripe
 from inventory import look, webhooks, worker
+from inventory.models import Movement, StripeEvent
 from proofs.state_machine import actions, database, safety
 from proofs.state_machine.books import Books, Key
 from proofs.state_machine.broken import broken
@@ -102,7 +103,7 @@ class World:
         self.fake.deliver_to(self._to_the_shop)
         look.look_at_all()
         if self.dice.random() < 0.8:
-            worker.drain()
+            worker.drain(hourly=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -194,8 +195,6 @@ class World:
     def on_its_way(self, session: str) -> bool:
         """Has the shop not heard yet, or not handled, that this session was paid?"""
         with self.processes.aside():
-            from inventory.models import StripeEvent
-
             waiting = StripeEvent.objects.filter(object_id=session).exclude(state=StripeEvent.State.HANDLED)
             heard = StripeEvent.objects.filter(
                 object_id=session, payload__data__object__payment_status="paid"
@@ -221,10 +220,11 @@ class World:
         return True
 
     def _strike_out_lost_verbs(self) -> None:
-        from inventory.models import Movement
-
         with self.processes.aside():
             there = set(Movement.objects.values_list("reference", flat=True))
+            handled = StripeEvent.objects.filter(state=StripeEvent.State.HANDLED)
+            heard = set(handled.values_list("pk", flat=True))
+        self.books.unheard += [edit for edit in self.books.edit_log if not heard.intersection(edit.events)]
         lost = [verb for verb in self.books.verbs if verb.reference not in there]
         self.books.verbs = [verb for verb in self.books.verbs if verb.reference in there]
         self.books.lost_verbs += lost
