@@ -168,6 +168,19 @@ class Here:
     def edit(self, *, product: str, size: str, difference: int) -> None:
         self._edit(product, Edit(0, size, difference))
 
+    def pay_and_tell_twice(self, *, sessions: list[str]) -> None:
+        """Pay one after the other; when an event was answered, somebody sends it once more by hand."""
+        for session in sessions:
+            self.fake.pay(session)
+            event = next(
+                e["id"]
+                for e in reversed(self._events())
+                if e["type"] == SALE and e["data"]["object"]["id"] == session
+            )
+            self.fake.courier.wait_for(event, timeout=10)
+            self.fake.dashboard.resend(event)
+            self.fake.courier.wait_for(event, timeout=10)
+
     def is_acting(self) -> bool:
         """Are there still customers to come? Raises what went wrong with one."""
         if self.trouble:
