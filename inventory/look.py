@@ -21,7 +21,7 @@ from config.fault_points import fault_point
 from config.stripe_client import Busy, NotFound, Refused, StripeFailed, is_configured
 from inventory import cases, catch_up, restore, writes
 from inventory.claims import claimed, free
-from inventory.metadata import MARK_KEY, Reading, Whose, read, read_key, whose
+from inventory.metadata import MARK_KEY, ONE_ITEM, Reading, Whose, read, read_key, whose
 from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite
 from shop import gateway, mirror
 from shop.metadata import parse
@@ -259,7 +259,11 @@ def _mark(product: gateway.StripeProduct) -> Whose:
 
 
 def _readings(product: gateway.StripeProduct) -> list[Reading]:
-    return read(product.metadata, parse(product.metadata).sizes)
+    """One per size. None for a product to listen to or look at: without a price nothing of it is ever counted."""
+    facts = parse(product.metadata)
+    if facts.link and not product.prices and not facts.sizes and ONE_ITEM not in product.metadata:
+        return []
+    return read(product.metadata, facts.sizes)
 
 
 def _pairs(product: gateway.StripeProduct) -> list[Pair]:
