@@ -53,7 +53,11 @@ class People:
         known = len(self.fake.events)
         self.fake.dashboard.edit_product(product, metadata=changes)
         events = tuple(list(self.fake.events)[known:])
-        self.books.edit_log += [Edit(key, difference, events) for key, difference in self._meant]
+        edits = [Edit(key, difference, events) for key, difference in self._meant]
+        self.books.edit_log += edits
+        if self.books.restored and self.world.trouble.late:
+            # A write of the lost database is still on its way, and may yet write over this.
+            self.books.unheard += edits
         self._meant.clear()
         self._remember(product)
         if any(key != MARK and (product, key) in self.books.opened for key in changes):

@@ -51,8 +51,9 @@ class World:
     owner: Owner
     trouble: Trouble
 
-    def __init__(self, dice: Random, empty: database.Copy) -> None:
-        self.dice, self.empty = dice, empty
+    def __init__(self, dice: Random, empty: database.Copy, *, head_start: float = 4.0) -> None:
+        """`head_start`: seconds from the first look to the first rule, so that Stripe's whole seconds tell them apart."""
+        self.dice, self.empty, self.head_start = dice, empty, head_start
         self.tally = Tally(schedules=1)
         self.fake = FakeStripe(secret_key="sk_test_fake", seed=0, base_url="http://stripe.test", now=START)  # noqa: S106
         self.clock = WorldClock(self.fake, skew=dice.choice([0.0, 0.0, 0.0, -1.5, 1.5]))
@@ -104,6 +105,7 @@ class World:
         look.look_at_all()
         if self.dice.random() < 0.8:
             worker.drain(hourly=True)
+        self.clock.let_pass(self.head_start)
         return self
 
     def __exit__(self, *_: object) -> None:
