@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +27,8 @@ from inventory.rows import delete_returning, insert_new
 
 logger = logging.getLogger(__name__)
 
+# The fence is by our clock, a payment by Stripe's, which tells whole seconds: this near, nobody knows which came first.
+TWO_CLOCKS = timedelta(seconds=5)
 MOVEMENT_KEY = ("kind", "reference", "item_id")
 
 
@@ -169,9 +171,10 @@ def _is_fenced(item: StockItem, line: SaleLine) -> bool:
     text = (
         f"{line.quantity} of {item.key} were paid for at {line.paid_at:%Y-%m-%d %H:%M:%S} ({line.reference})."
     )
-    if stock.adopted:
+    if stock.adopted or stock.fence - line.paid_at < TWO_CLOCKS:
+        kind = cases.RESTORED if stock.adopted else cases.FIRST_LOOK
         cases.open_case(
-            cases.RESTORED, item.product_id, f"{text} Is that in Stripe's count? If not, take it out by hand."
+            kind, item.product_id, f"{text} Is that in Stripe's count? If not, take it out by hand."
         )
     else:
         logger.info("Not counted, it was before the shop's first look: %s", text)

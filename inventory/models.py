@@ -142,6 +142,10 @@ class ProductStock(models.Model):
     gap = models.BooleanField(
         default=False, help_text=_("Events were missed that Stripe has forgotten: the next look is believed.")
     )
+    lost_n = models.PositiveIntegerField(
+        default=0,
+        help_text=_("The newest write of ours that an event told of and this database has no row of."),
+    )
 
     objects = ProductStockQuerySet.as_manager()
 

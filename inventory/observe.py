@@ -126,7 +126,7 @@ def count_update(event: Json) -> None:
             return
         fault_point("observe.claimed")
         if update.key.startswith(writes.key_prefix(stock.pk)):
-            _see_echo(update)
+            _see_echo(stock, update)
         else:
             _count_edit(stock, update)
             writes.want_look(stock.pk)
@@ -134,12 +134,11 @@ def count_update(event: Json) -> None:
     fault_point("observe.committed")
 
 
-def _see_echo(update: Update) -> None:
+def _see_echo(stock: ProductStock, update: Update) -> None:
     """One of our own writes took effect: no edit, but the proof that it did."""
     write = StockWrite.objects.filter(key=update.key).first()
     if write is None:
-        # A write of a database that was lost: the look will find its mark.
-        writes.want_look(update.product_id)
+        _see_lost_write(stock, update)
         return
     if write.seen or write.state == StockWrite.State.ABANDONED:
         writes.want_look(update.product_id)
@@ -151,6 +150,14 @@ def _see_echo(update: Update) -> None:
         if key in items and change.before[key] is None:
             _note_overwrite(items[key], "A write of the shop")
     writes.apply(write.pk, timezone.now())
+
+
+def _see_lost_write(stock: ProductStock, update: Update) -> None:
+    """A write that only a lost database can have made. Its mark may be gone from Stripe, if an old form put back an
+    older one: the event proves it all the same."""
+    n = writes.number_in(update.key, stock.pk)
+    ProductStock.objects.filter(pk=stock.pk, lost_n__lt=n).update(lost_n=n)
+    writes.want_look(stock.pk)
 
 
 def _count_edit(stock: ProductStock, update: Update) -> None:

@@ -1,6 +1,7 @@
 """What if Stripe knows more than our database? Then Stripe's counts are right, and a person hears of the gap.
 
-A database restored from a backup shows by the mark: it is ahead of us. Where Stripe has forgotten events
+A database restored from a backup shows by the mark, or by the event of a write that we have no row of: they are
+ahead of us. Where Stripe has forgotten events
 that we have not read, nothing explains a difference any more, and Stripe is believed too.
 """
 
@@ -24,7 +25,8 @@ def is_due(stock: ProductStock, mark: Whose) -> bool:
 
 
 def _is_ahead(stock: ProductStock, mark: Whose) -> bool:
-    return mark.n is not None and mark.n > stock.n
+    """Has a database of this shop written more than this one remembers? The mark says so, or the event of such a write."""
+    return max(mark.n or 0, stock.lost_n) > stock.n
 
 
 def adopt(
@@ -42,7 +44,7 @@ def adopt(
     for item, reading in pairs:
         if item.on_hand is not None:
             believe(item, reading, read_at, updated_at)
-    stock.n = max(stock.n, mark.n or 0)
+    stock.n = max(stock.n, mark.n or 0, stock.lost_n)
     stock.fence, stock.adopted, stock.gap = read_at, True, False
     state = {item.key: reading.count for item, reading in pairs}
     writes.remember_state(stock.pk, stock.n, state, by_write=True)

@@ -34,6 +34,12 @@ def key_prefix(product_id: str) -> str:
     return f"{ShopIdentity.current()}/{product_id}/"
 
 
+def number_in(key: str, product_id: str) -> int:
+    """The number of the write that an idempotency key of ours names; 0 if it names none."""
+    text = key.removeprefix(key_prefix(product_id)).partition("/")[0]
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
 def body_of(write: StockWrite) -> dict[str, str]:
     """What is sent: the same bytes every time, whoever sends it."""
     return body(write.totals, Mark(ShopIdentity.current(), write.product_id, write.n))
@@ -49,6 +55,8 @@ def freeze(claim: Claim) -> StockWrite | None:
         stock = ProductStock.objects.locked(claim.product_id)
         if not claim.is_ours(stock) or stock.parked or open_write(stock.pk):
             return None
+        if stock.lost_n > stock.n:
+            return None  # Our rows are a backup's: the look that is wanted takes Stripe's counts first.
         items = _readable_items(stock.pk)
         if not stock.mark_wanted and not _waiting(items):
             return None

@@ -319,6 +319,24 @@ def test_an_open_write_of_a_restored_database_is_never_sent_again(shirt: Shirt) 
     assert shirt.at_stripe("M") == "10" and shirt.is_at_rest()
 
 
+def test_a_restored_database_is_noticed_though_an_old_form_put_an_older_mark_back(shirt: Shirt) -> None:
+    """Mark 1 stands again, as if nothing had been written since; the event of write 2 is the proof that it was."""
+    bring_back = restore(shirt)
+    form = shirt.form()
+    shirt.sell("M", 2, order="order:lost")
+    drain()
+    shirt.save_form(form, S=11)
+    bring_back()
+    assert shirt.mark is not None and shirt.mark.endswith("/1") and shirt.stock.n == 1
+
+    look.want_all()
+    shirt.settle()
+
+    assert Case.objects.filter(kind="restored database", subject="prod_shirt").exists()
+    assert shirt.stock.n > 2, "write 2 was the lost database's: no mark is used twice"
+    assert shirt.is_at_rest()
+
+
 def test_a_sale_from_before_the_fence_goes_into_the_case_and_not_into_the_count(shirt: Shirt) -> None:
     bring_back = restore(shirt)
     shirt.sell("M", 2, order="order:lost")
