@@ -1,0 +1,95 @@
+"""What if two workers publish at once? Processes that speak to one Stripe on a port, while each of them also sells."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from config.stripe_client import stripe_client
+from inventory import ledger, look, worker
+from inventory.ledger import SaleLine
+from inventory.models import StockItem
+from proofs.children import new_house
+from proofs.races import shop
+from proofs.races.gate import alone, race
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+]
+
+WORKERS, ROUNDS = 3, 5
+ROOT = Path(__file__).resolve().parents[2]
+Meet = Callable[[], None]
+
+
+@pytest.fixture
+def stripe_on_a_port() -> Iterator[None]:
+    command = [sys.executable, "-m", "fake_stripe", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().split()[4]
+        with mock.patch.object(settings, "STRIPE_API_BASE", address):
+            yield
+        server.terminate()
+
+
+def _put_on_sale() -> int:
+    params: Any = {"id": shop.SHIRT, "name": "BALM T-Shirt", "metadata": {"sizes": "S", "stock_S": "100"}}
+    stripe_client().v1.products.create(params)
+    look.look_at(shop.SHIRT)
+    worker.drain()
+    return StockItem.objects.get().pk
+
+
+def _at_stripe() -> str:
+    return str(stripe_client().v1.products.retrieve(shop.SHIRT).metadata["stock_S"])
+
+
+def _sell(item: int, number: int) -> None:
+    name = f"order:{os.getpid()}:{number}"
+    ledger.sell(name, [SaleLine(f"{name}:0", item, 1)], now=timezone.now())
+
+
+def test_workers_that_publish_at_once_lose_and_double_nothing(stripe_on_a_port: None, tmp_path: Path) -> None:
+    house = new_house(tmp_path)
+    item = alone(house, _put_on_sale)
+
+    def sell_and_publish(number: int, meet: Meet) -> bool:
+        _sell(item, number)
+        worker.drain()
+        return True
+
+    rounds = race(house, [sell_and_publish] * WORKERS, rounds=ROUNDS)
+    alone(house, lambda: worker.drain())
+
+    assert rounds == [[True] * WORKERS] * ROUNDS
+    assert alone(house, _at_stripe) == str(100 - WORKERS * ROUNDS)
+    assert alone(house, shop.books)["broken"] == ""
+
+
+def test_control_reading_the_count_at_stripe_and_writing_it_back_loses_one(
+    stripe_on_a_port: None, tmp_path: Path
+) -> None:
+    """What most shops do: the count is read, lowered, and written, by each worker for itself."""
+    house = new_house(tmp_path)
+    alone(house, _put_on_sale)
+
+    def read_and_write(number: int, meet: Meet) -> bool:
+        count = int(_at_stripe())
+        meet()
+        stripe_client().v1.products.update(shop.SHIRT, {"metadata": {"stock_S": str(count - 1)}})
+        return True
+
+    race(house, [read_and_write] * 2)
+
+    assert alone(house, _at_stripe) == "99"
