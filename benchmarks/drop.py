@@ -4,7 +4,7 @@
 
 For each contender: a Stripe of its own, sessions opened, then latency and rate limit switched on and everybody pays;
 some deliveries come twice and at the same moment, some events have a twin, a person edits in between. When all is
-delivered, a few more buy something else, one by one, each event sent twice; and the judge looks. Then signed webhooks at a steady rate, with Stripe well and with Stripe hanging, and at
+delivered, the judge looks. (Before, a few people buy something else, one by one, each event sent twice.) Then signed webhooks at a steady rate, with Stripe well and with Stripe hanging, and at
 last as many as will go. README.md beside this file says what each figure means.
 """
 
@@ -122,8 +122,9 @@ def measure_shop(wanted: Order, folder: Path) -> Json:
             quiet = Shop(f"http://127.0.0.1:{running.port}", QUIET).open_sessions(
                 [w.wants for w in drop.quiet]
             )
+            _warm_up(side, [session for session in quiet if session])
             _drop(side, drop, sessions)
-            result = judged(side, running, [session for session in quiet if session])
+            result = judged(side)
             result["turned_away"] = turned_away
             result["misread"] = _misread(side, drop, sessions)
             result |= steady(side, running, Rate(per_second=50, seconds=6), rounds=2)
@@ -155,6 +156,12 @@ def _shop_sessions(running: Running, drop: Drop) -> tuple[list[str | None], int]
     return [*first, *late], late.count(None)
 
 
+def _warm_up(side: StripeSide, quiet: list[str]) -> None:
+    """The few who buy one by one."""
+    side.tell("misbehave", rules=[LATENCY], limits=True)
+    side.tell("pay_and_tell_twice", sessions=quiet)
+
+
 def _drop(side: StripeSide, drop: Drop, sessions: list[str | None]) -> None:
     """Everybody pays at their second; returns when the last one has."""
     side.tell("misbehave", rules=[LATENCY, *AS_STRIPE_DELIVERS], limits=True)
@@ -165,13 +172,11 @@ def _drop(side: StripeSide, drop: Drop, sessions: list[str | None]) -> None:
         time.sleep(0.2)
 
 
-def judged(side: StripeSide, running: Running, quiet: list[str]) -> Json:
-    """The figures of the drop, once it is delivered and at rest; the verdict after the `quiet` sessions too."""
+def judged(side: StripeSide) -> Json:
+    """The figures of the drop, once it is delivered and at rest."""
     _deliver_all(side)
-    result = _at_rest(side, _settled(side, patience=30))
-    side.tell("pay_and_tell_twice", sessions=quiet)
-    _deliver_all(side)
-    return _settled(side, patience=30).as_dict() | result | {"load": os.getloadavg()[0]}
+    verdict = _settled(side, patience=30)
+    return verdict.as_dict() | _at_rest(side, verdict) | {"load": os.getloadavg()[0]}
 
 
 def _at_rest(side: StripeSide, verdict: Verdict) -> Json:
@@ -296,8 +301,10 @@ def measure_control(wanted: Order, folder: Path) -> Json:
             _connect(side, running, [*SALES, "payment_intent.succeeded"])
             baskets = [who.wants for who in (*drop.customers, *drop.latecomers)]
             quiet = side.tell("open_sessions", product=QUIET, wants=[who.wants for who in drop.quiet])
-            _drop(side, drop, side.tell("open_sessions", product=PRODUCT, wants=baskets))
-            result = judged(side, running, quiet)
+            sessions = side.tell("open_sessions", product=PRODUCT, wants=baskets)
+            _warm_up(side, quiet)
+            _drop(side, drop, sessions)
+            result = judged(side)
             for product in SPREAD:
                 side.tell("add_product", id=product, name=product, counts=dict.fromkeys(SIZES, 100_000))
             side.tell("misbehave", rules=[LATENCY], limits=True)
