@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,8 +32,6 @@ from benchmarks.shoppers import Shop
 from benchmarks.storm import Rate
 from benchmarks.stripe_side import StripeSide
 from config.stripe_events import EVENTS
-from script.processes import python
-from script.serve import ROOT
 
 PRODUCT, QUIET = "prod_drop", "prod_quiet"
 LATENCY = {"kind": "latency", "path": "/v1/*", "seconds": 0.15, "times": None}
@@ -131,7 +128,7 @@ def measure_shop(wanted: Order, folder: Path) -> Json:
             result |= flooded(side, running, spread_over=())
             result |= _drained(running, result["webhooks_answered"])
             result["after_the_flood"] = _settled(side, patience=120).as_dict()
-            result["queries"] = _queries(running.environment)
+            result["queries"] = servers.counted_queries(running.environment, "orders")
             result["database_locked"] = running.said("database is locked")
             return result
 
@@ -276,17 +273,6 @@ def _drained(running: Running, events: int) -> Json:
         "events_worked_per_second": round((events - waiting) / seconds),
         "left_in_the_inbox": waiting,
     }
-
-
-def _queries(environment: Mapping[str, str]) -> Json:
-    given = {**environment, "DJANGO_SETTINGS_MODULE": "config.settings"}
-    done = subprocess.run(  # noqa: S603
-        python("-m", "benchmarks.queries"), cwd=ROOT, env=given, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise SystemExit(f"Queries could not be counted:\n{done.stderr}")
-    counted: Json = json.loads(done.stdout.splitlines()[-1])
-    return counted
 
 
 # --- The control ----------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""How many queries does a webhook cost, and how many a hold? Counted in a process that has the shop's settings.
+"""How many queries does a webhook cost, a hold, a page? Counted in a process that has the shop's settings.
 
-`python -m benchmarks.queries` prints {"webhook": n, "hold": {"1": n, "3": n}}: a hold of so many sizes. BEGIN, COMMIT
-and savepoints are not counted. What is held is released again.
+`python -m benchmarks.queries orders` prints {"webhook": n, "hold": {"1": n, "3": n}}: a hold of so many sizes, which
+is released again. `python -m benchmarks.queries pages PRODUCT` prints a number for each page, for a visitor with that
+product in the cart and with nothing kept from before. BEGIN, COMMIT and savepoints are not counted.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import sys
 from collections.abc import Callable
 
 import django
@@ -18,7 +20,10 @@ NOT_COUNTED = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)", re.IGN
 
 def main() -> None:
     django.setup()
-    print(json.dumps({"webhook": webhook(), "hold": {str(lines): hold(lines) for lines in (1, 3)}}))
+    if sys.argv[1] == "pages":
+        print(json.dumps(pages(sys.argv[2])))
+    else:
+        print(json.dumps({"webhook": webhook(), "hold": {str(lines): hold(lines) for lines in (1, 3)}}))
 
 
 def counted(act: Callable[[], object]) -> int:
@@ -82,6 +87,35 @@ def hold(lines: int) -> int:
         return counted(lambda: ledger.hold(reference, demand))
     finally:
         ledger.release(reference)
+
+
+def pages(product_id: str) -> dict[str, int]:
+    """Name of the page -> queries. Each is asked for twice: what the first one opens is not the page's."""
+    from django.test import Client
+
+    from inventory.models import StockItem
+    from shop.kept import forget
+    from shop.models import Product
+
+    visitor = Client(SERVER_NAME="127.0.0.1")
+    item = StockItem.objects.filter(product_id=product_id, available__gt=0)[0]
+    visitor.post("/cart/add/", {"item": item.pk, "colour": item.product.colours[0], "quantity": "1"})
+    addresses = {
+        "home": "/",
+        "list": "/products/",
+        "product": Product.objects.get(pk=product_id).get_absolute_url(),
+        "cart": "/cart/",
+    }
+
+    def visit(name: str) -> None:
+        forget()
+        answer = visitor.get(addresses[name])
+        if answer.status_code != 200:
+            raise SystemExit(f"{addresses[name]} answered {answer.status_code}.")
+
+    for name in addresses:
+        visit(name)
+    return {name: counted(lambda name=name: visit(name)) for name in addresses}  # type: ignore[misc]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Ports are free ones, data is temporary, output goes to files, and everything is 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from benchmarks.stripe_side import KEY
@@ -29,7 +31,7 @@ WEBHOOK_SECRET = "whsec_benchmark"  # noqa: S105
 WEBHOOK_PATH = "/stripe/webhook/"
 # Settings of whoever runs the benchmark must not change what is measured.
 OTHERS = re.compile(
-    "(STRIPE|SHOP|SECURE|SHIPPING|EMAIL|DATABASE|CACHE|SITE|OWNER|IMAGE|LOG|DJANGO|DEBUG|ALLOWED|ENV_FILE)"
+    "(STRIPE|SHOP|SECURE|STATIC|SHIPPING|EMAIL|DATABASE|CACHE|SITE|OWNER|IMAGE|LOG|DJANGO|DEBUG|ALLOWED|ENV_FILE)"
 )
 
 
@@ -71,7 +73,9 @@ def database(kind: str, folder: Path) -> Iterator[str]:
         yield url
 
 
-def shop_environment(port: int, database_url: str, stripe_url: str) -> dict[str, str]:
+def shop_environment(
+    port: int, folder: Path, *, database_url: str, stripe_url: str, image_origin: str
+) -> dict[str, str]:
     """The shop's settings as an owner would make them, but for the addresses."""
     kept = {name: value for name, value in os.environ.items() if not OTHERS.match(name)}
     return kept | {
@@ -83,7 +87,8 @@ def shop_environment(port: int, database_url: str, stripe_url: str) -> dict[str,
         "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "STRIPE_API_BASE": stripe_url,
         "STRIPE_CHECKOUT_ORIGIN": stripe_url,
-        "IMAGE_ORIGINS": stripe_url,
+        "IMAGE_ORIGINS": image_origin or stripe_url,
+        "STATIC_ROOT": str(folder / "static"),
         "OWNER_EMAIL": "owner@shop.test",
         "EMAIL_URL": "dummymail://",
         "LOG_LEVEL": "INFO",
@@ -91,10 +96,14 @@ def shop_environment(port: int, database_url: str, stripe_url: str) -> dict[str,
 
 
 @contextmanager
-def shop(folder: Path, *, database_url: str, stripe_url: str, worker: bool = True) -> Iterator[Running]:
-    """The shop with an empty catalogue read from `stripe_url`; migrated, synced, served and worked for."""
+def shop(
+    folder: Path, *, database_url: str, stripe_url: str, image_origin: str = "", worker: bool = True
+) -> Iterator[Running]:
+    """The shop with the catalogue of `stripe_url`: migrated, synced, served and worked for."""
     port = free_port()
-    environment = shop_environment(port, database_url, stripe_url)
+    environment = shop_environment(
+        port, folder, database_url=database_url, stripe_url=stripe_url, image_origin=image_origin
+    )
     for step in ("migrate --no-input -v 0", "collectstatic --no-input -v 0", "sync_catalog"):
         manage(environment, *step.split())
     logs = {"web": folder / "web.log", "worker": folder / "worker.log"}
@@ -129,6 +138,18 @@ def control(folder: Path, *, stripe_url: str) -> Iterator[Running]:
         yield running
 
 
+@contextmanager
+def bare(folder: Path, pages: Path, environment: Mapping[str, str]) -> Iterator[Running]:
+    """A bare Django view that answers `/name` with the bytes of `pages`/name.html, under the shop's settings."""
+    port, log = free_port(), folder / "bare.log"
+    given = {**environment, "DJANGO_SETTINGS_MODULE": "benchmarks.bare", "BARE_PAGES": str(pages)}
+    with Programs(grace=20) as programs:
+        programs.start("bare", _gunicorn(port, GUNICORN[-1]), environment=given, folder=ROOT, log=log)
+        running = Running(port, (log,), given)
+        wait_until_it_answers(f"http://127.0.0.1:{port}/list", programs, running)
+        yield running
+
+
 def manage(environment: Mapping[str, str], *arguments: str) -> str:
     """Run a command of manage.py to its end; returns what it printed, or ends with what it said."""
     done = subprocess.run(  # noqa: S603
@@ -137,6 +158,17 @@ def manage(environment: Mapping[str, str], *arguments: str) -> str:
     if done.returncode:
         raise SystemExit(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
     return done.stdout
+
+
+def counted_queries(environment: Mapping[str, str], *what: str) -> dict[str, Any]:
+    """What `python -m benchmarks.queries` counts, with the shop's settings and on its database."""
+    given = {**environment, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    command = python("-m", "benchmarks.queries", *what)
+    done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        raise SystemExit(f"Queries could not be counted:\n{done.stdout}\n{done.stderr}")
+    counted: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return counted
 
 
 def _gunicorn(port: int, application: str) -> list[str]:

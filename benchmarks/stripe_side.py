@@ -112,6 +112,21 @@ class Here:
         )
         self.opened |= {(id, f"stock_{size}"): count for size, count in counts.items()}
 
+    def add_goods(self, *, goods: list[Json]) -> None:
+        """Products as benchmarks.goods lists them."""
+        for one in goods:
+            metadata = {"sizes": ",".join(one["counts"]), "category": one["category"]}
+            metadata |= {"colors": one["colours"], "details": one["details"]}
+            metadata |= {f"stock_{size}": str(count) for size, count in one["counts"].items()}
+            self.fake.add_product(
+                id=one["id"],
+                name=one["name"],
+                metadata=metadata,
+                description=one["description"],
+                images=one["images"],
+                prices=[{"unit_amount": one["unit_amount"], "currency": "usd", "default": True}],
+            )
+
     def add_endpoint(self, *, url: str, secret: str, events: list[str]) -> None:
         self.fake.add_webhook_endpoint(url, enabled_events=events, secret=secret)
 

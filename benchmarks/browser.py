@@ -1,0 +1,108 @@
+"""What does a page cost a visitor? A real browser, with nothing in its cache, asked by its own performance API."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+VIEWPORTS = ({"width": 1280, "height": 800}, {"width": 390, "height": 844})
+LOADS = 3
+# Shifts within half a second of an input are the visitor's own doing: https://web.dev/articles/cls
+WATCH = """
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({type: "layout-shift", buffered: true});
+"""
+FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint').map((entry) => entry.startTime)[0]"
+
+
+@dataclass
+class Visit:
+    """One load. `bytes`: what came over the wire but pictures, headers among it. `third_party`: addresses elsewhere."""
+
+    bytes: int = 0
+    pictures: int = 0
+    third_party: set[str] = field(default_factory=set)
+    first_paint_ms: float = 0.0
+    layout_shift: float = 0.0
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def measure(browser: Browser, url: str, *, cookies: list[Any], image_origin: str) -> dict[str, Any]:
+    """The figures of one page, on a desktop and on a phone: the worse of the two, each the median of a few loads."""
+    visits = [
+        [_visit(browser, url, viewport, cookies, image_origin) for _ in range(LOADS)]
+        for viewport in VIEWPORTS
+    ]
+    every = [visit for several in visits for visit in several]
+    return {
+        "bytes": max(visit.bytes for visit in every),
+        "bytes_of_pictures": max(visit.pictures for visit in every),
+        "third_party": len(set().union(*(visit.third_party for visit in every))),
+        "first_paint_ms": round(
+            max(statistics.median(visit.first_paint_ms for visit in several) for several in visits), 1
+        ),
+        "layout_shift": round(max(visit.layout_shift for visit in every), 4),
+    }
+
+
+def _visit(browser: Browser, url: str, viewport: Any, cookies: list[Any], image_origin: str) -> Visit:
+    context = browser.new_context(viewport=viewport)
+    context.add_cookies(cookies)
+    page = context.new_page()
+    page.add_init_script(WATCH)
+    visit = Visit()
+    _watch(context.new_cdp_session(page), visit, url, image_origin)
+    page.goto(url, wait_until="networkidle")
+    _scroll_through(page)
+    visit.first_paint_ms = page.evaluate(FIRST_PAINT)
+    visit.layout_shift = page.evaluate("window.shifted")
+    context.close()
+    return visit
+
+
+def _scroll_through(page: Page) -> None:
+    """Down to the end and up again, so that lazy pictures come in and may push what they push."""
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("window.scrollTo(0, 0)")
+    page.wait_for_timeout(200)
+
+
+def _watch(wire: CDPSession, visit: Visit, url: str, image_origin: str) -> None:
+    kinds: dict[str, str] = {}
+    home = urlsplit(url).netloc
+
+    def asked(event: dict[str, Any]) -> None:
+        target, kind = urlsplit(event["request"]["url"]), event.get("type", "")
+        kinds[event["requestId"]] = kind
+        is_ours = target.netloc == home or target.scheme in {"data", "blob"}
+        if not is_ours and not (kind == "Image" and target.netloc == urlsplit(image_origin).netloc):
+            visit.third_party.add(event["request"]["url"])
+
+    def came(event: dict[str, Any]) -> None:
+        size = int(event["encodedDataLength"])
+        if kinds.get(event["requestId"]) == "Image":
+            visit.pictures += size
+        else:
+            visit.bytes += size
+
+    wire.on("Network.requestWillBeSent", asked)
+    wire.on("Network.loadingFinished", came)
+    wire.send("Network.enable")
