@@ -1,0 +1,177 @@
+"""Does the control do what it is there for? It works on a good day, and the judge sees each of its faults."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import stripe
+
+from benchmarks.control.app import make_app
+from benchmarks.judge import Verdict, judge, must_have_eyes
+from benchmarks.records import happenings
+from fake_stripe import Exchange, FakeStripe
+
+SECRET = "whsec_control"
+PRODUCT = "prod_shirt"
+M, S = (PRODUCT, "stock_M"), (PRODUCT, "stock_S")
+
+
+class Stand:
+    """A Stripe with one shirt, and the control behind its webhooks. No port, no thread."""
+
+    def __init__(self) -> None:
+        self.fake = FakeStripe("sk_test_control")
+        client = stripe.StripeClient("sk_test_control", http_client=self.fake.http_client())
+        self.app = make_app(client, SECRET)
+        metadata = {"sizes": "S,M", "stock_S": "5", "stock_M": "5", "details": "Cotton"}
+        price = {"unit_amount": 2500, "currency": "usd"}
+        self.fake.add_product(id=PRODUCT, name="Shirt", metadata=metadata, prices=[price])
+        self.fake.add_webhook_endpoint("http://control.test/", ["checkout.session.completed"], secret=SECRET)
+        self.fake.deliver_to(self.post)
+
+    def post(self, url: str, headers: dict[str, str], body: bytes, method: str = "POST") -> tuple[int, bytes]:
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_STRIPE_SIGNATURE": headers.get("Stripe-Signature", ""),
+            "wsgi.input": io.BytesIO(body),
+        }
+        answered: list[str] = []
+        text = b"".join(self.app(environ, lambda status, _: answered.append(status)))
+        return int(answered[0].split()[0]), text
+
+    def sell(self, **wants: int) -> None:
+        """Somebody pays for so many of each size; the event waits to be delivered."""
+        form = {"mode": "payment", "success_url": "http://shop.test/"}
+        for i, (size, quantity) in enumerate(wants.items()):
+            form |= {f"line_items[{i}][price]": self.fake.products[PRODUCT]["default_price"]}
+            form |= {f"line_items[{i}][quantity]": str(quantity), f"metadata[item_{i}_size]": size}
+            form |= {
+                f"metadata[item_{i}_product_id]": PRODUCT,
+                f"metadata[item_{i}_quantity]": str(quantity),
+            }
+        status, session = self.fake.call("POST", "/v1/checkout/sessions", urlencode(form))
+        assert status == 200, session
+        self.fake.pay(session["id"])
+
+    def once_read(self, act: Callable[[], object]) -> None:
+        """Let `act` happen between the control's first reading and its writing."""
+
+        def observe(call: Exchange) -> None:
+            if call.method == "GET" and call.path == f"/v1/products/{PRODUCT}":
+                self.fake.observers.remove(observe)
+                act()
+
+        self.fake.observers.append(observe)
+
+    def verdict(self) -> Verdict:
+        return judge({S: 5, M: 5}, happenings(self.fake.events.values(), self.fake.lines))
+
+    def faults(self) -> tuple[int, int, int]:
+        found = self.verdict()
+        return found.lost, found.doubled, found.oversold
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand()
+
+
+def test_on_a_good_day_it_counts(stand: Stand) -> None:
+    stand.sell(M=2, S=1)
+    stand.fake.deliver_due()
+
+    assert stand.fake.products[PRODUCT]["metadata"]["stock_M"] == "3"
+    assert stand.fake.products[PRODUCT]["metadata"]["stock_S"] == "4"
+    assert not stand.verdict().guilty
+
+
+def test_a_second_delivery_is_doubled(stand: Stand) -> None:
+    stand.fake.faults.add("duplicate", types=["checkout.session.completed"], copies=2)
+    stand.sell(M=2)
+    stand.fake.deliver_due()
+
+    assert stand.faults() == (0, 2, 0)
+
+
+def test_two_sales_at_the_same_moment_lose_one(stand: Stand) -> None:
+    stand.sell(M=1)
+    stand.sell(M=1)
+    stand.once_read(stand.fake.deliver_due)  # The second event comes while the first is being handled.
+    stand.fake.courier.attempt(_first(stand))
+
+    assert stand.faults() == (1, 0, 0)
+
+
+def _first(stand: Stand) -> dict[str, Any]:
+    from fake_stripe import deliveries
+
+    first, *others = deliveries.take_due(stand.fake.account)
+    for other in others:
+        stand.fake.account.outbox.push(other)
+    return first
+
+
+def test_an_edit_of_another_key_is_undone(stand: Stand) -> None:
+    stand.sell(M=1)
+    stand.once_read(lambda: stand.fake.dashboard.edit_product(PRODUCT, metadata={"stock_S": "9"}))
+    stand.fake.deliver_due()
+
+    assert stand.fake.products[PRODUCT]["metadata"]["stock_S"] == "5"
+    assert stand.verdict().wrong == 1
+
+
+def test_more_is_sold_than_there_is(stand: Stand) -> None:
+    stand.sell(M=4)
+    stand.sell(M=3)
+    stand.fake.deliver_due()
+
+    assert stand.fake.products[PRODUCT]["metadata"]["stock_M"] == "0"
+    assert stand.faults() == (0, 0, 2)
+
+
+def test_a_failure_on_the_second_line_takes_the_first_one_twice(stand: Stand) -> None:
+    stand.sell(M=1, S=1)
+    stand.fake.observers.append(_fail_second_write(stand.fake))
+    stand.fake.deliver_due()
+    stand.fake.forward(3600)
+    stand.fake.deliver_due()
+
+    assert stand.faults() == (0, 1, 0)
+
+
+def _fail_second_write(fake: FakeStripe) -> Callable[[Exchange], None]:
+    """Once the first line was written, the next write is refused, one time."""
+
+    def observe(call: Exchange) -> None:
+        if call.method == "POST" and call.status == 200:
+            fake.observers.remove(observe)
+            fake.faults.add("error_500", method="POST", when="before", times=1)
+
+    return observe
+
+
+def test_together_they_open_the_judges_eyes(stand: Stand) -> None:
+    stand.fake.faults.add("duplicate", types=["checkout.session.completed"], copies=2)
+    stand.sell(M=1)
+    stand.fake.deliver_due()
+    stand.sell(S=6)
+    stand.sell(S=6)
+    stand.once_read(stand.fake.deliver_due)
+    stand.fake.deliver_due()
+    stand.sell(M=1)
+    stand.sell(M=1)
+    stand.once_read(stand.fake.deliver_due)
+    stand.fake.courier.attempt(_first(stand))
+
+    must_have_eyes(stand.verdict())
+
+
+def test_only_a_signed_post_is_handled(stand: Stand) -> None:
+    assert stand.post("/", {}, b"", method="GET")[0] == 405
+    assert stand.post("/", {"Stripe-Signature": "t=1,v1=00"}, b"{}")[0] == 400
+    assert not stand.fake.calls
