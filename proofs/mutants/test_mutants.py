@@ -26,6 +26,7 @@ NEEDED = [
     "conftest.py",
     "manage.py",
 ]
+LONGEST = 60  # seconds; unbroken, each of them takes one or two
 
 # What is broken, and who notices.
 KILLERS = {
@@ -78,7 +79,13 @@ def _run(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DATABASE_URL": "sqlite:///:memory:", "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("EXPECT_DATABASE", None)
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", test]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    try:
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, env=environment, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:
+        # Broken so that the worker never comes to rest: that is noticed too.
+        return subprocess.CompletedProcess(command, 1, "", "")
 
 
 def test_every_patch_has_its_killer() -> None:

@@ -44,8 +44,6 @@ class Books:
     other_keys: dict[str, dict[str, str]] = field(default_factory=dict)
     refunded: set[str] = field(default_factory=set)
     restored: bool = False
-    # Products to which a form brought an older mark back: a restore after that is not seen by the mark.
-    old_forms: set[str] = field(default_factory=set)
     # What people meant, edit by edit, with the events that tell of it.
     edit_log: list[Edit] = field(default_factory=list)
     # Edits of which a restored database had not heard: a lost one may have written over them.

@@ -151,8 +151,6 @@ class People:
             self.books.undecided.update(keys)
         if changed:
             self.books.doubtful.add(form.product)
-        if mark != stands.get(MARK):
-            self.books.old_forms.add(form.product)
 
     def remove_mark(self, dice: Random) -> bool:
         product = dice.choice(self.world.products)
