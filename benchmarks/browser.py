@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,13 +28,17 @@ FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint').map((entry
 
 @dataclass
 class Visit:
-    """One load. `bytes`: what came over the wire but pictures, headers among it. `third_party`: addresses elsewhere."""
+    """One load. `bytes_by_kind`: what came over the wire, headers among it. `third_party`: addresses elsewhere."""
 
-    bytes: int = 0
-    pictures: int = 0
+    bytes_by_kind: Counter[str] = field(default_factory=Counter)
     third_party: set[str] = field(default_factory=set)
     first_paint_ms: float = 0.0
     layout_shift: float = 0.0
+
+    @property
+    def bytes(self) -> int:
+        """Without pictures."""
+        return self.bytes_by_kind.total() - self.bytes_by_kind["Image"]
 
 
 @contextmanager
@@ -53,7 +58,7 @@ def measure(browser: Browser, url: str, *, cookies: list[Any], image_origin: str
     every = [visit for several in visits for visit in several]
     return {
         "bytes": max(visit.bytes for visit in every),
-        "bytes_of_pictures": max(visit.pictures for visit in every),
+        "bytes_by_kind": dict(max(every, key=lambda visit: visit.bytes).bytes_by_kind),
         "third_party": len(set().union(*(visit.third_party for visit in every))),
         "first_paint_ms": round(
             max(statistics.median(visit.first_paint_ms for visit in several) for several in visits), 1
@@ -97,11 +102,7 @@ def _watch(wire: CDPSession, visit: Visit, url: str, image_origin: str) -> None:
             visit.third_party.add(event["request"]["url"])
 
     def came(event: dict[str, Any]) -> None:
-        size = int(event["encodedDataLength"])
-        if kinds.get(event["requestId"]) == "Image":
-            visit.pictures += size
-        else:
-            visit.bytes += size
+        visit.bytes_by_kind[kinds.get(event["requestId"], "Other")] += int(event["encodedDataLength"])
 
     wire.on("Network.requestWillBeSent", asked)
     wire.on("Network.loadingFinished", came)
