@@ -46,7 +46,7 @@ def run_tests(vendor: str, database_url: str) -> tuple[int, str]:
     environment = {**os.environ, "DATABASE_URL": database_url, "EXPECT_DATABASE": vendor}
     colour = ["--color=yes"] if sys.stdout.isatty() else []
     # The whole suite keeps two processors busy; for a part of it a second process costs more than it gives.
-    arguments = sys.argv[1:] or ["-n", "2"]
+    arguments = sys.argv[1:] or ["-n", "2", "--dist", "worksteal"]
     command = [sys.executable, "-m", "pytest", *colour, *arguments]
     pytest = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
     closing = show(pytest)

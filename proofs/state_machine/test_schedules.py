@@ -5,6 +5,7 @@ In the suite both are bounded and always the same. `python -m proofs.state_machi
 
 from __future__ import annotations
 
+import os
 from random import Random
 
 import pytest
@@ -18,7 +19,8 @@ from proofs.state_machine.schedule import empty_database, run_schedule
 from proofs.state_machine.trouble import CALLS, DELIVERIES, Tally
 from proofs.state_machine.world import World
 
-SEEDS = range(36)
+# Nine that between them play every rule and meet every fault; all of them with ALL_PROOFS=1.
+SEEDS = range(36) if os.environ.get("ALL_PROOFS") == "1" else (2, 4, 8, 10, 19, 22, 27, 28, 29)
 DICE = st.randoms(use_true_random=False)
 FAULTS = {
     *(f"{kind} {options['when']}" if "when" in options else kind for kind, options in [*CALLS, *DELIVERIES]),
