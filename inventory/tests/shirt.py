@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from inventory import ledger, look
+from inventory import inbox, ledger, look, publish
 from inventory.ledger import SaleLine
 from inventory.models import Movement, ProductStock, StockItem
 from inventory.worker import drain
@@ -37,7 +37,10 @@ class Shirt:
     def sync(self) -> None:
         """The first look, and the first mark."""
         look.look_at(self.product_id)
-        self.settle()
+        now = timezone.now()
+        publish.publish_waiting(now)
+        self.fake.deliver_due()
+        inbox.handle_waiting(timezone.now())
 
     def sell(self, size: str, quantity: int = 1, *, order: str = "") -> list[Movement]:
         order = order or f"order:{next(_orders)}"
