@@ -105,7 +105,7 @@ def _pay(order: Order, session: CheckoutSession, *, paid_at: datetime) -> None:
 
 def _sale_lines(order: Order, paid_at: datetime) -> list[ledger.SaleLine]:
     return [
-        ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at)
+        ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at, order.opened_here)
         for line in order.lines.exclude(item=None)
         if line.item_id is not None
     ]

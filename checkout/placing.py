@@ -27,7 +27,7 @@ def place(line: OrderLine, item: StockItem, *, now: datetime, actor: str) -> boo
         if not mine.update(item=item, size=item.size, unplaced=False):
             return False
         if order.state in COUNTED:
-            sale = ledger.SaleLine(line.reference, item.id, line.quantity)
+            sale = ledger.SaleLine(line.reference, item.id, line.quantity, order.paid_at, order.opened_here)
             ledger.sell(order.reference, [sale], now=now, actor=actor)
         if not order.lines.filter(unplaced=True).exists():
             cases.close(UNPLACED, order.number)

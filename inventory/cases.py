@@ -20,6 +20,7 @@ OVERSOLD = "oversold"
 UNREADABLE = "unreadable count"
 FOREIGN_MARK = "another shop writes here"
 RESTORED = "restored database"
+FORGOTTEN = "edits that Stripe has forgotten"
 FIRST_LOOK = "sale at the first look"
 STALE_FORM = "edit that cannot be told apart"
 NOTE = "edit to look at"
@@ -27,6 +28,9 @@ REFUSED = "Stripe refuses a write"
 STOPPED = "publishing stopped"
 EVENT_FAILED = "event not handled"
 LONGEST = 20_000  # A case that repeats itself for weeks stays readable.
+FULL = (
+    "There is more, and this case is full: the log has it all, “manage.py reconcile” what does not agree now."
+)
 
 
 def open_case(kind: str, subject: str, text: str) -> bool:
@@ -41,12 +45,13 @@ def open_case(kind: str, subject: str, text: str) -> bool:
 
 
 def _add(kind: str, subject: str, text: str) -> int:
-    open_one = Case.objects.filter(kind=kind, subject=subject, closed_at=None)
-    return (
-        open_one.exclude(text__contains=text)
-        .filter(LessThan(Length("text"), LONGEST))
-        .update(text=Concat(F("text"), Value("\n" + text)))
-    )
+    open_one = Case.objects.filter(kind=kind, subject=subject, closed_at=None).exclude(text__contains=text)
+    added = open_one.filter(LessThan(Length("text"), LONGEST)).update(text=_and(text))
+    return added or open_one.exclude(text__endswith=FULL).update(text=_and(FULL))
+
+
+def _and(text: str) -> Concat:
+    return Concat(F("text"), Value("\n" + text))
 
 
 def is_open(kind: str, subject: str) -> bool:

@@ -33,11 +33,11 @@ def fetch_product_events(now: datetime) -> int:
         return 0
     cursor = EventCursor.objects.filter(one=1).first()
     since = cursor.read_to if cursor else _first_reading(now)
-    if now - (cursor.listed_at if cursor else since) > KEPT:
-        _admit_gap()
     began = timezone.now()
     events = list(gateway.product_events(since - OVERLAP))
     fault_point("catch_up.listed")
+    if now - (cursor.listed_at if cursor else since) > KEPT:
+        _admit_gap()
     new = inbox.remember(events)
     fault_point("catch_up.remembered")
     _advance(since, events, began, now)

@@ -49,16 +49,23 @@ def differing(state: Counts, after: Counts) -> int:
     return sum(count is not None and count != state.get(key) for key, count in after.items())
 
 
-def base_under(states: Sequence[Counts], after: Counts) -> Base | None:
+def base_under(states: Sequence[Counts], after: Counts, unmarked: Counts | None = None) -> Base | None:
     """From which of the states of its mark was the form filled in that left `after`? None if no state is known.
 
     `states` begins with what the write left, edits under the mark follow. People change one size at a time:
     the first state from which at most one differs is it, else the one with the fewest differences. Two that
-    would do are told apart by nothing at Stripe.
+    would do are told apart by nothing at Stripe. `unmarked`: what stood just before, where somebody had taken the
+    mark away: of two that would do, a form that shows what still stands undoes nobody's edit.
     """
     if not states:
         return None
-    nearest = min(states, key=lambda state: max(1, differing(state, after)))
+    nearest = min(
+        states,
+        key=lambda state: (
+            max(1, differing(state, after)),
+            unmarked is None or _same(state) != _same(unmarked),
+        ),
+    )
     fitting = {_same(state) for state in states if differing(state, after) <= 1}
     return Base(nearest, certain=len(fitting) <= 1)
 

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from config.fault_points import fault_point
 from inventory import cases
 from inventory.counts import MOST, signed
-from inventory.models import Hold, Movement, StockItem
+from inventory.models import Hold, Movement, ProductStock, StockItem
 from inventory.rows import delete_returning, insert_new
 
 logger = logging.getLogger(__name__)
@@ -60,12 +60,16 @@ class NotThere(Exception):
 
 @dataclass(frozen=True)
 class SaleLine:
-    """One paid line. `reference` is the line's own; `paid_at` by Stripe's clock, for what a restored database missed."""
+    """One paid line. `reference` is the line's own; `paid_at` by Stripe's clock, for what a reading has already.
+
+    `ours`: it was held in this database, so the item's ledger had begun before it was paid.
+    """
 
     reference: str
     item_id: int
     quantity: int
     paid_at: datetime | None = None
+    ours: bool = False
 
 
 # --- Holds ------------------------------------------------------------------------------------
@@ -137,7 +141,7 @@ def sell(hold_reference: str, lines: Sequence[SaleLine], *, now: datetime, actor
     with transaction.atomic():
         freed = _end_hold(hold_reference)
         fault_point("sell.hold_ended")
-        items = {item.pk: item for item in _items(line.item_id for line in lines)}
+        items = _locked_with_their_desks(line.item_id for line in lines)
         counted = [line for line in _in_order(lines) if not _is_fenced(items[line.item_id], line)]
         new = insert_new(
             [_sale(items[line.item_id], line, now, actor) for line in counted], unique=MOVEMENT_KEY
@@ -163,11 +167,27 @@ def _sale(item: StockItem, line: SaleLine, now: datetime, actor: str) -> Movemen
     )
 
 
-def _is_fenced(item: StockItem, line: SaleLine) -> bool:
-    """Was this paid before the reading from which the product's ledger goes on?"""
-    stock = getattr(item.product, "stock", None)
-    if stock is None or stock.fence is None or line.paid_at is None or line.paid_at > stock.fence:
+def _locked_with_their_desks(pks: Iterable[int]) -> dict[int, StockItem]:
+    """The items, kept from a look that adopts counts meanwhile; only then where their ledgers begin can be read."""
+    ids = sorted(set(pks))
+    list(StockItem.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
+    return {item.pk: item for item in _items(ids)}
+
+
+def is_before(stock: ProductStock | None, paid_at: datetime | None, *, ours: bool) -> bool:
+    """Was this paid before the reading from which the product's ledger goes on? What was held here is not before the
+    first one, whatever the clocks say; before a restored database was read, it may be."""
+    if stock is None or stock.fence is None or paid_at is None or (ours and not stock.adopted):
         return False
+    return paid_at <= stock.fence
+
+
+def _is_fenced(item: StockItem, line: SaleLine) -> bool:
+    """Does Stripe's count have this sale already, or may it? If it is not certain, a person hears of it."""
+    stock: ProductStock | None = getattr(item.product, "stock", None)
+    if not is_before(stock, line.paid_at, ours=line.ours):
+        return False
+    assert stock and stock.fence and line.paid_at  # noqa: S101
     text = (
         f"{line.quantity} of {item.key} were paid for at {line.paid_at:%Y-%m-%d %H:%M:%S} ({line.reference})."
     )
@@ -232,12 +252,16 @@ def count(
 ) -> Movement | None:
     """Somebody counted the shelf, held units included: the difference to what the ledger says is written down.
 
-    None if nothing differs or `reference` was written down before.
+    None if nothing differs or `reference` was written down before. Raises ValueError while the count is unreadable.
     """
     if not 0 <= counted <= MOST:
         raise ValueError(_("A count is a whole number from 0 to %(most)d.") % {"most": MOST})
     with transaction.atomic():
-        delta = counted - _there(_locked(item_id))
+        item = _locked(item_id)
+        if item.state == StockItem.State.UNKNOWN:
+            # Mending the text at Stripe says a number too: both together would count the shelf twice.
+            raise ValueError(_("Its count is unreadable: write what is there into the product at Stripe."))
+        delta = counted - _there(item)
         return _record(item_id, Movement.Kind.COUNTED, delta, reference, reason, actor) if delta else None
 
 

@@ -189,37 +189,50 @@ def take_in(product: gateway.StripeProduct, wanted: int) -> None:
     """What was read, in one transaction. `wanted`: how many looks were wanted when the reading began."""
     ShopIdentity.current()
     with transaction.atomic():
-        stock = _desk(product)
-        if stock is None or (stock.looked_at is not None and product.read_at < stock.looked_at):
+        stock, is_new = _desk(product)
+        if stock is None or _is_overtaken(stock, product.read_at):
             return
         if product.deleted:
             stock.parked = stock.parked or DELETED
         else:
-            _take_in_counts(stock, product)
+            # An edit may have been counted since the reading began: this reading is too old to begin a ledger with.
+            _take_in_counts(stock, product, may_begin=is_new or stock.looks_wanted <= wanted)
         stock.looked_at = product.read_at
         stock.looks_done = max(stock.looks_done, wanted)
         stock.save()
 
 
-def _desk(product: gateway.StripeProduct) -> ProductStock | None:
-    """The product's row, locked; made at the first look, which is also its fence."""
+def _desk(product: gateway.StripeProduct) -> tuple[ProductStock | None, bool]:
+    """The product's row, locked, and whether it is new; made at the first look, which is also its fence."""
     if not Product.objects.filter(pk=product.id).exists():
-        return None
+        return None, False
+    is_new = False
     if not product.deleted:
-        ProductStock.objects.get_or_create(product_id=product.id, defaults={"fence": product.read_at})
-    return ProductStock.objects.select_for_update().filter(pk=product.id).first()
+        _row, is_new = ProductStock.objects.get_or_create(
+            product_id=product.id, defaults={"fence": product.read_at}
+        )
+    return ProductStock.objects.select_for_update().filter(pk=product.id).first(), is_new
 
 
-def _take_in_counts(stock: ProductStock, product: gateway.StripeProduct) -> None:
+def _is_overtaken(stock: ProductStock, read_at: datetime) -> bool:
+    """Was a younger reading taken in before? One from the future was made before the clock was set back."""
+    return stock.looked_at is not None and read_at < stock.looked_at <= timezone.now()
+
+
+def _take_in_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_begin: bool) -> None:
+    """`may_begin`: may a ledger begin, or go on, with the counts of this reading?"""
     pairs, mark = _pairs(product), _mark(product)
     if stock.parked == DELETED:
         stock.parked = ""
     if _is_parked_by(stock, mark):
-        _open_items(pairs, product)
+        _open_items(pairs, product, may_begin=may_begin)
         return
     if restore.is_due(stock, mark):
-        restore.adopt(stock, pairs, mark, product.read_at, product.updated_at)
-    _open_items(pairs, product)
+        if may_begin:
+            restore.adopt(stock, pairs, mark, product.read_at, product.updated_at)
+        else:
+            restore.postpone(stock, mark)
+    _open_items(pairs, product, may_begin=may_begin)
     _compare(stock, pairs, mark)
 
 
@@ -285,16 +298,22 @@ def _locked_items(product_id: str) -> list[StockItem]:
     return list(StockItem.objects.filter(product=product_id).select_for_update().order_by("pk"))
 
 
-def _open_items(pairs: list[Pair], product: gateway.StripeProduct) -> None:
+def _open_items(pairs: list[Pair], product: gateway.StripeProduct, *, may_begin: bool) -> None:
     for item, reading in pairs:
-        if item.on_hand is None and reading.count is not None:
-            _open_ledger(item, reading.count, product)
-        elif item.garbled and reading.count is not None and catch_up.nothing_more_will_come(item):
-            _give_up_waiting(item, reading, product)
+        if may_begin and reading.count is not None:
+            _begin(item, reading, product)
         item.state, item.problem = _state_of(item, reading)
         item.save(
             update_fields=["listed", "position", "state", "problem", "on_hand", "began_at", "began_with"]
         )
+
+
+def _begin(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
+    """A readable count: the ledger begins with it, or goes on where no event will say how it was mended."""
+    if item.on_hand is None:
+        _open_ledger(item, reading.count or 0, product)
+    elif item.garbled and catch_up.nothing_more_will_come(item):
+        _give_up_waiting(item, reading, product)
 
 
 def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) -> None:
@@ -322,6 +341,8 @@ def _state_of(item: StockItem, reading: Reading) -> tuple[str, str]:
         return StockItem.State.UNLIMITED, ""
     if reading.count is None:
         return StockItem.State.UNKNOWN, reading.problem[:500]
+    if item.on_hand is None:
+        return StockItem.State.UNKNOWN, f"{item.key} was edited while it was read; it is read again."
     if item.garbled:
         return StockItem.State.UNKNOWN, f"{item.key} was unreadable; its mending is not reported yet."
     return StockItem.State.COUNTED, ""

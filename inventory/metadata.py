@@ -123,10 +123,11 @@ def body(totals: Mapping[str, int], mark: Mark) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Change:
-    """What one update did to the keys that count: before, after, and the mark if it set one."""
+    """What one update did to the keys that count: before, after, and the marks; `mark_was_set` if it set or took one."""
 
     before: Counts
     after: Counts
+    mark_before: str | None
     mark_after: str | None
     mark_was_set: bool
 
@@ -140,6 +141,7 @@ def change(
     return Change(
         before={key: parse_count(before.get(key)) for key in wanted},
         after={key: parse_count(after.get(key)) for key in wanted},
+        mark_before=before.get(MARK_KEY),
         mark_after=after.get(MARK_KEY),
         mark_was_set=MARK_KEY in previous,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -44,6 +44,9 @@ def on_product_event(event: StripeEvent) -> None:
     product_id = event.object_id
     if not ProductStock.objects.filter(pk=product_id).exists():
         _first_look(product_id)
+        # Another process may have been quicker with an older reading: then this edit is not in it.
+        if event.type == "product.updated" and ProductStock.objects.filter(pk=product_id).exists():
+            count_update(event.payload)
     elif event.type == "product.updated":
         count_update(event.payload)
     else:
@@ -182,7 +185,7 @@ def _count_edit(stock: ProductStock, update: Update) -> None:
 
 def _base(stock: ProductStock, change: Change, states: list[dict[str, int]]) -> Counts | None:
     """The counts before the person whose form brought the mark back; None opens a case and counts nothing."""
-    found = counts.base_under(states, change.after)
+    found = counts.base_under(states, change.after, None if change.mark_before else change.before)
     if found is None:
         text = "A form was saved that is older than anything this shop remembers; please check the counts."
         cases.open_case(cases.STALE_FORM, stock.pk, text)
@@ -234,7 +237,17 @@ def _move(item: StockItem, update: Update, units: int, reason: str) -> None:
 def _items_that_had_begun(stock: ProductStock, update: Update) -> dict[str, StockItem]:
     items = _items(stock.pk)
     change = update.change(list(items))
-    return {key: item for key, item in items.items() if not _in_beginning(item, update, change)}
+    begun = {key: item for key, item in items.items() if not _in_beginning(item, update, change)}
+    if stock.adopted and cases.is_open(cases.RESTORED, stock.pk):
+        _name_edit_of_the_gap(stock, update, change, items.keys() - begun.keys())
+    return begun
+
+
+def _name_edit_of_the_gap(stock: ProductStock, update: Update, change: Change, keys: Set[str]) -> None:
+    """Made after the backup and before it was put back: Stripe's counts have it, our ledger never will."""
+    told = _told(change, keys)
+    if told:
+        cases.open_case(cases.RESTORED, stock.pk, f"Edited at Stripe meanwhile: {told} ({update.request}).")
 
 
 def _in_beginning(item: StockItem, update: Update, change: Change) -> bool:
@@ -275,12 +288,12 @@ def _note_possible_undo(stock: ProductStock, update: Update, change: Change) -> 
     cases.open_case(cases.NOTE, stock.pk, text)
 
 
-def _told(change: Change) -> str:
-    """Which counts changed, as people say it: “stock_S 3 → 5, stock_M 4 → 2”."""
+def _told(change: Change, keys: Set[str] | None = None) -> str:
+    """Which counts changed (of `keys`), as people say it: “stock_S 3 → 5, stock_M 4 → 2”."""
     return ", ".join(
         f"{key} {_word(change.before[key])} → {_word(after)}"
         for key, after in change.after.items()
-        if after != change.before[key]
+        if after != change.before[key] and (keys is None or key in keys)
     )
 
 

@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 A_ROUND = 10  # Products that one round takes at most, so that a worker can stop in between.
 KEY_MEMORY = timedelta(hours=20)  # Stripe remembers an idempotency key for 24 hours at least.
 LONGEST_WAIT = timedelta(minutes=1)
+CLOCK_SET_BACK = timedelta(minutes=10)  # Nothing is put off for so long; who waits longer had another clock.
 SUBJECT = "Stripe"
 
 
@@ -70,7 +71,8 @@ def waiting(now: datetime | None = None) -> QuerySet[ProductStock]:
     stocks = ProductStock.objects.filter(something, parked="")
     if now is None:
         return stocks
-    return stocks.filter(free(), Q(not_before=None) | Q(not_before__lte=now))
+    due = Q(not_before=None) | Q(not_before__lte=now) | Q(not_before__gt=now + CLOCK_SET_BACK)
+    return stocks.filter(free(), due)
 
 
 def publish_product(product_id: str, now: datetime) -> bool:
@@ -83,7 +85,7 @@ def publish_product(product_id: str, now: datetime) -> bool:
             return False
         fault_point("publish.claimed")
         try:
-            write = writes.open_write(product_id) or _next_write(claim, now)
+            write = _open_write(product_id) or _next_write(claim, now)
             if write is not None and claim.renew():
                 _deliver(write, now)
         except StripeTrouble as trouble:
@@ -95,6 +97,17 @@ def publish_product(product_id: str, now: datetime) -> bool:
 
 
 # --- 2, 3: look and freeze --------------------------------------------------------------------
+
+
+def _open_write(product_id: str) -> StockWrite | None:
+    """A write that somebody else left open. Where a look is wanted, as when a worker starts, that comes first: should
+    our rows be a backup's, the write is an old one, and the look abandons it."""
+    write = writes.open_write(product_id)
+    wanted = ProductStock.objects.filter(pk=product_id, looks_wanted__gt=F("looks_done"))
+    if write is None or not wanted.exists():
+        return write
+    look.look_at(product_id)
+    return writes.open_write(product_id)
 
 
 def _next_write(claim: Claim, now: datetime) -> StockWrite | None:
@@ -124,6 +137,7 @@ def _is_fresh(product_id: str, now: datetime) -> bool:
         pk=product_id,
         n__gt=0,
         looked_at__gt=now - look.FRESH,
+        looked_at__lte=timezone.now(),
         looks_wanted__lte=F("looks_done"),
     )
     return fresh.exists()
@@ -152,7 +166,7 @@ def _explain(product_id: str, now: datetime) -> bool:
 
 def _deliver(write: StockWrite, now: datetime) -> None:
     """Send the write, the same bytes under the same key whoever sends it, and do as the answer says."""
-    if write.sent_at is not None and now - write.sent_at > KEY_MEMORY:
+    if now - (write.sent_at or write.created_at) > KEY_MEMORY:
         _find_out(write, now)
         return
     StockWrite.objects.filter(pk=write.pk, sent_at=None).update(sent_at=now)
@@ -173,7 +187,8 @@ def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> 
     if answered is None:
         writes.want_look(write.product_id)
     writes.apply(write.pk, now, answered=answered)
-    gather = timedelta(seconds=max(1.0, 0.8 * waiting().count()))
+    # 25 requests a second, and a product costs a look and a write now and then: so nobody waits for a turn in vain.
+    gather = timedelta(seconds=min(max(1.0, 0.8 * waiting().count()), 300.0))
     ProductStock.objects.filter(pk=write.product_id).update(not_before=now + gather, failures=0)
     fault_point("publish.applied")
 

@@ -1,8 +1,8 @@
 """What if Stripe knows more than our database? Then Stripe's counts are right, and a person hears of the gap.
 
 A database restored from a backup shows by the mark, or by the event of a write that we have no row of: they are
-ahead of us. Where Stripe has forgotten events
-that we have not read, nothing explains a difference any more, and Stripe is believed too.
+ahead of us. Where Stripe has forgotten events that we have not read, a gap, nothing explains a difference any more,
+and Stripe is believed too; but then nothing that was sold is lost, and every sale is counted as always.
 """
 
 from __future__ import annotations
@@ -38,17 +38,27 @@ def adopt(
 ) -> None:
     """Take Stripe's counts for ours, in the caller's transaction; `stock` and the items are locked, and saved by it.
 
-    If the mark is ahead, what our database thinks pending was published by the database that was lost.
+    If the mark is ahead, what our database thinks pending was published by the database that was lost, and what
+    was paid up to now may be in Stripe's counts: the fence moves here.
     """
-    listed = _count_as_published(stock, pairs, read_at) if _is_ahead(stock, mark) else []
+    restored = _is_ahead(stock, mark)
+    listed = _count_as_published(stock, pairs, read_at) if restored else []
     for item, reading in pairs:
         if item.on_hand is not None:
             believe(item, reading, read_at, updated_at)
-    stock.n = max(stock.n, mark.n or 0, stock.lost_n)
-    stock.fence, stock.adopted, stock.gap = read_at, True, False
+    stock.n, stock.gap = max(stock.n, mark.n or 0, stock.lost_n), False
     state = {item.key: reading.count for item, reading in pairs}
     writes.remember_state(stock.pk, stock.n, state, by_write=True)
-    cases.open_case(cases.RESTORED, stock.pk, _story(read_at, listed))
+    if restored:
+        stock.fence, stock.adopted = read_at, True
+        cases.open_case(cases.RESTORED, stock.pk, _story(read_at, listed))
+    else:
+        cases.open_case(cases.FORGOTTEN, stock.pk, _story_of_a_gap(read_at))
+
+
+def postpone(stock: ProductStock, mark: Whose) -> None:
+    """The reading is too old to take counts from: until the next one, nothing is written over what stands there."""
+    stock.lost_n = max(stock.lost_n, mark.n or 0)
 
 
 def _count_as_published(
@@ -92,9 +102,17 @@ def believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: da
 def _story(read_at: datetime, listed: Sequence[Movement]) -> str:
     text = (
         f"On {read_at:%Y-%m-%d %H:%M:%S} Stripe knew more than this shop's database, as after a restored backup. "
-        "Stripe's counts were taken. Please compare what was sold and edited shortly before with the shelf."
+        "Stripe's counts were taken. Say “manage.py backfill_events --since” with the day of the backup: what was "
+        "sold and edited in between is then listed here. Please compare it with the shelf."
     )
     lines = [
         f"Taken for published: {row.kind} {row.delta:+d} {row.item.key} ({row.reference})." for row in listed
     ]
     return "\n".join([text, *lines])
+
+
+def _story_of_a_gap(read_at: datetime) -> str:
+    return (
+        f"On {read_at:%Y-%m-%d %H:%M:%S} Stripe's events had not been read for so long that it has forgotten some. "
+        "Its counts were taken as they are, and what was sold meanwhile is taken off. Please compare with the shelf."
+    )

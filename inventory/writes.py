@@ -55,8 +55,8 @@ def freeze(claim: Claim) -> StockWrite | None:
         stock = ProductStock.objects.locked(claim.product_id)
         if not claim.is_ours(stock) or stock.parked or open_write(stock.pk):
             return None
-        if stock.lost_n > stock.n:
-            return None  # Our rows are a backup's: the look that is wanted takes Stripe's counts first.
+        if stock.lost_n > stock.n or stock.gap:
+            return None  # Our rows are a backup's, or too old: the look that is wanted takes Stripe's counts first.
         items = _readable_items(stock.pk)
         if not stock.mark_wanted and not _waiting(items):
             return None

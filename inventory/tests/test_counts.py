@@ -144,6 +144,16 @@ def test_a_form_that_fits_two_states_takes_the_first_and_says_so() -> None:
     assert base.counts == states[0] and not base.certain
 
 
+def test_where_somebody_took_the_mark_away_the_form_shows_what_still_stands() -> None:
+    """Edited from 13 to 10, a form opened, the mark removed, the form saved with 11: one more, and not two less."""
+    states = [{"stock": 13}, {"stock": 10}]
+
+    base = base_under(states, {"stock": 11}, unmarked={"stock": 10})
+
+    assert base is not None
+    assert base.counts == {"stock": 10} and not base.certain
+
+
 def test_without_a_known_state_there_is_no_base() -> None:
     assert base_under([], {"stock_S": 11}) is None
 
