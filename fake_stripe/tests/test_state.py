@@ -14,6 +14,38 @@ from fake_stripe.store import Store
 from fake_stripe.tests.conftest import NOW, Receiver, open_session
 
 
+def test_a_removal_that_is_undone_leaves_the_row_where_it_stood() -> None:
+    store = Store()
+    with store.transaction():
+        for id in ("a", "b", "c"):
+            store.put("thing", id, {"id": id})
+
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.remove("thing", "a")
+        store.remove("thing", "b")
+        store.put("thing", "a", {"id": "another"})
+        raise ZeroDivisionError
+
+    table = store.table("thing")
+    assert [row["id"] for row in table.oldest_first()] == ["a", "b", "c"]
+    assert [row["id"] for row in table.newest_first()] == ["c", "b", "a"]
+
+
+def test_many_removals_that_are_undone_leave_every_row_where_it_stood() -> None:
+    ids = [f"{n:04}" for n in range(2000)]
+    store = Store()
+    with store.transaction():
+        for id in ids:
+            store.put("thing", id, {"id": id})
+
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        for id in ids[:-1]:
+            store.remove("thing", id)
+        raise ZeroDivisionError
+
+    assert [row["id"] for row in store.table("thing").oldest_first()] == ids
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     return str(tmp_path / "state.sqlite3")
