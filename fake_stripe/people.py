@@ -7,7 +7,7 @@ from fake_stripe.account import BY_ITSELF, Account, Call
 from fake_stripe.cards import Card, card_of
 from fake_stripe.errors import StripeError
 from fake_stripe.events import emit
-from fake_stripe.params import EMAIL
+from fake_stripe.params import is_email, merge_metadata
 from fake_stripe.resources import line_items, payment_objects, payments, session_object, sessions
 from fake_stripe.store import Json
 
@@ -155,7 +155,7 @@ def _fill_in(
 ) -> Json:
     """The session with what the customer wrote, checked; nothing is kept yet."""
     email = session["customer_email"] or email.strip()
-    if not EMAIL.match(email):
+    if not is_email(email):
         raise Refused("Please enter an e-mail address.", field="email")
     if not name.strip():
         raise Refused("Please enter your name.", field="name")
@@ -260,7 +260,7 @@ def _intent(call: Call, session: Json) -> Json:
         call,
         amount=session["amount_total"],
         currency=session["currency"],
-        metadata=dict(data.get("metadata") or {}),
+        metadata=merge_metadata({}, data.get("metadata")),
         **fields,
     )
 

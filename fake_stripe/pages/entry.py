@@ -11,9 +11,9 @@ from typing import Any
 
 from fake_stripe.pages import card_fields
 from fake_stripe.pages.web import Request
+from fake_stripe.params import is_email
 
 Json = Mapping[str, Any]
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{5,24}")
 ADDRESS = ("country", "line1", "line2", "postal_code", "city", "state")
 CARD, DEBIT = "card", "us_bank_account"
@@ -98,7 +98,7 @@ def chosen_shipping(session: Json, entry: Entry) -> int:
 
 
 def _wrong(session: Json, entry: Entry, now: int) -> Iterator[tuple[str, str]]:
-    yield "email", "" if EMAIL.fullmatch(entry["email"]) else "An e-mail address, such as you@example.com."
+    yield "email", "" if is_email(entry["email"]) else "An e-mail address, such as you@example.com."
     yield "card_name", "" if entry["card_name"] else "Your name, please."
     if asks_for_phone(session):
         yield "phone", "" if PHONE.fullmatch(entry["phone"]) else "A phone number, such as +1 415 555 0100."

@@ -4,6 +4,7 @@ import heapq
 
 from fake_stripe import params as p
 from fake_stripe.account import BY_ITSELF, Account, Call
+from fake_stripe.currencies import check_charge
 from fake_stripe.errors import StripeError, refused_before_running
 from fake_stripe.events import emit
 from fake_stripe.paging import page
@@ -41,7 +42,7 @@ def create(call: Call) -> Json:
         "expires_at": _expiry(call),
         "shipping_options": options,
     }
-    line_items.check_total(session["amount_total"], currency)
+    check_charge(session["amount_total"], currency)
     line_items.keep(call, session["id"], items)
     _keep_intent_data(call, session)
     call.account.store.after_commit(lambda: _watch(call.account, session))
@@ -140,7 +141,7 @@ def _changed_lines(call: Call, session: Json) -> Json:
     if "shipping_options" in call.params:
         options = line_items.shipping_options(call, call.params["shipping_options"], session["currency"])
     sums = line_items.totals(items, options[0] if options else None)
-    line_items.check_total(sums["amount_total"], session["currency"])
+    check_charge(sums["amount_total"], session["currency"])
     return {**sums, "shipping_options": options}
 
 

@@ -1,5 +1,6 @@
 """What can a customer do on the hosted page? Pay, be declined, be asked, pay later, choose, mistype."""
 
+import time
 from typing import Any
 
 import pytest
@@ -220,6 +221,33 @@ def test_payment_intent_data_reaches_the_payment(
     intent = fake.payment_intents[fake.pay(session.id)["payment_intent"]]
 
     assert (intent["metadata"], intent["description"]) == ({"order": "o1"}, "Two shirts")
+
+
+def test_an_empty_value_is_no_key_of_the_payment(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    full = {f"k{n}": "v" for n in range(50)}
+    session = open_session(
+        client, shirt["default_price"], payment_intent_data={"metadata": {**full, "empty": ""}}
+    )
+
+    intent = fake.payment_intents[fake.pay(session.id)["payment_intent"]]
+
+    assert intent["metadata"] == full
+
+
+def test_an_endless_email_is_refused_at_once(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    session = open_session(client, shirt["default_price"])
+    started = time.perf_counter()
+
+    for email in ("a@" + "." * 30_000 + "@", "a@" + "a." * 250 + "@", "a@b..c", "a@b.c."):
+        with pytest.raises(Refused) as refused:
+            fake.pay(session.id, email=email)
+        assert refused.value.field == "email"
+
+    assert time.perf_counter() - started < 5
 
 
 def test_nothing_to_pay_needs_no_payment(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
