@@ -94,8 +94,8 @@ def _into(call: Call, node: Json, kind: str, steps: list[str], path: str) -> Jso
             raise _cannot(path)
         return {**node, "data": [_into(call, row, row["object"], rest, path) for row in node["data"]]}
     value = _value(call, node, kind, name, path)
-    if value is None and (kind, name) in INCLUDES:
-        return node  # there is none, as of tiers: what is left out stays left out
+    if value is None and name not in node:
+        return node  # such as the tiers of an ordinary price: what there is none of stays left out
     if not rest:
         return {**node, name: value}
     below = PARTS.get((kind, name))
