@@ -89,6 +89,8 @@ class Customers:
             session = _fill_in(call, session, email, name, phone, address, shipping_rate, custom_fields)
             if session["amount_total"] == 0:
                 return _complete(call, session, "no_payment_required")
+            if (DELAYED if delayed else "card") not in session["payment_method_types"]:
+                raise Refused("This checkout does not take that method of payment.", field="method")
             method_card = None if delayed else _card(card)
             intent, refusal = _try(call, session, method_card, authenticated)
             session = {**session, "payment_intent": intent["id"]}
@@ -261,6 +263,7 @@ def _intent(call: Call, session: Json) -> Json:
         amount=session["amount_total"],
         currency=session["currency"],
         metadata=merge_metadata({}, data.get("metadata")),
+        payment_method_types=session["payment_method_types"],
         **fields,
     )
 

@@ -45,6 +45,11 @@ class Entry:
         return {name: self[f"{group(session)}_{name}"] or None for name in ADDRESS}
 
 
+def methods(session: Json) -> tuple[str, ...]:
+    """A card and a bank debit, as far as the session takes them."""
+    return tuple(one for one in (CARD, DEBIT) if one in session["payment_method_types"])
+
+
 def asks_for_payment(session: Json) -> bool:
     return bool(session["amount_total"])
 
@@ -72,7 +77,7 @@ def group(session: Json) -> str:
 
 def blank(session: Json) -> Entry:
     """The form as a buyer first sees it."""
-    values = {"email": session.get("customer_email") or "", "method": CARD}
+    values = {"email": session.get("customer_email") or "", "method": methods(session)[0]}
     for custom in session.get("custom_fields") or ():
         values[f"custom_{custom['key']}"] = custom[custom["type"]].get("default_value") or ""
     if session.get("shipping_options"):

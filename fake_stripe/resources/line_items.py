@@ -43,6 +43,9 @@ def _price_of(call: Call, line: Json, name: str) -> Json:
     if price["type"] == "recurring":
         message = "A session in `payment` mode takes one-time prices only, and this one is recurring."
         raise StripeError(message, param=f"{name}[price]")
+    if price["transform_quantity"]:
+        message = "fake_stripe does not imitate sessions over prices with `transform_quantity`."
+        raise StripeError(message, param=f"{name}[price]")
     return price
 
 
@@ -66,8 +69,7 @@ def _inline_price(call: Call, data: Json, name: str) -> Json:
 def _item(call: Call, line: Json, price: Json, currency: str, index: int) -> Json:
     amount = prices.amount_in(call, price, currency)
     if amount is None:
-        message = f"The price {price['id']} has no amount in {currency}; every line needs the same currency."
-        raise StripeError(message, param=f"line_items[{index}][price]")
+        raise StripeError(_why_no_amount(price, currency), param=f"line_items[{index}][price]")
     if "quantity" not in line:
         name = f"line_items[{index}][quantity]"
         raise StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
@@ -87,6 +89,18 @@ def _item(call: Call, line: Json, price: Json, currency: str, index: int) -> Jso
         "price": price["id"],
         "quantity": line["quantity"],
     }
+
+
+def _why_no_amount(price: Json, currency: str) -> str:
+    if price["unit_amount"] is not None:
+        return f"The price {price['id']} has no amount in {currency}; every line needs the same currency."
+    if price["billing_scheme"] == "tiered":
+        what = "tiers"
+    elif price["custom_unit_amount"]:
+        what = "an amount that the customer chooses"
+    else:
+        what = "fractions of the smallest unit"
+    return f"fake_stripe does not imitate sessions over prices with {what}."
 
 
 def _adjustable(given: Json | None) -> Json | None:

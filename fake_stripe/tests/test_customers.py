@@ -299,6 +299,29 @@ def test_a_bank_debit_completes_unpaid_and_is_settled_later(
         fake.settle_delayed(session.id)
 
 
+@pytest.mark.parametrize(
+    ("change", "methods"),
+    [
+        ({}, ["card", "us_bank_account"]),
+        ({"allowed_payment_method_types": ["card", "klarna"]}, ["card"]),
+        ({"excluded_payment_method_types": ["card"]}, ["us_bank_account"]),
+    ],
+)
+def test_a_session_says_with_what_it_may_be_paid_and_so_does_its_payment(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, change: Any, methods: list[str]
+) -> None:
+    session = open_session(client, shirt["default_price"], **change)
+
+    for method in {"card", "us_bank_account"} - set(methods):
+        with pytest.raises(Refused) as refused:
+            fake.pay(session.id, delayed=method != "card")
+        assert refused.value.field == "method"
+    paid = fake.pay(session.id, delayed="us_bank_account" in methods)
+
+    assert session.payment_method_types == methods
+    assert fake.payment_intents[paid["payment_intent"]]["payment_method_types"] == methods
+
+
 def test_nobody_pays_twice(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     session = open_session(client, shirt["default_price"])
     fake.pay(session.id)
