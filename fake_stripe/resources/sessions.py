@@ -18,7 +18,7 @@ NEW_UI_MODES_SINCE = "2026-03-25"
 NO_METHOD_TYPES_SINCE = "2026-09-30"
 OLD_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
 HOSTED_ONLY = ("success_url", "cancel_url")
-# Whose page is the shop's own, so that the shop may say what it was told there.
+# Whose form stands in a page of the shop's own, so that the shop may say what it was told there.
 TOLD_BY_THE_SHOP = ("embedded_page", "elements")
 
 
