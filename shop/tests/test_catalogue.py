@@ -87,8 +87,10 @@ def test_origin_fault_14_stock_is_never_kept_by_a_cache(client: Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_other_methods_are_refused(client: Client, method: str) -> None:
-    assert getattr(client, method)("/api/products/").status_code == 405
+def test_other_methods_are_refused_as_such_to_a_program_that_has_no_token(method: str) -> None:
+    program = Client(enforce_csrf_checks=True)
+
+    assert getattr(program, method)("/api/products/").status_code == 405
 
 
 def test_without_a_stripe_key_it_is_503_and_empty(client: Client, settings: Settings) -> None:
