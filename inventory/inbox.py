@@ -23,6 +23,7 @@ from django.utils.module_loading import import_string
 from config.fault_points import fault_point
 from config.stripe_client import NoAnswer, Refused, StripeTrouble
 from config.stripe_events import EVENTS
+from config.texts import storable
 from inventory import cases
 from inventory.models import StripeEvent
 from inventory.rows import insert_new
@@ -68,7 +69,7 @@ def stripe_allowed() -> Iterator[None]:
 def parse(body: bytes) -> Json:
     """The event in a signed body. Raises NotAnEvent for what has no id to be remembered by."""
     try:
-        event = _storable(json.loads(body, parse_constant=lambda name: None))
+        event = storable(json.loads(body, parse_constant=lambda name: None))
     except (ValueError, RecursionError) as error:
         raise NotAnEvent(f"The body is no JSON: {error}") from error
     if not isinstance(event, dict):
@@ -77,17 +78,6 @@ def parse(body: bytes) -> Json:
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_ID:
         raise NotAnEvent("The event has no id.")
     return event
-
-
-def _storable(value: Any) -> Any:
-    """PostgreSQL keeps neither NUL nor half a surrogate pair; both become a question mark."""
-    if isinstance(value, str):
-        return value.replace("\x00", "?").encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_storable(member) for member in value]
-    if isinstance(value, dict):
-        return {_storable(key): _storable(member) for key, member in value.items()}
-    return value
 
 
 def check_mode(event: Json) -> None:

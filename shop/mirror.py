@@ -16,6 +16,8 @@ from shop.images import sort_images
 from shop.models import Product
 from shop.prices import Price, problems_of, range_of
 
+LONGEST_NAME = 5000
+LONGEST_SLUG = 100  # As long as a category may be.
 Outcome = Literal["created", "updated", "unchanged"]
 
 
@@ -77,7 +79,7 @@ def fields_of(product: StripeProduct) -> dict[str, Any]:
     if facts.link and not prices:
         price_problems = []  # Something to look at or listen to, never meant to be sold.
     return {
-        "name": product.name,
+        "name": product.name[:LONGEST_NAME],
         "description": product.description,
         "active": product.active,
         "deleted": False,
@@ -102,8 +104,9 @@ def fields_of(product: StripeProduct) -> dict[str, Any]:
 
 
 def slug_of(category: str) -> str:
-    """How a category is named in an address: “Art” and “art” are one."""
-    return slugify(category, allow_unicode=True) or ("other" if category else "")
+    """How a category is named in an address: “Art” and “art” are one. One letter may become eighteen."""
+    slug = slugify(category, allow_unicode=True) or ("other" if category else "")
+    return slug[:LONGEST_SLUG]
 
 
 def _price(price: StripePrice) -> Price:

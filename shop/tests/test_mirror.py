@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from shop.mirror import mark_missing, outcome_of, store
+from shop.mirror import mark_missing, outcome_of, slug_of, store
 from shop.models import Product
 from shop.tests.shelf import LONG_AGO, price, stripe_product
 
@@ -150,3 +150,15 @@ def test_a_product_with_nothing_right_is_still_a_row() -> None:
     )
 
     assert len(problems) >= 5
+
+
+def test_a_text_longer_than_its_column_is_cut_and_its_category_keeps_its_address() -> None:
+    """“ﷺ” is one letter, and eighteen in an address; PostgreSQL refuses what SQLite takes."""
+    store(stripe_product(name="x" * 5001, metadata={"category": "ﷺ" * 100, "sizes": "S"}))
+
+    product = Product.objects.get()
+    texts = [field for field in Product._meta.concrete_fields if field.max_length]
+    assert [
+        field.name for field in texts if len(getattr(product, field.name)) > (field.max_length or 0)
+    ] == []
+    assert product.category_slug and product.category_slug == slug_of("ﷺ" * 100)
