@@ -89,7 +89,8 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("metadata"))
     def metadata_list(self, product: Product) -> SafeString | str:
-        return _lines([f"{key}: {text}" for key, text in product.metadata.items()])
+        count = _("a count, which its stock item shows")
+        return _lines([f"{key}: {text or count}" for key, text in product.metadata.items()])
 
     @admin.display(description=_("edit it"))
     def dashboard(self, product: Product) -> SafeString:

@@ -91,7 +91,7 @@ def fields_of(product: StripeProduct) -> dict[str, Any]:
         "featured": facts.featured,
         "link": facts.link,
         "images": images,
-        "metadata": product.metadata,
+        "metadata": metadata.without_counts(product.metadata),
         "prices": [price.as_row() for price in prices],
         "default_price_id": product.default_price_id,
         "lowest_amount": span[0] if span else None,

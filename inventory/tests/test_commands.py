@@ -53,6 +53,17 @@ def test_a_second_sync_changes_nothing_and_writes_nothing(shirt: Shirt) -> None:
     assert writing == []
 
 
+def test_what_we_wrote_ourselves_is_no_news_to_a_sync(shirt: Shirt) -> None:
+    """The count that went down and the mark are ours; nobody touched the product."""
+    shirt.sell("M", 2)
+    shirt.settle()
+
+    out, _err = said("sync_catalog")
+
+    assert shirt.at_stripe("M") == "13"
+    assert out == "0 created, 0 updated, 1 unchanged, 0 problems\n"
+
+
 def test_a_sync_reads_more_than_a_page(fake: FakeStripe, db: None) -> None:
     for number in range(105):
         fake.add_product(id=f"prod_{number}", name="Shirt", metadata={"stock": "1"})
