@@ -499,6 +499,15 @@ def test_checkout_from_another_site_is_refused(shirt: Product) -> None:
     assert Client(enforce_csrf_checks=True).post(reverse("checkout_start")).status_code == 403
 
 
+def test_a_browser_without_cookies_is_told_that_the_cart_needs_them(shirt: Product) -> None:
+    browser = Client(enforce_csrf_checks=True)
+
+    page = browser.post(reverse("cart_add"), {"item": item_of(shirt, "M").id}).content.decode()
+
+    assert "The cart needs cookies" in page and "shop/shop.css" in page
+    assert "<style" not in page and "style=" not in page  # The pages' policy would block it.
+
+
 def test_a_shortage_that_is_only_this_carts_own_hold_is_none(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
