@@ -328,6 +328,16 @@ def test_the_home_page_puts_first_what_is_featured(client: Client) -> None:
     assert names_on(client.get("/")) == ["Plain"]
 
 
+@pytest.mark.parametrize("path", ["/", "/products/", "/cart/", "/never/"])
+def test_a_shop_that_cannot_sell_says_so_on_every_page(client: Client, settings: Settings, path: str) -> None:
+    on_shelf()
+    assert "Payment is not set up yet" not in words_of(client.get(path))
+
+    settings.STRIPE_SECRET_KEY = ""
+
+    assert "Payment is not set up yet" in words_of(client.get(path))
+
+
 def test_an_empty_shop_has_a_home_page(client: Client) -> None:
     answer = client.get("/")
 
