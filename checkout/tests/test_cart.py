@@ -100,6 +100,15 @@ def test_a_quantity_that_is_no_small_whole_number_is_refused(
     assert customer.kept() == []
 
 
+@pytest.mark.parametrize("quantity", ["100", "99999999999999999999", "9" * 5000])
+def test_a_quantity_that_is_too_large_is_told_to_be_too_large(
+    shirt: Product, customer: Customer, quantity: str
+) -> None:
+    customer.put_in(shirt, "M", "Black", quantity)
+
+    assert customer.told() == "You can order at most 99 of one article."
+
+
 @pytest.mark.parametrize(
     "item", ["", "0", "-1", "999999999", "99999999999999999999999", "abc", "1; DROP", "prod_balm"]
 )
