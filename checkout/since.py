@@ -1,10 +1,10 @@
-"""How far back? `7d`, `36h`, `90m`, a date or a moment, as people type it."""
+"""How far back? `7d`, `36h`, `90m`, a date or a moment, as people type it, by the shop's clock."""
 
 from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -32,4 +32,4 @@ def _read(text: str) -> datetime | None:
         return None
     if second is not None:
         return second if timezone.is_aware(second) else timezone.make_aware(second)
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
+    return timezone.make_aware(datetime(day.year, day.month, day.day)) if day else None

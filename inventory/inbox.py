@@ -82,10 +82,12 @@ def parse(body: bytes) -> Json:
 
 def check_mode(event: Json) -> None:
     """A test event at a live shop, or the other way round, is somebody's mistake. Raises NotAnEvent."""
-    live = bool(event.get("livemode"))
-    if live != ("_live_" in settings.STRIPE_SECRET_KEY):
-        theirs, ours = ("live", "test") if live else ("test", "live")
-        raise NotAnEvent(f"The event is from {theirs} mode, but STRIPE_SECRET_KEY is a {ours} key.")
+    live, key = bool(event.get("livemode")), settings.STRIPE_SECRET_KEY
+    if live != ("_live_" in key):
+        theirs, ours = ("live", "a test key") if live else ("test", "a live key")
+        raise NotAnEvent(
+            f"The event is from {theirs} mode, but STRIPE_SECRET_KEY is {ours if key else 'not set'}."
+        )
 
 
 def remember(events: Iterable[Json]) -> int:
