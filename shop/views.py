@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -16,8 +18,8 @@ from shop.catalogue import as_json
 from shop.context import house_of
 from shop.models import Product
 from shop.offers import Offer
-from shop.pages import page
-from shop.reading import read_list, read_page
+from shop.pages import fresh, page
+from shop.reading import Shelf, read_list, read_page
 from shop.wishes import PAGE, Wish
 
 
@@ -41,6 +43,9 @@ def browse(request: HttpRequest, slug: str = "") -> HttpResponse:
         raise Http404(_("There is no such category."))
     wish = Wish.read(request.GET, settings.SHOP_CURRENCY)
     shelf = read_list(wish, slug)
+    if wish.page > 1 and not shelf.products:
+        last = _pages(read_list(replace(wish, page=1), slug))
+        return fresh(redirect(request.path + wish.query(page=last)))
     return page(
         request,
         "shop/list.html",
@@ -49,12 +54,16 @@ def browse(request: HttpRequest, slug: str = "") -> HttpResponse:
             "wish": wish,
             "offers": shelf.offers(),
             "total": shelf.total,
-            "pages": -(-shelf.total // PAGE),
+            "pages": _pages(shelf),
             "category": house.categories.get(slug, ""),
             "slug": slug,
             "is_everything": not slug,
         },
     )
+
+
+def _pages(shelf: Shelf) -> int:
+    return -(-shelf.total // PAGE)
 
 
 @require_safe
@@ -64,7 +73,8 @@ def product(request: HttpRequest, product_id: str, slug: str = "") -> HttpRespon
         raise Http404(_("There is no such product."))
     found = shelf.address_of_first
     if slug != found.slug:
-        return redirect(found, permanent=bool(slug))
+        # Kept by nobody: after a product was named back, a browser that kept it would go in a circle.
+        return fresh(redirect(found, permanent=bool(slug)))
     return page(
         request,
         "shop/product.html",
