@@ -179,6 +179,10 @@ STRIPE_WEBHOOK_SECRETS = [part.strip() for part in secret("STRIPE_WEBHOOK_SECRET
 STRIPE_API_BASE = text("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
 # Where Stripe's hosted payment pages live: the browser may be sent there after a form (CSP form-action).
 STRIPE_CHECKOUT_ORIGIN = text("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com").rstrip("/")
+# Where the admin's links lead.
+STRIPE_DASHBOARD = text("STRIPE_DASHBOARD").rstrip("/") or (
+    f"https://dashboard.stripe.com{'' if '_live_' in STRIPE_SECRET_KEY else '/test'}"
+)
 WEBHOOK_TOLERANCE = number("WEBHOOK_TOLERANCE", default=300, least=1)  # seconds, both ways
 WEBHOOK_MAX_BYTES = number("WEBHOOK_MAX_BYTES", default=512 * 1024, least=1)
 

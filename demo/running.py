@@ -68,6 +68,7 @@ class Demo:
             "STATIC_ROOT": str(self.folder / "static"),
             "STRIPE_API_BASE": self.stripe_url,
             "STRIPE_CHECKOUT_ORIGIN": self.stripe_url,
+            "STRIPE_DASHBOARD": f"{self.stripe_url}/dashboard",
             "STRIPE_SECRET_KEY": self.kept.stripe_key,
             "STRIPE_WEBHOOK_SECRET": self.kept.webhook_secret,
             "IMAGE_ORIGINS": self.image_origin,

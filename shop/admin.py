@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -94,7 +95,7 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("edit it"))
     def dashboard(self, product: Product) -> SafeString:
-        address = f"https://dashboard.stripe.com/products/{product.id}"
+        address = f"{settings.STRIPE_DASHBOARD}/products/{product.id}"
         return format_html('<a href="{}" rel="noopener">{}</a>', address, _("in the Stripe Dashboard"))
 
     @admin.display(description=_("page"))

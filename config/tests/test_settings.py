@@ -126,6 +126,18 @@ def test_a_checkout_time_at_the_edge_is_taken(minutes: int) -> None:
     assert settings_with("CHECKOUT_MINUTES", CHECKOUT_MINUTES=str(minutes)) == {"CHECKOUT_MINUTES": minutes}
 
 
+@pytest.mark.parametrize(
+    ("environment", "address"),
+    [
+        ({"STRIPE_SECRET_KEY": "sk_test_1"}, "https://dashboard.stripe.com/test"),
+        ({"STRIPE_SECRET_KEY": "rk_live_1"}, "https://dashboard.stripe.com"),
+        ({"STRIPE_DASHBOARD": "http://127.0.0.1:8001/dashboard/"}, "http://127.0.0.1:8001/dashboard"),
+    ],
+)
+def test_the_admin_links_to_the_dashboard_of_the_keys_mode(environment: dict[str, str], address: str) -> None:
+    assert settings_with("STRIPE_DASHBOARD", **environment) == {"STRIPE_DASHBOARD": address}
+
+
 def test_blanks_in_a_list_do_not_count() -> None:
     shown = settings_with(
         "SHIPPING_COUNTRIES", "IMAGE_ORIGINS", SHIPPING_COUNTRIES="us, de,", IMAGE_ORIGINS=" "
