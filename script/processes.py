@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -95,7 +94,3 @@ def end_on_signals() -> None:
 def python(*arguments: str) -> list[str]:
     """A command for the Python that runs us, with its output not kept back."""
     return [sys.executable, "-u", *arguments]
-
-
-def environment_with(changes: Mapping[str, str]) -> dict[str, str]:
-    return {**os.environ, **changes}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -24,7 +23,7 @@ Outcome = Literal["created", "updated", "unchanged"]
 def store(product: StripeProduct) -> Outcome:
     """Make the row say what was read. An older reading never overwrites a newer one; nothing new costs no write."""
     if product.deleted:
-        return _mark_deleted([product.id], product.read_at)
+        return _mark_deleted(product.id, product.read_at)
     fields = fields_of(product)
     with transaction.atomic():
         row, made = Product.objects.get_or_create(
@@ -52,15 +51,8 @@ def outcome_of(product: StripeProduct) -> Outcome:
     return "updated" if changes(row, fields_of(product)) else "unchanged"
 
 
-def mark_missing(seen_ids: Collection[str], read_at: datetime) -> int:
-    """After a full reading that began at `read_at`: what was not in it is deleted at Stripe. Rows are kept."""
-    standing = Product.objects.filter(deleted=False).values_list("pk", flat=True)
-    missing = set(standing).difference(seen_ids)
-    return sum(_mark_deleted([pk], read_at) == "updated" for pk in sorted(missing))
-
-
-def _mark_deleted(ids: Iterable[str], read_at: datetime) -> Outcome:
-    gone = Product.objects.filter(pk__in=ids, deleted=False, read_at__lte=read_at)
+def _mark_deleted(product_id: str, read_at: datetime) -> Outcome:
+    gone = Product.objects.filter(pk=product_id, deleted=False, read_at__lte=read_at)
     return "updated" if gone.update(deleted=True, active=False, read_at=read_at) else "unchanged"
 
 

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from shop.mirror import mark_missing, outcome_of, slug_of, store
+from shop.mirror import outcome_of, slug_of, store
 from shop.models import Product
 from shop.tests.shelf import LONG_AGO, price, stripe_product
 
@@ -80,15 +80,6 @@ def test_a_deleted_product_is_kept_with_what_was_known_of_it() -> None:
 def test_a_deleted_product_that_was_never_known_makes_no_row() -> None:
     assert store(stripe_product(deleted=True)) == "unchanged"
     assert not Product.objects.exists()
-
-
-def test_what_a_full_reading_did_not_see_is_deleted_at_stripe() -> None:
-    store(stripe_product("prod_seen"))
-    store(stripe_product("prod_gone"))
-    store(stripe_product("prod_newer", read_at=LATER + timedelta(minutes=1)))
-
-    assert mark_missing({"prod_seen"}, LATER) == 1
-    assert list(Product.objects.filter(deleted=True).values_list("pk", flat=True)) == ["prod_gone"]
 
 
 @pytest.mark.parametrize(
