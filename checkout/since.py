@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from datetime import datetime, timedelta
 
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.dateparse import parse_datetime
 
 UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -27,9 +27,7 @@ def _read(text: str) -> datetime | None:
     if ago:
         return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
     try:
-        day, second = parse_date(text), parse_datetime(text)
+        found = parse_datetime(text)  # A date alone is its midnight.
     except ValueError:
         return None
-    if second is not None:
-        return second if timezone.is_aware(second) else timezone.make_aware(second)
-    return timezone.make_aware(datetime(day.year, day.month, day.day)) if day else None
+    return timezone.make_aware(found) if found and timezone.is_naive(found) else found
