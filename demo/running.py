@@ -109,7 +109,12 @@ class Demo:
     def _start(self, name: str, *arguments: str) -> None:
         self.log(name).write_bytes(b"")
         self.programs.start(
-            name, python(*arguments), environment=self.environment(), folder=ROOT, log=self.log(name)
+            name,
+            python("-m", "script.leash", *arguments),
+            environment=self.environment(),
+            folder=ROOT,
+            log=self.log(name),
+            leashed=True,
         )
 
     def _wait_for(self, name: str, url: str) -> None:
