@@ -461,11 +461,12 @@ def test_who_has_waited_in_vain_is_told_so_and_may_try_again(
     customer.put_in(shirt, "M")
     fake.faults.add("cut", path="/v1/checkout/sessions", times=1)
     customer.go_to_payment()
-    asks = {"headers": {"HX-Request": "true"}}
-    assert customer.get(reverse("checkout_start"), **asks).status_code == 204
+    asks = {"HX-Request": "true"}
+    assert customer.get(reverse("checkout_start"), headers=asks).status_code == 204
 
     Order.objects.update(created_at=timezone.now() - timedelta(seconds=21))
-    poll, page = customer.get(reverse("checkout_start"), **asks), customer.get(reverse("checkout_start"))
+    poll = customer.get(reverse("checkout_start"), headers=asks)
+    page = customer.get(reverse("checkout_start"))
 
     html = page.content.decode()
     assert poll["HX-Refresh"] == "true"
