@@ -23,6 +23,7 @@ from django.utils.module_loading import import_string
 from config.fault_points import fault_point
 from config.stripe_client import NoAnswer, Refused, StripeTrouble
 from config.stripe_events import EVENTS
+from config.texts import storable
 from inventory import cases
 from inventory.models import StripeEvent
 from inventory.rows import insert_new
@@ -68,7 +69,7 @@ def stripe_allowed() -> Iterator[None]:
 def parse(body: bytes) -> Json:
     """The event in a signed body. Raises NotAnEvent for what has no id to be remembered by."""
     try:
-        event = _storable(json.loads(body, parse_constant=lambda name: None))
+        event = storable(json.loads(body, parse_constant=lambda name: None))
     except (ValueError, RecursionError) as error:
         raise NotAnEvent(f"The body is no JSON: {error}") from error
     if not isinstance(event, dict):
@@ -79,23 +80,14 @@ def parse(body: bytes) -> Json:
     return event
 
 
-def _storable(value: Any) -> Any:
-    """PostgreSQL keeps neither NUL nor half a surrogate pair; both become a question mark."""
-    if isinstance(value, str):
-        return value.replace("\x00", "?").encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_storable(member) for member in value]
-    if isinstance(value, dict):
-        return {_storable(key): _storable(member) for key, member in value.items()}
-    return value
-
-
 def check_mode(event: Json) -> None:
     """A test event at a live shop, or the other way round, is somebody's mistake. Raises NotAnEvent."""
-    live = bool(event.get("livemode"))
-    if live != ("_live_" in settings.STRIPE_SECRET_KEY):
-        theirs, ours = ("live", "test") if live else ("test", "live")
-        raise NotAnEvent(f"The event is from {theirs} mode, but STRIPE_SECRET_KEY is a {ours} key.")
+    live, key = bool(event.get("livemode")), settings.STRIPE_SECRET_KEY
+    if live != ("_live_" in key):
+        theirs, ours = ("live", "a test key") if live else ("test", "a live key")
+        raise NotAnEvent(
+            f"The event is from {theirs} mode, but STRIPE_SECRET_KEY is {ours if key else 'not set'}."
+        )
 
 
 def remember(events: Iterable[Json]) -> int:

@@ -177,9 +177,12 @@ def _differs_from(item: StockItem, reading: Reading) -> bool:
 
 
 def _problems(product: gateway.StripeProduct) -> list[str]:
+    """What the owner has to mend; nobody misses what is archived or deleted."""
+    if product.deleted or not product.active:
+        return []
     readings = [reading.problem for reading in _readings(product) if reading.problem]
-    row = Product.objects.filter(pk=product.id).first()
-    return [f"{product.id} {product.name}: {text}" for text in [*(row.problems if row else []), *readings]]
+    facts = mirror.fields_of(product)["problems"]
+    return [f"{product.id} {product.name}: {text}" for text in [*facts, *readings]]
 
 
 # --- Taking in --------------------------------------------------------------------------------

@@ -455,6 +455,27 @@ def test_who_waits_is_sent_on_as_soon_as_the_page_is_there(
     assert customer.get(reverse("checkout_start"))["Location"] == "http://stripe.test/c/pay/1"
 
 
+def test_who_has_waited_in_vain_is_told_so_and_may_try_again(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M")
+    fake.faults.add("cut", path="/v1/checkout/sessions", times=1)
+    customer.go_to_payment()
+    asks = {"HX-Request": "true"}
+    assert customer.get(reverse("checkout_start"), headers=asks).status_code == 204
+
+    Order.objects.update(created_at=timezone.now() - timedelta(seconds=21))
+    poll = customer.get(reverse("checkout_start"), headers=asks)
+    page = customer.get(reverse("checkout_start"))
+
+    html = page.content.decode()
+    assert poll["HX-Refresh"] == "true"
+    assert "We cannot reach the payment page" in html and "your cart is kept" in html
+    assert f'<form method="post" action="{reverse("checkout_start")}">' in html
+    assert "hx-trigger" not in html and "http-equiv" not in html
+    assert customer.go_to_payment()["Location"] == only_order().session_url
+
+
 def test_who_waits_for_nothing_is_sent_back_to_the_cart(customer: Customer) -> None:
     assert customer.get(reverse("checkout_start"))["Location"] == reverse("cart")
 
@@ -477,6 +498,15 @@ def test_cancelling_keeps_the_cart_and_offers_the_way_back(
 
 def test_checkout_from_another_site_is_refused(shirt: Product) -> None:
     assert Client(enforce_csrf_checks=True).post(reverse("checkout_start")).status_code == 403
+
+
+def test_a_browser_without_cookies_is_told_that_the_cart_needs_them(shirt: Product) -> None:
+    browser = Client(enforce_csrf_checks=True)
+
+    page = browser.post(reverse("cart_add"), {"item": item_of(shirt, "M").id}).content.decode()
+
+    assert "The cart needs cookies" in page and "shop/shop.css" in page
+    assert "<style" not in page and "style=" not in page  # The pages' policy would block it.
 
 
 def test_a_shortage_that_is_only_this_carts_own_hold_is_none(
