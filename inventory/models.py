@@ -125,6 +125,8 @@ class ProductStock(models.Model):
     # Counters, not flags: a wish that arrives during a look is not lost when that look ends.
     looks_wanted = models.PositiveBigIntegerField(default=1)
     looks_done = models.PositiveBigIntegerField(default=0)
+    not_looked_before = models.DateTimeField(null=True, blank=True)
+    look_failures = models.PositiveSmallIntegerField(default=0)
     looked_at = models.DateTimeField(
         _("looked at"), null=True, blank=True, help_text=_("When the last look, or the last write, began.")
     )

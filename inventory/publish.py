@@ -26,7 +26,7 @@ from config.stripe_client import (
     WrongKey,
     is_configured,
 )
-from inventory import cases, catch_up, gateway, inbox, look, writes
+from inventory import cases, catch_up, gateway, inbox, look, setbacks, writes
 from inventory.claims import Claim, claimed, free
 from inventory.metadata import MARK_KEY, whose
 from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite
@@ -37,7 +37,6 @@ logger = logging.getLogger(__name__)
 
 A_ROUND = 10  # Products that one round takes at most, so that a worker can stop in between.
 KEY_MEMORY = timedelta(hours=20)  # Stripe remembers an idempotency key for 24 hours at least.
-LONGEST_WAIT = timedelta(minutes=1)
 SUBJECT = "Stripe"
 
 
@@ -76,7 +75,7 @@ def waiting(now: datetime | None = None) -> QuerySet[ProductStock]:
 def publish_product(product_id: str, now: datetime) -> bool:
     """Bring one product's counts to Stripe, as far as it goes now. False if it is parked or somebody else works on it.
 
-    Raises StripeTrouble where no other product would fare better; the product itself has been put off.
+    Raises StripeTrouble where no other product would fare better. A product that fails has been put off.
     """
     with claimed(product_id) as claim:
         if claim is None or not ProductStock.objects.filter(pk=product_id, parked="").exists():
@@ -87,9 +86,12 @@ def publish_product(product_id: str, now: datetime) -> bool:
             if write is not None and claim.renew():
                 _deliver(write, now)
         except StripeTrouble as trouble:
-            _put_off(product_id, now, trouble)
+            _put_off(product_id, now)
             if not isinstance(trouble, Busy | StripeFailed | Refused):
                 raise
+            logger.warning("Publishing %s is put off: %s", product_id, trouble)
+        except Exception as error:
+            setbacks.tell(cases.PUBLISH_FAILED, product_id, error, failures=_put_off(product_id, now))
     fault_point("publish.released")
     return True
 
@@ -141,7 +143,7 @@ def _explain(product_id: str, now: datetime) -> bool:
         _park(product_id, "Its counts differ, and the key may not list Stripe's events.")
         return False
     if not catch_up.handle_product_events(product_id, now):
-        _put_off(product_id, now, None)
+        _put_off(product_id, now)
         return False
     fault_point("publish.explained")
     return True
@@ -174,7 +176,10 @@ def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> 
         writes.want_look(write.product_id)
     writes.apply(write.pk, now, answered=answered)
     gather = timedelta(seconds=max(1.0, 0.8 * waiting().count()))
-    ProductStock.objects.filter(pk=write.product_id).update(not_before=now + gather, failures=0)
+    stock = ProductStock.objects.filter(pk=write.product_id)
+    if stock.filter(failures__gt=0).update(failures=0):
+        cases.close(cases.PUBLISH_FAILED, write.product_id)
+    stock.update(not_before=now + gather)
     fault_point("publish.applied")
 
 
@@ -234,13 +239,14 @@ def _key_of(event: inbox.Json) -> str:
 # --- When Stripe does not want to -------------------------------------------------------------
 
 
-def _put_off(product_id: str, now: datetime, trouble: StripeTrouble | None) -> None:
-    """Try again later, with growing gaps; the open write stays as it is."""
+def _put_off(product_id: str, now: datetime) -> int:
+    """Try again later, with growing gaps; the open write stays as it is. Returns how often it has failed now."""
     stock = ProductStock.objects.get(pk=product_id)
-    wait = min(timedelta(seconds=2 ** min(stock.failures, 10)), LONGEST_WAIT)
-    ProductStock.objects.filter(pk=product_id).update(not_before=now + wait, failures=F("failures") + 1)
-    if trouble is not None:
-        logger.warning("Publishing %s is put off by %d s: %s", product_id, wait.total_seconds(), trouble)
+    failures = setbacks.one_more(stock.failures)
+    ProductStock.objects.filter(pk=product_id).update(
+        not_before=now + setbacks.wait_after(stock.failures), failures=failures
+    )
+    return failures
 
 
 def _stop(trouble: StripeTrouble) -> None:

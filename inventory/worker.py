@@ -174,8 +174,10 @@ def _next_due(now: datetime) -> datetime | None:
     """The next moment at which something that waits for its time may be done."""
     events = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, next_try_at__gt=now)
     products = publish.waiting().filter(not_before__gt=now)
+    looks = look.wished().filter(not_looked_before__gt=now)
     moments = [
         events.aggregate(at=Min("next_try_at"))["at"],
         products.aggregate(at=Min("not_before"))["at"],
+        looks.aggregate(at=Min("not_looked_before"))["at"],
     ]
     return min((moment for moment in moments if moment is not None), default=None)
