@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, Value
@@ -55,6 +56,10 @@ def is_open(kind: str, subject: str) -> bool:
     return Case.objects.filter(kind=kind, subject=subject, closed_at=None).exists()
 
 
-def close(kind: str, subject: str) -> int:
+def close(kind: str, subject: str, *, opened_before: datetime | None = None) -> int:
     """Close the case where what it told of has ended by itself. Returns how many were open."""
-    return Case.objects.filter(kind=kind, subject=subject, closed_at=None).update(closed_at=timezone.now())
+    now = timezone.now()
+    open_one = Case.objects.filter(
+        kind=kind, subject=subject, closed_at=None, opened_at__lte=opened_before or now
+    )
+    return open_one.update(closed_at=now)

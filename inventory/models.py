@@ -417,6 +417,7 @@ class Heartbeat(models.Model):
 
     name = models.CharField(primary_key=True, max_length=100)
     beat_at = models.DateTimeField()
+    patience = models.PositiveIntegerField(default=60, help_text=_("Seconds of silence that are no alarm."))
 
     class Meta:
         verbose_name = _("heartbeat")

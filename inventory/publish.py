@@ -41,7 +41,7 @@ SUBJECT = "Stripe"
 
 
 def publish_waiting(now: datetime) -> int:
-    """Publish what waits and is due. Returns how many products were worked on."""
+    """Publish what waits and is due. Returns how many products were worked on. Raises NoAnswer if that kept all waiting."""
     if not is_configured() or cases.is_open(cases.STOPPED, SUBJECT):
         return 0
     done = 0
@@ -51,10 +51,11 @@ def publish_waiting(now: datetime) -> int:
         except (WrongKey, NotAllowed) as trouble:
             _stop(trouble)
             return done
-        except NoAnswer as trouble:
+        except NoAnswer:
             # The others would wait as long for nothing.
-            logger.warning("Publishing waits: %s", trouble)
-            return done
+            if done:
+                return done
+            raise
     return done
 
 
@@ -251,10 +252,10 @@ def _put_off(product_id: str, now: datetime) -> int:
 
 def _stop(trouble: StripeTrouble) -> None:
     """401 or 403: no write will pass until the key is mended. A worker that starts tries again."""
-    text = f"No count is written to Stripe: {trouble} Mend the key and start the worker again."
+    text = f"No count is written to Stripe: {trouble} Mend the key, then close this case or start the worker again."
     cases.open_case(cases.STOPPED, SUBJECT, text)
 
 
-def resume() -> int:
+def resume(*, stopped_before: datetime | None = None) -> int:
     """A worker starts, perhaps with a better key."""
-    return cases.close(cases.STOPPED, SUBJECT)
+    return cases.close(cases.STOPPED, SUBJECT, opened_before=stopped_before)

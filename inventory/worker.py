@@ -23,17 +23,20 @@ from django.utils.module_loading import import_string
 
 from config.duties import DUTIES, Duty
 from config.stripe_client import StripeTrouble
-from inventory import checks, look, publish
+from inventory import catch_up, checks, look, publish
 from inventory.models import Heartbeat, StripeEvent
 
 logger = logging.getLogger(__name__)
 
 BEAT_EVERY = 10.0  # seconds
+QUIET = timedelta(minutes=1)  # so long a worker may be silent before the admin warns
 FORGET_BEATS = timedelta(days=1)
 LONGEST_REST = 30.0  # seconds between tries of a duty that fails
 LAST_WORDS = 20.0  # seconds for a request that is on its way to Stripe when the worker is told to stop
 PATIENCE = timedelta(seconds=10)
 MOST_ROUNDS = 10_000
+# What a cron job that comes that often need not do anew: for so long the runs of “--once” are one worker.
+AN_HOUR = timedelta(hours=1)
 
 
 class WrongDatabase(Exception):
@@ -42,12 +45,16 @@ class WrongDatabase(Exception):
 
 def run(duty: Duty, now: datetime) -> int:
     """Do one duty once; returns how much it did. Stripe's troubles are logged, everything else is raised."""
-    function: Callable[[datetime], int] = import_string(duty.path)
     try:
-        return function(now)
+        return _do(duty, now)
     except StripeTrouble as trouble:
         logger.warning("%s: %s", duty.path, trouble)
         return 0
+
+
+def _do(duty: Duty, now: datetime) -> int:
+    function: Callable[[datetime], int] = import_string(duty.path)
+    return function(now)
 
 
 def start() -> None:
@@ -55,12 +62,31 @@ def start() -> None:
 
     Raises WrongDatabase where the ledger could not decide rightly.
     """
+    check_database()
+    publish.resume()
+    look.want_all()
+
+
+def check_database() -> None:
+    """Raises WrongDatabase; what is not so bad is logged."""
     for problem in checks.at_start():
         if problem.level >= ERROR:
             raise WrongDatabase(f"{problem.msg} {problem.hint or ''}".strip())
         logger.warning("%s %s", problem.msg, problem.hint)
-    publish.resume()
-    look.want_all()
+
+
+def once() -> int:
+    """Do what is due and end, for cron; returns how much was done. Stripe is read anew only if nobody did for an hour.
+
+    Raises WrongDatabase.
+    """
+    check_database()
+    now = timezone.now()
+    if not Heartbeat.objects.filter(beat_at__gt=now - AN_HOUR).exists():
+        look.want_all()
+    publish.resume(stopped_before=now - AN_HOUR)
+    _beat(f"{socket.gethostname()[:90]}:once", now, patience=AN_HOUR)
+    return drain(now, hourly=not catch_up.was_listed_since(now - AN_HOUR))
 
 
 class Worker:
@@ -113,16 +139,25 @@ class _Round:
     def go(self) -> None:
         close_old_connections()
         try:
-            busy = run(self.duty, timezone.now()) > 0
+            busy = _do(self.duty, timezone.now()) > 0
             self.failures = 0
-        except Exception:
-            logger.exception("%s failed; it is tried again", self.duty.path)
+        except Exception as error:
             busy = False
             self.failures += 1
+            self._log(error)
         self.due_at = time.monotonic() + (0 if busy else self._pause())
 
+    def _log(self, error: Exception) -> None:
+        if isinstance(error, StripeTrouble):
+            logger.warning("%s is tried again in %d s: %s", self.duty.path, self._pause(), error)
+        else:
+            logger.error("%s failed; it is tried again", self.duty.path, exc_info=error)
+
     def _pause(self) -> float:
-        growing: float = self.duty.every * 2 ** min(self.failures, 10)
+        """As often as the duty says; after a failure soon, and then with growing gaps, be the duty a rare one or not."""
+        if not self.failures:
+            return self.duty.every
+        growing: float = min(self.duty.every, 1.0) * 2 ** min(self.failures, 12)
         return min(growing, max(LONGEST_REST, self.duty.every))
 
 
@@ -132,9 +167,16 @@ def name() -> str:
 
 def beat(now: datetime) -> int:
     """Say that this process is alive; the admin warns when nobody has for a minute."""
-    Heartbeat.objects.update_or_create(name=name(), defaults={"beat_at": now})
+    _beat(name(), now, patience=QUIET)
     Heartbeat.objects.filter(beat_at__lt=now - FORGET_BEATS).delete()
     return 0
+
+
+def _beat(who: str, now: datetime, *, patience: timedelta) -> None:
+    """`patience`: how much silence of this one is no alarm."""
+    Heartbeat.objects.update_or_create(
+        name=who, defaults={"beat_at": now, "patience": int(patience.total_seconds())}
+    )
 
 
 def work() -> None:
