@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 # Kinds, as the owner reads them.
 OVERSOLD = "oversold"
+TOO_MANY = "more than a count can say"
 UNREADABLE = "unreadable count"
 FOREIGN_MARK = "another shop writes here"
 RESTORED = "restored database"

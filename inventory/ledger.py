@@ -58,6 +58,10 @@ class NotThere(Exception):
     """An adjustment would take more than there is; the text says how many are left."""
 
 
+class TooMany(Exception):
+    """There would be more than a count of six digits can say; the text says how many there are."""
+
+
 @dataclass(frozen=True)
 class SaleLine:
     """One paid line. `reference` is the line's own; `paid_at` by Stripe's clock, for what a restored database missed."""
@@ -212,19 +216,22 @@ def _taken_back(sale: Movement) -> int:
 def receive(
     item_id: int, quantity: int, *, reference: str, reason: str = "", actor: str = ""
 ) -> Movement | None:
-    """A delivery came in. None if `reference` was written down before."""
+    """A delivery came in. None if `reference` was written down before. Raises TooMany."""
     _must_be_positive([quantity])
     with transaction.atomic():
-        return _record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor)
+        return _fitting(_record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor))
 
 
 def adjust(item_id: int, delta: int, *, reference: str, reason: str = "", actor: str = "") -> Movement | None:
-    """Add or take units. None if `reference` was written down before. Raises NotThere if more are taken than are there."""
+    """Add or take units. None if `reference` was written down before.
+
+    Raises NotThere if more are taken than are there, TooMany if more are added than can be counted.
+    """
     with transaction.atomic():
         item = _locked(item_id)
         if _there(item) + delta < 0:
             raise NotThere(_("Only %(there)d are there.") % {"there": _there(item)})
-        return _record(item_id, Movement.Kind.ADJUSTED, delta, reference, reason, actor)
+        return _fitting(_record(item_id, Movement.Kind.ADJUSTED, delta, reference, reason, actor))
 
 
 def count(
@@ -252,6 +259,19 @@ def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, ac
     _move(pending=_sums(new), held={})
     _tell(new, timezone.now())
     return new[0] if new else None
+
+
+def _fitting(new: Movement | None) -> Movement | None:
+    """A longer number at Stripe would be one that nobody can read. Raises TooMany, and the caller's transaction is undone.
+
+    Returns and edits have happened and are not asked: should they add up to too much, the write tells of it.
+    """
+    if new is not None and new.delta > 0:
+        there = _there(_locked(new.item_id))
+        if there > MOST:
+            text = _("A count has six digits at most: %(most)d. There are %(there)d already.")
+            raise TooMany(text % {"most": MOST, "there": there - new.delta})
+    return new
 
 
 def _there(item: StockItem) -> int:
