@@ -28,6 +28,7 @@ NOTE = "edit to look at"
 REFUSED = "Stripe refuses a write"
 STOPPED = "publishing stopped"
 EVENT_FAILED = "event not handled"
+KEY = "stripe key"
 LOOK_FAILED = "product cannot be read"
 PUBLISH_FAILED = "product cannot be written"
 LONGEST = 20_000  # A case that repeats itself for weeks stays readable.

@@ -101,7 +101,9 @@ def _total(item: StockItem, n: int) -> int:
         text = f"{found.shortfall} of {item.key} were sold that were not there: deliver them later, or give money back."
         cases.open_case(cases.OVERSOLD, f"{item.product_id} {item.key}", text)
     if found.surplus:
-        _write_down(item, Movement.Kind.ADJUSTED, -found.surplus, n, "A count at Stripe has six digits at most.")
+        _write_down(
+            item, Movement.Kind.ADJUSTED, -found.surplus, n, "A count at Stripe has six digits at most."
+        )
         text = f"{found.surplus} of {item.key} are there beyond {counts.MOST}, which is all that a count can say."
         cases.open_case(cases.TOO_MANY, f"{item.product_id} {item.key}", text)
     return found.count

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.counts import MOST, Garble, base_under, edited, may_undo, parse_count, signed, total, written_over
+from inventory.counts import (
+    MOST,
+    Garble,
+    base_under,
+    edited,
+    may_undo,
+    parse_count,
+    signed,
+    total,
+    written_over,
+)
 
 COUNTS = st.integers(min_value=0, max_value=999_999)
 READABLE_OR_NOT = st.one_of(st.none(), st.integers(min_value=0, max_value=50))

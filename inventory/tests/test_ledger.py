@@ -250,7 +250,7 @@ def test_an_adjustment_cannot_take_more_than_is_there(medium: StockItem) -> None
 
 def test_a_delivery_that_a_count_of_six_digits_cannot_say_is_refused(medium: StockItem) -> None:
     for add in (ledger.receive, ledger.adjust):
-        with pytest.raises(TooMany, match="six digits at most: 999999. There are 15 already"):
+        with pytest.raises(TooMany, match=r"six digits at most: 999999\. There are 15 already"):
             add(medium.pk, 999_985, reference="form:1")
 
     medium.refresh_from_db()
