@@ -1,4 +1,4 @@
-"""What runs all the time? The loop over config.duties, in threads where Stripe is called, until it is told to stop.
+"""What runs all the time? The loop over config.duties, in threads where something outside is waited for, until told to stop.
 
 Any number of workers on any number of hosts may run: everything they do is claimed in the database.
 """
@@ -96,9 +96,9 @@ class Worker:
         self.stop = stop
 
     def run(self) -> None:
-        """Duties that call Stripe in a thread each, the others here, in turn. `start` goes before it."""
-        beat = Duty("inventory.worker.beat", every=BEAT_EVERY, calls_stripe=False)
-        alone = [duty for duty in DUTIES if duty.calls_stripe]
+        """Duties that stand alone in a thread each, the others here, in turn. `start` goes before it."""
+        beat = Duty("inventory.worker.beat", every=BEAT_EVERY, alone=False)
+        alone = [duty for duty in DUTIES if duty.alone]
         threads = [
             threading.Thread(target=self._repeat, args=([duty],), name=duty.path, daemon=True)
             for duty in alone
@@ -106,7 +106,7 @@ class Worker:
         for thread in threads:
             thread.start()
         logger.info("Worker %s is at work", name())
-        self._repeat([beat, *(duty for duty in DUTIES if not duty.calls_stripe)])
+        self._repeat([beat, *(duty for duty in DUTIES if not duty.alone)])
         for thread in threads:
             thread.join(LAST_WORDS)
         logger.info("Worker %s has stopped", name())

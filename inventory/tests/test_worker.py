@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def duties(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> None:
-    monkeypatch.setattr(worker, "DUTIES", [Duty(name, every=1, calls_stripe=False) for name in functions])
+    monkeypatch.setattr(worker, "DUTIES", [Duty(name, every=1, alone=False) for name in functions])
     monkeypatch.setattr(worker, "import_string", functions.__getitem__)
 
 
@@ -88,7 +88,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def start(**functions: Any) -> threading.Event:
         functions["inventory.worker.beat"] = lambda now: 0
         table = [
-            Duty(name, every=0.001, calls_stripe=name.startswith("stripe"))
+            Duty(name, every=0.001, alone=name.startswith("stripe"))
             for name in functions
             if not name.startswith("inventory")
         ]
@@ -172,7 +172,7 @@ def test_a_stripe_that_does_not_do_as_asked_is_asked_less_and_less_often_and_at_
 
     monkeypatch.setattr(worker, "import_string", lambda path: away)
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
-    duty = worker._Round(Duty("publish", every=every, calls_stripe=True))
+    duty = worker._Round(Duty("publish", every=every, alone=True))
 
     rests = []
     for _try in range(8):
