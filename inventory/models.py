@@ -82,6 +82,8 @@ class StockItem(models.Model):
     garbled_since = models.DateTimeField(
         null=True, blank=True, help_text=_("Empty unless “garbled” is not 0.")
     )
+    # How little the owner was last told of (inventory.alerts.Level); empty: never looked at for that.
+    told_level = models.PositiveSmallIntegerField(null=True, blank=True)
     # The reading at which the ledger of this item began: an edit that this reading already shows is not counted.
     began_at = models.DateTimeField(null=True, blank=True, help_text=_("The product's “updated” in it."))
     began_with = models.IntegerField(
@@ -397,6 +399,7 @@ class Case(models.Model):
     text = models.TextField(_("what happened"))
     opened_at = models.DateTimeField(_("opened"), auto_now_add=True)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    told_at = models.DateTimeField(_("in a mail"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("case")
@@ -410,6 +413,22 @@ class Case(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.subject}"
+
+
+class Postbox(models.Model):
+    """Who writes to the owner now? One row, with a lease: two workers never send the same mail."""
+
+    one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_holder = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        verbose_name = _("postbox")
+        verbose_name_plural = _("postbox")
+        constraints = [models.CheckConstraint(condition=Q(one=1), name="there_is_one_postbox")]
+
+    def __str__(self) -> str:
+        return self.lease_holder
 
 
 class Heartbeat(models.Model):

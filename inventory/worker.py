@@ -23,7 +23,7 @@ from django.utils.module_loading import import_string
 
 from config.duties import DUTIES, Duty
 from config.stripe_client import StripeTrouble
-from inventory import catch_up, checks, look, publish
+from inventory import alerts, catch_up, checks, look, publish
 from inventory.models import Heartbeat, StripeEvent
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,8 @@ def once() -> int:
         look.want_all()
     publish.resume(stopped_before=now - AN_HOUR)
     _beat(f"{socket.gethostname()[:90]}:once", now, patience=AN_HOUR)
-    return drain(now, hourly=not catch_up.was_listed_since(now - AN_HOUR))
+    done = drain(now, hourly=not catch_up.was_listed_since(now - AN_HOUR))
+    return done + alerts.tell_the_owner(now)
 
 
 class Worker:
