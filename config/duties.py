@@ -22,7 +22,7 @@ class Duty:
 DUTIES: list[Duty] = [
     Duty("inventory.inbox.handle_waiting", every=0.25, alone=False),
     Duty("inventory.inbox.handle_with_stripe", every=0.5, alone=True),
-    Duty("inventory.publish.publish_waiting", every=0.25, alone=True),
+    Duty("inventory.publish.publish_waiting", every=0.5, alone=True),
     Duty("inventory.look.look_at_wanted", every=1, alone=True),
     Duty("inventory.catch_up.fetch_product_events", every=3600, alone=True),
     Duty("checkout.start.finish_unknown_sessions", every=5, alone=True),

@@ -42,10 +42,13 @@ SUBJECT = "Stripe"
 
 def publish_waiting(now: datetime) -> int:
     """Publish what waits and is due. Returns how many products were worked on. Raises NoAnswer if that kept all waiting."""
-    if not is_configured() or cases.is_open(cases.STOPPED, SUBJECT):
+    if not is_configured():
+        return 0
+    chosen = list(waiting(now).order_by("not_before").values_list("pk", flat=True)[:A_ROUND])
+    if not chosen or cases.is_open(cases.STOPPED, SUBJECT):
         return 0
     done = 0
-    for product_id in list(waiting(now).order_by("not_before").values_list("pk", flat=True)[:A_ROUND]):
+    for product_id in chosen:
         try:
             done += publish_product(product_id, now)
         except (WrongKey, NotAllowed) as trouble:
