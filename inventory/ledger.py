@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from config.fault_points import fault_point
 from inventory import cases
@@ -172,16 +173,27 @@ def _is_fenced(item: StockItem, line: SaleLine) -> bool:
     stock = getattr(item.product, "stock", None)
     if stock is None or stock.fence is None or line.paid_at is None or line.paid_at > stock.fence:
         return False
-    text = (
-        f"{line.quantity} of {item.key} were paid for at {line.paid_at:%Y-%m-%d %H:%M:%S} ({line.reference})."
-    )
     if stock.adopted or stock.fence - line.paid_at < TWO_CLOCKS:
-        kind = cases.RESTORED if stock.adopted else cases.FIRST_LOOK
         cases.open_case(
-            kind, item.product_id, f"{text} Is that in Stripe's count? If not, take it out by hand."
+            cases.RESTORED if stock.adopted else cases.FIRST_LOOK,
+            item.product_id,
+            gettext_noop(
+                "%(quantity)d of %(key)s were paid for at %(when)s (%(line)s). Is that in Stripe's count? "
+                "If not, take it out by hand."
+            ),
+            quantity=line.quantity,
+            key=item.key,
+            when=f"{line.paid_at:%Y-%m-%d %H:%M:%S}",
+            line=line.reference,
         )
     else:
-        logger.info("Not counted, it was before the shop's first look: %s", text)
+        logger.info(
+            "Not counted, it was before the shop's first look: %d of %s at %s (%s)",
+            line.quantity,
+            item.key,
+            line.paid_at,
+            line.reference,
+        )
     return True
 
 
@@ -347,10 +359,11 @@ def _log(movement: Movement, item: StockItem) -> None:
 
 
 def _open_shortfall(item: StockItem) -> None:
-    text = f"{item}: {_there(item)} are there, {item.held} of them in open checkouts. More was sold than there was."
-    cases.open_case(cases.OVERSOLD, f"{item.product_id} {item.key}", text)
-    logger_line = f"Oversold: {text}"
-    transaction.on_commit(lambda: logger.error(logger_line))
+    sentence = gettext_noop(
+        "%(item)s: %(there)d are there, %(held)d of them in open checkouts. More was sold than there was."
+    )
+    subject = f"{item.product_id} {item.key}"
+    cases.open_case(cases.OVERSOLD, subject, sentence, item=item, there=_there(item), held=item.held)
 
 
 def sums_that_drifted() -> list[str]:

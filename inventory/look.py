@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
 from config.stripe_client import Busy, NotFound, Refused, StripeFailed, StripeTrouble, is_configured
@@ -269,11 +270,11 @@ def _is_parked_by(stock: ProductStock, mark: Whose) -> bool:
     """Another database's mark stops our writing until the owner takes over; its going away starts it again."""
     if mark.foreign and mark.foreign != stock.taken_over:
         stock.parked = f"{FOREIGN}{mark.foreign}"[:500]
-        text = (
-            f"Its mark is {mark.foreign}, which this shop's database did not write. Nothing is written until you "
-            f"say “manage.py sync_catalog --product {stock.pk} --take-over”."
+        sentence = _(
+            "Its mark is %(mark)s, which this shop's database did not write. Nothing is written until you say "
+            "“manage.py sync_catalog --product %(product)s --take-over”."
         )
-        cases.open_case(cases.FOREIGN_MARK, stock.pk, text)
+        cases.open_case(cases.FOREIGN_MARK, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
         return True
     if stock.parked.startswith(FOREIGN):
         stock.parked = ""
@@ -355,8 +356,11 @@ def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) ->
 def _give_up_waiting(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
     """The count was unreadable, is whole again, and no event will ever say how: Stripe is believed, a person is asked."""
     restore.believe(item, reading, product.read_at, product.updated_at)
-    text = f"{item.key} was unreadable and is {reading.count} now; what was edited meanwhile is not known. Please check."
-    cases.open_case(cases.UNREADABLE, f"{item.product_id} {item.key}", text)
+    sentence = _(
+        "%(key)s was unreadable and is %(count)s now; what was edited meanwhile is not known. Please check."
+    )
+    subject = f"{item.product_id} {item.key}"
+    cases.open_case(cases.UNREADABLE, subject, sentence, key=item.key, count=reading.count)
 
 
 def _state_of(item: StockItem, reading: Reading) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
 from config.stripe_client import (
@@ -140,10 +141,10 @@ def _explain(product_id: str, now: datetime) -> bool:
     try:
         catch_up.fetch_product_events(now)
     except NotAllowed as trouble:
-        text = (
-            f"Its counts differ from the ledger, and the key may not list events to find out why: {trouble}"
+        sentence = _(
+            "Its counts differ from the ledger, and the key may not list events to find out why: %(trouble)s"
         )
-        cases.open_case(cases.REFUSED, product_id, text)
+        cases.open_case(cases.REFUSED, product_id, sentence, trouble=trouble)
         _park(product_id, "Its counts differ, and the key may not list Stripe's events.")
         return False
     if not catch_up.handle_product_events(product_id, now):
@@ -190,7 +191,8 @@ def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> 
 def _give_up(write: StockWrite, refusal: Refused, now: datetime) -> None:
     """400 or 404: sending it again would be refused again. The movements wait until the owner has mended it."""
     writes.abandon(write.pk, now)
-    cases.open_case(cases.REFUSED, write.product_id, f"Stripe refused the counts: {refusal}")
+    sentence = _("Stripe refused the counts: %(refusal)s")
+    cases.open_case(cases.REFUSED, write.product_id, sentence, refusal=refusal)
     gone = isinstance(refusal, NotFound)
     _park(write.product_id, look.DELETED if gone else f"Stripe refused a write: {refusal}")
 
@@ -255,8 +257,10 @@ def _put_off(product_id: str, now: datetime) -> int:
 
 def _stop(trouble: StripeTrouble) -> None:
     """401 or 403: no write will pass until the key is mended. A worker that starts tries again."""
-    text = f"No count is written to Stripe: {trouble} Mend the key, then close this case or start the worker again."
-    cases.open_case(cases.STOPPED, SUBJECT, text)
+    sentence = _(
+        "No count is written to Stripe: %(trouble)s Mend the key, then close this case or start the worker again."
+    )
+    cases.open_case(cases.STOPPED, SUBJECT, sentence, trouble=trouble)
 
 
 def resume(*, stopped_before: datetime | None = None) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from django.utils.translation import gettext_noop as _
+
 from inventory import cases
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,5 @@ def tell(kind: str, product_id: str, error: Exception, *, failures: int) -> None
     text = in_a_line(error)
     logger.error("%s: %s at try %d: %s", product_id, kind, failures, text, exc_info=error)
     if failures >= SEVERAL:
-        cases.open_case(
-            kind, product_id, f"{text}. It is tried again every minute; the log says where it fails."
-        )
+        sentence = _("%(error)s. It is tried again every minute; the log says where it fails.")
+        cases.open_case(kind, product_id, sentence, error=text)
