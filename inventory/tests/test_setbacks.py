@@ -76,9 +76,11 @@ def test_it_is_tried_again_with_growing_gaps_and_at_last_a_case_says_so(
 
     for _try in range(8):
         publish.publish_waiting(now)
-        gaps.append((shirt.stock.not_before - now).total_seconds())
+        then = shirt.stock.not_before
+        assert then is not None
+        gaps.append((then - now).total_seconds())
         open_cases.append(cases.is_open(cases.PUBLISH_FAILED, "prod_shirt"))
-        now = shirt.stock.not_before
+        now = then
 
     assert gaps == [1, 2, 4, 8, 16, 32, 60, 60]
     assert open_cases == [False] * 4 + [True] * 4
@@ -112,8 +114,10 @@ def test_a_look_that_fails_is_put_off_and_its_case_is_closed_by_one_that_works(
         break_for(patch, mirror, "store", "prod_shirt")
         for _try in range(setbacks.SEVERAL):
             look.look_at_wanted(now)
-            gaps.append((shirt.stock.not_looked_before - now).total_seconds())
-            now = shirt.stock.not_looked_before
+            then = shirt.stock.not_looked_before
+            assert then is not None
+            gaps.append((then - now).total_seconds())
+            now = then
     assert gaps == [1, 2, 4, 8, 16] and cases.is_open(cases.LOOK_FAILED, "prod_shirt")
 
     look.look_at_wanted(now)
