@@ -19,6 +19,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
 from config.stripe_client import NoAnswer, Refused, StripeTrouble
@@ -210,7 +211,8 @@ def _try_again(event: StripeEvent, error: Exception, now: datetime) -> None:
         return
     logger.error("Event %s is given up; replay it when the reason is mended", event.pk, exc_info=error)
     _finish(event, error=text, state=StripeEvent.State.FAILED)
-    cases.open_case(cases.EVENT_FAILED, event.pk, f"{event.type}, after {event.attempts} tries: {text}")
+    sentence = _("%(type)s, after %(tries)d tries: %(error)s")
+    cases.open_case(cases.EVENT_FAILED, event.pk, sentence, type=event.type, tries=event.attempts, error=text)
 
 
 def _may_pass(error: Exception) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from inventory import cases, writes
 from inventory.metadata import Reading, Whose
@@ -90,11 +91,10 @@ def believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: da
 
 
 def _story(read_at: datetime, listed: Sequence[Movement]) -> str:
-    text = (
-        f"On {read_at:%Y-%m-%d %H:%M:%S} Stripe knew more than this shop's database, as after a restored backup. "
-        "Stripe's counts were taken. Please compare what was sold and edited shortly before with the shelf."
+    sentence = _(
+        "On %(when)s Stripe knew more than this shop's database, as after a restored backup. Stripe's counts were "
+        "taken. Please compare what was sold and edited shortly before with the shelf."
     )
-    lines = [
-        f"Taken for published: {row.kind} {row.delta:+d} {row.item.key} ({row.reference})." for row in listed
-    ]
-    return "\n".join([text, *lines])
+    line = _("Taken for published: %(movement)s %(key)s (%(reference)s).")
+    lines = [cases.in_words(line, movement=row, key=row.item.key, reference=row.reference) for row in listed]
+    return "\n".join([cases.in_words(sentence, when=f"{read_at:%Y-%m-%d %H:%M:%S}"), *lines])

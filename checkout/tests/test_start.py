@@ -384,6 +384,20 @@ def test_a_wrong_key_is_named_to_the_owner_and_not_to_the_customer(
     assert nothing_was_left_behind(shirt) and len(customer.kept()) == 1
 
 
+def test_the_case_of_a_wrong_key_is_closed_by_the_first_page_that_a_good_one_opens(
+    fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
+) -> None:
+    customer.put_in(shirt, "M")
+    settings.STRIPE_SECRET_KEY, good_key = "sk_test_wrong", settings.STRIPE_SECRET_KEY
+    customer.go_to_payment()
+    assert Case.objects.get().closed_at is None
+
+    settings.STRIPE_SECRET_KEY = good_key
+    customer.go_to_payment()
+
+    assert Case.objects.get().closed_at is not None
+
+
 def test_a_refused_request_releases_the_hold_and_keeps_the_cart(
     fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
 ) -> None:
