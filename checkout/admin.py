@@ -23,8 +23,6 @@ from checkout.taking_back import returnable, take_back
 from inventory.models import Movement, StockItem
 from shop.money import format_money
 
-DASHBOARD = "https://dashboard.stripe.com"
-
 
 class Lines(admin.TabularInline):  # type: ignore[type-arg]
     model = OrderLine
@@ -111,8 +109,7 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """The payment's page in the Dashboard; before there is one, nothing to link to."""
         if not order.payment_intent_id:
             return "–"
-        mode = "" if "_live_" in settings.STRIPE_SECRET_KEY else "/test"
-        address = f"{DASHBOARD}{mode}/payments/{order.payment_intent_id}"
+        address = f"{settings.STRIPE_DASHBOARD}/payments/{order.payment_intent_id}"
         return format_html('<a href="{}" rel="noopener">{}</a>', address, _("The payment in the Dashboard"))
 
     @admin.display(description=gettext_lazy("delivery address"))

@@ -12,7 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -44,6 +44,7 @@ from shop.models import Product
 from shop.prices import Price
 
 SESSION_KEY = "cart"
+PATIENCE = timedelta(seconds=20)  # Connecting to Stripe and reading its answer may take 13.
 MAX_LINES = 100  # Stripe takes no more in one Checkout Session.
 
 
@@ -117,9 +118,13 @@ class CartLine:
 
 @dataclass(frozen=True)
 class OpenPage:
-    """A payment page that waits for this customer. `url`: empty until Stripe has told; `is_for_this`: same contents."""
+    """A payment page that waits for this customer, wanted at `since`.
+
+    `url`: empty until Stripe has told; `is_for_this`: same contents.
+    """
 
     url: str
+    since: datetime
     expires_at: datetime | None
     is_for_this: bool
 
@@ -128,6 +133,11 @@ class OpenPage:
         """Whole minutes for which Stripe keeps the page open; 0 when its time is over."""
         left = (self.expires_at - timezone.now()).total_seconds() if self.expires_at else 0
         return max(0, int(left // 60))
+
+    @property
+    def is_late(self) -> bool:
+        """Has Stripe been silent for longer than one request to it may take?"""
+        return not self.url and timezone.now() - self.since > PATIENCE
 
 
 class Cart:
@@ -195,6 +205,7 @@ class Cart:
             return None
         return OpenPage(
             url=getattr(item, "open_url", ""),
+            since=getattr(item, "open_since", timezone.now()),
             expires_at=getattr(item, "open_until", None),
             is_for_this=fingerprint == self.fingerprint,
         )
@@ -210,6 +221,7 @@ class Cart:
             items.annotate(
                 kept=Subquery(_units_held_by(self.token)),
                 open_url=Subquery(page.values("session_url")[:1]),
+                open_since=Subquery(page.values("created_at")[:1]),
                 open_until=Subquery(page.values("expires_at")[:1]),
                 open_fingerprint=Subquery(page.values("fingerprint")[:1]),
             )

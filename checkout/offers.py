@@ -64,11 +64,12 @@ def shortage_text(item: StockItem, limit: int, siblings: Iterable[StockItem], *,
 
 def units_asked(text: str) -> int:
     """A form's quantity. Python's int() would also take "1_0", "+5" and the digits of other scripts."""
-    if not re.fullmatch(r"[0-9]{1,6}", text.strip()) or int(text) == 0:
+    digits = text.strip().lstrip("0")
+    if not re.fullmatch(r"[0-9]+", digits):
         raise CartRefused(_("Please give the quantity as a whole number, 1 or more."))
-    if int(text) > MAX_QUANTITY:
+    if len(digits) > len(str(MAX_QUANTITY)) or int(digits) > MAX_QUANTITY:
         raise CartRefused(too_many_text())
-    return int(text)
+    return int(digits)
 
 
 def too_many_text() -> str:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
+from django.utils import timezone
 
 from checkout.backfill import settle_completed
 from checkout.elsewhere import COUNT_KEYS
@@ -74,7 +75,8 @@ def _fetch_edits(report: Report, now: datetime) -> Iterator[Difference]:
         report.events = catch_up.fetch_product_events(now)
     except NotAllowed as trouble:
         yield Difference("events_not_listed", "STRIPE_SECRET_KEY", str(trouble))
-    while inbox.handle_waiting(now) or inbox.handle_with_stripe(now):
+    listed = timezone.now()
+    while inbox.handle_waiting(listed) or inbox.handle_with_stripe(listed):
         pass
 
 

@@ -1,13 +1,13 @@
-"""How far back? `7d`, `36h`, `90m`, a date or a moment, as people type it."""
+"""How far back? `7d`, `36h`, `90m`, a date or a moment, as people type it, by the shop's clock."""
 
 from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.dateparse import parse_datetime
 
 UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -27,9 +27,7 @@ def _read(text: str) -> datetime | None:
     if ago:
         return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
     try:
-        day, second = parse_date(text), parse_datetime(text)
+        found = parse_datetime(text)  # A date alone is its midnight.
     except ValueError:
         return None
-    if second is not None:
-        return second if timezone.is_aware(second) else timezone.make_aware(second)
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
+    return timezone.make_aware(found) if found and timezone.is_naive(found) else found

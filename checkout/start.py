@@ -26,6 +26,7 @@ from inventory import cases, ledger, look
 
 logger = logging.getLogger(__name__)
 
+KEY_NAME = "STRIPE_SECRET_KEY"
 TIME_TO_PAY = timedelta(minutes=5)
 ENDED = (Order.State.PAID, Order.State.AWAITING_PAYMENT)
 
@@ -179,6 +180,7 @@ def remember_session(order: Order, session: gateway.CheckoutSession) -> Order:
     Order.objects.filter(id=order.id, session_id=None).update(
         session_id=session.id, session_url=session.url, expires_at=session.expires_at or order.expires_at
     )
+    cases.close(cases.KEY, KEY_NAME)  # The key that opened a session is a good one.
     order.refresh_from_db()
     return order
 
@@ -186,7 +188,7 @@ def remember_session(order: Order, session: gateway.CheckoutSession) -> Order:
 def _tell_the_owner(order: Order, trouble: StripeTrouble) -> None:
     logger.error("Order %s could not be started: %s", order.number, trouble)
     if isinstance(trouble, (WrongKey, NotAllowed)):
-        cases.open_case("stripe key", "STRIPE_SECRET_KEY", str(trouble))
+        cases.open_case(cases.KEY, KEY_NAME, str(trouble))
     elif isinstance(trouble, Refused):
         # A price that was archived a moment ago, perhaps: read the products anew.
         look.want(order.lines.values_list("product_id", flat=True))

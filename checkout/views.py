@@ -13,6 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from checkout import drawer, returned
 from checkout.cart import Cart, lazy_cart
@@ -102,7 +103,9 @@ def _wait(request: HttpRequest, cart: Cart) -> HttpResponse:
         return drawer.leave_for(request, reverse("cart"))
     if page.url:
         return drawer.leave_for(request, page.url if page.is_for_this else reverse("cart"))
-    return HttpResponse(status=204) if drawer.is_htmx(request) else render(request, "checkout/wait.html")
+    if drawer.is_htmx(request):
+        return HttpResponseClientRefresh() if page.is_late else HttpResponse(status=204)
+    return render(request, "checkout/wait.html", {"page": page})
 
 
 def _was_quicker(cart: Cart) -> str:

@@ -5,6 +5,7 @@ A panel is {"level": "error" | "warning" | "info", "title": text, "text": text, 
 
 PANELS: list[str] = [
     "inventory.desk.worker_panel",
+    "shop.desk.webhook_panel",
     "inventory.desk.cases_panel",
     "inventory.desk.problems_panel",
     "shop.desk.products_panel",

@@ -4,36 +4,36 @@ Every variable has one comment line in .env.example. A file named by ENV_FILE (d
 beside manage.py) is read first; what the environment already holds wins over it.
 """
 
-import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from config.environment import (
+    cache,
+    database,
+    flag,
+    like,
+    log_level,
+    mails,
+    names,
+    number,
+    read_file,
+    secret,
+    text,
+    time_zone,
+)
+from config.one_name import LOOPBACK
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.FileAwareEnv()
-env_file = os.environ.get("ENV_FILE", str(BASE_DIR / ".env"))
-if env_file and Path(env_file).is_file():
-    environ.Env.read_env(env_file)
-
-
-def secret(name: str) -> str:
-    """A text from NAME, or from the file that NAME_FILE names; editors leave a newline there."""
-    return str(env.str(name, default="")).strip()
-
-
-def names(name: str, default: list[str] | None = None) -> list[str]:
-    """A comma-separated list; blanks around its members do not count."""
-    return [part.strip() for part in env.list(name, default=default or []) if part.strip()]
-
+read_file(BASE_DIR / ".env")
 
 # --- Django -----------------------------------------------------------------------------------
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = flag("DEBUG", default=False)
 SECRET_KEY = secret("SECRET_KEY")
 if not SECRET_KEY:
     raise ImproperlyConfigured(
@@ -42,12 +42,16 @@ if not SECRET_KEY:
 
 # Where customers reach the shop. Links that leave it (Stripe's return addresses, mails) begin
 # with this and never with the Host header of a request.
-SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
-_site = urlsplit(SITE_URL)
+SITE_URL = text("SITE_URL", "http://localhost:8000").rstrip("/")
+try:
+    _site = urlsplit(SITE_URL)
+except ValueError:
+    _site = urlsplit("")
 if _site.scheme not in {"http", "https"} or not _site.hostname:
     raise ImproperlyConfigured(f"SITE_URL must look like https://shop.example, not {SITE_URL!r}.")
+_on_this_machine = _site.hostname in {"localhost", "127.0.0.1", "::1"}
 
-ALLOWED_HOSTS = names("ALLOWED_HOSTS", default=[_site.hostname])
+ALLOWED_HOSTS = names("ALLOWED_HOSTS") or (LOOPBACK if _on_this_machine else [_site.hostname])
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -81,6 +85,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
+if _on_this_machine:
+    MIDDLEWARE.insert(0, "config.one_name.one_name")
 
 TEMPLATES = [
     {
@@ -106,14 +112,14 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
+LANGUAGE_CODE = text("LANGUAGE_CODE", "en")
 LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(env.str("STATIC_ROOT", default="") or BASE_DIR / "staticfiles")
+STATIC_ROOT = Path(text("STATIC_ROOT") or BASE_DIR / "staticfiles")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -129,23 +135,23 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would hide the cart from the customer who comes back from Stripe.
 
-OWNER_EMAIL = env.str("OWNER_EMAIL", default="")
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=OWNER_EMAIL or "shop@localhost")
-globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
+OWNER_EMAIL = text("OWNER_EMAIL")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = text("DEFAULT_FROM_EMAIL", OWNER_EMAIL or "shop@localhost")
+globals().update(mails("EMAIL_URL", "consolemail://"))
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": log_level("LOG_LEVEL", "INFO")},
     # The library tells of each call and each answer; what became of them our own lines say.
     "loggers": {"stripe": {"level": "WARNING"}},
 }
 
 # --- Database ---------------------------------------------------------------------------------
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'shop.sqlite3'}")}
+DATABASES = {"default": database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'shop.sqlite3'}")}
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE: a transaction that will write says so at once, so two writers wait in line and
@@ -156,58 +162,64 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
     # Opening the file and setting it up took a third of a page's time.
-    _database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+    _database["CONN_MAX_AGE"] = number("CONN_MAX_AGE", default=60, least=0)
 else:
     # READ COMMITTED is what the ledger's conditional UPDATEs were measured at; inventory checks it.
     _database.setdefault("OPTIONS", {})["isolation_level"] = 2  # psycopg.IsolationLevel.READ_COMMITTED
-    _database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+    _database["CONN_MAX_AGE"] = number("CONN_MAX_AGE", default=60, least=0)
     _database["CONN_HEALTH_CHECKS"] = True
 
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+CACHES = {"default": cache("CACHE_URL", "locmemcache://")}
 
 # --- Stripe -----------------------------------------------------------------------------------
 
 STRIPE_SECRET_KEY = secret("STRIPE_SECRET_KEY")
 # Several secrets are valid at once while one is being rolled.
 STRIPE_WEBHOOK_SECRETS = [part.strip() for part in secret("STRIPE_WEBHOOK_SECRET").split(",") if part.strip()]
-STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+STRIPE_API_BASE = text("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
 # Where Stripe's hosted payment pages live: the browser may be sent there after a form (CSP form-action).
-STRIPE_CHECKOUT_ORIGIN = env.str("STRIPE_CHECKOUT_ORIGIN", default="https://checkout.stripe.com").rstrip("/")
-WEBHOOK_TOLERANCE = env.int("WEBHOOK_TOLERANCE", default=300)  # seconds, both ways
-WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=512 * 1024)
+STRIPE_CHECKOUT_ORIGIN = text("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com").rstrip("/")
+# Where the admin's links lead.
+STRIPE_DASHBOARD = text("STRIPE_DASHBOARD").rstrip("/") or (
+    f"https://dashboard.stripe.com{'' if '_live_' in STRIPE_SECRET_KEY else '/test'}"
+)
+WEBHOOK_TOLERANCE = number("WEBHOOK_TOLERANCE", default=300, least=1)  # seconds, both ways
+WEBHOOK_MAX_BYTES = number("WEBHOOK_MAX_BYTES", default=512 * 1024, least=1)
 
 # --- Shop -------------------------------------------------------------------------------------
 
-SHOP_NAME = env.str("SHOP_NAME", default="Our Shop")
-SHOP_CURRENCY = env.str("SHOP_CURRENCY", default="usd").lower()
+SHOP_NAME = text("SHOP_NAME", "Our Shop")
+SHOP_CURRENCY = like("SHOP_CURRENCY", r"[A-Za-z]{3}", "usd", such_as="usd").lower()
 # Two-letter countries to which Stripe offers delivery; empty: no address is asked for.
-SHIPPING_COUNTRIES = [country.upper() for country in names("SHIPPING_COUNTRIES")]
+SHIPPING_COUNTRIES = [
+    country.upper() for country in names("SHIPPING_COUNTRIES", each=r"[A-Za-z]{2}", such_as="US,DE")
+]
 # Ids of shipping rates (shr_...) offered at checkout; empty: delivery costs nothing extra.
 SHIPPING_RATES = names("SHIPPING_RATES")
 # Let Stripe Tax work out the tax; needs Stripe Tax to be set up in the account.
-AUTOMATIC_TAX = env.bool("AUTOMATIC_TAX", default=False)
+AUTOMATIC_TAX = flag("AUTOMATIC_TAX", default=False)
 # Let customers enter promotion codes at checkout.
-PROMOTION_CODES = env.bool("PROMOTION_CODES", default=False)
+PROMOTION_CODES = flag("PROMOTION_CODES", default=False)
 # Ask for a telephone number at checkout.
-ASK_FOR_PHONE = env.bool("ASK_FOR_PHONE", default=False)
-LOW_STOCK_THRESHOLD = env.int("LOW_STOCK_THRESHOLD", default=5)
+ASK_FOR_PHONE = flag("ASK_FOR_PHONE", default=False)
+LOW_STOCK_THRESHOLD = number("LOW_STOCK_THRESHOLD", default=5, least=0)
 # Origins whose images are shown; empty: any https image.
 IMAGE_ORIGINS = [origin.rstrip("/") for origin in names("IMAGE_ORIGINS")]
-CHECKOUT_MINUTES = env.int("CHECKOUT_MINUTES", default=35)
-if not 31 <= CHECKOUT_MINUTES <= 24 * 60:
-    # Stripe refuses less than 30 minutes, counted by its own clock when the request arrives.
-    raise ImproperlyConfigured("CHECKOUT_MINUTES must be between 31 and 1440.")
+# Stripe refuses less than 30 minutes, counted by its own clock when the request arrives.
+CHECKOUT_MINUTES = number("CHECKOUT_MINUTES", default=35, least=31, most=24 * 60)
 
 # --- Security ---------------------------------------------------------------------------------
 
 _https = _site.scheme == "https"
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=_https)
-SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=60 * 60 * 24 * 365 if _https else 0)
-SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=_https)
-SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=_https)
+SECURE_SSL_REDIRECT = flag("SECURE_SSL_REDIRECT", default=_https)
+SECURE_HSTS_SECONDS = number("SECURE_HSTS_SECONDS", default=60 * 60 * 24 * 365 if _https else 0, least=0)
+# Both bind the owner's other sites as well, and preloading cannot be taken back for months: nobody's default.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = flag("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = flag("SECURE_HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
-if env.bool("BEHIND_PROXY", default=False):
+if flag("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 # A sized order form is small; anything bigger is not a customer.

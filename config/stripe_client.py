@@ -113,7 +113,7 @@ def our_errors() -> Iterator[None]:
 def _translated(error: stripe.StripeError) -> StripeTrouble:
     import stripe
 
-    message = error.user_message or str(error)
+    message = " ".join((error.user_message or str(error)).split())  # One line of a log, whatever it was.
     detail = getattr(error, "error", None)
     code = str(getattr(detail, "code", None) or error.code or "")
     param = str(getattr(detail, "param", None) or "")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from demo.check import check
 from demo.customer import NotAsExpected
-from demo.kept import ANY_PORTS, AlreadyRunning, Unreadable, lock, open_folder
+from demo.kept import ANY_PORTS, AlreadyRunning, Unreadable, keep, lock, open_folder
 from demo.prepare import OWNER
 from demo.running import ROOT, Demo, DidNotStart
 from demo.stripe_api import StripeSaid
@@ -54,6 +54,7 @@ def run(*, fresh: bool) -> None:
         demo = Demo(FOLDER, open_folder(FOLDER, fresh=fresh))
         print("Opening the shop ...", flush=True)
         with demo.running():
+            keep(FOLDER, demo.kept)
             print(welcome(demo), flush=True)
             ended = demo.programs.wait_for_one_to_end()
             raise DidNotStart(f"“{ended}” has ended, so the rest was ended too.\n{demo.last_words(ended)}")

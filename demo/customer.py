@@ -86,7 +86,7 @@ class Customer:
     def pay(self, page: Page) -> Page:
         form = page.form("/c/pay/")
         asked = {name: value for name, value in BUYER.items() if name in form.fields}
-        return self.send(page, form, {**asked, "do": "pay"})
+        return self.send(page, form, {**asked, "act": "pay"})
 
     def _open(self, request: Request) -> Page:
         try:

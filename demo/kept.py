@@ -35,17 +35,23 @@ class Unreadable(Exception):
 def open_folder(folder: Path, *, fresh: bool = False, ports: dict[str, int] = USUAL_PORTS) -> Kept:
     """What was kept in `folder`, or a new beginning; a port that somebody else has taken since is replaced.
 
+    Another port is kept only by `keep`, once everything has started on it.
     `fresh`: forget what was kept. `ports`: to begin with, where they are free; 0 is any.
     """
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "demo.json"
-    kept = read(file) if file.exists() else new(ports)
-    kept = replace(kept, ports=free_ports(kept.ports))
+    if not file.exists():
+        keep(folder, new(ports))
+    kept = read(file)
+    return replace(kept, ports=free_ports(kept.ports))
+
+
+def keep(folder: Path, kept: Kept) -> None:
+    file = folder / "demo.json"
     file.touch(mode=0o600)  # Only its owner may read the passwords in it.
     file.write_text(json.dumps(asdict(kept), indent=2))
-    return kept
 
 
 def read(file: Path) -> Kept:

@@ -68,6 +68,7 @@ class Demo:
             "STATIC_ROOT": str(self.folder / "static"),
             "STRIPE_API_BASE": self.stripe_url,
             "STRIPE_CHECKOUT_ORIGIN": self.stripe_url,
+            "STRIPE_DASHBOARD": f"{self.stripe_url}/dashboard",
             "STRIPE_SECRET_KEY": self.kept.stripe_key,
             "STRIPE_WEBHOOK_SECRET": self.kept.webhook_secret,
             "IMAGE_ORIGINS": self.image_origin,
@@ -108,7 +109,12 @@ class Demo:
     def _start(self, name: str, *arguments: str) -> None:
         self.log(name).write_bytes(b"")
         self.programs.start(
-            name, python(*arguments), environment=self.environment(), folder=ROOT, log=self.log(name)
+            name,
+            python("-m", "script.leash", *arguments),
+            environment=self.environment(),
+            folder=ROOT,
+            log=self.log(name),
+            leashed=True,
         )
 
     def _wait_for(self, name: str, url: str) -> None:

@@ -1,5 +1,6 @@
 """What belongs to one Stripe account? Its rows, clock, ids, settings, and the rules to find and change a row."""
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from fake_stripe.outbox import Outbox
 from fake_stripe.store import Json, Store
 
 API_VERSION = "2026-10-28.endive"
+VERSION = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(\.[a-z]+)?\Z")
 
 # what the sentence "No such ...: 'id'" calls an object of this kind
 NOUNS = {

@@ -11,7 +11,6 @@
 
 import json
 import logging
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fake_stripe import forms, routes
-from fake_stripe.account import API_VERSION, Account, Call, Cause
+from fake_stripe.account import API_VERSION, VERSION, Account, Call, Cause
 from fake_stripe.errors import StripeError, unknown_address
 from fake_stripe.expand import expand
 from fake_stripe.faults import CallPlan, Rule
@@ -32,7 +31,6 @@ from fake_stripe.store import Json
 
 log = logging.getLogger("fake_stripe")
 BIGGEST_BODY = 1_000_000
-VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?\Z")
 FORM = "application/x-www-form-urlencoded"
 
 

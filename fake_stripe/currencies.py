@@ -3,6 +3,8 @@
 https://docs.stripe.com/currencies: amounts are in the smallest unit; some currencies take only some amounts.
 """
 
+from decimal import Decimal
+
 from fake_stripe.errors import StripeError
 
 CURRENCIES = frozenset(
@@ -19,9 +21,40 @@ CURRENCIES = frozenset(
 STEPS = {**dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 10), **dict.fromkeys(("isk", "ugx"), 100)}
 
 
-def check_amount(amount: int | None, currency: str, param: str) -> None:
-    """Raise the 400 of an amount that its currency cannot have."""
+MOST = 99_999_999
+# The least that may be charged: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+LEAST = {
+    **dict.fromkeys(("usd", "eur", "chf", "aud", "cad", "brl", "nzd", "sgd"), 50),
+    "gbp": 30,
+    "jpy": 50,
+    "sek": 300,
+    "nok": 300,
+    "dkk": 250,
+    "pln": 200,
+    "czk": 1500,
+    "hkd": 400,
+    "mxn": 1000,
+    "huf": 17500,
+    "thb": 1000,
+    "aed": 200,
+    "inr": 50,
+    "ron": 200,
+}
+
+
+def check_charge(amount: int, currency: str, param: str | None = None) -> None:
+    """Raise the 400 of an amount that nobody can be charged. Nothing to pay is fine."""
+    if amount > MOST:
+        message = f"{amount} {currency} is more than can be charged."
+        raise StripeError(message, code="amount_too_large", param=param)
+    if 0 < amount < LEAST.get(currency, 1):
+        message = f"{amount} {currency} is less than the least that can be charged."
+        raise StripeError(message, code="amount_too_small", param=param)
+
+
+def check_amount(amount: int | Decimal | None, currency: str, param: str) -> None:
+    """Raise the 400 of an amount that its currency cannot have. Fractions are for those with plain steps."""
     step = STEPS.get(currency, 1)
-    if amount is not None and amount % step:
+    if amount is not None and step > 1 and amount % step:
         message = f"An amount in {currency} must be divisible by {step}, and {amount} is not."
         raise StripeError(message, param=param, executed=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 from fake_stripe import deliveries
 from fake_stripe.account import Account, Call, Cause
+from fake_stripe.errors import StripeError
 from fake_stripe.params import Metadata
 from fake_stripe.resources import products, refunds, webhook_endpoints
 from fake_stripe.store import Json
@@ -72,12 +73,21 @@ class Dashboard:
             return copy.deepcopy(refunds.fail(self._call({}), refund, reason))
 
     def resend(self, event_id: str, endpoint_id: str | None = None) -> list[Json]:
-        """Send an event again, by hand, to one endpoint or to all; it is due now. Returns the deliveries."""
+        """Send an event again, by hand, to one endpoint or to all that listen to it; it is due now.
+
+        Returns the deliveries. Raises StripeError for an endpoint that is unknown or does not listen to it.
+        """
         with self._account.store.transaction():
             event = self._account.find("event", event_id, self._livemode)
             table = self._account.store.table("webhook_endpoint")
-            chosen = [e for e in table.oldest_first() if endpoint_id in (None, e["id"])]
-            return [deliveries.resend(self._account, event, endpoint) for endpoint in chosen]
+            chosen = [self._listener(event, endpoint_id)] if endpoint_id is not None else table.oldest_first()
+            return [deliveries.resend(self._account, event, e) for e in chosen if deliveries.wants(e, event)]
+
+    def _listener(self, event: Json, endpoint_id: str) -> Json:
+        endpoint = self._account.find("webhook_endpoint", endpoint_id, self._livemode)
+        if not deliveries.wants(endpoint, event):
+            raise StripeError(f"The endpoint {endpoint_id} does not listen to {event['type']}.")
+        return endpoint
 
     def roll_secret(self, endpoint_id: str, *, both_valid_for: int = 24 * 3600) -> str:
         """A new signing secret; for `both_valid_for` seconds deliveries carry one v1 for each."""

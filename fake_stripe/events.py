@@ -56,8 +56,9 @@ def forget_old(account: Account) -> None:
     """Events are kept for 30 days, like Stripe's; older ones go with the record of their deliveries."""
     oldest = account.clock.now() - KEPT_FOR
     table = account.store.table("event")
-    if next(_older(table.oldest_first(), oldest), None) is None:
-        return
+    with account.store.lock:
+        if next(_older(table.oldest_first(), oldest), None) is None:
+            return
     with account.store.transaction():
         for event in list(_older(table.oldest_first(), oldest)):
             forget(account, event["id"])

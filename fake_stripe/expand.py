@@ -36,11 +36,20 @@ NEVER_FILLED = {
         "application_fee",
         "balance_transaction",
         "customer",
+        "failure_balance_transaction",
         "on_behalf_of",
         "review",
+        "source_transfer",
         "transfer",
     },
-    "refund": {"balance_transaction", "transfer_reversal", "failure_balance_transaction"},
+    "payment_method": {"customer"},
+    "refund": {
+        "balance_transaction",
+        "failure_balance_transaction",
+        "source_transfer_reversal",
+        "transfer_reversal",
+    },
+    "shipping_rate": {"tax_code"},
     "item": {"discounts", "taxes"},
 }
 
@@ -85,6 +94,8 @@ def _into(call: Call, node: Json, kind: str, steps: list[str], path: str) -> Jso
             raise _cannot(path)
         return {**node, "data": [_into(call, row, row["object"], rest, path) for row in node["data"]]}
     value = _value(call, node, kind, name, path)
+    if value is None and name not in node:
+        return node  # such as the tiers of an ordinary price: what there is none of stays left out
     if not rest:
         return {**node, name: value}
     below = PARTS.get((kind, name))
@@ -102,8 +113,6 @@ def _value(call: Call, node: Json, kind: str, name: str, path: str) -> object:
         return node[name] if name in node else INCLUDES[kind, name](call, node)
     if (kind, name) in PARTS or name in NEVER_FILLED.get(kind, ()):
         return node.get(name)
-    if node.get("deleted"):
-        return None
     raise _cannot(path)
 
 

@@ -1,7 +1,8 @@
 """What do the bytes of a request say? Stripe's bracket form (`a[b][0]=c`) as nested dicts of text.
 
-A list is a dict with the indexes as keys ("0", "1" ...); `a[]=x` takes the next index. What a value ought
-to be is not decided here but by params.py, which knows the tables.
+A list is a dict with the indexes as keys ("0", "1" ...); `a[]=x` takes the next index, and `a[][b]=x` goes on
+with the last element until it has a `b`, as Rack reads it. What a value ought to be is not decided here but by
+params.py, which knows the tables.
 """
 
 import re
@@ -12,6 +13,11 @@ from urllib.parse import parse_qsl
 from fake_stripe.errors import refused_before_running
 
 Form = dict[str, "str | Form"]
+
+
+class Listed(dict[str, "str | Form"]):
+    """A list that was written with empty brackets, and so can be no hash."""
+
 
 MAX_DEPTH = 12
 MAX_FIELDS = 10_000
@@ -51,19 +57,34 @@ def _path(key: str) -> list[str]:
 
 def _put(form: Form, path: list[str], value: str, key: str) -> None:
     here = form
-    for part in path[:-1]:
-        below = here.setdefault(_index(here, part), {})
+    for depth, part in enumerate(path[:-1], 1):
+        rest = path[depth:]
+        below = here.setdefault(part or _element(here, rest), {} if rest[0] else Listed())
         if not isinstance(below, dict):
             raise refused_before_running(f"{key} is both a value and a hash.", param=path[0])
+        if isinstance(below, Listed) == bool(rest[0]):
+            raise refused_before_running(f"{key} is both a list and a hash.", param=path[0])
         here = below
-    last = _index(here, path[-1])
+    last = path[-1] or str(len(here))
     if isinstance(here.get(last), dict):
         raise refused_before_running(f"{key} is both a value and a hash.", param=path[0])
     here[last] = value
 
 
-def _index(here: Form, part: str) -> str:
-    return part if part else str(len(here))
+def _element(here: Form, rest: list[str]) -> str:
+    """Which element `[]` means: the last one, or a new one where the last has this already."""
+    last = str(len(here) - 1)
+    return str(len(here)) if last not in here or _has(here[last], rest) else last
+
+
+def _has(value: "str | Form", path: list[str]) -> bool:
+    for part in path:
+        if not isinstance(value, dict):
+            return True
+        if part not in value:
+            return False
+        value = value[part]
+    return True
 
 
 def of(params: Mapping[str, Any]) -> Form:

@@ -15,7 +15,11 @@ LIVE, SANDBOX, ENDPOINT = 100, 25, 25
 
 
 class RateLimits:
-    """Counts the calls of the last second. Off until `enforced` is set: tests want to be quick."""
+    """Counts the calls of the last second. Off until `enforced` is set: tests want to be quick.
+
+    A second of the account's clock: where it stands still, the same calls give the same answers, however
+    long the machine took over them.
+    """
 
     def __init__(self, clock: Clock, enforced: bool = False) -> None:
         self.enforced = enforced

@@ -6,17 +6,21 @@ raises StripeError with the code and param that Stripe's answer has. None stands
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 
 from fake_stripe.currencies import CURRENCIES
 from fake_stripe.errors import refused_before_running
-from fake_stripe.forms import Form
+from fake_stripe.forms import Form, Listed
 
 INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
+DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?\Z")
 URL = re.compile(r"https?://[^\s/?#]+[^\s]*\Z", re.I)
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
+# Names between dots hold no dot themselves, so that there is one way only to read an address.
+EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+\Z")
+LONGEST_EMAIL = 512
+METADATA_KEYS = 50
 
 
 class Kind(Protocol):
@@ -67,7 +71,12 @@ def url(unset: bool = False, longest: int = 5000) -> Text:
 
 def email() -> Text:
     """An e-mail address, as far as a pattern tells."""
-    return Text(pattern=EMAIL, problem="Invalid email address", code="email_invalid")
+    return Text(longest=LONGEST_EMAIL, pattern=EMAIL, problem="Invalid email address", code="email_invalid")
+
+
+def is_email(text: str) -> bool:
+    """Whether a customer may type this as an e-mail address."""
+    return len(text) <= LONGEST_EMAIL and EMAIL.match(text) is not None
 
 
 @dataclass(frozen=True)
@@ -110,13 +119,11 @@ class Integer:
 class DecimalText:
     """A decimal number that stays text, as `unit_amount_decimal` does; at most 12 decimals."""
 
+    most: int = 2**53
+
     def read(self, value: "str | Form", name: str) -> str | None:
         text = _scalar(value, name, "decimal", False) or ""
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            number = Decimal("NaN")
-        if not number.is_finite() or number < 0 or number > 10**12 or -int(number.as_tuple().exponent) > 12:
+        if not DECIMAL.match(text) or Decimal(text) > self.most:
             raise refused_before_running(f"Invalid decimal: {text[:50]}", param=name)
         return text
 
@@ -167,6 +174,16 @@ def one_of(*words: str, unset: bool = False) -> Enum:
 
 
 @dataclass(frozen=True)
+class NotImitated:
+    """What Stripe takes and this account has nothing of."""
+
+    what: str
+
+    def read(self, value: "str | Form", name: str) -> None:
+        raise refused_before_running(f"fake_stripe does not imitate {self.what}.", param=name)
+
+
+@dataclass(frozen=True)
 class ListOf:
     """An array (`name[0]=...`) of at most `longest` things of one kind; "" empties it where `unset` allows."""
 
@@ -207,24 +224,24 @@ class Shape:
     def read_all(self, form: Form, name: str = "") -> dict[str, Any]:
         """Read every key; `name` is what stands before the brackets."""
         self._refuse_unknown(form, name)
-        clean = {key: self.fields[key].read(value, _join(name, key)) for key, value in form.items()}
+        clean = {key: self.fields[key].read(value, join(name, key)) for key, value in form.items()}
         for key in self.required:
             if key not in clean:
-                full = _join(name, key)
+                full = join(name, key)
                 message = f"Missing required param: {full}."
                 raise refused_before_running(message, param=full, code="parameter_missing")
         self._refuse_both(clean, name)
         return clean
 
     def _refuse_unknown(self, form: Form, name: str) -> None:
-        unknown = [_join(name, key) for key in form if key not in self.fields]
+        unknown = [join(name, key) for key in form if key not in self.fields]
         if unknown:
             plural = "s" if len(unknown) > 1 else ""
             message = f"Received unknown parameter{plural}: {', '.join(unknown)[:500]}"
             raise refused_before_running(message, param=unknown[0][:500], code="parameter_unknown")
 
     def _refuse_both(self, clean: Mapping[str, Any], name: str) -> None:
-        both = [_join(name, key) for key in self.exclusive if key in clean]
+        both = [join(name, key) for key in self.exclusive if key in clean]
         if len(both) > 1:
             message = f"You may only specify one of these parameters: {', '.join(both)}."
             raise refused_before_running(message, param=both[0], code="parameters_exclusive")
@@ -241,9 +258,10 @@ class MapOf:
     def read(self, value: "str | Form", name: str) -> dict[str, Any]:
         if value == "" and self.unset:
             return {}
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or isinstance(value, Listed):
             raise refused_before_running(f"Invalid object: {name}", param=name)
-        return {self.key.read(k, name): self.kind.read(v, f"{name}[{k}]") for k, v in value.items()}
+        names = {key: join(name, key) for key in value}
+        return {self.key.read(k, names[k]): self.kind.read(v, names[k]) for k, v in value.items()}
 
 
 @dataclass(frozen=True)
@@ -261,15 +279,14 @@ class Either:
 class Metadata:
     """Up to 50 keys of 40 characters with values of 500; "" as a value unsets a key, as the whole unsets all."""
 
-    keys: int = field(default=50)
-
     def read(self, value: "str | Form", name: str) -> dict[str, str] | None:
         if value == "":
             return None
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or isinstance(value, Listed):
             raise refused_before_running(f"Invalid object: {name}", param=name)
         for key, text in value.items():
             self._check(key, text, name)
+        _check_keys(sum(text != "" for text in value.values()), name)
         return {key: str(text) for key, text in value.items()}
 
     def _check(self, key: str, text: "str | Form", name: str) -> None:
@@ -291,13 +308,18 @@ def merge_metadata(old: Mapping[str, str], change: Mapping[str, str] | None) -> 
     if change is None:
         return {}
     merged = {key: value for key, value in {**old, **change}.items() if value != ""}
-    if len(merged) > 50:
-        message = f"Metadata may have 50 keys, and this would have {len(merged)}."
-        raise refused_before_running(message, param="metadata")
+    _check_keys(len(merged), "metadata")
     return merged
 
 
-def _join(name: str, key: str) -> str:
+def _check_keys(count: int, name: str) -> None:
+    if count > METADATA_KEYS:
+        message = f"Metadata may have {METADATA_KEYS} keys, and this would have {count}."
+        raise refused_before_running(message, param=name)
+
+
+def join(name: str, key: str) -> str:
+    """The full name of a key: `a[b][c]` of "a[b]" and "c", "c" of "" and "c"."""
     return f"{name}[{key}]" if name else key
 
 

@@ -7,7 +7,7 @@ from fake_stripe.account import BY_ITSELF, Account, Call
 from fake_stripe.cards import Card, card_of
 from fake_stripe.errors import StripeError
 from fake_stripe.events import emit
-from fake_stripe.params import EMAIL
+from fake_stripe.params import is_email, merge_metadata
 from fake_stripe.resources import line_items, payment_objects, payments, session_object, sessions
 from fake_stripe.store import Json
 
@@ -89,6 +89,8 @@ class Customers:
             session = _fill_in(call, session, email, name, phone, address, shipping_rate, custom_fields)
             if session["amount_total"] == 0:
                 return _complete(call, session, "no_payment_required")
+            if (DELAYED if delayed else "card") not in session["payment_method_types"]:
+                raise Refused("This checkout does not take that method of payment.", field="method")
             method_card = None if delayed else _card(card)
             intent, refusal = _try(call, session, method_card, authenticated)
             session = {**session, "payment_intent": intent["id"]}
@@ -155,7 +157,7 @@ def _fill_in(
 ) -> Json:
     """The session with what the customer wrote, checked; nothing is kept yet."""
     email = session["customer_email"] or email.strip()
-    if not EMAIL.match(email):
+    if not is_email(email):
         raise Refused("Please enter an e-mail address.", field="email")
     if not name.strip():
         raise Refused("Please enter your name.", field="name")
@@ -260,7 +262,8 @@ def _intent(call: Call, session: Json) -> Json:
         call,
         amount=session["amount_total"],
         currency=session["currency"],
-        metadata=dict(data.get("metadata") or {}),
+        metadata=merge_metadata({}, data.get("metadata")),
+        payment_method_types=session["payment_method_types"],
         **fields,
     )
 

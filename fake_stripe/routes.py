@@ -21,6 +21,8 @@ from fake_stripe.resources import (
 from fake_stripe.store import Json
 
 NOTHING = p.body()
+# Not even `expand`: what is deleted has nothing to expand.
+BARE = p.Shape({})
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ ROUTES = (
     Route("GET", "/v1/products", "products", products.list_all, products.LIST),
     Route("GET", "/v1/products/{id}", "products", products.retrieve),
     Route("POST", "/v1/products/{id}", "products", products.update, products.UPDATE),
-    Route("DELETE", "/v1/products/{id}", "products", products.delete),
+    Route("DELETE", "/v1/products/{id}", "products", products.delete, BARE),
     Route("POST", "/v1/prices", "prices", prices.create, prices.CREATE),
     Route("GET", "/v1/prices", "prices", prices.list_all, prices.LIST),
     Route("GET", "/v1/prices/{id}", "prices", prices.retrieve),
@@ -99,6 +101,7 @@ ROUTES = (
     Route("GET", "/v1/charges", "charges", payment_calls.list_charges, payment_calls.LIST_CHARGES),
     Route("GET", "/v1/charges/{id}", "charges", payment_calls.retrieve_charge),
     Route("POST", "/v1/charges/{id}", "charges", payment_calls.update_charge, payment_calls.UPDATE_CHARGE),
+    Route("GET", "/v1/charges/{id}/refunds", "charges", refunds.list_of_charge, refunds.LIST_OF_CHARGE),
     Route("POST", "/v1/refunds", "refunds", refunds.create, refunds.CREATE),
     Route("GET", "/v1/refunds", "refunds", refunds.list_all, refunds.LIST),
     Route("GET", "/v1/refunds/{id}", "refunds", refunds.retrieve),
@@ -127,7 +130,7 @@ ROUTES = (
         webhook_endpoints.update,
         webhook_endpoints.UPDATE,
     ),
-    Route("DELETE", "/v1/webhook_endpoints/{id}", "webhook_endpoints", webhook_endpoints.delete),
+    Route("DELETE", "/v1/webhook_endpoints/{id}", "webhook_endpoints", webhook_endpoints.delete, BARE),
 )
 
 

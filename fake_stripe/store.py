@@ -35,16 +35,24 @@ class Table:
         self._order[self._place.pop(id)] = None
         while self._oldest < len(self._order) and self._order[self._oldest] is None:
             self._oldest += 1
-        if len(self._order) > 1000 and len(self.rows) * 2 < len(self._order):
-            self._pack()
 
-    def _pack(self) -> None:
+    def put_back(self, id: str, row: Json, place: int) -> None:
+        """Undo a removal or a change: the row stands again where it stood."""
+        self.rows[id] = row
+        self._order[place] = id
+        self._place[id] = place
+        self._oldest = min(self._oldest, place)
+
+    def pack(self) -> None:
+        """Forget the places of what is gone, once those are most of them."""
+        if len(self._order) <= 1000 or len(self.rows) * 2 >= len(self._order):
+            return
         self._order = [id for id in self._order if id is not None]
         self._place = {id: place for place, id in enumerate(self._order) if id is not None}
         self._oldest = 0
 
     def place(self, id: str) -> int:
-        """Where in the order of making this row stands; only good until the next removal."""
+        """Where in the order of making this row stands; only good until the next `pack`."""
         return self._place[id]
 
     def newest_first(self, before: int | None = None) -> Iterator[Json]:
@@ -70,7 +78,7 @@ class Store:
         self.lock = threading.RLock()
         self._tables: dict[str, Table] = {}
         self._depth = 0
-        self._undo: list[tuple[str, str, Json | None]] = []
+        self._undo: list[tuple[str, str, tuple[Json, int] | None]] = []
         self._after: list[Callable[[], None]] = []
         self._file = File(path) if path else None
         if self._file:
@@ -87,7 +95,7 @@ class Store:
         """Set a row, inside a transaction."""
         self._require_transaction()
         table = self.table(kind)
-        self._undo.append((kind, id, table.rows.get(id)))
+        self._undo.append((kind, id, _as_it_is(table, id)))
         table.set(id, row)
 
     def remove(self, kind: str, id: str) -> None:
@@ -95,7 +103,7 @@ class Store:
         self._require_transaction()
         table = self.table(kind)
         if id in table.rows:
-            self._undo.append((kind, id, table.rows[id]))
+            self._undo.append((kind, id, _as_it_is(table, id)))
             table.remove(id)
 
     def _require_transaction(self) -> None:
@@ -126,16 +134,19 @@ class Store:
             act()
 
     def _keep(self) -> None:
-        if self._file and self._undo:
-            changed = dict.fromkeys((kind, id) for kind, id, _ in self._undo)
+        changed = dict.fromkeys((kind, id) for kind, id, _ in self._undo)
+        if self._file and changed:
             self._file.write([(kind, id, self.get(kind, id)) for kind, id in changed])
+        # Only now: until here a removal may be undone, and then wants its old place.
+        for kind in {kind for kind, _ in changed}:
+            self.table(kind).pack()
         self._undo = []
 
     def _undo_all(self) -> None:
-        for kind, id, row in reversed(self._undo):
+        for kind, id, before in reversed(self._undo):
             table = self.table(kind)
-            if row is not None:
-                table.set(id, row)
+            if before is not None:
+                table.put_back(id, *before)
             elif id in table.rows:
                 table.remove(id)
         self._undo, self._after = [], []
@@ -149,6 +160,10 @@ class Store:
             if self._file:
                 self._file.close()
                 self._file = None
+
+
+def _as_it_is(table: Table, id: str) -> tuple[Json, int] | None:
+    return (table.rows[id], table.place(id)) if id in table.rows else None
 
 
 class File:

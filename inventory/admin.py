@@ -107,17 +107,23 @@ class StockItemAdmin(ToLookAt):
             return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
         form = StockForm(request.POST) if request.method == "POST" else StockForm.blank()
         if not form.is_valid():
-            context = {
-                **self.admin_site.each_context(request),
-                "form": form,
-                "items": items,
-                "opts": self.opts,
-                "title": _("Change stock"),
-            }
-            return TemplateResponse(request, "inventory/admin/change_stock.html", context)
+            return self._show(request, form, items)
         made, refused = change_stock(items, form, request.user.get_username())
+        if refused and not made:
+            form.add_error(None, refused)
+            return self._show(request, form, items)
         self._tell(request, made, refused)
         return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
+
+    def _show(self, request: HttpRequest, form: StockForm, items: list[StockItem]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "form": form,
+            "items": items,
+            "opts": self.opts,
+            "title": _("Change stock"),
+        }
+        return TemplateResponse(request, "inventory/admin/change_stock.html", context)
 
     def _chosen(self, request: HttpRequest) -> list[StockItem]:
         ids = [pk for pk in request.GET.getlist("id") if pk.isdecimal() and len(pk) < 19]

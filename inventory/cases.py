@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Length
 from django.db.models.lookups import LessThan
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop, override
 
 from inventory.models import Case
 from inventory.rows import insert_new
@@ -17,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 # Kinds, as the owner reads them.
 OVERSOLD = "oversold"
+TOO_MANY = "more than a count can say"
 UNREADABLE = "unreadable count"
 FOREIGN_MARK = "another shop writes here"
 RESTORED = "restored database"
@@ -27,14 +31,27 @@ NOTE = "edit to look at"
 REFUSED = "Stripe refuses a write"
 STOPPED = "publishing stopped"
 EVENT_FAILED = "event not handled"
+KEY = "stripe key"
+LOOK_FAILED = "product cannot be read"
+PUBLISH_FAILED = "product cannot be written"
 LONGEST = 20_000  # A case that repeats itself for weeks stays readable.
-FULL = (
+FULL = gettext_noop(
     "There is more, and this case is full: the log has it all, “manage.py reconcile” what does not agree now."
 )
 
 
-def open_case(kind: str, subject: str, text: str) -> bool:
-    """Tell the owner. True if no such case was open; else `text` is added to the open one, unless it says so already."""
+def in_words(sentence: str, **facts: object) -> str:
+    """A sentence marked for translation, with its facts, in the owner's language, whoever's request this is."""
+    with override(settings.LANGUAGE_CODE):
+        return gettext(sentence) % facts if facts else gettext(sentence)
+
+
+def open_case(kind: str, subject: str, sentence: str, **facts: object) -> bool:
+    """Tell the owner what happened, as `in_words` says it. True if no such case was open.
+
+    Else the text is added to the open one, unless it says so already.
+    """
+    text = in_words(sentence, **facts)
     with transaction.atomic():
         opened = insert_new([Case(kind=kind, subject=subject, text=text)], unique=("kind", "subject"))
         added = 0 if opened else _add(kind, subject, text)
@@ -47,7 +64,8 @@ def open_case(kind: str, subject: str, text: str) -> bool:
 def _add(kind: str, subject: str, text: str) -> int:
     open_one = Case.objects.filter(kind=kind, subject=subject, closed_at=None).exclude(text__contains=text)
     added = open_one.filter(LessThan(Length("text"), LONGEST)).update(text=_and(text))
-    return added or open_one.exclude(text__endswith=FULL).update(text=_and(FULL))
+    full = in_words(FULL)
+    return added or open_one.exclude(text__endswith=full).update(text=_and(full))
 
 
 def _and(text: str) -> Concat:
@@ -58,6 +76,10 @@ def is_open(kind: str, subject: str) -> bool:
     return Case.objects.filter(kind=kind, subject=subject, closed_at=None).exists()
 
 
-def close(kind: str, subject: str) -> int:
+def close(kind: str, subject: str, *, opened_before: datetime | None = None) -> int:
     """Close the case where what it told of has ended by itself. Returns how many were open."""
-    return Case.objects.filter(kind=kind, subject=subject, closed_at=None).update(closed_at=timezone.now())
+    now = timezone.now()
+    open_one = Case.objects.filter(
+        kind=kind, subject=subject, closed_at=None, opened_at__lte=opened_before or now
+    )
+    return open_one.update(closed_at=now)

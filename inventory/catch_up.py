@@ -47,6 +47,11 @@ def fetch_product_events(now: datetime) -> int:
     return new
 
 
+def was_listed_since(moment: datetime) -> bool:
+    """Has a complete reading of Stripe's list begun since then?"""
+    return EventCursor.objects.filter(listed_at__gt=moment).exists()
+
+
 def _first_reading(now: datetime) -> datetime:
     """When the oldest ledger began: before that there was nothing to count, and after it an edit may have been missed."""
     return ProductStock.objects.aggregate(at=Min("fence"))["at"] or now

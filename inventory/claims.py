@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from inventory.models import ProductStock
 
 LEASE = timedelta(seconds=60)
+LONGER_THAN_ANY_WAIT = timedelta(minutes=20)
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,14 @@ class Claim:
 
 
 def free() -> Q:
-    """The rows of ProductStock that nobody works on."""
+    """The rows (products, events) that nobody works on."""
     return Q(lease_until=None) | Q(lease_until__lt=Now())
+
+
+def due(column: str, now: datetime) -> Q:
+    """The rows whose wait is over. What seems to wait longer than anything does was put off by a clock since set back."""
+    never, over = Q(**{column: None}), Q(**{f"{column}__lte": now})
+    return never | over | Q(**{f"{column}__gt": now + LONGER_THAN_ANY_WAIT})
 
 
 @contextmanager

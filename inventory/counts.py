@@ -21,16 +21,20 @@ def parse_count(text: str | None) -> int | None:
 
 @dataclass(frozen=True)
 class Total:
-    """What a write carries for one item. `shortfall`: units sold that were not there, 0 or more."""
+    """What a write carries for one item. `shortfall`: units sold that were not there, 0 or more.
+
+    `surplus`: units more than a count can say, 0 or more.
+    """
 
     count: int
     shortfall: int
+    surplus: int = 0
 
 
 def total(on_hand: int, pending: int) -> Total:
-    """The count after `pending`, never below 0; what is missing is said apart, for a person."""
+    """The count after `pending`, never below 0 or above MOST; what is missing or too much is said apart, for a person."""
     count = on_hand + pending
-    return Total(max(0, count), max(0, -count))
+    return Total(min(max(0, count), MOST), max(0, -count), max(0, count - MOST))
 
 
 # --- Counts under a mark ----------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from django.db.models import Max
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -18,16 +17,14 @@ logger = logging.getLogger(__name__)
 
 Panel = dict[str, str]
 
-SILENCE = timedelta(seconds=60)
-
 
 def worker_silence(now: datetime) -> timedelta | None:
     """How long no worker has been heard; None while one is at work. A shop that never had one: since ever."""
-    newest = Heartbeat.objects.aggregate(at=Max("beat_at"))["at"]
+    newest = Heartbeat.objects.order_by("-beat_at").first()
     if newest is None:
         return timedelta.max
-    silence: timedelta = now - newest
-    return silence if silence > SILENCE else None
+    silence = now - newest.beat_at
+    return silence if silence > timedelta(seconds=newest.patience) else None
 
 
 def warn_if_no_worker(now: datetime) -> None:

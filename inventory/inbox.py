@@ -15,15 +15,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
 from config.stripe_client import NoAnswer, Refused, StripeTrouble
 from config.stripe_events import EVENTS
+from config.texts import storable
 from inventory import cases
+from inventory.claims import due, free
 from inventory.models import StripeEvent
 from inventory.rows import insert_new
 
@@ -68,7 +71,7 @@ def stripe_allowed() -> Iterator[None]:
 def parse(body: bytes) -> Json:
     """The event in a signed body. Raises NotAnEvent for what has no id to be remembered by."""
     try:
-        event = _storable(json.loads(body, parse_constant=lambda name: None))
+        event = storable(json.loads(body, parse_constant=lambda name: None))
     except (ValueError, RecursionError) as error:
         raise NotAnEvent(f"The body is no JSON: {error}") from error
     if not isinstance(event, dict):
@@ -79,23 +82,14 @@ def parse(body: bytes) -> Json:
     return event
 
 
-def _storable(value: Any) -> Any:
-    """PostgreSQL keeps neither NUL nor half a surrogate pair; both become a question mark."""
-    if isinstance(value, str):
-        return value.replace("\x00", "?").encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_storable(member) for member in value]
-    if isinstance(value, dict):
-        return {_storable(key): _storable(member) for key, member in value.items()}
-    return value
-
-
 def check_mode(event: Json) -> None:
     """A test event at a live shop, or the other way round, is somebody's mistake. Raises NotAnEvent."""
-    live = bool(event.get("livemode"))
-    if live != ("_live_" in settings.STRIPE_SECRET_KEY):
-        theirs, ours = ("live", "test") if live else ("test", "live")
-        raise NotAnEvent(f"The event is from {theirs} mode, but STRIPE_SECRET_KEY is a {ours} key.")
+    live, key = bool(event.get("livemode")), settings.STRIPE_SECRET_KEY
+    if live != ("_live_" in key):
+        theirs, ours = ("live", "a test key") if live else ("test", "a live key")
+        raise NotAnEvent(
+            f"The event is from {theirs} mode, but STRIPE_SECRET_KEY is {ours if key else 'not set'}."
+        )
 
 
 def remember(events: Iterable[Json]) -> int:
@@ -153,9 +147,9 @@ def handle_with_stripe(now: datetime) -> int:
 
 def _handle_due(now: datetime, *, needs_stripe: bool) -> int:
     """One round. It ends early where Stripe does not answer: the other events would wait as long for nothing."""
-    due = _due(now).filter(needs_stripe=needs_stripe).order_by("next_try_at", "received_at")
+    waiting = _due(now).filter(needs_stripe=needs_stripe).order_by("next_try_at", "received_at")
     taken = 0
-    for event_id in list(due.values_list("pk", flat=True)[:A_ROUND]):
+    for event_id in list(waiting.values_list("pk", flat=True)[:A_ROUND]):
         event = _claim(event_id, now)
         if event is not None:
             taken += 1
@@ -165,8 +159,7 @@ def _handle_due(now: datetime, *, needs_stripe: bool) -> int:
 
 
 def _due(now: datetime) -> QuerySet[StripeEvent]:
-    free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    return StripeEvent.objects.filter(free, state=StripeEvent.State.WAITING, next_try_at__lte=now)
+    return StripeEvent.objects.filter(free(), due("next_try_at", now), state=StripeEvent.State.WAITING)
 
 
 def handle(event_id: str, now: datetime) -> bool:
@@ -218,7 +211,8 @@ def _try_again(event: StripeEvent, error: Exception, now: datetime) -> None:
         return
     logger.error("Event %s is given up; replay it when the reason is mended", event.pk, exc_info=error)
     _finish(event, error=text, state=StripeEvent.State.FAILED)
-    cases.open_case(cases.EVENT_FAILED, event.pk, f"{event.type}, after {event.attempts} tries: {text}")
+    sentence = _("%(type)s, after %(tries)d tries: %(error)s")
+    cases.open_case(cases.EVENT_FAILED, event.pk, sentence, type=event.type, tries=event.attempts, error=text)
 
 
 def _may_pass(error: Exception) -> bool:

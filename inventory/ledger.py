@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from config.fault_points import fault_point
 from inventory import cases
@@ -56,6 +57,10 @@ class OutOfStock(Exception):
 
 class NotThere(Exception):
     """An adjustment would take more than there is; the text says how many are left."""
+
+
+class TooMany(Exception):
+    """There would be more than a count of six digits can say; the text says how many there are."""
 
 
 @dataclass(frozen=True)
@@ -188,16 +193,27 @@ def _is_fenced(item: StockItem, line: SaleLine) -> bool:
     if not is_before(stock, line.paid_at, ours=line.ours):
         return False
     assert stock and stock.fence and line.paid_at  # noqa: S101
-    text = (
-        f"{line.quantity} of {item.key} were paid for at {line.paid_at:%Y-%m-%d %H:%M:%S} ({line.reference})."
-    )
     if stock.adopted or stock.fence - line.paid_at < TWO_CLOCKS:
-        kind = cases.RESTORED if stock.adopted else cases.FIRST_LOOK
         cases.open_case(
-            kind, item.product_id, f"{text} Is that in Stripe's count? If not, take it out by hand."
+            cases.RESTORED if stock.adopted else cases.FIRST_LOOK,
+            item.product_id,
+            gettext_noop(
+                "%(quantity)d of %(key)s were paid for at %(when)s (%(line)s). Is that in Stripe's count? "
+                "If not, take it out by hand."
+            ),
+            quantity=line.quantity,
+            key=item.key,
+            when=f"{line.paid_at:%Y-%m-%d %H:%M:%S}",
+            line=line.reference,
         )
     else:
-        logger.info("Not counted, it was before the shop's first look: %s", text)
+        logger.info(
+            "Not counted, it was before the shop's first look: %d of %s at %s (%s)",
+            line.quantity,
+            item.key,
+            line.paid_at,
+            line.reference,
+        )
     return True
 
 
@@ -232,19 +248,22 @@ def _taken_back(sale: Movement) -> int:
 def receive(
     item_id: int, quantity: int, *, reference: str, reason: str = "", actor: str = ""
 ) -> Movement | None:
-    """A delivery came in. None if `reference` was written down before."""
+    """A delivery came in. None if `reference` was written down before. Raises TooMany."""
     _must_be_positive([quantity])
     with transaction.atomic():
-        return _record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor)
+        return _fitting(_record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor))
 
 
 def adjust(item_id: int, delta: int, *, reference: str, reason: str = "", actor: str = "") -> Movement | None:
-    """Add or take units. None if `reference` was written down before. Raises NotThere if more are taken than are there."""
+    """Add or take units. None if `reference` was written down before.
+
+    Raises NotThere if more are taken than are there, TooMany if more are added than can be counted.
+    """
     with transaction.atomic():
         item = _locked(item_id)
         if _there(item) + delta < 0:
             raise NotThere(_("Only %(there)d are there.") % {"there": _there(item)})
-        return _record(item_id, Movement.Kind.ADJUSTED, delta, reference, reason, actor)
+        return _fitting(_record(item_id, Movement.Kind.ADJUSTED, delta, reference, reason, actor))
 
 
 def count(
@@ -276,6 +295,19 @@ def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, ac
     _move(pending=_sums(new), held={})
     _tell(new, timezone.now())
     return new[0] if new else None
+
+
+def _fitting(new: Movement | None) -> Movement | None:
+    """A longer number at Stripe would be one that nobody can read. Raises TooMany, and the caller's transaction is undone.
+
+    Returns and edits have happened and are not asked: should they add up to too much, the write tells of it.
+    """
+    if new is not None and new.delta > 0:
+        there = _there(_locked(new.item_id))
+        if there > MOST:
+            text = _("A count has six digits at most: %(most)d. There are %(there)d already.")
+            raise TooMany(text % {"most": MOST, "there": there - new.delta})
+    return new
 
 
 def _there(item: StockItem) -> int:
@@ -351,10 +383,11 @@ def _log(movement: Movement, item: StockItem) -> None:
 
 
 def _open_shortfall(item: StockItem) -> None:
-    text = f"{item}: {_there(item)} are there, {item.held} of them in open checkouts. More was sold than there was."
-    cases.open_case(cases.OVERSOLD, f"{item.product_id} {item.key}", text)
-    logger_line = f"Oversold: {text}"
-    transaction.on_commit(lambda: logger.error(logger_line))
+    sentence = gettext_noop(
+        "%(item)s: %(there)d are there, %(held)d of them in open checkouts. More was sold than there was."
+    )
+    subject = f"{item.product_id} {item.key}"
+    cases.open_case(cases.OVERSOLD, subject, sentence, item=item, there=_there(item), held=item.held)
 
 
 def sums_that_drifted() -> list[str]:

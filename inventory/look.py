@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
-from config.stripe_client import Busy, NotFound, Refused, StripeFailed, is_configured
-from inventory import cases, catch_up, restore, writes
-from inventory.claims import claimed, free
+from config.stripe_client import Busy, NotFound, Refused, StripeFailed, StripeTrouble, is_configured
+from inventory import cases, catch_up, restore, setbacks, writes
+from inventory.claims import claimed, due, free
 from inventory.metadata import MARK_KEY, ONE_ITEM, Reading, Whose, read, read_key, whose
 from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite
 from shop import gateway, mirror
@@ -53,25 +54,49 @@ def look_at(product_id: str) -> mirror.Outcome:
 
 
 def look_at_wanted(now: datetime) -> int:
-    """Look at the products of which something was heard. Returns how many were looked at."""
+    """Look at the products of which something was heard. Returns how many were looked at.
+
+    Raises StripeTrouble where no other product would fare better.
+    """
     if not is_configured():
         return 0
     on_its_way = StockWrite.objects.filter(product=OuterRef("pk"), state=StockWrite.State.OPEN)
-    due = ProductStock.objects.filter(free(), ~Exists(on_its_way), looks_wanted__gt=F("looks_done"))
-    return sum(_look_alone(pk) for pk in list(due.values_list("pk", flat=True)[:A_ROUND]))
+    chosen = wished().filter(free(), ~Exists(on_its_way), due("not_looked_before", now))
+    return sum(_look_alone(pk, now) for pk in list(chosen.values_list("pk", flat=True)[:A_ROUND]))
 
 
-def _look_alone(product_id: str) -> bool:
-    """True if we looked. One product that Stripe fails on does not keep the others waiting."""
+def wished() -> QuerySet[ProductStock]:
+    """The products of which a look is wanted."""
+    return ProductStock.objects.filter(looks_wanted__gt=F("looks_done"))
+
+
+def _look_alone(product_id: str, now: datetime) -> bool:
+    """True if we looked. One product that fails, by Stripe's fault or ours, does not keep the others waiting."""
     with claimed(product_id) as claim:
         if claim is None:
             return False
         try:
             look_at(product_id)
         except (Busy, StripeFailed, Refused) as trouble:
+            _put_off(product_id, now)
             logger.warning("Looking at %s is put off: %s", product_id, trouble)
             return False
+        except StripeTrouble:
+            raise
+        except Exception as error:
+            setbacks.tell(cases.LOOK_FAILED, product_id, error, failures=_put_off(product_id, now))
+            return False
     return True
+
+
+def _put_off(product_id: str, now: datetime) -> int:
+    """Look again later, with growing gaps. Returns how often it has failed now."""
+    stock = ProductStock.objects.get(pk=product_id)
+    failures = setbacks.one_more(stock.look_failures)
+    ProductStock.objects.filter(pk=product_id).update(
+        not_looked_before=now + setbacks.wait_after(stock.look_failures), look_failures=failures
+    )
+    return failures
 
 
 def want_all() -> int:
@@ -113,22 +138,35 @@ Progress = Callable[[int, str], None]
 def look_at_all(*, dry_run: bool = False, progress: Progress = lambda done, name: None) -> Summary:
     """Read every product of the account. With `dry_run`, say what would change and change nothing.
 
-    `progress(done, name)` is called after each product. Raises config.stripe_client.StripeTrouble; what was
-    taken in before stays.
+    `progress(done, name)` is called after each product. A product that cannot be stored is a problem, and the
+    others are read all the same. Raises config.stripe_client.StripeTrouble; what was taken in before stays.
     """
     began, wanted = timezone.now(), _wanted()
     summary, seen = Summary(), set()
     for product in gateway.each_product():
         seen.add(product.id)
-        summary.counts[mirror.outcome_of(product) if dry_run else _store(product, wanted)] += 1
-        summary.problems += _problems(product)
+        _sum_up(product, wanted, summary, dry_run=dry_run)
         progress(len(seen), product.name)
     gone = Product.objects.filter(deleted=False, read_at__lte=began).exclude(pk__in=seen)
     for product_id in list(gone.values_list("pk", flat=True)):
         # It may only be new since the listing began: Stripe is asked before it counts as deleted.
-        product = gateway.fetch_product(product_id)
-        summary.counts[mirror.outcome_of(product) if dry_run else _store(product, wanted)] += 1
+        _sum_up(gateway.fetch_product(product_id), wanted, summary, dry_run=dry_run)
     return summary
+
+
+def _sum_up(
+    product: gateway.StripeProduct, wanted: dict[str, int], summary: Summary, *, dry_run: bool
+) -> None:
+    try:
+        outcome = mirror.outcome_of(product) if dry_run else _store(product, wanted)
+        problems = _problems(product)
+    except Exception as error:
+        logger.exception("%s cannot be stored", product.id)
+        problem = f"it cannot be stored ({setbacks.in_a_line(error)})."
+        summary.problems.append(f"{product.id} {product.name}: {problem}")
+    else:
+        summary.counts[outcome] += 1
+        summary.problems += problems
 
 
 def look_at_one(product_id: str, *, dry_run: bool = False) -> Summary:
@@ -177,9 +215,12 @@ def _differs_from(item: StockItem, reading: Reading) -> bool:
 
 
 def _problems(product: gateway.StripeProduct) -> list[str]:
+    """What the owner has to mend; nobody misses what is archived or deleted."""
+    if product.deleted or not product.active:
+        return []
     readings = [reading.problem for reading in _readings(product) if reading.problem]
-    row = Product.objects.filter(pk=product.id).first()
-    return [f"{product.id} {product.name}: {text}" for text in [*(row.problems if row else []), *readings]]
+    facts = mirror.fields_of(product)["problems"]
+    return [f"{product.id} {product.name}: {text}" for text in [*facts, *readings]]
 
 
 # --- Taking in --------------------------------------------------------------------------------
@@ -199,6 +240,9 @@ def take_in(product: gateway.StripeProduct, wanted: int) -> None:
             _take_in_counts(stock, product, may_begin=is_new or stock.looks_wanted <= wanted)
         stock.looked_at = product.read_at
         stock.looks_done = max(stock.looks_done, wanted)
+        if stock.look_failures:
+            stock.look_failures, stock.not_looked_before = 0, None
+            cases.close(cases.LOOK_FAILED, stock.pk)
         stock.save()
 
 
@@ -240,11 +284,11 @@ def _is_parked_by(stock: ProductStock, mark: Whose) -> bool:
     """Another database's mark stops our writing until the owner takes over; its going away starts it again."""
     if mark.foreign and mark.foreign != stock.taken_over:
         stock.parked = f"{FOREIGN}{mark.foreign}"[:500]
-        text = (
-            f"Its mark is {mark.foreign}, which this shop's database did not write. Nothing is written until you "
-            f"say “manage.py sync_catalog --product {stock.pk} --take-over”."
+        sentence = _(
+            "Its mark is %(mark)s, which this shop's database did not write. Nothing is written until you say "
+            "“manage.py sync_catalog --product %(product)s --take-over”."
         )
-        cases.open_case(cases.FOREIGN_MARK, stock.pk, text)
+        cases.open_case(cases.FOREIGN_MARK, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
         return True
     if stock.parked.startswith(FOREIGN):
         stock.parked = ""
@@ -332,8 +376,11 @@ def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) ->
 def _give_up_waiting(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
     """The count was unreadable, is whole again, and no event will ever say how: Stripe is believed, a person is asked."""
     restore.believe(item, reading, product.read_at, product.updated_at)
-    text = f"{item.key} was unreadable and is {reading.count} now; what was edited meanwhile is not known. Please check."
-    cases.open_case(cases.UNREADABLE, f"{item.product_id} {item.key}", text)
+    sentence = _(
+        "%(key)s was unreadable and is %(count)s now; what was edited meanwhile is not known. Please check."
+    )
+    subject = f"{item.product_id} {item.key}"
+    cases.open_case(cases.UNREADABLE, subject, sentence, key=item.key, count=reading.count)
 
 
 def _state_of(item: StockItem, reading: Reading) -> tuple[str, str]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from inventory.counts import Counts, parse_count
+from shop.metadata import MARK_KEY as MARK_KEY
+from shop.metadata import ONE_ITEM as ONE_ITEM
+from shop.metadata import PREFIX
 
-MARK_KEY = "inventory_version"
-PREFIX = "stock_"
-ONE_ITEM = "stock"  # The key of a product without sizes.
 UNLIMITED = "unlimited"
 
 

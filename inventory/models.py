@@ -82,6 +82,8 @@ class StockItem(models.Model):
     garbled_since = models.DateTimeField(
         null=True, blank=True, help_text=_("Empty unless “garbled” is not 0.")
     )
+    # How little the owner was last told of (inventory.alerts.Level); empty: never looked at for that.
+    told_level = models.PositiveSmallIntegerField(null=True, blank=True)
     # The reading at which the ledger of this item began: an edit that this reading already shows is not counted.
     began_at = models.DateTimeField(null=True, blank=True, help_text=_("The product's “updated” in it."))
     began_with = models.IntegerField(
@@ -125,6 +127,8 @@ class ProductStock(models.Model):
     # Counters, not flags: a wish that arrives during a look is not lost when that look ends.
     looks_wanted = models.PositiveBigIntegerField(default=1)
     looks_done = models.PositiveBigIntegerField(default=0)
+    not_looked_before = models.DateTimeField(null=True, blank=True)
+    look_failures = models.PositiveSmallIntegerField(default=0)
     looked_at = models.DateTimeField(
         _("looked at"), null=True, blank=True, help_text=_("When the last look, or the last write, began.")
     )
@@ -395,6 +399,7 @@ class Case(models.Model):
     text = models.TextField(_("what happened"))
     opened_at = models.DateTimeField(_("opened"), auto_now_add=True)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    told_at = models.DateTimeField(_("in a mail"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("case")
@@ -410,11 +415,28 @@ class Case(models.Model):
         return f"{self.kind}: {self.subject}"
 
 
+class Postbox(models.Model):
+    """Who writes to the owner now? One row, with a lease: two workers never send the same mail."""
+
+    one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_holder = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        verbose_name = _("postbox")
+        verbose_name_plural = _("postbox")
+        constraints = [models.CheckConstraint(condition=Q(one=1), name="there_is_one_postbox")]
+
+    def __str__(self) -> str:
+        return self.lease_holder
+
+
 class Heartbeat(models.Model):
     """When did a worker last say that it is alive?"""
 
     name = models.CharField(primary_key=True, max_length=100)
     beat_at = models.DateTimeField()
+    patience = models.PositiveIntegerField(default=60, help_text=_("Seconds of silence that are no alarm."))
 
     class Meta:
         verbose_name = _("heartbeat")

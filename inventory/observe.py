@@ -18,6 +18,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
 from inventory import cases, counts, inbox, look, writes
@@ -151,7 +152,7 @@ def _see_echo(stock: ProductStock, update: Update) -> None:
     writes.remember_state(update.product_id, write.n, change.after, by_write=True)
     for key in write.totals:
         if key in items and change.before[key] is None:
-            _note_overwrite(items[key], "A write of the shop")
+            _note_overwrite(items[key], BY_A_WRITE)
     writes.apply(write.pk, timezone.now())
 
 
@@ -187,14 +188,16 @@ def _base(stock: ProductStock, change: Change, states: list[dict[str, int]]) -> 
     """The counts before the person whose form brought the mark back; None opens a case and counts nothing."""
     found = counts.base_under(states, change.after, None if change.mark_before else change.before)
     if found is None:
-        text = "A form was saved that is older than anything this shop remembers; please check the counts."
-        cases.open_case(cases.STALE_FORM, stock.pk, text)
+        sentence = _(
+            "A form was saved that is older than anything this shop remembers; please check the counts."
+        )
+        cases.open_case(cases.STALE_FORM, stock.pk, sentence)
         return None
     if not found.certain:
-        text = (
-            f"An old form was saved ({_told(change)}); it may be older than it was taken for. Please check."
+        sentence = _(
+            "An old form was saved (%(change)s); it may be older than it was taken for. Please check."
         )
-        cases.open_case(cases.STALE_FORM, stock.pk, text)
+        cases.open_case(cases.STALE_FORM, stock.pk, sentence, change=_told(change))
     # What was unreadable then, or not yet there, is measured from what stood just before.
     return {key: found.counts.get(key, before) for key, before in change.before.items()}
 
@@ -213,7 +216,7 @@ def _of_garbled(item: StockItem, before: int | None, after: int | None) -> int |
     """What a form that found an unreadable count is measured from."""
     if after is None:
         return None
-    _note_overwrite(item, "An old form")
+    _note_overwrite(item, BY_A_FORM)
     return after if before is None else before
 
 
@@ -247,7 +250,8 @@ def _name_edit_of_the_gap(stock: ProductStock, update: Update, change: Change, k
     """Made after the backup and before it was put back: Stripe's counts have it, our ledger never will."""
     told = _told(change, keys)
     if told:
-        cases.open_case(cases.RESTORED, stock.pk, f"Edited at Stripe meanwhile: {told} ({update.request}).")
+        sentence = _("Edited at Stripe meanwhile: %(change)s (%(request)s).")
+        cases.open_case(cases.RESTORED, stock.pk, sentence, change=told, request=update.request)
 
 
 def _in_beginning(item: StockItem, update: Update, change: Change) -> bool:
@@ -269,23 +273,30 @@ def _in_the_same_second(item: StockItem, change: Change) -> bool:
         item.began_with = after
         item.save(update_fields=["began_with"])
         return False
-    text = f"{item.key} was changed in the very second of the first look ({_told(change)}). Please check it."
-    cases.open_case(cases.STALE_FORM, item.product_id, text)
+    sentence = _("%(key)s was changed in the very second of the first look (%(change)s). Please check it.")
+    cases.open_case(cases.STALE_FORM, item.product_id, sentence, key=item.key, change=_told(change))
     return True
 
 
 # --- Notes for the owner ----------------------------------------------------------------------
 
 
-def _note_overwrite(item: StockItem, who: str) -> None:
+BY_A_WRITE = _(
+    "A write of the shop replaced an unreadable %(key)s before anybody could mend it. Please check the count."
+)
+BY_A_FORM = _(
+    "An old form replaced an unreadable %(key)s before anybody could mend it. Please check the count."
+)
+
+
+def _note_overwrite(item: StockItem, sentence: str) -> None:
     _keep(item, counts.written_over(_account(item)))
-    text = f"{who} replaced an unreadable {item.key} before anybody could mend it. Please check the count."
-    cases.open_case(cases.UNREADABLE, f"{item.product_id} {item.key}", text)
+    cases.open_case(cases.UNREADABLE, f"{item.product_id} {item.key}", sentence, key=item.key)
 
 
 def _note_possible_undo(stock: ProductStock, update: Update, change: Change) -> None:
-    text = f"{_told(change)} in one edit ({update.request}). If that was an old form, it undid another edit."
-    cases.open_case(cases.NOTE, stock.pk, text)
+    sentence = _("%(change)s in one edit (%(request)s). If that was an old form, it undid another edit.")
+    cases.open_case(cases.NOTE, stock.pk, sentence, change=_told(change), request=update.request)
 
 
 def _told(change: Change, keys: Set[str] | None = None) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
 from config.stripe_client import (
@@ -26,8 +27,8 @@ from config.stripe_client import (
     WrongKey,
     is_configured,
 )
-from inventory import cases, catch_up, gateway, inbox, look, writes
-from inventory.claims import Claim, claimed, free
+from inventory import cases, catch_up, gateway, inbox, look, setbacks, writes
+from inventory.claims import Claim, claimed, due, free
 from inventory.metadata import MARK_KEY, whose
 from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite
 from shop import mirror
@@ -37,26 +38,28 @@ logger = logging.getLogger(__name__)
 
 A_ROUND = 10  # Products that one round takes at most, so that a worker can stop in between.
 KEY_MEMORY = timedelta(hours=20)  # Stripe remembers an idempotency key for 24 hours at least.
-LONGEST_WAIT = timedelta(minutes=1)
-CLOCK_SET_BACK = timedelta(minutes=10)  # Nothing is put off for so long; who waits longer had another clock.
 SUBJECT = "Stripe"
 
 
 def publish_waiting(now: datetime) -> int:
-    """Publish what waits and is due. Returns how many products were worked on."""
-    if not is_configured() or cases.is_open(cases.STOPPED, SUBJECT):
+    """Publish what waits and is due. Returns how many products were worked on. Raises NoAnswer if that kept all waiting."""
+    if not is_configured():
+        return 0
+    chosen = list(waiting(now).order_by("not_before").values_list("pk", flat=True)[:A_ROUND])
+    if not chosen or cases.is_open(cases.STOPPED, SUBJECT):
         return 0
     done = 0
-    for product_id in list(waiting(now).order_by("not_before").values_list("pk", flat=True)[:A_ROUND]):
+    for product_id in chosen:
         try:
             done += publish_product(product_id, now)
         except (WrongKey, NotAllowed) as trouble:
             _stop(trouble)
             return done
-        except NoAnswer as trouble:
+        except NoAnswer:
             # The others would wait as long for nothing.
-            logger.warning("Publishing waits: %s", trouble)
-            return done
+            if done:
+                return done
+            raise
     return done
 
 
@@ -71,14 +74,13 @@ def waiting(now: datetime | None = None) -> QuerySet[ProductStock]:
     stocks = ProductStock.objects.filter(something, parked="")
     if now is None:
         return stocks
-    due = Q(not_before=None) | Q(not_before__lte=now) | Q(not_before__gt=now + CLOCK_SET_BACK)
-    return stocks.filter(free(), due)
+    return stocks.filter(free(), due("not_before", now))
 
 
 def publish_product(product_id: str, now: datetime) -> bool:
     """Bring one product's counts to Stripe, as far as it goes now. False if it is parked or somebody else works on it.
 
-    Raises StripeTrouble where no other product would fare better; the product itself has been put off.
+    Raises StripeTrouble where no other product would fare better. A product that fails has been put off.
     """
     with claimed(product_id) as claim:
         if claim is None or not ProductStock.objects.filter(pk=product_id, parked="").exists():
@@ -89,9 +91,12 @@ def publish_product(product_id: str, now: datetime) -> bool:
             if write is not None and claim.renew():
                 _deliver(write, now)
         except StripeTrouble as trouble:
-            _put_off(product_id, now, trouble)
+            _put_off(product_id, now)
             if not isinstance(trouble, Busy | StripeFailed | Refused):
                 raise
+            logger.warning("Publishing %s is put off: %s", product_id, trouble)
+        except Exception as error:
+            setbacks.tell(cases.PUBLISH_FAILED, product_id, error, failures=_put_off(product_id, now))
     fault_point("publish.released")
     return True
 
@@ -148,14 +153,14 @@ def _explain(product_id: str, now: datetime) -> bool:
     try:
         catch_up.fetch_product_events(now)
     except NotAllowed as trouble:
-        text = (
-            f"Its counts differ from the ledger, and the key may not list events to find out why: {trouble}"
+        sentence = _(
+            "Its counts differ from the ledger, and the key may not list events to find out why: %(trouble)s"
         )
-        cases.open_case(cases.REFUSED, product_id, text)
+        cases.open_case(cases.REFUSED, product_id, sentence, trouble=trouble)
         _park(product_id, "Its counts differ, and the key may not list Stripe's events.")
         return False
     if not catch_up.handle_product_events(product_id, now):
-        _put_off(product_id, now, None)
+        _put_off(product_id, now)
         return False
     fault_point("publish.explained")
     return True
@@ -189,14 +194,18 @@ def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> 
     writes.apply(write.pk, now, answered=answered)
     # 25 requests a second, and a product costs a look and a write now and then: so nobody waits for a turn in vain.
     gather = timedelta(seconds=min(max(1.0, 0.8 * waiting().count()), 300.0))
-    ProductStock.objects.filter(pk=write.product_id).update(not_before=now + gather, failures=0)
+    stock = ProductStock.objects.filter(pk=write.product_id)
+    if stock.filter(failures__gt=0).update(failures=0):
+        cases.close(cases.PUBLISH_FAILED, write.product_id)
+    stock.update(not_before=now + gather)
     fault_point("publish.applied")
 
 
 def _give_up(write: StockWrite, refusal: Refused, now: datetime) -> None:
     """400 or 404: sending it again would be refused again. The movements wait until the owner has mended it."""
     writes.abandon(write.pk, now)
-    cases.open_case(cases.REFUSED, write.product_id, f"Stripe refused the counts: {refusal}")
+    sentence = _("Stripe refused the counts: %(refusal)s")
+    cases.open_case(cases.REFUSED, write.product_id, sentence, refusal=refusal)
     gone = isinstance(refusal, NotFound)
     _park(write.product_id, look.DELETED if gone else f"Stripe refused a write: {refusal}")
 
@@ -249,21 +258,24 @@ def _key_of(event: inbox.Json) -> str:
 # --- When Stripe does not want to -------------------------------------------------------------
 
 
-def _put_off(product_id: str, now: datetime, trouble: StripeTrouble | None) -> None:
-    """Try again later, with growing gaps; the open write stays as it is."""
+def _put_off(product_id: str, now: datetime) -> int:
+    """Try again later, with growing gaps; the open write stays as it is. Returns how often it has failed now."""
     stock = ProductStock.objects.get(pk=product_id)
-    wait = min(timedelta(seconds=2 ** min(stock.failures, 10)), LONGEST_WAIT)
-    ProductStock.objects.filter(pk=product_id).update(not_before=now + wait, failures=F("failures") + 1)
-    if trouble is not None:
-        logger.warning("Publishing %s is put off by %d s: %s", product_id, wait.total_seconds(), trouble)
+    failures = setbacks.one_more(stock.failures)
+    ProductStock.objects.filter(pk=product_id).update(
+        not_before=now + setbacks.wait_after(stock.failures), failures=failures
+    )
+    return failures
 
 
 def _stop(trouble: StripeTrouble) -> None:
     """401 or 403: no write will pass until the key is mended. A worker that starts tries again."""
-    text = f"No count is written to Stripe: {trouble} Mend the key and start the worker again."
-    cases.open_case(cases.STOPPED, SUBJECT, text)
+    sentence = _(
+        "No count is written to Stripe: %(trouble)s Mend the key, then close this case or start the worker again."
+    )
+    cases.open_case(cases.STOPPED, SUBJECT, sentence, trouble=trouble)
 
 
-def resume() -> int:
+def resume(*, stopped_before: datetime | None = None) -> int:
     """A worker starts, perhaps with a better key."""
-    return cases.close(cases.STOPPED, SUBJECT)
+    return cases.close(cases.STOPPED, SUBJECT, opened_before=stopped_before)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from inventory import cases, writes
 from inventory.metadata import Reading, Whose
@@ -53,7 +54,11 @@ def adopt(
         stock.fence, stock.adopted = read_at, True
         cases.open_case(cases.RESTORED, stock.pk, _story(read_at, listed))
     else:
-        cases.open_case(cases.FORGOTTEN, stock.pk, _story_of_a_gap(read_at))
+        sentence = _(
+            "On %(when)s Stripe's events had not been read for so long that it has forgotten some. Its counts were "
+            "taken as they are, and what was sold meanwhile is taken off. Please compare with the shelf."
+        )
+        cases.open_case(cases.FORGOTTEN, stock.pk, sentence, when=f"{read_at:%Y-%m-%d %H:%M:%S}")
 
 
 def postpone(stock: ProductStock, mark: Whose) -> None:
@@ -100,19 +105,11 @@ def believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: da
 
 
 def _story(read_at: datetime, listed: Sequence[Movement]) -> str:
-    text = (
-        f"On {read_at:%Y-%m-%d %H:%M:%S} Stripe knew more than this shop's database, as after a restored backup. "
-        "Stripe's counts were taken. Say “manage.py backfill_events --since” with the day of the backup: what was "
-        "sold and edited in between is then listed here. Please compare it with the shelf."
+    sentence = _(
+        "On %(when)s Stripe knew more than this shop's database, as after a restored backup. Stripe's counts were "
+        "taken. Say “manage.py backfill_events --since” with the day of the backup: what was sold and edited in "
+        "between is then listed here. Please compare it with the shelf."
     )
-    lines = [
-        f"Taken for published: {row.kind} {row.delta:+d} {row.item.key} ({row.reference})." for row in listed
-    ]
-    return "\n".join([text, *lines])
-
-
-def _story_of_a_gap(read_at: datetime) -> str:
-    return (
-        f"On {read_at:%Y-%m-%d %H:%M:%S} Stripe's events had not been read for so long that it has forgotten some. "
-        "Its counts were taken as they are, and what was sold meanwhile is taken off. Please compare with the shelf."
-    )
+    line = _("Taken for published: %(movement)s %(key)s (%(reference)s).")
+    lines = [cases.in_words(line, movement=row, key=row.item.key, reference=row.reference) for row in listed]
+    return "\n".join([cases.in_words(sentence, when=f"{read_at:%Y-%m-%d %H:%M:%S}"), *lines])

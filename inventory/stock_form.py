@@ -62,7 +62,7 @@ def change_stock(items: Iterable[StockItem], form: StockForm, actor: str) -> tup
             movement = verb(
                 item.pk, form.cleaned_data["number"], reference=reference, reason=reason, actor=actor
             )
-        except (ledger.NotThere, ValueError) as refusal:
+        except (ledger.NotThere, ledger.TooMany, ValueError) as refusal:
             refused.append(f"{item}: {refusal}")
         else:
             made += [movement] if movement else []

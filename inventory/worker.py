@@ -1,4 +1,4 @@
-"""What runs all the time? The loop over config.duties, in threads where Stripe is called, until it is told to stop.
+"""What runs all the time? The loop over config.duties, in threads where something outside is waited for, until told to stop.
 
 Any number of workers on any number of hosts may run: everything they do is claimed in the database.
 """
@@ -23,17 +23,20 @@ from django.utils.module_loading import import_string
 
 from config.duties import DUTIES, Duty
 from config.stripe_client import StripeTrouble
-from inventory import checks, look, publish
+from inventory import alerts, catch_up, checks, look, publish
 from inventory.models import Heartbeat, StripeEvent
 
 logger = logging.getLogger(__name__)
 
 BEAT_EVERY = 10.0  # seconds
+QUIET = timedelta(minutes=1)  # so long a worker may be silent before the admin warns
 FORGET_BEATS = timedelta(days=1)
 LONGEST_REST = 30.0  # seconds between tries of a duty that fails
 LAST_WORDS = 20.0  # seconds for a request that is on its way to Stripe when the worker is told to stop
 PATIENCE = timedelta(seconds=10)
 MOST_ROUNDS = 10_000
+# What a cron job that comes that often need not do anew: for so long the runs of “--once” are one worker.
+AN_HOUR = timedelta(hours=1)
 
 
 class WrongDatabase(Exception):
@@ -42,12 +45,16 @@ class WrongDatabase(Exception):
 
 def run(duty: Duty, now: datetime) -> int:
     """Do one duty once; returns how much it did. Stripe's troubles are logged, everything else is raised."""
-    function: Callable[[datetime], int] = import_string(duty.path)
     try:
-        return function(now)
+        return _do(duty, now)
     except StripeTrouble as trouble:
         logger.warning("%s: %s", duty.path, trouble)
         return 0
+
+
+def _do(duty: Duty, now: datetime) -> int:
+    function: Callable[[datetime], int] = import_string(duty.path)
+    return function(now)
 
 
 def start() -> None:
@@ -55,12 +62,32 @@ def start() -> None:
 
     Raises WrongDatabase where the ledger could not decide rightly.
     """
+    check_database()
+    publish.resume()
+    look.want_all()
+
+
+def check_database() -> None:
+    """Raises WrongDatabase; what is not so bad is logged."""
     for problem in checks.at_start():
         if problem.level >= ERROR:
             raise WrongDatabase(f"{problem.msg} {problem.hint or ''}".strip())
         logger.warning("%s %s", problem.msg, problem.hint)
-    publish.resume()
-    look.want_all()
+
+
+def once() -> int:
+    """Do what is due and end, for cron; returns how much was done. Stripe is read anew only if nobody did for an hour.
+
+    Raises WrongDatabase.
+    """
+    check_database()
+    now = timezone.now()
+    if not Heartbeat.objects.filter(beat_at__gt=now - AN_HOUR).exists():
+        look.want_all()
+    publish.resume(stopped_before=now - AN_HOUR)
+    _beat(f"{socket.gethostname()[:90]}:once", now, patience=AN_HOUR)
+    done = drain(now, hourly=not catch_up.was_listed_since(now - AN_HOUR))
+    return done + alerts.tell_the_owner(now)
 
 
 class Worker:
@@ -70,9 +97,9 @@ class Worker:
         self.stop = stop
 
     def run(self) -> None:
-        """Duties that call Stripe in a thread each, the others here, in turn. `start` goes before it."""
-        beat = Duty("inventory.worker.beat", every=BEAT_EVERY, calls_stripe=False)
-        alone = [duty for duty in DUTIES if duty.calls_stripe]
+        """Duties that stand alone in a thread each, the others here, in turn. `start` goes before it."""
+        beat = Duty("inventory.worker.beat", every=BEAT_EVERY, alone=False)
+        alone = [duty for duty in DUTIES if duty.alone]
         threads = [
             threading.Thread(target=self._repeat, args=([duty],), name=duty.path, daemon=True)
             for duty in alone
@@ -80,7 +107,7 @@ class Worker:
         for thread in threads:
             thread.start()
         logger.info("Worker %s is at work", name())
-        self._repeat([beat, *(duty for duty in DUTIES if not duty.calls_stripe)])
+        self._repeat([beat, *(duty for duty in DUTIES if not duty.alone)])
         for thread in threads:
             thread.join(LAST_WORDS)
         logger.info("Worker %s has stopped", name())
@@ -113,16 +140,25 @@ class _Round:
     def go(self) -> None:
         close_old_connections()
         try:
-            busy = run(self.duty, timezone.now()) > 0
+            busy = _do(self.duty, timezone.now()) > 0
             self.failures = 0
-        except Exception:
-            logger.exception("%s failed; it is tried again", self.duty.path)
+        except Exception as error:
             busy = False
             self.failures += 1
+            self._log(error)
         self.due_at = time.monotonic() + (0 if busy else self._pause())
 
+    def _log(self, error: Exception) -> None:
+        if isinstance(error, StripeTrouble):
+            logger.warning("%s is tried again in %d s: %s", self.duty.path, self._pause(), error)
+        else:
+            logger.error("%s failed; it is tried again", self.duty.path, exc_info=error)
+
     def _pause(self) -> float:
-        growing: float = self.duty.every * 2 ** min(self.failures, 10)
+        """As often as the duty says; after a failure soon, and then with growing gaps, be the duty a rare one or not."""
+        if not self.failures:
+            return self.duty.every
+        growing: float = min(self.duty.every, 1.0) * 2 ** min(self.failures, 12)
         return min(growing, max(LONGEST_REST, self.duty.every))
 
 
@@ -132,9 +168,16 @@ def name() -> str:
 
 def beat(now: datetime) -> int:
     """Say that this process is alive; the admin warns when nobody has for a minute."""
-    Heartbeat.objects.update_or_create(name=name(), defaults={"beat_at": now})
+    _beat(name(), now, patience=QUIET)
     Heartbeat.objects.filter(beat_at__lt=now - FORGET_BEATS).delete()
     return 0
+
+
+def _beat(who: str, now: datetime, *, patience: timedelta) -> None:
+    """`patience`: how much silence of this one is no alarm."""
+    Heartbeat.objects.update_or_create(
+        name=who, defaults={"beat_at": now, "patience": int(patience.total_seconds())}
+    )
 
 
 def work() -> None:
@@ -174,8 +217,10 @@ def _next_due(now: datetime) -> datetime | None:
     """The next moment at which something that waits for its time may be done."""
     events = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, next_try_at__gt=now)
     products = publish.waiting().filter(not_before__gt=now)
+    looks = look.wished().filter(not_looked_before__gt=now)
     moments = [
         events.aggregate(at=Min("next_try_at"))["at"],
         products.aggregate(at=Min("not_before"))["at"],
+        looks.aggregate(at=Min("not_looked_before"))["at"],
     ]
     return min((moment for moment in moments if moment is not None), default=None)

@@ -13,6 +13,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
 from inventory import cases, counts
@@ -93,24 +94,31 @@ def _make_write(stock: ProductStock, items: list[StockItem], prefix: str) -> Sto
 
 
 def _total(item: StockItem, n: int) -> int:
-    """The item's count after all that is pending; what is missing below 0 is written down and told."""
-    found = counts.total(item.on_hand or 0, item.pending)
+    """The item's count after all that is pending; what is missing below 0, or too much to be said, is written down and told."""
+    found, subject = counts.total(item.on_hand or 0, item.pending), f"{item.product_id} {item.key}"
     if found.shortfall:
-        _write_down_shortfall(item, found.shortfall, n)
+        reason = "More was sold than there was; a count at Stripe is never below 0."
+        _write_down(item, Movement.Kind.OVERSOLD, found.shortfall, n, reason)
+        sentence = _(
+            "%(units)d of %(key)s were sold that were not there: deliver them later, or give money back."
+        )
+        cases.open_case(cases.OVERSOLD, subject, sentence, units=found.shortfall, key=item.key)
+    if found.surplus:
+        _write_down(
+            item, Movement.Kind.ADJUSTED, -found.surplus, n, "A count at Stripe has six digits at most."
+        )
+        sentence = _("%(units)d of %(key)s are there beyond %(most)d, which is all that a count can say.")
+        cases.open_case(
+            cases.TOO_MANY, subject, sentence, units=found.surplus, key=item.key, most=counts.MOST
+        )
     return found.count
 
 
-def _write_down_shortfall(item: StockItem, shortfall: int, n: int) -> None:
-    Movement.objects.create(
-        item=item,
-        kind=Movement.Kind.OVERSOLD,
-        delta=shortfall,
-        reference=f"write:{item.product_id}:{n}",
-        reason="More was sold than there was; a count at Stripe is never below 0.",
-    )
-    StockItem.objects.filter(pk=item.pk).update(pending=F("pending") + shortfall)
-    text = f"{shortfall} of {item.key} were sold that were not there: deliver them later, or give money back."
-    cases.open_case(cases.OVERSOLD, f"{item.product_id} {item.key}", text)
+def _write_down(item: StockItem, kind: str, delta: int, n: int, reason: str) -> None:
+    """What makes the ledger agree with the count that write `n` carries."""
+    reference = f"write:{item.product_id}:{n}"
+    Movement.objects.create(item=item, kind=kind, delta=delta, reference=reference, reason=reason)
+    StockItem.objects.filter(pk=item.pk).update(pending=F("pending") + delta)
 
 
 # --- Apply, abandon ---------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -42,14 +41,18 @@ class Programs:
         environment: Mapping[str, str] | None = None,
         folder: Path,
         log: Path | None = None,
+        leashed: bool = False,
     ) -> None:
-        """`log`: the file its output goes to; without one it goes where ours goes."""
+        """`log`: the file its output goes to; without one it goes where ours goes.
+
+        `leashed`: the command has script.leash before it, and ends also if we are killed.
+        """
         output: IO[bytes] | None = log.open("ab") if log else None
         self.running[name] = subprocess.Popen(
             command,
             cwd=folder,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if leashed else subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             **ALONE,
@@ -78,6 +81,8 @@ class Programs:
             except subprocess.TimeoutExpired:
                 program.kill()
                 program.wait()
+            if program.stdin:
+                program.stdin.close()
         self.running.clear()
 
 
@@ -95,7 +100,3 @@ def end_on_signals() -> None:
 def python(*arguments: str) -> list[str]:
     """A command for the Python that runs us, with its output not kept back."""
     return [sys.executable, "-u", *arguments]
-
-
-def environment_with(changes: Mapping[str, str]) -> dict[str, str]:
-    return {**os.environ, **changes}

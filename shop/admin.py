@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -89,11 +90,12 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("metadata"))
     def metadata_list(self, product: Product) -> SafeString | str:
-        return _lines([f"{key}: {text}" for key, text in product.metadata.items()])
+        count = _("a count, which its stock item shows")
+        return _lines([f"{key}: {text or count}" for key, text in product.metadata.items()])
 
     @admin.display(description=_("edit it"))
     def dashboard(self, product: Product) -> SafeString:
-        address = f"https://dashboard.stripe.com/products/{product.id}"
+        address = f"{settings.STRIPE_DASHBOARD}/products/{product.id}"
         return format_html('<a href="{}" rel="noopener">{}</a>', address, _("in the Stripe Dashboard"))
 
     @admin.display(description=_("page"))

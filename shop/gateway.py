@@ -1,4 +1,7 @@
-"""How do products and prices come from Stripe? Its objects become ours here, and nowhere else in shop."""
+"""How do products and prices come from Stripe? Its objects become ours here, and nowhere else in shop.
+
+Their texts become such as every database keeps, so that nothing behind this door has to think of it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from config.stripe_client import NotFound, our_errors, stripe_client
+from config.texts import storable
 
 if TYPE_CHECKING:
     import stripe
@@ -89,12 +93,12 @@ def _product(product: stripe.Product, prices: tuple[StripePrice, ...], read_at: 
     default = _id(_get(product, "default_price"))
     return StripeProduct(
         id=product.id,
-        name=product.name,
-        description=_get(product, "description") or "",
+        name=storable(product.name),
+        description=storable(_get(product, "description") or ""),
         active=bool(product.active),
         deleted=False,
         metadata=_texts(_get(product, "metadata")),
-        images=tuple(_get(product, "images") or ()),
+        images=tuple(storable(list(_get(product, "images") or ()))),
         default_price_id=default,
         prices=tuple(price for price in prices if price.active or price.id == default),
         created_at=datetime.fromtimestamp(product.created, UTC),
@@ -149,4 +153,6 @@ def _id(reference: Any) -> str:
 
 
 def _texts(metadata: Any) -> dict[str, str]:
-    return {} if metadata is None else {str(key): str(value) for key, value in metadata.to_dict().items()}
+    if metadata is None:
+        return {}
+    return {storable(str(key)): storable(str(value)) for key, value in metadata.to_dict().items()}

@@ -1,7 +1,7 @@
 """What does a product's metadata say about it? Category, sizes, colours, details; problems are listed, never raised.
 
 Metadata is text that people type into a dashboard: whatever stands there, an answer comes back.
-Stock counts (`stock_<size>`) are read by inventory.metadata.
+Stock counts (`stock_<size>`) and the mark are read by inventory.metadata.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,6 +20,10 @@ KEYS = {
     "featured": "featured",
     "link": "link",
 }
+# What inventory writes: counts and the mark. They change with every sale.
+PREFIX = "stock_"
+ONE_ITEM = "stock"  # The key of a product without sizes.
+MARK_KEY = "inventory_version"
 LINK_KEYS = ("link", "streamUrl", "stream_url")
 NO = frozenset({"", "0", "no", "false", "off"})
 
@@ -51,6 +55,18 @@ def parse(metadata: Mapping[str, str]) -> Facts:
         link=link,
         problems=(*size_problems, *colour_problems, *link_problems, *_misspelt_keys(metadata)),
     )
+
+
+def without_counts(metadata: Mapping[str, str]) -> dict[str, str]:
+    """What the mirror keeps: a count's key stays, but empty, for the count is its stock item's to say; no mark.
+
+    Stripe keeps no empty text, so such a key is told from every other.
+    """
+    return {key: "" if _is_count(key) else text for key, text in metadata.items() if key != MARK_KEY}
+
+
+def _is_count(key: str) -> bool:
+    return key == ONE_ITEM or key.startswith(PREFIX)
 
 
 def _sizes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,13 +15,15 @@ from shop.images import sort_images
 from shop.models import Product
 from shop.prices import Price, problems_of, range_of
 
+LONGEST_NAME = 5000
+LONGEST_SLUG = 100  # As long as a category may be.
 Outcome = Literal["created", "updated", "unchanged"]
 
 
 def store(product: StripeProduct) -> Outcome:
     """Make the row say what was read. An older reading never overwrites a newer one; nothing new costs no write."""
     if product.deleted:
-        return _mark_deleted([product.id], product.read_at)
+        return _mark_deleted(product.id, product.read_at)
     fields = fields_of(product)
     with transaction.atomic():
         row, made = Product.objects.get_or_create(
@@ -50,15 +51,8 @@ def outcome_of(product: StripeProduct) -> Outcome:
     return "updated" if changes(row, fields_of(product)) else "unchanged"
 
 
-def mark_missing(seen_ids: Collection[str], read_at: datetime) -> int:
-    """After a full reading that began at `read_at`: what was not in it is deleted at Stripe. Rows are kept."""
-    standing = Product.objects.filter(deleted=False).values_list("pk", flat=True)
-    missing = set(standing).difference(seen_ids)
-    return sum(_mark_deleted([pk], read_at) == "updated" for pk in sorted(missing))
-
-
-def _mark_deleted(ids: Iterable[str], read_at: datetime) -> Outcome:
-    gone = Product.objects.filter(pk__in=ids, deleted=False, read_at__lte=read_at)
+def _mark_deleted(product_id: str, read_at: datetime) -> Outcome:
+    gone = Product.objects.filter(pk=product_id, deleted=False, read_at__lte=read_at)
     return "updated" if gone.update(deleted=True, active=False, read_at=read_at) else "unchanged"
 
 
@@ -77,7 +71,7 @@ def fields_of(product: StripeProduct) -> dict[str, Any]:
     if facts.link and not prices:
         price_problems = []  # Something to look at or listen to, never meant to be sold.
     return {
-        "name": product.name,
+        "name": product.name[:LONGEST_NAME],
         "description": product.description,
         "active": product.active,
         "deleted": False,
@@ -89,7 +83,7 @@ def fields_of(product: StripeProduct) -> dict[str, Any]:
         "featured": facts.featured,
         "link": facts.link,
         "images": images,
-        "metadata": product.metadata,
+        "metadata": metadata.without_counts(product.metadata),
         "prices": [price.as_row() for price in prices],
         "default_price_id": product.default_price_id,
         "lowest_amount": span[0] if span else None,
@@ -102,8 +96,9 @@ def fields_of(product: StripeProduct) -> dict[str, Any]:
 
 
 def slug_of(category: str) -> str:
-    """How a category is named in an address: “Art” and “art” are one."""
-    return slugify(category, allow_unicode=True) or ("other" if category else "")
+    """How a category is named in an address: “Art” and “art” are one. One letter may become eighteen."""
+    slug = slugify(category, allow_unicode=True) or ("other" if category else "")
+    return slug[:LONGEST_SLUG]
 
 
 def _price(price: StripePrice) -> Price:

@@ -63,6 +63,7 @@ class Product(models.Model):
     featured = models.BooleanField(_("featured"), default=False, help_text=_("Metadata “featured: yes”."))
     link = models.TextField(_("link"), blank=True, help_text=_("Metadata “link” or “streamUrl”."))
     images = models.JSONField(_("images"), default=list, help_text=_("Addresses that may be shown."))
+    # Counts are empty in it, and there is no mark: shop.metadata.without_counts says why.
     metadata = models.JSONField(_("metadata"), default=dict, help_text=_("As Stripe has it: text to text."))
     prices = models.JSONField(_("prices"), default=list, help_text=_("The rows of shop.prices.Price."))
     default_price_id = models.CharField(_("default price"), max_length=255, blank=True)

@@ -70,7 +70,7 @@ class Shelf:
 
 
 def read_list(wish: Wish, slug: str = "") -> Shelf:
-    """One page of a list: two queries, however many products and sizes."""
+    """One page of a list: two queries, however many products and sizes. Empty past the last page too."""
     products = _rows(_list_question, wish, slug)
     return Shelf(CARD_FIELDS, products, _stock_of(products))
 

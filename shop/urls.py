@@ -10,9 +10,10 @@ urlpatterns = [
     path("", views.product_list, name="product_list"),
     path("products/", views.browse, name="browse"),
     path("category/<str:slug>/", views.browse, name="category"),
-    path("products/<str:product_id>/", views.product, name="product"),
-    path("stock/<str:product_id>/", views.product_stock, name="product_stock"),
-    path("products/<str:product_id>/<slug:slug>/", views.product, name="product"),
+    # Stripe lets an account choose the ids of its products: a slash may be in one.
+    path("products/<path:product_id>/<slug:slug>/", views.product, name="product"),
+    path("products/<path:product_id>/", views.product, name="product"),
+    path("stock/<path:product_id>/", views.product_stock, name="product_stock"),
     path("texts/<slug:which>/", views.text, name="text"),
     path("look.css", views.look, name="look"),
     path("sitemap.xml", sitemap, {"sitemaps": {"products": ProductSitemap}}, name="sitemap"),

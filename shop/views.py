@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_safe
 
 from config.stripe_client import is_configured
@@ -15,8 +18,8 @@ from shop.catalogue import as_json
 from shop.context import house_of
 from shop.models import Product
 from shop.offers import Offer
-from shop.pages import page
-from shop.reading import read_list, read_page
+from shop.pages import fresh, page
+from shop.reading import Shelf, read_list, read_page
 from shop.wishes import PAGE, Wish
 
 
@@ -40,6 +43,9 @@ def browse(request: HttpRequest, slug: str = "") -> HttpResponse:
         raise Http404(_("There is no such category."))
     wish = Wish.read(request.GET, settings.SHOP_CURRENCY)
     shelf = read_list(wish, slug)
+    if wish.page > 1 and not shelf.products:
+        last = _pages(read_list(replace(wish, page=1), slug))
+        return fresh(redirect(request.path + wish.query(page=last)))
     return page(
         request,
         "shop/list.html",
@@ -48,12 +54,16 @@ def browse(request: HttpRequest, slug: str = "") -> HttpResponse:
             "wish": wish,
             "offers": shelf.offers(),
             "total": shelf.total,
-            "pages": -(-shelf.total // PAGE),
+            "pages": _pages(shelf),
             "category": house.categories.get(slug, ""),
             "slug": slug,
             "is_everything": not slug,
         },
     )
+
+
+def _pages(shelf: Shelf) -> int:
+    return -(-shelf.total // PAGE)
 
 
 @require_safe
@@ -63,7 +73,8 @@ def product(request: HttpRequest, product_id: str, slug: str = "") -> HttpRespon
         raise Http404(_("There is no such product."))
     found = shelf.address_of_first
     if slug != found.slug:
-        return redirect(found, permanent=bool(slug))
+        # Kept by nobody: after a product was named back, a browser that kept it would go in a circle.
+        return fresh(redirect(found, permanent=bool(slug)))
     return page(
         request,
         "shop/product.html",
@@ -119,6 +130,7 @@ def look(request: HttpRequest) -> HttpResponse:
     return answer
 
 
+@csrf_exempt  # It changes nothing; a program that posts is told which methods there are, not of a token.
 @require_GET
 def api_products(request: HttpRequest) -> JsonResponse:
     """The catalogue as JSON, in the shape that other programs of the shop already read."""

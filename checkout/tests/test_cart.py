@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
@@ -14,6 +16,23 @@ from inventory.models import StockItem
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
+
+FORGED: dict[str, str] = {
+    "price": "price_of_mine",
+    "amount": "1",
+    "unit_amount": "1",
+    "product": "prod_other",
+    "quantity": "1",
+    "success_url": "https://evil.example",
+    "cancel_url": "https://evil.example",
+    "currency": "jpy",
+    "line_items[0][price]": "price_of_mine",
+    "line_items[0][quantity]": "1",
+    "mode": "setup",
+    "client_reference_id": "evil",
+    "metadata[order]": "evil",
+    "customer_email": "evil@evil.example",
+}
 
 
 def test_a_size_in_a_colour_is_put_into_the_cart_and_costs_what_the_mirror_says(
@@ -43,12 +62,28 @@ def test_origin_fault_09_amounts_prices_and_products_in_the_form_are_not_looked_
     shirt: Product, customer: Customer
 ) -> None:
     form = {"item": item_of(shirt, "M").id, "colour": "Black", "quantity": "1"}
-    forged = {"price": "price_of_mine", "amount": "1", "unit_amount": "1", "product": "prod_other"}
 
-    customer.post(reverse("cart_add"), form | forged)
+    customer.post(reverse("cart_add"), FORGED | form)
 
     page = customer.get(reverse("cart")).content.decode()
     assert "$25.00" in page and "price_of_mine" not in page
+
+
+def test_origin_fault_09_nothing_in_the_form_that_leads_to_payment_is_looked_at(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M", quantity=2)
+
+    customer.post(reverse("checkout_start"), FORGED)
+    customer.post(reverse("checkout_start"), FORGED, content_type="application/json")
+
+    [session] = fake.sessions.values()
+    [line] = fake.lines(session["id"])
+    assert (line["quantity"], line["price"]["id"], line["amount_total"]) == (2, shirt.default_price_id, 5000)
+    assert (session["amount_total"], session["currency"], session["mode"]) == (5000, "usd", "payment")
+    assert session["success_url"].startswith("http://testserver/checkout/thank-you/")
+    assert session["cancel_url"].startswith("http://testserver/")
+    assert "evil" not in json.dumps(session) and "price_of_mine" not in json.dumps(session)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +98,15 @@ def test_a_quantity_that_is_no_small_whole_number_is_refused(
     told = customer.told()
     assert "quantity" in told or "at most 99" in told
     assert customer.kept() == []
+
+
+@pytest.mark.parametrize("quantity", ["100", "99999999999999999999", "9" * 5000])
+def test_a_quantity_that_is_too_large_is_told_to_be_too_large(
+    shirt: Product, customer: Customer, quantity: str
+) -> None:
+    customer.put_in(shirt, "M", "Black", quantity)
+
+    assert customer.told() == "You can order at most 99 of one article."
 
 
 @pytest.mark.parametrize(

@@ -267,6 +267,11 @@ def test_times_are_typed_as_people_type_them() -> None:
     assert moment("2020-01-02T08:00Z").isoformat() == "2020-01-02T08:00:00+00:00"
 
 
+def test_a_date_begins_at_the_shops_midnight() -> None:
+    with timezone.override("Europe/Berlin"):
+        assert moment("2020-01-02").isoformat() == "2020-01-02T00:00:00+01:00"
+
+
 @pytest.mark.parametrize("text", ["", "yesterday", "7", "2020-13-01", "-1d", "2999-01-01", "1_0d", "٣d"])
 def test_what_is_no_time_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match=r"no time|lies ahead"):

@@ -384,6 +384,20 @@ def test_a_wrong_key_is_named_to_the_owner_and_not_to_the_customer(
     assert nothing_was_left_behind(shirt) and len(customer.kept()) == 1
 
 
+def test_the_case_of_a_wrong_key_is_closed_by_the_first_page_that_a_good_one_opens(
+    fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
+) -> None:
+    customer.put_in(shirt, "M")
+    settings.STRIPE_SECRET_KEY, good_key = "sk_test_wrong", settings.STRIPE_SECRET_KEY
+    customer.go_to_payment()
+    assert Case.objects.get().closed_at is None
+
+    settings.STRIPE_SECRET_KEY = good_key
+    customer.go_to_payment()
+
+    assert Case.objects.get().closed_at is not None
+
+
 def test_a_refused_request_releases_the_hold_and_keeps_the_cart(
     fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
 ) -> None:
@@ -455,6 +469,27 @@ def test_who_waits_is_sent_on_as_soon_as_the_page_is_there(
     assert customer.get(reverse("checkout_start"))["Location"] == "http://stripe.test/c/pay/1"
 
 
+def test_who_has_waited_in_vain_is_told_so_and_may_try_again(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M")
+    fake.faults.add("cut", path="/v1/checkout/sessions", times=1)
+    customer.go_to_payment()
+    asks = {"HX-Request": "true"}
+    assert customer.get(reverse("checkout_start"), headers=asks).status_code == 204
+
+    Order.objects.update(created_at=timezone.now() - timedelta(seconds=21))
+    poll = customer.get(reverse("checkout_start"), headers=asks)
+    page = customer.get(reverse("checkout_start"))
+
+    html = page.content.decode()
+    assert poll["HX-Refresh"] == "true"
+    assert "We cannot reach the payment page" in html and "your cart is kept" in html
+    assert f'<form method="post" action="{reverse("checkout_start")}">' in html
+    assert "hx-trigger" not in html and "http-equiv" not in html
+    assert customer.go_to_payment()["Location"] == only_order().session_url
+
+
 def test_who_waits_for_nothing_is_sent_back_to_the_cart(customer: Customer) -> None:
     assert customer.get(reverse("checkout_start"))["Location"] == reverse("cart")
 
@@ -477,6 +512,15 @@ def test_cancelling_keeps_the_cart_and_offers_the_way_back(
 
 def test_checkout_from_another_site_is_refused(shirt: Product) -> None:
     assert Client(enforce_csrf_checks=True).post(reverse("checkout_start")).status_code == 403
+
+
+def test_a_browser_without_cookies_is_told_that_the_cart_needs_them(shirt: Product) -> None:
+    browser = Client(enforce_csrf_checks=True)
+
+    page = browser.post(reverse("cart_add"), {"item": item_of(shirt, "M").id}).content.decode()
+
+    assert "The cart needs cookies" in page and "shop/shop.css" in page
+    assert "<style" not in page and "style=" not in page  # The pages' policy would block it.
 
 
 def test_a_shortage_that_is_only_this_carts_own_hold_is_none(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
-from config.tests.settings_run import manage, refusal_with, settings_with
+from config.tests.settings_run import ROOT, manage, refusal_with, settings_with
 
 
 def test_without_a_secret_key_one_sentence_says_what_to_do() -> None:
@@ -24,7 +26,7 @@ def test_with_nothing_but_a_secret_key_everything_is_safe_and_closed() -> None:
         "DEBUG": False,
         "STRIPE_SECRET_KEY": "",
         "STRIPE_WEBHOOK_SECRETS": [],
-        "ALLOWED_HOSTS": ["localhost"],
+        "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"],
     }
 
 
@@ -44,7 +46,51 @@ def test_several_webhook_secrets_are_valid_at_once() -> None:
     assert shown["STRIPE_WEBHOOK_SECRETS"] == ["whsec_old", "whsec_new"]
 
 
-@pytest.mark.parametrize("address", ["shop.example", "ftp://shop.example", "https://", "//shop.example"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "STRIPE_SECRET_KEY"])
+def test_a_secret_that_begins_with_a_dollar_is_not_taken_for_another_variable(name: str) -> None:
+    assert settings_with(name, **{name: "$ecret"}) == {name: "$ecret"}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "sentence"),
+    [
+        ("SHIPPING_COUNTRIES", "USA,Germany", "be a list such as US,DE, not 'USA'"),
+        ("SHOP_CURRENCY", "US", "look like usd, not 'US'"),
+        ("WEBHOOK_TOLERANCE", "-5", "be a whole number of 1 or more, not '-5'"),
+        ("DEBUG", "maybe", "be True or False, not 'maybe'"),
+        ("LOW_STOCK_THRESHOLD", "x", "be a whole number of 0 or more, not 'x'"),
+        ("TIME_ZONE", "Mars/X", "be the name of a time zone such as Europe/Berlin, not 'Mars/X'"),
+        ("TIME_ZONE", "../etc", "be the name of a time zone such as Europe/Berlin, not '../etc'"),
+        ("DATABASE_URL", "foo", "look like postgres://user:password@host/name"),
+        ("DATABASE_URL", "mysql://u:secret@h/name", "look like postgres://user:password@host/name"),
+        ("DATABASE_URL", "postgres://u:secret@h:port/x", "look like postgres://user:password@host/name"),
+        ("EMAIL_URL", "foo", "look like smtp+tls://user:password@host:587"),
+        ("CACHE_URL", "foo", "look like locmemcache:// or redis://host:6379/0"),
+        ("LOG_LEVEL", "LOUD", "be DEBUG, INFO, WARNING or ERROR, not 'LOUD'"),
+        ("ENV_FILE", "/no/such/.env", "name a file: there is none at '/no/such/.env'"),
+        ("SECRET_KEY_FILE", "/no/such/key", "name a file that can be read, not '/no/such/key'"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_in_one_sentence_that_names_it(
+    name: str, given: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, given)
+
+    with pytest.raises(ImproperlyConfigured) as refused:
+        runpy.run_path(str(ROOT / "config/settings.py"))
+
+    assert str(refused.value) == f"{name} must {sentence}."
+
+
+def test_a_refusal_is_all_that_is_printed() -> None:
+    refusal = refusal_with(DATABASE_URL="foo")
+
+    assert refusal == "DATABASE_URL must look like postgres://user:password@host/name.\n"
+
+
+@pytest.mark.parametrize(
+    "address", ["shop.example", "ftp://shop.example", "https://", "//shop.example", "http://["]
+)
 def test_a_site_url_that_is_no_address_is_refused_in_one_sentence(address: str) -> None:
     assert (
         refusal_with(SITE_URL=address)
@@ -71,12 +117,25 @@ def test_the_site_url_names_the_host_and_https_locks_the_cookies() -> None:
 
 @pytest.mark.parametrize("minutes", ["30", "1441", "-5"])
 def test_a_checkout_time_that_stripe_would_refuse_is_refused_at_once(minutes: str) -> None:
-    assert refusal_with(CHECKOUT_MINUTES=minutes) == "CHECKOUT_MINUTES must be between 31 and 1440.\n"
+    sentence = f"CHECKOUT_MINUTES must be a whole number between 31 and 1440, not '{minutes}'.\n"
+    assert refusal_with(CHECKOUT_MINUTES=minutes) == sentence
 
 
 @pytest.mark.parametrize("minutes", [31, 1440])
 def test_a_checkout_time_at_the_edge_is_taken(minutes: int) -> None:
     assert settings_with("CHECKOUT_MINUTES", CHECKOUT_MINUTES=str(minutes)) == {"CHECKOUT_MINUTES": minutes}
+
+
+@pytest.mark.parametrize(
+    ("environment", "address"),
+    [
+        ({"STRIPE_SECRET_KEY": "sk_test_1"}, "https://dashboard.stripe.com/test"),
+        ({"STRIPE_SECRET_KEY": "rk_live_1"}, "https://dashboard.stripe.com"),
+        ({"STRIPE_DASHBOARD": "http://127.0.0.1:8001/dashboard/"}, "http://127.0.0.1:8001/dashboard"),
+    ],
+)
+def test_the_admin_links_to_the_dashboard_of_the_keys_mode(environment: dict[str, str], address: str) -> None:
+    assert settings_with("STRIPE_DASHBOARD", **environment) == {"STRIPE_DASHBOARD": address}
 
 
 def test_blanks_in_a_list_do_not_count() -> None:
@@ -85,6 +144,34 @@ def test_blanks_in_a_list_do_not_count() -> None:
     )
 
     assert shown == {"SHIPPING_COUNTRIES": ["US", "DE"], "IMAGE_ORIGINS": []}
+
+
+def test_a_number_or_a_flag_that_is_empty_is_not_set() -> None:
+    names = ["LOW_STOCK_THRESHOLD", "DEBUG"]
+
+    assert settings_with(*names, LOW_STOCK_THRESHOLD="", DEBUG="") == settings_with(*names)
+
+
+@pytest.mark.parametrize("address", ["http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"])
+def test_a_shop_on_ones_own_machine_answers_to_all_its_names(address: str) -> None:
+    shown = settings_with("ALLOWED_HOSTS", SITE_URL=address)
+
+    assert shown == {"ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"]}
+
+
+def test_https_binds_this_name_and_not_the_owners_other_sites() -> None:
+    shown = settings_with(
+        "SECURE_HSTS_SECONDS",
+        "SECURE_HSTS_INCLUDE_SUBDOMAINS",
+        "SECURE_HSTS_PRELOAD",
+        SITE_URL="https://shop.example",
+    )
+
+    assert shown == {
+        "SECURE_HSTS_SECONDS": 60 * 60 * 24 * 365,
+        "SECURE_HSTS_INCLUDE_SUBDOMAINS": False,
+        "SECURE_HSTS_PRELOAD": False,
+    }
 
 
 def test_an_empty_folder_for_static_files_is_not_the_folder_of_the_code() -> None:

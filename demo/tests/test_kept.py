@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from demo.kept import ANY_PORTS, AlreadyRunning, Unreadable, lock, open_folder
+from demo.kept import ANY_PORTS, AlreadyRunning, Unreadable, keep, lock, open_folder
 
 
 def test_ports_and_secrets_are_the_same_at_the_next_start(folder: Path) -> None:
     first = open_folder(folder, ports=ANY_PORTS)
+    keep(folder, first)
 
     assert open_folder(folder) == first
 
@@ -37,6 +38,7 @@ def test_two_folders_share_no_secret(tmp_path: Path) -> None:
 
 def test_a_port_that_somebody_took_meanwhile_is_replaced_and_the_others_stay(folder: Path) -> None:
     first = open_folder(folder, ports=ANY_PORTS)
+    keep(folder, first)
 
     with socket.socket() as somebody:
         somebody.bind(("127.0.0.1", first.ports["shop"]))
@@ -46,6 +48,7 @@ def test_a_port_that_somebody_took_meanwhile_is_replaced_and_the_others_stay(fol
     assert second.ports["shop"] != first.ports["shop"]
     assert second.ports["stripe"] == first.ports["stripe"]
     assert second.owner_password == first.owner_password
+    assert open_folder(folder) == first  # Nothing has started on the other port yet.
 
 
 def test_the_three_ports_differ(folder: Path) -> None:

@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from fake_stripe import forms
 from fake_stripe.account import API_VERSION
-from fake_stripe.contract import document, expansion, forms
+from fake_stripe.contract import document, expansion
 from fake_stripe.contract.document import Document
 from fake_stripe.contract.explained import EXPLAINED, WITHDRAWN, Explained
 from fake_stripe.contract.faults import ContractBroken, Fault
 from fake_stripe.contract.routes import Endpoint, Routes
 from fake_stripe.contract.rules import Record
 from fake_stripe.contract.schemas import Schemas
+from fake_stripe.errors import StripeError
 
 Json = Mapping[str, Any]
 
@@ -78,9 +80,9 @@ class Contract:
         """Check a request that was accepted; `form` is its body, or its query string. Raises ContractBroken."""
         endpoint = self._endpoint(method, path)
         try:
-            value = endpoint.request.read(forms.parse(form))
-        except forms.MalformedForm as error:
-            faults: Sequence[Fault] = [Fault("format", str(error), owner=endpoint.name)]
+            value = endpoint.request.read(forms.parse(form.encode() if isinstance(form, str) else form))
+        except StripeError as error:
+            faults: Sequence[Fault] = [Fault("format", error.message, owner=endpoint.name)]
         else:
             faults = [*endpoint.request.check(value), *self._asked_for(endpoint, value, version)]
         self.coverage.add(endpoint.name, Tally(requests=1))

@@ -191,14 +191,16 @@ def _events(fake: FakeStripe, wanted: str, before: str | None) -> Iterator[Json]
 def event(fake: FakeStripe, request: Request) -> Answer:
     """`/dashboard/events/<id>`: look, or send it again."""
     found = _found(fake, "event", request.args["event"])
+    problem = ""
     if request.method == "POST":
-        _found(fake, "webhook_endpoint", request.value("endpoint"))
-        fake.dashboard.resend(found["id"], request.value("endpoint"))
-        return _done(request, "sent")
+        endpoint = _found(fake, "webhook_endpoint", request.value("endpoint"))
+        problem = _tried(lambda: fake.dashboard.resend(found["id"], endpoint["id"]))
+        if not problem:
+            return _done(request, "sent")
     content = event_pages.event_page(
         found, deliveries.of_event(fake.account, found["id"]), fake.webhook_endpoints
     )
-    return _page(fake, request, "/dashboard/events", found["type"], content)
+    return _page(fake, request, "/dashboard/events", found["type"], content, problem)
 
 
 def webhooks(fake: FakeStripe, request: Request) -> Answer:

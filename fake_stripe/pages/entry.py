@@ -11,9 +11,9 @@ from typing import Any
 
 from fake_stripe.pages import card_fields
 from fake_stripe.pages.web import Request
+from fake_stripe.params import is_email
 
 Json = Mapping[str, Any]
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{5,24}")
 ADDRESS = ("country", "line1", "line2", "postal_code", "city", "state")
 CARD, DEBIT = "card", "us_bank_account"
@@ -45,6 +45,11 @@ class Entry:
         return {name: self[f"{group(session)}_{name}"] or None for name in ADDRESS}
 
 
+def methods(session: Json) -> tuple[str, ...]:
+    """A card and a bank debit, as far as the session takes them."""
+    return tuple(one for one in (CARD, DEBIT) if one in session["payment_method_types"])
+
+
 def asks_for_payment(session: Json) -> bool:
     return bool(session["amount_total"])
 
@@ -72,7 +77,7 @@ def group(session: Json) -> str:
 
 def blank(session: Json) -> Entry:
     """The form as a buyer first sees it."""
-    values = {"email": session.get("customer_email") or "", "method": CARD}
+    values = {"email": session.get("customer_email") or "", "method": methods(session)[0]}
     for custom in session.get("custom_fields") or ():
         values[f"custom_{custom['key']}"] = custom[custom["type"]].get("default_value") or ""
     if session.get("shipping_options"):
@@ -98,7 +103,7 @@ def chosen_shipping(session: Json, entry: Entry) -> int:
 
 
 def _wrong(session: Json, entry: Entry, now: int) -> Iterator[tuple[str, str]]:
-    yield "email", "" if EMAIL.fullmatch(entry["email"]) else "An e-mail address, such as you@example.com."
+    yield "email", "" if is_email(entry["email"]) else "An e-mail address, such as you@example.com."
     yield "card_name", "" if entry["card_name"] else "Your name, please."
     if asks_for_phone(session):
         yield "phone", "" if PHONE.fullmatch(entry["phone"]) else "A phone number, such as +1 415 555 0100."

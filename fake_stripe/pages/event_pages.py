@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fake_stripe.deliveries import wants
 from fake_stripe.pages.forms import text_field
 from fake_stripe.pages.html import NOTHING, Markup, escape, fill, join
 from fake_stripe.pages.parts import (
@@ -61,7 +62,8 @@ def event_page(event: Json, deliveries: Iterable[Json], endpoints: Mapping[str, 
     tries = join(sent) or Markup('<p class="soft">Sent nowhere: no endpoint wanted it.</p>')
     text = json.dumps(event, indent=2, ensure_ascii=False)
     body = Markup(f'<pre tabindex="0" role="region" aria-label="The event as JSON">{escape(text)}</pre>')
-    resend = join(_resend(event, endpoint) for endpoint in endpoints.values())
+    listening = [endpoint for endpoint in endpoints.values() if wants(dict(endpoint), dict(event))]
+    resend = join(_resend(event, endpoint) for endpoint in listening)
     again = Markup(f'<div class="row">{resend}</div>') if resend else NOTHING
     left = Markup(
         f'<div class="stack">{sheet("Deliveries", tries, again)}{sheet("What it says", body)}</div>'

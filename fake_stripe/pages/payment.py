@@ -56,21 +56,13 @@ def _sale(fake: FakeStripe, session: Json) -> Sale:
             store.get("shipping_rate", option["shipping_rate"]) for option in session["shipping_options"]
         ]
         whole = [_with_product(fake, line) for line in fake.lines(session["id"])]
-    return Sale(session, tuple(whole), tuple(rate or {} for rate in rates), _methods(session))
+    return Sale(session, tuple(whole), tuple(rate or {} for rate in rates), entry.methods(session))
 
 
 def _with_product(fake: FakeStripe, line: Json) -> Json:
     price = line["price"] or {}
     product = fake.account.store.get("product", price.get("product", ""))
     return {**line, "price": {**price, "product": product}}
-
-
-def _methods(session: Json) -> tuple[str, ...]:
-    """A card, and a bank debit where the session does not rule it out; one of them always stays."""
-    allowed = session.get("allowed_payment_method_types") or [entry.CARD, entry.DEBIT]
-    excluded = session.get("excluded_payment_method_types") or []
-    found = [one for one in (entry.CARD, entry.DEBIT) if one in allowed and one not in excluded]
-    return tuple(found or [entry.CARD])
 
 
 def _shown(sale: Sale, body: Markup, status: HTTPStatus = HTTPStatus.OK) -> Answer:

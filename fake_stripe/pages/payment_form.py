@@ -289,9 +289,10 @@ def _payment(sale: Sale, filled: Entry) -> Markup:
         )
         for method in sale.methods
     ]
-    choice = Markup(f'<div class="field">{join(methods)}</div>') if len(methods) > 1 else NOTHING
-    fields = [choice, _test_cards(filled), *_card_fields(filled)]
-    return fill("_part", legend="Payment", fields=join(fields), more=NOTHING)
+    only_cards = sale.methods == (entry.CARD,)
+    choice = NOTHING if only_cards else Markup(f'<div class="field">{join(methods)}</div>')
+    cards = [_test_cards(filled), *_card_fields(filled)] if entry.CARD in sale.methods else []
+    return fill("_part", legend="Payment", fields=join([choice, *cards]), more=NOTHING)
 
 
 def _test_cards(filled: Entry) -> Markup:

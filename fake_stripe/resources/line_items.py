@@ -10,25 +10,6 @@ from fake_stripe.resources import prices, products, shipping_rates
 from fake_stripe.store import Json
 
 SHOWN_WITH_SESSION = 10
-MOST = 99_999_999
-# The least that may be charged: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
-LEAST = {
-    **dict.fromkeys(("usd", "eur", "chf", "aud", "cad", "brl", "nzd", "sgd"), 50),
-    "gbp": 30,
-    "jpy": 50,
-    "sek": 300,
-    "nok": 300,
-    "dkk": 250,
-    "pln": 200,
-    "czk": 1500,
-    "hkd": 400,
-    "mxn": 1000,
-    "huf": 17500,
-    "thb": 1000,
-    "aed": 200,
-    "inr": 50,
-    "ron": 200,
-}
 
 
 def make(call: Call, given: list[Json], currency: str | None) -> tuple[list[Json], str]:
@@ -62,6 +43,9 @@ def _price_of(call: Call, line: Json, name: str) -> Json:
     if price["type"] == "recurring":
         message = "A session in `payment` mode takes one-time prices only, and this one is recurring."
         raise StripeError(message, param=f"{name}[price]")
+    if price["transform_quantity"]:
+        message = "fake_stripe does not imitate sessions over prices with `transform_quantity`."
+        raise StripeError(message, param=f"{name}[price]")
     return price
 
 
@@ -73,11 +57,11 @@ def _inline_price(call: Call, data: Json, name: str) -> Json:
         product_id = call.referred("product", data["product"], f"{name}[product]")["id"]
     elif "product_data" in data:
         inner = Call(call.account, call.cause, call.livemode, {**data["product_data"], "active": False})
-        product_id = products.create(inner)["id"]
+        product_id = products.create(inner, at=f"{name}[product_data]")["id"]
     else:
         message = f"Missing required param: {name}[product_data]."
         raise StripeError(message, code="parameter_missing", param=f"{name}[product_data]")
-    price = prices.make(call, {**data, "product": product_id, "active": False})
+    price = prices.make(call, {**data, "product": product_id, "active": False}, at=name)
     emit(call, "price.created", price)
     return price
 
@@ -85,8 +69,7 @@ def _inline_price(call: Call, data: Json, name: str) -> Json:
 def _item(call: Call, line: Json, price: Json, currency: str, index: int) -> Json:
     amount = prices.amount_in(call, price, currency)
     if amount is None:
-        message = f"The price {price['id']} has no amount in {currency}; every line needs the same currency."
-        raise StripeError(message, param=f"line_items[{index}][price]")
+        raise StripeError(_why_no_amount(price, currency), param=f"line_items[{index}][price]")
     if "quantity" not in line:
         name = f"line_items[{index}][quantity]"
         raise StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
@@ -106,6 +89,18 @@ def _item(call: Call, line: Json, price: Json, currency: str, index: int) -> Jso
         "price": price["id"],
         "quantity": line["quantity"],
     }
+
+
+def _why_no_amount(price: Json, currency: str) -> str:
+    if price["unit_amount"] is not None:
+        return f"The price {price['id']} has no amount in {currency}; every line needs the same currency."
+    if price["billing_scheme"] == "tiered":
+        what = "tiers"
+    elif price["custom_unit_amount"]:
+        what = "an amount that the customer chooses"
+    else:
+        what = "fractions of the smallest unit"
+    return f"fake_stripe does not imitate sessions over prices with {what}."
 
 
 def _adjustable(given: Json | None) -> Json | None:
@@ -156,7 +151,7 @@ def shipping_options(call: Call, given: list[Json], currency: str) -> list[Json]
 
 def _shipping_option(call: Call, given: Json, name: str, currency: str) -> Json:
     if "shipping_rate_data" in given:
-        rate = shipping_rates.make(call, given["shipping_rate_data"])
+        rate = shipping_rates.make(call, given["shipping_rate_data"], at=f"{name}[shipping_rate_data]")
     elif "shipping_rate" in given:
         rate = call.referred("shipping_rate", given["shipping_rate"], f"{name}[shipping_rate]")
     else:
@@ -189,13 +184,3 @@ def totals(items: list[Json], shipping: Json | None) -> Json:
         "shipping_cost": cost,
         "total_details": {"amount_discount": 0, "amount_shipping": sending, "amount_tax": 0},
     }
-
-
-def check_total(total: int, currency: str) -> None:
-    """Raise the 400 of an amount that nobody can be charged. Nothing to pay is fine."""
-    if total > MOST:
-        message = f"The session's total of {total} {currency} is more than can be charged."
-        raise StripeError(message, code="amount_too_large")
-    if 0 < total < LEAST.get(currency, 1):
-        message = f"The session's total of {total} {currency} is less than the least that can be charged."
-        raise StripeError(message, code="amount_too_small")

@@ -6,7 +6,7 @@ As far as sessions and refunds need them: https://docs.stripe.com/api/payment_in
 from fake_stripe import params as p
 from fake_stripe.account import Call
 from fake_stripe.cards import TOKENS, Card, card_of
-from fake_stripe.currencies import check_amount
+from fake_stripe.currencies import MOST, check_amount, check_charge
 from fake_stripe.errors import StripeError
 from fake_stripe.events import changed, emit
 from fake_stripe.paging import page
@@ -18,7 +18,7 @@ LIST_INTENTS = p.listing(created=p.CREATED, customer=p.Text(), customer_account=
 LIST_CHARGES = p.listing(
     created=p.CREATED, customer=p.Text(), payment_intent=p.Text(), transfer_group=p.Text()
 )
-AMOUNT = p.Integer(least=1, most=99_999_999)
+AMOUNT = p.Integer(least=1, most=MOST)
 UPDATE_INTENT = p.body(
     description=p.Text(longest=1000, unset=True), metadata=p.Metadata(), receipt_email=p.email()
 )
@@ -105,6 +105,7 @@ def create_intent(call: Call) -> Json:
     """POST /v1/payment_intents; with `confirm` and a test payment method it is paid at once."""
     params = call.params
     check_amount(params["amount"], params["currency"], "amount")
+    check_charge(params["amount"], params["currency"], "amount")
     fields: Json = {
         n: params[n] for n in ("description", "receipt_email", "payment_method_types") if n in params
     }
@@ -145,6 +146,7 @@ def create_charge(call: Call) -> Json:
     """POST /v1/charges with a test token: a charge that no Checkout Session and no intent stands behind."""
     params = call.params
     check_amount(params["amount"], params["currency"], "amount")
+    check_charge(params["amount"], params["currency"], "amount")
     card = _card_from_token(params["source"], "source")
     method = objects.new_method(call, "card", card, objects.NOBODY)
     standing_in = {

@@ -1,30 +1,45 @@
 """What does it cost? Prices: https://docs.stripe.com/api/prices"""
 
+import re
+from dataclasses import dataclass
 from decimal import Decimal
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
-from fake_stripe.currencies import check_amount
+from fake_stripe.currencies import MOST, check_amount
 from fake_stripe.errors import StripeError
-from fake_stripe.events import changed, emit
+from fake_stripe.events import difference, emit
 from fake_stripe.expand import includable
+from fake_stripe.forms import Form
 from fake_stripe.paging import page
 from fake_stripe.store import Json
 
-MOST = 99_999_999
 AMOUNT = p.Integer(least=0, most=MOST)
+DECIMAL = p.DecimalText(most=MOST)
 TAX = p.one_of("exclusive", "inclusive", "unspecified")
+# What a person may choose as a product's id.
+PRODUCT_ID = p.Text(pattern=re.compile(r"[^\s/?#\[\]]+\Z"), problem="Invalid id")
 CUSTOM = p.Shape(
     {"enabled": p.Boolean(), "maximum": AMOUNT, "minimum": AMOUNT, "preset": AMOUNT}, required=("enabled",)
 )
+
+
+@dataclass(frozen=True)
+class UpTo:
+    """Where a tier ends: a number, or "inf", which is kept as None."""
+
+    def read(self, value: "str | Form", name: str) -> int | None:
+        return None if value == "inf" else p.Integer(least=1).read(value, name)
+
+
 TIERS = p.ListOf(
     p.Shape(
         {
             "flat_amount": AMOUNT,
-            "flat_amount_decimal": p.DecimalText(),
+            "flat_amount_decimal": DECIMAL,
             "unit_amount": AMOUNT,
-            "unit_amount_decimal": p.DecimalText(),
-            "up_to": p.Text(longest=20),
+            "unit_amount_decimal": DECIMAL,
+            "up_to": UpTo(),
         },
         required=("up_to",),
     ),
@@ -36,7 +51,7 @@ OPTION = p.Shape(
         "tax_behavior": TAX,
         "tiers": TIERS,
         "unit_amount": AMOUNT,
-        "unit_amount_decimal": p.DecimalText(),
+        "unit_amount_decimal": DECIMAL,
     },
     exclusive=("unit_amount", "unit_amount_decimal"),
 )
@@ -58,14 +73,15 @@ AMOUNTS: dict[str, p.Kind] = {
     "recurring": RECURRING,
     "tax_behavior": TAX,
     "unit_amount": AMOUNT,
-    "unit_amount_decimal": p.DecimalText(),
+    "unit_amount_decimal": DECIMAL,
 }
 ONE_AMOUNT = ("unit_amount", "unit_amount_decimal", "custom_unit_amount")
+OPTION_AMOUNTS = (*ONE_AMOUNT, "tiers")
 DEFAULT_PRICE_DATA = p.Shape(AMOUNTS, required=("currency",), exclusive=ONE_AMOUNT)
 PRODUCT_DATA = p.Shape(
     {
         "active": p.Boolean(),
-        "id": p.Text(),
+        "id": PRODUCT_ID,
         "metadata": p.Metadata(),
         "name": p.Text(),
         "statement_descriptor": p.Text(longest=22),
@@ -137,29 +153,54 @@ def _product_from(call: Call, data: Json) -> str:
     # Products know prices (their default one), so this one import goes the other way at run time.
     from fake_stripe.resources import products
 
-    product = products.create(Call(call.account, call.cause, call.livemode, data))
+    product = products.create(Call(call.account, call.cause, call.livemode, data), at="product_data")
     return str(product["id"])
 
 
-def make(call: Call, params: Json) -> Json:
-    """Keep a price of an existing product; `params` are those of AMOUNTS and CREATE. No event."""
+def make(call: Call, params: Json, *, at: str = "") -> Json:
+    """Keep a price of an existing product; `params` are those of AMOUNTS and CREATE. No event.
+
+    at: where in a larger call these stood, such as `default_price_data`.
+    """
     tiered = params.get("billing_scheme") == "tiered"
-    if not tiered and not any(name in params for name in ONE_AMOUNT):
-        message = "Missing required param: unit_amount (or unit_amount_decimal, or custom_unit_amount)."
-        raise StripeError(message, code="parameter_missing", param="unit_amount")
-    _check_amounts(params)
+    if not tiered:
+        _require_amount(params, at)
+    _check_amounts(params, at)
+    for currency, option in params.get("currency_options", {}).items():
+        _require_amount(option, _option_name(currency, at), OPTION_AMOUNTS)
     if tiered and not params.get("tiers"):
         raise StripeError("Missing required param: tiers.", code="parameter_missing", param="tiers")
     price = {**_blank(call, params), **_amounts(params)}
     _take_lookup_key(call, price, params)
-    call.account.store.put("price_hidden", price["id"], {"livemode": call.livemode, **_hidden(params, price)})
+    call.account.store.put("price_hidden", price["id"], {"livemode": call.livemode, **_hidden(params)})
     return call.account.save(price)
 
 
-def _check_amounts(params: Json) -> None:
-    check_amount(params.get("unit_amount"), params["currency"], "unit_amount")
+def _option_name(currency: str, at: str = "") -> str:
+    return p.join(p.join(at, "currency_options"), currency)
+
+
+def _require_amount(given: Json, at: str, names: tuple[str, ...] = ONE_AMOUNT) -> None:
+    if not any(name in given for name in names):
+        message = "Missing required param: unit_amount (or unit_amount_decimal, or custom_unit_amount)."
+        raise StripeError(message, code="parameter_missing", param=p.join(at, "unit_amount"))
+
+
+def _check_amounts(params: Json, at: str = "") -> None:
+    _check_amount(params, params["currency"], at)
     for currency, option in params.get("currency_options", {}).items():
-        check_amount(option.get("unit_amount"), currency, f"currency_options[{currency}][unit_amount]")
+        name = _option_name(currency, at)
+        if currency == params["currency"]:
+            message = f"{currency} is the currency of the price itself, so it is no option beside it."
+            raise StripeError(message, param=name)
+        _check_amount(option, currency, name)
+
+
+def _check_amount(given: Json, currency: str, at: str) -> None:
+    check_amount(given.get("unit_amount"), currency, p.join(at, "unit_amount"))
+    if "unit_amount_decimal" in given:
+        name = p.join(at, "unit_amount_decimal")
+        check_amount(Decimal(given["unit_amount_decimal"]), currency, name)
 
 
 def _blank(call: Call, params: Json) -> Json:
@@ -212,16 +253,10 @@ def _amounts(given: Json) -> Json:
     return {"unit_amount": int(number) if whole else None, "unit_amount_decimal": f"{number:f}"}
 
 
-def _hidden(params: Json, price: Json) -> Json:
-    options = {price["currency"]: _own_option(price)}
-    options |= {currency: _option(o) for currency, o in params.get("currency_options", {}).items()}
+def _hidden(params: Json) -> Json:
+    options = {currency: _option(o) for currency, o in params.get("currency_options", {}).items()}
     tiers = [_tier(tier) for tier in params.get("tiers", ())]
     return {"currency_options": options, "tiers": tiers or None}
-
-
-def _own_option(price: Json) -> Json:
-    names = ("custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal")
-    return {name: price[name] for name in names}
 
 
 def _option(given: Json) -> Json:
@@ -233,10 +268,9 @@ def _option(given: Json) -> Json:
 
 
 def _tier(given: Json) -> Json:
-    up_to = None if given["up_to"] == "inf" else p.Integer(least=1).read(given["up_to"], "tiers[up_to]")
     flat = given.get("flat_amount")
     text = given.get("flat_amount_decimal", None if flat is None else str(flat))
-    return {"flat_amount": flat, "flat_amount_decimal": text, "up_to": up_to, **_amounts(given)}
+    return {"flat_amount": flat, "flat_amount_decimal": text, "up_to": given["up_to"], **_amounts(given)}
 
 
 def _take_lookup_key(call: Call, price: Json, params: Json) -> None:
@@ -272,9 +306,14 @@ def update(call: Call) -> Json:
         raise StripeError("A tax behavior that is set can no longer be changed.", param="tax_behavior")
     _check_amounts({"currency": price["currency"], **call.params})
     _take_lookup_key(call, price, call.params)
+    before = _options(call, price)
     _change_options(call, price)
     new = call.account.change(price, **fields)
-    changed(call, "price.updated", price, new)
+    previous = difference(price, new)
+    if options := difference(before, _options(call, price)):
+        previous["currency_options"] = options
+    if previous:
+        emit(call, "price.updated", new, previous=previous)
     return new
 
 
@@ -284,14 +323,29 @@ def _is_default(call: Call, price: Json) -> bool:
 
 
 def _change_options(call: Call, price: Json) -> None:
+    """Lay the given options over what there is; "" takes all of them away."""
     given = call.params.get("currency_options")
     if given is None:
         return
+    options = dict(_options(call, price)) if given else {}
+    for currency, change in given.items():
+        if currency not in options:
+            _require_amount(change, _option_name(currency), OPTION_AMOUNTS)
+        options[currency] = _changed_option(options.get(currency, {}), change)
     hidden = call.account.store.get("price_hidden", price["id"]) or {}
-    options = {price["currency"]: _own_option(price)}
-    if given:
-        options |= hidden["currency_options"] | {currency: _option(o) for currency, o in given.items()}
     call.account.store.put("price_hidden", price["id"], {**hidden, "currency_options": options})
+
+
+def _changed_option(old: Json, change: Json) -> Json:
+    """A new amount replaces the old one; a change without an amount leaves it."""
+    if any(name in change for name in OPTION_AMOUNTS):
+        return _option({"tax_behavior": old.get("tax_behavior", "unspecified"), **change})
+    return {**old, **change}
+
+
+def _options(call: Call, price: Json) -> Json:
+    """What the price costs in other currencies than its own."""
+    return dict((call.account.store.get("price_hidden", price["id"]) or {}).get("currency_options", {}))
 
 
 def list_all(call: Call) -> Json:
@@ -322,14 +376,14 @@ def amount_in(call: Call, price: Json, currency: str) -> int | None:
     if currency == price["currency"]:
         amount = price["unit_amount"]
     else:
-        hidden = call.account.store.get("price_hidden", price["id"]) or {}
-        amount = hidden.get("currency_options", {}).get(currency, {}).get("unit_amount")
+        amount = _options(call, price).get(currency, {}).get("unit_amount")
     return amount if amount is None else int(amount)
 
 
 @includable("price", "currency_options")
 def _show_options(call: Call, price: Json) -> object:
-    return (call.account.store.get("price_hidden", price["id"]) or {}).get("currency_options")
+    own = {name: price[name] for name in (*ONE_AMOUNT, "tax_behavior")}
+    return {**_options(call, price), price["currency"]: own}
 
 
 @includable("price", "tiers")

@@ -1,7 +1,5 @@
 """What is sold? Products: https://docs.stripe.com/api/products"""
 
-import re
-
 from fake_stripe import params as p
 from fake_stripe.account import Call
 from fake_stripe.errors import StripeError
@@ -11,8 +9,6 @@ from fake_stripe.resources import prices
 from fake_stripe.store import Json
 
 IMAGES = 8
-# What a person may choose as a product's id.
-OWN_ID = p.Text(longest=5000, pattern=re.compile(r"[^\s/?#\[\]]+\Z"), problem="Invalid id")
 FEATURES = p.ListOf(p.Shape({"name": p.Text()}, required=("name",)), longest=15, unset=True)
 DIMENSIONS = p.Shape(
     {side: p.Number() for side in ("height", "length", "weight", "width")},
@@ -33,7 +29,11 @@ SHARED: dict[str, p.Kind] = {
     "url": p.url(unset=True, longest=2048),
 }
 CREATE = p.body(
-    SHARED, required=["name"], id=OWN_ID, name=p.Text(), default_price_data=prices.DEFAULT_PRICE_DATA
+    SHARED,
+    required=["name"],
+    id=prices.PRODUCT_ID,
+    name=p.Text(),
+    default_price_data=prices.DEFAULT_PRICE_DATA,
 )
 UPDATE = p.body(SHARED, name=p.Text(), default_price=p.Text(unset=True))
 LIST = p.listing(
@@ -47,12 +47,14 @@ LIST = p.listing(
 PLAIN = tuple(name for name in SHARED if name != "metadata")
 
 
-def create(call: Call, *, silent: bool = False) -> Json:
-    """POST /v1/products; `silent` makes no event, for seeding."""
+def create(call: Call, *, silent: bool = False, at: str = "") -> Json:
+    """POST /v1/products; `silent` makes no event, for seeding. `at` is where in a larger call its data stood."""
     params = call.params
     id = params.get("id") or call.new_id("product")
     if call.account.store.get("product", id):
-        raise StripeError(f"Product already exists: '{id}'", code="resource_already_exists", param="id")
+        raise StripeError(
+            f"Product already exists: '{id}'", code="resource_already_exists", param=p.join(at, "id")
+        )
     product = call.account.save(_blank(call, id) | {k: params[k] for k in PLAIN if k in params})
     product = call.account.change(
         product, name=params["name"], metadata=p.merge_metadata({}, params.get("metadata"))
@@ -88,7 +90,8 @@ def _blank(call: Call, id: str) -> Json:
 
 
 def _with_default_price(call: Call, product: Json) -> Json:
-    price = prices.make(call, {**call.params["default_price_data"], "product": product["id"]})
+    data = {**call.params["default_price_data"], "product": product["id"]}
+    price = prices.make(call, data, at="default_price_data")
     product = call.account.change(product, default_price=price["id"])
     emit(call, "product.created", product)
     emit(call, "price.created", price)
@@ -146,6 +149,9 @@ def list_all(call: Call) -> Json:
     """GET /v1/products"""
     params = call.params
     ids = set(params["ids"]) if "ids" in params else None
+    for cursor in ("starting_after", "ending_before"):
+        if ids is not None and cursor in params:
+            raise StripeError(f"`ids` cannot be used with `{cursor}`.", param="ids")
 
     def keep(row: Json) -> bool:
         if ids is not None and row["id"] not in ids:

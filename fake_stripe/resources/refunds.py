@@ -2,7 +2,7 @@
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
-from fake_stripe.currencies import check_amount
+from fake_stripe.currencies import MOST, check_amount
 from fake_stripe.errors import StripeError
 from fake_stripe.events import changed, difference, emit
 from fake_stripe.expand import includable
@@ -11,7 +11,7 @@ from fake_stripe.store import Json
 
 CREATE = p.body(
     exclusive=["charge", "payment_intent"],
-    amount=p.Integer(least=1, most=99_999_999),
+    amount=p.Integer(least=1, most=MOST),
     charge=p.Text(),
     instructions_email=p.email(),
     metadata=p.Metadata(),
@@ -21,6 +21,7 @@ CREATE = p.body(
     reverse_transfer=p.Boolean(),
 )
 UPDATE = p.body(metadata=p.Metadata())
+LIST_OF_CHARGE = p.listing()
 LIST = p.listing(created=p.CREATED, charge=p.Text(), payment_intent=p.Text())
 # Why a refund that was under way came back: https://docs.stripe.com/refunds#failed-refunds
 FAILURES = ("lost_or_stolen_card", "expired_or_canceled_card", "unknown", "declined", "insufficient_funds")
@@ -137,8 +138,16 @@ def list_all(call: Call) -> Json:
     return page(call, "refund", "/v1/refunds", lambda row: all(row[n] == v for n, v in wanted.items()))
 
 
+def list_of_charge(call: Call) -> Json:
+    """GET /v1/charges/{id}/refunds, where the list inside a charge goes on."""
+    return _of_charge(call, call.find("charge"))
+
+
 @includable("charge", "refunds")
-def _of_charge(call: Call, charge: Json) -> object:
+def _first_of_charge(call: Call, charge: Json) -> object:
+    return _of_charge(Call(call.account, call.cause, call.livemode), charge)
+
+
+def _of_charge(call: Call, charge: Json) -> Json:
     rows = [r for r in call.account.store.table("refund").newest_first() if r["charge"] == charge["id"]]
-    inner = Call(call.account, call.cause, call.livemode)
-    return page_of(inner, rows, f"/v1/charges/{charge['id']}/refunds", "refund")
+    return page_of(call, rows, f"/v1/charges/{charge['id']}/refunds", "refund")

@@ -22,6 +22,17 @@ AS_ASKED = (
     *("customer_email", "integration_identifier", "locale", "origin_context", "permissions"),
     *("shipping_address_collection", "submit_type", "success_url"),
 )
+BRANDING: Json = {
+    "background_color": "#ffffff",
+    "border_style": "rounded",
+    "button_color": "#0074d4",
+    "display_name": "The shop",
+    "font_family": "default",
+    "icon": None,
+    "logo": None,
+}
+# With what a session may be paid, unless it rules one of them out.
+IMITATED = ("card", "us_bank_account")
 TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
 
 
@@ -32,6 +43,7 @@ def opened(call: Call, ui_mode: str, currency: str) -> Json:
         **dict.fromkeys(NULL),
         **{name: params.get(name) for name in AS_ASKED},
         **_parts(params),
+        **_branding(params, ui_mode),
         **_addresses(call, id, ui_mode),
         "id": id,
         "object": "checkout.session",
@@ -53,7 +65,7 @@ def _parts(params: Json) -> Json:
         "after_expiration": _after_expiration(params),
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "consent_collection": _consents(params.get("consent_collection")),
-        "custom_fields": [_custom_field(given, i) for i, given in enumerate(params.get("custom_fields", ()))],
+        "custom_fields": _custom_fields(params.get("custom_fields", [])),
         "custom_text": {name: params.get("custom_text", {}).get(name) for name in TEXTS},
         "customer_creation": params.get("customer_creation", "if_required"),
         "customer_details": _known_customer(params),
@@ -76,12 +88,30 @@ def _addresses(call: Call, id: str, ui_mode: str) -> Json:
     }
 
 
+def _branding(params: Json, ui_mode: str) -> Json:
+    """How the page shall look, with what the account itself would say of it; left out unless asked for."""
+    given = params.get("branding_settings")
+    if given is None:
+        return {}
+    if ui_mode == "elements":
+        message = "`branding_settings` is for pages of Stripe's, and this session has none."
+        raise StripeError(message, param="branding_settings")
+    return {"branding_settings": BRANDING | {name: value for name, value in given.items() if value}}
+
+
 def _methods(params: Json) -> Json:
     allowed = params.get("allowed_payment_method_types")
+    excluded = params.get("excluded_payment_method_types", [])
+    wanted = params.get("payment_method_types") or allowed or IMITATED
+    types = [one for one in IMITATED if one in wanted and one not in excluded]
+    if not types:
+        message = f"fake_stripe imitates no payment methods but {' and '.join(IMITATED)}."
+        name = "allowed_payment_method_types" if allowed else "excluded_payment_method_types"
+        raise StripeError(message, param=name)
     methods: dict[str, Any] = {
         "payment_method_collection": "if_required",
         "payment_method_options": {},
-        "payment_method_types": params.get("payment_method_types", allowed or ["card"]),
+        "payment_method_types": types,
     }
     return methods if allowed is None else {**methods, "allowed_payment_method_types": allowed}
 
@@ -140,18 +170,23 @@ def _invoice_creation(params: Json) -> Json:
     return {"enabled": enabled, "invoice_data": {**data, "metadata": {}}}
 
 
-def _custom_field(given: Json, index: int) -> Json:
+def _custom_fields(given: list[Json]) -> list[Json]:
+    _check_unique([field["key"] for field in given], "custom_fields", "key")
+    return [_custom_field(field, f"custom_fields[{i}]") for i, field in enumerate(given)]
+
+
+def _check_unique(words: list[str], name: str, key: str) -> None:
+    for i, word in enumerate(words):
+        if word in words[:i]:
+            raise StripeError(f"{word} is there twice.", param=f"{name}[{i}][{key}]")
+
+
+def _custom_field(given: Json, name: str) -> Json:
     kind = given["type"]
-    if kind == "dropdown" and "dropdown" not in given:
-        name = f"custom_fields[{index}][dropdown]"
-        raise StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
-    own = given.get(kind, {})
     if kind == "dropdown":
-        inner = {"default_value": own.get("default_value"), "options": own["options"], "value": None}
+        inner = _dropdown(given.get(kind), f"{name}[{kind}]")
     else:
-        inner = {n: own.get(n) for n in ("default_value", "maximum_length", "minimum_length")} | {
-            "value": None
-        }
+        inner = _typed(given.get(kind, {}), f"{name}[{kind}]")
     return {
         "key": given["key"],
         "label": given["label"],
@@ -159,6 +194,23 @@ def _custom_field(given: Json, index: int) -> Json:
         "type": kind,
         kind: inner,
     }
+
+
+def _dropdown(own: Json | None, name: str) -> Json:
+    if own is None:
+        raise StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
+    values = [option["value"] for option in own["options"]]
+    _check_unique(values, f"{name}[options]", "value")
+    if own.get("default_value", values[0]) not in values:
+        raise StripeError("The default is none of the options.", param=f"{name}[default_value]")
+    return {"default_value": own.get("default_value"), "options": own["options"], "value": None}
+
+
+def _typed(own: Json, name: str) -> Json:
+    names = ("default_value", "maximum_length", "minimum_length")
+    if own.get("minimum_length", 0) > own.get("maximum_length", 255):
+        raise StripeError("The least length is more than the greatest.", param=f"{name}[minimum_length]")
+    return {**{n: own.get(n) for n in names}, "value": None}
 
 
 def full_address(given: Json) -> Json:

@@ -4,6 +4,7 @@ import heapq
 
 from fake_stripe import params as p
 from fake_stripe.account import BY_ITSELF, Account, Call
+from fake_stripe.currencies import check_charge
 from fake_stripe.errors import StripeError, refused_before_running
 from fake_stripe.events import emit
 from fake_stripe.paging import page
@@ -17,11 +18,8 @@ NEW_UI_MODES_SINCE = "2026-03-25"
 NO_METHOD_TYPES_SINCE = "2026-09-30"
 OLD_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
 HOSTED_ONLY = ("success_url", "cancel_url")
-UNKNOWN_HERE = {
-    "customer": "customers",
-    "discounts": "coupons and promotion codes",
-    "payment_method_configuration": "payment method configurations",
-}
+# Whose form stands in a page of the shop's own, so that the shop may say what it was told there.
+TOLD_BY_THE_SHOP = ("embedded_page", "elements")
 
 
 def create(call: Call) -> Json:
@@ -41,7 +39,7 @@ def create(call: Call) -> Json:
         "expires_at": _expiry(call),
         "shipping_options": options,
     }
-    line_items.check_total(session["amount_total"], currency)
+    check_charge(session["amount_total"], currency)
     line_items.keep(call, session["id"], items)
     _keep_intent_data(call, session)
     call.account.store.after_commit(lambda: _watch(call.account, session))
@@ -52,11 +50,9 @@ def _refuse_what_is_not_imitated(params: Json) -> None:
     if params["mode"] != "payment":
         message = f"fake_stripe imitates sessions in `payment` mode only, not in `{params['mode']}` mode."
         raise StripeError(message, param="mode")
-    for name, what in UNKNOWN_HERE.items():
-        if params.get(name):
-            raise StripeError(f"fake_stripe does not imitate {what}.", param=name)
-    if params.get("automatic_tax", {}).get("enabled") or params.get("tax_id_collection", {}).get("enabled"):
-        raise StripeError("fake_stripe does not imitate taxes.", param="automatic_tax")
+    for name in ("automatic_tax", "tax_id_collection"):
+        if params.get(name, {}).get("enabled"):
+            raise StripeError("fake_stripe does not imitate taxes.", param=name)
 
 
 def _check_addresses(params: Json, ui_mode: str) -> None:
@@ -115,6 +111,9 @@ def update(call: Call) -> Json:
     if "line_items" in params and session["ui_mode"] in ("hosted_page", "embedded_page"):
         message = "The line items of a hosted or embedded session cannot be changed: expire it, open another."
         raise StripeError(message, param="line_items")
+    if "collected_information" in params and session["ui_mode"] not in TOLD_BY_THE_SHOP:
+        message = "What was collected can only be set in a session of `ui_mode` embedded_page or elements."
+        raise StripeError(message, param="collected_information")
     for name in ("line_items", "collected_information", "shipping_options"):
         if name in params and session["status"] != "open":
             raise StripeError(
@@ -140,7 +139,7 @@ def _changed_lines(call: Call, session: Json) -> Json:
     if "shipping_options" in call.params:
         options = line_items.shipping_options(call, call.params["shipping_options"], session["currency"])
     sums = line_items.totals(items, options[0] if options else None)
-    line_items.check_total(sums["amount_total"], session["currency"])
+    check_charge(sums["amount_total"], session["currency"])
     return {**sums, "shipping_options": options}
 
 
@@ -173,11 +172,16 @@ def end(call: Call, session: Json) -> Json:
 def expire_due(account: Account) -> None:
     """Expire every open session whose time has come. Called before each call and by the clock's thread."""
     now = account.clock.now()
-    if not account.deadlines or account.deadlines[0][0] > now:
-        return
+    with account.store.lock:
+        if not _next_is_due(account, now):
+            return
     with account.store.transaction():
-        while account.deadlines and account.deadlines[0][0] <= now:
+        while _next_is_due(account, now):
             _expire_one(account, heapq.heappop(account.deadlines)[1])
+
+
+def _next_is_due(account: Account, now: int) -> bool:
+    return bool(account.deadlines) and account.deadlines[0][0] <= now
 
 
 def _expire_one(account: Account, id: str) -> None:

@@ -2,12 +2,12 @@
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
-from fake_stripe.currencies import check_amount
+from fake_stripe.currencies import MOST, check_amount
 from fake_stripe.errors import StripeError
 from fake_stripe.paging import page
 from fake_stripe.store import Json
 
-AMOUNT = p.Integer(least=0, most=99_999_999)
+AMOUNT = p.Integer(least=0, most=MOST)
 TAX = p.one_of("exclusive", "inclusive", "unspecified")
 ESTIMATE = p.Shape(
     {
@@ -46,13 +46,12 @@ def create(call: Call) -> Json:
     return make(call, call.params)
 
 
-def make(call: Call, params: Json) -> Json:
-    """Keep a rate, also one that a session brings along as `shipping_rate_data`."""
+def make(call: Call, params: Json, *, at: str = "") -> Json:
+    """Keep a rate; `at` is where it stood in a session that brings it along as `shipping_rate_data`."""
+    name = p.join(at, "fixed_amount")
     if "fixed_amount" not in params:
-        message = "Missing required param: fixed_amount."
-        raise StripeError(message, code="parameter_missing", param="fixed_amount")
-    fixed = params["fixed_amount"]
-    check_amount(fixed["amount"], fixed["currency"], "fixed_amount[amount]")
+        raise StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
+    _check_amounts(params["fixed_amount"], name)
     estimate = params.get("delivery_estimate")
     rate = {
         "id": call.new_id("shipping_rate"),
@@ -75,6 +74,12 @@ def make(call: Call, params: Json) -> Json:
             for currency, o in options.items()
         }
     return call.account.save(rate)
+
+
+def _check_amounts(fixed: Json, name: str) -> None:
+    check_amount(fixed["amount"], fixed["currency"], f"{name}[amount]")
+    for currency, option in fixed.get("currency_options", {}).items():
+        check_amount(option["amount"], currency, f"{name}[currency_options][{currency}][amount]")
 
 
 def amount_in(rate: Json, currency: str) -> int | None:

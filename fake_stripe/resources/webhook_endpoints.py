@@ -1,19 +1,16 @@
 """Who is told of events? Webhook endpoints: https://docs.stripe.com/api/webhook_endpoints"""
 
-import re
-
 from fake_stripe import params as p
-from fake_stripe.account import Call
+from fake_stripe.account import VERSION, Call
 from fake_stripe.errors import StripeError
 from fake_stripe.event_types import EVENT_TYPES
 from fake_stripe.paging import page
 from fake_stripe.store import Json
 
 EVENTS = p.ListOf(p.Enum(("*", *sorted(EVENT_TYPES))), least=1)
-VERSION = p.Text(pattern=re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?\Z"), problem="Invalid API version")
 CREATE = p.body(
     required=["enabled_events", "url"],
-    api_version=VERSION,
+    api_version=p.Text(pattern=VERSION, problem="Invalid API version"),
     connect=p.Boolean(),
     description=p.Text(unset=True),
     enabled_events=EVENTS,

@@ -46,7 +46,26 @@ def post(fake: FakeStripe, path: str, body: bytes, **headers: str) -> tuple[int,
         (b"name=A&package_dimensions[height]=1", "parameter_missing", "package_dimensions[length]"),
         (b"name=" + b"A" * 5001, None, "name"),
         (b"name=A%00B", None, "name"),
-        (b"name=A&default_price_data[currency]=usd", "parameter_missing", "unit_amount"),
+        (b"name=A&default_price_data[currency]=usd", "parameter_missing", "default_price_data[unit_amount]"),
+        (
+            b"name=A&default_price_data[currency]=isk&default_price_data[unit_amount]=101",
+            None,
+            "default_price_data[unit_amount]",
+        ),
+        (
+            (
+                b"name=A&default_price_data[currency]=usd&default_price_data[unit_amount]=1&"
+                b"default_price_data[currency_options][eur][tax_behavior]=inclusive"
+            ),
+            "parameter_missing",
+            "default_price_data[currency_options][eur][unit_amount]",
+        ),
+        (
+            b"name=A&default_price_data[currency]=usd&default_price_data[unit_amount]=1&"
+            + b"&".join(b"default_price_data[metadata][%d]=v" % n for n in range(51)),
+            None,
+            "default_price_data[metadata]",
+        ),
         (
             b"name=A&default_price_data[currency]=usd&default_price_data[unit_amount]=1.5",
             "parameter_invalid_integer",
@@ -67,6 +86,76 @@ def test_a_wrong_parameter_is_named(fake: FakeStripe, body: bytes, code: str | N
     assert (answer["error"].get("code"), answer["error"]["param"]) == (code, param)
     assert len(fake.products) == 0
     assert len(fake.account.store.table("price").rows) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (b"product_data[name]=A&product_data[id]=prod_shirt&unit_amount=1", "product_data[id]"),
+        (b"product_data[name]=A&product_data[id]=a/b&unit_amount=1", "product_data[id]"),
+        (b"product=prod_shirt&unit_amount=1&currency_options[zzz][unit_amount]=1", "currency_options[zzz]"),
+        (
+            b"product=prod_shirt&billing_scheme=tiered&tiers[0][up_to]=few&tiers[0][unit_amount]=1",
+            "tiers[0][up_to]",
+        ),
+    ],
+)
+def test_a_wrong_parameter_of_a_price_is_named(fake: FakeStripe, shirt: Any, body: bytes, param: str) -> None:
+    status, answer = post(fake, "/v1/prices", b"currency=usd&" + body)
+
+    assert (status, answer["error"]["param"]) == (400, param)
+    assert len(fake.prices) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (b"&".join(b"line_items[0][metadata][%d]=v" % n for n in range(51)), "line_items[0][metadata]"),
+        (
+            (
+                b"line_items[1][quantity]=1&line_items[1][price_data][currency]=isk&"
+                b"line_items[1][price_data][unit_amount]=101&line_items[1][price_data][product]=prod_shirt"
+            ),
+            "line_items[1][price_data][unit_amount]",
+        ),
+        (
+            (
+                b"line_items[1][quantity]=1&line_items[1][price_data][currency]=usd&"
+                b"line_items[1][price_data][product]=prod_shirt"
+            ),
+            "line_items[1][price_data][unit_amount]",
+        ),
+        (
+            b"shipping_options[0][shipping_rate_data][display_name]=Post",
+            "shipping_options[0][shipping_rate_data][fixed_amount]",
+        ),
+        (
+            (
+                b"shipping_options[0][shipping_rate_data][display_name]=Post&"
+                b"shipping_options[0][shipping_rate_data][fixed_amount][currency]=isk&"
+                b"shipping_options[0][shipping_rate_data][fixed_amount][amount]=101"
+            ),
+            "shipping_options[0][shipping_rate_data][fixed_amount][amount]",
+        ),
+        (
+            b"payment_intent_data[metadata][empty]=&"
+            + b"&".join(b"payment_intent_data[metadata][%d]=v" % n for n in range(51)),
+            "payment_intent_data[metadata]",
+        ),
+    ],
+)
+def test_a_wrong_parameter_of_a_session_is_named(
+    fake: FakeStripe, shirt: Any, body: bytes, param: str
+) -> None:
+    line = f"line_items[0][price]={shirt['default_price']}&line_items[0][quantity]=1&".encode()
+
+    status, answer = post(
+        fake, "/v1/checkout/sessions", b"mode=payment&success_url=https://a.test&" + line + body
+    )
+
+    assert (status, answer["error"]["param"]) == (400, param)
+    assert len(fake.sessions) == 0
+    assert len(fake.prices) == 1
 
 
 @pytest.mark.parametrize(

@@ -176,21 +176,50 @@ def test_a_key_takes_no_other_parameters(account: Tried) -> None:
     assert refused.value.http_status == 400
 
 
+def test_a_key_remembers_a_refusal_too(account: Tried) -> None:
+    """A refusal that depends on what there is was executed, so it is replayed when that has changed."""
+    product = account.product(default_price_data={"currency": "usd", "unit_amount": 1500})
+    price, prices = str(product.default_price), account.client.v1.prices
+    options: Any = {"idempotency_key": f"{account.run}/refused"}
+    with pytest.raises(stripe.InvalidRequestError) as first:
+        prices.update(price, {"active": False}, options)
+    other = prices.create({"product": product.id, "currency": "usd", "unit_amount": 1600})
+    account.client.v1.products.update(product.id, {"default_price": other.id})
+
+    with pytest.raises(stripe.InvalidRequestError) as again:
+        prices.update(price, {"active": False}, options)
+
+    assert (first.value.http_status, again.value.http_status) == (400, 400)
+    assert again.value.headers is not None
+    assert again.value.headers["idempotent-replayed"] == "true"
+    assert prices.update(price, {"active": False}).active is False
+
+
 # lists
 
 
 def test_pages_follow_each_other_newest_first(account: Tried) -> None:
-    made = [account.product().id for _ in range(3)]
+    url = f"https://example.com/{account.run}"
+    made = [account.product(url=url).id for _ in range(3)]
     products = account.client.v1.products
 
-    first = products.list({"ids": made, "limit": 2})
-    rest = products.list({"ids": made, "limit": 2, "starting_after": first.data[-1].id})
-    back = products.list({"ids": made, "limit": 2, "ending_before": rest.data[0].id})
+    first = products.list({"url": url, "limit": 2})
+    rest = products.list({"url": url, "limit": 2, "starting_after": first.data[-1].id})
+    back = products.list({"url": url, "limit": 2, "ending_before": rest.data[0].id})
 
     assert (len(first.data), first.has_more) == (2, True)
     assert (len(rest.data), rest.has_more) == (1, False)
     assert sorted(p.id for p in [*first.data, *rest.data]) == sorted(made)
     assert [p.id for p in back] == [p.id for p in first]
+
+
+def test_a_list_of_ids_takes_no_cursor(account: Tried) -> None:
+    ids = [account.product().id for _ in range(2)]
+
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        account.client.v1.products.list({"ids": ids, "starting_after": ids[0]})
+
+    assert refused.value.http_status == 400
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What can a customer do on the hosted page? Pay, be declined, be asked, pay later, choose, mistype."""
 
+import time
 from typing import Any
 
 import pytest
@@ -222,6 +223,33 @@ def test_payment_intent_data_reaches_the_payment(
     assert (intent["metadata"], intent["description"]) == ({"order": "o1"}, "Two shirts")
 
 
+def test_an_empty_value_is_no_key_of_the_payment(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    full = {f"k{n}": "v" for n in range(50)}
+    session = open_session(
+        client, shirt["default_price"], payment_intent_data={"metadata": {**full, "empty": ""}}
+    )
+
+    intent = fake.payment_intents[fake.pay(session.id)["payment_intent"]]
+
+    assert intent["metadata"] == full
+
+
+def test_an_endless_email_is_refused_at_once(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    session = open_session(client, shirt["default_price"])
+    started = time.perf_counter()
+
+    for email in ("a@" + "." * 30_000 + "@", "a@" + "a." * 250 + "@", "a@b..c", "a@b.c."):
+        with pytest.raises(Refused) as refused:
+            fake.pay(session.id, email=email)
+        assert refused.value.field == "email"
+
+    assert time.perf_counter() - started < 5
+
+
 def test_nothing_to_pay_needs_no_payment(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     free = fake.add_price("prod_shirt", unit_amount=0)
     session = open_session(client, free["id"])
@@ -269,6 +297,29 @@ def test_a_bank_debit_completes_unpaid_and_is_settled_later(
     assert [e["type"] for e in fake.events.values()][before:] == types
     with pytest.raises(Exception, match=r"wait for a delayed payment|settled already"):
         fake.settle_delayed(session.id)
+
+
+@pytest.mark.parametrize(
+    ("change", "methods"),
+    [
+        ({}, ["card", "us_bank_account"]),
+        ({"allowed_payment_method_types": ["card", "klarna"]}, ["card"]),
+        ({"excluded_payment_method_types": ["card"]}, ["us_bank_account"]),
+    ],
+)
+def test_a_session_says_with_what_it_may_be_paid_and_so_does_its_payment(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, change: Any, methods: list[str]
+) -> None:
+    session = open_session(client, shirt["default_price"], **change)
+
+    for method in {"card", "us_bank_account"} - set(methods):
+        with pytest.raises(Refused) as refused:
+            fake.pay(session.id, delayed=method != "card")
+        assert refused.value.field == "method"
+    paid = fake.pay(session.id, delayed="us_bank_account" in methods)
+
+    assert session.payment_method_types == methods
+    assert fake.payment_intents[paid["payment_intent"]]["payment_method_types"] == methods
 
 
 def test_nobody_pays_twice(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:

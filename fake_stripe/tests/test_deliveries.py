@@ -4,10 +4,12 @@ import itertools
 import threading
 from typing import Any
 
+import pytest
 import stripe
 
 from fake_stripe import FakeStripe
 from fake_stripe.deliveries import GAPS
+from fake_stripe.errors import StripeError
 from fake_stripe.tests.conftest import Receiver
 
 
@@ -114,6 +116,26 @@ def test_an_event_can_be_sent_again_by_hand(
 
     first, second = receiver.events()
     assert first.id == second.id == event_id
+
+
+def test_an_event_is_sent_again_only_to_those_who_listen_to_it(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
+) -> None:
+    (listening,) = fake.webhook_endpoints
+    deaf = fake.add_webhook_endpoint("https://deaf.test/", ["price.updated"])["id"]
+    fake.keys.add("sk_live_1")
+    live = stripe.StripeClient("sk_live_1", http_client=fake.http_client())
+    elsewhere = live.v1.webhook_endpoints.create({"url": "https://live.test/", "enabled_events": ["*"]}).id
+    rename(client, "A")
+    fake.deliver_due()
+    (event_id,) = fake.events
+
+    assert [d["endpoint"] for d in fake.dashboard.resend(event_id)] == [listening]
+    assert [d["endpoint"] for d in fake.dashboard.resend(event_id, listening)] == [listening]
+    for endpoint in (deaf, elsewhere, "we_nobody"):
+        with pytest.raises(StripeError, match=endpoint):
+            fake.dashboard.resend(event_id, endpoint)
+    assert len(fake.deliveries(event_id)) == 3
 
 
 def test_each_endpoint_counts_for_itself(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:

@@ -92,7 +92,8 @@ def test_a_live_account_makes_live_objects() -> None:
 
 def test_a_version_that_is_none_is_refused(fake: FakeStripe) -> None:
     assert fake.call("GET", "/v1/products", stripe_version="2025-09-30.clover")[0] == 200
-    assert fake.call("GET", "/v1/products", stripe_version="latest")[0] == 400
+    for version in ("latest", "2099-13-99", "2026-00-10", "2026-10-28.", "٢٠٢٦-10-28"):
+        assert fake.call("GET", "/v1/products", stripe_version=version)[0] == 400
 
 
 def test_other_accounts_are_out_of_reach(fake: FakeStripe) -> None:

@@ -1,6 +1,7 @@
 """How many calls are too many, and who waits for whom? Rate limits and lock time-outs."""
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -42,6 +43,21 @@ def test_a_live_account_takes_100_but_one_endpoint_25() -> None:
 
     assert limited.value.headers is not None
     assert limited.value.headers["stripe-rate-limited-reason"] == "endpoint-rate"
+
+
+def test_on_a_clock_that_stands_still_only_a_push_lets_more_calls_in(
+    fake: FakeStripe, client: stripe.StripeClient, monkeypatch: Any
+) -> None:
+    fake.api.limits.enforced = True
+    for _ in range(25):
+        client.v1.products.list()
+    later = time.time() + 3600
+    monkeypatch.setattr("fake_stripe.clock.time.time", lambda: later)
+
+    with pytest.raises(stripe.RateLimitError):
+        client.v1.products.list()
+    fake.forward(1)
+    client.v1.products.list()
 
 
 def test_limits_are_off_unless_they_are_wanted(fake: FakeStripe, client: stripe.StripeClient) -> None:

@@ -45,6 +45,30 @@ def test_a_price_may_make_its_product(fake: FakeStripe, client: stripe.StripeCli
         ({"currency": "zzz", "product": "prod_shirt", "unit_amount": 1}, "currency"),
         ({"currency": "kwd", "product": "prod_shirt", "unit_amount": 1001}, "unit_amount"),
         ({"currency": "isk", "product": "prod_shirt", "unit_amount": 150}, "unit_amount"),
+        ({"currency": "isk", "product": "prod_shirt", "unit_amount_decimal": "101"}, "unit_amount_decimal"),
+        ({"currency": "isk", "product": "prod_shirt", "unit_amount_decimal": "0.5"}, "unit_amount_decimal"),
+        *(
+            ({"currency": "usd", "product": "prod_shirt", "unit_amount_decimal": text}, "unit_amount_decimal")
+            for text in ("1000000000000", "1_000", "1E3", " 5 ", "٣", "-1", "1.", "NaN", "0." + "1" * 13)
+        ),
+        (
+            {
+                "currency": "usd",
+                "product": "prod_shirt",
+                "unit_amount": 1,
+                "currency_options": {"usd": {"unit_amount": 2}},
+            },
+            "currency_options[usd]",
+        ),
+        (
+            {
+                "currency": "usd",
+                "product": "prod_shirt",
+                "unit_amount": 1,
+                "currency_options": {"eur": {"tax_behavior": "inclusive"}},
+            },
+            "currency_options[eur][unit_amount]",
+        ),
     ],
 )
 def test_a_price_that_makes_no_sense_is_refused(
@@ -54,6 +78,7 @@ def test_a_price_that_makes_no_sense_is_refused(
         client.v1.prices.create(params)
 
     assert (refused.value.http_status, refused.value.param) == (400, param)
+    assert list(client.v1.prices.list()) == [client.v1.prices.retrieve(shirt["default_price"])]
 
 
 def test_currency_options_are_shown_when_asked_for(client: stripe.StripeClient, shirt: Any) -> None:
@@ -132,3 +157,42 @@ def test_a_changed_price_tells_so(fake: FakeStripe, client: stripe.StripeClient,
     (event,) = fake.events.values()
     assert event["type"] == "price.updated"
     assert event["data"]["previous_attributes"] == {"metadata": {"size": None}, "nickname": None}
+
+
+def test_a_price_that_only_changes_in_another_currency_tells_so(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    price = fake.add_price("prod_shirt", unit_amount=2500, currency_options={"eur": {"unit_amount": 2300}})
+
+    def change(options: Any) -> Any:
+        expand: Any = {"currency_options": options, "expand": ["currency_options"]}
+        changed = client.v1.prices.update(price["id"], expand)
+        assert changed.currency_options is not None
+        return changed.currency_options.to_dict()
+
+    dearer = change({"eur": {"unit_amount": 2400}})
+    taxed = change({"eur": {"tax_behavior": "inclusive"}})
+    change({"eur": {"unit_amount": 2400}})
+
+    assert (dearer["eur"]["unit_amount"], dearer["usd"]["unit_amount"]) == (2400, 2500)
+    assert (taxed["eur"]["unit_amount"], taxed["eur"]["tax_behavior"]) == (2400, "inclusive")
+    first, second = (event["data"]["previous_attributes"] for event in fake.events.values())
+    assert first["currency_options"]["eur"]["unit_amount"] == 2300
+    assert second == {"currency_options": {"eur": {"tax_behavior": "unspecified"}}}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        change({"gbp": {"tax_behavior": "inclusive"}})
+    assert refused.value.param == "currency_options[gbp][unit_amount]"
+    assert change("").keys() == {"usd"}
+
+
+@pytest.mark.parametrize("kind", ["charges", "payment_intents"])
+def test_less_than_the_least_can_be_charged_by_nobody(
+    fake: FakeStripe, client: stripe.StripeClient, kind: str
+) -> None:
+    params: Any = {"amount": 49, "currency": "usd"} | ({"source": "tok_visa"} if kind == "charges" else {})
+
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        getattr(client.v1, kind).create(params)
+
+    assert (refused.value.code, refused.value.param) == ("amount_too_small", "amount")
+    assert (len(fake.charges), len(fake.payment_intents)) == (0, 0)

@@ -157,6 +157,31 @@ def test_products_are_filtered_by_id_and_by_the_time_they_were_made(
     assert listed(created=NOW) == ["prod_shirt"]
 
 
+@pytest.mark.parametrize("cursor", ["starting_after", "ending_before"])
+def test_ids_and_a_cursor_do_not_go_together(client: stripe.StripeClient, shirt: Any, cursor: str) -> None:
+    params: Any = {"ids": ["prod_shirt"], cursor: "prod_shirt"}
+
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.products.list(params)
+
+    assert (refused.value.http_status, refused.value.param) == (400, "ids")
+
+
+@pytest.mark.parametrize("kind", ["products", "webhook_endpoints"])
+def test_what_is_deleted_has_nothing_to_expand(
+    fake: FakeStripe, client: stripe.StripeClient, kind: str
+) -> None:
+    ids = {
+        "products": client.v1.products.create({"name": "A poster"}).id,
+        "webhook_endpoints": fake.add_webhook_endpoint("https://shop.test/")["id"],
+    }
+
+    status, answer = fake.call("DELETE", f"/v1/{kind}/{ids[kind]}", "expand[]=anything")
+
+    assert (status, answer["error"]["param"]) == (400, "expand")
+    assert (len(fake.products), len(fake.webhook_endpoints)) == (1, 1)
+
+
 def test_seeding_is_silent_unless_events_are_wanted(fake: FakeStripe) -> None:
     fake.add_product(name="Quiet", prices=[{"unit_amount": 1}])
     assert len(fake.events) == 0

@@ -114,6 +114,16 @@ def test_what_was_not_paid_cannot_be_refunded(
     assert len(fake.refunds) == 0
 
 
+def test_the_refunds_of_a_charge_go_on_after_the_first_ten(client: stripe.StripeClient, intent: str) -> None:
+    made = [client.v1.refunds.create({"payment_intent": intent, "amount": 100}).id for _ in range(12)]
+
+    refunds = charge_of(client, intent).refunds
+
+    assert refunds is not None
+    assert (len(refunds.data), refunds.has_more) == (10, True)
+    assert [refund.id for refund in refunds.auto_paging_iter()] == made[::-1]
+
+
 def test_the_metadata_of_a_refund_can_be_changed(
     fake: FakeStripe, client: stripe.StripeClient, intent: str
 ) -> None:

@@ -8,6 +8,10 @@ import stripe
 from fake_stripe import FakeStripe, SessionEnded
 from fake_stripe.tests.conftest import NOW, THANKS, open_session
 
+MEDIUM = {"label": "Medium", "value": "M"}
+SIZE: Any = {"key": "size", "label": {"type": "custom", "custom": "Size"}, "type": "text"}
+PICTURE = {"type": "url", "url": "https://shop.test/a.png"}
+
 
 def test_an_open_session_has_an_address_and_a_day_to_live(client: stripe.StripeClient, shirt: Any) -> None:
     session = open_session(client, shirt["default_price"], 3)
@@ -130,6 +134,45 @@ def test_shipping_is_part_of_the_total(client: stripe.StripeClient, shirt: Any) 
         ({"metadata": {"a[b": "v"}}, None, None),
         ({"metadata": {f"k{n}": "v" for n in range(51)}}, None, "metadata"),
         ({"return_url": THANKS}, None, "return_url"),
+        ({"tax_id_collection": {"enabled": True}}, None, "tax_id_collection"),
+        ({"allowed_payment_method_types": ["nonsense"]}, None, "allowed_payment_method_types[0]"),
+        ({"allowed_payment_method_types": ["klarna"]}, None, "allowed_payment_method_types"),
+        (
+            {"excluded_payment_method_types": ["card", "us_bank_account"]},
+            None,
+            "excluded_payment_method_types",
+        ),
+        ({"custom_fields": [SIZE, SIZE]}, None, "custom_fields[1][key]"),
+        ({"custom_fields": [{**SIZE, "key": "the size"}]}, None, "custom_fields[0][key]"),
+        (
+            {"custom_fields": [{**SIZE, "text": {"minimum_length": 5, "maximum_length": 4}}]},
+            None,
+            "custom_fields[0][text][minimum_length]",
+        ),
+        (
+            {"custom_fields": [{**SIZE, "type": "dropdown"}]},
+            "parameter_missing",
+            "custom_fields[0][dropdown]",
+        ),
+        (
+            {"custom_fields": [{**SIZE, "type": "dropdown", "dropdown": {"options": [MEDIUM, MEDIUM]}}]},
+            None,
+            "custom_fields[0][dropdown][options][1][value]",
+        ),
+        (
+            {
+                "custom_fields": [
+                    {**SIZE, "type": "dropdown", "dropdown": {"options": [MEDIUM], "default_value": "S"}}
+                ]
+            },
+            None,
+            "custom_fields[0][dropdown][default_value]",
+        ),
+        (
+            {"branding_settings": {"icon": PICTURE, "logo": PICTURE}},
+            "parameters_exclusive",
+            "branding_settings[icon]",
+        ),
     ],
 )
 def test_a_session_that_stripe_would_refuse_is_refused_and_leaves_nothing(
@@ -148,6 +191,106 @@ def test_a_session_that_stripe_would_refuse_is_refused_and_leaves_nothing(
     if param is not None:
         assert refused.value.param == param
     assert len(fake.sessions) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"customer": "cus_1"}, "customer"),
+        ({"customer_update": {"name": "auto"}}, "customer_update"),
+        ({"discounts": [{"coupon": "ten"}]}, "discounts"),
+        ({"name_collection": {"individual": {"enabled": True}}}, "name_collection"),
+        ({"optional_items": [{"price": "price_1", "quantity": 1}]}, "optional_items"),
+        ({"payment_method_options": {"card": {"request_three_d_secure": "any"}}}, "payment_method_options"),
+        ({"subscription_data": {"trial_period_days": 3}}, "subscription_data"),
+        ({"payment_intent_data": {"on_behalf_of": "acct_1"}}, "payment_intent_data[on_behalf_of]"),
+        (
+            {"payment_intent_data": {"application_fee_amount": 1}},
+            "payment_intent_data[application_fee_amount]",
+        ),
+        (
+            {"line_items": [{"price": "price_1", "quantity": 1, "tax_rates": ["txr_1"]}]},
+            "line_items[0][tax_rates]",
+        ),
+        (
+            {"line_items": [{"price": "price_1", "quantity": 1, "dynamic_tax_rates": ["txr_1"]}]},
+            "line_items[0][dynamic_tax_rates]",
+        ),
+    ],
+)
+def test_what_the_fake_has_nothing_of_is_refused_with_a_sentence_that_says_so(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, change: Any, param: str
+) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="does not imitate") as refused:
+        open_session(client, shirt["default_price"], **change)
+
+    assert refused.value.param == param
+    assert len(fake.sessions) == 0
+
+
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [
+        ({"custom_unit_amount": {"enabled": True}}, "the customer chooses"),
+        ({"unit_amount_decimal": "0.5"}, "fractions"),
+        ({"billing_scheme": "tiered", "tiers": [{"up_to": "inf", "unit_amount": 80}]}, "tiers"),
+        (
+            {"unit_amount": 100, "transform_quantity": {"divide_by": 10, "round": "up"}},
+            "transform_quantity",
+        ),
+    ],
+)
+def test_a_price_of_an_uncommon_kind_is_refused_as_one(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, price: Any, words: str
+) -> None:
+    asked: Any = {"currency": "usd", "product": "prod_shirt", **price}
+    uncommon = client.v1.prices.create(asked)
+
+    with pytest.raises(stripe.InvalidRequestError, match=f"does not imitate .*{words}") as refused:
+        open_session(client, uncommon.id, 20)
+
+    assert refused.value.param == "line_items[0][price]"
+    assert len(fake.sessions) == 0
+
+
+def test_a_session_keeps_how_its_page_shall_look(client: stripe.StripeClient, shirt: Any) -> None:
+    plain = open_session(client, shirt["default_price"])
+    branded = open_session(
+        client, shirt["default_price"], branding_settings={"display_name": "BALM", "border_style": "pill"}
+    )
+
+    assert "branding_settings" not in plain
+    looks = branded.branding_settings
+    assert (looks.display_name, looks.border_style, looks.font_family) == ("BALM", "pill", "default")
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        open_session(
+            client,
+            shirt["default_price"],
+            branding_settings={"display_name": "BALM"},
+            ui_mode="elements",
+            success_url=None,
+            cancel_url=None,
+            return_url=THANKS,
+        )
+    assert refused.value.param == "branding_settings"
+
+
+@pytest.mark.parametrize(("ui_mode", "status"), [("hosted_page", 400), ("form", 400), ("elements", 200)])
+def test_what_was_collected_is_only_told_by_a_shop_with_a_page_of_its_own(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, ui_mode: str, status: int
+) -> None:
+    own: Any = {"success_url": None, "cancel_url": None, "return_url": THANKS}
+    back = {} if ui_mode == "hosted_page" else own
+    session = open_session(client, shirt["default_price"], ui_mode=ui_mode, **back)
+    details = "collected_information[shipping_details]"
+    form = f"{details}[name]=Ada&{details}[address][line1]=Weg 1&{details}[address][country]=DE"
+
+    answered, answer = fake.call("POST", f"/v1/checkout/sessions/{session.id}", form)
+
+    assert answered == status
+    if status == 400:
+        assert answer["error"]["param"] == "collected_information"
+        assert fake.sessions[session.id]["collected_information"] is None
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 1.5, "two", 1_000_000, ""])

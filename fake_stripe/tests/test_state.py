@@ -3,6 +3,8 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,40 @@ import pytest
 import stripe
 
 from fake_stripe import FakeStripe
-from fake_stripe.store import Store
+from fake_stripe.store import Store, Table
 from fake_stripe.tests.conftest import NOW, Receiver, open_session
+
+
+def test_a_removal_that_is_undone_leaves_the_row_where_it_stood() -> None:
+    store = Store()
+    with store.transaction():
+        for id in ("a", "b", "c"):
+            store.put("thing", id, {"id": id})
+
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.remove("thing", "a")
+        store.remove("thing", "b")
+        store.put("thing", "a", {"id": "another"})
+        raise ZeroDivisionError
+
+    table = store.table("thing")
+    assert [row["id"] for row in table.oldest_first()] == ["a", "b", "c"]
+    assert [row["id"] for row in table.newest_first()] == ["c", "b", "a"]
+
+
+def test_many_removals_that_are_undone_leave_every_row_where_it_stood() -> None:
+    ids = [f"{n:04}" for n in range(2000)]
+    store = Store()
+    with store.transaction():
+        for id in ids:
+            store.put("thing", id, {"id": id})
+
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        for id in ids[:-1]:
+            store.remove("thing", id)
+        raise ZeroDivisionError
+
+    assert [row["id"] for row in store.table("thing").oldest_first()] == ids
 
 
 @pytest.fixture
@@ -194,3 +228,38 @@ def test_a_table_keeps_its_order_when_much_is_removed() -> None:
 def test_time_does_not_run_backwards(fake: FakeStripe) -> None:
     with pytest.raises(ValueError, match="backwards"):
         fake.forward(-1)
+
+
+def held_by_somebody(lock: Any) -> bool:
+    """Whether a thread of its own would have to wait for it."""
+
+    def attempt() -> bool:
+        free = bool(lock.acquire(blocking=False))
+        if free:
+            lock.release()
+        return not free
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(attempt).result()
+
+
+def test_what_is_due_is_looked_up_while_nobody_changes_it(monkeypatch: Any) -> None:
+    """Another thread may take the last deadline away, or forget an event, between two looks."""
+    fake = FakeStripe(now=NOW)
+    held: list[bool] = []
+
+    class Watched(list[Any]):
+        def __getitem__(self, place: Any) -> Any:
+            held.append(held_by_somebody(fake.account.store.lock))
+            return super().__getitem__(place)
+
+    def watched(table: Table, after: int | None = None) -> Iterator[Any]:
+        held.append(held_by_somebody(fake.account.store.lock))
+        return iter(())
+
+    fake.account.deadlines = Watched([(NOW + 1, "cs_1")])
+    monkeypatch.setattr(Table, "oldest_first", watched)
+
+    fake.account.tick()
+
+    assert held == [True, True]

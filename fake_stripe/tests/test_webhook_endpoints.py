@@ -80,6 +80,7 @@ def test_a_deleted_endpoint_hears_nothing_more(
         ({"enabled_events": ["Nonsense!"]}, "enabled_events[0]"),
         ({"enabled_events": ["price.updated", "checkout.session.complete"]}, "enabled_events[1]"),
         ({"api_version": "yesterday"}, "api_version"),
+        ({"api_version": "2026-13-99"}, "api_version"),
     ],
 )
 def test_an_endpoint_that_makes_no_sense_is_refused(

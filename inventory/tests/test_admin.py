@@ -133,6 +133,31 @@ def test_taking_more_than_is_there_is_refused_in_a_sentence(owner: Client, shirt
     assert shirt.item("M").pending == 0
 
 
+def test_a_delivery_beyond_six_digits_is_an_error_of_the_form_and_nothing_is_stored(
+    owner: Client, shirt: Shirt
+) -> None:
+    form = {"what": "received", "number": 999_999, "reason": "Delivery 77", "token": "t"}
+
+    answer = owner.post(change_url(shirt.item("M"), shirt.item("S")), form)
+
+    page = answer.content.decode()
+    assert "BALM T-Shirt M: A count has six digits at most" in page and "BALM T-Shirt S: A count" in page
+    assert 'value="Delivery 77"' in page
+    assert shirt.item("M").pending == 0 and shirt.item("S").pending == 0
+
+
+def test_where_only_some_of_the_chosen_items_are_refused_the_others_are_changed(
+    owner: Client, shirt: Shirt
+) -> None:
+    form = {"what": "adjusted", "number": -12, "reason": "Broken", "token": "t"}
+
+    answer = owner.post(change_url(shirt.item("M"), shirt.item("S")), form, follow=True)
+
+    page = answer.content.decode()
+    assert "1 count changed." in page and "BALM T-Shirt S: Only 10 are there." in page
+    assert shirt.item("M").pending == -12 and shirt.item("S").pending == 0
+
+
 def test_the_action_of_the_list_leads_to_the_form_with_the_chosen_items(owner: Client, shirt: Shirt) -> None:
     answer = act(owner, "stockitem", "change_stock_of", shirt.item("M").pk, shirt.item("S").pk)
 

@@ -53,6 +53,17 @@ def test_a_second_sync_changes_nothing_and_writes_nothing(shirt: Shirt) -> None:
     assert writing == []
 
 
+def test_what_we_wrote_ourselves_is_no_news_to_a_sync(shirt: Shirt) -> None:
+    """The count that went down and the mark are ours; nobody touched the product."""
+    shirt.sell("M", 2)
+    shirt.settle()
+
+    out, _err = said("sync_catalog")
+
+    assert shirt.at_stripe("M") == "13"
+    assert out == "0 created, 0 updated, 1 unchanged, 0 problems\n"
+
+
 def test_a_sync_reads_more_than_a_page(fake: FakeStripe, db: None) -> None:
     for number in range(105):
         fake.add_product(id=f"prod_{number}", name="Shirt", metadata={"stock": "1"})
@@ -69,6 +80,32 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(new_shirt: Callabl
 
     assert out == "Would be: 1 created, 0 updated, 0 unchanged, 0 problems\n"
     assert not Product.objects.exists() and not StockItem.objects.exists()
+
+
+def test_a_dry_run_lists_the_problems_that_the_sync_would_list(fake: FakeStripe, db: None) -> None:
+    fake.add_product(id="prod_bare", name="Bare", metadata={"stock": "1"})
+
+    dry, dry_problems = said("sync_catalog", "--dry-run")
+    wet, wet_problems = said("sync_catalog")
+
+    assert dry_problems == wet_problems == "prod_bare Bare: It has no default price that can be used.\n"
+    assert dry == f"Would be: {wet}"
+
+
+def test_a_product_that_was_mended_has_no_problem_in_a_dry_run(shirt: Shirt) -> None:
+    shirt.edit_keys({"link": "http://music.example"})
+    said("sync_catalog")
+    shirt.edit_keys({"link": ""})
+
+    assert said("sync_catalog", "--dry-run")[0].endswith(" 0 problems\n")
+
+
+def test_what_is_archived_has_no_problems_to_mend(fake: FakeStripe, db: None) -> None:
+    fake.add_product(id="prod_old", name="Old", metadata={"sizes": "M", "stock_M": "ten"}, active=False)
+
+    out, err = said("sync_catalog")
+
+    assert (out, err) == ("1 created, 0 updated, 0 unchanged, 0 problems\n", "")
 
 
 def test_problems_are_listed_with_their_product(new_shirt: Callable[..., Shirt]) -> None:

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.counts import Garble, base_under, edited, may_undo, parse_count, signed, total, written_over
+from inventory.counts import (
+    MOST,
+    Garble,
+    base_under,
+    edited,
+    may_undo,
+    parse_count,
+    signed,
+    total,
+    written_over,
+)
 
 COUNTS = st.integers(min_value=0, max_value=999_999)
 READABLE_OR_NOT = st.one_of(st.none(), st.integers(min_value=0, max_value=50))
@@ -55,12 +65,14 @@ def test_no_text_makes_parsing_fail_or_a_count_negative(text: str) -> None:
 
 
 @given(COUNTS, st.integers(min_value=-2_000_000, max_value=2_000_000))
-def test_a_total_is_never_negative_and_its_shortfall_says_what_is_missing(on_hand: int, pending: int) -> None:
+def test_a_total_can_be_read_again_and_says_what_is_missing_or_too_much(on_hand: int, pending: int) -> None:
     found = total(on_hand, pending)
 
-    assert found.count >= 0 and found.shortfall >= 0
-    assert found.count - found.shortfall == on_hand + pending
+    assert parse_count(str(found.count)) == found.count
+    assert found.shortfall >= 0 and found.surplus >= 0
+    assert found.count - found.shortfall + found.surplus == on_hand + pending
     assert found.count == 0 or found.shortfall == 0
+    assert found.count == MOST or found.surplus == 0
 
 
 # --- Edits in any order -----------------------------------------------------------------------

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inventory import ledger
-from inventory.ledger import NotThere, OutOfStock, SaleLine
+from inventory.ledger import NotThere, OutOfStock, SaleLine, TooMany
 from inventory.models import Case, Hold, Movement, StockItem
 from inventory.tests.shirt import Shirt
 
@@ -246,6 +246,39 @@ def test_an_adjustment_cannot_take_more_than_is_there(medium: StockItem) -> None
         ledger.adjust(medium.pk, -16, reference="form:1")
 
     assert sums(medium) == (15, 0, 0, 15)
+
+
+def test_a_delivery_that_a_count_of_six_digits_cannot_say_is_refused(medium: StockItem) -> None:
+    for add in (ledger.receive, ledger.adjust):
+        with pytest.raises(TooMany, match=r"six digits at most: 999999\. There are 15 already"):
+            add(medium.pk, 999_985, reference="form:1")
+
+    medium.refresh_from_db()
+    assert medium.pending == 0 and not Movement.objects.filter(reference="form:1").exists()
+
+
+def test_the_largest_count_is_reached_once_however_often_it_is_told(shirt: Shirt) -> None:
+    for _click in range(2):
+        ledger.receive(shirt.item("M").pk, 999_984, reference="form:1")
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "999999" and shirt.is_at_rest()
+
+
+def test_a_return_beyond_the_largest_count_is_written_down_told_and_never_makes_it_unreadable(
+    shirt: Shirt,
+) -> None:
+    shirt.sell("M", 5, order="order:77")
+    shirt.settle()
+    shirt.edit(M=999_999)
+    shirt.settle()
+
+    assert ledger.take_back("order:77:0", 3, reference="click") == 3
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "999999" and shirt.is_at_rest()
+    assert shirt.movements("M", "returned", "adjusted") == [3, -3]
+    assert Case.objects.get(kind="more than a count can say").subject == "prod_shirt stock_M"
 
 
 def test_what_is_sold_without_counting_cannot_be_counted(shirt: Shirt) -> None:

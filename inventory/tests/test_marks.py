@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from django.core.management import call_command
 from django.db.models import F
 from django.utils import timezone
 
+from config.stripe_client import NoAnswer
 from inventory import catch_up, inbox, ledger, look
 from inventory.ledger import SaleLine
 from inventory.models import (
@@ -303,7 +305,8 @@ def test_an_open_write_of_a_restored_database_is_never_sent_again(shirt: Shirt) 
     shirt.sell("M", 2)
     from inventory import publish
 
-    publish.publish_waiting(timezone.now() + timedelta(seconds=3))
+    with pytest.raises(NoAnswer):
+        publish.publish_waiting(timezone.now() + timedelta(seconds=3))
     assert StockWrite.objects.filter(state="open").exists()
     bring_back = restore(shirt)
     shirt.settle()

@@ -420,11 +420,35 @@ def test_a_stripe_that_is_away_is_waited_for_with_growing_gaps(
     now, gaps = later(3), []
 
     for _try in range(10):
-        publish.publish_waiting(now)
+        with pytest.raises(NoAnswer):
+            publish.publish_waiting(now)
         gaps.append((shirt.stock.not_before - now).total_seconds())
         now = shirt.stock.not_before
 
     assert gaps == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+
+
+def test_what_was_published_before_stripe_went_away_counts_as_work(
+    shirt: Shirt, new_shirt: Callable[..., Shirt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker rests only where nothing went through."""
+    other = new_shirt("prod_z", M=5)
+    other.sync()
+    shirt.sell("M")
+    other.sell("M")
+    works, calls = gateway.write_metadata, []
+
+    def goes_away(*args: Any, **options: Any) -> Any:
+        calls.append(args)
+        if len(calls) > 1:
+            raise NoAnswer("away")
+        return works(*args, **options)
+
+    monkeypatch.setattr(gateway, "write_metadata", goes_away)
+
+    assert publish.publish_waiting(later(3)) == 1
+    with pytest.raises(NoAnswer):
+        publish.publish_waiting(later(10))
 
 
 def test_nothing_is_published_without_a_key(shirt: Shirt, settings: Any) -> None:

@@ -174,6 +174,13 @@ def test_an_event_of_the_other_mode_is_400(settings: Any, key: str, livemode: bo
     assert not StripeEvent.objects.exists()
 
 
+def test_a_key_that_is_not_set_is_not_called_a_test_key(settings: Any) -> None:
+    settings.STRIPE_SECRET_KEY = ""
+
+    with pytest.raises(inbox.NotAnEvent, match="from live mode, but STRIPE_SECRET_KEY is not set"):
+        inbox.check_mode(an_event(livemode=True))
+
+
 @pytest.mark.parametrize("key", ["sk_live_x", "rk_live_x"])
 def test_a_live_event_fits_a_live_key(settings: Any, key: str) -> None:
     settings.STRIPE_SECRET_KEY = key

@@ -21,9 +21,9 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from config.duties import Duty
-from config.stripe_client import NoAnswer
-from inventory import checks, desk, worker
-from inventory.models import Heartbeat, ProductStock
+from config.stripe_client import NoAnswer, StripeTrouble, WrongKey
+from inventory import checks, desk, gateway, worker
+from inventory.models import Case, EventCursor, Heartbeat, ProductStock
 from inventory.tests.shirt import Shirt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def duties(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> None:
-    monkeypatch.setattr(worker, "DUTIES", [Duty(name, every=1, calls_stripe=False) for name in functions])
+    monkeypatch.setattr(worker, "DUTIES", [Duty(name, every=1, alone=False) for name in functions])
     monkeypatch.setattr(worker, "import_string", functions.__getitem__)
 
 
@@ -88,7 +88,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def start(**functions: Any) -> threading.Event:
         functions["inventory.worker.beat"] = lambda now: 0
         table = [
-            Duty(name, every=0.001, calls_stripe=name.startswith("stripe"))
+            Duty(name, every=0.001, alone=name.startswith("stripe"))
             for name in functions
             if not name.startswith("inventory")
         ]
@@ -149,6 +149,39 @@ def test_a_duty_that_fails_is_tried_again_and_keeps_no_other_from_its_work(loop:
 
     for event in (failed, tried_again, other):
         wait_for(event)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("every", "pauses"),
+    [
+        (0.25, [0.5, 1, 2, 4, 8, 16, 30, 30]),
+        (1, [2, 4, 8, 16, 30, 30, 30, 30]),
+        (3600, [2, 4, 8, 16, 32, 64, 128, 256]),
+    ],
+)
+def test_a_stripe_that_does_not_do_as_asked_is_asked_less_and_less_often_and_at_once_when_it_does_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, every: float, pauses: list[float]
+) -> None:
+    troubles: list[StripeTrouble] = [NoAnswer("away"), WrongKey("no such key")] * 4
+
+    def away(now: datetime) -> int:
+        if troubles:
+            raise troubles.pop()
+        return 0
+
+    monkeypatch.setattr(worker, "import_string", lambda path: away)
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    duty = worker._Round(Duty("publish", every=every, alone=True))
+
+    rests = []
+    for _try in range(8):
+        duty.go()
+        rests.append(duty.rest())
+    duty.go()
+
+    assert rests == pauses and duty.rest() == every
+    assert len(caplog.records) == 8 and "Traceback" not in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)
@@ -268,6 +301,71 @@ def test_work_once_publishes_and_ends(shirt: Shirt, capsys: pytest.CaptureFixtur
 
     assert shirt.at_stripe("M") == "13"
     assert "done." in capsys.readouterr().out
+
+
+def test_a_cron_job_looks_at_an_idle_catalogue_once_and_then_asks_stripe_nothing(shirt: Shirt) -> None:
+    shirt.fake.forget_calls()
+    call_command("work", "--once")
+    first = len(shirt.fake.calls)
+    shirt.fake.forget_calls()
+
+    call_command("work", "--once")
+
+    assert first > 0 and shirt.fake.calls == []
+
+
+def test_a_cron_job_that_did_not_come_for_an_hour_looks_and_lists_again(shirt: Shirt) -> None:
+    call_command("work", "--once")
+    long_ago = timezone.now() - timedelta(minutes=61)
+    Heartbeat.objects.update(beat_at=long_ago)
+    EventCursor.objects.update(listed_at=long_ago)
+    shirt.fake.forget_calls()
+
+    call_command("work", "--once")
+
+    assert {call.path for call in shirt.fake.calls} >= {"/v1/products/prod_shirt", "/v1/events"}
+
+
+def test_a_cron_job_is_at_work_for_an_hour_and_in_one_row(shirt: Shirt) -> None:
+    for _run in range(2):
+        call_command("work", "--once")
+    request = RequestFactory().get("/admin/")
+
+    assert Heartbeat.objects.count() == 1
+    Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=59))
+    assert desk.worker_panel(request) is None
+    Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=61))
+    assert desk.worker_panel(request) is not None
+
+
+def test_a_worker_that_ends_is_missed_after_a_minute_even_if_a_cron_job_came_before(shirt: Shirt) -> None:
+    call_command("work", "--once")
+    Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=5))
+    worker.beat(timezone.now() - timedelta(seconds=61))
+
+    assert desk.worker_silence(timezone.now()) is not None
+
+
+def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_no_case_each_time(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*args: Any, **options: Any) -> None:
+        raise WrongKey("no such key")
+
+    call_command("work", "--once")
+    shirt.sell("M", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway, "write_metadata", refused)
+        for _run in range(3):
+            call_command("work", "--once")
+    assert Case.objects.count() == 1
+
+    call_command("work", "--once")
+    assert shirt.at_stripe("M") == "15"
+    Case.objects.update(opened_at=timezone.now() - timedelta(minutes=61))
+    call_command("work", "--once")
+
+    assert shirt.at_stripe("M") == "13" and not Case.objects.filter(closed_at=None).exists()
 
 
 # --- Panels -----------------------------------------------------------------------------------

@@ -38,6 +38,25 @@ def test_products_are_found_by_their_problems(admin_client: Client) -> None:
     assert "Good One" not in page
 
 
+def test_a_count_that_a_sale_makes_old_is_not_shown_as_stripe_has_it(admin_client: Client) -> None:
+    stock = {"stock_S": "4711", "inventory_version": "shop/prod_balm/3", "supplier": "Linden"}
+    on_shelf(metadata={"sizes": "S", **stock})
+
+    detail = admin_client.get("/admin/shop/product/prod_balm/change/").content.decode()
+
+    assert "supplier: Linden" in detail
+    assert "stock_S: a count, which its stock item shows" in detail
+    assert "4711" not in detail and "inventory_version" not in detail
+
+
+def test_a_product_leads_to_its_page_in_the_dashboard_of_the_keys_mode(admin_client: Client) -> None:
+    on_shelf()
+
+    detail = admin_client.get("/admin/shop/product/prod_balm/change/").content.decode()
+
+    assert 'href="https://dashboard.stripe.com/test/products/prod_balm"' in detail
+
+
 def test_script_from_stripe_stays_text_in_the_admin(admin_client: Client) -> None:
     on_shelf(name="<script>alert(1)</script>", metadata={"sizes": "S", "x": "<script>alert(2)</script>"})
 

@@ -75,6 +75,20 @@ def test_origin_fault_15_a_price_in_yen_is_not_divided(client: Client, settings:
     assert client.get("/api/products/").json()["products"][0]["price"] == 2500
 
 
+def test_origin_fault_18_sizes_and_their_chart_come_from_the_product_not_from_its_id(client: Client) -> None:
+    """The same article has one id in test mode and another in live mode."""
+    SizeGuide.objects.create(name="Shirts", category="clothing", lines="S 27 1/2, 21 1/2, 34")
+    for id in ("prod_test_mode", "prod_live_mode"):
+        on_shelf(id, images=("https://cdn.example/balm.jpg",))
+
+    one, other = client.get("/api/products/").json()["products"]
+
+    assert one["sizeChart"] == {"S": {"bodyLength": "27 1/2", "chestWidth": "21 1/2", "sleeveLength": "34"}}
+    assert [one[name] for name in ("sizeChart", "sizes", "images")] == [
+        other[name] for name in ("sizeChart", "sizes", "images")
+    ]
+
+
 def test_origin_fault_14_stock_is_never_kept_by_a_cache(client: Client) -> None:
     product = on_shelf(stock={"S": 5})
     client.get("/api/products/")
@@ -87,8 +101,10 @@ def test_origin_fault_14_stock_is_never_kept_by_a_cache(client: Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_other_methods_are_refused(client: Client, method: str) -> None:
-    assert getattr(client, method)("/api/products/").status_code == 405
+def test_other_methods_are_refused_as_such_to_a_program_that_has_no_token(method: str) -> None:
+    program = Client(enforce_csrf_checks=True)
+
+    assert getattr(program, method)("/api/products/").status_code == 405
 
 
 def test_without_a_stripe_key_it_is_503_and_empty(client: Client, settings: Settings) -> None:

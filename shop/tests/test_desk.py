@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from shop.models import Product
 
@@ -51,6 +52,19 @@ def test_only_what_cannot_wait_stands_on_every_page(admin_client: Client) -> Non
 
     assert "No worker is at work" in page
     assert "problem at Stripe" not in page
+
+
+def test_a_shop_that_sells_and_cannot_hear_of_payments_says_so(
+    admin_client: Client, settings: Settings
+) -> None:
+    told = "STRIPE_WEBHOOK_SECRET is not set"
+    assert told not in admin_client.get(reverse("admin:index")).content.decode()
+
+    settings.STRIPE_WEBHOOK_SECRETS = []
+    assert told in admin_client.get(reverse("admin:index")).content.decode()
+
+    settings.STRIPE_SECRET_KEY = ""  # One step after the other: this shop says already that it cannot sell.
+    assert told not in admin_client.get(reverse("admin:index")).content.decode()
 
 
 def test_a_visitor_who_is_not_logged_in_learns_nothing(client: Client) -> None:

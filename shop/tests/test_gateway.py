@@ -77,3 +77,21 @@ def test_a_wrong_key_is_named_by_its_setting(fake: FakeStripe, settings: Setting
 
     with pytest.raises(stripe_client.WrongKey, match="STRIPE_SECRET_KEY"):
         list(each_product())
+
+
+def test_a_text_that_no_database_keeps_becomes_one_that_every_database_keeps(fake: FakeStripe) -> None:
+    """PostgreSQL refuses NUL, and every database half a surrogate pair; Stripe's JSON can say both."""
+    fake.add_product(
+        id="prod_odd",
+        name="Odd\x00",
+        description="a\x00b",
+        images=["https://cdn.example/\x00"],
+        metadata={"category": "a\x00", "note\x00": "\ud800"},
+        prices=[{"unit_amount": 2500, "currency": "usd", "metadata": {"size": "S\x00"}}],
+    )
+
+    product = fetch_product("prod_odd")
+
+    assert (product.name, product.description, product.images) == ("Odd?", "a?b", ("https://cdn.example/?",))
+    assert product.metadata == {"category": "a?", "note?": "?"}
+    assert product.prices[0].size == "S?"

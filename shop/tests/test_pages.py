@@ -120,7 +120,17 @@ def test_a_wrong_slug_leads_to_the_right_one(client: Client, slug: str) -> None:
     answer = client.get(f"/products/prod_balm/{slug}")
 
     assert answer.status_code in {301, 302}
+    assert (
+        "no-cache" in answer["Cache-Control"]
+    )  # Else a product that is named back sends browsers in a circle.
     assert answer["Location"] == product.get_absolute_url() == "/products/prod_balm/balm-t-shirt/"
+
+
+def test_a_product_whose_id_has_a_slash_has_a_page_and_breaks_no_other(client: Client) -> None:
+    product = on_shelf("shirts/balm")
+
+    assert "BALM T-Shirt" in words_of(client.get(product.get_absolute_url()))
+    assert [client.get(path).status_code for path in ("/", "/products/", "/stock/shirts/balm/")] == [200] * 3
 
 
 @pytest.mark.parametrize("changes", [{"active": False}, {"deleted": True}])
@@ -293,7 +303,7 @@ def test_categories_that_differ_in_case_are_one(client: Client) -> None:
 def test_an_address_that_somebody_typed_never_fails(client: Client, query: str) -> None:
     shelf_of_three()
 
-    assert client.get(f"/products/?{query}").status_code == 200
+    assert client.get(f"/products/?{query}", follow=True).status_code == 200
 
 
 def test_nothing_found_offers_a_way_back_wish_by_wish(client: Client) -> None:
@@ -318,6 +328,15 @@ def test_origin_fault_13_a_catalogue_of_many_is_shown_page_by_page(client: Clien
     assert "Page 2 of 6" in words_of(client.get("/products/?page=2"))
 
 
+def test_past_the_last_page_the_last_one_is_shown(client: Client) -> None:
+    for number in range(30):
+        on_shelf(f"prod_{number:02}", name=f"Shirt {number:02}", stock={"S": 1})
+
+    assert client.get("/products/?sort=name&page=99")["Location"] == "/products/?sort=name&page=2"
+    assert client.get("/products/?q=shirt+29&page=2")["Location"] == "/products/?q=shirt+29"
+    assert client.get("/products/?q=nothing&page=2", follow=True).status_code == 200
+
+
 def test_the_home_page_puts_first_what_is_featured(client: Client) -> None:
     on_shelf("prod_a", name="Plain")
     on_shelf("prod_b", name="Special", metadata={"featured": "yes", "sizes": "S"})
@@ -326,6 +345,16 @@ def test_the_home_page_puts_first_what_is_featured(client: Client) -> None:
 
     assert re.search(r'<h1 id="hero-name">Special</h1>', html)
     assert names_on(client.get("/")) == ["Plain"]
+
+
+@pytest.mark.parametrize("path", ["/", "/products/", "/cart/", "/never/"])
+def test_a_shop_that_cannot_sell_says_so_on_every_page(client: Client, settings: Settings, path: str) -> None:
+    on_shelf()
+    assert "Payment is not set up yet" not in words_of(client.get(path))
+
+    settings.STRIPE_SECRET_KEY = ""
+
+    assert "Payment is not set up yet" in words_of(client.get(path))
 
 
 def test_an_empty_shop_has_a_home_page(client: Client) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from fake_stripe import FakeStripe
+from fake_stripe.contract import Contract
 from fake_stripe.contract.document import Document
 
 # What Stripe leaves out unless it is asked for, or that is of a newer or another kind of business.
@@ -48,6 +49,8 @@ def answers(fake: FakeStripe, price: str) -> dict[str, dict[str, Any]]:
     refund = fake.refund(payment_intent=session["payment_intent"])
     intent = fake.payment_intents[session["payment_intent"]]
     endpoint = fake.add_webhook_endpoint("https://shop.example/hook")
+    post = "display_name=Post&fixed_amount[amount]=450&fixed_amount[currency]=usd"
+    _, rate = fake.call("POST", "/v1/shipping_rates", post)
     return {
         "product": next(iter(fake.products.values())),
         "price": fake.prices[price],
@@ -55,6 +58,8 @@ def answers(fake: FakeStripe, price: str) -> dict[str, dict[str, Any]]:
         "item": fake.lines(session["id"])[0],
         "payment_intent": intent,
         "charge": fake.charges[intent["latest_charge"]],
+        "shipping_rate": rate,
+        "payment_method": fake.call("GET", f"/v1/payment_methods/{intent['payment_method']}")[1],
         "refund": refund,
         "event": next(iter(fake.events.values())),
         "webhook_endpoint": fake.webhook_endpoints[endpoint["id"]],
@@ -87,6 +92,42 @@ def test_an_expansion_has_four_levels_and_data_is_the_first(fake: FakeStripe) ->
     status, _ = fake.call("GET", "/v1/checkout/sessions", "expand[]=data.line_items.data.price.product")
 
     assert status == 400
+
+
+PLACES = {
+    "product": "/v1/products/{id}",
+    "price": "/v1/prices/{id}",
+    "checkout.session": "/v1/checkout/sessions/{id}",
+    "payment_intent": "/v1/payment_intents/{id}",
+    "charge": "/v1/charges/{id}",
+    "refund": "/v1/refunds/{id}",
+    "shipping_rate": "/v1/shipping_rates/{id}",
+    "payment_method": "/v1/payment_methods/{id}",
+}
+
+
+def expandable(document: Document, name: str) -> Iterator[str]:
+    """Ids that the document says can be expanded, and parts that are left out unless asked for."""
+    for field, schema in document.schemas[name]["properties"].items():
+        if "x-expansionResources" in schema or field in ("currency_options", "tiers", "refunds"):
+            yield field
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_every_id_that_the_document_calls_expandable_can_be_expanded(
+    contract: Contract,
+    stripes_document: Document,
+    answers: dict[str, dict[str, Any]],
+    fake: FakeStripe,
+    name: str,
+) -> None:
+    place = PLACES[name].format(id=answers[name]["id"])
+
+    for field in expandable(stripes_document, name):
+        status, answer = fake.call("GET", place, f"expand[]={field}")
+
+        assert (field, status) == (field, 200)
+        contract.check_response("GET", place, status, answer)
 
 
 def test_a_currency_that_nobody_has_is_refused(fake: FakeStripe, price: str) -> None:

@@ -77,7 +77,8 @@ def sell(fake: FakeStripe, call: Caller) -> None:
 
 def charge(fake: FakeStripe, call: Caller) -> None:
     """Payments that no checkout stands behind."""
-    call("POST", "/v1/charges", amount=500, currency="usd", source="tok_visa")
+    alone = call("POST", "/v1/charges", amount=500, currency="usd", source="tok_visa")
+    call("GET", f"/v1/charges/{alone['id']}/refunds")
     intent = call("POST", "/v1/payment_intents", amount=500, currency="usd")
     path = f"/v1/payment_intents/{intent['id']}"
     paid = call("POST", f"{path}/confirm", payment_method="pm_card_visa", return_url="https://shop.example/")

@@ -181,6 +181,24 @@ def test_an_event_shows_its_attempts_and_is_sent_again(
     assert len(posted) == 2
 
 
+def test_an_event_can_only_be_sent_again_to_those_who_listen_to_it(
+    fake: FakeStripe, visitor: Visitor, shirt: Json
+) -> None:
+    listening = fake.add_webhook_endpoint("http://shop.test/stripe/webhook/")["id"]
+    fake.add_webhook_endpoint("http://deaf.test/", ["price.updated"])
+    fake.dashboard.edit_product(shirt["id"], metadata={"stock_M": "1"})
+    (event,) = fake.events
+
+    page = visitor.get(f"/dashboard/events/{event}")
+    fake.call("POST", f"/v1/webhook_endpoints/{listening}", "disabled=true")
+    pressed = visitor.press(page, "Send again to http://shop.test/stripe/webhook/")
+
+    assert "Send again to http://deaf.test" not in page.text
+    assert pressed.status == 422
+    assert f"{listening} does not listen to product.updated" in pressed.text
+    assert len(fake.deliveries(event)) == 1
+
+
 def test_events_are_listed_by_type_a_page_at_a_time(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
     for number in range(60):
         fake.dashboard.edit_product(shirt["id"], metadata={"stock_M": str(number)})

@@ -228,6 +228,23 @@ def test_a_bank_debit_completes_unpaid_and_needs_no_card(
     assert (after["status"], after["payment_status"]) == ("complete", "unpaid")
 
 
+def test_a_session_without_cards_asks_for_none(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+    session = till.open(excluded_payment_method_types__0="card")
+
+    page = visitor.get(address_of(session))
+    done = visitor.press(page, "Pay $50.00", **BUYER)
+
+    assert "Card number" not in page.text
+    assert done.status == 303
+    assert fake.sessions[session["id"]]["payment_status"] == "unpaid"
+
+
+def test_a_page_has_the_name_that_the_session_gives_it(visitor: Visitor, till: Till) -> None:
+    page = visitor.get(address_of(till.open(branding_settings__display_name="BALM & Co")))
+
+    assert "BALM & Co" in page.text
+
+
 def test_one_press_fills_in_a_test_card_and_keeps_what_was_typed(visitor: Visitor, till: Till) -> None:
     page = visitor.get(address_of(till.open(**PARCEL)))
 

@@ -20,10 +20,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            worker.start()
+            if options["once"]:
+                self.stdout.write(f"{worker.once()} done.")
+            else:
+                worker.start()
+                worker.work()
         except worker.WrongDatabase as trouble:
             raise CommandError(str(trouble)) from trouble
-        if options["once"]:
-            self.stdout.write(f"{worker.drain(hourly=True)} done.")
-        else:
-            worker.work()

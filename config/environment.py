@@ -1,0 +1,126 @@
+"""How is a variable of the environment read? What cannot be right is refused in one sentence that names it.
+
+NAME_FILE may name a file that holds the value of NAME. A `$` in a value is a `$`: secrets have them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+YES, NO = frozenset({"true", "yes", "on", "1", "y"}), frozenset({"false", "no", "off", "0", "n"})
+DATABASES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
+
+_variables = environ.FileAwareEnv.ENVIRON
+
+
+def read_file(usual: Path) -> None:
+    """Let the file that ENV_FILE names, by itself `usual`, fill in what the environment does not hold."""
+    named = os.environ.get("ENV_FILE")
+    file = usual if named is None else Path(named)
+    if named and not file.is_file():
+        raise ImproperlyConfigured(f"ENV_FILE must name a file: there is none at {named!r}.")
+    if named != "" and file.is_file():
+        environ.Env.read_env(str(file))
+
+
+def text(name: str, default: str = "") -> str:
+    try:
+        return str(_variables.get(name, default))
+    except (OSError, ValueError):
+        file = os.environ.get(f"{name}_FILE")
+        raise ImproperlyConfigured(f"{name}_FILE must name a file that can be read, not {file!r}.") from None
+
+
+def secret(name: str) -> str:
+    """A text without the newline that an editor leaves in a file."""
+    return text(name).strip()
+
+
+def names(name: str, default: str = "", *, each: str = ".+", such_as: str = "") -> list[str]:
+    """A comma-separated list, of members that match `each`; blanks around them do not count."""
+    members = [part.strip() for part in text(name, default).split(",") if part.strip()]
+    for member in members:
+        if not re.fullmatch(each, member):
+            raise _refusal(name, f"be a list such as {such_as}", member)
+    return members
+
+
+def like(name: str, pattern: str, default: str, *, such_as: str) -> str:
+    """A text that matches `pattern`."""
+    given = text(name, default).strip()
+    if not re.fullmatch(pattern, given):
+        raise _refusal(name, f"look like {such_as}", given)
+    return given
+
+
+def flag(name: str, *, default: bool) -> bool:
+    given = text(name).strip().lower()
+    if given and given not in YES | NO:
+        raise _refusal(name, "be True or False", given)
+    return given in YES if given else default
+
+
+def number(name: str, *, default: int, least: int, most: int | None = None) -> int:
+    """A whole number from `least` to `most`."""
+    given = text(name).strip() or str(default)
+    if re.fullmatch(r"-?[0-9]{1,12}", given) and least <= int(given) <= (
+        int(given) if most is None else most
+    ):
+        return int(given)
+    wanted = f"of {least} or more" if most is None else f"between {least} and {most}"
+    raise _refusal(name, f"be a whole number {wanted}", given)
+
+
+def time_zone(name: str, default: str) -> str:
+    given = text(name, default)
+    try:
+        ZoneInfo(given)
+    except (LookupError, ValueError, OSError):
+        raise _refusal(name, "be the name of a time zone such as Europe/Berlin", given) from None
+    return given
+
+
+def log_level(name: str, default: str) -> str:
+    given = text(name, default).strip().upper()
+    if given not in logging.getLevelNamesMapping():
+        raise _refusal(name, "be DEBUG, INFO, WARNING or ERROR", given)
+    return given
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    return _address(name, default, environ.Env.db_url_config, "postgres://user:password@host/name", DATABASES)
+
+
+def mails(name: str, default: str) -> dict[str, Any]:
+    return _address(name, default, environ.Env.email_url_config, "smtp+tls://user:password@host:587")
+
+
+def cache(name: str, default: str) -> dict[str, Any]:
+    return _address(name, default, environ.Env.cache_url_config, "locmemcache:// or redis://host:6379/0")
+
+
+def _address(
+    name: str, default: str, read: Any, such_as: str, engines: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """What an address says. A refusal does not repeat it: a password may be in it."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            found: dict[str, Any] = read(text(name, default))
+    except (ImproperlyConfigured, ValueError, LookupError):
+        found = {}
+    if not found or (engines and found.get("ENGINE") not in engines):
+        raise ImproperlyConfigured(f"{name} must look like {such_as}.")
+    return found
+
+
+def _refusal(name: str, must: str, given: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{name} must {must}, not {given!r}.")

@@ -1,0 +1,39 @@
+"""What a case says, and in whose language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils.translation import override
+
+from inventory import cases
+from inventory.models import Case
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_case_is_written_in_the_owners_language_whoever_buys(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.utils.translation import get_language
+
+    monkeypatch.setattr(cases, "gettext", lambda sentence: f"{get_language()}: {sentence}")
+
+    with override("fr"):
+        cases.open_case(cases.OVERSOLD, "prod_shirt stock_M", "%(units)d were not there.", units=2)
+
+    assert Case.objects.get().text == "en: 2 were not there."
+
+
+@pytest.mark.parametrize("facts", [{}, {"name": "50 % cotton"}])
+def test_a_percent_sign_in_what_stripe_says_is_a_percent_sign(facts: dict[str, Any]) -> None:
+    cases.open_case(cases.NOTE, "prod_shirt", "%(name)s" if facts else "50 % cotton", **facts)
+
+    assert Case.objects.get().text == "50 % cotton"
+
+
+def test_what_happens_meanwhile_is_added_once() -> None:
+    assert cases.open_case(cases.NOTE, "prod_shirt", "First.")
+    for _time in range(2):
+        assert not cases.open_case(cases.NOTE, "prod_shirt", "Second.")
+
+    assert Case.objects.get().text == "First.\nSecond."

@@ -1,0 +1,171 @@
+"""One product that makes our own code fail: the others are looked at, published and synced all the same."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from config.stripe_client import StripeFailed
+from inventory import cases, look, publish, setbacks, writes
+from inventory.models import Case, ProductStock
+from inventory.tests.shirt import Shirt
+from inventory.worker import drain
+from shop import mirror
+
+
+@pytest.fixture
+def shirts(new_shirt: Callable[..., Shirt]) -> list[Shirt]:
+    """Three, of which the first comes first everywhere."""
+    shirts = [new_shirt(f"prod_{number}", M=15) for number in range(3)]
+    for shirt in shirts:
+        shirt.sync()
+    return shirts
+
+
+def break_for(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, product_id: str) -> None:
+    """`module.name` raises for one product, and works for the others."""
+    works = getattr(module, name)
+
+    def may_fail(first: Any, *rest: Any, **options: Any) -> Any:
+        if product_id in (getattr(first, "id", None), getattr(first, "product_id", None)):
+            raise ValueError("a fault\nof ours")
+        return works(first, *rest, **options)
+
+    monkeypatch.setattr(module, name, may_fail)
+
+
+def test_a_product_that_cannot_be_stored_keeps_no_other_from_being_looked_at_and_published(
+    shirts: list[Shirt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for shirt in shirts:
+        shirt.sell("M", 2)
+    look.want_all()
+    break_for(monkeypatch, mirror, "store", "prod_0")
+
+    drain()
+
+    assert [shirt.at_stripe("M") for shirt in shirts] == ["15", "13", "13"]
+    assert shirts[0].item("M").pending == -2
+    assert not look.wished().exclude(pk="prod_0").exists()
+
+
+def test_a_product_that_cannot_be_written_keeps_no_other_from_being_written(
+    shirts: list[Shirt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for shirt in shirts:
+        shirt.sell("M", 2)
+    break_for(monkeypatch, writes, "freeze", "prod_0")
+
+    drain()
+
+    assert [shirt.at_stripe("M") for shirt in shirts] == ["15", "13", "13"]
+
+
+def test_it_is_tried_again_with_growing_gaps_and_at_last_a_case_says_so(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    break_for(monkeypatch, writes, "freeze", "prod_shirt")
+    shirt.sell("M", 2)
+    now, gaps, open_cases = timezone.now() + timedelta(seconds=3), [], []
+
+    for _try in range(8):
+        publish.publish_waiting(now)
+        then = shirt.stock.not_before
+        assert then is not None
+        gaps.append((then - now).total_seconds())
+        open_cases.append(cases.is_open(cases.PUBLISH_FAILED, "prod_shirt"))
+        now = then
+
+    assert gaps == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert open_cases == [False] * 4 + [True] * 4
+    assert Case.objects.get().text.startswith("ValueError: a fault of ours. ")
+    assert "Traceback" in caplog.text
+
+
+def test_the_case_is_closed_again_when_the_product_can_be_written(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shirt.sell("M", 2)
+    ProductStock.objects.update(failures=setbacks.SEVERAL)
+    with monkeypatch.context() as patch:
+        break_for(patch, writes, "freeze", "prod_shirt")
+        publish.publish_waiting(timezone.now() + timedelta(seconds=3))
+    ProductStock.objects.update(not_before=None)
+    assert cases.is_open(cases.PUBLISH_FAILED, "prod_shirt")
+
+    shirt.settle()
+
+    assert not cases.is_open(cases.PUBLISH_FAILED, "prod_shirt")
+    assert shirt.at_stripe("M") == "13" and shirt.stock.failures == 0
+
+
+def test_a_look_that_fails_is_put_off_and_its_case_is_closed_by_one_that_works(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look.want_all()
+    now, gaps = timezone.now(), []
+    with monkeypatch.context() as patch:
+        break_for(patch, mirror, "store", "prod_shirt")
+        for _try in range(setbacks.SEVERAL):
+            look.look_at_wanted(now)
+            then = shirt.stock.not_looked_before
+            assert then is not None
+            gaps.append((then - now).total_seconds())
+            now = then
+    assert gaps == [1, 2, 4, 8, 16] and cases.is_open(cases.LOOK_FAILED, "prod_shirt")
+
+    look.look_at_wanted(now)
+
+    assert not cases.is_open(cases.LOOK_FAILED, "prod_shirt")
+    assert (shirt.stock.look_failures, shirt.stock.not_looked_before) == (0, None)
+
+
+def test_a_product_that_stripe_fails_on_is_not_looked_at_each_second(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look.want_all()
+    looks = []
+
+    def fails(product_id: str) -> None:
+        looks.append(product_id)
+        raise StripeFailed("no")
+
+    monkeypatch.setattr(look, "look_at", fails)
+    now = timezone.now()
+
+    for second in range(60):
+        look.look_at_wanted(now + timedelta(seconds=second))
+
+    assert len(looks) == 6 and not Case.objects.exists()
+
+
+def test_a_product_that_fails_for_months_does_not_outgrow_its_column(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shirt.sell("M", 2)
+    ProductStock.objects.update(failures=setbacks.MOST_COUNTED)
+    break_for(monkeypatch, writes, "freeze", "prod_shirt")
+
+    publish.publish_waiting(timezone.now() + timedelta(seconds=3))
+
+    assert shirt.stock.failures == setbacks.MOST_COUNTED
+
+
+def test_a_sync_names_the_product_that_it_cannot_store_and_reads_the_rest(
+    new_shirt: Callable[..., Shirt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        new_shirt(f"prod_{number}", M=15)
+    break_for(monkeypatch, mirror, "store", "prod_1")
+    out, err = io.StringIO(), io.StringIO()
+
+    call_command("sync_catalog", stdout=out, stderr=err)
+
+    assert out.getvalue() == "2 created, 0 updated, 0 unchanged, 1 problem\n"
+    assert err.getvalue().startswith("prod_1 BALM T-Shirt: it cannot be stored (ValueError: a fault")

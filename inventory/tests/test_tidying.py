@@ -1,0 +1,79 @@
+"""What is thrown away, and what is not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from inventory import inbox, tidying
+from inventory.models import StripeEvent
+from inventory.tests.shirt import Shirt
+from inventory.worker import drain
+
+pytestmark = pytest.mark.django_db
+
+
+def test_carts_of_expired_sessions_are_thrown_away_and_others_kept() -> None:
+    for days in (-1, 1):
+        session = SessionStore()
+        session["cart"] = "3 shirts"
+        session.set_expiry(timezone.now() + timedelta(days=days))
+        session.save()
+
+    tidying.throw_away_old(timezone.now())
+
+    assert [row.expire_date > timezone.now() for row in Session.objects.all()] == [True]
+
+
+def test_events_handled_long_ago_are_thrown_away_and_count_nothing_anew_should_they_come_back(
+    shirt: Shirt,
+) -> None:
+    shirt.edit(M=20)
+    shirt.settle()
+    told = list(StripeEvent.objects.values_list("payload", flat=True))
+    before = shirt.movements("M")
+
+    assert tidying.throw_away_old(timezone.now() + timedelta(days=89)) == 0
+    assert tidying.throw_away_old(timezone.now() + timedelta(days=91)) == len(told)
+    inbox.remember(told)
+    shirt.settle()
+
+    assert shirt.movements("M") == before and shirt.is_at_rest()
+
+
+def test_events_that_wait_or_failed_are_never_thrown_away(shirt: Shirt) -> None:
+    shirt.edit(M=20)
+    shirt.settle()
+    first, second = StripeEvent.objects.all()[:2]
+    StripeEvent.objects.exclude(pk__in=[first.pk, second.pk]).delete()
+    StripeEvent.objects.filter(pk=first.pk).update(state=StripeEvent.State.FAILED)
+    StripeEvent.objects.filter(pk=second.pk).update(state=StripeEvent.State.WAITING)
+
+    tidying.throw_away_old(timezone.now() + timedelta(days=400))
+
+    assert StripeEvent.objects.count() == 2
+
+
+def test_many_events_go_a_few_at_a_time(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> None:
+    shirt.edit(M=20)
+    shirt.settle()
+    StripeEvent.objects.update(handled_at=timezone.now() - timedelta(days=91))
+    number = StripeEvent.objects.count()
+    monkeypatch.setattr(tidying, "AT_ONCE", 1)
+
+    done = [tidying.throw_away_old(timezone.now()) for _round in range(number + 1)]
+
+    assert done == [1] * number + [0]
+
+
+def test_the_worker_does_it(shirt: Shirt) -> None:
+    shirt.settle()
+    StripeEvent.objects.update(handled_at=timezone.now() - timedelta(days=91))
+
+    drain(hourly=True)
+
+    assert not StripeEvent.objects.exists()
