@@ -23,6 +23,11 @@ class Clock:
         """How many seconds this clock was pushed forward in all."""
         return self._offset
 
+    @property
+    def runs(self) -> bool:
+        """Whether time passes by itself."""
+        return self._start is None
+
     def exact(self) -> float:
         """Now, in seconds with fractions."""
         return (time.time() if self._start is None else self._start) + self._offset

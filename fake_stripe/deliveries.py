@@ -9,6 +9,8 @@ from fake_stripe.store import Json
 # Seconds until the next try after each failure; after the last one the delivery has failed for good.
 # Stripe tries for up to three days (https://docs.stripe.com/webhooks#retries).
 GAPS = (2, 10, 60, 300, 1800, 3600, 7200, 14400, 28800, 57600, 86400)
+# On a running clock no two events are due at the same moment: a place further behind is this many seconds later.
+SECONDS_A_PLACE = 0.2
 
 
 def schedule(account: Account, event: Json, plan: DeliveryPlan) -> Json:
@@ -51,7 +53,7 @@ def _add(
         "event": event["id"],
         "type": event["type"],
         "endpoint": endpoint["id"],
-        "due": account.clock.exact() + delay,
+        "due": account.clock.exact() + delay + (later * SECONDS_A_PLACE if account.clock.runs else 0.0),
         "rank": account.outbox.next_rank() + later,
         "group": group,
         "state": "waiting",

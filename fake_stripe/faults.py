@@ -27,7 +27,8 @@ class Rule:
     types: the events a delivery rule fits, with * allowed.
     seconds: how long latency or a delayed delivery takes; for reorder, nothing.
     copies, parallel: duplicate sends this many in all, one after the other or at the same moment.
-    window: reorder moves a delivery behind up to this many later ones.
+    window: reorder moves a delivery behind up to this many later ones; where the clock runs, it makes it
+        due up to a fifth of a second later for each of them.
     times: how often the rule takes effect before it is used up; None for ever.
     """
 
