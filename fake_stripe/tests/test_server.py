@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -301,16 +301,25 @@ class Command:
         return self.process.returncode
 
 
+Start = Callable[..., Command]
+
+
+@pytest.fixture
+def start(contract_folder: Path, tmp_path: Path) -> Start:
+    """Starts a Command; what it says and hears is held against Stripe's document too."""
+    return lambda *options: Command("--record", str(contract_folder / f"command-{tmp_path.name}"), *options)
+
+
 def ask(url: str, path: str, form: dict[str, str] | None = None) -> Any:
     http_ = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
     http_.request("POST" if form else "GET", path, urlencode(form or {}), {**KEY, **FORM})
     return json.loads(http_.getresponse().read())
 
 
-def test_the_command_starts_quickly_says_one_line_and_ends_cleanly() -> None:
+def test_the_command_starts_quickly_says_one_line_and_ends_cleanly(start: Start) -> None:
     """Measured in processor time, which a busy machine does not stretch: 0.2 s, and the target is 0.5 s."""
     before = os.times()
-    command = Command()
+    command = start()
 
     assert len(command.said) == 1
     assert ask(command.url, "/v1/products")["data"] == []
@@ -320,16 +329,16 @@ def test_the_command_starts_quickly_says_one_line_and_ends_cleanly() -> None:
     assert used < 0.5
 
 
-def test_state_survives_a_kill(tmp_path: Path) -> None:
+def test_state_survives_a_kill(start: Start, tmp_path: Path) -> None:
     state = str(tmp_path / "state.sqlite3")
-    command = Command("--state", state, "--webhook-url", "http://127.0.0.1:9/hook")
+    command = start("--state", state, "--webhook-url", "http://127.0.0.1:9/hook")
     secret = command.said[0].split()[-1]
     assert secret.startswith("whsec_")
     ask(command.url, "/v1/products", {"id": "prod_a", "name": "A"})
     command.process.kill()
     command.process.communicate()
 
-    command = Command("--state", state, "--webhook-url", "http://127.0.0.1:9/elsewhere")
+    command = start("--state", state, "--webhook-url", "http://127.0.0.1:9/elsewhere")
 
     assert command.said[0].split()[-1] == secret
     assert ask(command.url, "/v1/products/prod_a")["name"] == "A"
@@ -338,9 +347,9 @@ def test_state_survives_a_kill(tmp_path: Path) -> None:
     assert command.end() == 0
 
 
-def test_a_port_or_a_file_in_use_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_a_port_or_a_file_in_use_is_told_in_one_sentence(start: Start, tmp_path: Path) -> None:
     state = str(tmp_path / "state.sqlite3")
-    command = Command("--state", state)
+    command = start("--state", state)
     port = command.url.rpartition(":")[2]
 
     for options in (["--port", port], ["--port", "0", "--state", state]):
