@@ -120,7 +120,6 @@ class Api:
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request whatever; raises only ConnectionCut."""
-        self.account.tick()
         turn = Turn(request, self.account.ids.new("request"), request.headers.get("idempotency-key"))
         extra: dict[str, str] = {}
         try:
@@ -136,6 +135,7 @@ class Api:
         return Answer(status, text.encode(), self._headers(turn) | extra)
 
     def _run(self, turn: Turn) -> tuple[int, str]:
+        self.account.tick()
         request = turn.request
         key = self.keys.authenticate(request.headers.get("authorization"))
         found = routes.find(request.method, request.path)

@@ -20,6 +20,7 @@ import pytest
 import stripe
 
 from fake_stripe import FakeStripe
+from fake_stripe.api import Request
 from fake_stripe.server import Server
 from fake_stripe.tests.conftest import open_session
 
@@ -231,20 +232,73 @@ def test_another_process_may_push_the_clock(served: FakeStripe) -> None:
         ("/_people/fly", {}, 404),
         ("/_people/edit_product", {"id": "prod_nobody"}, 404),
         ("/_deliveries", {"event": "evt_nobody"}, 404),
+        ("/_people/edit_product", {"id": "prod_a", "active": "perhaps"}, 400),
+        ("/_people/edit_product", {"id": "prod_a", "name": {"a": 1}}, 400),
         ("/_limits", {"patience": "none"}, 400),
+        ("/_limits", {"patience": "nan"}, 400),
+        ("/_limits", {"enforced": "false"}, 400),
+        ("/_faults", {"kind": "twin", "types": 5}, 400),
+        ("/_faults", {"kind": "twin", "types": "product.*"}, 400),
+        ("/_faults", {"kind": "cut", "path": 5}, 400),
+        ("/_faults", {"kind": "duplicate", "copies": 2.5}, 400),
     ],
 )
 def test_a_door_answers_nonsense_with_a_sentence(
     served: FakeStripe, path: str, content: Any, status: int
 ) -> None:
+    served.add_product(id="prod_a", name="A")
     answered, answer = door(served, "POST", path, content)
 
     assert answered == status
     assert "error" in answer
+    assert served.faults.listed() == []
+    assert (served.products["prod_a"]["name"], served.products["prod_a"]["active"]) == ("A", True)
+    assert (served.api.limits.enforced, served.api.locks.patience) == (False, 2.0)
 
 
 @pytest.mark.parametrize(
-    "told", [{"Origin": "https://evil.test"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+    "body", ['{"forward": NaN}', '{"forward": 1e999}', '{"forward": 1e20}', "[" * 200_000]
+)
+def test_a_clock_that_was_told_nonsense_goes_on(served: FakeStripe, body: str) -> None:
+    http_ = connection(served)
+    http_.request("POST", "/_clock", body)
+    assert http_.getresponse().status == 400
+
+    assert served.clock.offset == 0
+    assert served.call("GET", "/v1/products")[0] == 200
+
+
+def test_time_runs_forward_by_so_much_in_all(served: FakeStripe) -> None:
+    served.forward(10**9 - 1)
+
+    with pytest.raises(ValueError, match="forward"):
+        served.forward(2)
+
+
+def test_a_call_that_fails_before_it_begins_is_a_500_of_the_api(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("a bug")
+
+    fake = FakeStripe()
+    fake.account.on_tick.append(broken)
+
+    assert fake.call("GET", "/v1/products")[1]["error"]["type"] == "api_error"
+    for path, kind in (("/dashboard", "text/html; charset=utf-8"), ("/_clock", "application/json")):
+        answer = fake.wsgi_app.answer(Request("GET", path))
+        assert (answer.status, answer.headers["Content-Type"]) == (500, kind)
+    assert caplog.text.count("RuntimeError: a bug") == 3
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"Origin": "https://evil.test"},
+        {"Origin": "null"},
+        {"Origin": "http://[bad"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
 )
 def test_a_page_of_another_site_cannot_use_the_doors(served: FakeStripe, told: dict[str, str]) -> None:
     http_ = connection(served)
