@@ -38,13 +38,17 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request. `headers` has small letters for names; `path` is decoded."""
+    """One HTTP request. `headers` has small letters for names; `path` is decoded.
+
+    length: how many bytes the body was said to have, where it was too long to be read to its end.
+    """
 
     method: str
     path: str
     query: bytes = b""
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -330,7 +334,8 @@ def _refuse_other_accounts(request: Request) -> None:
 
 def _params(request: Request) -> forms.Form:
     if len(request.body) > BIGGEST_BODY:
-        message = f"The request has {len(request.body)} bytes, and may have {BIGGEST_BODY}."
+        length = len(request.body) if request.length is None else request.length
+        message = f"The request has {length} bytes, and may have {BIGGEST_BODY}."
         raise StripeError(message, status=413, executed=False)
     if request.method == "GET":
         return forms.parse(request.query)

@@ -84,7 +84,7 @@ def _request(environ: Mapping[str, Any]) -> Request:
     length = _length(environ.get("CONTENT_LENGTH"))
     body = environ["wsgi.input"].read(min(length, BIGGEST_BODY + 1)) if length else b""
     query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
-    return Request(environ["REQUEST_METHOD"].upper(), path, query, body, headers)
+    return Request(environ["REQUEST_METHOD"].upper(), path, query, body, headers, length)
 
 
 def _length(text: str | None) -> int:

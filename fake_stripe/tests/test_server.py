@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -139,15 +140,15 @@ def test_the_stock_library_retries_a_cut_with_the_same_key(served: FakeStripe, m
 
 
 @pytest.mark.parametrize(
-    ("headers", "body", "status"),
+    ("headers", "body", "status", "words"),
     [
-        ({"Content-Length": "many"}, b"", 411),
-        ({"Transfer-Encoding": "chunked"}, b"5\r\nname=\r\n0\r\n\r\n", 411),
-        ({"Content-Length": "2000000", **FORM}, b"a" * 2_000_000, 413),
+        ({"Content-Length": "many"}, b"", 411, "Content-Length"),
+        ({"Transfer-Encoding": "chunked"}, b"5\r\nname=\r\n0\r\n\r\n", 411, "Content-Length"),
+        ({"Content-Length": "2000000", **FORM}, b"a" * 2_000_000, 413, "has 2000000 bytes"),
     ],
 )
 def test_bodies_of_no_or_too_great_a_length_are_refused(
-    served: FakeStripe, headers: dict[str, str], body: bytes, status: int
+    served: FakeStripe, headers: dict[str, str], body: bytes, status: int, words: str
 ) -> None:
     http_ = connection(served)
     http_.putrequest("POST", "/v1/products")
@@ -157,8 +158,46 @@ def test_bodies_of_no_or_too_great_a_length_are_refused(
     with contextlib.suppress(ConnectionError):  # it may be refused before all of it was read
         http_.send(body)
 
-    assert http_.getresponse().status == status
+    answer = http_.getresponse()
+    assert answer.status == status
+    assert words in json.loads(answer.read())["error"]["message"]
     assert len(served.products) == 0
+
+
+@pytest.mark.parametrize(
+    ("first_line", "headers", "status"),
+    [
+        (f"GET /v1/products?{'a' * 66_000} HTTP/1.1", "", 414),
+        ("GET /v1/products HTTP/1.1", f"X-Long: {'a' * 66_000}\r\n", 431),
+        ("GET /v1/products HTTP/1.1", "X-Many: 1\r\n" * 200, 431),
+        ("GET /v1/products HTTP/2.0", "", 505),
+        ("GET /v1/products of mine HTTP/1.1", "", 400),
+    ],
+)
+def test_what_is_no_proper_http_is_refused_in_the_shape_of_the_api(
+    served: FakeStripe, first_line: str, headers: str, status: int
+) -> None:
+    assert refusal(served, f"{first_line}\r\n{headers}\r\n") == (status, "invalid_request_error")
+
+
+def refusal(fake: FakeStripe, sent: str) -> tuple[int, str]:
+    """The status, and the type of the error, that these bytes get."""
+    address = urlsplit(fake.base_url)
+    with socket.create_connection((address.hostname, address.port), 5) as there:
+        there.sendall(sent.encode())
+        answer = http.client.HTTPResponse(there)
+        answer.begin()
+        assert answer.headers["Request-Id"].startswith("req_")
+        return answer.status, json.loads(answer.read())["error"]["type"]
+
+
+def test_an_address_may_name_the_server_too(served: FakeStripe) -> None:
+    http_ = connection(served)
+    for path in ("/v1/products", "/dashboard", "?x=1", ""):
+        http_.request("GET", served.base_url + path, headers=KEY)
+        answer = http_.getresponse()
+        answer.read()
+        assert answer.status == (303 if path in ("", "?x=1") else 200)
 
 
 def test_an_unknown_page_and_a_wrong_method_say_so(served: FakeStripe) -> None:
