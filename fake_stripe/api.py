@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from fake_stripe import forms, routes
@@ -108,6 +109,11 @@ class Turn:
     original: str | None = None
     cut: bool = False
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """What a second request with the same idempotency key must have in common with this one."""
+        return fingerprint(self.request.method, self.request.path, self.params)
+
 
 class Api:
     """Answers requests to /v1. Safe to call from any number of threads."""
@@ -168,7 +174,7 @@ class Api:
             return
         check_key(turn.key)
         name = f"{'live' if key.livemode else 'test'}:{turn.key}"
-        known = self.idempotency.begin(name, _fingerprint(turn))
+        known = self.idempotency.begin(name, turn.fingerprint)
         if known is not None:
             yield known
             return
@@ -237,7 +243,7 @@ class Api:
         if name is None:
             return
         with self.account.store.transaction():
-            self.idempotency.remember(name, _fingerprint(turn), Remembered(status, text, turn.request_id))
+            self.idempotency.remember(name, turn.fingerprint, Remembered(status, text, turn.request_id))
 
     def _headers(self, turn: Turn) -> dict[str, str]:
         headers = {
@@ -308,10 +314,6 @@ def _wait(seconds: float) -> None:
 
 def _posted(turn: Turn) -> str | None:
     return turn.key if turn.request.method == "POST" else None
-
-
-def _fingerprint(turn: Turn) -> str:
-    return fingerprint(turn.request.method, turn.request.path, turn.params)
 
 
 def _version(header: str | None) -> str:
