@@ -43,6 +43,7 @@ SAID = {
     "removed": "Removed.",
     "cleared": "Everything works again.",
     "forwarded": "Time has passed.",
+    "limited": "Set.",
 }
 
 
@@ -222,7 +223,7 @@ def _switch(fake: FakeStripe, endpoint: Json, *, on: bool) -> None:
 
 
 def trouble(fake: FakeStripe, request: Request) -> Answer:
-    """`/dashboard/trouble`: faults in force, a new one, time that passes."""
+    """`/dashboard/trouble`: faults in force, a new one, time that passes, limits."""
     errors: dict[str, str] = {}
     if request.method == "POST":
         acts: dict[str, tuple[Callable[[], dict[str, str]], str]] = {
@@ -230,12 +231,14 @@ def trouble(fake: FakeStripe, request: Request) -> Answer:
             "remove": (lambda: _remove_fault(fake, request), "removed"),
             "clear": (lambda: _clear_faults(fake), "cleared"),
             "forward": (lambda: _forward(fake, request), "forwarded"),
+            "limits": (lambda: _set_limits(fake, request), "limited"),
         }
         act, word = _chosen(acts, request)
         errors = act()
         if not errors:
             return _done(request, word)
-    content = trouble_pages.trouble_page(fake.faults.listed(), request.sent, errors)
+    limits = trouble_pages.Limits(fake.api.limits.enforced, fake.api.locks.patience)
+    content = trouble_pages.trouble_page(fake.faults.listed(), limits, request.sent, errors)
     return _page(fake, request, "/dashboard/trouble", "Trouble and time", content, CHECK if errors else "")
 
 
@@ -254,6 +257,13 @@ def _forward(fake: FakeStripe, request: Request) -> dict[str, str]:
         return {"seconds_on": "Please choose one of the list."}
     fake.forward(int(request.value("seconds_on")))
     return {}
+
+
+def _set_limits(fake: FakeStripe, request: Request) -> dict[str, str]:
+    given, errors = trouble_pages.limits(request.sent)
+    if not errors:
+        fake.api.limits.enforced, fake.api.locks.patience = given.enforced, given.patience
+    return errors
 
 
 def _remove_fault(fake: FakeStripe, request: Request) -> dict[str, str]:

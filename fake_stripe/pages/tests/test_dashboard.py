@@ -233,15 +233,68 @@ def test_an_event_fault_takes_the_types_it_was_given(fake: FakeStripe, visitor: 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("times", "-1"), ("percent", "0"), ("percent", "many"), ("seconds", "nan"), ("kind", "flood")],
+    ("kind", "typed", "told"),
+    [
+        ("duplicate", {"copies": "3", "parallel": "yes"}, "3 of them, at the same moment"),
+        ("error_500", {"stored": ""}, "before the effect, not remembered"),
+        ("reorder", {"window": "9"}, "up to 9 places later"),
+    ],
+)
+def test_a_fault_takes_what_belongs_to_its_kind_and_the_list_tells_it(
+    fake: FakeStripe, visitor: Visitor, kind: str, typed: dict[str, str], told: str
+) -> None:
+    added = visitor.press(visitor.get("/dashboard/trouble"), "Put in force", kind=kind, **typed)
+
+    (rule,) = fake.faults.listed()
+    wanted = {"copies": 3, "parallel": True, "stored": False, "window": 9}
+    assert {name: rule[name] for name in typed} == {name: wanted[name] for name in typed}
+    assert told in visitor.follow(added).text
+
+
+def test_a_500_is_remembered_and_copies_come_one_by_one_unless_it_is_chosen_otherwise(
+    fake: FakeStripe, visitor: Visitor
+) -> None:
+    for kind in ("error_500", "duplicate"):
+        visitor.press(visitor.get("/dashboard/trouble"), "Put in force", kind=kind)
+
+    failing, copied = fake.faults.listed()
+    assert failing["stored"] is True
+    assert (copied["copies"], copied["parallel"]) == (2, False)
+
+
+def test_limits_are_set_and_the_page_shows_them(fake: FakeStripe, visitor: Visitor) -> None:
+    done = visitor.press(visitor.get("/dashboard/trouble"), "Set", enforced="yes", patience="0.5")
+
+    assert (fake.api.limits.enforced, fake.api.locks.patience) == (True, 0.5)
+    fields = visitor.follow(done).form("Set").fields
+    assert (fields["enforced"], fields["patience"]) == ("yes", "0.5")
+
+
+def test_limits_that_make_no_sense_change_nothing(fake: FakeStripe, visitor: Visitor) -> None:
+    refused = visitor.press(visitor.get("/dashboard/trouble"), "Set", enforced="yes", patience="nan")
+
+    assert "patience" in refused.errors
+    assert (fake.api.limits.enforced, fake.api.locks.patience) == (False, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("latency", "times", "-1"),
+        ("latency", "percent", "0"),
+        ("latency", "percent", "many"),
+        ("latency", "seconds", "nan"),
+        ("duplicate", "copies", "101"),
+        ("reorder", "window", "0"),
+        ("flood", "kind", "flood"),
+    ],
 )
 def test_a_fault_that_makes_no_sense_is_told_beside_its_field(
-    fake: FakeStripe, visitor: Visitor, name: str, value: str
+    fake: FakeStripe, visitor: Visitor, kind: str, name: str, value: str
 ) -> None:
     page = visitor.get("/dashboard/trouble")
 
-    refused = visitor.press(page, "Put in force", **{"kind": "latency", name: value})
+    refused = visitor.press(page, "Put in force", **{"kind": kind, name: value})
 
     assert name in refused.errors
     assert refused.status == 422
