@@ -25,6 +25,8 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def __init__(self, fake: FakeStripe, host: str = "127.0.0.1", port: int = 0) -> None:
+        if ":" in host:
+            self.address_family = socket.AF_INET6
         super().__init__((host, port), Handler)
         self.fake = fake
         shown = f"[{host}]" if ":" in host else host

@@ -1,21 +1,15 @@
-"""How does the fake behave on a port? Keep-alive, cut connections, the waiting page, signals, state."""
+"""How does the fake behave on a port? Keep-alive, cut connections, bad HTTP, the doors for other processes."""
 
 import contextlib
 import http.client
 import http.server
 import json
-import os
-import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 import stripe
@@ -25,7 +19,6 @@ from fake_stripe.api import Request
 from fake_stripe.server import Server
 from fake_stripe.tests.conftest import open_session
 
-ROOT = Path(__file__).parents[2]
 KEY = {"Authorization": "Bearer sk_test_fake"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -363,107 +356,3 @@ def test_deliveries_can_be_looked_at_and_repeated_from_outside(
 
     assert shop.types() == ["product.created"] * 2
     shop.server.shutdown()
-
-
-# the command itself
-
-
-class Command:
-    """`python -m fake_stripe` in a process of its own."""
-
-    def __init__(self, *options: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "fake_stripe", "--port", "0", *options],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        self.said: list[str] = []
-        while not self.said or "ready" not in self.said[-1]:
-            line = self.process.stdout.readline()
-            assert line, self.process.communicate()
-            self.said.append(line)
-        self.url = re.findall(r"http://127\.0\.0\.1:\d+", self.said[-1])[0]
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        _, problems = self.process.communicate(timeout=10)
-        assert problems == ""
-        return self.process.returncode
-
-
-Start = Callable[..., Command]
-
-
-@pytest.fixture
-def start(contract_folder: Path, tmp_path: Path) -> Start:
-    """Starts a Command; what it says and hears is held against Stripe's document too."""
-    return lambda *options: Command("--record", str(contract_folder / f"command-{tmp_path.name}"), *options)
-
-
-def ask(url: str, path: str, form: dict[str, str] | None = None) -> Any:
-    http_ = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
-    http_.request("POST" if form else "GET", path, urlencode(form or {}), {**KEY, **FORM})
-    return json.loads(http_.getresponse().read())
-
-
-def test_the_command_starts_quickly_says_one_line_and_ends_cleanly(start: Start) -> None:
-    """Measured in processor time, which a busy machine does not stretch: 0.2 s, and the target is 0.5 s."""
-    before = os.times()
-    command = start()
-
-    assert len(command.said) == 1
-    assert ask(command.url, "/v1/products")["data"] == []
-    assert command.end() == 0
-    after = os.times()
-    used = after.children_user + after.children_system - before.children_user - before.children_system
-    assert used < 0.5
-
-
-def test_state_survives_a_kill(start: Start, tmp_path: Path) -> None:
-    state = str(tmp_path / "state.sqlite3")
-    command = start("--state", state, "--webhook-url", "http://127.0.0.1:9/hook")
-    secret = command.said[0].split()[-1]
-    assert secret.startswith("whsec_")
-    ask(command.url, "/v1/products", {"id": "prod_a", "name": "A"})
-    command.process.kill()
-    command.process.communicate()
-
-    command = start("--state", state, "--webhook-url", "http://127.0.0.1:9/elsewhere")
-
-    assert command.said[0].split()[-1] == secret
-    assert ask(command.url, "/v1/products/prod_a")["name"] == "A"
-    (endpoint,) = ask(command.url, "/v1/webhook_endpoints")["data"]
-    assert endpoint["url"] == "http://127.0.0.1:9/elsewhere"
-    assert command.end() == 0
-
-
-def test_a_port_or_a_file_in_use_is_told_in_one_sentence(start: Start, tmp_path: Path) -> None:
-    state = str(tmp_path / "state.sqlite3")
-    command = start("--state", state)
-    port = command.url.rpartition(":")[2]
-
-    for options in (["--port", port], ["--port", "0", "--state", state]):
-        second = subprocess.run(
-            [sys.executable, "-m", "fake_stripe", *options],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-        assert second.returncode == 1
-        assert second.stderr.startswith("fake_stripe cannot start:")
-        assert second.stderr.count("\n") == 1
-    assert command.end(signal.SIGINT) == 0
-
-
-def test_the_server_needs_no_library_but_pythons_own() -> None:
-    code = (
-        "import sys, fake_stripe.__main__\n"
-        "outside = {'stripe', 'requests', 'django', 'httpx', 'jsonschema'} & set(sys.modules)\n"
-        "assert not outside, outside\n"
-    )
-
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
