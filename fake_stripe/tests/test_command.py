@@ -156,6 +156,24 @@ def test_a_damaged_state_file_is_told_in_one_sentence(refused: Refused, tmp_path
     assert refused("--state", state) == 1
 
 
+def test_an_endpoint_that_hangs_does_not_keep_the_command_from_ending(start: Start, tmp_path: Path) -> None:
+    """Twenty events, more than are posted at once; none of them is lost."""
+    state = str(tmp_path / "state.sqlite3")
+    with socket.create_server(("127.0.0.1", 0)) as shop:
+        url = f"http://127.0.0.1:{shop.getsockname()[1]}/"
+        command = start("--state", state, "--webhook-url", url, "--webhook-secret", "whsec_test")
+        for number in range(20):
+            ask(command.url, "/v1/products", {"name": f"{number}"})
+        connected, _ = shop.accept()
+
+        assert command.end() == 0
+        connected.close()
+
+    fake = FakeStripe(state_path=state)
+    assert [delivery["state"] for delivery in fake.deliveries()] == ["waiting"] * 20
+    fake.close()
+
+
 def test_a_restricted_key_may_do_what_it_was_given(start: Start) -> None:
     command = start("--restricted-key", "rk_test_shop=products:read,prices:write")
 

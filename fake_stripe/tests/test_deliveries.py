@@ -4,6 +4,7 @@ import itertools
 import threading
 from typing import Any
 
+import pytest
 import stripe
 
 from fake_stripe import FakeStripe
@@ -170,6 +171,23 @@ def test_a_receiver_that_raises_is_a_failure_and_nothing_is_lost(
 
     assert "a bug in the shop" in attempt["error"]
     assert names(receiver) == ["A"]
+
+
+def test_the_thread_goes_on_after_trouble_of_its_own(
+    fake: FakeStripe, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        fake.account.on_tick.remove(broken)
+        raise RuntimeError("a bug")
+
+    fake.account.on_tick.append(broken)
+    fake.courier.start()
+    fake.add_product(name="A", emit=True)
+
+    (event_id,) = fake.events
+    assert fake.courier.wait_for(event_id, 5)
+    fake.courier.stop()
+    assert "RuntimeError: a bug" in caplog.text
 
 
 def test_a_thread_delivers_by_itself(
