@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from fake_stripe import deliveries
 from fake_stripe.account import BY_ITSELF, Call
+from fake_stripe.courier import valid_secrets
 from fake_stripe.errors import StripeError
 from fake_stripe.pages import event_pages, money_pages, product_draft, product_pages, trouble_pages
 from fake_stripe.pages.amounts import minor
@@ -39,6 +40,7 @@ SAID = {
     "bounced": "The debit came back.",
     "sent": "On its way again.",
     "switched": "Switched.",
+    "rolled": "There is a new secret. The old one stays valid for 24 hours.",
     "added": "In force from now on.",
     "removed": "Removed.",
     "cleared": "Everything works again.",
@@ -203,17 +205,17 @@ def event(fake: FakeStripe, request: Request) -> Answer:
 
 
 def webhooks(fake: FakeStripe, request: Request) -> Answer:
-    """`/dashboard/webhooks`: look, switch one off or on, roll a secret (shown this once)."""
-    said = Markup("")
+    """`/dashboard/webhooks`: look, switch one off or on, roll a secret."""
     if request.method == "POST":
         endpoint = _found(fake, "webhook_endpoint", request.value("endpoint"))
-        if request.value("do") != "roll":
-            _switch(fake, endpoint, on=request.value("do") == "enable")
-            return _done(request, "switched")
-        secret = fake.dashboard.roll_secret(endpoint["id"])
-        said = event_pages.new_secret(endpoint, secret)
-    content = join([said, event_pages.endpoint_list(_newest(fake, "webhook_endpoint", None))])
-    return _page(fake, request, "/dashboard/webhooks", "Webhooks", content)
+        if request.value("do") == "roll":
+            fake.dashboard.roll_secret(endpoint["id"])
+            return _done(request, "rolled")
+        _switch(fake, endpoint, on=request.value("do") == "enable")
+        return _done(request, "switched")
+    rows = _newest(fake, "webhook_endpoint", None)
+    secrets = {row["id"]: valid_secrets(fake.account, row["id"]) for row in rows}
+    return _page(fake, request, "/dashboard/webhooks", "Webhooks", event_pages.endpoint_list(rows, secrets))
 
 
 def _switch(fake: FakeStripe, endpoint: Json, *, on: bool) -> None:
