@@ -33,9 +33,11 @@ class DidNotStart(Exception):
 class Demo:
     """The shop, its worker, its Stripe and its pictures on ports of this machine, while `running()`."""
 
-    def __init__(self, folder: Path, kept: Kept, *, database_url: str = "") -> None:
-        """`database_url`: instead of a SQLite file in `folder`."""
-        self.folder, self.kept = folder, kept
+    def __init__(
+        self, folder: Path, kept: Kept, *, database_url: str = "", record: Path | None = None
+    ) -> None:
+        """`database_url`: instead of a SQLite file in `folder`. `record`: where Stripe writes its calls down."""
+        self.folder, self.kept, self.record = folder, kept, record
         self.database_url = database_url or f"sqlite:///{(folder / 'shop.sqlite3').as_posix()}"
         self.site_url = address(kept.ports["shop"])
         self.stripe_url = address(kept.ports["stripe"])
@@ -88,6 +90,7 @@ class Demo:
             "--key": self.kept.stripe_key,
             "--webhook-url": self.webhook_url,
             "--webhook-secret": self.kept.webhook_secret,
+            **({"--record": str(self.record)} if self.record else {}),
         }
         self._start("stripe", "-m", "fake_stripe", *[part for option in options.items() for part in option])
         self._wait_for("stripe", f"{self.stripe_url}/dashboard")

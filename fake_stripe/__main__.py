@@ -7,7 +7,9 @@ import threading
 from types import FrameType
 
 from fake_stripe.fake import FakeStripe
+from fake_stripe.params import URL
 from fake_stripe.recorder import Recorder
+from fake_stripe.routes import ROUTES
 from fake_stripe.server import Server
 
 MADE_HERE = "made by --webhook-url"
@@ -19,12 +21,14 @@ def main() -> int:
     try:
         fake = FakeStripe(options.key, options.seed, options.state)
         server = Server(fake, options.host, options.port)
+        if options.record:
+            Recorder(options.record).watch(fake)
     except OSError as error:
         print(f"fake_stripe cannot start: {error}", file=sys.stderr)
         return 1
     fake.api.limits.enforced = options.rate_limits
-    if options.record:
-        Recorder(options.record).watch(fake)
+    for secret, may in options.restricted_key:
+        fake.keys.add(secret, may)
     _connect_endpoint(fake, options.webhook_url, options.webhook_secret)
     fake.courier.start()
     _stop_on_signals(server)
@@ -37,18 +41,54 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fake_stripe", description="A small Stripe of one's own.")
-    parser.add_argument("--port", type=int, default=12111, help="0 takes a free one (default 12111)")
+    parser.add_argument("--port", type=_port, default=12111, help="0 takes a free one (default 12111)")
     parser.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine only")
-    parser.add_argument("--state", metavar="FILE", help="keep everything in this file (default: in memory)")
+    parser.add_argument("--state", metavar="FILE", help="keep the account in this file (default: in memory)")
     parser.add_argument("--key", default="sk_test_fake", help="the secret key (default sk_test_fake)")
+    parser.add_argument(
+        "--restricted-key",
+        metavar="KEY=RESOURCE:ACCESS,...",
+        type=_restricted_key,
+        action="append",
+        default=[],
+        help="another key, such as rk_test_shop=products:write,prices:read; may be given several times",
+    )
     parser.add_argument("--seed", default="0", help="for ids and faults (default 0)")
-    parser.add_argument("--webhook-url", help="an endpoint that is told of every event")
+    parser.add_argument("--webhook-url", type=_web_address, help="an endpoint that is told of every event")
     parser.add_argument("--webhook-secret", help="its secret, whsec_... (default: one is made and printed)")
     parser.add_argument(
         "--record", metavar="FILE", help="write every exchange and event there, as JSON lines"
     )
     parser.add_argument("--rate-limits", action="store_true", help="answer 429 beyond 25 calls a second")
     return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def _web_address(text: str) -> str:
+    if not URL.match(text):
+        raise argparse.ArgumentTypeError(f"not a web address: {text!r}")
+    return text
+
+
+def _restricted_key(text: str) -> tuple[str, dict[str, str]]:
+    """The key and what it may do: resource -> "read" or "write"."""
+    secret, _, granted = text.partition("=")
+    may = dict(part.partition(":")[::2] for part in granted.split(",") if part)
+    resources = {route.resource for route in ROUTES}
+    if not secret.startswith(("rk_test_", "rk_live_")):
+        raise argparse.ArgumentTypeError(f"a restricted key begins with rk_test_ or rk_live_, not {secret!r}")
+    for resource, access in may.items():
+        if resource not in resources:
+            known = ", ".join(sorted(resources))
+            raise argparse.ArgumentTypeError(f"there is no resource {resource!r}; there is {known}")
+        if access not in ("read", "write"):
+            raise argparse.ArgumentTypeError(f"access is read or write, not {access!r}")
+    return secret, may
 
 
 def _connect_endpoint(fake: FakeStripe, url: str | None, secret: str | None) -> None:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from fake_stripe import forms, routes
@@ -36,13 +37,17 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request. `headers` has small letters for names; `path` is decoded."""
+    """One HTTP request. `headers` has small letters for names; `path` is decoded.
+
+    length: how many bytes the body was said to have, where it was too long to be read to its end.
+    """
 
     method: str
     path: str
     query: bytes = b""
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,11 @@ class Turn:
     original: str | None = None
     cut: bool = False
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """What a second request with the same idempotency key must have in common with this one."""
+        return fingerprint(self.request.method, self.request.path, self.params)
+
 
 class Api:
     """Answers requests to /v1. Safe to call from any number of threads."""
@@ -118,7 +128,6 @@ class Api:
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request whatever; raises only ConnectionCut."""
-        self.account.tick()
         turn = Turn(request, self.account.ids.new("request"), request.headers.get("idempotency-key"))
         extra: dict[str, str] = {}
         try:
@@ -134,6 +143,7 @@ class Api:
         return Answer(status, text.encode(), self._headers(turn) | extra)
 
     def _run(self, turn: Turn) -> tuple[int, str]:
+        self.account.tick()
         request = turn.request
         key = self.keys.authenticate(request.headers.get("authorization"))
         found = routes.find(request.method, request.path)
@@ -162,7 +172,7 @@ class Api:
             return
         check_key(turn.key)
         name = f"{'live' if key.livemode else 'test'}:{turn.key}"
-        known = self.idempotency.begin(name, _fingerprint(turn))
+        known = self.idempotency.begin(name, turn.fingerprint)
         if known is not None:
             yield known
             return
@@ -231,7 +241,7 @@ class Api:
         if name is None:
             return
         with self.account.store.transaction():
-            self.idempotency.remember(name, _fingerprint(turn), Remembered(status, text, turn.request_id))
+            self.idempotency.remember(name, turn.fingerprint, Remembered(status, text, turn.request_id))
 
     def _headers(self, turn: Turn) -> dict[str, str]:
         headers = {
@@ -304,10 +314,6 @@ def _posted(turn: Turn) -> str | None:
     return turn.key if turn.request.method == "POST" else None
 
 
-def _fingerprint(turn: Turn) -> str:
-    return fingerprint(turn.request.method, turn.request.path, turn.params)
-
-
 def _version(header: str | None) -> str:
     if header is None:
         return API_VERSION
@@ -328,7 +334,8 @@ def _refuse_other_accounts(request: Request) -> None:
 
 def _params(request: Request) -> forms.Form:
     if len(request.body) > BIGGEST_BODY:
-        message = f"The request has {len(request.body)} bytes, and may have {BIGGEST_BODY}."
+        length = len(request.body) if request.length is None else request.length
+        message = f"The request has {length} bytes, and may have {BIGGEST_BODY}."
         raise StripeError(message, status=413, executed=False)
     if request.method == "GET":
         return forms.parse(request.query)

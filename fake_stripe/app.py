@@ -1,5 +1,6 @@
 """Which door is this? One WSGI application: the API, the pages, and the control of faults and time."""
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from fake_stripe.web import PageAnswer, PageRequest, as_json, html
 if TYPE_CHECKING:
     from fake_stripe.fake import FakeStripe
 
+log = logging.getLogger("fake_stripe")
 Page = Callable[["FakeStripe", PageRequest], PageAnswer]
 Start = Callable[[str, list[tuple[str, str]]], object]
 
@@ -37,7 +39,11 @@ class App:
         """The answer to any request, of a program or of a browser."""
         if request.path.startswith(("/v1/", "/v2/")) or request.path in ("/v1", "/v2"):
             return self._fake.api.answer(request)
-        page = self._page(request)
+        try:
+            page = self._page(request)
+        except Exception:
+            log.exception("fake_stripe failed on %s %s", request.method, request.path)
+            page = _failed(request)
         return Answer(page.status, page.body, page.headers)
 
     def _page(self, request: Request) -> PageAnswer:
@@ -52,6 +58,13 @@ class App:
         if request.path.startswith("/_"):
             return as_json({"error": "There is nothing at this address."}, 405 if known else 404)
         return html("<!doctype html><title>Not here</title><p>There is no such page.", 405 if known else 404)
+
+
+def _failed(request: Request) -> PageAnswer:
+    sentence = "Something went wrong in fake_stripe; its log tells what."
+    if request.path.startswith("/_"):
+        return as_json({"error": {"message": sentence}}, 500)
+    return html(f"<!doctype html><title>An error</title><p>{sentence}", 500)
 
 
 def _page_request(request: Request, method: str, match: re.Match[str]) -> PageRequest:
@@ -71,7 +84,7 @@ def _request(environ: Mapping[str, Any]) -> Request:
     length = _length(environ.get("CONTENT_LENGTH"))
     body = environ["wsgi.input"].read(min(length, BIGGEST_BODY + 1)) if length else b""
     query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
-    return Request(environ["REQUEST_METHOD"].upper(), path, query, body, headers)
+    return Request(environ["REQUEST_METHOD"].upper(), path, query, body, headers, length)
 
 
 def _length(text: str | None) -> int:

@@ -4,6 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
+FURTHEST = 10**9  # seconds, some thirty years: beyond it lie dates that nobody can write
+
 
 class Clock:
     """Runs with the machine's clock, or stands still from `start` on when one is given.
@@ -23,6 +25,11 @@ class Clock:
         """How many seconds this clock was pushed forward in all."""
         return self._offset
 
+    @property
+    def runs(self) -> bool:
+        """Whether time passes by itself."""
+        return self._start is None
+
     def exact(self) -> float:
         """Now, in seconds with fractions."""
         return (time.time() if self._start is None else self._start) + self._offset
@@ -34,11 +41,12 @@ class Clock:
     def forward(self, seconds: float) -> int:
         """Let `seconds` pass at once, and what that makes due happen; returns the new time.
 
-        Raises ValueError for less than nothing: time does not run backwards.
+        Raises ValueError for less than nothing, for time does not run backwards, and beyond FURTHEST in all.
         """
-        if seconds < 0:
-            raise ValueError(f"time does not run backwards: {seconds}")
         with self._lock:
+            # Written so that what is not a number is refused too.
+            if not 0 <= seconds <= FURTHEST - self._offset:
+                raise ValueError(f"time runs forward, by {FURTHEST} s in all, and not by {seconds}")
             self._offset += seconds
         for act in self.when_pushed:
             act()

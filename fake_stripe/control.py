@@ -17,31 +17,29 @@ They ask for no key: the server listens on this machine only, and a page of anot
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from fake_stripe import forms
 from fake_stripe.errors import StripeError
 from fake_stripe.people import Refused
-from fake_stripe.web import PageAnswer, PageRequest, as_json
+from fake_stripe.resources import products
+from fake_stripe.web import PageAnswer, PageRequest, as_json, from_here
 
 if TYPE_CHECKING:
     from fake_stripe.fake import FakeStripe
 
 Door = Callable[["FakeStripe", PageRequest], PageAnswer]
 
-
-def from_here(request: PageRequest) -> bool:
-    """Whether a program sent this, or a page of the fake's own: a browser tells whose page it was."""
-    origin, host = request.headers.get("origin"), request.headers.get("host", "")
-    own = origin is None or urlsplit(origin).netloc.lower() == host.lower()
-    return own and request.headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+# What JSON that does not fit raises here; lists in lists in lists, RecursionError.
+NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
 def plainly(door: Door) -> Door:
     """Answer bad input with a sentence instead of a traceback, and refuse what another site sends."""
 
     def guarded(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
-        if request.method != "GET" and not from_here(request):
+        if request.method != "GET" and not from_here(request.headers):
             message = "This came from a page of another site. Nothing was done."
             return as_json({"error": {"message": message}}, 403)
         try:
@@ -52,7 +50,7 @@ def plainly(door: Door) -> Door:
             return as_json(
                 {"error": {"message": refused.message, "field": refused.field, "code": refused.code}}, 402
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except NONSENSE as error:
             return as_json({"error": {"message": f"{type(error).__name__}: {error}"}}, 400)
 
     return guarded
@@ -111,9 +109,23 @@ def list_calls(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
 def set_limits(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
     given = request.json
     limits, locks = fake.api.limits, fake.api.locks
-    limits.enforced = bool(given.get("enforced", limits.enforced))
-    locks.patience = float(given.get("patience", locks.patience))
+    enforced, patience = given.get("enforced", limits.enforced), given.get("patience", locks.patience)
+    if not isinstance(enforced, bool):
+        raise ValueError(f"enforced is true or false, not {enforced!r}")
+    if not _is_seconds(patience):
+        raise ValueError(f"patience is a number of seconds, not {patience!r}")
+    limits.enforced, locks.patience = enforced, float(patience)
     return as_json({"enforced": limits.enforced, "patience": locks.patience})
+
+
+def _is_seconds(value: object) -> bool:
+    # An hour: a thread cannot wait for as long as it likes.
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 3600
+
+
+def _edit_product(fake: "FakeStripe", id: str, **given: Any) -> Any:
+    """What the API's update would refuse, a form of the Dashboard would not let through either."""
+    return fake.dashboard.edit_product(id, **products.UPDATE.read_all(forms.of(given)))
 
 
 @plainly
@@ -125,7 +137,7 @@ def act(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
         "settle_delayed": fake.customers.settle_delayed,
         "refund": fake.dashboard.refund,
         "fail_refund": fake.dashboard.fail_refund,
-        "edit_product": fake.dashboard.edit_product,
+        "edit_product": partial(_edit_product, fake),
         "save_stale_form": fake.dashboard.save_stale_form,
         "roll_secret": fake.dashboard.roll_secret,
     }

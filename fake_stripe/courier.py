@@ -4,10 +4,13 @@ import hashlib
 import hmac
 import http.client
 import json
+import logging
+import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from fake_stripe import deliveries
@@ -17,6 +20,7 @@ from fake_stripe.store import Json
 # (url, headers, body) -> (status, body); raises OSError when there is no answer
 Post = Callable[[str, dict[str, str], bytes], tuple[int, bytes]]
 
+log = logging.getLogger("fake_stripe")
 TIMEOUT = 20.0
 KEPT_OF_AN_ANSWER = 2000
 
@@ -61,7 +65,8 @@ class Courier:
         self.account = account
         self.post = post
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+        self._queue: queue.SimpleQueue[Json | None] = queue.SimpleQueue()
 
     def deliver_due(self) -> list[Json]:
         """Make every attempt that is due now, one after the other; returns what was tried, in order.
@@ -145,30 +150,54 @@ class Courier:
             return self.account.news.wait_for(lambda: deliveries.answered(self.account, event_id), timeout)
 
     def start(self) -> None:
-        """Deliver from a thread of its own from now on, in parallel, as long as `stop` is not called."""
-        self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
-        self._thread.start()
+        """Deliver from threads of its own from now on, in parallel, as long as `stop` is not called."""
+        # Daemons: an endpoint that hangs must not keep a process alive that was told to end.
+        self._threads = [threading.Thread(target=self._work, name="delivery", daemon=True) for _ in range(16)]
+        self._threads.insert(0, threading.Thread(target=self._run, name="deliveries", daemon=True))
+        for thread in self._threads:
+            thread.start()
 
-    def stop(self, timeout: float = 5.0) -> None:
+    def stop(self, grace: float = 1.0) -> None:
+        """Begin no attempt any more; attempts under way have `grace` seconds to end and be written down.
+
+        What was not done, or not written down, is still waiting in the state file and is sent after the next start.
+        """
         self._stopping.set()
         self.account.wake()
-        if self._thread:
-            self._thread.join(timeout)
+        for _ in self._threads:
+            self._queue.put(None)
+        deadline = time.monotonic() + grace
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     @property
     def running(self) -> bool:
         """Whether a thread delivers by itself."""
-        return self._thread is not None and self._thread.is_alive()
+        return bool(self._threads) and self._threads[0].is_alive()
 
     def _run(self) -> None:
-        with ThreadPoolExecutor(16, thread_name_prefix="delivery") as pool:
-            while not self._stopping.is_set():
+        while not self._stopping.is_set():
+            with _logging():
                 for delivery in deliveries.take_due(self.account):
-                    pool.submit(self.attempt, delivery)
-                with self.account.news:
-                    self.account.news.wait_for(self._something_to_do, timeout=0.5)
+                    self._queue.put(delivery)
                 self.account.tick()
+            with self.account.news:
+                self.account.news.wait_for(self._something_to_do, timeout=0.5)
+
+    def _work(self) -> None:
+        while (delivery := self._queue.get()) is not None and not self._stopping.is_set():
+            with _logging():
+                self.attempt(delivery)
 
     def _something_to_do(self) -> bool:
         due = self.account.outbox.next_due()
         return self._stopping.is_set() or (due is not None and due <= self.account.clock.exact())
+
+
+@contextmanager
+def _logging() -> Iterator[None]:
+    """A thread that nobody waits for tells of its trouble in the log, and goes on."""
+    try:
+        yield
+    except Exception:
+        log.exception("fake_stripe failed to deliver")

@@ -6,9 +6,13 @@ from fake_stripe.account import Account
 from fake_stripe.faults import DeliveryPlan
 from fake_stripe.store import Json
 
-# Seconds until the next try after each failure; after the last one the delivery has failed for good.
-# Stripe tries for up to three days (https://docs.stripe.com/webhooks#retries).
-GAPS = (2, 10, 60, 300, 1800, 3600, 7200, 14400, 28800, 57600, 86400)
+# Seconds until the next try after each failure; after the last one the delivery has failed for good. Stripe tries
+# for up to three days, and three times more over a few hours in a sandbox
+# (https://docs.stripe.com/webhooks#retries); how many seconds it waits is not published.
+SANDBOX_GAPS = (2, 60, 7200)
+LIVE_GAPS = (2, 10, 60, 300, 1800, 3600, 7200, 14400, 28800, 57600, 86400)
+# On a running clock no two events are due at the same moment: a place further behind is this many seconds later.
+SECONDS_A_PLACE = 0.2
 
 
 def schedule(account: Account, event: Json, plan: DeliveryPlan) -> Json:
@@ -51,7 +55,7 @@ def _add(
         "event": event["id"],
         "type": event["type"],
         "endpoint": endpoint["id"],
-        "due": account.clock.exact() + delay,
+        "due": account.clock.exact() + delay + (later * SECONDS_A_PLACE if account.clock.runs else 0.0),
         "rank": account.outbox.next_rank() + later,
         "group": group,
         "state": "waiting",
@@ -88,13 +92,15 @@ def keep_attempt(account: Account, delivery_id: str, attempt: Json, *, final: bo
 
 def _keep(account: Account, delivery: Json, attempt: Json, final: bool) -> None:
     tries = len(delivery["attempts"])
+    event = account.store.get("event", delivery["event"])
+    gaps = LIVE_GAPS if event and event["livemode"] else SANDBOX_GAPS
     if attempt["ok"]:
         _count_success(account, delivery)
         delivery = {**delivery, "state": "delivered"}
-    elif final or tries > len(GAPS):
+    elif final or tries > len(gaps):
         delivery = {**delivery, "state": "failed"}
     else:
-        delivery = {**delivery, "due": account.clock.exact() + GAPS[tries - 1]}
+        delivery = {**delivery, "due": account.clock.exact() + gaps[tries - 1]}
         account.store.after_commit(lambda: _announce(account, delivery))
     account.store.put("delivery", delivery["id"], delivery)
 

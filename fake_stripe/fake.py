@@ -322,7 +322,7 @@ class FakeStripe:
         self.account.wake()
 
     def close(self) -> None:
-        """Stop the delivery thread and close the file."""
+        """Stop the delivery threads and close the file."""
         self.courier.stop()
         self.account.store.close()
 

@@ -16,6 +16,37 @@ CALL_KINDS = ("latency", *FAILURES)
 DELIVERY_KINDS = ("duplicate", "twin", "delay", "reorder", "drop")
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not _is_bool(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or _is_whole(value)
+
+
+def _is_types(value: object) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(map(_is_text, value))
+
+
+# What a rule's values must be: rules come as JSON too, from whoever knows the port.
+VALUES: list[tuple[tuple[str, ...], Callable[[object], bool], str]] = [
+    (("kind", "method", "path", "when"), _is_text, "text"),
+    (("stored", "parallel"), _is_bool, "true or false"),
+    (("types",), _is_types, 'a list of types, such as ["product.*"]'),
+    (("seconds", "probability"), _is_number, "a number"),
+    (("copies", "window"), _is_whole, "a whole number"),
+    (("times",), lambda value: value is None or _is_whole(value), "a whole number, or null for ever"),
+]
+
+
 @dataclass
 class Rule:
     """One thing that goes wrong.
@@ -27,7 +58,8 @@ class Rule:
     types: the events a delivery rule fits, with * allowed.
     seconds: how long latency or a delayed delivery takes; for reorder, nothing.
     copies, parallel: duplicate sends this many in all, one after the other or at the same moment.
-    window: reorder moves a delivery behind up to this many later ones.
+    window: reorder moves a delivery behind up to this many later ones; where the clock runs, it makes it
+        due up to a fifth of a second later for each of them.
     times: how often the rule takes effect before it is used up; None for ever.
     """
 
@@ -48,6 +80,7 @@ class Rule:
 
     def check(self) -> None:
         """Raise ValueError, in a sentence, for a rule that could never do anything."""
+        self._check_types()
         if self.kind not in CALL_KINDS + DELIVERY_KINDS:
             raise ValueError(f"kind is one of {', '.join(CALL_KINDS + DELIVERY_KINDS)}, not {self.kind!r}")
         if self.when not in ("before", "after"):
@@ -58,6 +91,12 @@ class Rule:
             raise ValueError("seconds, copies or window is out of bounds")
         if self.times is not None and self.times < 1:
             raise ValueError(f"times is at least 1, or null for ever, and is {self.times}")
+
+    def _check_types(self) -> None:
+        for names, fits, wanted in VALUES:
+            for name in names:
+                if not fits(getattr(self, name)):
+                    raise ValueError(f"{name} is {wanted}, not {getattr(self, name)!r}")
 
     def left(self) -> bool:
         return self.times is None or self.used < self.times
@@ -172,10 +211,7 @@ def _rule(kind: str, options: dict[str, Any]) -> Rule:
     if isinstance(options.get("types"), list):
         options = {**options, "types": tuple(options["types"])}
     rule = Rule(kind, **options)
-    try:
-        rule.check()
-    except TypeError as error:
-        raise ValueError(f"a value of the fault has the wrong type: {error}") from None
+    rule.check()
     return rule
 
 

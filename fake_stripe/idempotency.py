@@ -65,10 +65,10 @@ class Idempotency:
 
     def prune(self) -> None:
         """Forget keys older than 24 hours, inside a transaction."""
-        table = self._account.store.table("idempotency")
-        for name, row in list(table.rows.items()):
-            if not self._old(row):
-                return
+        # All are looked at: a key that was used again stands where it stood first, before older ones.
+        oldest = self._account.clock.now() - KEPT_FOR
+        rows = self._account.store.table("idempotency").rows
+        for name in [name for name, row in rows.items() if row["created"] <= oldest]:
             self._account.store.remove("idempotency", name)
 
     def _known(self, name: str) -> Json | None:

@@ -41,13 +41,33 @@ class Recorder:
         self._file.close()
 
 
+class Reader:
+    """Reads what a Recorder wrote, and may be asked again for what was added meanwhile."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._read = 0
+
+    def new(self) -> Iterator[Exchange | dict[str, Any]]:
+        """An Exchange for an exchange, a dict for an event, in the order of writing."""
+        with self._path.open("rb") as lines:
+            lines.seek(self._read)
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    return  # Its writer is at it, or died over it.
+                self._read += len(line)
+                yield _told(line)
+
+
 def read(path: str) -> Iterator[Exchange | dict[str, Any]]:
-    """What a Recorder wrote: an Exchange for an exchange, a dict for an event, in the order of writing."""
-    with Path(path).open(encoding="utf-8") as lines:
-        for line in lines:
-            content = json.loads(line)
-            if "event" in content:
-                yield content["event"]
-            else:
-                given = content["exchange"]
-                yield Exchange(**given | {name: given[name].encode("latin-1") for name in BYTES})
+    """Everything that a Recorder wrote."""
+    return Reader(path).new()
+
+
+def _told(line: bytes) -> Exchange | dict[str, Any]:
+    content: dict[str, Any] = json.loads(line)
+    if "event" in content:
+        event: dict[str, Any] = content["event"]
+        return event
+    given = content["exchange"]
+    return Exchange(**given | {name: given[name].encode("latin-1") for name in BYTES})

@@ -1,15 +1,20 @@
 """How does the fake answer on a port? A threaded HTTP/1.1 server around the WSGI application."""
 
+import json
+import re
 import socket
 import sys
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import unquote
 
 from fake_stripe.api import BIGGEST_BODY, Answer, ConnectionCut, Request
+from fake_stripe.errors import StripeError
 from fake_stripe.fake import FakeStripe
 
 LONGEST_WAIT = 75.0
+SERVER = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
 class Server(ThreadingHTTPServer):
@@ -20,6 +25,8 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def __init__(self, fake: FakeStripe, host: str = "127.0.0.1", port: int = 0) -> None:
+        if ":" in host:
+            self.address_family = socket.AF_INET6
         super().__init__((host, port), Handler)
         self.fake = fake
         shown = f"[{host}]" if ":" in host else host
@@ -59,16 +66,35 @@ class Handler(BaseHTTPRequestHandler):
             length.isascii() and length.isdigit() and len(length) < 12
         ):
             self.close_connection = True
-            self.send_error(411, "Content-Length, please")
+            self.send_error(
+                411, "Please say in Content-Length how many bytes the body has: it is not read in chunks."
+            )
             return None
         body = self.rfile.read(min(int(length), BIGGEST_BODY + 1))
         if int(length) > BIGGEST_BODY:
             self.close_connection = True
-        path, _, query = self.path.partition("?")
+        # A proxy's client names the server too: "GET http://127.0.0.1:12111/v1/products".
+        path, _, query = SERVER.sub("", self.path, count=1).partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
         return Request(
-            self.command, unquote(path, errors="replace"), query.encode("latin-1", "replace"), body, headers
+            self.command,
+            unquote(path or "/", errors="replace"),
+            query.encode("latin-1", "replace"),
+            body,
+            headers,
+            int(length),
         )
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What cannot be read as HTTP is refused in the shape of every other refusal; the connection ends."""
+        self.close_connection = True
+        # Where the first line could not be read, http.server would answer in HTTP/0.9, which has no headers.
+        self.request_version = self.protocol_version
+        sentence = ": ".join(part for part in (message, explain) if part) or HTTPStatus(code).phrase
+        error = StripeError(sentence, status=code)
+        request_id = cast(Server, self.server).fake.account.ids.new("request")
+        headers = {"Content-Type": "application/json", "Request-Id": request_id}
+        self._send(Answer(code, json.dumps(error.body(request_id)).encode(), headers))
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)

@@ -170,13 +170,21 @@ class File:
     """The tables in one SQLite file: a commit per call, so a killed process loses nothing it answered for."""
 
     def __init__(self, path: str) -> None:
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0.2)
-        try:
+        self._path = path
+        with self._refusing():
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0.2)
             self._prepare()
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """A file that cannot be used is an OSError with a sentence."""
+        try:
+            yield
         except sqlite3.OperationalError as error:
-            raise OSError(f"{path} cannot be used: {error}. Does another process use it?") from None
+            why = f"{error}. Does another process use it?" if "locked" in str(error) else f"{error}."
+            raise OSError(f"{self._path} cannot be used: {why}") from None
         except sqlite3.DatabaseError as error:
-            raise OSError(f"{path} is no state file of fake_stripe: {error}.") from None
+            raise OSError(f"{self._path} is no state file of fake_stripe: {error}.") from None
 
     def _prepare(self) -> None:
         # Rows live in memory too: a second process on the same file would never see the first one's.
@@ -193,8 +201,13 @@ class File:
         )
 
     def read(self) -> Iterator[tuple[str, str, Json]]:
-        for kind, id, row in self._db.execute("SELECT kind, id, row FROM rows ORDER BY place"):
-            yield kind, id, json.loads(row)
+        """Every row as (kind, id, row), in the order of their making. Raises OSError for one that is damaged."""
+        with self._refusing():
+            for kind, id, text in self._db.execute("SELECT kind, id, row FROM rows ORDER BY place"):
+                try:
+                    yield kind, id, json.loads(text)
+                except ValueError:
+                    raise OSError(f"{self._path} is damaged: {kind} {id} cannot be read.") from None
 
     def write(self, changes: list[tuple[str, str, Mapping[str, Any] | None]]) -> None:
         upsert = (

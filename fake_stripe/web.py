@@ -1,6 +1,7 @@
 """What does a page see and say? The request and the answer of everything that is not the API."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -47,6 +48,14 @@ class PageAnswer:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "text/html; charset=utf-8"})
+
+
+def from_here(headers: Mapping[str, str]) -> bool:
+    """Whether a program sent this, or a page of the fake's own: a browser tells whose page it was."""
+    origin, host = headers.get("origin"), headers.get("host", "")
+    # An origin is scheme://host:port and no more.
+    own = origin is None or (host != "" and origin.partition("://")[2].lower() == host.lower())
+    return own and headers.get("sec-fetch-site", "none") in ("none", "same-origin")
 
 
 def html(text: str, status: int = 200) -> PageAnswer:

@@ -15,11 +15,15 @@ from demo.running import Demo
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Shop, worker, Stripe and pictures, each a process or port of its own, with the sample catalogue."""
+def demo(tmp_path_factory: pytest.TempPathFactory, contract_folder: Path) -> Iterator[Demo]:
+    """Shop, worker, Stripe and pictures, each a process or port of its own, with the sample catalogue.
+
+    What is said between the shop and its Stripe is held against Stripe's document.
+    """
     folder = tmp_path_factory.mktemp("demo")
     with database_url() as url:
-        demo = Demo(folder, open_folder(folder, ports=ANY_PORTS), database_url=url)
+        kept = open_folder(folder, ports=ANY_PORTS)
+        demo = Demo(folder, kept, database_url=url, record=contract_folder / "demo")
         with demo.running():
             yield demo
 

@@ -1,13 +1,14 @@
 """How does a whole test run keep to Stripe's document?
 
-Switched on with `-p fake_stripe.contract.pytest_plugin`. It watches every fake that a run makes; a test during
-which something broke the contract fails. At the end it prints how many calls were validated, and a run of the whole
+Switched on with `-p fake_stripe.contract.pytest_plugin`. It watches every fake that a run makes, in forked children
+too, and those on ports that record into `contract_folder`; a test during which something broke the contract fails. At the end it prints how many calls were validated, and a run of the whole
 suite fails when that was none, or when an exception of explained.py was never needed. Works under pytest-xdist.
 """
 
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -20,13 +21,13 @@ from fake_stripe.contract.contract import Contract, Tally
 from fake_stripe.contract.watch import Watch, watching_everywhere
 
 WATCH = pytest.StashKey[Watch]()
+FOLDER = pytest.StashKey[Path]()
 TROUBLE = pytest.StashKey[list[str]]()
 REPORT = "stripe_contract"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("stripe contract")
-    group.addoption("--contract-one-in", type=int, default=1, help="check one exchange in N (default: each)")
     group.addoption(
         "--contract-table", metavar="FILE", help="write the table of validated calls (with = before FILE)"
     )
@@ -34,24 +35,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TROUBLE] = []
+    stack = contextlib.ExitStack()
+    config.add_cleanup(stack.close)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stripe-contract-")))
+    config.stash[FOLDER] = folder
     try:
-        watch = Watch(Contract.load(), one_in=config.getoption("--contract-one-in"))
+        watch = Watch(Contract.load(), folder)
     except document.DocumentMissing as missing:
         config.stash[TROUBLE].append(str(missing))
         return
     config.stash[WATCH] = watch
-    stack = contextlib.ExitStack()
     stack.enter_context(watching_everywhere(watch))
-    config.add_cleanup(stack.close)
 
 
 @pytest.fixture(scope="session")
-def contract_watch(pytestconfig: pytest.Config) -> Watch:
-    """The run's watch, for `with contract_watch.sampling(100):` around very long runs."""
-    if WATCH not in pytestconfig.stash:
-        trouble = pytestconfig.stash[TROUBLE]
-        pytest.skip("; ".join(trouble))
-    return pytestconfig.stash[WATCH]
+def contract_folder(pytestconfig: pytest.Config) -> Path:
+    """Where a fake on a port writes what it says and hears: `--record` with a file in this folder."""
+    return pytestconfig.stash[FOLDER]
 
 
 @pytest.hookimpl(wrapper=True)

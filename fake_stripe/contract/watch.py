@@ -3,46 +3,63 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import os
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from fake_stripe.api import Exchange
 from fake_stripe.contract.contract import Contract, Json
 from fake_stripe.contract.faults import ContractBroken
 from fake_stripe.fake import FakeStripe
+from fake_stripe.recorder import Reader, Recorder
 
 
 class Watch:
-    """Looks at exchanges and events of any number of fakes, from any number of threads.
+    """Looks at exchanges and events of any number of fakes, from any number of threads and processes.
 
     It never raises into the fake that it watches; `broken` collects what was found, `take_broken` empties it.
+    folder: where other processes write what they see, for this one to check. A forked child does so by
+    itself, line by line, so that nothing is lost when it dies; a fake on a port is started with `--record`.
     """
 
-    def __init__(self, contract: Contract, one_in: int = 1) -> None:
+    def __init__(self, contract: Contract, folder: Path | None = None) -> None:
         self.contract = contract
         self.broken: list[ContractBroken] = []
-        self._one_in = one_in
-        self._count = itertools.count()
-        self._lock = threading.Lock()
-
-    @contextlib.contextmanager
-    def sampling(self, one_in: int) -> Iterator[None]:
-        """Check one exchange or event in `one_in` while this lasts: for runs of a hundred thousand calls."""
-        before, self._one_in = self._one_in, one_in
-        try:
-            yield
-        finally:
-            self._one_in = before
+        self._folder = folder
+        self._process = os.getpid()
+        self._recorder: Recorder | None = None
+        self._readers: dict[Path, Reader] = {}
+        # Two locks, for a child is forked while another thread of its parent may hold the first one.
+        self._lock, self._childs_lock = threading.Lock(), threading.Lock()
 
     def see_exchange(self, call: Exchange) -> None:
-        """One call and its answer.
+        """One call and its answer."""
+        if recorder := self._childs_recorder():
+            recorder.see_exchange(call)
+        else:
+            self._check_exchange(call)
 
-        A refused request is not held against the document, for the refusal was the right answer to it; nor is
-        one that asked for an API version older than the document.
+    def see_event(self, event: Json) -> None:
+        """One event as it is delivered."""
+        if recorder := self._childs_recorder():
+            recorder.see_event(dict(event))
+        else:
+            self._note(lambda: self.contract.check_event(event))
+
+    def _childs_recorder(self) -> Recorder | None:
+        """What a forked child writes with; None in the process that the watch was made in."""
+        if self._folder is None or os.getpid() == self._process:
+            return None
+        with self._childs_lock:
+            if self._recorder is None:
+                self._recorder = Recorder(str(self._folder / f"child-{os.getpid()}"))
+            return self._recorder
+
+    def _check_exchange(self, call: Exchange) -> None:
+        """A refused request is not held against the document, for the refusal was the right answer to it; nor
+        is one that asked for an API version older than the document.
         """
-        if not self._chosen():
-            return
         if call.status < 400 and call.version >= self.contract.version[:10]:
             # A body that comes with a GET is read by nobody.
             sent = (call.query,) if call.method == "GET" else (call.query, call.form)
@@ -52,19 +69,20 @@ class Watch:
             )
         self._note(lambda: self.contract.check_response(call.method, call.path, call.status, call.response))
 
-    def see_event(self, event: Json) -> None:
-        """One event as it is delivered."""
-        if self._chosen():
-            self._note(lambda: self.contract.check_event(event))
-
     def take_broken(self) -> list[ContractBroken]:
-        """What was found broken since the last call."""
+        """What was found broken since the last call, in what other processes wrote too."""
+        self._read_the_others()
         with self._lock:
             found, self.broken = self.broken, []
         return found
 
-    def _chosen(self) -> bool:
-        return next(self._count) % self._one_in == 0
+    def _read_the_others(self) -> None:
+        for path in sorted(self._folder.iterdir()) if self._folder else ():
+            for told in self._readers.setdefault(path, Reader(str(path))).new():
+                if isinstance(told, Exchange):
+                    self._check_exchange(told)
+                else:
+                    self.see_event(told)
 
     def _note(self, check: Callable[[], None]) -> None:
         try:

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from fake_stripe import deliveries
 from fake_stripe.account import BY_ITSELF, Call
+from fake_stripe.courier import valid_secrets
 from fake_stripe.errors import StripeError
 from fake_stripe.pages import event_pages, money_pages, product_draft, product_pages, trouble_pages
 from fake_stripe.pages.amounts import minor
@@ -39,10 +40,12 @@ SAID = {
     "bounced": "The debit came back.",
     "sent": "On its way again.",
     "switched": "Switched.",
+    "rolled": "There is a new secret. The old one stays valid for 24 hours.",
     "added": "In force from now on.",
     "removed": "Removed.",
     "cleared": "Everything works again.",
     "forwarded": "Time has passed.",
+    "limited": "Set.",
 }
 
 
@@ -204,17 +207,17 @@ def event(fake: FakeStripe, request: Request) -> Answer:
 
 
 def webhooks(fake: FakeStripe, request: Request) -> Answer:
-    """`/dashboard/webhooks`: look, switch one off or on, roll a secret (shown this once)."""
-    said = Markup("")
+    """`/dashboard/webhooks`: look, switch one off or on, roll a secret."""
     if request.method == "POST":
         endpoint = _found(fake, "webhook_endpoint", request.value("endpoint"))
-        if request.value("do") != "roll":
-            _switch(fake, endpoint, on=request.value("do") == "enable")
-            return _done(request, "switched")
-        secret = fake.dashboard.roll_secret(endpoint["id"])
-        said = event_pages.new_secret(endpoint, secret)
-    content = join([said, event_pages.endpoint_list(_newest(fake, "webhook_endpoint", None))])
-    return _page(fake, request, "/dashboard/webhooks", "Webhooks", content)
+        if request.value("do") == "roll":
+            fake.dashboard.roll_secret(endpoint["id"])
+            return _done(request, "rolled")
+        _switch(fake, endpoint, on=request.value("do") == "enable")
+        return _done(request, "switched")
+    rows = _newest(fake, "webhook_endpoint", None)
+    secrets = {row["id"]: valid_secrets(fake.account, row["id"]) for row in rows}
+    return _page(fake, request, "/dashboard/webhooks", "Webhooks", event_pages.endpoint_list(rows, secrets))
 
 
 def _switch(fake: FakeStripe, endpoint: Json, *, on: bool) -> None:
@@ -224,7 +227,7 @@ def _switch(fake: FakeStripe, endpoint: Json, *, on: bool) -> None:
 
 
 def trouble(fake: FakeStripe, request: Request) -> Answer:
-    """`/dashboard/trouble`: faults in force, a new one, time that passes."""
+    """`/dashboard/trouble`: faults in force, a new one, time that passes, limits."""
     errors: dict[str, str] = {}
     if request.method == "POST":
         acts: dict[str, tuple[Callable[[], dict[str, str]], str]] = {
@@ -232,12 +235,14 @@ def trouble(fake: FakeStripe, request: Request) -> Answer:
             "remove": (lambda: _remove_fault(fake, request), "removed"),
             "clear": (lambda: _clear_faults(fake), "cleared"),
             "forward": (lambda: _forward(fake, request), "forwarded"),
+            "limits": (lambda: _set_limits(fake, request), "limited"),
         }
         act, word = _chosen(acts, request)
         errors = act()
         if not errors:
             return _done(request, word)
-    content = trouble_pages.trouble_page(fake.faults.listed(), request.sent, errors)
+    limits = trouble_pages.Limits(fake.api.limits.enforced, fake.api.locks.patience)
+    content = trouble_pages.trouble_page(fake.faults.listed(), limits, request.sent, errors)
     return _page(fake, request, "/dashboard/trouble", "Trouble and time", content, CHECK if errors else "")
 
 
@@ -256,6 +261,13 @@ def _forward(fake: FakeStripe, request: Request) -> dict[str, str]:
         return {"seconds_on": "Please choose one of the list."}
     fake.forward(int(request.value("seconds_on")))
     return {}
+
+
+def _set_limits(fake: FakeStripe, request: Request) -> dict[str, str]:
+    given, errors = trouble_pages.limits(request.sent)
+    if not errors:
+        fake.api.limits.enforced, fake.api.locks.patience = given.enforced, given.patience
+    return errors
 
 
 def _remove_fault(fake: FakeStripe, request: Request) -> dict[str, str]:

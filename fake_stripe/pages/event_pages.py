@@ -97,19 +97,25 @@ def _attempt(attempt: Json) -> Sequence[object]:
     return brief(attempt["at"]), join([state, escape(f" {answer}")]), f"{attempt['seconds']} s", code(body)
 
 
-def endpoint_list(endpoints: Iterable[Json]) -> Markup:
-    """Who is told of events."""
+def endpoint_list(endpoints: Iterable[Json], secrets: Mapping[str, Sequence[str]]) -> Markup:
+    """Who is told of events. `secrets`: those of each endpoint that are valid now, by its id, the newest first."""
     rows = [
         (
             Markup(f"{code(endpoint['url'])}<br>{code(endpoint['id'])}"),
             ", ".join(endpoint["enabled_events"]),
             badge(endpoint["status"]),
+            _secrets(secrets[endpoint["id"]]),
             Markup(f'<div class="row">{join(_endpoint_acts(endpoint))}</div>'),
         )
         for endpoint in endpoints
     ]
-    names = ("Endpoint", "Events", "State", "")
+    names = ("Endpoint", "Events", "State", "Secret", "")
     return sheet("", table("Webhook endpoints", names, rows, empty="Nobody is told of events yet."))
+
+
+def _secrets(valid: Sequence[str]) -> Markup:
+    lines = join(map(code, valid), "<br>still valid: ")
+    return Markup(f"<details><summary>Reveal</summary>{lines}</details>")
 
 
 def _endpoint_acts(endpoint: Json) -> Iterable[Markup]:
@@ -118,11 +124,3 @@ def _endpoint_acts(endpoint: Json) -> Iterable[Markup]:
     yield button("/dashboard/webhooks", "Switch off" if off else "Switch on", sent, about=endpoint["url"])
     sent = {"endpoint": endpoint["id"], "do": "roll"}
     yield button("/dashboard/webhooks", "Roll the secret", sent, about=endpoint["url"])
-
-
-def new_secret(endpoint: Json, secret: str) -> Markup:
-    """The secret of an endpoint, which is told only once."""
-    return Markup(
-        f'<div class="note note-good" role="status"><p>The new secret of {escape(endpoint["url"])} is '
-        f"{code(secret)}. It is shown only here. The old one stays valid for 24 hours.</p></div>"
-    )

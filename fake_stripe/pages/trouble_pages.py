@@ -12,6 +12,9 @@ from fake_stripe.pages.parts import button, code, sheet, table
 
 Json = Mapping[str, Any]
 WHEN = (("before", "Before it takes effect"), ("after", "After it took effect"))
+STORED = (("yes", "Remembered under the key"), ("", "Forgotten: the key may be tried again"))
+PARALLEL = (("", "One after the other"), ("yes", "At the same moment"))
+ENFORCED = (("", "Not counted"), ("yes", "429 beyond 25 a second, live 100"))
 SKIPS = (
     ("60", "A minute"),
     ("1860", "31 minutes: a short checkout expires"),
@@ -33,28 +36,39 @@ class Trouble:
 
 KINDS = (
     Trouble("latency", "Calls are slow", ("seconds", "when", "path")),
-    Trouble("error_500", "Calls answer 500", ("when", "path")),
+    Trouble("error_500", "Calls answer 500", ("when", "stored", "path")),
     Trouble("error_429", "Calls answer 429, too many", ("path",)),
     Trouble("lock_timeout", "Calls answer 429, lock time-out", ("path",)),
     Trouble("cut", "The connection is cut", ("when", "path")),
-    Trouble("duplicate", "Events are delivered twice", ("types",), of_calls=False),
+    Trouble("duplicate", "Events are delivered in copies", ("copies", "parallel", "types"), of_calls=False),
     Trouble("twin", "Events have a twin of another id", ("types",), of_calls=False),
     Trouble("delay", "Events come late", ("seconds", "types"), of_calls=False),
-    Trouble("reorder", "Events come in another order", ("types",), of_calls=False),
+    Trouble("reorder", "Events come in another order", ("window", "types"), of_calls=False),
     Trouble("drop", "Events are never delivered", ("types",), of_calls=False),
 )
 BY_KIND = {trouble.kind: trouble for trouble in KINDS}
 
 
-def trouble_page(rules: Iterable[Json], filled: Mapping[str, str], errors: Mapping[str, str]) -> Markup:
-    """The rules in force, the form that adds one, and the clock."""
+@dataclass(frozen=True)
+class Limits:
+    """What the fake does by itself: counting calls, and how many seconds a call waits for an object."""
+
+    enforced: bool
+    patience: float
+
+
+def trouble_page(
+    rules: Iterable[Json], limits: Limits, filled: Mapping[str, str], errors: Mapping[str, str]
+) -> Markup:
+    """The rules in force, the form that adds one, the clock, and the limits."""
     rows = [_rule_row(rule) for rule in rules]
     names = ("What goes wrong", "Where", "How often", "So far", "")
     listed = table("Faults in force", names, rows, empty="Nothing goes wrong on purpose.")
     stop = button("/dashboard/trouble", "Let everything work again", {"do": "clear"})
     inforce = sheet("In force", listed, *([stop] if rows else []))
     left = Markup(f'<div class="stack">{inforce}{_fault_form(filled, errors)}</div>')
-    return Markup(f'<div class="two">{left}{_clock_form(errors)}</div>')
+    right = Markup(f'<div class="stack">{_clock_form(errors)}{_limits_form(limits, filled, errors)}</div>')
+    return Markup(f'<div class="two">{left}{right}</div>')
 
 
 def _rule_row(rule: Json) -> Sequence[object]:
@@ -67,9 +81,16 @@ def _rule_row(rule: Json) -> Sequence[object]:
 
 
 def _detail(rule: Json) -> str:
-    seconds = f", {rule['seconds']:g} s" if rule["kind"] in ("latency", "delay") else ""
-    when = f", {rule['when']} the effect" if "when" in BY_KIND[rule["kind"]].options else ""
-    return seconds + when
+    takes = BY_KIND[rule["kind"]].options
+    words = {
+        "seconds": f"{rule['seconds']:g} s",
+        "when": f"{rule['when']} the effect",
+        "stored": "" if rule["stored"] else "not remembered",
+        "copies": f"{rule['copies']} of them",
+        "parallel": "at the same moment" if rule["parallel"] else "",
+        "window": f"up to {rule['window']} places later",
+    }
+    return "".join(f", {text}" for name, text in words.items() if name in takes and text)
 
 
 def _fault_form(filled: Mapping[str, str], errors: Mapping[str, str]) -> Markup:
@@ -105,6 +126,26 @@ def _fault_form(filled: Mapping[str, str], errors: Mapping[str, str]) -> Markup:
             hint="For slow, failing and cut calls.",
         ),
         text("seconds", "Seconds", "5", "For slow calls and late events.", inputmode="decimal"),
+        select(
+            "stored",
+            "The answer is",
+            STORED,
+            filled.get("stored", "yes"),
+            errors=errors,
+            width="half",
+            hint="For calls that answer 500.",
+        ),
+        text("copies", "Copies", "2", "In all.", inputmode="numeric"),
+        select(
+            "parallel",
+            "They come",
+            PARALLEL,
+            filled.get("parallel", ""),
+            errors=errors,
+            width="half",
+            hint="For events in copies.",
+        ),
+        text("window", "Places", "5", "How far behind, for events in another order.", inputmode="numeric"),
         text("path", "Calls to", "/v1/*", "For calls; * stands for anything."),
         text("types", "Events of type", "*", "For events; * stands for anything."),
         text("times", "How many times", "1", "0: until it is removed.", inputmode="numeric"),
@@ -116,6 +157,31 @@ def _fault_form(filled: Mapping[str, str], errors: Mapping[str, str]) -> Markup:
 def _clock_form(errors: Mapping[str, str]) -> Markup:
     choice = select("seconds_on", "Let pass", SKIPS, "1860", errors=errors, hint="Time only runs forward.")
     return sheet("The clock", fill("clock_form", field=choice))
+
+
+def _limits_form(limits: Limits, filled: Mapping[str, str], errors: Mapping[str, str]) -> Markup:
+    enforced = filled.get("enforced", "yes" if limits.enforced else "")
+    patience = filled.get("patience", f"{limits.patience:g}")
+    fields = [
+        select("enforced", "Calls", ENFORCED, enforced, errors=errors),
+        text_field(
+            "patience",
+            "Patience",
+            patience,
+            errors=errors,
+            hint="Seconds that a change waits for another one of the same object; then 429, lock time-out.",
+            autocomplete="off",
+            inputmode="decimal",
+        ),
+    ]
+    return sheet("Limits", fill("limits_form", fields=join(fields)))
+
+
+def limits(form: Mapping[str, str]) -> tuple[Limits, dict[str, str]]:
+    """The limits that were typed, and what is wrong with them, by field."""
+    errors: dict[str, str] = {}
+    patience = _number(form, "patience", 0, 3600, errors)
+    return Limits(form.get("enforced") == "yes", patience), errors
 
 
 def options(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -131,6 +197,14 @@ def options(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
         given["seconds"] = _number(form, "seconds", 0, 10**6, errors)
     if "when" in trouble.options:
         given["when"] = "after" if form.get("when") == "after" else "before"
+    if "stored" in trouble.options:
+        given["stored"] = form.get("stored") == "yes"
+    if "copies" in trouble.options:
+        given["copies"] = int(_number(form, "copies", 1, 100, errors))
+    if "parallel" in trouble.options:
+        given["parallel"] = form.get("parallel") == "yes"
+    if "window" in trouble.options:
+        given["window"] = int(_number(form, "window", 1, 10**6, errors))
     if "path" in trouble.options:
         given["path"] = form.get("path") or "*"
     if "types" in trouble.options:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
 from fake_stripe.pages.html import Markup
-from fake_stripe.web import PageAnswer, PageRequest
+from fake_stripe.web import PageAnswer, PageRequest, from_here
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 MOST_FIELDS = 2000
@@ -54,10 +54,7 @@ class Request:
 
     def require_own_origin(self) -> None:
         """Refuse a form that another site posts. Browsers tell where a form stands; other clients need not."""
-        site = self.headers.get("sec-fetch-site", "same-origin")
-        origin = self.headers.get("origin")
-        own = origin is None or urlsplit(origin).netloc.lower() == self.headers.get("host", "").lower()
-        if not own or site not in ("same-origin", "none"):
+        if not from_here(self.headers):
             raise Refused(HTTPStatus.FORBIDDEN, "This form was sent from another site. Nothing was done.")
 
 

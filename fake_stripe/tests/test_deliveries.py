@@ -8,9 +8,9 @@ import pytest
 import stripe
 
 from fake_stripe import FakeStripe
-from fake_stripe.deliveries import GAPS
+from fake_stripe.deliveries import LIVE_GAPS, SANDBOX_GAPS
 from fake_stripe.errors import StripeError
-from fake_stripe.tests.conftest import Receiver
+from fake_stripe.tests.conftest import NOW, Receiver
 
 
 def rename(client: stripe.StripeClient, *names: str) -> None:
@@ -47,25 +47,32 @@ def test_a_delivery_looks_like_stripes(
     assert b'"pending_webhooks": 1' in body
 
 
-def test_a_failed_delivery_is_tried_again_after_growing_gaps(
-    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
-) -> None:
-    receiver.status = 500
-    rename(client, "A")
+@pytest.mark.parametrize(
+    ("key", "gaps"), [("sk_test_1", SANDBOX_GAPS), ("sk_live_1", LIVE_GAPS)], ids=["a sandbox", "live"]
+)
+def test_a_failed_delivery_is_tried_again_after_growing_gaps(key: str, gaps: tuple[int, ...]) -> None:
+    fake = FakeStripe(key, now=NOW)
+    fake.add_webhook_endpoint("https://shop.test/")
+    fake.deliver_to(Receiver(500))
+    fake.add_product(name="A", emit=True)
 
     tried_at = []
-    for gap in (0, *GAPS):
+    for gap in (0, *gaps):
         fake.forward(gap)
         tried_at += [attempt["at"] for attempt in fake.deliver_due()]
         assert fake.deliver_due() == []
 
     waited = [later - earlier for earlier, later in itertools.pairwise(tried_at)]
-    assert waited == list(GAPS)
-    assert waited[0] == 2
-    assert waited == sorted(waited)
+    assert waited == list(gaps) == sorted(waited)
     (delivery,) = fake.deliveries()
     assert delivery["state"] == "failed"
-    assert len(delivery["attempts"]) == len(GAPS) + 1
+    assert len(delivery["attempts"]) == len(gaps) + 1
+
+
+def test_a_sandbox_tries_three_times_more_and_live_for_days() -> None:
+    assert len(SANDBOX_GAPS) == 3
+    assert sum(SANDBOX_GAPS) < 5 * 3600
+    assert 2 * 24 * 3600 < sum(LIVE_GAPS) < 3 * 24 * 3600
 
 
 def test_a_redirect_is_a_failure_and_so_is_no_answer(
@@ -192,6 +199,23 @@ def test_a_receiver_that_raises_is_a_failure_and_nothing_is_lost(
 
     assert "a bug in the shop" in attempt["error"]
     assert names(receiver) == ["A"]
+
+
+def test_the_thread_goes_on_after_trouble_of_its_own(
+    fake: FakeStripe, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        fake.account.on_tick.remove(broken)
+        raise RuntimeError("a bug")
+
+    fake.account.on_tick.append(broken)
+    fake.courier.start()
+    fake.add_product(name="A", emit=True)
+
+    (event_id,) = fake.events
+    assert fake.courier.wait_for(event_id, 5)
+    fake.courier.stop()
+    assert "RuntimeError: a bug" in caplog.text
 
 
 def test_a_thread_delivers_by_itself(

@@ -8,6 +8,7 @@ import pytest
 import stripe
 
 from fake_stripe import FakeStripe
+from fake_stripe.deliveries import SECONDS_A_PLACE
 from fake_stripe.tests.conftest import NOW, Receiver
 
 
@@ -240,6 +241,23 @@ def test_deliveries_may_change_places_the_same_way_each_time() -> None:
     assert once != sorted(once, key=int)
     assert sorted(once, key=int) == [str(n + 1) for n in range(20)]
     assert all(abs(int(a) - int(b)) <= 21 for a, b in itertools.pairwise(once))
+
+
+def test_deliveries_change_places_on_a_running_clock_too() -> None:
+    fake = FakeStripe(seed=5)
+    fake.add_product(id="prod_shirt", name="A", metadata={"stock_M": "0"})
+    receiver = Receiver(secret=fake.add_webhook_endpoint("https://shop.test/")["secret"])
+    fake.deliver_to(receiver)
+    fake.faults.add("reorder", window=10, times=None)
+    for n in range(20):
+        fake.dashboard.edit_product("prod_shirt", metadata={"stock_M": f"{n:02}"})
+
+    fake.forward(10 * SECONDS_A_PLACE)
+    fake.deliver_due()
+
+    came = [event.data.object["metadata"]["stock_M"] for event in receiver.events()]
+    assert came != sorted(came)
+    assert sorted(came) == [f"{n:02}" for n in range(20)]
 
 
 def test_a_stale_form_posts_every_key_back(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:

@@ -191,3 +191,20 @@ def test_the_same_key_in_the_other_mode_is_another_key(fake: FakeStripe) -> None
         client.v1.products.create({"name": "A"}, KEY)  # type: ignore[arg-type]
 
     assert len(fake.products) == 2
+
+
+def test_a_key_that_is_used_again_keeps_no_other_one_from_being_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Time passes by itself here: `forward` would forget the first key before it is used again."""
+    hour = 3600.0
+    time = [1_800_000_000.0]
+    monkeypatch.setattr("fake_stripe.clock.time.time", lambda: time[0])
+    fake = FakeStripe()
+    for key, passes in (("first", hour), ("second", 23.5 * hour), ("first", hour)):
+        fake.call("POST", "/v1/products", "name=A", idempotency_key=key)
+        time[0] += passes
+
+    fake.forward(0)
+
+    assert list(fake.account.store.table("idempotency").rows) == ["test:first"]

@@ -1,29 +1,24 @@
-"""How does the fake behave on a port? Keep-alive, cut connections, the waiting page, signals, state."""
+"""How does the fake behave on a port? Keep-alive, cut connections, bad HTTP, the doors for other processes."""
 
 import contextlib
 import http.client
 import http.server
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 import stripe
 
 from fake_stripe import FakeStripe
+from fake_stripe.api import Request
 from fake_stripe.server import Server
 from fake_stripe.tests.conftest import open_session
 
-ROOT = Path(__file__).parents[2]
 KEY = {"Authorization": "Bearer sk_test_fake"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -138,15 +133,15 @@ def test_the_stock_library_retries_a_cut_with_the_same_key(served: FakeStripe, m
 
 
 @pytest.mark.parametrize(
-    ("headers", "body", "status"),
+    ("headers", "body", "status", "words"),
     [
-        ({"Content-Length": "many"}, b"", 411),
-        ({"Transfer-Encoding": "chunked"}, b"5\r\nname=\r\n0\r\n\r\n", 411),
-        ({"Content-Length": "2000000", **FORM}, b"a" * 2_000_000, 413),
+        ({"Content-Length": "many"}, b"", 411, "Content-Length"),
+        ({"Transfer-Encoding": "chunked"}, b"5\r\nname=\r\n0\r\n\r\n", 411, "Content-Length"),
+        ({"Content-Length": "2000000", **FORM}, b"a" * 2_000_000, 413, "has 2000000 bytes"),
     ],
 )
 def test_bodies_of_no_or_too_great_a_length_are_refused(
-    served: FakeStripe, headers: dict[str, str], body: bytes, status: int
+    served: FakeStripe, headers: dict[str, str], body: bytes, status: int, words: str
 ) -> None:
     http_ = connection(served)
     http_.putrequest("POST", "/v1/products")
@@ -156,8 +151,46 @@ def test_bodies_of_no_or_too_great_a_length_are_refused(
     with contextlib.suppress(ConnectionError):  # it may be refused before all of it was read
         http_.send(body)
 
-    assert http_.getresponse().status == status
+    answer = http_.getresponse()
+    assert answer.status == status
+    assert words in json.loads(answer.read())["error"]["message"]
     assert len(served.products) == 0
+
+
+@pytest.mark.parametrize(
+    ("first_line", "headers", "status"),
+    [
+        (f"GET /v1/products?{'a' * 66_000} HTTP/1.1", "", 414),
+        ("GET /v1/products HTTP/1.1", f"X-Long: {'a' * 66_000}\r\n", 431),
+        ("GET /v1/products HTTP/1.1", "X-Many: 1\r\n" * 200, 431),
+        ("GET /v1/products HTTP/2.0", "", 505),
+        ("GET /v1/products of mine HTTP/1.1", "", 400),
+    ],
+)
+def test_what_is_no_proper_http_is_refused_in_the_shape_of_the_api(
+    served: FakeStripe, first_line: str, headers: str, status: int
+) -> None:
+    assert refusal(served, f"{first_line}\r\n{headers}\r\n") == (status, "invalid_request_error")
+
+
+def refusal(fake: FakeStripe, sent: str) -> tuple[int, str]:
+    """The status, and the type of the error, that these bytes get."""
+    address = urlsplit(fake.base_url)
+    with socket.create_connection((address.hostname, address.port), 5) as there:
+        there.sendall(sent.encode())
+        answer = http.client.HTTPResponse(there)
+        answer.begin()
+        assert answer.headers["Request-Id"].startswith("req_")
+        return answer.status, json.loads(answer.read())["error"]["type"]
+
+
+def test_an_address_may_name_the_server_too(served: FakeStripe) -> None:
+    http_ = connection(served)
+    for path in ("/v1/products", "/dashboard", "?x=1", ""):
+        http_.request("GET", served.base_url + path, headers=KEY)
+        answer = http_.getresponse()
+        answer.read()
+        assert answer.status == (303 if path in ("", "?x=1") else 200)
 
 
 def test_an_unknown_page_and_a_wrong_method_say_so(served: FakeStripe) -> None:
@@ -231,20 +264,73 @@ def test_another_process_may_push_the_clock(served: FakeStripe) -> None:
         ("/_people/fly", {}, 404),
         ("/_people/edit_product", {"id": "prod_nobody"}, 404),
         ("/_deliveries", {"event": "evt_nobody"}, 404),
+        ("/_people/edit_product", {"id": "prod_a", "active": "perhaps"}, 400),
+        ("/_people/edit_product", {"id": "prod_a", "name": {"a": 1}}, 400),
         ("/_limits", {"patience": "none"}, 400),
+        ("/_limits", {"patience": "nan"}, 400),
+        ("/_limits", {"enforced": "false"}, 400),
+        ("/_faults", {"kind": "twin", "types": 5}, 400),
+        ("/_faults", {"kind": "twin", "types": "product.*"}, 400),
+        ("/_faults", {"kind": "cut", "path": 5}, 400),
+        ("/_faults", {"kind": "duplicate", "copies": 2.5}, 400),
     ],
 )
 def test_a_door_answers_nonsense_with_a_sentence(
     served: FakeStripe, path: str, content: Any, status: int
 ) -> None:
+    served.add_product(id="prod_a", name="A")
     answered, answer = door(served, "POST", path, content)
 
     assert answered == status
     assert "error" in answer
+    assert served.faults.listed() == []
+    assert (served.products["prod_a"]["name"], served.products["prod_a"]["active"]) == ("A", True)
+    assert (served.api.limits.enforced, served.api.locks.patience) == (False, 2.0)
 
 
 @pytest.mark.parametrize(
-    "told", [{"Origin": "https://evil.test"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+    "body", ['{"forward": NaN}', '{"forward": 1e999}', '{"forward": 1e20}', "[" * 200_000]
+)
+def test_a_clock_that_was_told_nonsense_goes_on(served: FakeStripe, body: str) -> None:
+    http_ = connection(served)
+    http_.request("POST", "/_clock", body)
+    assert http_.getresponse().status == 400
+
+    assert served.clock.offset == 0
+    assert served.call("GET", "/v1/products")[0] == 200
+
+
+def test_time_runs_forward_by_so_much_in_all(served: FakeStripe) -> None:
+    served.forward(10**9 - 1)
+
+    with pytest.raises(ValueError, match="forward"):
+        served.forward(2)
+
+
+def test_a_call_that_fails_before_it_begins_is_a_500_of_the_api(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("a bug")
+
+    fake = FakeStripe()
+    fake.account.on_tick.append(broken)
+
+    assert fake.call("GET", "/v1/products")[1]["error"]["type"] == "api_error"
+    for path, kind in (("/dashboard", "text/html; charset=utf-8"), ("/_clock", "application/json")):
+        answer = fake.wsgi_app.answer(Request("GET", path))
+        assert (answer.status, answer.headers["Content-Type"]) == (500, kind)
+    assert caplog.text.count("RuntimeError: a bug") == 3
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"Origin": "https://evil.test"},
+        {"Origin": "null"},
+        {"Origin": "http://[bad"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
 )
 def test_a_page_of_another_site_cannot_use_the_doors(served: FakeStripe, told: dict[str, str]) -> None:
     http_ = connection(served)
@@ -270,98 +356,3 @@ def test_deliveries_can_be_looked_at_and_repeated_from_outside(
 
     assert shop.types() == ["product.created"] * 2
     shop.server.shutdown()
-
-
-# the command itself
-
-
-class Command:
-    """`python -m fake_stripe` in a process of its own."""
-
-    def __init__(self, *options: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "fake_stripe", "--port", "0", *options],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        self.said: list[str] = []
-        while not self.said or "ready" not in self.said[-1]:
-            line = self.process.stdout.readline()
-            assert line, self.process.communicate()
-            self.said.append(line)
-        self.url = re.findall(r"http://127\.0\.0\.1:\d+", self.said[-1])[0]
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        _, problems = self.process.communicate(timeout=10)
-        assert problems == ""
-        return self.process.returncode
-
-
-def ask(url: str, path: str, form: dict[str, str] | None = None) -> Any:
-    http_ = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
-    http_.request("POST" if form else "GET", path, urlencode(form or {}), {**KEY, **FORM})
-    return json.loads(http_.getresponse().read())
-
-
-def test_the_command_starts_quickly_says_one_line_and_ends_cleanly() -> None:
-    """Measured in processor time, which a busy machine does not stretch: 0.2 s, and the target is 0.5 s."""
-    before = os.times()
-    command = Command()
-
-    assert len(command.said) == 1
-    assert ask(command.url, "/v1/products")["data"] == []
-    assert command.end() == 0
-    after = os.times()
-    used = after.children_user + after.children_system - before.children_user - before.children_system
-    assert used < 0.5
-
-
-def test_state_survives_a_kill(tmp_path: Path) -> None:
-    state = str(tmp_path / "state.sqlite3")
-    command = Command("--state", state, "--webhook-url", "http://127.0.0.1:9/hook")
-    secret = command.said[0].split()[-1]
-    assert secret.startswith("whsec_")
-    ask(command.url, "/v1/products", {"id": "prod_a", "name": "A"})
-    command.process.kill()
-    command.process.communicate()
-
-    command = Command("--state", state, "--webhook-url", "http://127.0.0.1:9/elsewhere")
-
-    assert command.said[0].split()[-1] == secret
-    assert ask(command.url, "/v1/products/prod_a")["name"] == "A"
-    (endpoint,) = ask(command.url, "/v1/webhook_endpoints")["data"]
-    assert endpoint["url"] == "http://127.0.0.1:9/elsewhere"
-    assert command.end() == 0
-
-
-def test_a_port_or_a_file_in_use_is_told_in_one_sentence(tmp_path: Path) -> None:
-    state = str(tmp_path / "state.sqlite3")
-    command = Command("--state", state)
-    port = command.url.rpartition(":")[2]
-
-    for options in (["--port", port], ["--port", "0", "--state", state]):
-        second = subprocess.run(
-            [sys.executable, "-m", "fake_stripe", *options],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-        assert second.returncode == 1
-        assert second.stderr.startswith("fake_stripe cannot start:")
-        assert second.stderr.count("\n") == 1
-    assert command.end(signal.SIGINT) == 0
-
-
-def test_the_server_needs_no_library_but_pythons_own() -> None:
-    code = (
-        "import sys, fake_stripe.__main__\n"
-        "outside = {'stripe', 'requests', 'django', 'httpx', 'jsonschema'} & set(sys.modules)\n"
-        "assert not outside, outside\n"
-    )
-
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -33,8 +33,9 @@ Meet = Callable[[], None]
 
 
 @pytest.fixture
-def stripe_on_a_port() -> Iterator[None]:
-    command = [sys.executable, "-m", "fake_stripe", "--port", "0"]
+def stripe_on_a_port(contract_folder: Path, tmp_path: Path) -> Iterator[None]:
+    record = str(contract_folder / tmp_path.name)
+    command = [sys.executable, "-m", "fake_stripe", "--port", "0", "--record", record]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         address = server.stdout.readline().split()[4]

@@ -28,6 +28,44 @@ def test_a_fake_that_answers_nonsense_is_not_noticed_by_its_test():
     assert fake.call("GET", "/v1/products/" + product["id"])[0] == 200
 """
 
+# A child that dies in the middle, as those of proofs/kills do.
+IN_A_CHILD = """
+import os
+from fake_stripe import FakeStripe
+
+def test_a_child_whose_fake_answers_nonsense_is_not_noticed_by_its_test():
+    child = os.fork()
+    if not child:
+        fake = FakeStripe()
+        product = fake.add_product(name="Shirt")
+        with fake.account.store.transaction():
+            fake.account.change(product, active="perhaps")
+        fake.call("GET", "/v1/products/" + product["id"])
+        os._exit(77)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 77
+"""
+ON_A_PORT = """
+import subprocess
+import sys
+from urllib.request import Request, urlopen
+from fake_stripe import FakeStripe
+
+def test_a_fake_on_a_port_that_answers_nonsense_is_not_noticed_by_its_test(contract_folder, tmp_path):
+    state = str(tmp_path / "state")
+    fake = FakeStripe(state_path=state)
+    product = fake.add_product(id="prod_a", name="Shirt")
+    with fake.account.store.transaction():
+        fake.account.change(product, active="perhaps")
+    fake.close()
+    options = ["--port", "0", "--state", state, "--record", str(contract_folder / "port")]
+    command = [sys.executable, "-m", "fake_stripe", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        address = server.stdout.readline().split()[4]
+        asked = Request(address + "/v1/products/prod_a", headers={"Authorization": "Bearer sk_test_fake"})
+        assert urlopen(asked).status == 200
+        server.terminate()
+"""
+
 
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
@@ -49,6 +87,20 @@ def test_a_planted_answer_fails_the_test_in_which_it_was_given(suite: pytest.Pyt
             "the answer 200 to GET /v1/products/{id} is not as*",
             "  active: true or false was expected, not 'perhaps'*",
         ]
+    )
+
+
+@pytest.mark.parametrize("planted", [IN_A_CHILD, ON_A_PORT])
+def test_a_planted_answer_in_another_process_fails_the_test_that_started_it(
+    suite: pytest.Pytester, planted: str
+) -> None:
+    suite.makepyfile(test_shop=planted)
+
+    result = suite.runpytest_subprocess("test_shop.py")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["  active: true or false was expected, not 'perhaps'*", "GET /v1/products/{id} * 1 * 1"]
     )
 
 

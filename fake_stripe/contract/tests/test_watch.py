@@ -99,17 +99,6 @@ def test_a_broken_event_is_remembered(fake: FakeStripe, watch: Watch) -> None:
     assert "the event product.updated" in str(broken)
 
 
-def test_sampling_checks_one_in_many_while_it_lasts(fake: FakeStripe, watch: Watch) -> None:
-    with watch.sampling(10):
-        for _ in range(100):
-            fake.call("GET", "/v1/products")
-
-    tally = watch.contract.coverage.tallies["GET /v1/products"]
-    assert (tally.requests, tally.answers) == (10, 10)
-    fake.call("GET", "/v1/products")
-    assert tally.requests == 11
-
-
 def test_a_fake_made_after_the_watch_is_over_is_not_seen(watch: Watch) -> None:
     with watching_everywhere(Watch(watch.contract)):
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fake_stripe import FakeStripe
+from fake_stripe.courier import valid_secrets
 from fake_stripe.pages.tests.conftest import Json, Till
 from fake_stripe.pages.tests.visitor import Page, Visitor
 
@@ -216,10 +217,15 @@ def test_an_endpoint_is_switched_off_and_its_secret_rolled(fake: FakeStripe, vis
     endpoint = fake.add_webhook_endpoint("http://shop.test/hook", secret="whsec_old")
 
     rolled = visitor.press(visitor.get("/dashboard/webhooks"), "Roll the secret")
+    # Somebody who reloads the page then does not roll once more.
+    assert rolled.status == 303
+    first, second = (visitor.follow(rolled).text for _ in range(2))
     visitor.press(visitor.get("/dashboard/webhooks"), "Switch off")
 
-    assert "whsec_" in rolled.text
-    assert "whsec_old" not in rolled.text
+    new, old = valid_secrets(fake.account, endpoint["id"])
+    assert old == "whsec_old"
+    assert f"{new} still valid: whsec_old" in first
+    assert first == second
     assert fake.webhook_endpoints[endpoint["id"]]["status"] == "disabled"
 
 
@@ -251,15 +257,68 @@ def test_an_event_fault_takes_the_types_it_was_given(fake: FakeStripe, visitor: 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("times", "-1"), ("percent", "0"), ("percent", "many"), ("seconds", "nan"), ("kind", "flood")],
+    ("kind", "typed", "told"),
+    [
+        ("duplicate", {"copies": "3", "parallel": "yes"}, "3 of them, at the same moment"),
+        ("error_500", {"stored": ""}, "before the effect, not remembered"),
+        ("reorder", {"window": "9"}, "up to 9 places later"),
+    ],
+)
+def test_a_fault_takes_what_belongs_to_its_kind_and_the_list_tells_it(
+    fake: FakeStripe, visitor: Visitor, kind: str, typed: dict[str, str], told: str
+) -> None:
+    added = visitor.press(visitor.get("/dashboard/trouble"), "Put in force", kind=kind, **typed)
+
+    (rule,) = fake.faults.listed()
+    wanted = {"copies": 3, "parallel": True, "stored": False, "window": 9}
+    assert {name: rule[name] for name in typed} == {name: wanted[name] for name in typed}
+    assert told in visitor.follow(added).text
+
+
+def test_a_500_is_remembered_and_copies_come_one_by_one_unless_it_is_chosen_otherwise(
+    fake: FakeStripe, visitor: Visitor
+) -> None:
+    for kind in ("error_500", "duplicate"):
+        visitor.press(visitor.get("/dashboard/trouble"), "Put in force", kind=kind)
+
+    failing, copied = fake.faults.listed()
+    assert failing["stored"] is True
+    assert (copied["copies"], copied["parallel"]) == (2, False)
+
+
+def test_limits_are_set_and_the_page_shows_them(fake: FakeStripe, visitor: Visitor) -> None:
+    done = visitor.press(visitor.get("/dashboard/trouble"), "Set", enforced="yes", patience="0.5")
+
+    assert (fake.api.limits.enforced, fake.api.locks.patience) == (True, 0.5)
+    fields = visitor.follow(done).form("Set").fields
+    assert (fields["enforced"], fields["patience"]) == ("yes", "0.5")
+
+
+def test_limits_that_make_no_sense_change_nothing(fake: FakeStripe, visitor: Visitor) -> None:
+    refused = visitor.press(visitor.get("/dashboard/trouble"), "Set", enforced="yes", patience="nan")
+
+    assert "patience" in refused.errors
+    assert (fake.api.limits.enforced, fake.api.locks.patience) == (False, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("latency", "times", "-1"),
+        ("latency", "percent", "0"),
+        ("latency", "percent", "many"),
+        ("latency", "seconds", "nan"),
+        ("duplicate", "copies", "101"),
+        ("reorder", "window", "0"),
+        ("flood", "kind", "flood"),
+    ],
 )
 def test_a_fault_that_makes_no_sense_is_told_beside_its_field(
-    fake: FakeStripe, visitor: Visitor, name: str, value: str
+    fake: FakeStripe, visitor: Visitor, kind: str, name: str, value: str
 ) -> None:
     page = visitor.get("/dashboard/trouble")
 
-    refused = visitor.press(page, "Put in force", **{"kind": "latency", name: value})
+    refused = visitor.press(page, "Put in force", **{"kind": kind, name: value})
 
     assert name in refused.errors
     assert refused.status == 422

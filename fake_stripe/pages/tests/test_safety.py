@@ -20,8 +20,13 @@ PAGES += ["/dashboard/trouble", "/c/pay/cs_test_nowhere", "/dashboard/products/n
 
 @pytest.mark.parametrize(
     "headers",
-    [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec_fetch_site": "cross-site"}],
-    ids=["another origin", "a hidden origin", "cross-site"],
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://[bad"},
+        {"sec_fetch_site": "cross-site"},
+    ],
+    ids=["another origin", "a hidden origin", "no origin at all", "cross-site"],
 )
 def test_a_form_of_another_site_changes_nothing(
     fake: FakeStripe, visitor: Visitor, headers: dict[str, str]
