@@ -29,7 +29,7 @@ DESK: ViewportSize = {"width": 1280, "height": 860}
 # What the payment page asks for, in the order of its fields.
 BUYER = {
     "email": "ada@example.com",
-    "ship_name": "Ada Example",
+    "card_name": "Ada Example",
     "ship_country": "United States",
     "ship_line1": "1 Pretend Street",
     "ship_city": "Sampleton",
