@@ -271,7 +271,7 @@ def test_who_opens_the_address_of_a_form_is_shown_the_cart_and_nothing_changes(
     shirt: Product, customer: Customer, form: str
 ) -> None:
     customer.put_in(shirt, "M")
-    asked = {"item": item_of(shirt, "M").id, "colour": "Black", "quantity": "2", "remove": "1"}
+    asked = {"item": str(item_of(shirt, "M").id), "colour": "Black", "quantity": "2", "remove": "1"}
 
     answer = customer.get(reverse(form), asked)
 
