@@ -1,4 +1,4 @@
-"""What is on the shelves while pages are measured? Twenty shirts in six sizes, as many as both shops show on a page."""
+"""What is on the shelves while pages are measured? As many shirts in six sizes as a page of the list shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from demo.catalogue import SAMPLES
 
 SIZES = ("S", "M", "L", "XL", "2XL", "3XL")
-HOW_MANY = 20
+HOW_MANY = 24  # shop.wishes.PAGE
+LONG_NAME = "Shirt of the Harbour, drawn in one line from the lighthouse to the last crane, second printing"
 DESCRIPTION = (
     "Printed by hand in a back room with a good window, on heavy cotton that has been washed once already. "
     "The ink is water-based, so the print bends with the cloth and stays when the colour fades. "
@@ -26,7 +27,9 @@ def _shirt(number: int, image_origin: str) -> dict[str, Any]:
     pictures = SAMPLES[number % len(SAMPLES)].image_paths()
     return {
         "id": f"prod_shirt{number:02}",
-        "name": f"Shirt of the {('Harbour', 'Orchard', 'Night Bus', 'Tin Roof', 'Long Field')[number % 5]} {number + 1}",
+        "name": LONG_NAME
+        if number == 0
+        else f"Shirt of the {('Harbour', 'Orchard', 'Night Bus', 'Tin Roof', 'Long Field')[number % 5]} {number + 1}",
         "description": DESCRIPTION * 2,
         "category": ("art", "music", "clothing")[number % 3],
         "unit_amount": 2500 + 100 * (number % 7),

@@ -2,7 +2,7 @@
 
     python -m benchmarks.pages --json
 
-The shop runs as script/server runs it, with twenty shirts in six sizes. A browser that has nothing kept visits each
+The shop runs as script/server runs it, with a full page of shirts in six sizes. A browser that has nothing kept visits each
 page; then the same pages are asked for as fast as they are answered, in turns with a bare Django view that returns
 the same bytes and with oscar's pages of the same goods. README.md beside this file says what each figure means.
 """

@@ -17,13 +17,13 @@ from functools import cached_property
 from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
-from checkout.models import Order, OrderLine
+from checkout.models import ENDED, Order, OrderLine
 from checkout.offers import (
     MAX_QUANTITY,
     WHOLE_NUMBER,
@@ -40,6 +40,8 @@ from checkout.offers import (
     units_asked,
 )
 from inventory.models import StockItem
+from shop.context import house_of
+from shop.house import House
 from shop.models import Product
 from shop.prices import Price
 
@@ -72,6 +74,7 @@ class CartLine:
     limit: int | None
     problem: str
     sizes: tuple[StockItem, ...]
+    house: House  # Read only where it matters whether the customer may learn how many there are.
 
     @property
     def product(self) -> Product | None:
@@ -84,6 +87,11 @@ class CartLine:
     @property
     def quantity(self) -> int:
         return self.wanted.quantity
+
+    @property
+    def key(self) -> str:
+        """Names the line in pages and answers."""
+        return key_of(str(self.wanted.item_id), self.colour)
 
     @property
     def name(self) -> str:
@@ -109,7 +117,9 @@ class CartLine:
     @property
     def most(self) -> int:
         """The largest quantity that may be asked for; 1 where there is none, for a form needs a number."""
-        return max(1, MAX_QUANTITY if self.limit is None else min(self.limit, MAX_QUANTITY))
+        if self.limit is None or not self.house.storefront.show_counts:
+            return MAX_QUANTITY
+        return max(1, min(self.limit, MAX_QUANTITY))
 
     @property
     def image(self) -> str:
@@ -145,6 +155,7 @@ class Cart:
 
     def __init__(self, request: HttpRequest) -> None:
         self._session = request.session
+        self._house = house_of(request)
         kept = self._session.get(SESSION_KEY) or {}
         self.token: str = kept.get("token", "")
         self.wanted = [
@@ -165,6 +176,10 @@ class Cart:
     @property
     def total(self) -> int:
         return sum(line.amount for line in self.lines)
+
+    @property
+    def has_something_to_buy(self) -> bool:
+        return any(line.can_be_bought for line in self.lines)
 
     @property
     def can_be_bought(self) -> bool:
@@ -196,6 +211,11 @@ class Cart:
         )
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
+    @property
+    def is_bought(self) -> bool:
+        """Has it been paid for, although the customer has not come back to the page that says so?"""
+        return bool(self) and any(getattr(item, "bought", False) for item in self._items)
+
     @cached_property
     def open_page(self) -> OpenPage | None:
         """The payment page that is open for this cart, if there is one."""
@@ -224,6 +244,7 @@ class Cart:
                 open_since=Subquery(page.values("created_at")[:1]),
                 open_until=Subquery(page.values("expires_at")[:1]),
                 open_fingerprint=Subquery(page.values("fingerprint")[:1]),
+                bought=Exists(Order.objects.filter(cart=self.token, state__in=ENDED).exclude(cart="")),
             )
         )
 
@@ -292,7 +313,12 @@ class Cart:
         limit = limit_of(item, _held_by(self.token, item.id))
         if more > 0 and limit is not None and self.demand[item.id] + more > limit:
             in_cart = self.demand[item.id]
-            raise CartRefused(shortage_text(item, limit, siblings_of(item), in_cart=in_cart))
+            others = siblings_of(item)
+            raise CartRefused(shortage_text(item, limit, others, in_cart=in_cart, counted=self._counted))
+
+    @property
+    def _counted(self) -> bool:
+        return bool(self._house.storefront.show_counts)
 
     def _put(self, line: Wanted, instead_of: Wanted | None = None) -> None:
         """In the place of the line it replaces, else of its equal, else at the end."""
@@ -318,26 +344,31 @@ class Cart:
         item = items.get(wanted.item_id)
         if item is None or not is_offered(item):
             problem = _("This is no longer for sale. Please take it out.")
-            return CartLine(wanted, item, None, 0, problem, ())
+            return CartLine(wanted, item, None, 0, problem, (), self._house)
         siblings = [other for other in items.values() if other.product_id == item.product_id]
         limit = limit_of(item, getattr(item, "kept", None) or 0)
+        is_short = limit is not None and demand[item.id] > limit
+        short = shortage_text(item, limit or 0, siblings, counted=self._counted) if is_short else ""
         return CartLine(
             wanted=wanted,
             item=item,
             price=item.product.price_for(item.size),
             limit=limit,
-            problem=_problem(item, wanted.colour, limit, demand[item.id], siblings),
+            problem=_problem(item, wanted.colour) or short,
             sizes=tuple(other for other in siblings if other.id == item.id or is_for_sale(other)),
+            house=self._house,
         )
 
 
-def _problem(item: StockItem, colour: str, limit: int | None, demand: int, siblings: list[StockItem]) -> str:
+def key_of(item: str, colour: str) -> str:
+    return f"{item} {colour}"
+
+
+def _problem(item: StockItem, colour: str) -> str:
     if item.product.price_for(item.size) is None:
         return _("This has no price at the moment. Please take it out.")
     if not has_colour(item.product, colour):
         return _("This colour is no longer offered. Please take it out.")
-    if limit is not None and demand > limit:
-        return shortage_text(item, limit, siblings)
     return ""
 
 

@@ -11,7 +11,7 @@ from django_htmx.middleware import HtmxDetails
 from checkout.cart import lazy_cart
 
 BODY, STATUS = "cart-drawer-body", "cart-drawer-status"
-MESSAGES = "messages"  # The live region of every page.
+PAGE_STATUS = "cart-status"  # The live region of the cart's own page.
 
 
 def is_htmx(request: HttpRequest) -> bool:
@@ -28,17 +28,29 @@ def content(request: HttpRequest) -> HttpResponse:
     return with_units(request, render(request, "checkout/_cart.html", {"place": "drawer-"}))
 
 
-def answer(request: HttpRequest, *, told: str, refusal: str) -> HttpResponse:
-    """The cart after a change, for where the form stands, and what there is to say for the live region beside it."""
+def answer(
+    request: HttpRequest, *, told: str = "", refusal: str = "", added: str = "", changed: str = ""
+) -> HttpResponse:
+    """The cart after a change, for where the form stands, and the words for the live region beside it.
+
+    `added` and `changed`: the key of the line that was meant. Of a change nothing is shown in the region: its
+    fields tell it, or the refusal beside them, and nothing moves under the customer's finger.
+    """
     at_the_edge = is_asked(request)
+    in_place = any(line.key == changed for line in lazy_cart(request).lines)
     context = {
         "place": "drawer-" if at_the_edge else "",
-        "region": STATUS if at_the_edge else MESSAGES,
-        "told": told,
+        "region": STATUS if at_the_edge else PAGE_STATUS,
+        "words": refusal or told,
+        "shown": bool(added) if told else not in_place,
+        "added": added,
+        "refused": changed if refusal else "",
         "refusal": refusal,
     }
     page = render(request, "checkout/_answer.html", context)
     add_never_cache_headers(page)
+    if refusal:
+        trigger_client_event(page, "cart-refused")
     return with_units(request, page)
 
 

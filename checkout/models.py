@@ -121,6 +121,10 @@ class Order(models.Model):
         return f"order:{self.id}"
 
 
+# The customer has done their part; the rest is the bank's.
+ENDED = (Order.State.PAID, Order.State.AWAITING_PAYMENT)
+
+
 class OrderLine(models.Model):
     """One size in one colour, at the price it was offered for."""
 

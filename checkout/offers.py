@@ -47,16 +47,23 @@ def title(item: StockItem) -> str:
     return f"{item.product.name} {item.size}".strip()
 
 
-def shortage_text(item: StockItem, limit: int, siblings: Iterable[StockItem], *, in_cart: int = 0) -> str:
-    """What to tell somebody who wants more of `item` than there is, with the other sizes that are left."""
+def shortage_text(
+    item: StockItem, limit: int, siblings: Iterable[StockItem], *, in_cart: int = 0, counted: bool = True
+) -> str:
+    """What to tell somebody who wants more of `item` than there is, with the other sizes that are left.
+
+    `counted`: may the number be told?
+    """
     what = {"article": title(item), "count": limit}
     others = [other.size for other in siblings if other.id != item.id and other.size and is_for_sale(other)]
     if limit and in_cart >= limit:
         text = _("You have all that is left of %(article)s in your cart already.") % what
-    elif limit:
+    elif limit and counted:
         text = _("Only %(count)d left of %(article)s.") % what
+    elif limit:
+        text = _("There are not as many left of %(article)s.") % what
     elif item.held and (item.on_hand or 0) + item.pending > 0:
-        text = _("The last %(article)s is in somebody's checkout right now. It may come back.") % what
+        text = _("The last %(article)s is in somebody’s checkout right now. It may come back.") % what
     else:
         text = _("%(article)s is sold out.") % what
     return text + (" " + _("Still there: %(sizes)s.") % {"sizes": ", ".join(others)} if others else "")

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from checkout import gateway
 from checkout.cart import lazy_cart
 from checkout.fulfilment import settle
-from checkout.models import Order
+from checkout.models import ENDED, Order
 from config.stripe_client import StripeTrouble
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,13 @@ def is_mine(request: HttpRequest, order: Order) -> bool:
     """Did this browser's cart become that order? Only then are name and address shown."""
     known = request.session.get(ORDERS_KEY, [])
     return str(order.id) in known or bool(order.cart and lazy_cart(request).token == order.cart)
+
+
+def take_out_what_was_bought(request: HttpRequest) -> None:
+    """The payment came through, and the customer never saw the thank-you page: the cart begins anew all the same."""
+    cart = lazy_cart(request)
+    if cart.is_bought:
+        empty_cart(request, Order.objects.filter(cart=cart.token, state__in=ENDED)[0])
 
 
 def empty_cart(request: HttpRequest, order: Order) -> None:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from checkout import gateway
 from checkout.cart import Cart, CartLine
 from checkout.fulfilment import give_up, settle
-from checkout.models import Order, OrderLine
+from checkout.models import ENDED, Order, OrderLine
 from checkout.offers import CartRefused
 from checkout.session_params import session_params
 from config.fault_points import fault_point
@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 KEY_NAME = "STRIPE_SECRET_KEY"
 TIME_TO_PAY = timedelta(minutes=5)
-ENDED = (Order.State.PAID, Order.State.AWAITING_PAYMENT)
 
 
 def start_checkout(cart: Cart, *, now: datetime) -> Order:

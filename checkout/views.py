@@ -12,14 +12,14 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from checkout import drawer, returned
-from checkout.cart import Cart, lazy_cart
-from checkout.models import Order
+from checkout.cart import Cart, key_of, lazy_cart
+from checkout.models import ENDED, Order
 from checkout.offers import CartRefused
-from checkout.start import ENDED, start_checkout
+from checkout.start import start_checkout
 from config.stripe_client import StripeTrouble, is_configured
 from inventory.ledger import OutOfStock
 
@@ -29,14 +29,17 @@ logger = logging.getLogger(__name__)
 @require_safe
 @never_cache
 def show_cart(request: HttpRequest) -> HttpResponse:
+    returned.take_out_what_was_bought(request)
     if drawer.is_asked(request):
         return drawer.content(request)
     return render(request, "checkout/cart.html")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     """Put one size in one colour into the cart; amounts and prices in the form would not be looked at."""
+    if request.method != "POST":
+        return redirect("cart")  # Somebody reloads the address of a form.
     cart = lazy_cart(request)
     try:
         line = cart.add(
@@ -46,12 +49,14 @@ def add(request: HttpRequest) -> HttpResponse:
         )
     except CartRefused as refusal:
         return _after(request, refusal=str(refusal), back=True)
-    return _after(request, told=_("%(article)s is in your cart.") % {"article": line.name})
+    return _after(request, told=_("%(article)s is in your cart.") % {"article": line.name}, added=line.key)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest) -> HttpResponse:
     """Another quantity or size for a line, or take it out."""
+    if request.method != "POST":
+        return redirect("cart")
     cart = lazy_cart(request)
     line = {"item": request.POST.get("item", ""), "colour": request.POST.get("colour", "")}
     if "remove" in request.POST:
@@ -62,8 +67,8 @@ def change(request: HttpRequest) -> HttpResponse:
             **line, quantity=request.POST.get("quantity", ""), to_item=request.POST.get("to_item", "")
         )
     except CartRefused as refusal:
-        return _after(request, refusal=str(refusal))
-    return _after(request, told=f"{changed.quantity} × {changed.name}.")
+        return _after(request, refusal=str(refusal), changed=key_of(**line))
+    return _after(request, told=f"{changed.quantity} × {changed.name}.", changed=changed.key)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -78,10 +83,14 @@ def checkout(request: HttpRequest) -> HttpResponse:
 
 
 def _start(request: HttpRequest, cart: Cart) -> HttpResponse:
+    if cart and request.POST.get("seen", cart.fingerprint) != cart.fingerprint:
+        # Another tab put something in since, or a price changed: nobody pays what they have not seen.
+        return _back_to_cart(request, _("Your cart has changed meanwhile. Please look at it once more."))
     try:
         order = start_checkout(cart, now=timezone.now())
     except CartRefused as refusal:
-        return _back_to_cart(request, str(refusal))
+        changed = _("Something in your cart has changed.")
+        return _back_to_cart(request, f"{changed} {_look()}" if _has_marks(cart) else str(refusal))
     except OutOfStock:
         return _back_to_cart(request, _was_quicker(cart))
     except StripeTrouble as trouble:
@@ -110,8 +119,16 @@ def _wait(request: HttpRequest, cart: Cart) -> HttpResponse:
 
 def _was_quicker(cart: Cart) -> str:
     cart.read_again()
-    problems = " ".join(line.problem for line in cart.lines if line.problem)
-    return f"{_('Somebody was quicker.')} {problems or _('Please try once more.')}"
+    return f"{_('Somebody was quicker.')} {_look() if _has_marks(cart) else _('Please try once more.')}"
+
+
+def _has_marks(cart: Cart) -> bool:
+    """Do the lines tell what is wrong with them? Then it is not said twice."""
+    return any(line.problem for line in cart.lines)
+
+
+def _look() -> str:
+    return _("Please look at what is marked.")
 
 
 @require_safe
@@ -123,9 +140,10 @@ def thank_you(request: HttpRequest) -> HttpResponse:
         return render(request, "checkout/unknown_order.html", status=404)
     order = returned.look_again(order, now=timezone.now())
     is_mine = returned.is_mine(request, order)
+    context = {"order": order, "lines": order.lines.select_related("product"), "is_mine": is_mine}
     if order.state in ENDED:
         returned.empty_cart(request, order)
-    context = {"order": order, "lines": order.lines.select_related("product"), "is_mine": is_mine}
+        context["has_more"] = is_mine and bool(lazy_cart(request))
     return drawer.with_units(request, render(request, "checkout/thank_you.html", context))
 
 
@@ -141,10 +159,18 @@ def _back_to_cart(request: HttpRequest, text: str) -> HttpResponse:
     return redirect("cart")
 
 
-def _after(request: HttpRequest, *, told: str = "", refusal: str = "", back: bool = False) -> HttpResponse:
+def _after(
+    request: HttpRequest,
+    *,
+    told: str = "",
+    refusal: str = "",
+    added: str = "",
+    changed: str = "",
+    back: bool = False,
+) -> HttpResponse:
     """After a change: the cart, or after a refused addition the page that asked for it."""
     if drawer.is_htmx(request):
-        return drawer.answer(request, told=told, refusal=refusal)
+        return drawer.answer(request, told=told, refusal=refusal, added=added, changed=changed)
     if refusal:
         messages.error(request, refusal)
     else:

@@ -8,17 +8,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.conf import settings
+
 from shop.metadata import KEYS, LINK_KEYS
 from shop.models import Product
 from shop.money import as_decimal
-from shop.offers import offer_of
+from shop.offers import Choice, Stock, offer_of
 from shop.size_guide import Guide
 
 PUBLIC_KEYS = frozenset({*KEYS, *LINK_KEYS})
 
 
-def as_json(product: Product) -> dict[str, Any]:
-    """`price`: in whole units of `currency`; `inventory`: what may still be sold, null where it is not counted."""
+def as_json(product: Product, *, counted: bool) -> dict[str, Any]:
+    """`price`: in whole units of `currency`; `inventory`: what may still be sold, null where it is not counted.
+
+    `counted`: may the numbers be told? If not, only that there are so many at least.
+    """
     price = product.price_for("") or next((price for price in product.offers if price.usable), None)
     return {
         "id": product.id,
@@ -34,16 +39,22 @@ def as_json(product: Product) -> dict[str, Any]:
         "sizes": product.sizes,
         "colors": product.colours,
         "details": product.details,
-        "inventory": _inventory(product),
+        "inventory": _inventory(product, counted=counted),
         "sizeChart": _size_chart(product.size_guide),
         "metadata": {key: text for key, text in product.metadata.items() if key in PUBLIC_KEYS},
     }
 
 
-def _inventory(product: Product) -> dict[str, int | None]:
-    return {
-        choice.size or "stock": choice.left if choice.buyable else 0 for choice in offer_of(product).choices
-    }
+def _inventory(product: Product, *, counted: bool) -> dict[str, int | None]:
+    return {choice.size or "stock": _left(choice, counted=counted) for choice in offer_of(product).choices}
+
+
+def _left(choice: Choice, *, counted: bool) -> int | None:
+    if not choice.buyable:
+        return 0
+    if counted or choice.left is None:
+        return choice.left
+    return 1 if choice.stock is Stock.FEW else settings.LOW_STOCK_THRESHOLD + 1
 
 
 def _size_chart(guide: Guide | None) -> dict[str, dict[str, str]]:

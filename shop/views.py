@@ -138,6 +138,7 @@ def api_products(request: HttpRequest) -> JsonResponse:
         answer = JsonResponse({"products": []}, status=503)
     else:
         products = Product.objects.on_show().with_offers().with_size_guide()
-        answer = JsonResponse({"products": [as_json(each) for each in products]})
+        counted = house_of(request).storefront.show_counts
+        answer = JsonResponse({"products": [as_json(each, counted=counted) for each in products]})
     patch_cache_control(answer, no_store=True)
     return answer

@@ -20,6 +20,7 @@ LANGUAGE_CODE = "en"
 STATIC_URL, MEDIA_URL = "/static/", "/media/"
 MEDIA_ROOT = os.path.dirname(os.environ["OSCAR_DATABASE"])  # noqa: PTH120
 OSCAR_DEFAULT_CURRENCY = "USD"
+OSCAR_PRODUCTS_PER_PAGE = 24  # As many as the shop's list shows.
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 
 INSTALLED_APPS = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -13,7 +14,7 @@ from checkout.tests.conftest import Customer, item_of
 from fake_stripe import FakeStripe
 from inventory import ledger
 from inventory.models import StockItem
-from shop.models import Product
+from shop.models import Product, Storefront
 
 pytestmark = pytest.mark.django_db
 
@@ -148,7 +149,7 @@ def test_what_is_in_somebody_elses_checkout_may_come_back(shirt: Product, custom
 
     customer.put_in(shirt, "L")
 
-    assert "in somebody&#x27;s checkout right now" in customer.told()
+    assert "in somebody’s checkout right now" in customer.told()
 
 
 def test_what_is_sold_without_counting_has_no_limit_but_the_carts(
@@ -308,9 +309,75 @@ def test_the_cart_page_takes_at_most_four_queries_however_full(
     assert f"Shirt {lines - 1}" in page.content.decode()
 
 
-def test_only_post_changes_a_cart(shirt: Product, customer: Customer) -> None:
-    assert customer.get(reverse("cart_add")).status_code == 405
-    assert customer.get(reverse("cart_change")).status_code == 405
+@pytest.mark.parametrize("form", ["cart_add", "cart_change"])
+def test_who_opens_the_address_of_a_form_is_shown_the_cart_and_nothing_changes(
+    shirt: Product, customer: Customer, form: str
+) -> None:
+    customer.put_in(shirt, "M")
+    asked = {"item": str(item_of(shirt, "M").id), "colour": "Black", "quantity": "2", "remove": "1"}
+
+    answer = customer.get(reverse(form), asked)
+
+    assert answer["Location"] == reverse("cart")
+    assert customer.put(reverse(form)).status_code == 405
+    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 1]]
+
+
+def test_where_the_owner_hides_counts_neither_words_nor_fields_tell_one(
+    shirt: Product, customer: Customer
+) -> None:
+    Storefront.objects.create(show_counts=False)
+    customer.put_in(shirt, "L")
+
+    customer.put_in(shirt, "L", quantity=50)
+    page = customer.get(reverse("cart")).content.decode()
+
+    assert "There are not as many left of BALM T-Shirt L. Still there: M." in page
+    assert 'max="99"' in page and 'max="2"' not in page
+    StockItem.objects.filter(id=item_of(shirt, "L").id).update(on_hand=1)
+    customer.put_in(shirt, "M", quantity=15)
+    StockItem.objects.filter(id=item_of(shirt, "M").id).update(on_hand=7)
+    page = customer.get(reverse("cart")).content.decode()
+    assert "There are not as many left of BALM T-Shirt M." in page and "Only" not in page
+
+
+def test_where_nothing_can_be_bought_any_more_there_is_no_total_and_no_way_to_pay(
+    shirt: Product, poster: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M")
+    customer.put_in(poster)
+    Product.objects.update(active=False)
+
+    page = customer.get(reverse("cart")).content.decode()
+
+    assert "Nothing in your cart can be bought any more" in page
+    assert "$0.00" not in page and f'action="{reverse("checkout_start")}"' not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/cart/add/", {f"field{number}": "" for number in range(1001)}),
+        ("/cart/add/", {"item": "x" * 3 * 1024 * 1024}),
+    ],
+    ids=["fields", "size"],
+)
+def test_a_form_that_is_too_large_is_answered_in_the_shops_own_words(
+    customer: Customer, path: str, form: dict[str, str]
+) -> None:
+    answer = customer.post(path, urlencode(form), content_type="application/x-www-form-urlencoded")
+
+    assert answer.status_code == 400
+    assert "We could not read that" in answer.content.decode() and "shop/shop.css" in answer.content.decode()
+    assert not Session.objects.exists()
+
+
+def test_an_address_with_thousands_of_questions_is_answered_in_the_shops_own_words(
+    customer: Customer,
+) -> None:
+    answer = customer.get("/products/?" + "&".join(f"q{number}=1" for number in range(3000)))
+
+    assert answer.status_code == 400 and "We could not read that" in answer.content.decode()
 
 
 def test_a_form_from_another_site_changes_nothing(shirt: Product) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.urls import reverse
@@ -49,7 +50,7 @@ def test_every_answer_says_how_many_pieces_there_are(shirt: Product, customer: C
     assert "no-store" in answer["Cache-Control"] and "<html" not in answer.content.decode()
 
 
-def test_a_change_on_the_carts_page_speaks_in_the_pages_live_region(
+def test_a_change_on_the_carts_page_speaks_in_its_live_region_and_shows_nothing_that_moves_its_fields(
     shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M")
@@ -57,8 +58,43 @@ def test_a_change_on_the_carts_page_speaks_in_the_pages_live_region(
 
     piece = customer.post(reverse("cart_change"), form, headers=PAGE).content.decode()
 
-    assert 'id="messages" hx-swap-oob="innerHTML"' in piece and "2 × BALM T-Shirt, M, Black." in piece
+    assert 'id="cart-status" hx-swap-oob="innerHTML"' in piece
+    assert '<p class="visually-hidden">2 × BALM T-Shirt, M, Black.</p>' in piece
     assert 'id="quantity-1"' in piece
+
+
+def test_a_refused_change_is_told_at_its_line_and_nowhere_else_to_be_seen(
+    shirt: Product, poster: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "L")
+    customer.put_in(poster)
+    form = {"item": item_of(shirt, "L").id, "colour": "Black", "quantity": "50"}
+
+    answer = customer.post(reverse("cart_change"), form, headers=PAGE)
+
+    piece = answer.content.decode()
+    [told] = re.findall(r'<p class="field__error" id="problem-1">(.*?)</p>', piece)
+    assert told == "Only 2 left of BALM T-Shirt L. Still there: M."
+    assert piece.count(told) == 2 and f'<p class="visually-hidden">{told}</p>' in piece
+    assert "cart-refused" in json.loads(answer["HX-Trigger"])
+
+
+def test_a_refused_addition_asks_the_page_behind_to_look_again(shirt: Product, customer: Customer) -> None:
+    form = {"item": item_of(shirt, "S").id, "colour": "Black", "quantity": "1"}
+
+    answer = customer.post(reverse("cart_add"), form, headers=DRAWER)
+
+    assert "cart-refused" in json.loads(answer["HX-Trigger"])
+
+
+def test_a_change_of_a_line_that_is_gone_is_refused_where_it_can_be_seen(
+    shirt: Product, customer: Customer
+) -> None:
+    form = {"item": item_of(shirt, "L").id, "colour": "Black", "quantity": "2"}
+
+    piece = customer.post(reverse("cart_change"), form, headers=PAGE).content.decode()
+
+    assert "notice--error" in piece and "no longer in your cart" in piece
 
 
 def test_who_waits_with_scripts_is_sent_on_by_the_browser(

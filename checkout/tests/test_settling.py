@@ -390,6 +390,37 @@ def test_what_was_put_in_while_paying_stays_in_the_cart(
     assert customer.kept() == [[item_of(shirt, "M").id, "Black", 1], [item_of(poster).id, "", 1]]
 
 
+def test_the_thank_you_page_says_that_what_was_put_in_since_is_still_in_the_cart(
+    fake: FakeStripe, shirt: Product, poster: Product, customer: Customer, other_customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    customer.put_in(poster)
+    other_customer.put_in(poster)
+    fake.pay(order.session_id or "")
+    deliver(fake)
+
+    mine, theirs = (one.come_back(order).content.decode() for one in (customer, other_customer))
+
+    assert "is still there. It is not part of this order." in mine
+    assert "is still there" not in theirs
+
+
+def test_what_was_paid_for_in_a_tab_that_was_closed_is_no_longer_in_the_cart(
+    fake: FakeStripe, shirt: Product, poster: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", email="a@example.com")
+    customer.put_in(poster)
+    deliver(fake)
+
+    page = customer.get(reverse("cart")).content.decode()
+
+    assert "$12.00" in page and "$62.00" not in page
+    assert customer.kept() == [[item_of(poster).id, "", 1]]
+    # The order is still this customer's.
+    assert "a@example.com" in customer.come_back(order).content.decode()
+
+
 def test_the_thank_you_page_waits_for_the_event_and_goes_on_by_itself(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:

@@ -1,7 +1,7 @@
 /* What does the cart do where scripts run? It opens at the edge of the page instead of on one of its own.
  *
  * Forms and links work without this file. With it, htmx sends them, and the answer's HX-Trigger says how many
- * pieces there are now.
+ * pieces there are now, and whether something was refused.
  */
 
 (() => {
@@ -17,6 +17,7 @@
 
   function open() {
     if (!drawer.open) drawer.showModal();
+    body.querySelector("[data-added]")?.scrollIntoView({ block: "nearest" });
   }
 
   function enhance(form) {
@@ -43,6 +44,11 @@
     count.textContent = units;
   }
 
+  function fetchCart(source) {
+    // What fails is told by htmx's events, below.
+    window.htmx.ajax("GET", drawer.dataset.cartUrl, { source, target: body, swap: "innerHTML" }).catch(() => {});
+  }
+
   document.querySelectorAll(`form[action="${drawer.dataset.addUrl}"]`).forEach(enhance);
 
   if (link && !page) {
@@ -50,21 +56,93 @@
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
       event.preventDefault();
       status.textContent = "";
-      window.htmx.ajax("GET", drawer.dataset.cartUrl, { target: body, swap: "innerHTML" }).then(open);
+      fetchCart(link);
     });
   }
 
   document.body.addEventListener("cart-changed", (event) => show(event.detail.units));
 
-  // A form beside the drawer was sent, and its answer stands in the drawer now.
-  document.body.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target === body && event.detail.requestConfig.elt instanceof HTMLFormElement) open();
+  // The page behind may still offer what was just refused.
+  document.body.addEventListener("cart-refused", () => {
+    held = null;
+    document.body.dispatchEvent(new CustomEvent("stock-changed"));
   });
 
-  // What had the focus may be gone with its line: stay near, instead of starting at the top of the page again.
+  // A form beside the drawer was sent, or the link followed, and the answer stands in the drawer now.
+  document.body.addEventListener("htmx:afterSwap", (event) => {
+    const asked = event.detail.requestConfig?.elt;
+    if (event.detail.target === body && (asked === link || asked instanceof HTMLFormElement)) open();
+  });
+
+  /* ---- What was typed is taken by the shop before anything else is done ----
+   *
+   * One change of the cart is under way at a time: the forms' hx-sync drops what comes meanwhile. So what was typed
+   * into other lines is put back after each answer, which sends it in its turn; and a form that was sent too early,
+   * to pay or to remove a line, waits for all of them.
+   */
+
+  let typed = [];
+  let held = null;
+
+  const fields = (form) => [...form.querySelectorAll("select, .quantity")];
+  const lineOf = (element) => element.closest("[data-line]")?.dataset.line;
+  const isTyped = (field) =>
+    field instanceof HTMLSelectElement ? !field.selectedOptions[0]?.defaultSelected : field.value !== field.defaultValue;
+  const unsent = () => [...document.querySelectorAll("[data-does=change]")].filter((form) => fields(form).some(isTyped));
+
+  document.addEventListener(
+    "submit",
+    (event) => {
+      const { does } = event.target.dataset;
+      if (does !== "pay" && does !== "remove") return;
+      const busy = document.querySelector("[data-cart] .htmx-request");
+      if (!busy && !(does === "pay" && unsent().length)) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      held = { does, line: lineOf(event.target) };
+      if (!busy) goOn();
+    },
+    true,
+  );
+
+  function goOn() {
+    const [form] = unsent();
+    if (form) {
+      window.htmx.trigger(form, "submit");
+      return;
+    }
+    const { does, line } = held;
+    held = null;
+    const again = [...document.querySelectorAll(`[data-does=${does}]`)].find((one) => lineOf(one) === line);
+    again?.requestSubmit();
+  }
+
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const { elt, formData } = event.detail.requestConfig;
+    typed = unsent()
+      .flatMap(fields)
+      .filter((field) => isTyped(field) && !(field.form === elt && formData.get(field.name) === field.value))
+      .map((field) => ({ line: lineOf(field), name: field.name, value: field.value }));
+  });
+
+  document.body.addEventListener("htmx:afterSwap", (event) => {
+    if (!event.detail.target.hasAttribute("data-cart")) return;
+    for (const { line, name, value } of typed) {
+      const form = [...document.querySelectorAll("[data-does=change]")].find((one) => lineOf(one) === line);
+      const field = form?.elements.namedItem(name);
+      if (!field) continue;
+      field.value = value;
+      // An empty field is one that somebody is about to type into.
+      if (value) field.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    typed = [];
+  });
+
   document.body.addEventListener("htmx:afterSettle", (event) => {
     const cart = event.detail.target;
     if (!(cart instanceof HTMLElement) || !cart.hasAttribute("data-cart")) return;
+    if (held) goOn();
+    // What had the focus may be gone with its line: stay near, instead of starting at the top of the page again.
     if (document.activeElement && document.activeElement !== document.body && document.activeElement !== drawer) return;
     (cart === body ? document.getElementById("cart-drawer-title") : cart).focus();
   });
@@ -72,9 +150,12 @@
   // No answer, or an error page: say so where the customer is looking, and leave the cart as it was.
   for (const trouble of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
     document.body.addEventListener(trouble, (event) => {
-      const form = event.detail.elt;
-      if (!(form instanceof HTMLFormElement)) return;
-      const region = body.contains(form) || !page ? status : document.getElementById("messages");
+      const asked = event.detail.elt;
+      held = null;
+      // The page that the link leads to says what is wrong, or is well again.
+      if (asked === link) window.location.assign(link.href);
+      if (!(asked instanceof HTMLFormElement)) return;
+      const region = body.contains(asked) || !page ? status : document.getElementById("cart-status");
       const words = document.createElement("p");
       words.className = "notice notice--error";
       words.textContent = drawer.dataset.trouble;
@@ -87,10 +168,10 @@
     if (event.target === drawer) drawer.close();
   });
 
-  // Back from Stripe, the browser may show a page as it was left.
+  // Back from Stripe, the browser may show a page as it was left, or as it has kept it.
   window.addEventListener("pageshow", (event) => {
-    if (!event.persisted) return;
-    if (page) window.location.reload();
-    else window.htmx.ajax("GET", drawer.dataset.cartUrl, { target: body, swap: "innerHTML" });
+    const [arrival] = performance.getEntriesByType("navigation");
+    if (page && event.persisted) window.location.reload();
+    else if (!page && (event.persisted || arrival?.type === "back_forward")) fetchCart(document.body);
   });
 })();
