@@ -170,14 +170,13 @@ def test_no_page_is_wider_than_its_window(browser: Browser, shop: str, width: in
 
 
 def test_a_list_of_several_pages_is_no_wider_than_its_window(browser: Browser, shop: str) -> None:
-    for number in range(24):
+    for number in range(48):
         on_shelf(f"prod_{number}", name=f"Shirt {number}", metadata={}, stock={"": 1})
     with browser.new_context(viewport={"width": 320, "height": 800}, base_url=shop) as context:
         page = context.new_page()
-        for path in ["/products/", "/products/?page=2"]:
-            page.goto(path)
-            expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
-            assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+        page.goto("/products/?page=2")
+        expect(page.get_by_role("navigation", name="Pages")).to_contain_text("Page 2 of 3")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_no_page_breaks_its_own_policy_or_asks_anybody_else(desk: Page, troubles: list[str]) -> None:
