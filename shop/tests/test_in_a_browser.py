@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
@@ -315,6 +316,16 @@ def test_the_size_guide_opens_as_a_dialog_and_gives_the_focus_back(desk: Page) -
     expect(opener).to_be_focused()
 
 
+def test_a_measure_stands_on_one_line_on_a_phone(phone: Page) -> None:
+    phone.goto(SHIRT)
+    phone.get_by_role("button", name="Size guide").click()
+
+    expect(phone.get_by_role("dialog", name="Shirts")).to_be_visible()
+    assert (
+        phone.evaluate("Math.max(...[...document.querySelectorAll('td')].map(one => one.offsetHeight))") < 75
+    )
+
+
 # --- Stock of a page that was left open -------------------------------------------------------
 
 
@@ -545,3 +556,53 @@ def test_everything_works_without_scripts(browser: Browser, shop: str) -> None:
         expect(page.get_by_role("main")).to_contain_text("BALM T-Shirt")
         assert "/products/" not in page.url or "cart" in page.content()
     assert Product.objects.filter(pk="prod_balm").exists()
+
+
+# --- The owner's desk -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def owner(admin_client: Client) -> dict[str, str]:
+    """The cookie of the owner's session."""
+    return {"name": "sessionid", "value": admin_client.cookies["sessionid"].value}
+
+
+def test_the_desk_is_no_wider_than_a_phone_whatever_a_product_is_called(
+    phone: Page, shop: str, owner: dict[str, str]
+) -> None:
+    Product.objects.filter(pk="prod_balm").update(name="Balm" * 60, problems=["It has no name."])
+    phone.context.add_cookies([{**owner, "url": shop}])  # type: ignore[typeddict-item]
+
+    phone.goto("/admin/")
+
+    expect(phone.locator(".desk-panel", has_text="BalmBalm")).to_be_visible()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_list_of_stock_is_whole_at_a_desk_and_each_line_can_be_changed(
+    desk: Page, shop: str, owner: dict[str, str]
+) -> None:
+    Product.objects.filter(pk="prod_balm").update(name="A long name that somebody typed " * 3)
+    desk.context.add_cookies([{**owner, "url": shop}])  # type: ignore[typeddict-item]
+
+    desk.goto("/admin/inventory/stockitem/")
+
+    assert (
+        desk.evaluate("(box => box.scrollWidth - box.clientWidth)(document.querySelector('.results'))") <= 0
+    )
+    desk.get_by_role("link", name="Change stock").first.click()
+    fields = desk.get_by_label("What happened?"), desk.locator("table.stock-before")
+    apart = [field.bounding_box() for field in fields]
+    assert apart[0] and apart[1] and apart[0]["y"] - apart[1]["y"] - apart[1]["height"] > 20
+
+
+def test_a_colour_is_chosen_by_eye_or_typed(desk: Page, shop: str, owner: dict[str, str]) -> None:
+    desk.context.add_cookies([{**owner, "url": shop}])  # type: ignore[typeddict-item]
+    desk.goto("/admin/shop/storefront/1/change/")
+    typed, picker = desk.locator("#id_accent"), desk.locator("#id_accent + input[type=color]")
+    expect(picker).to_have_value("#8a2d1a")
+
+    typed.fill("#1f4b3f")
+    expect(picker).to_have_value("#1f4b3f")
+    picker.fill("#224466")
+    expect(typed).to_have_value("#224466")
