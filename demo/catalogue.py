@@ -41,6 +41,24 @@ def stock(**counts: int | str) -> dict[str, str]:
 
 SAMPLES = [
     Sample(
+        # The oldest, and the last by its id: the home page shows what is for sale instead.
+        id="prod_zz_misprint",
+        name="Misprint",
+        description="This one is broken on purpose: its counts are what people type on a bad day. See the admin.",
+        drawn=("tee", "misprint"),
+        colours=("White",),
+        metadata={
+            "category": "clothing",
+            "sizes": "S,M,,L,XL",
+            "colors": "White",
+            # A word for a count, one size without a count, one whose key differs in case, and one that is fine.
+            "stock_S": "ten",
+            "stock_l": "4",
+            "stock_XL": "2",
+        },
+        price=1900,
+    ),
+    Sample(
         id="prod_buttonup_cursive",
         name="Buttonup Screenprint Cursive",
         description="A letter that nobody has to answer, printed by hand on a shirt that dries on the way home.",
@@ -151,7 +169,7 @@ SAMPLES = [
     ),
     Sample(
         id="prod_last_lantern",
-        name="Last Lantern",
+        name="Market Lantern",
         description="The last one of the winter market. There is exactly one.",
         drawn=("tee", "lantern"),
         colours=("Plum",),
@@ -225,22 +243,5 @@ SAMPLES = [
             "link": "https://music.example/slow-weather",
         },
         price=None,
-    ),
-    Sample(
-        id="prod_misprint",
-        name="Misprint",
-        description="This one is broken on purpose: its counts are what people type on a bad day. See the admin.",
-        drawn=("tee", "misprint"),
-        colours=("White",),
-        metadata={
-            "category": "clothing",
-            "sizes": "S,M,,L,XL",
-            "colors": "White",
-            # A word for a count, one size without a count, one whose key differs in case, and one that is fine.
-            "stock_S": "ten",
-            "stock_l": "4",
-            "stock_XL": "2",
-        },
-        price=1900,
     ),
 ]

@@ -19,10 +19,10 @@ FROM_NEAR = (60, 60, 2.8)
 
 
 def picture(garment: str, print_name: str, colour: str) -> str:
-    """The garment on paper. Raises KeyError for what is not drawn here."""
+    """The garment on nothing: what is behind it is the page's. Raises KeyError for what is not drawn here."""
     cloth = CLOTHS[colour]
     worn = _placed(print_name, cloth, PLACES[garment])
-    shadow = '<ellipse cx="200" cy="352" rx="124" ry="10" fill="#6d5d43" opacity=".24"/>'
+    shadow = '<ellipse cx="200" cy="352" rx="124" ry="10" fill="#2e2515" opacity=".2"/>'
     goods = GARMENTS[garment](cloth)
     return _page(f'<g transform="translate(-22 -21) scale(1.11)">{shadow}{goods}{worn}</g>')
 
@@ -46,13 +46,10 @@ def _placed(print_name: str, cloth: Cloth, place: tuple[float, float, float]) ->
 
 
 def _page(content: str) -> str:
-    """A sheet of warm paper; what is drawn by hand wavers a little."""
+    """What is drawn by hand wavers a little."""
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" width="800" height="800">'
-        '<defs><radialGradient id="paper" cx=".5" cy=".42" r=".75"><stop offset="0" stop-color="#f8f3e9"/>'
-        '<stop offset="1" stop-color="#e8decb"/></radialGradient>'
-        '<filter id="by-hand" x="-10%" y="-10%" width="120%" height="120%">'
+        '<defs><filter id="by-hand" x="-10%" y="-10%" width="120%" height="120%">'
         '<feTurbulence baseFrequency=".035" numOctaves="2" seed="7"/>'
-        '<feDisplacementMap in="SourceGraphic" scale="3.2"/></filter></defs>'
-        f'<rect width="400" height="400" fill="url(#paper)"/>{content}</svg>'
+        f'<feDisplacementMap in="SourceGraphic" scale="3.2"/></filter></defs>{content}</svg>'
     )

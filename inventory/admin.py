@@ -61,13 +61,13 @@ class StockItemAdmin(ToLookAt):
     list_display = [
         "product",
         "size",
-        "state",
+        "change_link",
+        "available",
         "on_hand",
         "pending",
         "held",
-        "available",
+        "state",
         "problem",
-        "change_link",
     ]
     list_display_links = ["product", "size"]
     list_filter = ["state", "listed", "product__active"]

@@ -85,6 +85,6 @@ def problems_panel(request: HttpRequest) -> Panel | None:
     return {
         "level": "warning",
         "title": ngettext("%(n)d stock problem", "%(n)d stock problems", number) % {"n": number},
-        "text": " ".join(texts),
+        "text": "\n".join(texts),
         "url": f"{reverse('admin:inventory_stockitem_changelist')}?state__exact={StockItem.State.UNKNOWN}",
     }

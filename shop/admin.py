@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -126,9 +127,25 @@ class SizeGuideAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "category", "unit"]
 
 
+class StorefrontForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Colours are typed, or chosen from what admin.js puts beside them."""
+
+    class Meta:
+        widgets = {
+            "logo": forms.TextInput(attrs={"class": "vLargeTextField", "placeholder": "https://"}),
+            "accent": forms.TextInput(attrs={"data-colour": "#8a2d1a", "placeholder": "#8a2d1a"}),
+            "paper": forms.TextInput(attrs={"data-colour": "#f7f4ee", "placeholder": "#f7f4ee"}),
+        }
+
+
 @admin.register(Storefront)
 class StorefrontAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """One row: it is changed, never added twice."""
+
+    form = StorefrontForm
+
+    class Media:
+        js = [forms.Script("shop/admin.js", type="module")]
 
     fieldsets = [
         (None, {"fields": ["name", "tagline", "announcement", "show_counts"]}),

@@ -42,6 +42,6 @@ def products_panel(request: HttpRequest) -> dict[str, str] | None:
             "%(n)d product has a problem at Stripe", "%(n)d products have problems at Stripe", number
         )
         % {"n": number},
-        "text": " ".join(texts),
+        "text": "\n".join(texts),
         "url": reverse("admin:shop_product_changelist"),
     }

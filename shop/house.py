@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -22,14 +24,28 @@ STOREFRONT_COLUMNS = [str(field.column) for field in Storefront._meta.concrete_f
 
 
 @dataclass(frozen=True)
+class Range:
+    """What some of the products on show come in."""
+
+    sizes: list[str] = field(default_factory=list)
+    colours: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class House:
-    """`key`: everything it was made of; `categories`: slug to name; `sizes` and `colours`: what the products on show come in."""
+    """`key`: everything it was made of; `categories`: slug to name; `ranges`: slug to range, "" for all products."""
 
     key: tuple[Any, ...]
     storefront: Storefront
     categories: dict[str, str] = field(default_factory=dict)
-    sizes: list[str] = field(default_factory=list)
-    colours: list[str] = field(default_factory=list)
+    ranges: dict[str, Range] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> list[str]:
+        return self.range_of("").sizes
+
+    def range_of(self, slug: str) -> Range:
+        return self.ranges.get(slug, Range())
 
     @property
     def name(self) -> str:
@@ -88,17 +104,23 @@ def _facts() -> QuerySet[Product, Any]:
 def _house(row: tuple[Any, ...]) -> House:
     *texts, facts = row
     products = _list(facts or "[]")
-    sizes = {size: None for fact in products for size in _list(fact["sizes"])}
-    colours = {colour.casefold(): colour for fact in products for colour in _list(fact["colours"])}
+    slugs = {fact["slug"] for fact in products}
     return House(
         key=row,
         storefront=Storefront()
         if texts[0] is None
         else Storefront.from_db("default", STOREFRONT_COLUMNS, texts),
         categories=dict(sorted((fact["slug"], fact["category"]) for fact in products if fact["slug"])),
-        sizes=sorted(sizes, key=_rung),
-        colours=sorted(colours.values(), key=str.casefold),
+        ranges={slug: _range(fact for fact in products if fact["slug"] == slug) for slug in slugs}
+        | {"": _range(products)},
     )
+
+
+def _range(facts: Iterable[Any]) -> Range:
+    facts = list(facts)
+    sizes = {size for fact in facts for size in _list(fact["sizes"])}
+    colours = {colour.casefold(): colour for fact in facts for colour in _list(fact["colours"])}
+    return Range(sorted(sizes, key=_rung), sorted(colours.values(), key=str.casefold))
 
 
 def _list(value: Any) -> list[Any]:
@@ -106,7 +128,10 @@ def _list(value: Any) -> list[Any]:
     return list(json.loads(value) if isinstance(value, str) else value)
 
 
-def _rung(size: str) -> tuple[int, str]:
-    """Small before large; sizes that are no rung of the usual ladder come after, by name."""
+def _rung(size: str) -> tuple[int, int, str]:
+    """Small before large; sizes that are no rung of the usual ladder come after: children's 2Y before 10Y."""
     known = size.upper()
-    return (LADDER.index(known), "") if known in LADDER else (len(LADDER), size)
+    if known in LADDER:
+        return LADDER.index(known), 0, ""
+    number = re.match(r"[0-9]{1,9}", size)
+    return len(LADDER), int(number[0]) if number else 0, size

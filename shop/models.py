@@ -205,10 +205,13 @@ class Storefront(models.Model):
         super().save(*args, **kwargs)
 
     def clean(self) -> None:
+        wrong: dict[str, Any] = {}
         if self.paper and contrast(self.paper, INK) < LEAST_CONTRAST:
-            raise ValidationError({"paper": _("Text would be hard to read on it; choose a lighter one.")})
+            wrong["paper"] = _("Text would be hard to read on it; choose a lighter one.")
         if self.logo and (problems := sort_images([self.logo], settings.IMAGE_ORIGINS)[1]):
-            raise ValidationError({"logo": problems})
+            wrong["logo"] = problems
+        if wrong:
+            raise ValidationError(wrong)
 
     @property
     def texts(self) -> dict[str, tuple[str, str]]:

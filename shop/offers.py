@@ -12,6 +12,8 @@ from django.conf import settings
 from shop.models import Product
 from shop.prices import Price
 
+MOST = 99  # Of one article in one order.
+
 
 class Stock(StrEnum):
     AVAILABLE = "available"
@@ -71,6 +73,11 @@ class Offer:
         """The best that any size has to say, for a list."""
         order = list(Stock)
         return min((choice.stock for choice in self.choices), key=order.index, default=Stock.NOT_FOR_SALE)
+
+    @property
+    def few_together(self) -> bool:
+        """Is the sum of all sizes few, too? Five in each of six sizes are thirty."""
+        return self.left is not None and self.left <= settings.LOW_STOCK_THRESHOLD
 
     @property
     def left(self) -> int | None:

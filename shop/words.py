@@ -38,5 +38,7 @@ def card_words(offer: Offer, *, counted: bool) -> str:
         return _("Listen or look")
     if offer.stock is Stock.AVAILABLE:
         return ""
+    if offer.stock is Stock.FEW and len(offer.choices) > 1 and not (counted and offer.few_together):
+        return f"{_('Few left')}: {offer.sizes_left}" if offer.sizes_left else _("Few left in each size")
     words = stock_words(offer.stock, offer.left, counted=counted)
     return f"{words}: {offer.sizes_left}" if offer.buyable and offer.sizes_left else words

@@ -25,7 +25,7 @@ def test_the_balm_t_shirt_begins_with_fifteen_medium() -> None:
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
 def test_only_the_broken_one_has_metadata_with_problems(sample: Sample) -> None:
-    assert bool(parse(sample.metadata).problems) == (sample.id == "prod_misprint")
+    assert bool(parse(sample.metadata).problems) == (sample.id == "prod_zz_misprint")
 
 
 def test_every_special_case_has_its_product() -> None:

@@ -44,7 +44,7 @@ def test_a_customer_cannot_choose_a_size_that_is_sold_out(demo: Demo) -> None:
 def test_the_broken_product_breaks_no_page(demo: Demo) -> None:
     from demo.customer import Customer
 
-    page = Customer().get(f"{demo.site_url}/products/prod_misprint/")
+    page = Customer().get(f"{demo.site_url}/products/prod_zz_misprint/")
 
     assert "Misprint" in page.text
     assert PRODUCT in Customer().get(f"{demo.site_url}/products/").text

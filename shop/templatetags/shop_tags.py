@@ -13,12 +13,19 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from shop import structured, words
+from shop.house import House, Range
 from shop.models import Product
 from shop.money import format_money
-from shop.offers import Choice, Offer
+from shop.offers import MOST, Choice, Offer
+from shop.swatches import fill_of
 from shop.wishes import Wish
 
 register = template.Library()
+
+# A drawing and not a style: the pages' policy allows none on an element.
+DOT = (
+    '<svg class="swatch" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="8" fill="{}"/></svg>'
+)
 
 
 @register.filter
@@ -51,8 +58,27 @@ def card_note(context: Context, offer: Offer) -> str:
     return words.card_words(offer, counted=_counted(context))
 
 
+@register.simple_tag(takes_context=True)
+def most(context: Context, choice: Choice | None) -> int:
+    """How many a customer may ask for: no more than are left, where that number is told at all."""
+    return min(MOST, choice.left) if choice and choice.left and _counted(context) else MOST
+
+
+@register.simple_tag
+def swatch(colour: str) -> SafeString:
+    """A dot in the colour of that name; nothing for a name that nobody here knows."""
+    found = fill_of(colour)
+    return format_html(DOT, found) if found else SafeString("")
+
+
 def _counted(context: Context) -> bool:
     return bool(context["house"].storefront.show_counts)
+
+
+@register.filter
+def range_of(house: House, slug: str) -> Range:
+    """{{ house|range_of:slug }}: the sizes and colours of a category, or of everything."""
+    return house.range_of(slug)
 
 
 @register.simple_tag

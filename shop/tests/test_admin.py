@@ -92,3 +92,20 @@ def test_a_colour_that_is_none_is_refused(admin_client: Client, colour: str) -> 
 
     assert "A colour is written like #1f4b3f." in answer.content.decode()
     assert not Storefront.objects.exists()
+
+
+def test_everything_that_is_wrong_with_the_storefront_is_said_at_once(admin_client: Client) -> None:
+    answer = admin_client.post(
+        "/admin/shop/storefront/add/", {"paper": "#222222", "logo": "ftp://x/logo.svg"}
+    )
+
+    page = answer.content.decode()
+    assert "Text would be hard to read on it" in page
+    assert "its address does not begin with https://." in page
+    assert not Storefront.objects.exists()
+
+
+def test_a_logo_is_typed_on_one_line(admin_client: Client) -> None:
+    page = admin_client.get("/admin/shop/storefront/add/").content.decode()
+
+    assert '<input type="text" name="logo"' in page

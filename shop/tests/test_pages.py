@@ -113,6 +113,39 @@ def test_each_size_names_its_price_where_they_differ(client: Client) -> None:
     assert "L $28.00" in page
 
 
+def test_a_product_that_is_not_for_sale_says_so_once(client: Client) -> None:
+    product = on_shelf(metadata={}, stock={"": None})
+
+    assert words_of(client.get(product.get_absolute_url())).count("Not for sale at the moment") == 1
+
+
+def test_no_more_can_be_asked_for_than_is_left_where_numbers_are_told(client: Client) -> None:
+    product = on_shelf(metadata={}, stock={"": 4})
+    assert 'max="4"' in client.get(product.get_absolute_url()).content.decode()
+
+    Storefront.objects.create(show_counts=False)
+
+    assert 'max="99"' in client.get(product.get_absolute_url()).content.decode()
+
+
+def test_a_link_says_what_it_leads_to(client: Client) -> None:
+    shirt = on_shelf(metadata={"link": "https://music.example/a"})
+    album = on_shelf("prod_album", metadata={"link": "https://music.example/b"}, prices=(), stock={})
+
+    assert "Also at music.example" in words_of(client.get(shirt.get_absolute_url()))
+    assert "Listen or look Leads to music.example" in words_of(client.get(album.get_absolute_url()))
+
+
+def test_the_size_guide_stands_on_the_page_once_and_opens_without_scripts(client: Client) -> None:
+    product = on_shelf()
+    SizeGuide.objects.create(name="Shirts", lines="S 27 1/2, 21 1/2, 34")
+
+    html = client.get(product.get_absolute_url()).content.decode()
+
+    assert html.count("27 1/2") == 1
+    assert 'popovertarget="size-guide"' in html
+
+
 @pytest.mark.parametrize("slug", ["", "wrong/", "balm-t-shirt-2/"])
 def test_a_wrong_slug_leads_to_the_right_one(client: Client, slug: str) -> None:
     product = on_shelf()
@@ -266,6 +299,56 @@ def test_a_list_is_searched_filtered_and_sorted_by_its_address(
     assert names_on(client.get(f"/products/?{query}")) == names
 
 
+@pytest.mark.parametrize(
+    ("stock", "words"),
+    [
+        ({"S": 5, "M": 5, "L": 5}, "Few left in each size"),
+        ({"S": 5, "M": 5, "L": 0}, "Few left: S, M"),
+        ({"S": 2, "M": 3, "L": 0}, "Only 5 left: S, M"),
+        ({"S": 1, "M": 1, "L": 1}, "Only 3 left"),
+        ({"S": 0, "M": 4, "L": 0}, "Only 4 left: M"),
+        ({"S": 5, "M": 20, "L": 5}, ""),
+    ],
+)
+def test_a_card_tells_a_number_only_where_all_sizes_together_are_few(
+    client: Client, stock: dict[str, int | None], words: str
+) -> None:
+    on_shelf(stock=stock)
+
+    html = client.get("/products/").content.decode()
+
+    assert re.findall(r'stock-note stock-note--few">([^<]*)', html) == ([words] if words else [])
+
+
+def test_only_the_sizes_and_colours_of_a_category_are_offered_there(client: Client) -> None:
+    on_shelf()
+    on_shelf(
+        "prod_kid",
+        metadata={"category": "kids", "sizes": "10Y,2Y,XS", "colors": "Sky"},
+    )
+
+    kids = re.findall(r"<option>([^<]*)", client.get("/category/kids/").content.decode())
+    everything = re.findall(r"<option>([^<]*)", client.get("/products/").content.decode())
+
+    assert kids == ["XS", "2Y", "10Y", "Sky"]
+    assert everything == ["XS", "S", "M", "L", "2Y", "10Y", "Black", "Sky", "White"]
+
+
+def test_a_size_that_the_category_has_not_is_still_told_as_wished_for(client: Client) -> None:
+    on_shelf()
+
+    html = client.get("/category/clothing/?size=2Y").content.decode()
+
+    assert "<option selected>2Y</option>" in html
+    assert 'class="wish"' in html
+
+
+def test_a_search_within_a_category_names_both(client: Client) -> None:
+    shelf_of_three()
+
+    assert '<h1 id="title">Art: “shirt”' in client.get("/category/art/?q=shirt").content.decode()
+
+
 def test_in_stock_leaves_out_what_cannot_be_bought(client: Client) -> None:
     on_shelf("prod_gone", name="Gone", stock={"S": 0, "M": None, "L": 0})
     on_shelf("prod_here", name="Here", stock={"S": 0, "M": 1, "L": 0})
@@ -355,6 +438,43 @@ def test_a_shop_that_cannot_sell_says_so_on_every_page(client: Client, settings:
     settings.STRIPE_SECRET_KEY = ""
 
     assert "Payment is not set up yet" in words_of(client.get(path))
+
+
+def test_the_home_page_shows_eight_and_the_way_to_the_others(client: Client) -> None:
+    for number in range(12):
+        on_shelf(f"prod_{number}", name=f"Shirt {number}")
+
+    answer = client.get("/")
+
+    assert len(names_on(answer)) == 8
+    assert "See everything" in words_of(answer)
+
+
+def test_the_second_that_is_featured_stands_apart_and_leaves_no_row_ragged(client: Client) -> None:
+    for number in range(12):
+        featured = {"featured": "yes"} if number < 2 else {}
+        on_shelf(f"prod_{number:02}", name=f"Shirt {number}", metadata={"sizes": "S", **featured})
+
+    answer = client.get("/")
+
+    assert names_on(answer)[0] == "Shirt 1"
+    assert len(names_on(answer)) == 1 + 8
+    assert answer.content.decode().count("card--large") == 1
+
+
+def test_an_address_that_somebody_sends_is_shown_with_the_shops_picture(client: Client) -> None:
+    on_shelf(images=("https://cdn.example/1.jpg",), metadata={"featured": "yes"})
+    for path in ["/", "/products/"]:
+        html = client.get(path).content.decode()
+        assert '<meta property="og:image" content="https://cdn.example/1.jpg">' in html
+        assert '<meta property="og:title" content="Our Shop">' in html
+
+    Storefront.objects.create(name="Linden", logo="https://cdn.example/logo.svg")
+
+    for path in ["/", "/products/"]:
+        html = client.get(path).content.decode()
+        assert '<meta property="og:image" content="https://cdn.example/logo.svg">' in html
+        assert '<meta property="og:title" content="Linden">' in html
 
 
 def test_an_empty_shop_has_a_home_page(client: Client) -> None:

@@ -1,80 +1,121 @@
-/* What is nicer with JavaScript? The chosen size in the bar, stock that is looked up again, the size guide as a
- * dialog, addresses without empty wishes. Every page works without it. */
+/* What is nicer with JavaScript? The chosen size in the bar, stock that is looked up again, a list that answers
+ * while one types, a menu that shows where one is. Every page works without it. */
 
 const byId = (id) => document.getElementById(id);
 
 /* ---- The chosen size and its price ---- */
 
+const asGiven = new WeakMap();
+
+function tell(places, words) {
+  for (const place of document.querySelectorAll(places)) {
+    if (!asGiven.has(place)) asGiven.set(place, [...place.childNodes]);
+    place.replaceChildren(...(words ? [words] : asGiven.get(place)));
+  }
+}
+
 function tellChoice() {
-  const form = byId("buy");
-  const chosen = form?.querySelector("input[name=item]:checked")?.closest(".choice");
-  if (!chosen) return;
-  for (const place of document.querySelectorAll("[data-chosen-price]")) place.textContent = chosen.dataset.price;
-  for (const place of document.querySelectorAll("[data-chosen-size]")) place.textContent = chosen.dataset.size;
+  const chosen = document.querySelector("#choices input[type=radio]:checked")?.closest(".choice").dataset;
+  tell("[data-chosen-price]", chosen?.price);
+  tell("[data-chosen-size]", chosen?.size);
+  if (chosen && byId("quantity")) byId("quantity").max = chosen.most;
 }
 
 document.addEventListener("change", (event) => {
-  if (event.target.matches("#buy input[name=item]")) tellChoice();
+  if (event.target.matches("#choices input")) {
+    byId("stock-said").textContent = "";
+    tellChoice();
+  }
 });
 
 /* ---- Stock of a page that was left open ---- */
 
 const LOOK_AGAIN_AFTER = 5000;
+const PARTS = ["choices", "act", "bar"];
+const said = byId("stock-said");
+const shown = Object.fromEntries(PARTS.map((id) => [id, byId(id)?.outerHTML]));
 let lookedAt = Date.now();
 
-async function lookAtStock() {
-  const choices = byId("choices");
-  if (!choices || document.visibilityState !== "visible" || Date.now() - lookedAt < LOOK_AGAIN_AFTER) return;
-  lookedAt = Date.now();
-  const answer = await fetch(choices.dataset.stockUrl, { credentials: "same-origin", cache: "no-store" }).catch(() => null);
-  if (!answer?.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  putChoices(choices, page.getElementById("choices"));
+function lookNow() {
+  lookedAt = 0;
+  return lookAtStock();
 }
 
-function putChoices(old, fresh) {
-  if (!fresh || fresh.innerHTML.trim() === old.dataset.asGiven) return;
-  const chosen = old.querySelector("input[name=item]:checked")?.value;
-  const focused = old.contains(document.activeElement) ? document.activeElement.value : null;
-  old.dataset.asGiven = fresh.innerHTML.trim();
-  old.replaceChildren(...fresh.childNodes);
-  const again = [...old.querySelectorAll("input[name=item][type=radio]")];
-  const same = again.find((input) => input.value === chosen && !input.disabled);
-  if (same) same.checked = true;
-  again.find((input) => input.value === focused)?.focus();
-  byId("stock-said").textContent = chosen && !same && again.length ? old.dataset.gone : old.dataset.changed;
+async function lookAtStock() {
+  if (!said || document.visibilityState !== "visible" || Date.now() - lookedAt < LOOK_AGAIN_AFTER) return;
+  const asked = (lookedAt = Date.now());
+  const answer = await fetch(said.dataset.stockUrl, { credentials: "same-origin", cache: "no-store" }).catch(() => null);
+  if (!answer?.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (asked === lookedAt) show(page);
+}
+
+function show(page) {
+  const chosen = document.querySelector("#choices input[type=radio]:checked")?.value;
+  const wanted = byId("quantity")?.value;
+  const forSale = !byId("bar").hidden;
+  const changed = PARTS.filter((id) => put(byId(id), page.getElementById(id)));
+  if (!changed.length) return;
+  const again = [...document.querySelectorAll("#choices input[type=radio]")].find((input) => input.value === chosen);
+  const gone = chosen && (!again || again.disabled);
+  if (again && !gone) again.checked = true;
+  if (wanted && byId("quantity")) byId("quantity").value = wanted;
+  const { changed: other, gone: choose, allGone } = said.dataset;
+  said.textContent = forSale && byId("bar").hidden ? allGone : gone ? choose : other;
   tellChoice();
 }
 
-const choices = byId("choices");
-if (choices) choices.dataset.asGiven = choices.innerHTML.trim();
+/* Put a part in place of the one that is shown, unless it says the same. What had the focus keeps it. */
+function put(old, fresh) {
+  if (!old || !fresh || fresh.outerHTML === shown[old.id]) return false;
+  shown[old.id] = fresh.outerHTML;
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  old.replaceWith(fresh);
+  if (focused?.type === "radio") fresh.querySelector(`input[value="${CSS.escape(focused.value)}"]`)?.focus();
+  else if (focused) fresh.querySelector(focused.localName)?.focus();
+  return true;
+}
+
 document.addEventListener("visibilitychange", lookAtStock);
+/* The cart refused a size: what this page says of it is no longer true. */
+document.body.addEventListener("stock-changed", lookNow);
 window.addEventListener("pageshow", (event) => {
   /* Back from the cart or from the payment: the browser shows the page as it was. */
   tellChoice();
-  if (event.persisted) lookedAt = 0;
-  lookAtStock();
+  if (event.persisted) lookNow();
 });
 
-/* ---- The size guide as a dialog ---- */
+/* ---- A list that answers while one types ---- */
 
-document.addEventListener("click", (event) => {
-  const opener = event.target.closest("[data-opens]");
-  if (opener) {
-    event.preventDefault();
-    byId(opener.dataset.opens)?.showModal();
-  }
-  const closer = event.target.closest("[data-closes]");
-  /* A click on the backdrop is a click on the dialog itself. */
-  if (closer) closer.closest("dialog").close();
-  else if (event.target.matches("dialog[open]")) event.target.close();
-});
+const filters = byId("filters");
+let typing = false;
 
-/* ---- Addresses that name only what is wished for ---- */
-
-document.addEventListener("htmx:configRequest", (event) => {
-  if (!event.target.closest("#filters")) return;
+/* Addresses name only what is wished for. */
+filters?.addEventListener("htmx:configRequest", (event) => {
   for (const [name, value] of [...event.detail.formData.entries()]) {
     if (value === "") event.detail.formData.delete(name);
   }
 });
+
+/* One step back undoes a filter, or a whole word: not its letters, and not the same list twice. */
+document.body.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
+  const typed = detail.requestConfig.triggeringEvent?.type === "input";
+  const same = detail.history.path === location.pathname + location.search;
+  if (same || (typed && typing)) detail.history.type = "replace";
+  typing = typed || (same && typing);
+});
+
+for (const trouble of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+  filters?.addEventListener(trouble, (event) => {
+    event.stopPropagation();
+    byId("count").textContent = filters.dataset.trouble;
+  });
+}
+
+/* ---- A menu that shows where one is ---- */
+
+const here = document.querySelector(".nav [aria-current]");
+if (here) {
+  const menu = here.closest(".nav");
+  menu.scrollLeft += Math.max(0, here.getBoundingClientRect().right + 16 - menu.getBoundingClientRect().right);
+}

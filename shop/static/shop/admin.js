@@ -1,0 +1,13 @@
+/* What is nicer with JavaScript at the owner's desk? A colour is chosen by eye beside the field where it is typed. */
+
+for (const field of document.querySelectorAll("input[data-colour]")) {
+  const picker = document.createElement("input");
+  picker.type = "color";
+  picker.ariaLabel = document.querySelector(`label[for="${field.id}"]`)?.textContent.replace(":", "") ?? "";
+  const follow = () => (picker.value = field.checkValidity() && field.value ? field.value : field.dataset.colour);
+  field.pattern = "#[0-9a-fA-F]{6}";
+  field.addEventListener("input", follow);
+  picker.addEventListener("input", () => (field.value = picker.value));
+  follow();
+  field.after(picker);
+}
