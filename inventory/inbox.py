@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,7 +22,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from config.fault_points import fault_point
-from config.stripe_client import NoAnswer, Refused, StripeTrouble
+from config.stripe_client import NoAnswer, NotAllowed, NotConfigured, Refused, StripeTrouble, WrongKey
 from config.stripe_events import EVENTS
 from inventory import cases
 from inventory.models import StripeEvent
@@ -33,8 +34,11 @@ Json = dict[str, Any]
 LEASE = timedelta(seconds=60)
 A_ROUND = 50  # Events that one round of a worker takes at most, so that it can stop in between.
 MOST_ATTEMPTS = 10
+MOST_CLAIMS = 15  # Of an event whose handling never comes to an end, because the process dies of it.
 LONGEST_WAIT = timedelta(minutes=10)
 LONGEST_ID = 255
+KEY_TROUBLE = (WrongKey, NotAllowed, NotConfigured)
+KEY_CASE = ("stripe key", "events")
 
 
 class NotAnEvent(ValueError):
@@ -68,7 +72,7 @@ def stripe_allowed() -> Iterator[None]:
 def parse(body: bytes) -> Json:
     """The event in a signed body. Raises NotAnEvent for what has no id to be remembered by."""
     try:
-        event = _storable(json.loads(body, parse_constant=lambda name: None))
+        event = _storable(json.loads(body))
     except (ValueError, RecursionError) as error:
         raise NotAnEvent(f"The body is no JSON: {error}") from error
     if not isinstance(event, dict):
@@ -80,7 +84,10 @@ def parse(body: bytes) -> Json:
 
 
 def _storable(value: Any) -> Any:
-    """PostgreSQL keeps neither NUL nor half a surrogate pair; both become a question mark."""
+    """PostgreSQL keeps neither NUL nor half a surrogate pair, both become a question mark; and no database's JSON
+    knows NaN and infinity, which 1e999 is too."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, str):
         return value.replace("\x00", "?").encode("utf-8", "replace").decode()
     if isinstance(value, list):
@@ -111,6 +118,7 @@ def _insert(rows: Sequence[StripeEvent]) -> list[StripeEvent]:
 
 
 def _row(event: Json, now: datetime) -> StripeEvent:
+    event = _storable(event)  # What Stripe's list tells has not been through `parse`.
     return StripeEvent(
         id=event["id"],
         type=str(event.get("type") or "")[:LONGEST_ID],
@@ -179,7 +187,13 @@ def _claim(event_id: str, now: datetime) -> StripeEvent | None:
     """One conditional UPDATE decides which of several workers has the event."""
     claimed = _due(now).filter(pk=event_id).update(lease_until=Now() + LEASE, attempts=F("attempts") + 1)
     fault_point("handle.claimed")
-    return StripeEvent.objects.get(pk=event_id) if claimed else None
+    if not claimed:
+        return None
+    event = StripeEvent.objects.get(pk=event_id)
+    if event.attempts > MOST_CLAIMS:
+        _give_up(event, event.error or "Its handling never came to an end; perhaps the process dies of it.")
+        return None
+    return event
 
 
 def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
@@ -195,6 +209,7 @@ def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
         _try_again(event, error, now)
         return error
     _finish(event, state=StripeEvent.State.HANDLED, handled_at=timezone.now(), error="")
+    _close_key_case(event)
     fault_point("handle.finished")
     return None
 
@@ -211,14 +226,29 @@ def _try_again(event: StripeEvent, error: Exception, now: datetime) -> None:
     """Back off; at last give up and tell the owner. A Stripe that is away is waited for, however long."""
     text = f"{type(error).__name__}: {error}"
     logger.error("Event %s (%s) failed at try %d: %s", event.pk, event.type, event.attempts, text)
+    if isinstance(error, KEY_TROUBLE):
+        cases.open_case(*KEY_CASE, f"Events wait, and what they tell is not counted: {error}")
     if _may_pass(error) or event.attempts < MOST_ATTEMPTS:
         wait = min(timedelta(seconds=2 ** min(event.attempts - 1, 20)), LONGEST_WAIT)
         attempts = min(event.attempts, MOST_ATTEMPTS - 1) if _may_pass(error) else event.attempts
         _finish(event, error=text, next_try_at=now + wait, attempts=attempts)
         return
-    logger.error("Event %s is given up; replay it when the reason is mended", event.pk, exc_info=error)
+    logger.error("Why event %s fails:", event.pk, exc_info=error)
+    _give_up(event, text)
+
+
+def _give_up(event: StripeEvent, text: str) -> None:
+    logger.error("Event %s is given up; replay it when the reason is mended", event.pk)
     _finish(event, error=text, state=StripeEvent.State.FAILED)
     cases.open_case(cases.EVENT_FAILED, event.pk, f"{event.type}, after {event.attempts} tries: {text}")
+
+
+def _close_key_case(passed: StripeEvent) -> None:
+    """The key may do again what it might not; once nothing waits for it any more, nobody needs to be told."""
+    names = "|".join(kind.__name__ for kind in KEY_TROUBLE)
+    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, error__regex=f"^({names}):")
+    if passed.error.startswith(tuple(kind.__name__ for kind in KEY_TROUBLE)) and not waiting.exists():
+        cases.close(*KEY_CASE)
 
 
 def _may_pass(error: Exception) -> bool:
