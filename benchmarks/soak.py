@@ -185,7 +185,7 @@ def gathered(before: Json, run: Json) -> Json:
         name: before.get(name, 0) + run[name]
         for name in ("minutes", "schedules", "faults", "rules", "requests", "broken_invariants")
     }
-    counts = {
+    counts: Json = {
         name: dict(sorted((Counter(before.get(name, {})) + Counter(run[name])).items()))
         for name in ("faults_by_kind", "rules_by_name")
     }
