@@ -75,7 +75,7 @@ def main() -> int:
         control = measure_control(wanted, folder)
     result = {**_circumstances(wanted), "shop": shop, "control": control, "targets": targets(shop, control)}
     print(json.dumps(result) if as_json else json.dumps(result, indent=2))
-    return _exit_code(shop, control)
+    return exit_code(result)
 
 
 def _options() -> tuple[Order, bool]:
@@ -331,16 +331,19 @@ def _target(measured: float, *, at_most: float = math.inf, at_least: float = -ma
     return {"measured": shown, **target, "met": at_least <= measured <= at_most}
 
 
-def _exit_code(shop: Json, control: Json) -> int:
-    """1 if units went wrong in the shop, or if the judge found nothing wrong with the control."""
+def exit_code(result: Json) -> int:
+    """1 if units went wrong in the shop, if a target was missed, or if the judge found nothing wrong with the control."""
     names = Verdict.__dataclass_fields__
-    verdict = Verdict(**{name: shop[name] for name in names})
+    verdict = Verdict(**{name: result["shop"][name] for name in names})
+    missed = [f"{name} {target}" for name, target in result["targets"].items() if not target["met"]]
+    for text in missed:
+        told(f"missed: {text}")
     try:
-        must_have_eyes(Verdict(**{name: control[name] for name in names}))
+        must_have_eyes(Verdict(**{name: result["control"][name] for name in names}))
     except BlindJudge as error:
         told(str(error))
         return 1
-    return int(verdict.guilty or Verdict(**shop["after_the_flood"]).guilty)
+    return int(bool(missed) or verdict.guilty or Verdict(**result["shop"]["after_the_flood"]).guilty)
 
 
 def _p99_ms(seconds: list[float]) -> float:

@@ -63,4 +63,6 @@ def _is_count(key: str) -> bool:
 
 
 def _count(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+    """A count has blanks around it at times: people typed it."""
+    trimmed = (text or "").strip()
+    return int(trimmed) if trimmed.isascii() and trimmed.isdigit() else None

@@ -110,7 +110,7 @@ def shop(
     with ExitStack() as stack:
         programs = stack.enter_context(Programs(grace=20))
         programs.start(
-            "web", _gunicorn(port, GUNICORN[-1]), environment=environment, folder=ROOT, log=logs["web"]
+            "web", gunicorn(port, GUNICORN[-1]), environment=environment, folder=ROOT, log=logs["web"]
         )
         if worker:
             work = python("manage.py", "work")
@@ -130,7 +130,7 @@ def control(folder: Path, *, stripe_url: str) -> Iterator[Running]:
         "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "STRIPE_API_BASE": stripe_url,
     }
-    command = _gunicorn(port, "benchmarks.control.app:from_environment()")
+    command = gunicorn(port, "benchmarks.control.app:from_environment()")
     with Programs(grace=20) as programs:
         programs.start("control", command, environment=environment, folder=ROOT, log=log)
         running = Running(port, (log,), environment)
@@ -144,7 +144,7 @@ def bare(folder: Path, pages: Path, environment: Mapping[str, str]) -> Iterator[
     port, log = free_port(), folder / "bare.log"
     given = {**environment, "DJANGO_SETTINGS_MODULE": "benchmarks.bare", "BARE_PAGES": str(pages)}
     with Programs(grace=20) as programs:
-        programs.start("bare", _gunicorn(port, GUNICORN[-1]), environment=given, folder=ROOT, log=log)
+        programs.start("bare", gunicorn(port, GUNICORN[-1]), environment=given, folder=ROOT, log=log)
         running = Running(port, (log,), given)
         wait_until_it_answers(f"http://127.0.0.1:{port}/list", programs, running)
         yield running
@@ -171,8 +171,9 @@ def counted_queries(environment: Mapping[str, str], *what: str) -> dict[str, Any
     return counted
 
 
-def _gunicorn(port: int, application: str) -> list[str]:
-    return python(*GUNICORN[:-1], "--bind", f"127.0.0.1:{port}", application)
+def gunicorn(port: int, application: str, *options: str) -> list[str]:
+    """The web server as script/server starts it; `options` come last, and count."""
+    return python(*GUNICORN[:-1], *options, "--bind", f"127.0.0.1:{port}", application)
 
 
 def wait_until_it_answers(url: str, programs: Programs, running: Running, seconds: float = 40) -> None:

@@ -6,6 +6,7 @@ Stripe's page, whose address names the Checkout Session. One whom the shop sends
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,14 +25,21 @@ class NotServed(Exception):
 
 @dataclass(frozen=True)
 class Shop:
-    """The shop from outside: its address and the page of the product that everybody wants."""
+    """The shop from outside: its address and the page of the product that everybody wants.
+
+    `doors`: addresses of more web processes of the same shop; each request goes to any of them, as behind a balancer.
+    """
 
     url: str
     product: str
+    doors: Sequence[str] = ()
 
     @property
     def page(self) -> str:
-        return f"{self.url}/products/{self.product}/"
+        return f"{self._door()}/products/{self.product}/"
+
+    def _door(self) -> str:
+        return random.choice([self.url, *self.doors])
 
     def choices(self) -> dict[str, str]:
         """Size -> the value of its radio button on the product page."""
@@ -60,7 +68,11 @@ class Shop:
         data = {"csrfmiddlewaretoken": token, **form}
         return _ok(
             browser.post(
-                self.url + path, data=data, headers={"Referer": self.page}, allow_redirects=False, timeout=60
+                self._door() + path,
+                data=data,
+                headers={"Referer": self.page},
+                allow_redirects=False,
+                timeout=60,
             )
         )
 

@@ -1,6 +1,6 @@
 """Does a promise break if one tries long enough? Schedules of faults over the real code, seed after seed, for minutes.
 
-    python -m benchmarks.soak --minutes N --json
+    python -m benchmarks.soak --minutes N --db sqlite|postgres --into benchmarks/results/soak.json --json
 
 Each schedule is one of proofs.state_machine: customers, owner, people at Stripe and everything that can go wrong,
 in an order drawn from its seed; then healing, and the judgement of all promises. A seed that breaks one is printed
@@ -16,11 +16,18 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import django
+import psycopg
+
+from script import postgres
 
 Json = dict[str, Any]
 
@@ -33,6 +40,7 @@ class Run:
     stride: int
     steps: int
     seconds: float
+    database_url: str
 
 
 @dataclass
@@ -57,15 +65,23 @@ class Sum:
 
 def main() -> int:
     given = _options()
-    runs = [Run(given.seed + n, given.jobs, given.steps, given.minutes * 60) for n in range(given.jobs)]
-    began = time.monotonic()
-    # Each process has a database in memory of its own, and its own share of the seeds.
-    with multiprocessing.get_context("spawn").Pool(given.jobs) as pool:
-        total = Sum()
+    total, began = Sum(), time.monotonic()
+    # Each process has an empty database of its own, and its own share of the seeds.
+    with (
+        databases(given.db, given.jobs) as urls,
+        multiprocessing.get_context("spawn").Pool(given.jobs) as pool,
+    ):
+        runs = [
+            Run(given.seed + n, given.jobs, given.steps, given.minutes * 60, url)
+            for n, url in enumerate(urls)
+        ]
         for part in pool.imap_unordered(play, runs):
             total.add(part)
-    result = summary(total, given.seed, given.steps, time.monotonic() - began)
+    result = summary(total, given.seed, given.steps, time.monotonic() - began) | {"database": given.db}
     print(json.dumps(result) if given.json else json.dumps(result, indent=2))
+    if given.into:
+        before = json.loads(given.into.read_text()) if given.into.exists() else {}
+        given.into.write_text(json.dumps(gathered(before, result), indent=1) + "\n")
     return int(bool(total.broken) or not total.schedules)
 
 
@@ -75,6 +91,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=None, help="the first; without it, one that is new")
     parser.add_argument("--steps", type=int, default=40, help="rules in a schedule (default 40)")
     parser.add_argument("--jobs", type=int, default=1, help="processes that share the seeds (default 1)")
+    parser.add_argument("--db", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="add this run's sums to those in FILE")
     parser.add_argument("--json", action="store_true", help="on one line")
     given = parser.parse_args()
     if given.seed is None:
@@ -83,9 +101,26 @@ def _options() -> argparse.Namespace:
     return given
 
 
+@contextmanager
+def databases(kind: str, number: int) -> Iterator[list[str]]:
+    """The DATABASE_URLs of so many empty databases: in memory, or on a PostgreSQL of our own."""
+    if kind == "sqlite":
+        yield ["sqlite:///:memory:"] * number
+        return
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        raise SystemExit("PostgreSQL is not installed here.")
+    with postgres.private_postgres(binaries) as url:
+        names = [f"soak{n}" for n in range(number)]
+        with psycopg.connect(url, autocommit=True) as connection:
+            for name in names:
+                connection.execute(f"CREATE DATABASE {name}".encode())
+        yield [urlunsplit(urlsplit(url)._replace(path=f"/{name}")) for name in names]
+
+
 def play(run: Run) -> Sum:
     """Play schedules until the time is over; at least one."""
-    _open_database()
+    _open_database(run.database_url)
     total, deadline, seed = Sum(), time.monotonic() + run.seconds, run.first
     while total.schedules == 0 or time.monotonic() < deadline:
         _play_one(total, seed, run.steps)
@@ -93,10 +128,10 @@ def play(run: Run) -> Sum:
     return total
 
 
-def _open_database() -> None:
-    """An empty, migrated one in memory; the settings are the tests', so nothing of this machine's reaches it."""
+def _open_database(url: str) -> None:
+    """Migrated, and with the tests' settings, so that nothing of this machine's reaches it."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.test_settings"
-    os.environ.pop("DATABASE_URL", None)
+    os.environ["DATABASE_URL"] = url
     django.setup()
     from django.core.management import call_command
 
@@ -141,6 +176,25 @@ def summary(total: Sum, first: int, steps: int, seconds: float) -> Json:
         "rules_by_name": dict(sorted(total.rules.items())),
         "broken": total.broken,
         "broken_invariants": len(total.broken),
+    }
+
+
+def gathered(before: Json, run: Json) -> Json:
+    """The sums of all runs so far, `run` the last of them."""
+    sums = {
+        name: before.get(name, 0) + run[name]
+        for name in ("minutes", "schedules", "faults", "rules", "requests", "broken_invariants")
+    }
+    counts: Json = {
+        name: dict(sorted((Counter(before.get(name, {})) + Counter(run[name])).items()))
+        for name in ("faults_by_kind", "rules_by_name")
+    }
+    this = {name: run[name] for name in ("date", "database", "seeds", "steps", "schedules")}
+    return {
+        **sums,
+        **counts,
+        "runs": [*before.get("runs", []), this],
+        "broken": before.get("broken", []) + run["broken"],
     }
 
 

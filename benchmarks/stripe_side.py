@@ -244,6 +244,10 @@ class Here:
         """(seconds, status) of every attempt to deliver the event of a sale."""
         return [(attempt["seconds"], attempt["status"]) for attempt in self._sale_attempts()]
 
+    def answered_by(self) -> dict[str, int]:
+        """Address -> how many events of sales it answered with 200."""
+        return dict(Counter(attempt["url"] for attempt in self._sale_attempts() if attempt["status"] == 200))
+
     def _sale_attempts(self) -> list[Json]:
         store = self.fake.account.store
         with store.lock:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from checkout.models import Order, OrderLine
 from checkout.placing import place
-from checkout.taking_back import returnable, take_back
+from checkout.taking_back import NotCounted, returnable, take_back
 from inventory.models import Movement, StockItem
 from shop.money import format_money
 
@@ -187,7 +187,11 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         units = {line.id: _number(request.POST.get(f"line-{line.id}")) for line in order.lines.all()}
         token = f"return:{request.POST.get('token', '')[:32]}"
         reason = request.POST.get("reason", "")[:500]
-        back = take_back(order, units, token=token, reason=reason, actor=request.user.get_username())
+        try:
+            back = take_back(order, units, token=token, reason=reason, actor=request.user.get_username())
+        except NotCounted as refusal:
+            self.message_user(request, f"{refusal}", messages.ERROR)
+            return _to(order_id)
         self.message_user(
             request,
             _("%(count)d back in stock.") % {"count": back} if back else _("Nothing came back."),

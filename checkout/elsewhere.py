@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 UNPLACED = "sale without a size"
 COUNT_KEYS = ("sizes", "stock")
+NO_GOODS = {"subscription", "setup"}
 
 
 def order_of(session: CheckoutSession, *, now: datetime) -> Order | None:
@@ -33,6 +34,9 @@ def order_of(session: CheckoutSession, *, now: datetime) -> Order | None:
     Raises inbox.NeedsStripe in the duty that must not ask Stripe, and StripeTrouble.
     """
     if session.status != "complete":
+        return None
+    if session.mode in NO_GOODS:
+        logger.info("Session %s is of mode %s: nothing from the shelf.", session.id, session.mode)
         return None
     if not inbox.may_call_stripe():
         raise inbox.NeedsStripe

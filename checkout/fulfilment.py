@@ -16,11 +16,11 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from checkout import elsewhere
+from checkout import elsewhere, gateway
 from checkout.gateway import CheckoutSession, session_from
 from checkout.models import Order
 from config.fault_points import fault_point
-from inventory import ledger
+from inventory import inbox, ledger
 from inventory.models import StripeEvent
 from shop.money import format_money
 
@@ -34,6 +34,10 @@ FAILED = "checkout.session.async_payment_failed"
 def on_session_event(event: StripeEvent) -> None:
     """checkout.session.completed, .async_payment_succeeded, .async_payment_failed and .expired."""
     session = session_from(event.payload["data"]["object"])
+    if not session.says_how_it_ended:
+        if not inbox.may_call_stripe():
+            raise inbox.NeedsStripe
+        session = gateway.fetch_session(session.id)
     settle(session, failed=event.type == FAILED, happened_at=event.created_at, now=timezone.now())
 
 

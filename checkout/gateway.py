@@ -6,6 +6,7 @@ They raise the kinds of config.stripe_client.StripeTrouble.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ Json = Mapping[str, Any]
 
 PAGE = 100
 READ_RETRIES = 2
+MOST = 10**15  # Minor units: more than any amount, and a column holds it.
+CURRENCY = re.compile("[a-z]{3}")
 PAYMENT = "payment_intent.latest_charge"
 
 
@@ -36,6 +39,7 @@ class CheckoutSession:
     id: str
     status: str
     payment_status: str
+    mode: str = "payment"
     url: str = ""
     expires_at: datetime | None = None
     created_at: datetime | None = None
@@ -55,6 +59,11 @@ class CheckoutSession:
     tax: int | None = None
     discount: int | None = None
     total: int | None = None
+
+    @property
+    def says_how_it_ended(self) -> bool:
+        """Events of Stripe's oldest API versions have no status."""
+        return bool(self.status and self.payment_status)
 
     @property
     def is_paid(self) -> bool:
@@ -182,13 +191,16 @@ def each_event(*, since: datetime, types: list[str]) -> Iterator[dict[str, Any]]
 
 
 def session_from(data: Json) -> CheckoutSession:
-    """Translate a session, from an answer or from an event. Events of older API versions are understood too."""
-    customer = data.get("customer_details") or {}
-    details = data.get("total_details") or {}
+    """Translate a session, from an answer or from an event. Events of older API versions are understood too.
+
+    Odd fields read as nothing, so that they keep no sale from being counted; only the id must be there (KeyError).
+    """
+    customer, details = _mapping(data.get("customer_details")), _mapping(data.get("total_details"))
     return CheckoutSession(
         id=str(data["id"]),
         status=str(data.get("status") or ""),
         payment_status=str(data.get("payment_status") or ""),
+        mode=str(data.get("mode") or "payment"),
         url=str(data.get("url") or ""),
         expires_at=_moment(data.get("expires_at")),
         created_at=_moment(data.get("created")),
@@ -202,12 +214,12 @@ def session_from(data: Json) -> CheckoutSession:
         name=str(customer.get("name") or "")[:500],
         phone=str(customer.get("phone") or "")[:100],
         address=_address(data, customer),
-        currency=str(data.get("currency") or "").lower(),
-        subtotal=data.get("amount_subtotal"),
-        shipping=details.get("amount_shipping"),
-        tax=details.get("amount_tax"),
-        discount=details.get("amount_discount"),
-        total=data.get("amount_total"),
+        currency=_currency(data.get("currency")),
+        subtotal=_amount(data.get("amount_subtotal")),
+        shipping=_amount(details.get("amount_shipping")),
+        tax=_amount(details.get("amount_tax")),
+        discount=_amount(details.get("amount_discount")),
+        total=_amount(data.get("amount_total")),
     )
 
 
@@ -239,9 +251,9 @@ def _line_from(data: Json) -> SessionLine:
 
 def _address(data: Json, customer: Json) -> dict[str, str]:
     """Where the parcel goes; without a delivery, the address the customer gave for the bill."""
-    collected = (data.get("collected_information") or {}).get("shipping_details")
-    delivery = collected or data.get("shipping_details") or {}
-    address = delivery.get("address") or customer.get("address") or {}
+    collected = _mapping(data.get("collected_information")).get("shipping_details")
+    delivery = _mapping(collected) or _mapping(data.get("shipping_details"))
+    address = _mapping(delivery.get("address")) or _mapping(customer.get("address"))
     known = {name: str(value) for name, value in address.items() if value}
     name = delivery.get("name") or customer.get("name")
     return {"name": str(name), **known} if name and known else known
@@ -250,8 +262,9 @@ def _address(data: Json, customer: Json) -> dict[str, str]:
 def _custom_fields(data: Json) -> dict[str, str]:
     """The answers to a session's own questions; a drop-down's answer is the chosen value."""
     answers = {}
-    for asked in data.get("custom_fields") or []:
-        given = asked.get(asked.get("type")) or {}
+    fields = data.get("custom_fields")
+    for asked in map(_mapping, fields if isinstance(fields, list) else []):
+        given = _mapping(asked.get(str(asked.get("type"))))
         if given.get("value"):
             answers[str(asked.get("key"))] = str(given["value"])
     return answers
@@ -274,7 +287,21 @@ def _has_failed(data: Json) -> bool:
 
 
 def _texts(metadata: Any) -> dict[str, str]:
-    return {str(key): str(value) for key, value in (metadata or {}).items()}
+    return {str(key): str(value) for key, value in _mapping(metadata).items()}
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _amount(value: Any) -> int | None:
+    return value if type(value) is int and abs(value) <= MOST else None
+
+
+def _currency(value: Any) -> str:
+    """Three letters, whichever; Stripe adds new ones."""
+    text = value.lower() if isinstance(value, str) else ""
+    return text if CURRENCY.fullmatch(text) else ""
 
 
 def _id_of(reference: Any) -> str:
@@ -285,4 +312,7 @@ def _id_of(reference: Any) -> str:
 
 
 def _moment(seconds: Any) -> datetime | None:
-    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

@@ -200,6 +200,8 @@ def _tell_the_owner(order: Order, trouble: StripeTrouble) -> None:
 UNDER_WAY = timedelta(seconds=30)
 # Stripe keeps a first answer for a day at least; a session that ended unseen is looked for in its list instead.
 AFTER_ITS_TIME = timedelta(minutes=2)
+# Stripe dates a session by its clock and we an order by ours: webhooks bear five minutes between them, so does this.
+CLOCKS = timedelta(minutes=10)
 LONGEST_WAIT = timedelta(minutes=5)
 AT_ONCE = 20
 
@@ -240,7 +242,8 @@ def _finish(order: Order, *, now: datetime) -> bool:
 
 def _look_for(order: Order, *, now: datetime) -> bool:
     """Is it in Stripe's list of its time? Then it is settled as it ended; if not, it never was."""
-    for session in gateway.each_session(since=order.created_at - AFTER_ITS_TIME, until=order.expires_at):
+    until = order.expires_at + CLOCKS if order.expires_at else None
+    for session in gateway.each_session(since=order.created_at - CLOCKS, until=until):
         if session.metadata.get("order") == str(order.id):
             remember_session(order, session)
             settle(session, now=now)

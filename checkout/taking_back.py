@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from checkout.models import Order, OrderLine
 from inventory import ledger
 from inventory.models import Movement
+
+
+class NotCounted(Exception):
+    """There is no count to put units back to; the text says of what."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +36,20 @@ def returnable(order: Order) -> list[Returnable]:
 def take_back(order: Order, units: Mapping[int, int], *, token: str, reason: str, actor: str) -> int:
     """Put units back, by the line's id; `token` makes a second click harmless. Returns how many came back.
 
-    The ledger allows no more than the line took, however many returns there are.
+    The ledger allows no more than the line took, however many returns there are. Raises NotCounted, and takes back
+    nothing, if one of them is sold without counting now.
     """
-    lines = order.lines.in_bulk(list(units))
-    return sum(
-        ledger.take_back(
-            lines[pk].reference, wanted, reference=token, reason=reason or _("came back"), actor=actor
-        )
-        for pk, wanted in units.items()
-        if pk in lines and wanted > 0
-    )
+    lines = order.lines.in_bulk([pk for pk, wanted in units.items() if wanted > 0])
+    try:
+        with transaction.atomic():
+            return sum(
+                ledger.take_back(
+                    line.reference, units[pk], reference=token, reason=reason or _("came back"), actor=actor
+                )
+                for pk, line in lines.items()
+            )
+    except ValueError as refusal:
+        raise NotCounted(_("Nothing was put back: %(why)s") % {"why": refusal}) from refusal
 
 
 def _taken(line: OrderLine) -> int:

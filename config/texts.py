@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
 def storable(value: Any) -> Any:
-    """The same JSON: PostgreSQL keeps neither NUL nor half a surrogate pair; both become a question mark."""
+    """The same JSON: PostgreSQL keeps neither NUL nor half a surrogate pair, both become a question mark; and no
+    database's JSON knows NaN and infinity, which 1e999 is too: they become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, str):
         return value.replace("\x00", "?").encode("utf-8", "replace").decode()
     if isinstance(value, list):

@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
-from config.stripe_client import NoAnswer, Refused, StripeTrouble
+from config.stripe_client import NoAnswer, NotAllowed, NotConfigured, Refused, StripeTrouble, WrongKey
 from config.stripe_events import EVENTS
 from config.texts import storable
 from inventory import cases
@@ -36,8 +36,11 @@ Json = dict[str, Any]
 LEASE = timedelta(seconds=60)
 A_ROUND = 50  # Events that one round of a worker takes at most, so that it can stop in between.
 MOST_ATTEMPTS = 10
+MOST_CLAIMS = 15  # Of an event whose handling never comes to an end, because the process dies of it.
 LONGEST_WAIT = timedelta(minutes=10)
 LONGEST_ID = 255
+KEY_TROUBLE = (WrongKey, NotAllowed, NotConfigured)
+KEY_CASE = (cases.KEY, "events")
 
 
 class NotAnEvent(ValueError):
@@ -71,7 +74,7 @@ def stripe_allowed() -> Iterator[None]:
 def parse(body: bytes) -> Json:
     """The event in a signed body. Raises NotAnEvent for what has no id to be remembered by."""
     try:
-        event = storable(json.loads(body, parse_constant=lambda name: None))
+        event = storable(json.loads(body))
     except (ValueError, RecursionError) as error:
         raise NotAnEvent(f"The body is no JSON: {error}") from error
     if not isinstance(event, dict):
@@ -105,6 +108,7 @@ def _insert(rows: Sequence[StripeEvent]) -> list[StripeEvent]:
 
 
 def _row(event: Json, now: datetime) -> StripeEvent:
+    event = storable(event)  # What Stripe's list tells has not been through `parse`.
     return StripeEvent(
         id=event["id"],
         type=str(event.get("type") or "")[:LONGEST_ID],
@@ -172,7 +176,13 @@ def _claim(event_id: str, now: datetime) -> StripeEvent | None:
     """One conditional UPDATE decides which of several workers has the event."""
     claimed = _due(now).filter(pk=event_id).update(lease_until=Now() + LEASE, attempts=F("attempts") + 1)
     fault_point("handle.claimed")
-    return StripeEvent.objects.get(pk=event_id) if claimed else None
+    if not claimed:
+        return None
+    event = StripeEvent.objects.get(pk=event_id)
+    if event.attempts > MOST_CLAIMS:
+        _give_up(event, event.error or "Its handling never came to an end; perhaps the process dies of it.")
+        return None
+    return event
 
 
 def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
@@ -188,6 +198,7 @@ def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
         _try_again(event, error, now)
         return error
     _finish(event, state=StripeEvent.State.HANDLED, handled_at=timezone.now(), error="")
+    _close_key_case(event)
     fault_point("handle.finished")
     return None
 
@@ -204,15 +215,31 @@ def _try_again(event: StripeEvent, error: Exception, now: datetime) -> None:
     """Back off; at last give up and tell the owner. A Stripe that is away is waited for, however long."""
     text = f"{type(error).__name__}: {error}"
     logger.error("Event %s (%s) failed at try %d: %s", event.pk, event.type, event.attempts, text)
+    if isinstance(error, KEY_TROUBLE):
+        sentence = _("Events wait, and what they tell is not counted: %(error)s")
+        cases.open_case(*KEY_CASE, sentence, error=error)
     if _may_pass(error) or event.attempts < MOST_ATTEMPTS:
         wait = min(timedelta(seconds=2 ** min(event.attempts - 1, 20)), LONGEST_WAIT)
         attempts = min(event.attempts, MOST_ATTEMPTS - 1) if _may_pass(error) else event.attempts
         _finish(event, error=text, next_try_at=now + wait, attempts=attempts)
         return
-    logger.error("Event %s is given up; replay it when the reason is mended", event.pk, exc_info=error)
+    logger.error("Why event %s fails:", event.pk, exc_info=error)
+    _give_up(event, text)
+
+
+def _give_up(event: StripeEvent, text: str) -> None:
+    logger.error("Event %s is given up; replay it when the reason is mended", event.pk)
     _finish(event, error=text, state=StripeEvent.State.FAILED)
     sentence = _("%(type)s, after %(tries)d tries: %(error)s")
     cases.open_case(cases.EVENT_FAILED, event.pk, sentence, type=event.type, tries=event.attempts, error=text)
+
+
+def _close_key_case(passed: StripeEvent) -> None:
+    """The key may do again what it might not; once nothing waits for it any more, nobody needs to be told."""
+    names = "|".join(kind.__name__ for kind in KEY_TROUBLE)
+    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, error__regex=f"^({names}):")
+    if passed.error.startswith(tuple(kind.__name__ for kind in KEY_TROUBLE)) and not waiting.exists():
+        cases.close(*KEY_CASE)
 
 
 def _may_pass(error: Exception) -> bool:

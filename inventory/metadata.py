@@ -114,8 +114,12 @@ def whose(text: str | None, *, shop: str, product: str) -> Whose:
 
 
 def body(totals: Mapping[str, int], mark: Mark) -> dict[str, str]:
-    """What a write sends: the totals and the mark, and no other key."""
-    return {**{key: str(count) for key, count in totals.items()}, MARK_KEY: str(mark)}
+    """What a write sends: the totals and the mark, and no other key.
+
+    In one order, for PostgreSQL gives stored totals back in an order of its own, and the same idempotency key must
+    come with the same bytes.
+    """
+    return {**{key: str(totals[key]) for key in sorted(totals)}, MARK_KEY: str(mark)}
 
 
 # --- A product.updated event ------------------------------------------------------------------

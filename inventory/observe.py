@@ -121,6 +121,10 @@ def _fingerprint(event: Json, product: Json, previous: Json) -> str:
 
 def count_update(event: Json) -> None:
     """Count one product.updated event in one transaction; its twins and later deliveries change nothing."""
+    if not isinstance(_object(event).get("metadata"), Mapping):
+        # An odd event that says nothing of counts does not say that they are gone.
+        writes.want_look(_object(event)["id"])
+        return
     update = read_update(event)
     ShopIdentity.current()
     with transaction.atomic():

@@ -44,7 +44,7 @@ def _pattern(locale: str, code: str) -> tuple[Locale, NumberPattern]:
     digits = 0 if code.lower() in WRITTEN_WITHOUT_DECIMALS else decimals(code)
     standard = where.currency_formats["standard"]
     before, after = standard.prefix
-    if before.endswith("¤") and get_currency_symbol(code, where)[-1].isalpha():
+    if before.endswith("¤") and get_currency_symbol(code, where)[-1:].isalpha():
         before += NO_BREAK_SPACE  # "BHD 2.500": letters are kept apart from figures, symbols are not.
     pattern = NumberPattern(
         standard.pattern,

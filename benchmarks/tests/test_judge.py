@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from benchmarks import judge as judging
+from benchmarks import records
 from benchmarks.judge import BlindJudge, Edited, Happening, Paid, Shown, Verdict, judge, must_have_eyes
+from benchmarks.records import happenings
 
 S, M = ("prod_1", "stock_S"), ("prod_1", "stock_M")
 OPENED = {S: 10, M: 10}
@@ -120,9 +123,24 @@ def test_a_judge_that_sees_all_three_is_believed() -> None:
     must_have_eyes(Verdict(orders=9, units=9, lost=3, doubled=2, oversold=1, unreadable=0, wrong=1))
 
 
-def test_the_judge_imports_nothing_of_the_shop() -> None:
-    tree = ast.parse(Path(judging.__file__).read_text())
+def test_a_count_with_blanks_around_it_is_a_count() -> None:
+    """People typed it."""
+    edit = {
+        "type": "product.updated",
+        "request": {"idempotency_key": None},
+        "data": {
+            "object": {"id": "prod_1", "metadata": {"stock_S": " 12 "}},
+            "previous_attributes": {"metadata": {"stock_S": "10"}},
+        },
+    }
+
+    assert list(happenings([edit], lambda session: [])) == [Edited(S, 2), Shown(S, 12)]
+
+
+@pytest.mark.parametrize("module", [judging, records])
+def test_the_judge_and_its_records_import_nothing_of_the_shop(module: ModuleType) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
-    assert imported <= {"__future__", "collections.abc", "dataclasses"}
+    assert imported <= {"__future__", "benchmarks.judge", "collections.abc", "dataclasses", "typing"}

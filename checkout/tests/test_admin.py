@@ -155,6 +155,24 @@ def test_goods_are_taken_back_on_the_orders_page(
     assert Movement.objects.get(kind="returned").reason == "too small"
 
 
+def test_what_is_sold_without_counting_now_is_not_taken_back_and_the_owner_reads_why(
+    fake: FakeStripe, shirt: Product, customer: Customer, owner: Client
+) -> None:
+    customer.put_in(shirt, "L")
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    deliver(fake)
+    fake.dashboard.edit_product(shirt.id, metadata={"stock_M": "unlimited"})
+    deliver(fake)
+    form = {"token": "abc", **{f"line-{line.id}": "1" for line in order.lines.all()}}
+
+    answer = owner.post(reverse("admin:checkout_order_take_back", args=[order.pk]), form, follow=True)
+
+    assert "Nothing was put back: " in answer.content.decode()
+    assert "is sold without counting." in answer.content.decode()
+    assert not Movement.objects.filter(kind="returned").exists()
+
+
 @pytest.mark.parametrize("number", ["-1", "x", "", "99999999999", "1.5"])
 def test_nonsense_brings_nothing_back(
     fake: FakeStripe, shirt: Product, customer: Customer, owner: Client, number: str

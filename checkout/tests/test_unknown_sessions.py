@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -12,6 +13,7 @@ from checkout.models import Order
 from checkout.start import finish_unknown_sessions
 from checkout.tests.conftest import Customer, item_of, only_order
 from fake_stripe import FakeStripe
+from fake_stripe.transport import InProcess
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +99,49 @@ def test_a_stored_failure_is_answered_by_stripes_own_list_when_the_time_is_over(
 
     assert only_order().state == Order.State.RELEASED
     assert item_of(shirt, "M").held == 0
+
+
+def test_a_session_is_found_where_stripes_clock_and_ours_differ_by_minutes(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    """Ours is six minutes ahead: the session seems older than its order. Its hold must not end unsold."""
+    customer.put_in(shirt, "M", quantity=2)
+    fake.faults.add("error_500", path=CREATE, when="after", stored=True, times=1)
+    customer.go_to_payment()
+    fake.pay(next(iter(fake.sessions)))
+    order = only_order()
+    Order.objects.update(created_at=order.created_at + timedelta(minutes=6))
+
+    assert worker_comes_after(fake, 60 * 60) == 1
+
+    order.refresh_from_db()
+    assert order.state == Order.State.PAID
+
+
+def test_a_resent_request_is_the_same_bytes_in_whatever_order_its_parameters_were_stored(
+    fake: FakeStripe, shirt: Product, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL gives the keys of stored JSON back by their length."""
+    true_request, sent = InProcess.request, []
+
+    def request(self: InProcess, method: str, url: str, headers: Any, post_data: Any = None) -> Any:
+        if method.upper() == "POST" and url.endswith(CREATE):
+            sent.append(post_data)
+        return true_request(self, method, url, headers, post_data)
+
+    monkeypatch.setattr(InProcess, "request", request)
+    order = left_unknown(fake, customer, shirt, when="before")
+    Order.objects.update(session_params=_by_length(order.session_params))
+
+    assert worker_comes_after(fake, 60) == 1
+
+    assert len(sent) == 2 and len(set(sent)) == 1
+
+
+def _by_length(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _by_length(value[name]) for name in sorted(value, key=lambda name: (-len(name), name))}
+    return [_by_length(each) for each in value] if isinstance(value, list) else value
 
 
 def test_a_wrong_key_proves_nothing(

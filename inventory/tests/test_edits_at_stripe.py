@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from datetime import timedelta
 from typing import Any
@@ -383,6 +384,28 @@ def test_an_update_with_odd_fields_counts_nothing_and_fails_nobody(
 
     assert StripeEvent.objects.get(pk="evt_odd").state == "handled"
     assert shirt.movements("M") == [15] and ledger.sums_that_drifted() == []
+
+
+@pytest.mark.parametrize("metadata", ["absent", None, "x", []])
+def test_an_update_that_says_nothing_of_counts_does_not_take_them_off_sale(
+    shirt: Shirt, metadata: object
+) -> None:
+    shirt.edit(M=16)
+    shirt.settle()
+    told = copy.deepcopy(latest_event(shirt))
+    told |= {"id": "evt_odd", "request": {"id": "req_odd", "idempotency_key": None}}
+    told["data"]["previous_attributes"] = {"metadata": {"stock_M": "15"}}
+    told["data"]["object"] |= {"metadata": metadata, "updated": told["created"] + 5}
+    if metadata == "absent":
+        del told["data"]["object"]["metadata"]
+
+    inbox.remember([told])
+    shirt.settle()
+
+    assert StripeEvent.objects.get(pk="evt_odd").state == "handled"
+    item = shirt.item("M")
+    assert (item.state, item.available, item.garbled) == ("counted", 16, 0)
+    assert shirt.movements("M", "edited") == [1]
 
 
 @pytest.mark.parametrize("kind", ["product.updated", "product.deleted", "product.created", "price.updated"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from config.stripe_client import NoAnswer, Refused
+from config.stripe_client import NoAnswer, NotAllowed, NotConfigured, Refused, WrongKey
 from inventory import inbox
 from inventory.models import Case, StripeEvent
 
@@ -135,6 +136,58 @@ def test_what_stripe_refuses_will_be_refused_again(monkeypatch: pytest.MonkeyPat
 
     event.refresh_from_db()
     assert event.state == "failed"
+
+
+@pytest.mark.parametrize("trouble", [WrongKey("no"), NotAllowed("no sessions"), NotConfigured("none")])
+def test_a_key_that_may_not_read_what_an_event_needs_is_told_once_until_it_may(
+    monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    remembered("evt_1"), remembered("evt_2")
+    now = fail_until_given_up(monkeypatch, trouble)
+    case = Case.objects.get()
+    assert (case.kind, case.closed_at) == ("stripe key", None) and str(trouble) in case.text
+    assert set(StripeEvent.objects.values_list("state", flat=True)) == {"waiting"}
+
+    handled_by(monkeypatch, lambda event: None)
+    inbox.handle("evt_1", now + timedelta(hours=1))
+    assert Case.objects.get().closed_at is None
+    inbox.handle("evt_2", now + timedelta(hours=1))
+
+    assert Case.objects.get().closed_at is not None
+
+
+def test_an_event_that_kills_whoever_handles_it_is_given_up_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Death(BaseException):
+        """As SIGKILL: nobody is left to write anything down."""
+
+    tries = []
+
+    def handler(event: StripeEvent) -> None:
+        tries.append(event.pk)
+        raise Death
+
+    event, now = remembered(), timezone.now()
+    handled_by(monkeypatch, handler)
+    for _life in range(30):
+        with suppress(Death):
+            inbox.handle_waiting(now)
+        StripeEvent.objects.update(lease_until=None)
+
+    event.refresh_from_db()
+    assert event.state == "failed" and len(tries) == inbox.MOST_CLAIMS
+    assert Case.objects.get().subject == "evt_1"
+
+
+def test_a_listed_event_is_cleaned_as_a_delivered_one_is() -> None:
+    """PostgreSQL stores neither NUL nor infinity."""
+    inbox.remember(
+        [{"id": "evt_1", "type": "a\x00b", "data": {"object": {"id": "x\x00"}}, "much": float("inf")}]
+    )
+
+    event = StripeEvent.objects.get()
+    assert (event.type, event.object_id, event.payload["much"]) == ("a?b", "x?", None)
 
 
 def test_one_failing_event_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

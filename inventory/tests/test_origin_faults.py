@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from inventory import inbox, ledger, observe
+from config.stripe_client import stripe_client
+from fake_stripe import Exchange
+from inventory import inbox, ledger, observe, worker
 from inventory.ledger import OutOfStock, SaleLine
 from inventory.models import Case, Movement, StripeEvent
 from inventory.tests.shirt import Shirt
@@ -49,13 +53,41 @@ def test_origin_fault_03_a_write_sends_no_key_that_is_not_ours(shirt: Shirt) -> 
 
 
 def test_origin_fault_04_s_and_m_sold_at_the_same_moment_are_both_counted(shirt: Shirt) -> None:
-    """Two handlers read 10 and 15, and the second wrote the first one's S back. Here both ride in one total."""
+    """Two handlers read 10 and 15, and the second wrote the first one's S back. Here totals are written, one at a time."""
     shirt.sell("S")
-    shirt.sell("M")
 
+    def somebody_buys_m_and_another_worker_publishes() -> None:
+        shirt.sell("M")
+        worker.drain()
+
+    _at_the_next_call(shirt, somebody_buys_m_and_another_worker_publishes)
     shirt.settle()
 
     assert (shirt.at_stripe("S"), shirt.at_stripe("M")) == ("9", "14")
+    assert shirt.is_at_rest()
+
+
+def test_control_of_fault_04_what_is_read_and_written_back_undoes_the_sale_between(shirt: Shirt) -> None:
+    def read_and_write(size: str) -> None:
+        products = stripe_client().v1.products
+        metadata = products.retrieve(shirt.product_id).metadata.to_dict()
+        metadata[f"stock_{size}"] = str(int(metadata[f"stock_{size}"]) - 1)
+        products.update(shirt.product_id, {"metadata": metadata})
+
+    _at_the_next_call(shirt, lambda: read_and_write("M"))
+    read_and_write("S")
+
+    assert (shirt.at_stripe("S"), shirt.at_stripe("M")) == ("9", "15")
+
+
+def _at_the_next_call(shirt: Shirt, act: Callable[[], object]) -> None:
+    """Let `act` happen once Stripe has done what it is asked next, and before the asker hears of it."""
+
+    def observe(call: Exchange) -> None:
+        shirt.fake.observers.remove(observe)
+        act()
+
+    shirt.fake.observers.append(observe)
 
 
 def test_origin_fault_05_an_oversell_is_a_case_and_not_hidden_by_a_zero(shirt: Shirt) -> None:

@@ -15,18 +15,18 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import connection
 from django.utils import timezone
 
 from checkout import fulfilment
 from checkout.models import Order
-from inventory import inbox, ledger, observe, webhooks
-from inventory.models import CountedRequest, Hold, Movement, ProductStock, StockItem, StripeEvent
+from inventory import claims, inbox, ledger, observe, webhooks
+from inventory.models import CountedRequest, Movement, StripeEvent
 from inventory.rows import insert_new
 from proofs.children import House, new_house
 from proofs.races import shop
 from proofs.races.gate import alone, race
+from proofs.races.guards import take_out
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -76,18 +76,25 @@ def test_control_looking_first_and_holding_then_sells_the_last_one_twice(house: 
     items = open_shop(house, SIZES)
 
     def look_then_leap(number: int, meet: Meet) -> bool:
-        there = StockItem.objects.get(pk=items[number]).available or 0
-        meet()
-        if not there:
-            raise ledger.OutOfStock([])
-        with transaction.atomic():
-            Hold.objects.create(reference=f"racer:{os.getpid()}:{number}", item_id=items[number], quantity=1)
-            StockItem.objects.filter(pk=items[number]).update(held=F("held") + 1)
-        return True
+        _without_transaction("hold")
+        take_out(
+            ledger,
+            "_set_aside",
+            "return bool(StockItem.objects.filter(enough, pk=item_id, listed=True).update(",
+            "there = StockItem.objects.filter(enough, pk=item_id, listed=True).exists()\n    meet()\n"
+            "    return there and bool(StockItem.objects.filter(pk=item_id).update(",
+            meet=meet,
+        )
+        return hold_one(items, os.getpid())(number, meet)
 
     outcomes = race(house, [look_then_leap] * 4)[0]
 
     assert outcomes.count(True) > 1
+
+
+def _without_transaction(function: str) -> None:
+    """On SQLite the transaction alone would keep the others out."""
+    take_out(ledger, function, "transaction.atomic()", "nullcontext()", nullcontext=nullcontext)
 
 
 # --- opposite orders --------------------------------------------------------------------------
@@ -125,10 +132,16 @@ def test_control_without_the_order_of_primary_keys_they_do(house: House) -> None
 
     def in_any_order(first: int, second: int) -> Callable[[int, Meet], bool]:
         def act(number: int, meet: Meet) -> bool:
-            with transaction.atomic():
-                StockItem.objects.filter(pk=first).update(held=F("held") + 1)
-                meet()
-                StockItem.objects.filter(pk=second).update(held=F("held") + 1)
+            take_out(ledger, "hold", "in sorted(demand)", "in demand")
+            take_out(
+                ledger,
+                "_set_aside",
+                'return bool(StockItem.objects.filter(enough, pk=item_id, listed=True).update(held=F("held") + quantity))',
+                'done = StockItem.objects.filter(enough, pk=item_id, listed=True).update(held=F("held") + quantity)\n'
+                "    meet()\n    return bool(done)",
+                meet=meet,
+            )
+            ledger.hold(f"racer:{os.getpid()}", {first: 1, second: 1})
             return True
 
         return act
@@ -381,11 +394,19 @@ def test_control_reading_a_sum_and_writing_it_back_loses_one(house: House) -> No
     (item,) = open_shop(house, {"S": 50})
 
     def deliver(number: int, meet: Meet) -> bool:
-        row = StockItem.objects.get(pk=item)
-        meet()
-        with transaction.atomic():
-            Movement.objects.create(item=row, kind="received", delta=2, reference=f"delivery:{os.getpid()}")
-            StockItem.objects.filter(pk=item).update(pending=row.pending + 2)
+        _without_transaction("receive")
+        take_out(ledger, "_record", "_locked(item_id)", "StockItem.objects.get(pk=item_id)")
+        take_out(
+            ledger,
+            "_move",
+            "StockItem.objects.filter(pk=item_id).update(\n"
+            '            pending=F("pending") + pending.get(item_id, 0), held=F("held")',
+            "row = StockItem.objects.get(pk=item_id)\n        meet()\n"
+            "        StockItem.objects.filter(pk=item_id).update(\n"
+            "            pending=row.pending + pending.get(item_id, 0), held=row.held",
+            meet=meet,
+        )
+        ledger.receive(item, 2, reference=f"delivery:{os.getpid()}")
         return True
 
     race(house, [deliver, deliver])
@@ -398,9 +419,7 @@ def test_control_reading_a_sum_and_writing_it_back_loses_one(house: House) -> No
 
 def claim_product(number: int, meet: Meet) -> bool:
     """As a worker that publishes does; it keeps the product for the length of the round."""
-    from inventory.claims import claimed
-
-    with claimed(shop.SHIRT) as claim:
+    with claims.claimed(shop.SHIRT) as claim:
         meet()
         return claim is not None
 
@@ -417,11 +436,15 @@ def test_control_looking_at_the_lease_first_lets_several_in(house: House) -> Non
     open_shop(house, {"S": 50})
 
     def look_then_claim(number: int, meet: Meet) -> bool:
-        free = ProductStock.objects.get(pk=shop.SHIRT).lease_until is None
-        meet()
-        if free:
-            ProductStock.objects.filter(pk=shop.SHIRT).update(lease_until=timezone.now())
-        return free
+        take_out(
+            claims,
+            "claimed",
+            "taken = ProductStock.objects.filter(free(), pk=product_id).update(",
+            "there = ProductStock.objects.filter(free(), pk=product_id).exists()\n    meet()\n"
+            "    taken = there and ProductStock.objects.filter(pk=product_id).update(",
+            meet=meet,
+        )
+        return claim_product(number, meet)
 
     outcomes = race(house, [look_then_claim] * 4)[0]
 

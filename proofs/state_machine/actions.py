@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from inventory import worker
+
 if TYPE_CHECKING:
     from proofs.state_machine.world import World
 
@@ -40,6 +42,14 @@ def _backfill(world: World, dice: Random) -> bool:
     return True
 
 
+def _mend_key(world: World, dice: Random) -> bool:
+    """And the worker is started again, as the case says."""
+    if not world.trouble.key_is_mended():
+        return False
+    world.process("start", worker.start)
+    return True
+
+
 def _wait(seconds: float) -> Play:
     def play(world: World, dice: Random) -> bool:
         world.fake.forward(seconds)
@@ -53,6 +63,7 @@ ACTIONS: dict[str, Action] = {
     # customers
     "buy": Action(14, lambda world, dice: world.customers.buy(dice)),
     "go to payment again": Action(3, lambda world, dice: world.customers.go_again(dice)),
+    "cancel": Action(3, lambda world, dice: world.customers.cancel(dice)),
     "pay": Action(14, lambda world, dice: world.customers.pay(dice)),
     "pay by debit": Action(3, lambda world, dice: world.customers.pay_later(dice)),
     "debit ends": Action(3, lambda world, dice: world.customers.debit_ends(dice)),
@@ -87,6 +98,8 @@ ACTIONS: dict[str, Action] = {
     "a request will be late": Action(3, lambda world, dice: world.trouble.request_will_be_late(dice)),
     "outage begins": Action(1, lambda world, dice: world.trouble.outage_begins(dice)),
     "outage ends": Action(10, lambda world, dice: world.trouble.outage_ends(dice)),
+    "the key is refused": Action(1, lambda world, dice: world.trouble.key_is_refused()),
+    "the key is mended": Action(10, _mend_key),
     "a minute passes": Action(4, _wait(61)),
     "a checkout's time passes": Action(1, _wait(36 * 60)),
     "a day passes": Action(1, _wait(25 * 3600)),

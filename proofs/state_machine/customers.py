@@ -66,6 +66,22 @@ class Customers:
         self.world.process("checkout again", act)
         return True
 
+    def cancel(self, dice: Random) -> bool:
+        """Back from the payment page to take something out of the cart; what is left goes to another page."""
+        if not self.browsers:
+            return False
+        browser, which = dice.choice(self.browsers), dice.randrange(100)
+
+        def act() -> None:
+            cart = Cart(_request(browser))
+            if cart.lines:
+                line = cart.lines[which % len(cart.lines)]
+                cart.remove(item=str(line.wanted.item_id), colour=line.colour)
+            self._go_to_payment(browser)
+
+        self.world.process("cancel", act)
+        return True
+
     def _put_in(self, browser: dict[str, Any], key: Key, units: int) -> None:
         try:
             item = StockItem.objects.get(product=key[0], key=key[1])

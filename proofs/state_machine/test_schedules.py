@@ -19,11 +19,13 @@ from proofs.state_machine.schedule import empty_database, run_schedule
 from proofs.state_machine.trouble import CALLS, DELIVERIES, Tally
 from proofs.state_machine.world import World
 
-# Nine that between them play every rule and meet every fault; all of them with ALL_PROOFS=1.
-SEEDS = range(36) if os.environ.get("ALL_PROOFS") == "1" else (2, 4, 8, 10, 19, 22, 27, 28, 29)
+# Eight that between them play every rule and meet every fault; all of them with ALL_PROOFS=1.
+SEEDS = range(36) if os.environ.get("ALL_PROOFS") == "1" else (8, 10, 15, 24, 26, 27, 28, 32)
+EXAMPLES = 12
 DICE = st.randoms(use_true_random=False)
 FAULTS = {
     *(f"{kind} {options['when']}" if "when" in options else kind for kind, options in [*CALLS, *DELIVERIES]),
+    "401",
     "process killed",
     "process interrupted",
     "request arrived late",
@@ -74,7 +76,7 @@ def test_no_order_of_events_breaks_a_promise() -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=12,
+            max_examples=EXAMPLES,
             stateful_step_count=30,
             derandomize=True,
             database=None,
@@ -83,7 +85,9 @@ def test_no_order_of_events_breaks_a_promise() -> None:
         ),
     )
     print(f"\n{Machine.tally}")
-    assert Machine.tally.schedules >= 12
+    assert Machine.tally.schedules >= EXAMPLES
+    # It chooses as it likes; that each rule and fault is met is for the fixed seeds to show.
+    assert len(+Machine.tally.rules) > len(ACTIONS) / 2 and len(+Machine.tally.faults) > len(FAULTS) / 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from unittest import mock
 
-from fake_stripe import FakeStripe
+from django.conf import settings
+
+from fake_stripe import Exchange, FakeStripe
 
 CALLS: list[tuple[str, dict[str, Any]]] = [
     ("error_429", {}),
@@ -64,6 +67,8 @@ class Trouble:
         self.may_be_late = 0
         self.late: list[tuple[float, Callable[[], object]]] = []
         self._outage: list[str] = []
+        self._key: Any = None
+        fake.observers.append(self._count_refusals)
 
     def call_fails(self, dice: Random) -> bool:
         """The next one, or the next few, of the requests go wrong in one way."""
@@ -95,6 +100,24 @@ class Trouble:
         self._outage = []
         return True
 
+    def key_is_refused(self) -> bool:
+        """Somebody has rolled the key at Stripe: 401 until the shop is given the new one."""
+        if self._key is not None:
+            return False
+        self._key = mock.patch.object(settings, "STRIPE_SECRET_KEY", "sk_test_rolled")
+        self._key.start()
+        return True
+
+    def key_is_mended(self) -> bool:
+        if self._key is None:
+            return False
+        self._key.stop()
+        self._key = None
+        return True
+
+    def _count_refusals(self, call: Exchange) -> None:
+        self.tally.faults["401"] += call.status == 401
+
     def arrives_late(self, send: Callable[[], object]) -> bool:
         """Is this request one that its sender gives up on before it reaches Stripe?"""
         if not self.may_be_late:
@@ -117,6 +140,7 @@ class Trouble:
                 self.tally.note(f"late request: {type(nobody_hears).__name__}")
 
     def off(self) -> None:
+        self.key_is_mended()
         self.may_be_late, self._outage = 0, []
         self._collect(lambda rule: True)
 

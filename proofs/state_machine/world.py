@@ -110,6 +110,7 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.trouble.off()
         stripe_client._client.cache_clear()
         self._stack.close()
         for outcome, times in self.customers.outcomes.items():

@@ -1,0 +1,140 @@
+"""What runs as two hosts would run it? Two web servers and two workers on one PostgreSQL, and Stripe on a port.
+
+They share the database and the settings, and nothing else. Stripe tells both web servers of every event, at the same
+moment, and the customers' requests go to either, as behind a balancer.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from benchmarks import servers
+from benchmarks.judge import Verdict
+from benchmarks.servers import WEBHOOK_PATH, WEBHOOK_SECRET, Running
+from benchmarks.shoppers import Shop
+from benchmarks.stripe_side import StripeSide
+from config.stripe_events import EVENTS
+from script.processes import Programs, python
+from script.serve import GUNICORN, ROOT
+
+SHIRT = "prod_shirt"
+DATABASE = "two_of_each"
+WORK = python("manage.py", "work")
+
+
+@dataclass
+class House:
+    side: StripeSide
+    shop: Shop
+    programs: Programs
+    environment: dict[str, str]
+    folder: Path
+    database_url: str
+
+    def hire(self, name: str) -> None:
+        """One more worker."""
+        log = self.folder / f"{name}.log"
+        self.programs.start(name, WORK, environment=self.environment, folder=ROOT, log=log)
+
+    def let_one_die_at(self, point: str) -> None:
+        """The first process that comes to this fault point is killed there."""
+        (self.folder / point).touch()
+
+    def dead(self) -> tuple[str, int] | None:
+        """A process that has ended by itself: its name, and how; it is buried with that."""
+        name = self.programs.ended()
+        return (name, self.programs.running.pop(name).wait()) if name else None
+
+    def ask(self, question: str) -> list[Any]:
+        """The rows of an SQL query."""
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(question.encode()).fetchall()
+
+    def is_at_rest(self) -> bool:
+        """Is everything delivered, handled, published, and no count wrong by Stripe's own records?"""
+        undone = self.ask(
+            "SELECT 1 FROM inventory_stockwrite WHERE state = 'open'"
+            " UNION ALL SELECT 1 FROM inventory_stockitem WHERE pending <> 0 OR held <> 0"
+            " UNION ALL SELECT 1 FROM inventory_stripeevent WHERE state <> 'handled'"
+        )
+        return not undone and not self.side.tell("undelivered") and not self.verdict().wrong
+
+    def verdict(self) -> Verdict:
+        found: Verdict = self.side.tell("verdict")
+        return found
+
+    def last_words(self) -> str:
+        return "\n".join(
+            f"{log.name}: {log.read_text(errors='replace')[-1500:]}" for log in self.folder.glob("*.log")
+        )
+
+
+def until(condition: Callable[[], Any], house: House, *, seconds: float = 90) -> Any:
+    """What `condition` returns, once that is true. Fails with what the processes wrote last."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{condition} never came true.\n{house.last_words()}")
+        time.sleep(0.1)
+    return found
+
+
+@contextmanager
+def new_house(folder: Path, counts: dict[str, int]) -> Iterator[House]:
+    """A shop that sells one shirt, `counts` per size. Ends every process it started, and the database."""
+    with ExitStack() as stack:
+        database_url = stack.enter_context(_database())
+        side = stack.enter_context(StripeSide())
+        side.tell("add_product", id=SHIRT, name="BALM T-Shirt", counts=counts)
+        ports = [servers.free_port(), servers.free_port()]
+        environment = _environment(ports[0], folder, database_url, side.url)
+        servers.manage(environment, "migrate", "--no-input", "-v", "0")
+        servers.manage(environment, "sync_catalog")
+        programs = stack.enter_context(Programs(grace=10))
+        _open_doors(programs, ports, environment, folder)
+        doors = [f"http://127.0.0.1:{port}" for port in ports]
+        for door in doors:
+            side.tell("add_endpoint", url=door + WEBHOOK_PATH, secret=WEBHOOK_SECRET, events=list(EVENTS))
+        house = House(side, Shop(doors[0], SHIRT, doors[1:]), programs, environment, folder, database_url)
+        house.hire("worker1")
+        house.hire("worker2")
+        yield house
+
+
+def _environment(port: int, folder: Path, database_url: str, stripe_url: str) -> dict[str, str]:
+    settings = servers.shop_environment(
+        port, folder, database_url=database_url, stripe_url=stripe_url, image_origin=""
+    )
+    return settings | {"DJANGO_SETTINGS_MODULE": "proofs.processes.settings", "DIE_HERE": str(folder)}
+
+
+def _open_doors(programs: Programs, ports: list[int], environment: dict[str, str], folder: Path) -> None:
+    for port in ports:
+        log = folder / f"web{port}.log"
+        command = servers.gunicorn(port, GUNICORN[-1], "-w", "1")
+        programs.start(log.stem, command, environment=environment, folder=ROOT, log=log)
+    for port in ports:
+        running = Running(port, tuple(folder.glob("*.log")), environment)
+        servers.wait_until_it_answers(f"http://127.0.0.1:{port}/", programs, running)
+
+
+@contextmanager
+def _database() -> Iterator[str]:
+    """A database of their own, on the server that the tests run on."""
+    server = os.environ["DATABASE_URL"]
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {DATABASE}")
+        try:
+            yield urlunsplit(urlsplit(server)._replace(path=f"/{DATABASE}"))
+        finally:
+            connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")

@@ -1,0 +1,75 @@
+"""Do two web processes and two workers that share a database keep every promise? Judged by Stripe's own records."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.crowd import Edit
+from benchmarks.servers import manage
+from proofs.processes.house import SHIRT, House, new_house, until
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+LEFT = 6
+# Everybody wants an S, and some go for S and M in the opposite order.
+CROWD = [{"S": 1}, {"S": 1, "M": 1}, {"M": 1, "S": 1}, {"S": 1}] * 5
+SALE = ["checkout.session.completed"]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with new_house(tmp_path_factory.mktemp("house"), {"S": LEFT, "M": LEFT, "L": 20}) as house:
+        yield house
+
+
+def faults(house: House) -> tuple[int, int, int]:
+    found = house.verdict()
+    return found.lost, found.doubled, found.oversold
+
+
+def test_the_last_units_are_sold_once_through_two_web_processes(house: House) -> None:
+    """Each event reaches both at the same moment, twice; of some there are two; somebody edits meanwhile."""
+    duplicate = {"kind": "duplicate", "types": SALE, "copies": 2, "times": None}
+    twin = {"kind": "twin", "types": SALE, "probability": 0.5, "times": None}
+
+    before = house.side.tell("counts", product=SHIRT)
+
+    sessions = house.shop.open_sessions(CROWD)
+    house.side.tell("misbehave", rules=[duplicate, twin], limits=True)
+    house.side.tell(
+        "begin",
+        product=SHIRT,
+        payments=[(0.0, session) for session in sessions if session],
+        edits=[Edit(0.0, "L", 5), Edit(0.1, "S", 3)],
+    )
+    until(lambda: not house.side.tell("is_acting"), house)
+    until(house.is_at_rest, house)
+
+    assert faults(house) == (0, 0, 0)
+    assert sum(units.get((SHIRT, "stock_S"), 0) for units in house.side.tell("units_bought").values()) == LEFT
+    assert None in sessions
+    assert {status for _, status in house.side.tell("webhook_seconds")} == {200}
+    assert len(doors := house.side.tell("answered_by")) == 2 and min(doors.values()) >= 2 * LEFT
+    after = house.side.tell("counts", product=SHIRT)
+    assert (after[SHIRT, "stock_S"], after[SHIRT, "stock_L"]) == (3, before[SHIRT, "stock_L"] + 5)
+    assert "everything agrees" in manage(house.environment, "reconcile")
+
+
+@pytest.mark.parametrize("point", ["freeze.committed", "publish.sent"])
+def test_another_worker_finishes_what_a_killed_one_began(house: House, point: str) -> None:
+    """Before the request its write is frozen and unsent; after it Stripe has the count and nobody here knows."""
+    house.let_one_die_at(point)
+    (session,) = house.shop.open_sessions([{"L": 2}])
+    house.side.tell("begin", product=SHIRT, payments=[(0.0, session)], edits=[])
+
+    name, ending = until(house.dead, house)
+    was_done = house.is_at_rest()
+    until(house.is_at_rest, house)
+    house.hire(f"{name}_again")
+
+    assert name.startswith("worker") and ending == -signal.SIGKILL
+    assert not was_done
+    assert faults(house) == (0, 0, 0)
