@@ -20,7 +20,7 @@ from proofs.state_machine.trouble import CALLS, DELIVERIES, Tally
 from proofs.state_machine.world import World
 
 # Eight that between them play every rule and meet every fault; all of them with ALL_PROOFS=1.
-SEEDS = range(36) if os.environ.get("ALL_PROOFS") == "1" else (8, 10, 15, 24, 26, 27, 28, 32)
+SEEDS = range(36) if os.environ.get("ALL_PROOFS") == "1" else (3, 4, 10, 21, 24, 26, 28, 32)
 EXAMPLES = 12
 DICE = st.randoms(use_true_random=False)
 FAULTS = {
