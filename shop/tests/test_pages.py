@@ -240,7 +240,7 @@ def test_without_a_stripe_key_the_page_can_be_read_and_says_so(client: Client, s
     answer = client.get(product.get_absolute_url())
 
     assert answer.status_code == 200
-    assert "Checkout is not configured" in words_of(answer)
+    assert "Payment is not set up yet" in words_of(answer)
     assert "Put into the cart" not in words_of(answer)
 
 
