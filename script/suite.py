@@ -1,5 +1,7 @@
 """Do the tests pass on every database found here? Runs pytest once for each; arguments are passed on.
 
+Without arguments the second run leaves out what never asks the database.
+
 SQLite always; PostgreSQL where TEST_POSTGRES_URL names one or its binaries are installed. REQUIRE_PG=1 makes
 its absence a failure, REQUIRE_BROWSER=1 that of a browser.
 """
@@ -16,6 +18,10 @@ from pathlib import Path
 from script.postgres import find_binaries, private_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
+# The whole suite keeps two processors busy; for a part of it a second process costs more than it gives.
+WHOLE = ["-n", "2", "--dist", "worksteal"]
+# What never asks the shop's database, such as the fake Stripe's own tests, runs once, on SQLite.
+ASKING_THE_DATABASE = ["config", "shop", "inventory", "checkout", "proofs", "--ignore=proofs/mutants"]
 CLOSING_LINE = re.compile(rb"\d+ (?:passed|failed|skipped|error|deselected)|no tests ran")
 
 
@@ -45,8 +51,7 @@ def run_tests(vendor: str, database_url: str) -> tuple[int, str]:
     # The developer's own database is never the tests': what DATABASE_URL said before does not matter.
     environment = {**os.environ, "DATABASE_URL": database_url, "EXPECT_DATABASE": vendor}
     colour = ["--color=yes"] if sys.stdout.isatty() else []
-    # The whole suite keeps two processors busy; for a part of it a second process costs more than it gives.
-    arguments = sys.argv[1:] or ["-n", "2", "--dist", "worksteal"]
+    arguments = sys.argv[1:] or [*WHOLE, *([] if vendor == "sqlite" else ASKING_THE_DATABASE)]
     command = [sys.executable, "-m", "pytest", *colour, *arguments]
     pytest = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
     closing = show(pytest)

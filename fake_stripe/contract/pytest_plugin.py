@@ -1,8 +1,9 @@
 """How does a whole test run keep to Stripe's document?
 
 Switched on with `-p fake_stripe.contract.pytest_plugin`. It watches every fake that a run makes, in forked children
-too, and those on ports that record into `contract_folder`; a test during which something broke the contract fails. At the end it prints how many calls were validated, and a run of the whole
-suite fails when that was none, or when an exception of explained.py was never needed. Works under pytest-xdist.
+too, and those on ports that record into `contract_folder`; a test during which something broke the contract fails.
+At the end it prints how many calls were validated, and a run of the whole suite fails when that was none, or when an
+exception of explained.py was never needed. Works under pytest-xdist.
 """
 
 from __future__ import annotations
