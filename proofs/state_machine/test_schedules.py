@@ -86,8 +86,10 @@ def test_no_order_of_events_breaks_a_promise() -> None:
     )
     print(f"\n{Machine.tally}")
     assert Machine.tally.schedules >= EXAMPLES
-    # It chooses as it likes; that each rule and fault is met is for the fixed seeds to show.
-    assert len(+Machine.tally.rules) > len(ACTIONS) / 2 and len(+Machine.tally.faults) > len(FAULTS) / 2
+    # It chooses as it likes, and on each database otherwise, so that kinds of faults are for the fixed seeds to meet
+    # in full; here most rules must be played, and faults be met in each schedule, taken together.
+    assert len(+Machine.tally.rules) > len(ACTIONS) / 2
+    assert Machine.tally.faults.total() >= Machine.tally.schedules
 
 
 @pytest.mark.django_db(transaction=True)
