@@ -109,10 +109,17 @@ class Number:
 
 
 class Truth:
+    """`deleted` of what is gone is a truth with one choice: true."""
+
     kinds: Kinds = frozenset({bool})
 
+    def __init__(self, schema: Schema) -> None:
+        self.choices: frozenset[object] = frozenset(schema.get("enum", (True, False)))
+
     def check(self, value: object) -> Sequence[Fault]:
-        return FINE if type(value) is bool else wrong_type(self.kinds, value)
+        if type(value) is not bool:
+            return wrong_type(self.kinds, value)
+        return FINE if value in self.choices else (Fault("choice", f"{value} is not allowed here"),)
 
     def read(self, tree: object) -> object:
         return {"true": True, "false": False}.get(tree, tree) if isinstance(tree, str) else tree

@@ -57,7 +57,7 @@ class Schemas:
             case "number":
                 return Number()
             case "boolean":
-                return Truth()
+                return Truth(schema)
             case None:
                 return Anything()
         raise ValueError(f"Stripe's document uses a type that no rule covers: {schema['type']!r}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from referencing import Registry
@@ -89,6 +89,7 @@ def answers(draw: st.DrawFn) -> tuple[str, Any]:
     return name, value
 
 
+@example(("deleted_product", {"deleted": False, "id": "text", "object": "product"}))
 @settings(max_examples=300, deadline=None)
 @given(answers())
 def test_both_say_the_same_of_an_answer(answer: tuple[str, Any]) -> None:
