@@ -21,7 +21,7 @@ from proofs.state_machine.world import World
 
 # Eight that between them play every rule and meet every fault; all of them with ALL_PROOFS=1.
 SEEDS = range(36) if os.environ.get("ALL_PROOFS") == "1" else (3, 4, 10, 21, 24, 26, 28, 32)
-EXAMPLES = 12
+EXAMPLES = 24  # With fewer, PostgreSQL's runs met too few kinds of faults to prove much.
 DICE = st.randoms(use_true_random=False)
 FAULTS = {
     *(f"{kind} {options['when']}" if "when" in options else kind for kind, options in [*CALLS, *DELIVERIES]),
@@ -86,9 +86,8 @@ def test_no_order_of_events_breaks_a_promise() -> None:
     )
     print(f"\n{Machine.tally}")
     assert Machine.tally.schedules >= EXAMPLES
-    # It chooses as it likes, and on each database otherwise, so that kinds of faults are for the fixed seeds to meet
-    # in full; here most rules must be played, and faults be met in each schedule, taken together.
-    assert len(+Machine.tally.rules) > len(ACTIONS) / 2
+    # It chooses as it likes; that each rule and fault is met is for the fixed seeds to show.
+    assert len(+Machine.tally.rules) > len(ACTIONS) / 2 and len(+Machine.tally.faults) > len(FAULTS) / 2
     assert Machine.tally.faults.total() >= Machine.tally.schedules
 
 
