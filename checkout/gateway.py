@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from config.stripe_client import our_errors, stripe_client
+from config.texts import storable
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
@@ -187,7 +188,7 @@ def each_event(*, since: datetime, types: list[str]) -> Iterator[dict[str, Any]]
             {"limit": PAGE, "types": types, "created": {"gte": int(since.timestamp())}}
         )
         for event in page.auto_paging_iter():
-            yield event.to_dict(for_json=True)
+            yield storable(event.to_dict(for_json=True))
 
 
 def session_from(data: Json) -> CheckoutSession:

@@ -51,11 +51,14 @@ def start_checkout(cart: Cart, *, now: datetime) -> Order:
             return earlier
         try:
             order = _write_down(cart, now=now)
-        except IntegrityError:
-            continue  # A second click was quicker: its order is the one to go on with.
+        except IntegrityError as error:
+            in_the_way = error  # A second click was quicker: its order is the one to go on with.
+            continue
         fault_point("start.held")
         return _open(order, first=True)
-    raise CartRefused(_("Your payment page is being prepared in another tab. Please try again in a moment."))
+    logger.warning("A checkout was refused, its cart has an open order again and again: %s", in_the_way)
+    text = _("Your payment page is being prepared in another tab. Please try again in a moment.")
+    raise CartRefused(text) from in_the_way
 
 
 def _go_on_with(cart: Cart, *, now: datetime) -> Order | None:

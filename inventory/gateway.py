@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from config.stripe_client import our_errors, stripe_client
+from config.texts import storable
 
 PRODUCT_EVENTS = ["product.updated"]
 PAGE = 100
@@ -87,4 +88,4 @@ def product_events(since: datetime) -> Iterator[dict[str, Any]]:
             {"types": PRODUCT_EVENTS, "created": {"gte": int(since.timestamp())}, "limit": PAGE}
         )
         for event in events.auto_paging_iter():
-            yield event.to_dict(for_json=True)
+            yield storable(event.to_dict(for_json=True))

@@ -96,7 +96,10 @@ def check_mode(event: Json) -> None:
 
 
 def remember(events: Iterable[Json]) -> int:
-    """Store events by their ids; what is known already stays as it is. Returns how many are new."""
+    """Store events by their ids; what is known already stays as it is. Returns how many are new.
+
+    Their texts are storable: `parse` and the gateways, by which events come in, made them so.
+    """
     now = timezone.now()
     rows = sorted((_row(event, now) for event in events), key=lambda row: row.id)
     unique = list({row.id: row for row in rows}.values())
@@ -108,7 +111,6 @@ def _insert(rows: Sequence[StripeEvent]) -> list[StripeEvent]:
 
 
 def _row(event: Json, now: datetime) -> StripeEvent:
-    event = storable(event)  # What Stripe's list tells has not been through `parse`.
     return StripeEvent(
         id=event["id"],
         type=str(event.get("type") or "")[:LONGEST_ID],

@@ -180,16 +180,6 @@ def test_an_event_that_kills_whoever_handles_it_is_given_up_in_the_end(
     assert Case.objects.get().subject == "evt_1"
 
 
-def test_a_listed_event_is_cleaned_as_a_delivered_one_is() -> None:
-    """PostgreSQL stores neither NUL nor infinity."""
-    inbox.remember(
-        [{"id": "evt_1", "type": "a\x00b", "data": {"object": {"id": "x\x00"}}, "much": float("inf")}]
-    )
-
-    event = StripeEvent.objects.get()
-    assert (event.type, event.object_id, event.payload["much"]) == ("a?b", "x?", None)
-
-
 def test_one_failing_event_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     remembered("evt_bad")
     remembered("evt_good")

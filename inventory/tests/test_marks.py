@@ -468,6 +468,21 @@ def test_after_a_month_away_stripes_counts_are_believed_and_our_sales_still_coun
     assert shirt.is_at_rest()
 
 
+def test_what_no_database_keeps_in_a_listed_event_is_a_question_mark(shirt: Shirt, fake: FakeStripe) -> None:
+    """A delivered one is cleaned by the inbox. PostgreSQL stores no NUL, and no database's JSON knows infinity."""
+    fake.faults.add("drop", types=("product.updated",), times=None)
+    shirt.edit_keys({"details": "soft"})
+    event_id, event = list(fake.events.items())[-1]
+    event["data"]["object"] |= {"description": "a\x00b", "much": float("inf")}
+    with fake.account.store.transaction():
+        fake.account.store.put("event", event_id, event)
+
+    catch_up.fetch_product_events(timezone.now())
+
+    told = StripeEvent.objects.get(pk=event_id).payload["data"]["object"]
+    assert (told["description"], told["much"]) == ("a?b", None)
+
+
 def test_a_quiet_month_with_a_worker_is_no_gap(shirt: Shirt) -> None:
     EventCursor.objects.create(
         read_to=timezone.now() - timedelta(days=40), listed_at=timezone.now() - timedelta(hours=1)
