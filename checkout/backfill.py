@@ -22,7 +22,7 @@ def remember_events(*, since: datetime) -> int:
     Returns how many were new; the worker handles them. Stripe keeps events for 30 days. Raises StripeTrouble.
     """
     events = gateway.each_event(since=since, types=list(EVENTS))
-    return sum(inbox.remember(batch) for batch in _batches(events))
+    return sum(len(inbox.remember(batch)) for batch in _batches(events))
 
 
 def settle_completed(*, since: datetime, now: datetime) -> list[Order]:

@@ -38,7 +38,7 @@ def fetch_product_events(now: datetime) -> int:
     fault_point("catch_up.listed")
     if now - (cursor.listed_at if cursor else since) > KEPT:
         _admit_gap()
-    new = inbox.remember(events)
+    new = len(inbox.remember(events))
     fault_point("catch_up.remembered")
     _advance(since, events, began, now)
     _look_again_at_garbled()

@@ -53,22 +53,19 @@ def differing(state: Counts, after: Counts) -> int:
     return sum(count is not None and count != state.get(key) for key, count in after.items())
 
 
-def base_under(states: Sequence[Counts], after: Counts, unmarked: Counts | None = None) -> Base | None:
-    """From which of the states of its mark was the form filled in that left `after`? None if no state is known.
+def base_under(states: Sequence[Counts], before: Counts, after: Counts) -> Base | None:
+    """From which of the states of its mark was the form filled in that made `after` of `before`? None if none is known.
 
-    `states` begins with what the write left, edits under the mark follow. People change one size at a time:
-    the first state from which at most one differs is it, else the one with the fewest differences. Two that
-    would do are told apart by nothing at Stripe. `unmarked`: what stood just before, where somebody had taken the
-    mark away: of two that would do, a form that shows what still stands undoes nobody's edit.
+    `states` begins with what the write left, edits under the mark follow. People change one size at a time, so it
+    is the state with the fewest differences; where two differ in one, nothing at Stripe can tell them apart. A form
+    that shows what still stood undoes nobody's edit: it is taken for that one, and what was typed stays as it was
+    typed. Else it is taken for the earlier, which stood for longer.
     """
     if not states:
         return None
     nearest = min(
         states,
-        key=lambda state: (
-            max(1, differing(state, after)),
-            unmarked is None or _same(state) != _same(unmarked),
-        ),
+        key=lambda state: (differing(state, after), _same(state) != _same(before)),
     )
     fitting = {_same(state) for state in states if differing(state, after) <= 1}
     return Base(nearest, certain=len(fitting) <= 1)

@@ -95,15 +95,15 @@ def check_mode(event: Json) -> None:
         )
 
 
-def remember(events: Iterable[Json]) -> int:
-    """Store events by their ids; what is known already stays as it is. Returns how many are new.
+def remember(events: Iterable[Json]) -> list[str]:
+    """Store events by their ids; what is known already stays as it is. Returns the ids that are new.
 
     Their texts are storable: `parse` and the gateways, by which events come in, made them so.
     """
     now = timezone.now()
     rows = sorted((_row(event, now) for event in events), key=lambda row: row.id)
     unique = list({row.id: row for row in rows}.values())
-    return len(_insert(unique))
+    return [row.id for row in _insert(unique)]
 
 
 def _insert(rows: Sequence[StripeEvent]) -> list[StripeEvent]:

@@ -59,6 +59,10 @@ class NotThere(Exception):
     """An adjustment would take more than there is; the text says how many are left."""
 
 
+class Unreadable(ValueError):
+    """What is there cannot be said here while the count at Stripe is no number; the text says where."""
+
+
 class TooMany(Exception):
     """There would be more than a count of six digits can say; the text says how many there are."""
 
@@ -271,7 +275,7 @@ def count(
 ) -> Movement | None:
     """Somebody counted the shelf, held units included: the difference to what the ledger says is written down.
 
-    None if nothing differs or `reference` was written down before. Raises ValueError while the count is unreadable.
+    None if nothing differs or `reference` was written down before. Raises Unreadable, and ValueError for no count.
     """
     if not 0 <= counted <= MOST:
         raise ValueError(_("A count is a whole number from 0 to %(most)d.") % {"most": MOST})
@@ -279,7 +283,7 @@ def count(
         item = _locked(item_id)
         if item.state == StockItem.State.UNKNOWN:
             # Mending the text at Stripe says a number too: both together would count the shelf twice.
-            raise ValueError(_("Its count is unreadable: write what is there into the product at Stripe."))
+            raise Unreadable(_("Its count is unreadable: write what is there into the product at Stripe."))
         delta = counted - _there(item)
         return _record(item_id, Movement.Kind.COUNTED, delta, reference, reason, actor) if delta else None
 

@@ -190,7 +190,7 @@ def _count_edit(stock: ProductStock, update: Update) -> None:
 
 def _base(stock: ProductStock, change: Change, states: list[dict[str, int]]) -> Counts | None:
     """The counts before the person whose form brought the mark back; None opens a case and counts nothing."""
-    found = counts.base_under(states, change.after, None if change.mark_before else change.before)
+    found = counts.base_under(states, change.before, change.after)
     if found is None:
         sentence = _(
             "A form was saved that is older than anything this shop remembers; please check the counts."

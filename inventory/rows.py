@@ -7,6 +7,7 @@ says who it was. Looking first and inserting then would let both in.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import connection, models
@@ -23,23 +24,35 @@ def insert_new(rows: Sequence[Row], *, unique: Sequence[str]) -> list[Row]:
     """
     if not rows:
         return []
-    meta = rows[0]._meta
-    fields = [
-        field
-        for field in meta.concrete_fields
-        if not isinstance(field, models.AutoField) and not field.generated
-    ]
-    place = f"({', '.join(['%s'] * len(fields))})"
-    sql = (
-        f"INSERT INTO {_name(meta.db_table)} ({', '.join(_name(field.column) for field in fields)}) "  # noqa: S608
-        f"VALUES {', '.join([place] * len(rows))} ON CONFLICT DO NOTHING "
-        f"RETURNING {', '.join(_column(type(rows[0]), name) for name in (meta.pk.attname, *unique))}"
-    )
-    values = [_value(field, row) for row in rows for field in fields]
+    model = type(rows[0])
+    sql = _insert(model, len(rows), tuple(unique))
+    values = [_value(field, row) for row in rows for field in _written(model)]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         made = {tuple(answer[1:]): answer[0] for answer in cursor.fetchall()}
     return _with_keys(rows, unique, made)
+
+
+@lru_cache
+def _insert(model: type[models.Model], rows: int, unique: tuple[str, ...]) -> str:
+    """The statement for so many rows; kept, for a rush asks for the same few again and again."""
+    fields = _written(model)
+    place = f"({', '.join(['%s'] * len(fields))})"
+    return (
+        f"INSERT INTO {_name(model._meta.db_table)} ({', '.join(_name(field.column) for field in fields)}) "  # noqa: S608
+        f"VALUES {', '.join([place] * rows)} ON CONFLICT DO NOTHING "
+        f"RETURNING {', '.join(_column(model, name) for name in (model._meta.pk.attname, *unique))}"
+    )
+
+
+@lru_cache
+def _written(model: type[models.Model]) -> list[models.Field[Any, Any]]:
+    """The fields that a new row gives a value to; the database fills in the others."""
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if not isinstance(field, models.AutoField) and not field.generated
+    ]
 
 
 def _with_keys(rows: Sequence[Row], unique: Sequence[str], made: dict[tuple[Any, ...], Any]) -> list[Row]:

@@ -21,6 +21,7 @@ from inventory.counts import (
 )
 
 COUNTS = st.integers(min_value=0, max_value=999_999)
+THREE = st.fixed_dictionaries({"a": COUNTS, "b": COUNTS, "c": COUNTS})
 READABLE_OR_NOT = st.one_of(st.none(), st.integers(min_value=0, max_value=50))
 
 
@@ -131,7 +132,11 @@ def test_what_a_write_replaced_unseen_never_moves_the_ledger(
 
 
 def test_a_form_is_measured_from_what_its_write_left() -> None:
-    base = base_under([{"stock_S": 10, "stock_M": 15}], {"stock_S": 10, "stock_M": 20})
+    base = base_under(
+        [{"stock_S": 10, "stock_M": 15}],
+        before={"stock_S": 9, "stock_M": 15},
+        after={"stock_S": 10, "stock_M": 20},
+    )
 
     assert base is not None and base.certain
     assert base.counts == {"stock_S": 10, "stock_M": 15}
@@ -141,7 +146,11 @@ def test_a_form_opened_after_an_edit_is_measured_from_that_edit() -> None:
     """S went from 10 to 12 under the mark; the form shows 12, and changes M only."""
     states = [{"stock_S": 10, "stock_M": 15, "stock_L": 5}, {"stock_S": 12, "stock_M": 15, "stock_L": 5}]
 
-    base = base_under(states, {"stock_S": 12, "stock_M": 20, "stock_L": 5})
+    base = base_under(
+        states,
+        before={"stock_S": 12, "stock_M": 15, "stock_L": 4},
+        after={"stock_S": 12, "stock_M": 20, "stock_L": 5},
+    )
 
     assert base is not None
     assert base.counts == states[1]
@@ -150,42 +159,58 @@ def test_a_form_opened_after_an_edit_is_measured_from_that_edit() -> None:
 def test_a_form_that_fits_two_states_takes_the_first_and_says_so() -> None:
     states = [{"stock_S": 10}, {"stock_S": 12}]
 
-    base = base_under(states, {"stock_S": 11})
+    base = base_under(states, before={"stock_S": 7}, after={"stock_S": 11})
 
     assert base is not None
     assert base.counts == states[0] and not base.certain
 
 
-def test_where_somebody_took_the_mark_away_the_form_shows_what_still_stands() -> None:
-    """Edited from 13 to 10, a form opened, the mark removed, the form saved with 11: one more, and not two less."""
+def test_of_two_states_that_fit_the_form_shows_the_one_that_still_stood() -> None:
+    """Edited from 13 to 10, a form opened, a new mark written, the form saved with 11: one more, and not two less."""
     states = [{"stock": 13}, {"stock": 10}]
 
-    base = base_under(states, {"stock": 11}, unmarked={"stock": 10})
+    base = base_under(states, before={"stock": 10}, after={"stock": 11})
 
     assert base is not None
     assert base.counts == {"stock": 10} and not base.certain
 
 
+@pytest.mark.parametrize("shown", [{"stock": 13}, {"stock": 10}])
+def test_a_form_that_nobody_touched_is_taken_for_what_it_shows(shown: dict[str, int]) -> None:
+    """Though it might be the other one, in which somebody typed just this count."""
+    states = [{"stock": 13}, {"stock": 10}]
+
+    base = base_under(states, before={"stock": 10}, after=shown)
+
+    assert base is not None
+    assert base.counts == shown and not base.certain
+
+
 def test_without_a_known_state_there_is_no_base() -> None:
-    assert base_under([], {"stock_S": 11}) is None
+    assert base_under([], before={"stock_S": 10}, after={"stock_S": 11}) is None
 
 
 def test_what_the_form_leaves_unreadable_says_nothing_about_its_age() -> None:
-    base = base_under([{"stock_S": 1, "stock_M": 1}], {"stock_S": None, "stock_M": 1})
+    base = base_under(
+        [{"stock_S": 1, "stock_M": 1}],
+        before={"stock_S": 1, "stock_M": 1},
+        after={"stock_S": None, "stock_M": 1},
+    )
 
     assert base is not None and base.certain
 
 
 @given(
-    st.lists(st.fixed_dictionaries({"a": COUNTS, "b": COUNTS, "c": COUNTS}), min_size=1, max_size=4),
+    st.lists(THREE, min_size=1, max_size=4),
+    THREE,
     st.data(),
 )
 def test_an_untouched_form_is_measured_from_a_state_that_it_shows(
-    states: list[dict[str, int]], data: st.DataObject
+    states: list[dict[str, int]], before: dict[str, int], data: st.DataObject
 ) -> None:
     shown = data.draw(st.sampled_from(states))
 
-    base = base_under(states, shown)
+    base = base_under(states, before, shown)
 
     assert base is not None
     assert sum(base.counts[key] != shown[key] for key in shown) <= 1

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 
@@ -215,6 +215,7 @@ def _to_the_shop(url: str, headers: dict[str, str], body: bytes) -> tuple[int, b
         "/stripe/webhook/", data=body, content_type="application/json", headers=without_type(headers)
     )
     answer = webhooks.receive(request)
+    assert isinstance(answer, HttpResponse)
     return answer.status_code, answer.content
 
 

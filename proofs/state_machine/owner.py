@@ -64,7 +64,14 @@ class Owner:
         key, counted = dice.choice(self.world.keys), dice.randint(0, 12)
         item = self._item(key)
         delta = counted - (item.on_hand or 0) - item.pending
-        self._say("counted", key, delta, lambda name: ledger.count(item.pk, counted, reference=name))
+
+        def act(name: str) -> None:
+            try:
+                ledger.count(item.pk, counted, reference=name)
+            except ledger.Unreadable:
+                self.world.tally.note("count refused")
+
+        self._say("counted", key, delta, act)
         return True
 
     def take_back(self, dice: Random) -> bool:

@@ -216,3 +216,19 @@ def test_reconcile_fetches_an_edit_whose_event_was_lost(world: World) -> None:
 
     assert report.events >= 1
     assert report.agrees, report.differences
+
+
+def test_a_form_opened_right_after_an_edit_and_saved_after_our_next_write_leaves_what_was_typed(
+    world: World,
+) -> None:
+    """Twelve, no, make that fourteen; in between the shop wrote its mark. Seed 1795651393226."""
+    _rest(world)
+    world.fake.dashboard.edit_product(SHIRT, metadata={"stock_S": "12"})
+    form = world.fake.dashboard.read_form(SHIRT)
+    _rest(world)
+
+    world.fake.dashboard.save_stale_form(SHIRT, {**form, "stock_S": "14"})
+    _rest(world)
+
+    assert _count(world, "stock_S") == "14"
+    assert Case.objects.filter(kind="edit that cannot be told apart", subject=SHIRT).exists()

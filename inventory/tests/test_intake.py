@@ -1,0 +1,111 @@
+"""Many deliveries at the same moment: one statement for those who waited, an answer of its own for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import DataError, OperationalError
+
+from inventory import inbox, intake
+from inventory.intake import Intake
+from inventory.models import StripeEvent
+
+
+def event(name: str) -> inbox.Json:
+    return {"id": name, "type": "test.happened", "created": 1, "data": {"object": {"id": "x"}}}
+
+
+class Crowd:
+    """Deliveries that all come while another one is being written, and `remember` as a database that is watched."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.intake, self.statements = Intake(), list[list[str]]()
+        self.trouble: dict[str, Exception] = {}
+        monkeypatch.setattr(inbox, "remember", self.remember)
+
+    def remember(self, events: Iterable[inbox.Json]) -> list[str]:
+        names = [each["id"] for each in events]
+        self.statements.append(names)
+        for name in names:
+            if name in self.trouble:
+                raise self.trouble[name]
+        return [name for name in names if name != "known"]
+
+    def come(self, *names: str) -> dict[str, Future[bool]]:
+        with ThreadPoolExecutor(len(names)) as threads:
+            with self.intake._writing:
+                come = {name: threads.submit(self.intake.remember, event(name)) for name in names}
+                while len(self.intake._waiting) < len(names):
+                    pass
+            return come
+
+
+@pytest.fixture
+def crowd(monkeypatch: pytest.MonkeyPatch) -> Crowd:
+    return Crowd(monkeypatch)
+
+
+@pytest.mark.django_db
+def test_an_event_is_stored_once_and_the_second_time_it_is_known() -> None:
+    at_the_door = Intake()
+
+    assert at_the_door.remember(event("evt_1"))
+    assert not at_the_door.remember(event("evt_1"))
+    assert StripeEvent.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_several_are_stored_by_one_query(django_assert_num_queries: Callable[..., Any]) -> None:
+    waiting: list[tuple[inbox.Json, Future[bool]]] = [
+        (event(f"evt_{number}"), Future()) for number in (3, 1, 2, 1)
+    ]
+
+    with django_assert_num_queries(1):
+        intake._write(waiting)
+
+    assert all(written.result(timeout=0) for _, written in waiting)
+    assert StripeEvent.objects.count() == 3
+
+
+def test_those_who_come_while_another_writes_are_written_together(crowd: Crowd) -> None:
+    answers = crowd.come("a", "b", "known", "c")
+
+    assert sorted(crowd.statements[0]) == ["a", "b", "c", "known"]
+    assert len(crowd.statements) == 1
+    assert {name: answer.result() for name, answer in answers.items()} == {
+        "a": True,
+        "b": True,
+        "known": False,
+        "c": True,
+    }
+
+
+def test_one_that_cannot_be_stored_is_the_only_one_refused(crowd: Crowd) -> None:
+    crowd.trouble["bad"] = DataError("too long")
+
+    answers = crowd.come("a", "bad", "b")
+
+    assert answers["a"].result() and answers["b"].result()
+    assert isinstance(answers["bad"].exception(), DataError)
+
+
+def test_whatever_goes_wrong_nothing_is_called_stored_that_was_not(crowd: Crowd) -> None:
+    """A fault of our own is answered with 500, and Stripe sends again."""
+    crowd.trouble["odd"] = ZeroDivisionError()
+
+    answers = crowd.come("a", "odd")
+
+    assert answers["a"].result()
+    assert isinstance(answers["odd"].exception(), ZeroDivisionError)
+
+
+def test_a_database_that_is_away_is_asked_once_for_all(crowd: Crowd) -> None:
+    crowd.trouble["a"] = crowd.trouble["b"] = OperationalError("database is locked")
+
+    answers = crowd.come("a", "b", "c")
+
+    assert len(crowd.statements) == 1
+    assert all(isinstance(answer.exception(), OperationalError) for answer in answers.values())
