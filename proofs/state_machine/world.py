@@ -38,8 +38,9 @@ from proofs.state_machine.wire import Wire
 START = 1_790_000_000.0
 SECRET = "whsec_test"  # noqa: S105
 SHIRT, POSTER = "prod_shirt", "prod_poster"
-# Seconds that pass between the rounds of healing: leases, second tries, then whole checkouts.
-HEALING = [61.0, 2400.0, 700.0]
+# Seconds that pass before each round of healing: either leases, second tries, then whole checkouts come to their end
+# one after the other, or (three times of four) a worker comes back after an hour and finds it all at once.
+BY_AND_BY, AT_ONCE = [0.0, 61.0, 2400.0, 700.0], [3200.0]
 LAST_ROUNDS = 30
 
 
@@ -242,10 +243,10 @@ class World:
         self._steps_to_live, self._interruptions = None, 0
         self.clock.let_pass(61)
         self.process("start", worker.start)
-        for seconds in HEALING:
+        for seconds in AT_ONCE if self.dice.random() < 0.75 else BY_AND_BY:
+            self.fake.forward(seconds)
             self._heal_a_little()
             self.backfill()
-            self.fake.forward(seconds)
         for _round in range(LAST_ROUNDS):
             if not self._heal_a_little():
                 break
