@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
@@ -11,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from checkout import backfill
-from checkout.models import OrderLine
+from checkout.models import Order, OrderLine
 from checkout.placing import place
 from checkout.reconcile import reconcile
 from inventory import claims, ledger, look, worker, writes
@@ -232,3 +233,14 @@ def test_a_form_opened_right_after_an_edit_and_saved_after_our_next_write_leaves
 
     assert _count(world, "stock_S") == "14"
     assert Case.objects.filter(kind="edit that cannot be told apart", subject=SHIRT).exists()
+
+
+def test_orders_are_named_alike_in_the_same_schedule_and_by_chance_after_it(transactional_db: None) -> None:
+    """Else a process that is forked later gives its orders the names of those that its sister has made."""
+    names = []
+    for _time in range(2):
+        with World(Random(1), empty_database()):
+            names.append(Order().pk)
+
+    assert names[0] == names[1]
+    assert Order().pk not in names and Order._meta.get_field("id").__dict__["_get_default"] is uuid.uuid4
