@@ -245,8 +245,8 @@ class World:
         self.process("start", worker.start)
         for seconds in AT_ONCE if self.dice.random() < 0.75 else BY_AND_BY:
             self.fake.forward(seconds)
-            self._heal_a_little()
             self.backfill()
+            self._heal_a_little()
         for _round in range(LAST_ROUNDS):
             if not self._heal_a_little():
                 break
