@@ -40,8 +40,9 @@ SECRET = "whsec_test"  # noqa: S105
 SHIRT, POSTER = "prod_shirt", "prod_poster"
 # Seconds that pass before each round of healing: either leases, second tries, then whole checkouts come to their end
 # one after the other, or (three times of four) a worker comes back after an hour and finds it all at once.
-BY_AND_BY, AT_ONCE = [0.0, 61.0, 2400.0, 700.0], [3200.0]
-LAST_ROUNDS = 30
+BY_AND_BY, AT_ONCE = [0.0, 61.0, 2400.0], [3200.0]
+# Then rounds until one finds nothing to do, so far apart that nothing waits longer for its next try.
+LAST_ROUNDS, APART = 30, 700.0
 
 
 class World:
@@ -248,9 +249,9 @@ class World:
             self.backfill()
             self._heal_a_little()
         for _round in range(LAST_ROUNDS):
+            self.fake.forward(APART)
             if not self._heal_a_little():
                 break
-            self.fake.forward(61)
         safety.check(self)
         Judge(self).everything()
 
