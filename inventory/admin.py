@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from inventory import inbox, look, publish
+from inventory import inbox, look, publish, taking_in
 from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
 from inventory.stock_form import StockForm, change_stock
 
@@ -211,7 +211,7 @@ class ProductStockAdmin(ToLookAt):
 
     @admin.action(description=gettext_lazy("Take over from another shop"), permissions=["act"])
     def take_over(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
-        number = sum(bool(look.take_over(pk)) for pk in chosen.values_list("pk", flat=True))
+        number = sum(bool(taking_in.take_over(pk)) for pk in chosen.values_list("pk", flat=True))
         text = ngettext("%(n)d product is taken over.", "%(n)d products are taken over.", number)
         self.message_user(request, text % {"n": number})
 

@@ -27,7 +27,7 @@ from config.stripe_client import (
     WrongKey,
     is_configured,
 )
-from inventory import cases, catch_up, gateway, inbox, look, setbacks, writes
+from inventory import cases, catch_up, gateway, inbox, look, setbacks, taking_in, writes
 from inventory.claims import Claim, claimed, due, free
 from inventory.metadata import MARK_KEY, whose
 from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite
@@ -207,7 +207,7 @@ def _give_up(write: StockWrite, refusal: Refused, now: datetime) -> None:
     sentence = _("Stripe refused the counts: %(refusal)s")
     cases.open_case(cases.REFUSED, write.product_id, sentence, refusal=refusal)
     gone = isinstance(refusal, NotFound)
-    _park(write.product_id, look.DELETED if gone else f"Stripe refused a write: {refusal}")
+    _park(write.product_id, taking_in.DELETED if gone else f"Stripe refused a write: {refusal}")
 
 
 def _park(product_id: str, why: str) -> None:
@@ -217,7 +217,7 @@ def _park(product_id: str, why: str) -> None:
 def unpark(product_id: str) -> bool:
     """The owner has mended what stopped the product's writes. False if nothing did, or another shop's mark does."""
     parked = ProductStock.objects.filter(pk=product_id).exclude(parked="")
-    unparked = parked.exclude(parked__startswith=look.FOREIGN).update(
+    unparked = parked.exclude(parked__startswith=taking_in.FOREIGN).update(
         parked="", not_before=None, failures=0, looks_wanted=F("looks_wanted") + 1
     )
     cases.close(cases.REFUSED, product_id)
@@ -235,7 +235,7 @@ def _find_out(write: StockWrite, now: datetime) -> None:
     fault_point("find_out.read")
     mark = whose(product.metadata.get(MARK_KEY), shop=ShopIdentity.current(), product=product.id)
     if product.deleted or (mark.n or 0) > write.n:
-        look.take_in(product, wanted)
+        taking_in.take_in(product, wanted)
     elif mark.n == write.n or (mark.n is None and _its_event_is_there(write)):
         _applied(write, now, answered=None)
     else:

@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from config.stripe_client import NoAnswer
-from inventory import catch_up, inbox, ledger, look
+from inventory import catch_up, inbox, ledger, look, taking_in
 from inventory.ledger import SaleLine
 from inventory.models import (
     Case,
@@ -426,7 +426,7 @@ def test_an_older_reading_never_replaces_a_newer_one(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     shirt.settle()
 
-    look.take_in(old, wanted=99)
+    taking_in.take_in(old, wanted=99)
 
     assert shirt.item("M").state == "unknown"
 

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from config import fault_points
-from inventory import inbox, ledger, look, publish, worker
+from inventory import inbox, ledger, look, publish, taking_in, worker
 from inventory.ledger import SaleLine
 from inventory.models import Case, Hold, ProductStock, StockItem, StripeEvent
 from inventory.tests.shirt import Shirt
@@ -94,7 +94,7 @@ def test_a_first_look_with_an_older_reading_than_another_process_keeps_the_edit(
 
     def the_other_process() -> None:
         mirror.store(old)
-        look.take_in(old, 0)
+        taking_in.take_in(old, 0)
 
     once_at("look.read", the_other_process)
     inbox.handle_waiting(timezone.now())

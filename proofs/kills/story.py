@@ -22,7 +22,7 @@ from checkout.start import start_checkout
 from config import stripe_client
 from config.stripe_client import Refused
 from fake_stripe import FakeStripe
-from inventory import ledger, look, webhooks, worker
+from inventory import ledger, look, sync, webhooks, worker
 from inventory.models import StockItem
 from proofs.state_machine.clock import WorldClock
 from proofs.state_machine.world import without_type
@@ -46,7 +46,7 @@ class Story:
     # --- acts
 
     def look(self) -> None:
-        look.look_at_all()
+        sync.look_at_all()
         worker.drain(hourly=True)
 
     def work(self) -> None:

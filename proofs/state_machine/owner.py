@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Sum
 
-from inventory import ledger, look
+from inventory import ledger, taking_in
 from inventory.models import Movement, ProductStock, StockItem
 from proofs.state_machine.books import Key, Verb
 from proofs.state_machine.broken import broken
@@ -115,10 +115,10 @@ class Owner:
         """“This shop writes that product from now on.”"""
         with self.world.processes.aside():
             parked = list(
-                ProductStock.objects.filter(parked__startswith=look.FOREIGN).values_list("pk", flat=True)
+                ProductStock.objects.filter(parked__startswith=taking_in.FOREIGN).values_list("pk", flat=True)
             )
         if not parked:
             return False
         product = dice.choice(sorted(parked))
-        self.world.process("take over", lambda: look.take_over(product))
+        self.world.process("take over", lambda: taking_in.take_over(product))
         return True

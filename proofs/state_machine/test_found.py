@@ -15,7 +15,7 @@ from checkout import backfill
 from checkout.models import Order, OrderLine
 from checkout.placing import place
 from checkout.reconcile import reconcile
-from inventory import claims, ledger, look, worker, writes
+from inventory import claims, ledger, sync, worker, writes
 from inventory.ledger import SaleLine
 from inventory.models import Case, Movement, ProductStock, StockItem
 from proofs.state_machine import database
@@ -196,7 +196,7 @@ def test_placing_a_sale_from_before_the_first_look_takes_nothing(transactional_d
         database.put_back(empty_database())
         _buy_elsewhere(world, 1)
         world.fake.forward(3600)
-        look.look_at_all()
+        sync.look_at_all()
         _rest(world)
         stood = _count(world, "stock_S")
         backfill.settle_completed(since=timezone.now() - timedelta(days=30), now=timezone.now())

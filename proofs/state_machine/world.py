@@ -21,7 +21,7 @@ from config import stripe_client
 from config.duties import DUTIES
 from config.stripe_client import StripeTrouble
 from fake_stripe import FakeStripe
-from inventory import look, setbacks, webhooks, worker
+from inventory import setbacks, sync, webhooks, worker
 from inventory.models import Movement, StripeEvent
 from proofs.state_machine import actions, database, safety
 from proofs.state_machine.books import Books, Key
@@ -105,7 +105,7 @@ class World:
         stripe_client._client.cache_clear()
         self.fake.add_webhook_endpoint("http://shop.test/stripe/webhook/", secret=SECRET)
         self.fake.deliver_to(self._to_the_shop)
-        look.look_at_all()
+        sync.look_at_all()
         if self.dice.random() < 0.8:
             worker.drain(hourly=True)
         self.clock.let_pass(self.head_start)

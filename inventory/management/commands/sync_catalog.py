@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from config.stripe_client import StripeTrouble
-from inventory import look
+from inventory import sync, taking_in
 from inventory.models import ProductStock
 
 
@@ -37,11 +37,11 @@ class Command(BaseCommand):
         if options["take_over"]:
             self._take_over(options["product"])
 
-    def _one(self, options: dict[str, Any]) -> look.Summary:
-        return look.look_at_one(options["product"], dry_run=options["dry_run"])
+    def _one(self, options: dict[str, Any]) -> sync.Summary:
+        return sync.look_at_one(options["product"], dry_run=options["dry_run"])
 
-    def _all(self, options: dict[str, Any]) -> look.Summary:
-        summary = look.look_at_all(dry_run=options["dry_run"], progress=self._progress)
+    def _all(self, options: dict[str, Any]) -> sync.Summary:
+        summary = sync.look_at_all(dry_run=options["dry_run"], progress=self._progress)
         if self.stdout.isatty():
             self.stdout.write("\r\x1b[K", ending="")
         return summary
@@ -54,7 +54,7 @@ class Command(BaseCommand):
             self.stdout.flush()
 
     def _take_over(self, product_id: str | None) -> None:
-        parked = ProductStock.objects.filter(parked__startswith=look.FOREIGN)
+        parked = ProductStock.objects.filter(parked__startswith=taking_in.FOREIGN)
         for pk in [product_id] if product_id else list(parked.values_list("pk", flat=True)):
-            mark = look.take_over(pk)
+            mark = taking_in.take_over(pk)
             self.stdout.write(f"{pk}: taken over from {mark}." if mark else f"{pk}: nobody else writes it.")

@@ -1,0 +1,123 @@
+"""Is the mirror what the account shows? The whole catalogue read once, or one product of it, with a summary for people."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.utils import timezone
+
+from config.stripe_client import NotFound
+from inventory import setbacks, taking_in
+from inventory.look import wishes
+from inventory.metadata import Reading, Whose
+from inventory.models import ProductStock, StockItem
+from shop import gateway, mirror
+from shop.models import Product
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Summary:
+    """What a reading of the whole catalogue found; `problems` are sentences with the product's id before them."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        numbers = ", ".join(f"{self.counts[name]} {name}" for name in ("created", "updated", "unchanged"))
+        return f"{numbers}, {len(self.problems)} problem{'' if len(self.problems) == 1 else 's'}"
+
+
+Progress = Callable[[int, str], None]
+
+
+def look_at_all(*, dry_run: bool = False, progress: Progress = lambda done, name: None) -> Summary:
+    """Read every product of the account. With `dry_run`, say what would change and change nothing.
+
+    `progress(done, name)` is called after each product. A product that cannot be stored is a problem, and the
+    others are read all the same. Raises config.stripe_client.StripeTrouble; what was taken in before stays.
+    """
+    began, wanted = timezone.now(), wishes()
+    summary, seen = Summary(), set()
+    for product in gateway.each_product():
+        seen.add(product.id)
+        _sum_up(product, wanted, summary, dry_run=dry_run)
+        progress(len(seen), product.name)
+    gone = Product.objects.filter(deleted=False, read_at__lte=began).exclude(pk__in=seen)
+    for product_id in list(gone.values_list("pk", flat=True)):
+        # It may only be new since the listing began: Stripe is asked before it counts as deleted.
+        _sum_up(gateway.fetch_product(product_id), wanted, summary, dry_run=dry_run)
+    return summary
+
+
+def _sum_up(
+    product: gateway.StripeProduct, wanted: dict[str, int], summary: Summary, *, dry_run: bool
+) -> None:
+    try:
+        outcome = mirror.outcome_of(product) if dry_run else _store(product, wanted)
+        problems = _problems(product)
+    except Exception as error:
+        logger.exception("%s cannot be stored", product.id)
+        problem = f"it cannot be stored ({setbacks.in_a_line(error)})."
+        summary.problems.append(f"{product.id} {product.name}: {problem}")
+    else:
+        summary.counts[outcome] += 1
+        summary.problems += problems
+
+
+def look_at_one(product_id: str, *, dry_run: bool = False) -> Summary:
+    """The same for one product. Raises config.stripe_client.NotFound where neither Stripe nor the mirror knows it."""
+    wanted = wishes([product_id])
+    product = gateway.fetch_product(product_id)
+    if product.deleted and not Product.objects.filter(pk=product_id).exists():
+        raise NotFound(f"Stripe has no product {product_id}.")
+    outcome = mirror.outcome_of(product) if dry_run else mirror.store(product)
+    if not dry_run:
+        taking_in.take_in(product, wanted.get(product_id, 0))
+    return Summary(Counter({outcome: 1}), _problems(product))
+
+
+def _store(product: gateway.StripeProduct, wanted: dict[str, int]) -> mirror.Outcome:
+    outcome = mirror.store(product)
+    if outcome != "unchanged" or _has_news(product):
+        taking_in.take_in(product, wanted.get(product.id, 0))
+    return outcome
+
+
+def _has_news(product: gateway.StripeProduct) -> bool:
+    """A product that is as it was costs no write."""
+    stock = ProductStock.objects.filter(pk=product.id).first()
+    if stock is None or stock.looks_wanted > stock.looks_done:
+        return True
+    if product.deleted:
+        return False
+    known = {item.key: item for item in StockItem.objects.filter(product=product.id)}
+    return _mark_is_news(stock, taking_in.mark_of(product)) or any(
+        reading.key not in known or _differs_from(known[reading.key], reading)
+        for reading in taking_in.readings_of(product)
+    )
+
+
+def _mark_is_news(stock: ProductStock, mark: Whose) -> bool:
+    if mark.foreign:
+        return mark.foreign != stock.taken_over and stock.parked != f"{taking_in.FOREIGN}{mark.foreign}"
+    return (mark.n or 0) != stock.n
+
+
+def _differs_from(item: StockItem, reading: Reading) -> bool:
+    if reading.count is not None:
+        return item.state != StockItem.State.COUNTED or item.on_hand != reading.count
+    return item.problem != reading.problem or (item.state == StockItem.State.UNLIMITED) != reading.unlimited
+
+
+def _problems(product: gateway.StripeProduct) -> list[str]:
+    """What the owner has to mend; nobody misses what is archived or deleted."""
+    if product.deleted or not product.active:
+        return []
+    readings = [reading.problem for reading in taking_in.readings_of(product) if reading.problem]
+    facts = mirror.fields_of(product)["problems"]
+    return [f"{product.id} {product.name}: {text}" for text in [*facts, *readings]]

@@ -1,0 +1,216 @@
+"""What does one reading of a product mean for its counts?
+
+It counts nothing but the first count of an item: it lists what is unreadable, parks a product that another shop
+writes, adopts Stripe's counts when our database is older than Stripe, and says when something differs. Edits are
+counted from events (inventory.observe).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from inventory import cases, catch_up, restore, writes
+from inventory.metadata import MARK_KEY, ONE_ITEM, Reading, Whose, read, read_key, whose
+from inventory.models import Movement, ProductStock, ShopIdentity, StockItem
+from shop import gateway
+from shop.metadata import parse
+from shop.models import Product
+
+logger = logging.getLogger(__name__)
+
+DELETED = "Deleted at Stripe."
+FOREIGN = "Another shop writes its counts: "
+
+Pair = tuple[StockItem, Reading]
+
+
+def take_in(product: gateway.StripeProduct, wanted: int) -> None:
+    """What was read, in one transaction. `wanted`: how many looks were wanted when the reading began."""
+    ShopIdentity.current()
+    with transaction.atomic():
+        stock, is_new = _desk(product)
+        if stock is None or _is_overtaken(stock, product.read_at):
+            return
+        if product.deleted:
+            stock.parked = stock.parked or DELETED
+        else:
+            # An edit may have been counted since the reading began: this reading is too old to begin a ledger with.
+            _take_in_counts(stock, product, may_begin=is_new or stock.looks_wanted <= wanted)
+        stock.looked_at = product.read_at
+        stock.looks_done = max(stock.looks_done, wanted)
+        if stock.look_failures:
+            stock.look_failures, stock.not_looked_before = 0, None
+            cases.close(cases.LOOK_FAILED, stock.pk)
+        stock.save()
+
+
+def _desk(product: gateway.StripeProduct) -> tuple[ProductStock | None, bool]:
+    """The product's row, locked, and whether it is new; made at the first look, which is also its fence."""
+    if not Product.objects.filter(pk=product.id).exists():
+        return None, False
+    is_new = False
+    if not product.deleted:
+        _row, is_new = ProductStock.objects.get_or_create(
+            product_id=product.id, defaults={"fence": product.read_at}
+        )
+    return ProductStock.objects.select_for_update().filter(pk=product.id).first(), is_new
+
+
+def _is_overtaken(stock: ProductStock, read_at: datetime) -> bool:
+    """Was a younger reading taken in before? One from the future was made before the clock was set back."""
+    return stock.looked_at is not None and read_at < stock.looked_at <= timezone.now()
+
+
+def _take_in_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_begin: bool) -> None:
+    """`may_begin`: may a ledger begin, or go on, with the counts of this reading?"""
+    pairs, mark = _pairs(product), mark_of(product)
+    if stock.parked == DELETED:
+        stock.parked = ""
+    if _is_parked_by(stock, mark):
+        _open_items(pairs, product, may_begin=may_begin)
+        return
+    if restore.is_due(stock, mark):
+        if may_begin:
+            restore.adopt(stock, pairs, mark, product.read_at, product.updated_at)
+        else:
+            restore.postpone(stock, mark)
+    _open_items(pairs, product, may_begin=may_begin)
+    _compare(stock, pairs, mark)
+
+
+def _is_parked_by(stock: ProductStock, mark: Whose) -> bool:
+    """Another database's mark stops our writing until the owner takes over; its going away starts it again."""
+    if mark.foreign and mark.foreign != stock.taken_over:
+        stock.parked = f"{FOREIGN}{mark.foreign}"[:500]
+        sentence = _(
+            "Its mark is %(mark)s, which this shop's database did not write. Nothing is written until you say "
+            "“manage.py sync_catalog --product %(product)s --take-over”."
+        )
+        cases.open_case(cases.FOREIGN_MARK, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
+        return True
+    if stock.parked.startswith(FOREIGN):
+        stock.parked = ""
+        cases.close(cases.FOREIGN_MARK, stock.pk)
+    return False
+
+
+def _compare(stock: ProductStock, pairs: list[Pair], mark: Whose) -> None:
+    """Wish for a write where Stripe shows other than the ledger says. While a write is on its way nothing can be said."""
+    counted = [(item, reading) for item, reading in pairs if item.state == StockItem.State.COUNTED]
+    if not counted or writes.open_write(stock.pk):
+        return
+    other = [item.key for item, reading in counted if item.on_hand != reading.count]
+    stock.differs = stock.n > 0 and (bool(other) or mark.n != stock.n)
+    stock.mark_wanted = stock.mark_wanted or stock.differs
+    if stock.differs:
+        logger.info("Differs at Stripe: %s %s, mark %s of %d", stock.pk, other, mark.n, stock.n)
+
+
+# --- Items ------------------------------------------------------------------------------------
+
+
+def mark_of(product: gateway.StripeProduct) -> Whose:
+    return whose(product.metadata.get(MARK_KEY), shop=ShopIdentity.current(), product=product.id)
+
+
+def readings_of(product: gateway.StripeProduct) -> list[Reading]:
+    """One per size. None for a product to listen to or look at: without a price nothing of it is ever counted."""
+    facts = parse(product.metadata)
+    if facts.link and not product.prices and not facts.sizes and ONE_ITEM not in product.metadata:
+        return []
+    return read(product.metadata, facts.sizes)
+
+
+def _pairs(product: gateway.StripeProduct) -> list[Pair]:
+    """The product's items, those that are no longer listed among its sizes too, with what stands under their keys."""
+    readings = readings_of(product)
+    items = {item.key: item for item in _locked_items(product.id)}
+    missing = [reading for reading in readings if reading.key not in items]
+    for reading in missing:
+        StockItem.objects.create(product_id=product.id, key=reading.key, size=reading.size, listed=False)
+    if missing:
+        items = {item.key: item for item in _locked_items(product.id)}
+    place = {reading.key: position for position, reading in enumerate(readings)}
+    for item in items.values():
+        item.listed, item.position = item.key in place, place.get(item.key, item.position)
+    return [(item, read_key(product.metadata, item.key, item.size)) for item in items.values()]
+
+
+def _locked_items(product_id: str) -> list[StockItem]:
+    return list(StockItem.objects.filter(product=product_id).select_for_update().order_by("pk"))
+
+
+def _open_items(pairs: list[Pair], product: gateway.StripeProduct, *, may_begin: bool) -> None:
+    for item, reading in pairs:
+        if may_begin and reading.count is not None:
+            _begin(item, reading, product)
+        item.state, item.problem = _state_of(item, reading)
+        item.save(
+            update_fields=["listed", "position", "state", "problem", "on_hand", "began_at", "began_with"]
+        )
+
+
+def _begin(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
+    """A readable count: the ledger begins with it, or goes on where no event will say how it was mended."""
+    if item.on_hand is None:
+        _open_ledger(item, reading.count or 0, product)
+    elif item.garbled and catch_up.nothing_more_will_come(item):
+        _give_up_waiting(item, reading, product)
+
+
+def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) -> None:
+    """The first count that was ever read: the ledger of this item begins with it."""
+    Movement.objects.create(
+        item=item,
+        kind=Movement.Kind.OPENED,
+        delta=count,
+        reference=f"opened:{product.id}:{item.key}"[:255],
+        actor="Stripe",
+        published_at=product.read_at,
+    )
+    item.on_hand, item.began_at, item.began_with = count, product.updated_at, count
+
+
+def _give_up_waiting(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
+    """The count was unreadable, is whole again, and no event will ever say how: Stripe is believed, a person is asked."""
+    restore.believe(item, reading, product.read_at, product.updated_at)
+    sentence = _(
+        "%(key)s was unreadable and is %(count)s now; what was edited meanwhile is not known. Please check."
+    )
+    subject = f"{item.product_id} {item.key}"
+    cases.open_case(cases.UNREADABLE, subject, sentence, key=item.key, count=reading.count)
+
+
+def _state_of(item: StockItem, reading: Reading) -> tuple[str, str]:
+    if reading.unlimited:
+        return StockItem.State.UNLIMITED, ""
+    if reading.count is None:
+        return StockItem.State.UNKNOWN, reading.problem[:500]
+    if item.on_hand is None:
+        return StockItem.State.UNKNOWN, f"{item.key} was edited while it was read; it is read again."
+    if item.garbled:
+        return StockItem.State.UNKNOWN, f"{item.key} was unreadable; its mending is not reported yet."
+    return StockItem.State.COUNTED, ""
+
+
+# --- Taking over ------------------------------------------------------------------------------
+
+
+def take_over(product_id: str) -> str:
+    """The owner says that this shop writes the product from now on. Returns the mark taken over, "" if there was none."""
+    with transaction.atomic():
+        stock = ProductStock.objects.select_for_update().filter(pk=product_id).first()
+        if stock is None or not stock.parked.startswith(FOREIGN):
+            return ""
+        mark = stock.parked.removeprefix(FOREIGN)
+        ProductStock.objects.filter(pk=product_id).update(
+            taken_over=mark, parked="", mark_wanted=True, looks_wanted=F("looks_wanted") + 1
+        )
+        cases.close(cases.FOREIGN_MARK, product_id)
+    return mark
