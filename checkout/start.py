@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from checkout import gateway
@@ -55,7 +54,7 @@ def start_checkout(cart: Cart, *, now: datetime) -> Order:
             in_the_way = error  # A second click was quicker: its order is the one to go on with.
             continue
         fault_point("start.held")
-        return _open(order, first=True)
+        return open_at_stripe(order, first=True)
     logger.warning("A checkout was refused, its cart has an open order again and again: %s", in_the_way)
     text = _("Your payment page is being prepared in another tab. Please try again in a moment.")
     raise CartRefused(text) from in_the_way
@@ -82,7 +81,7 @@ def _go_on_with(cart: Cart, *, now: datetime) -> Order | None:
 def _ask_again(order: Order) -> Order:
     """Learn the session of an order that has none yet; a refusal proves that there is none, and ends the order."""
     try:
-        return _open(order, first=False)
+        return open_at_stripe(order, first=False)
     except Refused:
         order.refresh_from_db()
         return order
@@ -151,7 +150,7 @@ def _order_line(order: Order, place: int, line: CartLine) -> OrderLine:
     )
 
 
-def _open(order: Order, *, first: bool) -> Order:
+def open_at_stripe(order: Order, *, first: bool) -> Order:
     """Send the stored request, for the first time or again; Stripe answers both with the same session.
 
     A refusal ends the hold and is raised: had an earlier sending been carried out, Stripe would have repeated
@@ -195,61 +194,3 @@ def _tell_the_owner(order: Order, trouble: StripeTrouble) -> None:
         # A price that was archived a moment ago, perhaps: read the products anew.
         look.want(order.lines.values_list("product_id", flat=True))
         cases.open_case("checkout refused", trouble.param or trouble.code or "request", str(trouble))
-
-
-# --- Sessions whose opening nobody saw the end of ------------------------------------------------
-
-# A request that is still under way is left alone that long: connecting and reading may take 13 seconds.
-UNDER_WAY = timedelta(seconds=30)
-# Stripe keeps a first answer for a day at least; a session that ended unseen is looked for in its list instead.
-AFTER_ITS_TIME = timedelta(minutes=2)
-# Stripe dates a session by its clock and we an order by ours: webhooks bear five minutes between them, so does this.
-CLOCKS = timedelta(minutes=10)
-LONGEST_WAIT = timedelta(minutes=5)
-AT_ONCE = 20
-
-
-def finish_unknown_sessions(now: datetime) -> int:
-    """Ask again for the sessions that Stripe never told us of; returns how many are known now, or never were."""
-    finished = 0
-    for order in _without_a_session(now):
-        if _claim(order, now=now):
-            finished += _finish(order, now=now)
-    return finished
-
-
-def _without_a_session(now: datetime) -> QuerySet[Order]:
-    due = Q(next_try_at=None) | Q(next_try_at__lte=now)
-    orders = Order.objects.filter(state=Order.State.OPEN, session_id=None, created_at__lte=now - UNDER_WAY)
-    return orders.filter(due).order_by("created_at")[:AT_ONCE]
-
-
-def _claim(order: Order, *, now: datetime) -> bool:
-    """True for one worker, which has until the next try. The pause doubles, so that a Stripe in trouble has rest."""
-    pause = min(timedelta(seconds=5) * 2 ** min(order.tries, 10), LONGEST_WAIT)
-    mine = Order.objects.filter(id=order.id, tries=order.tries, session_id=None)
-    return bool(mine.update(tries=F("tries") + 1, next_try_at=now + pause))
-
-
-def _finish(order: Order, *, now: datetime) -> bool:
-    try:
-        if order.expires_at is None or now < order.expires_at + AFTER_ITS_TIME:
-            return _open(order, first=False).session_id is not None
-        return _look_for(order, now=now)
-    except Refused:
-        return not Order.objects.filter(id=order.id, state=Order.State.OPEN).exists()
-    except StripeTrouble as trouble:
-        logger.warning("Order %s: its session stays unknown: %s", order.number, trouble)
-        return False
-
-
-def _look_for(order: Order, *, now: datetime) -> bool:
-    """Is it in Stripe's list of its time? Then it is settled as it ended; if not, it never was."""
-    until = order.expires_at + CLOCKS if order.expires_at else None
-    for session in gateway.each_session(since=order.created_at - CLOCKS, until=until):
-        if session.metadata.get("order") == str(order.id):
-            remember_session(order, session)
-            settle(session, now=now)
-            return True
-    give_up(order.id, because="Stripe has no session of this order.")
-    return True

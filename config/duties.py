@@ -25,7 +25,7 @@ DUTIES: list[Duty] = [
     Duty("inventory.publish.publish_waiting", every=0.5, alone=True),
     Duty("inventory.look.look_at_wanted", every=1, alone=True),
     Duty("inventory.catch_up.fetch_product_events", every=3600, alone=True),
-    Duty("checkout.start.finish_unknown_sessions", every=5, alone=True),
+    Duty("checkout.unknown_sessions.finish_unknown_sessions", every=5, alone=True),
     Duty("checkout.overdue.ask_about_overdue", every=30, alone=True),
     Duty("inventory.alerts.tell_the_owner", every=60, alone=True),
     Duty("inventory.tidying.throw_away_old", every=24 * 3600, alone=True),

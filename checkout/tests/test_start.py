@@ -228,7 +228,7 @@ def test_the_second_of_two_clicks_at_the_same_moment_takes_the_firsts_order(
         found = look(cart, now=now)
         looks.append(found)
         if len(looks) == 1:
-            start._open(start._write_down(cart, now=now), first=True)
+            start.open_at_stripe(start._write_down(cart, now=now), first=True)
         return found
 
     monkeypatch.setattr(start, "_go_on_with", the_other_click_comes_between)

@@ -10,8 +10,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import Order
-from checkout.start import finish_unknown_sessions
 from checkout.tests.conftest import Customer, item_of, only_order
+from checkout.unknown_sessions import finish_unknown_sessions
 from fake_stripe import FakeStripe
 from fake_stripe.transport import InProcess
 from shop.models import Product
@@ -171,7 +171,7 @@ def test_tries_become_rarer_while_stripe_is_away(
 
 
 def test_only_one_of_two_workers_asks(fake: FakeStripe, shirt: Product, customer: Customer) -> None:
-    from checkout.start import _claim
+    from checkout.unknown_sessions import _claim
 
     order = left_unknown(fake, customer, shirt, when="before")
     same = Order.objects.get(id=order.id)
