@@ -25,7 +25,7 @@ from unittest import mock
 from benchmarks.stripe_side import KEY
 from script import postgres
 from script.processes import Programs, python
-from script.serve import GUNICORN, ROOT
+from script.serve import GUNICORN, ROOT, worker_command
 
 WEBHOOK_SECRET = "whsec_benchmark"  # noqa: S105
 WEBHOOK_PATH = "/stripe/webhook/"
@@ -113,8 +113,9 @@ def shop(
             "web", gunicorn(port, GUNICORN[-1]), environment=environment, folder=ROOT, log=logs["web"]
         )
         if worker:
-            work = python("manage.py", "work")
-            programs.start("worker", work, environment=environment, folder=ROOT, log=logs["worker"])
+            programs.start(
+                "worker", worker_command(), environment=environment, folder=ROOT, log=logs["worker"]
+            )
         running = Running(port, tuple(log for log in logs.values() if log.exists()), environment)
         wait_until_it_answers(f"http://127.0.0.1:{port}/", programs, running)
         yield running

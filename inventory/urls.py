@@ -2,10 +2,6 @@
 
 from django.urls import path
 
-from inventory.webhooks import receive
+from inventory.webhooks import PATHS, receive
 
-# Both spellings answer themselves: to Stripe a redirect is a failed delivery.
-urlpatterns = [
-    path("stripe/webhook/", receive, name="stripe_webhook"),
-    path("stripe/webhook", receive),
-]
+urlpatterns = [path(PATHS[0], receive, name="stripe_webhook"), path(PATHS[1], receive)]

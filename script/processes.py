@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-# A session (on Windows: a group) of its own for each: Ctrl-C reaches us alone, and we end the others in order.
-ALONE: dict[str, Any] = {"start_new_session": True}
+# A process group of its own for each: Ctrl-C reaches us alone, and we end the others in order. The session stays ours,
+# for Linux may give each session an equal share of the processor, however many programs are in it.
+ALONE: dict[str, Any] = {"process_group": 0}
 if sys.platform == "win32":
     ALONE = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 

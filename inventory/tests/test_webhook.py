@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from inventory import inbox, webhooks
 from inventory.models import StripeEvent
@@ -47,6 +48,17 @@ def post(
         path, data=body, content_type="application/json", headers={"Stripe-Signature": header}
     )
     return answer  # type: ignore[no-any-return]
+
+
+def test_a_delivery_passes_by_what_is_done_for_browsers(settings: Settings) -> None:
+    """Behind a proxy that does not tell of https, pages are redirected; a redirect would be a failed delivery."""
+    settings.SECURE_SSL_REDIRECT = True
+
+    answer = post(an_event())
+
+    assert answer.status_code == 200
+    assert not {"Vary", "Content-Security-Policy", "Content-Language", "Set-Cookie"} & answer.headers.keys()
+    assert Client().get("/").status_code == 301
 
 
 @pytest.mark.parametrize("path", ["/stripe/webhook/", "/stripe/webhook"])
