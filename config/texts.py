@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from typing import Any
+
+# Whatever may come out of JSON as something that is not storable looks like one of these in its bytes: NUL (which
+# UTF-16 and UTF-32 are full of), half a surrogate pair, as an escape or raw, and numbers beyond a float.
+SUSPECT = re.compile(
+    rb"\x00|\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|[0-9][eE][+-]?[0-9]|[0-9]{300}|NaN|Infinity"
+)
+
+
+def storable_json(body: bytes) -> Any:
+    """What `body` says, storable. Most bodies have nothing suspect, and are not looked through value by value.
+
+    Raises ValueError and RecursionError as json.loads does.
+    """
+    value = json.loads(body)
+    return storable(value) if SUSPECT.search(body) else value
 
 
 def storable(value: Any) -> Any:

@@ -6,7 +6,6 @@ is then one transaction that is harmless twice: an event may be handled again af
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from django.utils.translation import gettext_noop as _
 from config.fault_points import fault_point
 from config.stripe_client import NoAnswer, NotAllowed, NotConfigured, Refused, StripeTrouble, WrongKey
 from config.stripe_events import EVENTS
-from config.texts import storable
+from config.texts import storable_json
 from inventory import cases
 from inventory.claims import due, free
 from inventory.models import StripeEvent
@@ -74,7 +73,7 @@ def stripe_allowed() -> Iterator[None]:
 def parse(body: bytes) -> Json:
     """The event in a signed body. Raises NotAnEvent for what has no id to be remembered by."""
     try:
-        event = storable(json.loads(body))
+        event = storable_json(body)
     except (ValueError, RecursionError) as error:
         raise NotAnEvent(f"The body is no JSON: {error}") from error
     if not isinstance(event, dict):

@@ -1,0 +1,50 @@
+"""Which texts can every database keep?"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from config.texts import storable, storable_json
+
+TEXTS = st.text(st.characters(), max_size=6) | st.sampled_from(
+    ["\x00", "\ud800", "a\udfff", "NaN", "é", "😀"]
+)
+NUMBERS = st.floats() | st.integers() | st.sampled_from([10.0**300, 1e-320, float("inf"), float("nan")])
+VALUES: Any = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("a\x00b", "a?b"),
+        ("\ud800", "?"),
+        ({"\x00": ["\udfff", 1, 2.5, None, True]}, {"?": ["?", 1, 2.5, None, True]}),
+        (float("inf"), None),
+        (float("nan"), None),
+        ("é 😀 plain", "é 😀 plain"),
+    ],
+)
+def test_what_no_database_keeps_is_a_question_mark_or_null(value: Any, kept: Any) -> None:
+    assert storable(value) == kept
+
+
+@given(VALUES, st.booleans(), st.sampled_from(["utf-8", "utf-16", "utf-32"]))
+@example("\x00", True, "utf-16")
+def test_a_body_is_looked_through_wherever_it_must_be(value: Any, ascii_only: bool, encoding: str) -> None:
+    body = json.dumps(value, ensure_ascii=ascii_only).encode(encoding, "surrogatepass")
+
+    assert storable_json(body) == storable(json.loads(body))
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1E+999", "9" * 400 + ".0", "Infinity", "NaN"])
+def test_a_number_beyond_all_floats_is_null(number: str) -> None:
+    assert storable_json(f'{{"much": {number}}}'.encode()) == {"much": None}
