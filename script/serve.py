@@ -24,7 +24,7 @@ GUNICORN = [
     "config.wsgi",
 ]
 # Where the machine is too small for both, what customers wait for goes first.
-AFTER_THE_PAGES = ["nice", "-n", "5"] if shutil.which("nice") else []
+AFTER_THE_PAGES = ["nice", "-n", "10"] if shutil.which("nice") else []
 
 
 def worker_command() -> list[str]:
