@@ -82,8 +82,12 @@ def _products(lines: list[SessionLine]) -> dict[str, Product]:
 
 
 def _is_counted(product: Product) -> bool:
-    """Does it say anything of sizes or stock? What a mere test or another business sells is not ours to count."""
-    return any(key.casefold().startswith(COUNT_KEYS) for key in product.metadata)
+    """Does it say anything of sizes or stock, or did it once? What a mere test or another business sells is not ours.
+
+    The one key of a product without sizes may be gone for a while; its ledger is there, and counts on.
+    """
+    says = any(key.casefold().startswith(COUNT_KEYS) for key in product.metadata)
+    return says or any(item.on_hand is not None for item in product.stock_items.all())
 
 
 def _order_lines(

@@ -13,7 +13,7 @@ from checkout.fulfilment import settle
 from checkout.models import Order
 from checkout.tests.conftest import deliver, item_of, only_order
 from fake_stripe import FakeStripe
-from inventory import inbox
+from inventory import inbox, worker
 from inventory.models import Case, Movement, StripeEvent
 from shop.models import Product
 
@@ -229,6 +229,25 @@ def test_more_lines_than_a_page_holds_are_all_read(
     monkeypatch.setattr(gateway, "PAGE", 2)
 
     assert len(gateway.session_lines(session_id)) == 5
+
+
+def test_a_sale_while_a_products_only_count_is_gone_is_counted_once_it_is_back(
+    fake: FakeStripe, poster: Product
+) -> None:
+    """Somebody emptied the field and writes the count again; in between a payment link sold two."""
+    stood = item_of(poster).on_hand or 0
+    fake.dashboard.edit_product(poster.id, metadata={"stock": ""})
+    deliver(fake)
+    worker.drain()
+    fake.pay(open_elsewhere(fake, [a_line(poster, 2)]))
+    deliver(fake)
+    worker.drain()
+    fake.dashboard.edit_product(poster.id, metadata={"stock": str(stood)})
+    deliver(fake)
+    worker.drain(hourly=True)
+
+    assert sales() == [(poster.id, "", 2)]
+    assert fake.products[poster.id]["metadata"]["stock"] == str(stood - 2)
 
 
 def test_origin_fault_22_stripes_objects_are_translated_without_being_taken_for_dicts(
