@@ -34,20 +34,23 @@ def worker_command() -> list[str]:
 
 def main() -> None:
     end_on_signals()
+    try:
+        sys.exit(serve(sys.argv[1:]))
+    except KeyboardInterrupt:
+        return
+
+
+def serve(for_gunicorn: list[str]) -> int | str:
+    """Until one of the programs ends by itself; returns the exit code, or what to say with code 1."""
     for command in (["migrate", "--no-input", "-v", "0"], ["collectstatic", "--no-input", "-v", "0"]):
         if subprocess.run(python("manage.py", *command), cwd=ROOT).returncode:
-            sys.exit(1)
+            return 1
     # gunicorn lets requests finish for 30 seconds; the worker finishes its round.
     with Programs(grace=40) as programs:
-        try:
-            programs.start("the web server", python(*GUNICORN, *sys.argv[1:]), folder=ROOT)
-            programs.start("the worker", worker_command(), folder=ROOT)
-            ended = programs.wait_for_one_to_end()
-        except KeyboardInterrupt:
-            return
-    sys.exit(
-        f"{ended[0].upper()}{ended[1:]} has ended by itself, so both were ended; its last lines say why."
-    )
+        programs.start("the web server", python(*GUNICORN, *for_gunicorn), folder=ROOT)
+        programs.start("the worker", worker_command(), folder=ROOT)
+        ended = programs.wait_for_one_to_end()
+    return f"{ended[0].upper()}{ended[1:]} has ended by itself, so both were ended; its last lines say why."
 
 
 if __name__ == "__main__":
