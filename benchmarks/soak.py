@@ -13,6 +13,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -64,6 +65,7 @@ class Sum:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # The pool's processes end with us.
     given = _options()
     total, began = Sum(), time.monotonic()
     # Each process has an empty database of its own, and its own share of the seeds.
