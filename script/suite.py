@@ -18,9 +18,8 @@ from pathlib import Path
 from script.postgres import find_binaries, private_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-# Tests wait for browsers, databases and each other, so three keep two processors busy; for a part of the suite a second
-# process costs more than it gives.
-WHOLE = ["-n", "3", "--dist", "worksteal"]
+# The whole suite keeps two processors busy; for a part of it a second process costs more than it gives.
+WHOLE = ["-n", "2", "--dist", "worksteal"]
 # What never asks the shop's database, such as the fake Stripe's own tests, runs once, on SQLite.
 ASKING_THE_DATABASE = ["config", "shop", "inventory", "checkout", "proofs", "--ignore=proofs/mutants"]
 CLOSING_LINE = re.compile(rb"\d+ (?:passed|failed|skipped|error|deselected)|no tests ran")

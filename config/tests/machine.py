@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
+import threading
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
+from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 # The browser talks to this machine and to nobody else, not even to look for its own updates.
@@ -41,6 +43,27 @@ def browser_type_launch_args() -> dict[str, Any]:
     # Chromium's sandbox needs a user who is not root.
     as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return {"executable_path": browser_path(), "args": [*QUIET, *as_root]}
+
+
+STEPS = ("execute", "executemany", "fetchone", "fetchmany", "fetchall", "close")
+
+
+@pytest.fixture(autouse=True)
+def one_thread_in_sqlite_at_a_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A live server's threads share the test's one connection to its database in memory. One of them, inside SQLite and
+    about to call a function of Django's, would wait for Python; another, in Python, for SQLite: for ever."""
+    if "live_server" in request.fixturenames:
+        lock = threading.RLock()
+        for name in STEPS:
+            monkeypatch.setattr(SQLiteCursorWrapper, name, _alone(getattr(SQLiteCursorWrapper, name), lock))
+
+
+def _alone(method: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:
+    def step(cursor: SQLiteCursorWrapper, *arguments: Any) -> Any:
+        with lock:
+            return method(cursor, *arguments)
+
+    return step
 
 
 def pytest_configure(config: pytest.Config) -> None:
