@@ -50,12 +50,16 @@ STEPS = ("execute", "executemany", "fetchone", "fetchmany", "fetchall", "close")
 
 @pytest.fixture(autouse=True)
 def one_thread_in_sqlite_at_a_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "live_server" in request.fixturenames:
+        let_one_thread_in_at_a_time(monkeypatch)
+
+
+def let_one_thread_in_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A live server's threads share the test's one connection to its database in memory. One of them, inside SQLite and
     about to call a function of Django's, would wait for Python; another, in Python, for SQLite: for ever."""
-    if "live_server" in request.fixturenames:
-        lock = threading.RLock()
-        for name in STEPS:
-            monkeypatch.setattr(SQLiteCursorWrapper, name, _alone(getattr(SQLiteCursorWrapper, name), lock))
+    lock = threading.RLock()
+    for name in STEPS:
+        monkeypatch.setattr(SQLiteCursorWrapper, name, _alone(getattr(SQLiteCursorWrapper, name), lock))
 
 
 def _alone(method: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:

@@ -55,3 +55,36 @@ def test_a_run_on_another_database_than_the_one_that_was_meant_ends_at_once(tmp_
 
     assert ran.returncode == 1
     assert "were to run on postgresql, but the settings name sqlite" in ran.stdout + ran.stderr
+
+
+SHARED = """
+import os, threading
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.test_settings"
+import django
+django.setup()
+from django.db import connection
+from django.db.backends.sqlite3.base import SQLiteCursorWrapper
+from config.tests import machine
+import pytest
+machine.let_one_thread_in_at_a_time(pytest.MonkeyPatch())
+connection.ensure_connection()
+shared = connection.connection
+
+def ask():
+    for number in range(1000):
+        cursor = shared.cursor(SQLiteCursorWrapper)
+        cursor.execute("SELECT django_format_dtdelta('+', '2026-01-01 00:00:00', %s)", [number])
+        cursor.fetchall()
+        cursor.close()
+
+threads = [threading.Thread(target=ask, daemon=True) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_threads_that_share_one_connection_never_wait_for_each_other_for_ever() -> None:
+    """As a live server's and the test's do; in a process of its own, for without the lock it never ends."""
+    environment = {**os.environ, "DATABASE_URL": "sqlite:///:memory:"}
+
+    subprocess.run([sys.executable, "-c", SHARED], check=True, timeout=60, env=environment, cwd=ROOT)
