@@ -38,5 +38,5 @@ def storable(value: Any) -> Any:
 
 
 def _is_plain(text: str) -> bool:
-    """Most texts are; every webhook's are looked through, and looking is quicker than writing anew."""
+    """Most texts are, and looking is quicker than writing anew."""
     return text.isascii() and "\x00" not in text

@@ -40,9 +40,8 @@ class Intake:
 def _write(deliveries: Sequence[Delivery]) -> None:
     try:
         new = set(inbox.remember(event for event, _ in deliveries))
-    except (
-        OperationalError
-    ) as trouble:  # The database is away, or locked for too long: so it is for all of them.
+    except OperationalError as trouble:
+        # The database is away, or locked for too long: so it is for all of them.
         for _, written in deliveries:
             written.set_exception(trouble)
     except Exception as trouble:

@@ -41,6 +41,19 @@ class Owner:
             if delta < 0:
                 self.books.somebody_took.add(key)
 
+    def _may_be_refused(
+        self, refusal: type[Exception], note: str, verb: Callable[..., object], item: int, units: int
+    ) -> Callable[[str], object]:
+        """What `_say` calls: the verb, whose refusal is an answer like any other, and noted."""
+
+        def act(name: str) -> None:
+            try:
+                verb(item, units, reference=name)
+            except refusal:
+                self.world.tally.note(note)
+
+        return act
+
     def receive(self, dice: Random) -> bool:
         key, units = dice.choice(self.world.keys), dice.randint(1, 6)
         item = self._item(key)
@@ -50,13 +63,7 @@ class Owner:
     def adjust(self, dice: Random) -> bool:
         key, units = dice.choice(self.world.keys), dice.choice([-4, -2, -1, 1, 2])
         item = self._item(key)
-
-        def act(name: str) -> None:
-            try:
-                ledger.adjust(item.pk, units, reference=name)
-            except ledger.NotThere:
-                self.world.tally.note("adjustment refused")
-
+        act = self._may_be_refused(ledger.NotThere, "adjustment refused", ledger.adjust, item.pk, units)
         self._say("adjusted", key, units, act)
         return True
 
@@ -64,13 +71,7 @@ class Owner:
         key, counted = dice.choice(self.world.keys), dice.randint(0, 12)
         item = self._item(key)
         delta = counted - (item.on_hand or 0) - item.pending
-
-        def act(name: str) -> None:
-            try:
-                ledger.count(item.pk, counted, reference=name)
-            except ledger.Unreadable:
-                self.world.tally.note("count refused")
-
+        act = self._may_be_refused(ledger.Unreadable, "count refused", ledger.count, item.pk, counted)
         self._say("counted", key, delta, act)
         return True
 
