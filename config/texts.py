@@ -13,14 +13,30 @@ SUSPECT = re.compile(
     rb"\x00|\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|[0-9][eE][+-]?[0-9]|[0-9]{300}|NaN|Infinity"
 )
 
+# Levels of lists and objects in one another. Stripe's have fewer than ten; at a thousand SQLite, Python's own limit
+# and whoever goes through a value step by step give up, each at another number.
+DEEPEST = 100
+
 
 def storable_json(body: bytes) -> Any:
     """What `body` says, storable. Most bodies have nothing suspect, and are not looked through value by value.
 
-    Raises ValueError and RecursionError as json.loads does.
+    Raises ValueError for what is no JSON, or nested deeper than DEEPEST; RecursionError as json.loads does.
     """
     value = json.loads(body)
+    if body.count(b"[") + body.count(b"{") > DEEPEST:
+        _check_depth(value)
     return storable(value) if SUSPECT.search(body) else value
+
+
+def _check_depth(value: Any, left: int = DEEPEST) -> None:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    if inside is None:
+        return
+    if not left:
+        raise ValueError(f"It is nested more than {DEEPEST} levels deep.")
+    for member in inside:
+        _check_depth(member, left - 1)
 
 
 def storable(value: Any) -> Any:

@@ -191,8 +191,8 @@ class StockWriteAdmin(ToLookAt):
 
 @admin.register(ProductStock)
 class ProductStockAdmin(ToLookAt):
-    list_display = ["product", "n", "looked_at", "parked", "not_before", "failures"]
-    list_filter = [("parked", admin.EmptyFieldListFilter)]
+    list_display = ["product", "n", "looked_at", "parked", "parked_by", "not_before", "failures"]
+    list_filter = ["parked"]
     list_select_related = ["product"]
     search_fields = ["product__name", "product__id"]
     actions = ["look_again", "write_again", "take_over"]

@@ -85,7 +85,7 @@ def _writes(item: StockItem) -> Iterator[str]:
         return
     yield f"Last write: {stock.n}. Last look: {stock.looked_at:%Y-%m-%d %H:%M:%S}." if stock.looked_at else ""
     if stock.parked:
-        yield f"Parked: {stock.parked}"
+        yield f"Parked: {stock.why_parked}"
     for write in StockWrite.objects.filter(product=item.product_id).order_by("-n")[:10]:
         said = write.totals.get(item.key, "nothing")
         yield f"  write {write.n}: {item.key} = {said}, {write.state}, event {'seen' if write.seen else 'not seen'}"

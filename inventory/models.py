@@ -120,6 +120,15 @@ class ProductStockQuerySet(models.QuerySet["ProductStock"]):
 class ProductStock(models.Model):
     """The writer's desk of one product: who writes it now, what was written last, what must be looked at."""
 
+    class Parked(models.TextChoices):
+        """Why nothing of this product is written to Stripe until somebody does something about it."""
+
+        NOT = "", _("no")
+        DELETED = "deleted", _("deleted at Stripe")
+        FOREIGN = "foreign", _("another shop writes its counts")
+        REFUSED = "refused", _("Stripe refused a write")
+        UNEXPLAINED = "unexplained", _("its counts differ, and the key may not list Stripe's events")
+
     product = models.OneToOneField(Product, on_delete=models.PROTECT, primary_key=True, related_name="stock")
     n = models.PositiveIntegerField(_("number of the last write"), default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -139,8 +148,16 @@ class ProductStock(models.Model):
     )
     not_before = models.DateTimeField(_("not written before"), null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
-    parked = models.CharField(_("parked because"), max_length=500, blank=True)
-    taken_over = models.CharField(_("mark that was taken over"), max_length=200, blank=True)
+    parked = models.CharField(
+        _("parked"), max_length=20, choices=Parked.choices, default=Parked.NOT, blank=True
+    )
+    parked_by = models.CharField(
+        _("parked by"),
+        max_length=500,
+        blank=True,
+        help_text=_("The other shop's mark, or what Stripe answered."),
+    )
+    taken_over = models.CharField(_("mark that was taken over"), max_length=500, blank=True)
     fence = models.DateTimeField(_("sales up to here are not counted by themselves"), null=True, blank=True)
     adopted = models.BooleanField(default=False, help_text=_("The fence is from a restored database."))
     gap = models.BooleanField(
@@ -167,6 +184,15 @@ class ProductStock(models.Model):
 
     def __str__(self) -> str:
         return self.product_id
+
+    def park(self, why: str, by: str = "") -> None:
+        self.parked, self.parked_by = why, by[:500]
+
+    @property
+    def why_parked(self) -> str:
+        """For the owner; "" where it is not parked."""
+        words = [str(self.get_parked_display()), self.parked_by] if self.parked else []
+        return ": ".join(filter(None, words))
 
 
 class StockWrite(models.Model):

@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 A_ROUND = 10  # Products that one round takes at most, so that a worker can stop in between.
 KEY_MEMORY = timedelta(hours=20)  # Stripe remembers an idempotency key for 24 hours at least.
 SUBJECT = "Stripe"
+Parked = ProductStock.Parked
 
 
 def publish_waiting(now: datetime) -> int:
@@ -71,7 +72,7 @@ def waiting(now: datetime | None = None) -> QuerySet[ProductStock]:
     )
     on_its_way = StockWrite.objects.filter(product=OuterRef("pk"), state=StockWrite.State.OPEN)
     something = Q(mark_wanted=True) & Exists(counted) | Exists(told) | Exists(on_its_way)
-    stocks = ProductStock.objects.filter(something, parked="")
+    stocks = ProductStock.objects.filter(something, parked=Parked.NOT)
     if now is None:
         return stocks
     return stocks.filter(free(), due("not_before", now))
@@ -83,7 +84,7 @@ def publish_product(product_id: str, now: datetime) -> bool:
     Raises StripeTrouble where no other product would fare better. A product that fails has been put off.
     """
     with claimed(product_id) as claim:
-        if claim is None or not ProductStock.objects.filter(pk=product_id, parked="").exists():
+        if claim is None or not ProductStock.objects.filter(pk=product_id, parked=Parked.NOT).exists():
             return False
         fault_point("publish.claimed")
         try:
@@ -157,7 +158,7 @@ def _explain(product_id: str, now: datetime) -> bool:
             "Its counts differ from the ledger, and the key may not list events to find out why: %(trouble)s"
         )
         cases.open_case(cases.REFUSED, product_id, sentence, trouble=trouble)
-        _park(product_id, "Its counts differ, and the key may not list Stripe's events.")
+        _park(product_id, Parked.UNEXPLAINED)
         return False
     if not catch_up.handle_product_events(product_id, now):
         _put_off(product_id, now)
@@ -206,19 +207,21 @@ def _give_up(write: StockWrite, refusal: Refused, now: datetime) -> None:
     writes.abandon(write.pk, now)
     sentence = _("Stripe refused the counts: %(refusal)s")
     cases.open_case(cases.REFUSED, write.product_id, sentence, refusal=refusal)
-    gone = isinstance(refusal, NotFound)
-    _park(write.product_id, taking_in.DELETED if gone else f"Stripe refused a write: {refusal}")
+    if isinstance(refusal, NotFound):
+        _park(write.product_id, Parked.DELETED)
+    else:
+        _park(write.product_id, Parked.REFUSED, f"{refusal}")
 
 
-def _park(product_id: str, why: str) -> None:
-    ProductStock.objects.filter(pk=product_id).update(parked=why[:500])
+def _park(product_id: str, why: str, by: str = "") -> None:
+    ProductStock.objects.filter(pk=product_id).update(parked=why, parked_by=by[:500])
 
 
 def unpark(product_id: str) -> bool:
     """The owner has mended what stopped the product's writes. False if nothing did, or another shop's mark does."""
-    parked = ProductStock.objects.filter(pk=product_id).exclude(parked="")
-    unparked = parked.exclude(parked__startswith=taking_in.FOREIGN).update(
-        parked="", not_before=None, failures=0, looks_wanted=F("looks_wanted") + 1
+    ours = ProductStock.objects.exclude(parked__in=[Parked.NOT, Parked.FOREIGN])
+    unparked = ours.filter(pk=product_id).update(
+        parked=Parked.NOT, parked_by="", not_before=None, failures=0, looks_wanted=F("looks_wanted") + 1
     )
     cases.close(cases.REFUSED, product_id)
     return bool(unparked)

@@ -104,7 +104,8 @@ def _has_news(product: gateway.StripeProduct) -> bool:
 
 def _mark_is_news(stock: ProductStock, mark: Whose) -> bool:
     if mark.foreign:
-        return mark.foreign != stock.taken_over and stock.parked != f"{taking_in.FOREIGN}{mark.foreign}"
+        known = stock.parked == stock.Parked.FOREIGN and stock.parked_by == mark.foreign
+        return mark.foreign != stock.taken_over and not known
     return (mark.n or 0) != stock.n
 
 

@@ -11,7 +11,6 @@ import logging
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -24,9 +23,7 @@ from shop.models import Product
 
 logger = logging.getLogger(__name__)
 
-DELETED = "Deleted at Stripe."
-FOREIGN = "Another shop writes its counts: "
-
+Parked = ProductStock.Parked
 Pair = tuple[StockItem, Reading]
 
 
@@ -38,7 +35,8 @@ def take_in(product: gateway.StripeProduct, wanted: int) -> None:
         if stock is None or _is_overtaken(stock, product.read_at):
             return
         if product.deleted:
-            stock.parked = stock.parked or DELETED
+            if not stock.parked:
+                stock.park(Parked.DELETED)
         else:
             # An edit may have been counted since the reading began: this reading is too old to begin a ledger with.
             _take_in_counts(stock, product, may_begin=is_new or stock.looks_wanted <= wanted)
@@ -70,8 +68,8 @@ def _is_overtaken(stock: ProductStock, read_at: datetime) -> bool:
 def _take_in_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_begin: bool) -> None:
     """`may_begin`: may a ledger begin, or go on, with the counts of this reading?"""
     pairs, mark = _pairs(product), mark_of(product)
-    if stock.parked == DELETED:
-        stock.parked = ""
+    if stock.parked == Parked.DELETED:
+        stock.park(Parked.NOT)
     if _is_parked_by(stock, mark):
         _open_items(pairs, product, may_begin=may_begin)
         return
@@ -87,15 +85,15 @@ def _take_in_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_
 def _is_parked_by(stock: ProductStock, mark: Whose) -> bool:
     """Another database's mark stops our writing until the owner takes over; its going away starts it again."""
     if mark.foreign and mark.foreign != stock.taken_over:
-        stock.parked = f"{FOREIGN}{mark.foreign}"[:500]
+        stock.park(Parked.FOREIGN, mark.foreign)
         sentence = _(
             "Its mark is %(mark)s, which this shop's database did not write. Nothing is written until you say "
             "“manage.py sync_catalog --product %(product)s --take-over”."
         )
         cases.open_case(cases.FOREIGN_MARK, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
         return True
-    if stock.parked.startswith(FOREIGN):
-        stock.parked = ""
+    if stock.parked == Parked.FOREIGN:
+        stock.park(Parked.NOT)
         cases.close(cases.FOREIGN_MARK, stock.pk)
     return False
 
@@ -206,11 +204,11 @@ def take_over(product_id: str) -> str:
     """The owner says that this shop writes the product from now on. Returns the mark taken over, "" if there was none."""
     with transaction.atomic():
         stock = ProductStock.objects.select_for_update().filter(pk=product_id).first()
-        if stock is None or not stock.parked.startswith(FOREIGN):
+        if stock is None or stock.parked != Parked.FOREIGN:
             return ""
-        mark = stock.parked.removeprefix(FOREIGN)
-        ProductStock.objects.filter(pk=product_id).update(
-            taken_over=mark, parked="", mark_wanted=True, looks_wanted=F("looks_wanted") + 1
-        )
+        stock.taken_over = stock.parked_by
+        stock.park(Parked.NOT)
+        stock.mark_wanted, stock.looks_wanted = True, stock.looks_wanted + 1
+        stock.save()
         cases.close(cases.FOREIGN_MARK, product_id)
-    return mark
+    return stock.taken_over

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from config.texts import storable, storable_json
+from config.texts import DEEPEST, storable, storable_json
 
 TEXTS = st.text(st.characters(), max_size=6) | st.sampled_from(
     ["\x00", "\ud800", "a\udfff", "NaN", "é", "😀"]
@@ -48,3 +48,16 @@ def test_a_body_is_looked_through_wherever_it_must_be(value: Any, ascii_only: bo
 @pytest.mark.parametrize("number", ["1e999", "-1E+999", "9" * 400 + ".0", "Infinity", "NaN"])
 def test_a_number_beyond_all_floats_is_null(number: str) -> None:
     assert storable_json(f'{{"much": {number}}}'.encode()) == {"much": None}
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_a_body_may_be_nested_as_deep_as_every_database_takes(opening: str, closing: str) -> None:
+    body = opening * DEEPEST + "1" + closing * DEEPEST
+
+    assert json.dumps(storable_json(body.encode()), separators=(",", ":")) == body
+    with pytest.raises(ValueError, match="deep"):
+        storable_json(f"[{body}]".encode())
+
+
+def test_a_body_may_be_as_broad_as_it_likes() -> None:
+    assert len(storable_json(f"[{','.join(['[]'] * 5000)}]".encode())) == 5000

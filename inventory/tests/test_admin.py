@@ -213,7 +213,7 @@ def test_a_case_is_closed_by_the_owner(owner: Client, shirt: Shirt) -> None:
 
 
 def test_a_parked_product_is_written_again(owner: Client, shirt: Shirt) -> None:
-    ProductStock.objects.update(parked="Stripe refused a write: no")
+    ProductStock.objects.update(parked="refused", parked_by="no")
     shirt.sell("M", 2)
 
     act(owner, "productstock", "write_again", "prod_shirt")

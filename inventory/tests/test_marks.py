@@ -171,7 +171,7 @@ def test_a_foreign_mark_stops_our_writing_and_tells_the_owner(shirt: Shirt) -> N
     shirt.settle()
 
     assert shirt.at_stripe("M") == "14"
-    assert "them/prod_shirt/4" in shirt.stock.parked
+    assert shirt.stock.why_parked == "another shop writes its counts: them/prod_shirt/4"
     assert "--take-over" in Case.objects.get(kind="another shop writes here").text
     assert shirt.item("M").pending == -2
 
@@ -208,7 +208,18 @@ def test_a_shop_that_goes_on_writing_after_it_was_taken_over_stops_us_again(shir
     shirt.edit_keys({"inventory_version": "them/prod_shirt/5"})
     shirt.settle()
 
-    assert shirt.stock.parked.endswith("them/prod_shirt/5")
+    assert shirt.stock.parked_by == "them/prod_shirt/5"
+
+
+def test_a_shop_whose_mark_is_as_long_as_stripe_lets_it_be_can_be_taken_over(shirt: Shirt) -> None:
+    long_name = "x" * (500 - len("/prod_shirt/5"))
+    shirt.edit_keys({"inventory_version": f"{long_name}/prod_shirt/5"})
+    shirt.settle()
+
+    call_command("sync_catalog", "--product", "prod_shirt", "--take-over")
+    shirt.settle()
+
+    assert not shirt.stock.parked and shirt.is_at_rest()
 
 
 def test_a_product_that_another_shop_writes_can_be_shown_with_its_counts(

@@ -367,13 +367,13 @@ def test_a_refused_write_parks_the_product_and_never_loops(
     shirt.settle()
 
     assert len(calls) == 1
-    assert "Metadata is full." in shirt.stock.parked
+    assert shirt.stock.parked == "refused" and shirt.stock.parked_by == "Metadata is full."
     assert Case.objects.get(kind="Stripe refuses a write").subject == "prod_shirt"
     assert shirt.item("M").pending == -2
 
 
 def test_a_parked_product_is_not_written_even_when_it_is_named(shirt: Shirt, frozen: StockWrite) -> None:
-    ProductStock.objects.update(parked="Stripe refused a write: no")
+    ProductStock.objects.update(parked="refused", parked_by="no")
 
     assert publish.publish_product("prod_shirt", later(3)) is False
     assert shirt.at_stripe("M") == "15"
@@ -467,7 +467,7 @@ def test_a_product_deleted_at_stripe_is_parked_and_keeps_its_movements(fake: Fak
 
     shirt.settle()
 
-    assert shirt.stock.parked == "Deleted at Stripe."
+    assert shirt.stock.parked == "deleted"
     assert shirt.item("M").pending == -2
     assert not StockWrite.objects.filter(state="open").exists()
 

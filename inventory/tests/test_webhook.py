@@ -215,6 +215,16 @@ def test_a_signed_body_that_is_no_event_is_400(body: str) -> None:
     assert not StripeEvent.objects.exists()
 
 
+@pytest.mark.parametrize("levels", [99, 300, 900, 930, 960, 990])
+def test_a_body_nested_deeper_than_a_database_takes_is_400(levels: int) -> None:
+    deep = json.dumps(an_event(deep="here")).replace('"here"', "[" * levels + "]" * levels)
+
+    answer = post(deep)
+
+    assert answer.status_code == (200 if levels < 100 else 400)
+    assert StripeEvent.objects.count() == (levels < 100)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -388,7 +388,7 @@ def test_a_tidy_shop_has_an_empty_desk(shirt: Shirt) -> None:
 def test_unknown_counts_and_parked_products_are_on_the_desk(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     shirt.settle()
-    ProductStock.objects.update(parked="Stripe refused a write: no")
+    ProductStock.objects.update(parked="refused", parked_by="no")
 
     panel = desk.problems_panel(RequestFactory().get("/admin/"))
 

@@ -44,7 +44,7 @@ class Judge:
             "7: movements stay pending": Movement.objects.filter(published_at=None),
             "8: a hold outlives its session": Hold.objects.all(),
             "an event was not handled": StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED),
-            "7: a product stays parked": ProductStock.objects.exclude(parked=""),
+            "7: a product stays parked": ProductStock.objects.exclude(parked=ProductStock.Parked.NOT),
             "an order stays open": Order.objects.filter(
                 state__in=[Order.State.OPEN, Order.State.AWAITING_PAYMENT]
             ),
@@ -52,7 +52,8 @@ class Judge:
         for promise, found in left.items():
             if found.exists():
                 raise broken(
-                    promise, [(row, getattr(row, "error", "") or getattr(row, "parked", "")) for row in found]
+                    promise,
+                    [(row, getattr(row, "error", "") or getattr(row, "why_parked", "")) for row in found],
                 )
 
     def _at_rest(self) -> None:

@@ -115,9 +115,8 @@ class Owner:
     def take_over(self, dice: Random) -> bool:
         """“This shop writes that product from now on.”"""
         with self.world.processes.aside():
-            parked = list(
-                ProductStock.objects.filter(parked__startswith=taking_in.FOREIGN).values_list("pk", flat=True)
-            )
+            foreign = ProductStock.objects.filter(parked=ProductStock.Parked.FOREIGN)
+            parked = list(foreign.values_list("pk", flat=True))
         if not parked:
             return False
         product = dice.choice(sorted(parked))

@@ -54,7 +54,7 @@ class Command(BaseCommand):
             self.stdout.flush()
 
     def _take_over(self, product_id: str | None) -> None:
-        parked = ProductStock.objects.filter(parked__startswith=taking_in.FOREIGN)
+        parked = ProductStock.objects.filter(parked=ProductStock.Parked.FOREIGN)
         for pk in [product_id] if product_id else list(parked.values_list("pk", flat=True)):
             mark = taking_in.take_over(pk)
             self.stdout.write(f"{pk}: taken over from {mark}." if mark else f"{pk}: nobody else writes it.")
