@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -20,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from checkout.models import Order, OrderLine
 from checkout.placing import place
 from checkout.taking_back import NotCounted, returnable, take_back
+from config.moments import in_local_time
 from inventory.models import Movement, StockItem
 from shop.money import format_money
 
@@ -31,6 +33,9 @@ class Lines(admin.TabularInline):  # type: ignore[type-arg]
     extra = max_num = 0
     can_delete = False
     verbose_name_plural = gettext_lazy("lines")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
+        return super().get_queryset(request).select_related("item", "order")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -137,8 +142,11 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         found = Movement.objects.filter(reference__startswith=f"{order.reference}:").select_related(
             "item__product"
         )
-        rows = [(each.created_at, each.get_kind_display(), f"{each.delta:+d}", each.item) for each in found]
-        return format_html_join(SafeString("<br>"), "{:%Y-%m-%d %H:%M} {} {} {}", rows) if rows else "–"
+        rows = [
+            (in_local_time(each.created_at), each.get_kind_display(), f"{each.delta:+d}", each.item)
+            for each in found
+        ]
+        return format_html_join(SafeString("<br>"), "{} {} {} {}", rows) if rows else "–"
 
     # --- What can be done ---
 

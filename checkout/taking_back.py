@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from checkout.models import Order, OrderLine
 from inventory import ledger
-from inventory.models import Movement
 
 
 class NotCounted(Exception):
@@ -28,9 +26,8 @@ class Returnable:
 
 def returnable(order: Order) -> list[Returnable]:
     """The lines that took something from the stock and have not brought all of it back."""
-    lines = [line for line in order.lines.all() if line.item_id is not None]
-    found = [Returnable(line, _taken(line) - _brought_back(line)) for line in lines]
-    return [each for each in found if each.most > 0]
+    left = ledger.returnable(f"{order.reference}:")
+    return [Returnable(line, left[line.reference]) for line in order.lines.all() if left[line.reference] > 0]
 
 
 def take_back(order: Order, units: Mapping[int, int], *, token: str, reason: str, actor: str) -> int:
@@ -50,15 +47,3 @@ def take_back(order: Order, units: Mapping[int, int], *, token: str, reason: str
             )
     except ValueError as refusal:
         raise NotCounted(_("Nothing was put back: %(why)s") % {"why": refusal}) from refusal
-
-
-def _taken(line: OrderLine) -> int:
-    sales = Movement.objects.filter(kind=Movement.Kind.SALE, reference=line.reference, item=line.item_id)
-    return -(sales.aggregate(units=Sum("delta"))["units"] or 0)
-
-
-def _brought_back(line: OrderLine) -> int:
-    returns = Movement.objects.filter(
-        kind=Movement.Kind.RETURNED, item=line.item_id, reference__startswith=f"{line.reference}/"
-    )
-    return returns.aggregate(units=Sum("delta"))["units"] or 0

@@ -42,12 +42,21 @@ class ToLookAt(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class MovementsOfItem(admin.TabularInline):  # type: ignore[type-arg]
+    """The newest ones: a size that sells has thousands. The page links to all of them."""
+
+    NEWEST = 50
     model = Movement
+    verbose_name_plural = gettext_lazy("newest movements")
     fields = ["created_at", "kind", "delta", "reason", "actor", "reference", "published_at"]
     readonly_fields = ["created_at", "kind", "delta", "reason", "actor", "reference", "published_at"]
     ordering = ["-id"]
     max_num = extra = 0
     can_delete = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Movement]:
+        item = request.resolver_match.kwargs["object_id"] if request.resolver_match else None
+        newest = Movement.objects.filter(item=item).order_by("-id").values_list("pk", flat=True)
+        return super().get_queryset(request).filter(pk__in=newest[: self.NEWEST])
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -76,9 +85,9 @@ class StockItemAdmin(ToLookAt):
     ordering = ["product__name", "position"]
     fieldsets = [
         (None, {"fields": ["product", "size", "key", "state", "problem", "listed", "change_link"]}),
-        (gettext_lazy("Count"), {"fields": ["on_hand", "pending", "held", "available"]}),
+        (gettext_lazy("Count"), {"fields": ["on_hand", "pending", "held", "available", "ledger_link"]}),
     ]
-    readonly_fields = ["change_link", "available"]
+    readonly_fields = ["change_link", "available", "ledger_link"]
     inlines = [MovementsOfItem]
     actions = ["change_stock_of"]
 
@@ -91,6 +100,13 @@ class StockItemAdmin(ToLookAt):
     @admin.display(description=gettext_lazy("change"))
     def change_link(self, item: StockItem) -> SafeString:
         return format_html('<a href="{}?id={}">{}</a>', _change_url(), item.pk, _("Change stock"))
+
+    @admin.display(description=gettext_lazy("ledger"))
+    def ledger_link(self, item: StockItem) -> SafeString:
+        number = item.movements.count()
+        text = ngettext("%(n)d movement", "All %(n)d movements", number) % {"n": number}
+        address = f"{reverse('admin:inventory_movement_changelist')}?item__id__exact={item.pk}"
+        return format_html('<a href="{}">{}</a>', address, text)
 
     @admin.action(description=gettext_lazy("Change stock of the chosen items"), permissions=["act"])
     def change_stock_of(self, request: HttpRequest, chosen: QuerySet[StockItem]) -> HttpResponse:
@@ -169,6 +185,10 @@ class StripeEventAdmin(ToLookAt):
     ]
     readonly_fields = ["readable_payload"]
     actions = ["replay"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StripeEvent]:
+        # A list of a hundred needs none of their payloads.
+        return super().get_queryset(request).defer("payload")
 
     @admin.display(description=gettext_lazy("payload"))
     def readable_payload(self, event: StripeEvent) -> SafeString:

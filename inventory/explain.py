@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.db.models import Sum
 
+from config.moments import in_local_time
 from inventory.counts import signed
 from inventory.models import Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
 
@@ -45,7 +46,7 @@ def _movements(item: StockItem) -> Iterator[str]:
     running = 0
     for movement in item.movements.select_related("write").order_by("pk"):
         running += movement.delta
-        yield f"{movement.created_at:%Y-%m-%d %H:%M:%S} {_line(movement)} = {running}"
+        yield f"{in_local_time(movement.created_at)} {_line(movement)} = {running}"
 
 
 def _line(movement: Movement) -> str:
@@ -69,7 +70,7 @@ def _today(item: StockItem) -> Iterator[str]:
     held = list(Hold.objects.filter(item=item).order_by("pk"))
     yield f"held      {item.held} = the open checkouts{_check(item.held, sum(hold.quantity for hold in held))}"
     for hold in held:
-        yield f"          {hold.quantity} for {hold.reference} since {hold.created_at:%Y-%m-%d %H:%M:%S}"
+        yield f"          {hold.quantity} for {hold.reference} since {in_local_time(hold.created_at)}"
     yield f"available {item.available} = on hand + pending − held, never below 0"
     if item.garbled:
         yield f"An edit that made the count unreadable is not mended yet ({signed(item.garbled)})."
@@ -83,7 +84,7 @@ def _writes(item: StockItem) -> Iterator[str]:
     stock = ProductStock.objects.filter(pk=item.product_id).first()
     if stock is None:
         return
-    yield f"Last write: {stock.n}. Last look: {stock.looked_at:%Y-%m-%d %H:%M:%S}." if stock.looked_at else ""
+    yield f"Last write: {stock.n}. Last look: {in_local_time(stock.looked_at)}." if stock.looked_at else ""
     if stock.parked:
         yield f"Parked: {stock.why_parked}"
     for write in StockWrite.objects.filter(product=item.product_id).order_by("-n")[:10]:
@@ -94,4 +95,4 @@ def _writes(item: StockItem) -> Iterator[str]:
 def _events(item: StockItem) -> Iterator[str]:
     events = StripeEvent.objects.filter(object_id=item.product_id).order_by("-created_at")[:10]
     for event in events:
-        yield f"  {event.created_at:%Y-%m-%d %H:%M:%S} {event.type} {event.pk}, {event.state} {event.error}".rstrip()
+        yield f"  {in_local_time(event.created_at)} {event.type} {event.pk}, {event.state} {event.error}".rstrip()

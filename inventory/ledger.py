@@ -8,6 +8,7 @@ for each other in a circle, and nothing is decided by a number that somebody els
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from config.fault_points import fault_point
+from config.moments import in_local_time
 from inventory import cases
 from inventory.counts import MOST, signed
 from inventory.models import Hold, Movement, ProductStock, StockItem
@@ -207,7 +209,7 @@ def _is_fenced(item: StockItem, line: SaleLine) -> bool:
             ),
             quantity=line.quantity,
             key=item.key,
-            when=f"{line.paid_at:%Y-%m-%d %H:%M:%S}",
+            when=in_local_time(line.paid_at),
             line=line.reference,
         )
     else:
@@ -234,16 +236,19 @@ def take_back(
         if sale is None:
             return 0
         _locked(sale.item_id)
-        units = min(quantity, -sale.delta - _taken_back(sale))
+        units = min(quantity, returnable(sale_reference)[sale_reference])
         name = f"{sale_reference}/{reference}"
         return units if units > 0 and _record(sale.item_id, "returned", units, name, reason, actor) else 0
 
 
-def _taken_back(sale: Movement) -> int:
-    returns = Movement.objects.filter(
-        kind=Movement.Kind.RETURNED, item=sale.item_id, reference__startswith=f"{sale.reference}/"
-    )
-    return returns.aggregate(units=Sum("delta"))["units"] or 0
+def returnable(prefix: str) -> Counter[str]:
+    """Units that may come back of each sale whose reference begins with `prefix`: what it took, less what is back."""
+    kinds = [Movement.Kind.SALE, Movement.Kind.RETURNED]
+    rows = Movement.objects.filter(kind__in=kinds, reference__startswith=prefix)
+    left: Counter[str] = Counter()
+    for reference, delta in rows.values_list("reference", "delta"):
+        left[reference.partition("/")[0]] -= delta
+    return left
 
 
 # --- What the owner does ----------------------------------------------------------------------

@@ -13,6 +13,7 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
+from config.moments import in_local_time
 from inventory import cases, writes
 from inventory.metadata import Reading, Whose
 from inventory.models import Movement, ProductStock, StockItem, StockWrite
@@ -58,7 +59,7 @@ def adopt(
             "On %(when)s Stripe's events had not been read for so long that it has forgotten some. Its counts were "
             "taken as they are, and what was sold meanwhile is taken off. Please compare with the shelf."
         )
-        cases.open_case(cases.FORGOTTEN, stock.pk, sentence, when=f"{read_at:%Y-%m-%d %H:%M:%S}")
+        cases.open_case(cases.FORGOTTEN, stock.pk, sentence, when=in_local_time(read_at))
 
 
 def postpone(stock: ProductStock, mark: Whose) -> None:
@@ -112,4 +113,4 @@ def _story(read_at: datetime, listed: Sequence[Movement]) -> str:
     )
     line = _("Taken for published: %(movement)s %(key)s (%(reference)s).")
     lines = [cases.in_words(line, movement=row, key=row.item.key, reference=row.reference) for row in listed]
-    return "\n".join([cases.in_words(sentence, when=f"{read_at:%Y-%m-%d %H:%M:%S}"), *lines])
+    return "\n".join([cases.in_words(sentence, when=in_local_time(read_at)), *lines])

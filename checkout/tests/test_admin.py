@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -52,6 +55,37 @@ def test_the_owner_sees_an_order_with_its_customer_and_the_way_to_stripe(
     assert "ada@example.com" in page and "$50.00" in page and "stock_M" in page
     assert f"https://dashboard.stripe.com/test/payments/{order.payment_intent_id}" in page
     assert 'name="_save"' not in page
+
+
+def test_an_orders_page_tells_times_as_the_shops_clocks_do(
+    fake: FakeStripe, shirt: Product, customer: Customer, owner: Client, settings: Any
+) -> None:
+    settings.TIME_ZONE = "Asia/Tokyo"
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    deliver(fake)
+    sold = Movement.objects.get(kind="sale").created_at
+
+    assert (
+        f"{sold + timedelta(hours=9):%Y-%m-%d %H:%M:%S} JST sale"
+        in owner.get(page_of(order)).content.decode()
+    )
+
+
+def test_an_orders_page_takes_as_many_queries_for_one_line_as_for_many(
+    shirt: Product, customer: Customer, owner: Client
+) -> None:
+    taken = []
+    for sizes in (["M"], ["S", "M", "L"]):
+        for size in sizes:
+            customer.put_in(shirt, size, quantity=1)
+        order = order_for(customer, shirt, "M", 1)
+        owner.get(page_of(order))  # What Django asks once in a process is asked now.
+        with CaptureQueriesContext(connection) as queries:
+            owner.get(page_of(order))
+        taken.append(len(queries))
+
+    assert taken[0] == taken[1]
 
 
 def test_the_list_of_orders_says_what_was_bought_and_can_be_searched(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from inventory import ledger
 from inventory.models import Case, Movement, ProductStock, StripeEvent
 from inventory.tests.shirt import Shirt
 
@@ -60,6 +64,35 @@ def test_every_row_opens_and_none_can_be_edited(owner: Client, shirt: Shirt, mod
     assert owner.get(url).status_code == 200
     assert owner.post(url, {"on_hand": 99}).status_code == 403
     assert owner.post(reverse(f"admin:inventory_{model}_delete", args=[row.pk])).status_code == 403
+
+
+def test_a_size_with_a_long_history_shows_its_newest_movements_and_links_to_all(
+    owner: Client, shirt: Shirt
+) -> None:
+    item = shirt.item("M")
+    for number in range(60):
+        ledger.receive(item.pk, 1, reference=f"form:{number}")
+
+    page = owner.get(reverse("admin:inventory_stockitem_change", args=[item.pk])).content.decode()
+
+    assert page.count("form:") == 50 and "form:59" in page and "form:9<" not in page
+    link = re.search(r'href="([^"]+)">All 61 movements<', page)
+    assert link
+    ledger_page = owner.get(html.unescape(link[1]))
+    assert ledger_page.status_code == 200 and "61 movements" in ledger_page.content.decode()
+
+
+def test_a_size_that_does_not_exist_is_not_found(owner: Client, shirt: Shirt) -> None:
+    answer = owner.get(reverse("admin:inventory_stockitem_change", args=["none"]))
+
+    assert answer.status_code == 302 and answer["Location"] == reverse("admin:index")
+
+
+def test_the_list_of_events_reads_no_payloads(owner: Client, shirt: Shirt) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        owner.get(reverse("admin:inventory_stripeevent_changelist"))
+
+    assert not [query["sql"] for query in queries if "payload" in query["sql"]]
 
 
 def test_a_delivery_is_written_down_with_its_reason_and_reaches_stripe(owner: Client, shirt: Shirt) -> None:

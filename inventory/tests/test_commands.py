@@ -183,7 +183,7 @@ def test_why_tells_the_equation_line_by_line(shirt: Shirt) -> None:
 
     out, _err = said("why", "prod_shirt", "M")
 
-    lines = [line[20:] for line in out.splitlines() if " = " in line and line[:4].isdigit()]
+    lines = [line for line in out.splitlines() if " = " in line and line[:4].isdigit()]
     assert [line.rsplit(" = ")[-1] for line in lines] == ["15", "13", "20", "25"]
     assert "sale           −2 order:77:0 [write 2, applied] = 13" in out
     assert "received       +5 form:1 (Delivery) by owner [not yet at Stripe] = 25" in out
@@ -192,6 +192,15 @@ def test_why_tells_the_equation_line_by_line(shirt: Shirt) -> None:
     assert "1 for order:78 since" in out
     assert "available 24" in out
     assert "product.updated evt_" in out
+
+
+def test_why_tells_times_as_the_shops_clocks_do(shirt: Shirt, settings: Any) -> None:
+    settings.TIME_ZONE = "Asia/Tokyo"
+    opened = shirt.item("M").movements.get().created_at
+
+    out, _err = said("why", "prod_shirt", "M")
+
+    assert f"{opened + timedelta(hours=9):%Y-%m-%d %H:%M:%S} JST opened" in out
 
 
 def test_why_names_a_sum_that_drifted(shirt: Shirt) -> None:

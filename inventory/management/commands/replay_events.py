@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from config.moments import in_local_time
 from inventory import inbox
 from inventory.models import StripeEvent
 
@@ -33,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = self._choose(options)
         for event in chosen:
-            self.stdout.write(f"{event.received_at:%Y-%m-%d %H:%M:%S} {event.type} {event.pk} {event.state}")
+            self.stdout.write(f"{in_local_time(event.received_at)} {event.type} {event.pk} {event.state}")
         if options["dry_run"]:
             self.stdout.write(f"{len(chosen)} would be handled again.")
             return
