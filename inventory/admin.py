@@ -211,11 +211,15 @@ class StockWriteAdmin(ToLookAt):
 
 @admin.register(ProductStock)
 class ProductStockAdmin(ToLookAt):
-    list_display = ["product", "n", "looked_at", "parked", "parked_by", "not_before", "failures"]
+    list_display = ["product", "n", "looked_at", "parked_because", "not_before", "failures"]
     list_filter = ["parked"]
     list_select_related = ["product"]
     search_fields = ["product__name", "product__id"]
     actions = ["look_again", "write_again", "take_over"]
+
+    @admin.display(description=gettext_lazy("parked because"), ordering="parked")
+    def parked_because(self, stock: ProductStock) -> str:
+        return stock.why_parked or "–"
 
     @admin.action(description=gettext_lazy("Look at the chosen products"), permissions=["act"])
     def look_again(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:

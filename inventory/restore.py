@@ -7,7 +7,7 @@ and Stripe is believed too; but then nothing that was sold is lost, and every sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.utils import timezone
@@ -18,6 +18,15 @@ from inventory import cases, writes
 from inventory.metadata import Reading, Whose
 from inventory.models import Movement, ProductStock, StockItem, StockWrite
 
+WHEN_RESTORED = _(
+    "On %(when)s Stripe knew more than this shop's database, as after a restored backup. Stripe's counts were "
+    "taken. Say “manage.py backfill_events --since” with the day of the backup: what was sold and edited in "
+    "between is then listed here. Please compare it with the shelf."
+)
+WHEN_FORGOTTEN = _(
+    "On %(when)s Stripe's events had not been read for so long that it has forgotten some. Its counts were "
+    "taken as they are, and what was sold meanwhile is taken off. Please compare with the shelf."
+)
 BELIEVED = ["on_hand", "began_at", "began_with", "garbled", "garbled_by", "garbled_over", "garbled_since"]
 
 
@@ -44,7 +53,8 @@ def adopt(
     was paid up to now may be in Stripe's counts: the fence moves here.
     """
     restored = _is_ahead(stock, mark)
-    listed = _count_as_published(stock, pairs, read_at) if restored else []
+    published = _count_as_published(stock, pairs, read_at) if restored else []
+    lines = [*_told_published(published), *_told_differences(pairs)]
     for item, reading in pairs:
         if item.on_hand is not None:
             believe(item, reading, read_at, updated_at)
@@ -53,13 +63,10 @@ def adopt(
     writes.remember_state(stock.pk, stock.n, state, by_write=True)
     if restored:
         stock.fence, stock.adopted = read_at, True
-        cases.open_case(cases.RESTORED, stock.pk, _story(read_at, listed))
-    else:
-        sentence = _(
-            "On %(when)s Stripe's events had not been read for so long that it has forgotten some. Its counts were "
-            "taken as they are, and what was sold meanwhile is taken off. Please compare with the shelf."
-        )
-        cases.open_case(cases.FORGOTTEN, stock.pk, sentence, when=in_local_time(read_at))
+    kind, sentence = (cases.RESTORED, WHEN_RESTORED) if restored else (cases.FORGOTTEN, WHEN_FORGOTTEN)
+    cases.open_case(
+        kind, stock.pk, "\n".join([cases.in_words(sentence, when=in_local_time(read_at)), *lines])
+    )
 
 
 def postpone(stock: ProductStock, mark: Whose) -> None:
@@ -105,12 +112,15 @@ def believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: da
     item.save(update_fields=BELIEVED)
 
 
-def _story(read_at: datetime, listed: Sequence[Movement]) -> str:
-    sentence = _(
-        "On %(when)s Stripe knew more than this shop's database, as after a restored backup. Stripe's counts were "
-        "taken. Say “manage.py backfill_events --since” with the day of the backup: what was sold and edited in "
-        "between is then listed here. Please compare it with the shelf."
-    )
+def _told_published(movements: Sequence[Movement]) -> Iterator[str]:
     line = _("Taken for published: %(movement)s %(key)s (%(reference)s).")
-    lines = [cases.in_words(line, movement=row, key=row.item.key, reference=row.reference) for row in listed]
-    return "\n".join([cases.in_words(sentence, when=in_local_time(read_at)), *lines])
+    for each in movements:
+        yield cases.in_words(line, movement=each, key=each.item.key, reference=each.reference)
+
+
+def _told_differences(pairs: Sequence[tuple[StockItem, Reading]]) -> Iterator[str]:
+    """Below 0 the ledger says how many were sold that were not there; nothing else remembers it."""
+    line = _("%(key)s: the ledger said %(ledger)d, Stripe showed %(count)d.")
+    for item, reading in pairs:
+        if item.on_hand is not None and reading.count not in (None, item.on_hand):
+            yield cases.in_words(line, key=item.key, ledger=item.on_hand, count=reading.count)

@@ -292,8 +292,29 @@ def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shi
     assert shirt.item("M").on_hand == 13 and shirt.at_stripe("M") == "13"
     assert shirt.movements("M") == [15, -2]
     assert shirt.stock.n == 2
-    assert Case.objects.get(kind="restored database").subject == "prod_shirt"
+    case = Case.objects.get(kind="restored database")
+    assert case.subject == "prod_shirt"
+    assert case.text.endswith("\nstock_M: the ledger said 15, Stripe showed 13.")
     assert shirt.is_at_rest()
+
+
+def test_how_many_were_oversold_is_told_again_after_a_restore(shirt: Shirt) -> None:
+    shirt.sell("M", 14)
+    shirt.settle()
+    bring_back = restore(shirt)
+    shirt.sell("M", 3, order="order:known_to_both")
+    shirt.settle()
+    assert Case.objects.filter(kind="oversold").exists() and shirt.at_stripe("M") == "0"
+    bring_back()
+    Case.objects.all().delete()
+    shirt.sell("M", 3, order="order:known_to_both")
+
+    look.want_all()
+    shirt.settle()
+
+    text = Case.objects.get(kind="restored database").text
+    assert "stock_M: the ledger said -2, Stripe showed 0." in text
+    assert shirt.at_stripe("M") == "0" and shirt.is_at_rest()
 
 
 def test_what_a_restored_database_thinks_pending_was_published_by_the_one_that_was_lost(shirt: Shirt) -> None:

@@ -48,6 +48,7 @@ class Books:
     edit_log: list[Edit] = field(default_factory=list)
     # Edits of which a restored database had not heard: a lost one may have written over them.
     unheard: list[Edit] = field(default_factory=list)
+    # What only the lost database knew: what the owner did, and what was sold that was not there.
     lost_verbs: list[Verb] = field(default_factory=list)
 
     def sold(self, key: Key) -> int:

@@ -130,7 +130,7 @@ class Judge:
         return Case.objects.filter(kind__in=TELL, subject__in=subjects).exists()
 
     def _what_may_be_missing(self, key: Key) -> set[int]:
-        """After a restore: every sum of what was listed for a person, and of what the owner did in the lost hours."""
+        """After a restore: every sum of what was listed for a person, and of what only the lost database knew."""
         told = self._told_of_restore()
         parts = [verb.delta for verb in self.books.lost_verbs if verb.key == key]
         # The case says “compare what was edited shortly before”: each edit that the restored database had not heard of.

@@ -24,7 +24,7 @@ from fake_stripe import FakeStripe
 from inventory import setbacks, sync, webhooks, worker
 from inventory.models import Movement, StripeEvent
 from proofs.state_machine import actions, database, safety
-from proofs.state_machine.books import Books, Key
+from proofs.state_machine.books import Books, Key, Verb
 from proofs.state_machine.broken import broken
 from proofs.state_machine.clock import WorldClock
 from proofs.state_machine.customers import Customers
@@ -218,20 +218,29 @@ class World:
         if self.backup is None or self.processes.running:
             return False
         copy, _taken_at = self.backup
+        shortfalls = self._shortfalls()
         database.put_back(copy)
         self.tally.faults["database restored"] += 1
-        self._strike_out_lost_verbs()
+        self._strike_out_lost_verbs(shortfalls)
         self.books.restored = True
         self.process("start", worker.start)
         return True
 
-    def _strike_out_lost_verbs(self) -> None:
+    def _shortfalls(self) -> list[Verb]:
+        """What was sold and was not there, as far as this database knows."""
+        with self.processes.aside():
+            rows = Movement.objects.filter(kind=Movement.Kind.OVERSOLD).select_related("item")
+            return [
+                Verb(row.reference, row.kind, (row.item.product_id, row.item.key), row.delta) for row in rows
+            ]
+
+    def _strike_out_lost_verbs(self, shortfalls: list[Verb]) -> None:
         with self.processes.aside():
             there = set(Movement.objects.values_list("reference", flat=True))
             handled = StripeEvent.objects.filter(state=StripeEvent.State.HANDLED)
             heard = set(handled.values_list("pk", flat=True))
         self.books.unheard += [edit for edit in self.books.edit_log if not heard.intersection(edit.events)]
-        lost = [verb for verb in self.books.verbs if verb.reference not in there]
+        lost = [verb for verb in [*self.books.verbs, *shortfalls] if verb.reference not in there]
         self.books.verbs = [verb for verb in self.books.verbs if verb.reference in there]
         self.books.lost_verbs += lost
 
