@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from checkout.models import Order, OrderLine
 from checkout.placing import place
 from checkout.taking_back import NotCounted, returnable, take_back
+from config.admin import ToLookAt
 from config.moments import in_local_time
 from inventory.models import Movement, StockItem
 from shop.money import format_money
@@ -53,9 +54,7 @@ class Lines(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Order)
-class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Read-only: what happened is Stripe's to say."""
-
+class OrderAdmin(ToLookAt):
     change_form_template = "checkout/admin/order.html"
     list_display = ["number", "created_at", "state", "what", "sum", "email", "opened_here"]
     list_filter = ["state", "opened_here", "created_at"]
@@ -86,15 +85,6 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         ),
     ]
     readonly_fields = ["number", "at_stripe", "label", "amounts", "movements"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("lines")
@@ -170,7 +160,7 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def _to_do(self, request: HttpRequest, order: Order) -> dict[str, Any]:
-        if not self._may_act(request):
+        if not self.may_act(request):
             return {}
         unplaced = (
             order.lines.filter(unplaced=True)
@@ -207,11 +197,8 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
         return _to(order_id)
 
-    def _may_act(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("checkout.change_order"))
-
     def _must_act(self, request: HttpRequest) -> None:
-        if request.method != "POST" or not self._may_act(request):
+        if request.method != "POST" or not self.may_act(request):
             raise Http404
 
 

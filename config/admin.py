@@ -1,10 +1,13 @@
 """Where does the owner work? Django's admin under the shop's name, with the panels its first page shows."""
 
+from typing import Any
+
 from django.conf import settings
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.apps import AdminConfig
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from config.desk import PANELS
@@ -14,6 +17,32 @@ ROOMS = ["checkout", "inventory", "shop"]
 
 class ShopAdminConfig(AdminConfig):
     default_site = "config.admin.ShopAdminSite"
+
+
+class ToLookAt(ModelAdmin):  # type: ignore[type-arg]
+    """Shown, never edited, never deleted: Stripe, or the stock protocol, has the say over these rows."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def may_act(self, request: HttpRequest) -> bool:
+        """May this person do what the page's actions do? As Django's change permission says."""
+        return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}"))
+
+    # Actions name the permission "act".
+    has_act_permission = may_act
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
 
 
 class ShopAdminSite(AdminSite):

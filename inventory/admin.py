@@ -16,29 +16,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from config.admin import ToLookAt
 from inventory import inbox, look, publish, taking_in
 from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
 from inventory.stock_form import StockForm, change_stock
-
-
-class ToLookAt(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Shown, never edited, never deleted: these rows are written by the stock protocol alone."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def may_act(self, request: HttpRequest) -> bool:
-        """May this person do what the page's actions do? As Django's change permission says."""
-        return bool(request.user.has_perm(f"inventory.change_{self.opts.model_name}"))
-
-    # Actions name the permission "act".
-    has_act_permission = may_act
 
 
 class MovementsOfItem(admin.TabularInline):  # type: ignore[type-arg]
@@ -70,8 +51,8 @@ class StockItemAdmin(ToLookAt):
     list_display = [
         "product",
         "size",
-        "change_link",
         "available",
+        "change_link",
         "on_hand",
         "pending",
         "held",

@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from config.admin import ToLookAt
 from shop.models import Product, SizeGuide, Storefront
 from shop.money import format_money
 from shop.prices import Price
@@ -32,7 +33,7 @@ class HasProblems(admin.SimpleListFilter):
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ProductAdmin(ToLookAt):
     """Stripe owns a product: it is shown here and edited in the Dashboard."""
 
     list_display = ["name", "category", "price_range", "size_list", "state", "problem_list", "read_at"]
@@ -47,15 +48,6 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         (_("Prices"), {"fields": ["price_list"]}),
         (_("As Stripe has it"), {"fields": ["metadata_list", "created_at", "read_at"]}),
     ]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Product | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Product | None = None) -> bool:
-        return False
 
     @admin.display(description=_("problems"))
     def problem_list(self, product: Product) -> SafeString | str:

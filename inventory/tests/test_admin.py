@@ -7,11 +7,13 @@ import re
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from inventory import ledger
 from inventory.models import Case, Movement, ProductStock, StripeEvent
@@ -43,19 +45,20 @@ def act(owner: Client, model: str, action: str, *pks: Any) -> Any:
 
 
 @pytest.mark.parametrize("model", PAGES)
-def test_every_list_opens(owner: Client, shirt: Shirt, model: str) -> None:
+def test_every_list_opens_and_says_what_it_lists(owner: Client, shirt: Shirt, model: str) -> None:
     shirt.sell("L", 9)
     shirt.settle()
 
-    assert owner.get(reverse(f"admin:inventory_{model}_changelist")).status_code == 200
+    page = owner.get(reverse(f"admin:inventory_{model}_changelist"))
+
+    name = apps.get_model("inventory", model)._meta.verbose_name_plural
+    assert page.status_code == 200 and f"<h1>{capfirst(name)}</h1>" in page.content.decode()
 
 
 @pytest.mark.parametrize(
     "model", ["stockitem", "movement", "stripeevent", "stockwrite", "productstock", "case"]
 )
 def test_every_row_opens_and_none_can_be_edited(owner: Client, shirt: Shirt, model: str) -> None:
-    from django.apps import apps
-
     shirt.sell("L", 9)
     shirt.settle()
     row = apps.get_model("inventory", model).objects.first()
