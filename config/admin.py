@@ -6,11 +6,12 @@ from django.conf import settings
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from config.desk import PANELS
+from config.desk import ALARMS, NOTES
 
 ROOMS = ["checkout", "inventory", "shop"]
 
@@ -49,20 +50,14 @@ class ShopAdminSite(AdminSite):
     index_title = _("Your desk")
     site_url = settings.SITE_URL
 
-    @property
-    def site_header(self) -> str:  # type: ignore[override]
-        return str(settings.SHOP_NAME)
-
-    @property
-    def site_title(self) -> str:  # type: ignore[override]
-        return str(settings.SHOP_NAME)
-
-    def each_context(self, request: HttpRequest) -> dict[str, object]:
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         if request.user.is_authenticated:
-            panels = [import_string(path)(request) for path in PANELS]
-            context["panels"] = [panel for panel in panels if panel]
+            context["alarms"] = _panels(ALARMS, request)
         return context
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, {"notes": _panels(NOTES, request), **(extra_context or {})})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, object]]:
         """What the owner needs each day first; accounts last."""
@@ -70,3 +65,8 @@ class ShopAdminSite(AdminSite):
         return sorted(
             apps, key=lambda app: ROOMS.index(app["app_label"]) if app["app_label"] in ROOMS else len(ROOMS)
         )
+
+
+def _panels(paths: list[str], request: HttpRequest) -> list[dict[str, str]]:
+    panels = (import_string(path)(request) for path in paths)
+    return [panel for panel in panels if panel]

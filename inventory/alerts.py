@@ -25,7 +25,9 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from inventory import cases
+from inventory.claims import free
 from inventory.models import Case, Postbox, StockItem
+from shop.house import open_house
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +80,7 @@ def _the_pen() -> Iterator[bool]:
     """True for the one worker that writes now."""
     Postbox.objects.get_or_create(one=1)
     holder = secrets.token_hex(8)
-    free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    ours = Postbox.objects.filter(free).update(lease_until=Now() + LEASE, lease_holder=holder)
+    ours = Postbox.objects.filter(free()).update(lease_until=Now() + LEASE, lease_holder=holder)
     try:
         yield bool(ours)
     finally:
@@ -152,7 +153,7 @@ def _one_line(text: str, most: int) -> str:
 def _send(news: Sequence[News]) -> bool:
     """False if it could not be sent; the log says why, and the next round tries again."""
     context = {
-        "shop": _one_line(settings.SHOP_NAME, 50),
+        "shop": _one_line(open_house().name, 50),
         "first": news[0],
         "others": len(news) - 1,
         "news": news[:MOST],

@@ -46,7 +46,6 @@ def worker_panel(request: HttpRequest) -> Panel | None:
     silence = worker_silence(timezone.now())
     if silence is None:
         return None
-    warn_if_no_worker(timezone.now())
     return {
         "level": "error",
         "title": _("No worker is at work"),

@@ -1,7 +1,7 @@
 """How many are there, who holds them, and what was told to Stripe? The rows of the stock protocol.
 
-Counts change only through inventory.ledger, inventory.observe and inventory.publish; docs/stock-protocol.md
-says why. `on_hand` + `pending` - `held` is what may still be sold.
+Counts change only through the modules of inventory, most of them through inventory.ledger; docs/stock-protocol.md says
+why. `on_hand` + `pending` - `held` is what may still be sold.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class StockItem(models.Model):
         output_field=models.IntegerField(null=True),
         db_persist=True,
     )
-    # While somebody's edits made the count unreadable (inventory.edits.Garble). Events come in any order, so
+    # While somebody's edits made the count unreadable (inventory.counts.Garble). Events come in any order, so
     # both may pass through negative numbers on their way back to 0.
     garbled = models.SmallIntegerField(
         default=0, help_text=_("Edits that garbled it less edits that mended it.")
@@ -174,7 +174,7 @@ class ProductStock(models.Model):
         verbose_name = _("product stock")
         verbose_name_plural = _("product stocks")
         indexes = [
-            # The publisher's round: which products want a look?
+            # The worker asks each second: which products want a look?
             models.Index(
                 fields=["product"],
                 condition=Q(looks_wanted__gt=F("looks_done")),

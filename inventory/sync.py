@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Summary:
-    """What a reading of the whole catalogue found; `problems` are sentences with the product's id before them."""
+    """What a reading of the catalogue, or of one product, found; `problems` are sentences with the product's id before them."""
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)

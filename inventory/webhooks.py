@@ -83,7 +83,7 @@ def _warn_now_and_then() -> None:
 
 
 def _is_too_big(request: HttpRequest) -> bool:
-    """By the header first, so that a huge body is never read."""
+    """By the header, so that a huge body is never read."""
     length = request.headers.get("Content-Length", "")
     return length.isdecimal() and int(length) > settings.WEBHOOK_MAX_BYTES
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentTypeError
 from datetime import timedelta
 from io import StringIO
 
@@ -14,7 +13,6 @@ from pytest_django import Settings
 
 from checkout.models import Order
 from checkout.overdue import ask_about_overdue
-from checkout.since import moment
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
 from checkout.tests.test_elsewhere import a_line, open_elsewhere
 from fake_stripe import FakeStripe
@@ -256,26 +254,3 @@ def test_reconcile_names_a_sale_without_a_size_and_a_product_that_was_never_read
     fake.add_product(id="prod_new", name="New", metadata={"stock": "3"})
 
     assert kinds(reconciled()[1]) == ["sale_without_size", "product_unknown"]
-
-
-# --- How far back ---------------------------------------------------------------------------------
-
-
-def test_times_are_typed_as_people_type_them() -> None:
-    now = timezone.now()
-
-    assert abs(now - timedelta(days=7) - moment("7d")) < timedelta(minutes=1)
-    assert abs(now - timedelta(hours=36) - moment("36h")) < timedelta(minutes=1)
-    assert moment("2020-01-02").isoformat() == "2020-01-02T00:00:00+00:00"
-    assert moment("2020-01-02T08:00Z").isoformat() == "2020-01-02T08:00:00+00:00"
-
-
-def test_a_date_begins_at_the_shops_midnight() -> None:
-    with timezone.override("Europe/Berlin"):
-        assert moment("2020-01-02").isoformat() == "2020-01-02T00:00:00+01:00"
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "7", "2020-13-01", "-1d", "2999-01-01", "1_0d", "٣d"])
-def test_what_is_no_time_is_refused_in_one_sentence(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match=r"no time|lies ahead"):
-        moment(text)

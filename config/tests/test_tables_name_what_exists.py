@@ -7,12 +7,12 @@ import inspect
 import pytest
 from django.utils.module_loading import import_string
 
-from config.desk import PANELS
+from config.desk import ALARMS, NOTES
 from config.duties import DUTIES
 from config.stripe_events import EVENTS
 
 HANDLERS = sorted({path for paths in EVENTS.values() for path in paths})
-ONE_ARGUMENT = [*HANDLERS, *(duty.path for duty in DUTIES), *PANELS]
+ONE_ARGUMENT = [*HANDLERS, *(duty.path for duty in DUTIES), *ALARMS, *NOTES]
 
 
 @pytest.mark.parametrize("path", ONE_ARGUMENT)

@@ -280,5 +280,5 @@ def test_another_shop_can_be_taken_over_from_the_admin(owner: Client, shirt: Shi
 def test_the_desk_warns_of_a_missing_worker(owner: Client) -> None:
     page = owner.get(reverse("admin:index"))
 
-    panels = page.context["panels"]
-    assert panels[0]["level"] == "error"
+    alarms = page.context["alarms"]
+    assert alarms[0]["level"] == "error"

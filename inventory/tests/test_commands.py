@@ -255,7 +255,7 @@ def test_a_range_of_days_is_replayed(handled: list[str]) -> None:
 
     out, _err = said("replay_events", "--since", str(today), "--until", str(tomorrow), "--dry-run")
     assert f"{len(handled)} would" in out
-    out, _err = said("replay_events", "--since", str(tomorrow), "--dry-run")
+    out, _err = said("replay_events", "--until", str(today), "--dry-run")
     assert "0 would" in out
 
 
@@ -273,8 +273,9 @@ def test_failed_events_are_replayed(handled: list[str]) -> None:
     [
         ([], "Say which"),
         (["evt_nowhere"], "Not in the inbox: evt_nowhere"),
-        (["--since", "yesterday"], "is no day"),
-        (["--since", "2026-13-45"], "is no day"),
+        (["--since", "yesterday"], "is no time"),
+        (["--since", "2026-13-45"], "is no time"),
+        (["--since", "2999-01-01"], "lies ahead"),
     ],
 )
 def test_bad_words_get_a_sentence(db: None, arguments: list[str], sentence: str) -> None:

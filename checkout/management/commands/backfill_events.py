@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from checkout.backfill import remember_events, settle_completed
-from checkout.since import moment
+from config.moments import past_moment
 from config.stripe_client import StripeTrouble
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--since", type=moment, default="3d", help="How far back: 7d, 36h, 2026-11-20 (default: 3d)."
+            "--since", type=past_moment, default="3d", help="How far back: 7d, 36h, 2026-11-20 (default: 3d)."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

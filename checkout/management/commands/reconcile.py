@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from checkout.reconcile import Report, reconcile
-from checkout.since import moment
+from config.moments import past_moment
 from config.stripe_client import StripeTrouble
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--since",
-            type=moment,
+            type=past_moment,
             default="30d",
             help="Sessions from when on: 7d, 2026-11-20 (default: 30d).",
         )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
-from config.moments import in_local_time
+from config.moments import in_local_time, moment, past_moment
 from inventory import inbox
 from inventory.models import StripeEvent
 
@@ -25,9 +23,12 @@ class Command(BaseCommand):
         parser.add_argument("ids", nargs="*", metavar="evt_x", help="Events by their ids.")
         parser.add_argument("--failed", action="store_true", help="All that were given up.")
         parser.add_argument(
-            "--since", metavar="WHEN", help="Received at or after, such as 2026-11-24 or 2026-11-24T09:30."
+            "--since",
+            type=past_moment,
+            metavar="WHEN",
+            help="Received at or after: 7d, 36h, 2026-11-24, 2026-11-24T09:30.",
         )
-        parser.add_argument("--until", metavar="WHEN", help="Received before.")
+        parser.add_argument("--until", type=moment, metavar="WHEN", help="Received before.")
         parser.add_argument("--type", help="Only of this type, such as checkout.session.completed.")
         parser.add_argument("--dry-run", action="store_true", help="Name them, and do nothing.")
 
@@ -53,26 +54,12 @@ class Command(BaseCommand):
         if options["type"]:
             events = events.filter(type=options["type"])
         if options["since"]:
-            events = events.filter(received_at__gte=moment(options["since"]))
+            events = events.filter(received_at__gte=options["since"])
         if options["until"]:
-            events = events.filter(received_at__lt=moment(options["until"]))
+            events = events.filter(received_at__lt=options["until"])
         return list(events)
 
     def _name_missing(self, ids: list[str], events: QuerySet[StripeEvent]) -> None:
         missing = set(ids) - set(events.values_list("pk", flat=True))
         if missing:
             raise CommandError(f"Not in the inbox: {', '.join(sorted(missing))}.")
-
-
-def moment(text: str) -> datetime:
-    """A day or a moment in the shop's time zone. Raises CommandError."""
-    try:
-        found = parse_datetime(text)
-        if found is None:
-            day = parse_date(text)
-            found = datetime(day.year, day.month, day.day) if day else None
-    except ValueError:
-        found = None
-    if found is None:
-        raise CommandError(f"“{text}” is no day such as 2026-11-24 and no moment such as 2026-11-24T09:30.")
-    return found if timezone.is_aware(found) else timezone.make_aware(found)
