@@ -9,8 +9,7 @@ from django.utils.translation import gettext as _
 
 from inventory.models import StockItem
 from shop.models import Product
-
-MAX_QUANTITY = 99
+from shop.offers import MAX_QUANTITY
 
 WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 
