@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from checkout.tests.conftest import Customer, item_of
+from checkout.tests.conftest import Customer, item_of, order_for
 from fake_stripe import FakeStripe
 from inventory import ledger
 from inventory.models import StockItem
@@ -389,3 +389,13 @@ def test_a_form_from_another_site_changes_nothing(shirt: Product) -> None:
 
     assert answer.status_code == 403
     assert not Session.objects.exists()
+
+
+def test_pictures_of_cart_and_order_are_told_to_be_as_square_as_their_places(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    Product.objects.update(images=["https://cdn.example/1.jpg"])
+    order = order_for(customer, shirt)
+
+    for page in customer.get(reverse("cart")), customer.come_back(order):
+        assert '<img src="https://cdn.example/1.jpg" alt="" width="160" height="160"' in page.content.decode()
