@@ -36,8 +36,8 @@ def money(amount: int | None, currency: str) -> str:
 
 @register.simple_tag
 def query(wish: Wish, **changes: Any) -> str:
-    """{% query wish sort="price" %} -> ?q=shirt&sort=price"""
-    return wish.query(**changes)
+    """{% query wish sort="price" %} -> ?q=shirt&sort=price; "?" where nothing is wished for: "" would be this address."""
+    return wish.query(**changes) or "?"
 
 
 @register.simple_tag(takes_context=True)
