@@ -64,3 +64,24 @@ def test_a_product_without_a_picture_shows_its_first_letter(client: Client, path
     html = client.get(path).content.decode()
     [size] = re.findall(r'<img src="https://cdn.example/1.jpg" alt="[^"]*" width="(\d+)" height="\1"', html)
     assert int(size) >= 640 and "tile__letter" not in html
+
+
+@pytest.mark.parametrize(
+    ("path", "here"),
+    [
+        ("/", []),
+        ("/products/", [("/products/", "page")]),
+        ("/category/clothing/", [("/category/clothing/", "page")]),
+        (SHIRT, [("/category/clothing/", "true")]),
+        ("/never/", []),
+    ],
+)
+def test_the_menu_tells_the_page_one_is_on_from_the_category_that_it_is_in(
+    client: Client, path: str, here: list[tuple[str, str]]
+) -> None:
+    on_shelf()
+    on_shelf("prod_zine", name="Zine", metadata={"category": "zines"})
+
+    html = client.get(path).content.decode()
+
+    assert re.findall(r'<a href="([^"]*)" aria-current="(\w+)"', html) == here
