@@ -25,8 +25,8 @@ def is_offered(item: StockItem) -> bool:
 
 
 def is_for_sale(item: StockItem) -> bool:
-    """Is it shown, and is there one?"""
-    return is_offered(item) and item.for_sale
+    """Is it shown, is there one, and has it a price?"""
+    return is_offered(item) and item.for_sale and item.product.price_for(item.size) is not None
 
 
 def has_colour(product: Product, colour: str) -> bool:

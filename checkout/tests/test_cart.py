@@ -14,7 +14,7 @@ from checkout.tests.conftest import Customer, item_of, order_for
 from fake_stripe import FakeStripe
 from inventory import ledger
 from inventory.models import StockItem
-from shop.models import Product, Storefront
+from shop.models import Price, Product, Storefront
 
 pytestmark = pytest.mark.django_db
 
@@ -268,6 +268,20 @@ def test_what_sold_out_meanwhile_is_named_with_the_sizes_that_are_left(
     page = customer.get(reverse("cart")).content.decode()
 
     assert "BALM T-Shirt L is sold out. Still there: M." in page
+
+
+def test_a_size_without_a_price_is_offered_by_no_line_and_no_refusal(
+    shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "L")
+    assert ">M</option>" in customer.get(reverse("cart")).content.decode()
+    Product.objects.update(prices=[Price("price_l", "usd", 2500, size="L").as_row()])
+
+    page = customer.get(reverse("cart")).content.decode()
+    customer.put_in(shirt, "L", quantity=5)
+
+    assert ">M</option>" not in page
+    assert customer.told() == "Only 2 left of BALM T-Shirt L."
 
 
 def test_markup_in_a_name_stays_text(fake: FakeStripe, customer: Customer) -> None:
