@@ -25,7 +25,6 @@ from django.utils.translation import gettext as _
 
 from checkout.models import ENDED, Order, OrderLine
 from checkout.offers import (
-    MAX_QUANTITY,
     WHOLE_NUMBER,
     CartRefused,
     check_colour,
@@ -43,6 +42,7 @@ from inventory.models import StockItem
 from shop.context import house_of
 from shop.house import House
 from shop.models import Product
+from shop.offers import MAX_QUANTITY, most_of
 from shop.prices import Price
 
 SESSION_KEY = "cart"
@@ -116,10 +116,8 @@ class CartLine:
 
     @property
     def most(self) -> int:
-        """The largest quantity that may be asked for; 1 where there is none, for a form needs a number."""
-        if self.limit is None or not self.house.storefront.show_counts:
-            return MAX_QUANTITY
-        return max(1, min(self.limit, MAX_QUANTITY))
+        """The largest quantity that may be asked for."""
+        return most_of(self.limit if self.house.storefront.show_counts else None)
 
     @property
     def image(self) -> str:

@@ -9,8 +9,7 @@ from django.utils.translation import gettext as _
 
 from inventory.models import StockItem
 from shop.models import Product
-
-MAX_QUANTITY = 99
+from shop.offers import MAX_QUANTITY
 
 WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -26,8 +25,8 @@ def is_offered(item: StockItem) -> bool:
 
 
 def is_for_sale(item: StockItem) -> bool:
-    """Is it shown, and is there one?"""
-    return is_offered(item) and item.for_sale
+    """Is it shown, is there one, and has it a price?"""
+    return is_offered(item) and item.for_sale and item.product.price_for(item.size) is not None
 
 
 def has_colour(product: Product, colour: str) -> bool:

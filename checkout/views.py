@@ -139,6 +139,8 @@ def thank_you(request: HttpRequest) -> HttpResponse:
     if order is None:
         return render(request, "checkout/unknown_order.html", status=404)
     order = returned.look_again(order, now=timezone.now())
+    if order.state == Order.State.OPEN and drawer.is_htmx(request):
+        return HttpResponse(status=204)  # No news: what has the focus keeps it.
     is_mine = returned.is_mine(request, order)
     context = {"order": order, "lines": order.lines.select_related("product"), "is_mine": is_mine}
     if order.state in ENDED:

@@ -12,7 +12,7 @@ from django.conf import settings
 from shop.models import Product
 from shop.prices import Price
 
-MOST = 99  # Of one article in one order.
+MAX_QUANTITY = 99  # Of one article in one order.
 
 
 class Stock(StrEnum):
@@ -94,6 +94,11 @@ class Offer:
     @property
     def some_in_checkouts(self) -> bool:
         return any(choice.stock is Stock.IN_CHECKOUTS for choice in self.choices)
+
+
+def most_of(left: int | None) -> int:
+    """How many may be asked for where `left` are there; None: not counted, or not told. At least 1, as a form wants it."""
+    return MAX_QUANTITY if left is None else max(1, min(left, MAX_QUANTITY))
 
 
 def offer_of(product: Product, items: Iterable[Any] | None = None) -> Offer:

@@ -31,8 +31,10 @@ def product_list(request: HttpRequest) -> HttpResponse:
 
 
 def _home(offers: list[Offer]) -> dict[str, object]:
-    hero = offers[0] if offers and offers[0].product.featured else None
-    return {"hero": hero, "offers": offers[1:] if hero else offers}
+    """The second that is featured has the room of four; with eight others no row is left ragged."""
+    featured = [offer for offer in offers[:2] if offer.product.featured]
+    hero, second, *_no_more = *featured, None, None
+    return {"hero": hero, "second": second, "offers": offers[len(featured) :][:8]}
 
 
 @require_safe

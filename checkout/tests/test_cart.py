@@ -10,11 +10,11 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from checkout.tests.conftest import Customer, item_of
+from checkout.tests.conftest import Customer, item_of, order_for
 from fake_stripe import FakeStripe
 from inventory import ledger
 from inventory.models import StockItem
-from shop.models import Product, Storefront
+from shop.models import Price, Product, Storefront
 
 pytestmark = pytest.mark.django_db
 
@@ -270,6 +270,20 @@ def test_what_sold_out_meanwhile_is_named_with_the_sizes_that_are_left(
     assert "BALM T-Shirt L is sold out. Still there: M." in page
 
 
+def test_a_size_without_a_price_is_offered_by_no_line_and_no_refusal(
+    shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "L")
+    assert ">M</option>" in customer.get(reverse("cart")).content.decode()
+    Product.objects.update(prices=[Price("price_l", "usd", 2500, size="L").as_row()])
+
+    page = customer.get(reverse("cart")).content.decode()
+    customer.put_in(shirt, "L", quantity=5)
+
+    assert ">M</option>" not in page
+    assert customer.told() == "Only 2 left of BALM T-Shirt L."
+
+
 def test_markup_in_a_name_stays_text(fake: FakeStripe, customer: Customer) -> None:
     from checkout.tests.conftest import put_on_show
 
@@ -389,3 +403,13 @@ def test_a_form_from_another_site_changes_nothing(shirt: Product) -> None:
 
     assert answer.status_code == 403
     assert not Session.objects.exists()
+
+
+def test_pictures_of_cart_and_order_are_told_to_be_as_square_as_their_places(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    Product.objects.update(images=["https://cdn.example/1.jpg"])
+    order = order_for(customer, shirt)
+
+    for page in customer.get(reverse("cart")), customer.come_back(order):
+        assert '<img src="https://cdn.example/1.jpg" alt="" width="160" height="160"' in page.content.decode()

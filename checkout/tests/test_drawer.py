@@ -112,6 +112,21 @@ def test_who_waits_with_scripts_is_sent_on_by_the_browser(
     assert there["HX-Redirect"] == "http://stripe.test/c/pay/1"
 
 
+def test_who_waits_for_the_payment_gets_nothing_anew_until_there_is_news(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    address = f"{reverse('thank_you')}?session_id={order_for(customer, shirt).session_id}"
+    asks = {"HX-Request": "true"}
+
+    still = customer.get(address, headers=asks)
+    fake.pay(only_order().session_id or "")
+    deliver(fake)
+    there = customer.get(address, headers=asks)
+
+    assert (still.status_code, still.content) == (204, b"")
+    assert there.status_code == 200 and "Your payment has arrived" in there.content.decode()
+
+
 def test_the_thank_you_page_tells_that_the_cart_is_empty_now(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:

@@ -16,7 +16,7 @@ from shop import structured, words
 from shop.house import House, Range
 from shop.models import Product
 from shop.money import format_money
-from shop.offers import MOST, Choice, Offer
+from shop.offers import Choice, Offer, most_of
 from shop.swatches import fill_of
 from shop.wishes import Wish
 
@@ -36,8 +36,8 @@ def money(amount: int | None, currency: str) -> str:
 
 @register.simple_tag
 def query(wish: Wish, **changes: Any) -> str:
-    """{% query wish sort="price" %} -> ?q=shirt&sort=price"""
-    return wish.query(**changes)
+    """{% query wish sort="price" %} -> ?q=shirt&sort=price; "?" where nothing is wished for: "" would be this address."""
+    return wish.query(**changes) or "?"
 
 
 @register.simple_tag(takes_context=True)
@@ -61,7 +61,7 @@ def card_note(context: Context, offer: Offer) -> str:
 @register.simple_tag(takes_context=True)
 def most(context: Context, choice: Choice | None) -> int:
     """How many a customer may ask for: no more than are left, where that number is told at all."""
-    return min(MOST, choice.left) if choice and choice.left and _counted(context) else MOST
+    return most_of(choice.left if choice and _counted(context) else None)
 
 
 @register.simple_tag

@@ -1,0 +1,77 @@
+"""How it feels to wait for the payment: nothing is taken from under the customer's hands, and its news is heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from checkout.models import Order
+from checkout.tests.conftest import Customer, deliver, order_for
+from fake_stripe import FakeStripe
+from shop.models import Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.enable_socket]
+
+
+@pytest.fixture
+def order(fake: FakeStripe, shirt: Product, customer: Customer) -> Order:
+    """It stands before the payment page."""
+    return order_for(customer, shirt)
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: LiveServer, order: Order) -> Iterator[Page]:
+    """The customer is back from Stripe, sooner than the event."""
+    with browser.new_context(base_url=live_server.url) as context:
+        page = context.new_page()
+        page.goto(f"{reverse('thank_you')}?session_id={order.session_id}")
+        yield page
+
+
+def wait_through_two_polls(page: Page) -> None:
+    """With the second one, what the first one answered has long been put in."""
+    for _each in range(2):
+        with page.expect_response("**/thank-you/**"):
+            pass
+
+
+@pytest.mark.parametrize("name", ["Look again", "Back to the shop"])
+def test_what_has_the_focus_keeps_it_while_the_payment_is_waited_for(page: Page, name: str) -> None:
+    link = page.get_by_role("link", name=name)
+    link.focus()
+
+    wait_through_two_polls(page)
+
+    expect(link).to_be_focused()
+
+
+def test_the_news_is_put_into_the_live_region_that_was_there_and_the_rest_keeps_the_focus(
+    page: Page, fake: FakeStripe, order: Order
+) -> None:
+    region = page.get_by_role("status").filter(has_text="We are confirming your payment").element_handle()
+    back = page.get_by_role("link", name="Back to the shop")
+    back.focus()
+
+    fake.pay(order.session_id or "")
+    deliver(fake)
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you", timeout=10_000)
+    expect(page.get_by_role("term").filter(has_text="Total")).to_be_visible()
+    assert region.evaluate("one => one.isConnected && one.innerText").startswith("Thank you\n")
+    expect(back).to_be_focused()
+
+
+def test_once_the_payment_is_there_the_page_asks_no_more(page: Page, fake: FakeStripe, order: Order) -> None:
+    fake.pay(order.session_id or "")
+    deliver(fake)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you", timeout=10_000)
+
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(2500)
+
+    assert asked == []
