@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import stripe
 
 CONNECT_SECONDS, READ_SECONDS = 3, 10
+# What a proxy says too, where Stripe itself says why.
+PROXIES = {400, 403, 404}
 
 
 class StripeTrouble(Exception):
@@ -63,7 +65,7 @@ class StripeFailed(StripeTrouble):
 
 
 class NoAnswer(StripeTrouble):
-    """No connection, a time-out or a cut connection: the effect is unknown."""
+    """No connection, a time-out, a cut connection, or an answer that is not Stripe's: the effect is unknown."""
 
     outcome_known = False
 
@@ -120,6 +122,9 @@ def _translated(error: stripe.StripeError) -> StripeTrouble:
     status = error.http_status
     if isinstance(error, stripe.APIConnectionError) or status is None:
         return NoAnswer(f"Stripe did not answer: {message}", code=code)
+    if status < 400 or status == 408 or (detail is None and status in PROXIES):
+        # Something between here and Stripe spoke in its place: the request may have arrived all the same.
+        return NoAnswer(f"The answer with status {status} is none of Stripe's: {message[:200]}", code=code)
     if isinstance(error, stripe.IdempotencyError):
         return KeyReused(message, code=code)
     if status == 401:

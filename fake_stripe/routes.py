@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
@@ -142,6 +143,11 @@ _PLAIN = {(r.method, r.pattern): r for r in ROUTES if "{" not in r.pattern}
 _WITH_ID = [(r.method, _pattern(r), r) for r in ROUTES if "{" in r.pattern]
 
 
+def decoded(path: str) -> str:
+    """A path as people read it, but for slashes within an id: `find` decodes those."""
+    return unquote(re.sub("%2f", "%252F", path, flags=re.IGNORECASE), errors="replace")
+
+
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
     """The route of an address and the id in it; None if nothing answers there."""
     plain = _PLAIN.get((method, path))
@@ -151,5 +157,5 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         if wanted == method:
             match = pattern.match(path)
             if match:
-                return route, {"id": match[1]}
+                return route, {"id": match[1].replace("%2F", "/")}
     return None

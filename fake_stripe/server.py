@@ -7,8 +7,8 @@ import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
-from urllib.parse import unquote
 
+from fake_stripe import routes
 from fake_stripe.api import BIGGEST_BODY, Answer, ConnectionCut, Request
 from fake_stripe.errors import StripeError
 from fake_stripe.fake import FakeStripe
@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         return Request(
             self.command,
-            unquote(path or "/", errors="replace"),
+            routes.decoded(path or "/"),
             query.encode("latin-1", "replace"),
             body,
             headers,

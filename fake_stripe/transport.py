@@ -6,10 +6,11 @@ The only module that imports stripe; nothing else here needs the library.
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import stripe
 
+from fake_stripe import routes
 from fake_stripe.api import Api, ConnectionCut, Request
 
 
@@ -33,7 +34,7 @@ class InProcess(stripe.HTTPClient):
         parts = urlsplit(url)
         body = post_data.encode() if isinstance(post_data, str) else (post_data or b"")
         small = {name.lower(): str(value) for name, value in (headers or {}).items()}
-        request = Request(method.upper(), unquote(parts.path), parts.query.encode(), body, small)
+        request = Request(method.upper(), routes.decoded(parts.path), parts.query.encode(), body, small)
         try:
             answer = self._api.answer(request)
         except ConnectionCut as cut:

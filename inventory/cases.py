@@ -53,12 +53,19 @@ def open_case(kind: str, subject: str, sentence: str, **facts: object) -> bool:
     """
     text = in_words(sentence, **facts)
     with transaction.atomic():
-        opened = insert_new([Case(kind=kind, subject=subject, text=text)], unique=("kind", "subject"))
+        opened = _open(kind, subject, text)
         added = 0 if opened else _add(kind, subject, text)
+        if not opened and not added and not is_open(kind, subject):
+            # The owner closed it between the two.
+            opened = _open(kind, subject, text)
     if opened or added:
         # A log line is true only once the case is stored.
         transaction.on_commit(lambda: logger.error("Case: %s (%s): %s", kind, subject, text))
-    return bool(opened)
+    return opened
+
+
+def _open(kind: str, subject: str, text: str) -> bool:
+    return bool(insert_new([Case(kind=kind, subject=subject, text=text)], unique=("kind", "subject")))
 
 
 def _add(kind: str, subject: str, text: str) -> int:

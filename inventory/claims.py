@@ -36,8 +36,10 @@ class Claim:
 
 
 def free() -> Q:
-    """The rows (products, events) that nobody works on."""
-    return Q(lease_until=None) | Q(lease_until__lt=Now())
+    """The rows (products, events) that nobody works on. No lease is so long that it ends beyond LONGER_THAN_ANY_WAIT:
+    such a one was taken by a clock since set back."""
+    never, over = Q(lease_until=None), Q(lease_until__lt=Now())
+    return never | over | Q(lease_until__gt=Now() + LONGER_THAN_ANY_WAIT)
 
 
 def due(column: str, now: datetime) -> Q:

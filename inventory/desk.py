@@ -16,11 +16,13 @@ from inventory.models import Case, Heartbeat, ProductStock, StockItem
 logger = logging.getLogger(__name__)
 
 Panel = dict[str, str]
+# So far another host's clock may be ahead; a later beat was made by a clock since set back.
+TWO_CLOCKS = timedelta(minutes=1)
 
 
 def worker_silence(now: datetime) -> timedelta | None:
     """How long no worker has been heard; None while one is at work. A shop that never had one: since ever."""
-    newest = Heartbeat.objects.order_by("-beat_at").first()
+    newest = Heartbeat.objects.filter(beat_at__lte=now + TWO_CLOCKS).order_by("-beat_at").first()
     if newest is None:
         return timedelta.max
     silence = now - newest.beat_at

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 Json = dict[str, Any]
 LEASE = timedelta(seconds=60)
 A_ROUND = 50  # Events that one round of a worker takes at most, so that it can stop in between.
+AT_ONCE = 200  # Events in one statement: a database takes so many values and no more, SQLite 32,766.
 MOST_ATTEMPTS = 10
 MOST_CLAIMS = 15  # Of an event whose handling never comes to an end, because the process dies of it.
 LONGEST_WAIT = timedelta(minutes=10)
@@ -102,7 +103,8 @@ def remember(events: Iterable[Json]) -> list[str]:
     now = timezone.now()
     rows = sorted((_row(event, now) for event in events), key=lambda row: row.id)
     unique = list({row.id: row for row in rows}.values())
-    return [row.id for row in _insert(unique)]
+    parts = (unique[begin : begin + AT_ONCE] for begin in range(0, len(unique), AT_ONCE))
+    return [row.id for part in parts for row in _insert(part)]
 
 
 def _insert(rows: Sequence[StripeEvent]) -> list[StripeEvent]:

@@ -257,19 +257,21 @@ def returnable(prefix: str) -> Counter[str]:
 def receive(
     item_id: int, quantity: int, *, reference: str, reason: str = "", actor: str = ""
 ) -> Movement | None:
-    """A delivery came in. None if `reference` was written down before. Raises TooMany."""
+    """A delivery came in. None if `reference` was written down before. Raises TooMany, Unreadable."""
     _must_be_positive([quantity])
     with transaction.atomic():
+        _must_have_begun(_locked(item_id))
         return _fitting(_record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor))
 
 
 def adjust(item_id: int, delta: int, *, reference: str, reason: str = "", actor: str = "") -> Movement | None:
     """Add or take units. None if `reference` was written down before.
 
-    Raises NotThere if more are taken than are there, TooMany if more are added than can be counted.
+    Raises NotThere if more are taken than are there, TooMany if more are added than can be counted, Unreadable.
     """
     with transaction.atomic():
         item = _locked(item_id)
+        _must_have_begun(item)
         if _there(item) + delta < 0:
             raise NotThere(_("Only %(there)d are there.") % {"there": _there(item)})
         return _fitting(_record(item_id, Movement.Kind.ADJUSTED, delta, reference, reason, actor))
@@ -317,6 +319,15 @@ def _fitting(new: Movement | None) -> Movement | None:
             text = _("A count has six digits at most: %(most)d. There are %(there)d already.")
             raise TooMany(text % {"most": MOST, "there": there - new.delta})
     return new
+
+
+def _must_have_begun(item: StockItem) -> None:
+    """Before its first count, a delivery would be counted twice: here, and in the number typed at Stripe."""
+    if item.on_hand is None and item.state == StockItem.State.UNKNOWN:
+        raise Unreadable(
+            _("It has no count yet: write how many are there into the product at Stripe, as %(key)s.")
+            % {"key": item.key}
+        )
 
 
 def _there(item: StockItem) -> int:

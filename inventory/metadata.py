@@ -74,7 +74,8 @@ def counts(metadata: Mapping[str, str | None], keys: Iterable[str]) -> dict[str,
 
 # --- The mark ---------------------------------------------------------------------------------
 
-_MARK = re.compile(r"([^/\s]+)/([^/\s]+)/([0-9]{1,9})", re.ASCII)
+# A product's id may be anything that somebody chose, with slashes too.
+_MARK = re.compile(r"([^/\s]+)/(.+)/([0-9]{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,9 @@ def publish_waiting(now: datetime) -> int:
     """Publish what waits and is due. Returns how many products were worked on. Raises NoAnswer if that kept all waiting."""
     if not is_configured():
         return 0
-    chosen = list(waiting(now).order_by("not_before").values_list("pk", flat=True)[:A_ROUND])
+    chosen = list(
+        waiting(now).order_by(F("not_before").asc(nulls_first=True)).values_list("pk", flat=True)[:A_ROUND]
+    )
     if not chosen or cases.is_open(cases.STOPPED, SUBJECT):
         return 0
     done = 0

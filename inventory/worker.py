@@ -17,7 +17,7 @@ from types import FrameType
 
 from django.core.checks import ERROR
 from django.db import close_old_connections, connections
-from django.db.models import Min
+from django.db.models import Min, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -82,7 +82,7 @@ def once() -> int:
     """
     check_database()
     now = timezone.now()
-    if not Heartbeat.objects.filter(beat_at__gt=now - AN_HOUR).exists():
+    if not Heartbeat.objects.filter(beat_at__gt=now - AN_HOUR, beat_at__lte=now).exists():
         look.want_all()
     publish.resume(stopped_before=now - AN_HOUR)
     _beat(f"{socket.gethostname()[:90]}:once", now, patience=AN_HOUR)
@@ -138,8 +138,8 @@ class _Round:
         return max(0.0, self.due_at - time.monotonic())
 
     def go(self) -> None:
-        close_old_connections()
         try:
+            close_old_connections()
             busy = _do(self.duty, timezone.now()) > 0
             self.failures = 0
         except Exception as error:
@@ -169,7 +169,7 @@ def name() -> str:
 def beat(now: datetime) -> int:
     """Say that this process is alive; the admin warns when nobody has for a minute."""
     _beat(name(), now, patience=QUIET)
-    Heartbeat.objects.filter(beat_at__lt=now - FORGET_BEATS).delete()
+    Heartbeat.objects.filter(Q(beat_at__lt=now - FORGET_BEATS) | Q(beat_at__gt=now + FORGET_BEATS)).delete()
     return 0
 
 

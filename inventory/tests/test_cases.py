@@ -37,3 +37,17 @@ def test_what_happens_meanwhile_is_added_once() -> None:
         assert not cases.open_case(cases.NOTE, "prod_shirt", "Second.")
 
     assert Case.objects.get().text == "First.\nSecond."
+
+
+def test_a_case_that_is_closed_while_it_is_added_to_is_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases.open_case(cases.NOTE, "prod_shirt", "First.")
+    add = cases._add
+
+    def too_late(kind: str, subject: str, text: str) -> int:
+        cases.close(kind, subject)
+        return add(kind, subject, text)
+
+    monkeypatch.setattr(cases, "_add", too_late)
+
+    assert cases.open_case(cases.NOTE, "prod_shirt", "Second.")
+    assert Case.objects.get(closed_at=None).text == "Second."

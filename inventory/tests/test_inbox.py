@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from config.stripe_client import NoAnswer, NotAllowed, NotConfigured, Refused, WrongKey
@@ -44,6 +46,25 @@ def test_a_waiting_event_is_handled_once(calls: list[str]) -> None:
     event.refresh_from_db()
     assert calls == ["evt_1"]
     assert event.state == "handled" and event.handled_at is not None
+
+
+def test_a_long_list_is_stored_in_statements_that_every_database_takes() -> None:
+    many = [{"id": f"evt_{number}", "type": "test.happened"} for number in range(2 * inbox.AT_ONCE + 1)]
+
+    with CaptureQueriesContext(connection) as queries:
+        assert len(inbox.remember(many)) == len(many)
+
+    assert len([query for query in queries if query["sql"].startswith("INSERT")]) == 3
+    assert inbox.remember(many) == []
+
+
+def test_a_lease_from_a_clock_that_was_set_back_since_holds_nothing_up(calls: list[str]) -> None:
+    remembered()
+    StripeEvent.objects.update(lease_until=timezone.now() + timedelta(days=365))
+
+    inbox.handle_waiting(timezone.now())
+
+    assert calls == ["evt_1"]
 
 
 def test_an_event_of_a_type_that_nobody_handles_is_done() -> None:

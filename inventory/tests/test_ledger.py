@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -367,3 +368,21 @@ def test_the_audit_names_each_sum_that_drifted(shirt: Shirt) -> None:
         "BALM T-Shirt M (stock_M): held says 3, its rows add up to 0.",
         "BALM T-Shirt M (stock_M): on_hand says 16, its rows add up to 15.",
     ]
+
+
+# --- Before the first count -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", [ledger.receive, ledger.adjust])
+def test_a_size_without_a_count_takes_no_delivery_that_its_count_would_have_once_more(
+    shirt: Shirt, verb: Callable[..., object]
+) -> None:
+    shirt.edit_keys({"sizes": "S,M,L,XL"})
+    shirt.settle()
+
+    with pytest.raises(ledger.Unreadable, match="as stock_XL"):
+        verb(shirt.item("XL").pk, 10, reference="form:1")
+
+    shirt.edit(XL=10)
+    shirt.settle()
+    assert shirt.movements("XL") == [10] and shirt.is_at_rest()

@@ -258,3 +258,31 @@ def test_a_sale_and_an_adoption_at_the_same_moment_count_its_units_once(
 
     assert shirt.at_stripe("M") == "13"
     assert Case.objects.filter(kind="restored database").exists()
+
+
+def test_a_first_look_that_ended_half_way_is_finished_by_the_worker(new_shirt: Callable[..., Shirt]) -> None:
+    """The process died with the product's row made, and its counts not yet read."""
+    shirt = new_shirt(S=10)
+    mirror.store(gateway.fetch_product("prod_shirt"))
+
+    shirt.settle()
+
+    assert shirt.item("S").on_hand == 10 and shirt.is_at_rest()
+
+
+def test_a_product_whose_id_somebody_chose_with_slashes_is_counted_like_any_other(
+    new_shirt: Callable[..., Shirt],
+) -> None:
+    shirt = new_shirt("shirts/2026/balm", M=15)
+    shirt.sync()
+
+    shirt.sell("M", 2)
+    shirt.settle()
+    look.want_all()
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
+    assert shirt.stock.n == 2 and not shirt.stock.differs
+    shirt.edit_keys({"inventory_version": "them/shirts/2026/balm/4"})
+    shirt.settle()
+    assert shirt.stock.parked == "foreign"

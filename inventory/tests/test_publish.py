@@ -580,3 +580,19 @@ def test_a_movement_rides_in_one_write_and_is_published_once(shirt: Shirt) -> No
     sale = Movement.objects.get(pk=sale.pk)
     assert sale.write is not None and sale.write.state == "applied" and sale.published_at is not None
     assert StockItem.objects.get(pk=sale.item_id).pending == 0
+
+
+def test_what_was_never_written_comes_before_what_was_written_just_now(
+    new_shirt: Callable[..., Shirt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backlog is longer than a round: on every database the round begins with those that waited longest."""
+    for name in ("prod_a", "prod_b"):
+        new_shirt(name, M=15).sync()
+    now = timezone.now()
+    ProductStock.objects.filter(pk="prod_a").update(not_before=now, mark_wanted=True)
+    ProductStock.objects.filter(pk="prod_b").update(not_before=None, mark_wanted=True)
+    monkeypatch.setattr(publish, "A_ROUND", 1)
+
+    publish.publish_waiting(now)
+
+    assert not ProductStock.objects.get(pk="prod_b").mark_wanted

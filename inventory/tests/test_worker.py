@@ -184,6 +184,18 @@ def test_a_stripe_that_does_not_do_as_asked_is_asked_less_and_less_often_and_at_
     assert len(caplog.records) == 8 and "Traceback" not in caplog.text
 
 
+def test_a_connection_that_cannot_be_closed_ends_no_duty(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise RuntimeError("The database is gone.")
+
+    monkeypatch.setattr(worker, "close_old_connections", fail)
+    duty = worker._Round(Duty("publish", every=5, alone=True))
+
+    duty.go()
+
+    assert duty.failures == 1 and duty.rest() > 0
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="threads share no SQLite database in memory")
 def test_each_thread_closes_its_own_connection(loop: Any) -> None:
@@ -268,6 +280,7 @@ def test_a_worker_that_is_silent_for_a_minute_is_a_banner_and_a_log_line(
 
     assert panel is not None and panel["level"] == "error"
     assert "manage.py work" in panel["text"] and "61 seconds" in panel["text"]
+    desk.warn_if_no_worker(timezone.now())
     assert "No worker is at work" in caplog.text
 
 
@@ -283,6 +296,16 @@ def test_a_shop_that_never_had_a_worker_says_so() -> None:
     panel = desk.worker_panel(RequestFactory().get("/admin/"))
 
     assert panel is not None and "none was ever heard of" in panel["text"]
+
+
+@pytest.mark.django_db
+def test_a_beat_from_a_clock_that_was_set_back_since_is_nobodys() -> None:
+    now = timezone.now()
+    worker.beat(now + timedelta(days=30))
+
+    assert desk.worker_silence(now) is not None
+    worker.beat(now - timedelta(minutes=5))
+    assert Heartbeat.objects.get().beat_at < now
 
 
 @pytest.mark.django_db

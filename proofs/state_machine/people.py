@@ -22,7 +22,6 @@ class Form:
 
     product: str
     shown: dict[str, str]
-    after_an_edit: bool  # Somebody had edited a count since the mark that it shows was written.
 
 
 class People:
@@ -31,7 +30,6 @@ class People:
     def __init__(self, world: World) -> None:
         self.world, self.books, self.fake = world, world.books, world.fake
         self.forms: list[Form] = []
-        self._edited_since_mark: dict[str, str | None] = {}
         self._meant: list[tuple[Key, int]] = []
 
     def metadata(self, product: str) -> dict[str, str]:
@@ -60,8 +58,6 @@ class People:
             self.books.unheard += edits
         self._meant.clear()
         self._remember(product)
-        if any(key != MARK and (product, key) in self.books.opened for key in changes):
-            self._edited_since_mark[product] = self.metadata(product).get(MARK)
 
     def _remember(self, product: str) -> None:
         for key in self.world.keys_of(product):
@@ -121,8 +117,7 @@ class People:
         shown = self.fake.dashboard.read_form(product)
         if not all(self.is_readable(key) for key in self.world.keys_of(product)):
             return False
-        edited = self._edited_since_mark.get(product, "never") == shown.get(MARK)
-        self.forms.append(Form(product, shown, edited))
+        self.forms.append(Form(product, shown))
         return True
 
     def save_form(self, dice: Random) -> bool:
@@ -134,6 +129,9 @@ class People:
         chosen = dice.choice(keys)
         new = int(form.shown[chosen[1]]) + (dice.choice(CHANGES) if dice.random() < 0.7 else 0)
         self._judge_form(form)
+        if new != int(form.shown[chosen[1]]) and self._stood(form, {chosen[1]: max(0, new)}):
+            # What was typed makes it look like an older form in which nothing was.
+            self.books.doubtful.add(form.product)
         self._mean(chosen, max(0, new) - int(form.shown[chosen[1]]))
         self.books.somebody_took.update(keys)
         counts = {MARK, *(key for _product, key in self.world.keys)}
@@ -151,6 +149,16 @@ class People:
             self.books.undecided.update(keys)
         if changed:
             self.books.doubtful.add(form.product)
+
+    def _stood(self, form: Form, typed: dict[str, int]) -> bool:
+        """Were the form's counts, `typed` among them, ever those at Stripe under the form's mark?"""
+        counts = {key: int(form.shown[key]) for _product, key in self.world.keys_of(form.product)} | typed
+        return any(
+            event["data"]["object"]["metadata"].get(MARK) == form.shown.get(MARK)
+            and all(_says(event["data"]["object"]["metadata"], key, count) for key, count in counts.items())
+            for event in self.fake.events.values()
+            if event["type"] == "product.updated" and event["data"]["object"]["id"] == form.product
+        )
 
     def remove_mark(self, dice: Random) -> bool:
         product = dice.choice(self.world.products)
@@ -177,3 +185,8 @@ class People:
         self.books.other_keys.setdefault(product, {})["details"] = text
         self.fake.dashboard.edit_product(product, metadata={"details": text})
         return True
+
+
+def _says(metadata: dict[str, str], key: str, count: int) -> bool:
+    text = metadata.get(key)
+    return text is not None and is_count(text) and int(text) == count
