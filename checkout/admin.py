@@ -21,28 +21,20 @@ from django.utils.translation import gettext_lazy
 from checkout.models import Order, OrderLine
 from checkout.placing import place
 from checkout.taking_back import NotCounted, returnable, take_back
-from config.admin import ToLookAt
+from config.admin import OnlyShown, ToLookAt
 from config.moments import in_local_time
 from inventory.models import Movement, StockItem
 from shop.money import format_money
 
 
-class Lines(admin.TabularInline):  # type: ignore[type-arg]
+class Lines(OnlyShown, admin.TabularInline):  # type: ignore[type-arg]
     model = OrderLine
     fields = ["name", "size", "colour", "quantity", "unit_price", "counted_as", "unplaced"]
     readonly_fields = ["unit_price", "counted_as"]
-    extra = max_num = 0
-    can_delete = False
     verbose_name_plural = gettext_lazy("lines")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
         return super().get_queryset(request).select_related("item", "order")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description=gettext_lazy("unit price"))
     def unit_price(self, line: OrderLine) -> str:
@@ -160,7 +152,7 @@ class OrderAdmin(ToLookAt):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def _to_do(self, request: HttpRequest, order: Order) -> dict[str, Any]:
-        if not self.may_act(request):
+        if not self.has_act_permission(request):
             return {}
         unplaced = (
             order.lines.filter(unplaced=True)
@@ -198,7 +190,7 @@ class OrderAdmin(ToLookAt):
         return _to(order_id)
 
     def _must_act(self, request: HttpRequest) -> None:
-        if request.method != "POST" or not self.may_act(request):
+        if request.method != "POST" or not self.has_act_permission(request):
             raise Http404
 
 

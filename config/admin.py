@@ -20,10 +20,10 @@ class ShopAdminConfig(AdminConfig):
     default_site = "config.admin.ShopAdminSite"
 
 
-class ToLookAt(ModelAdmin):  # type: ignore[type-arg]
-    """Shown, never edited, never deleted: Stripe, or the stock protocol, has the say over these rows."""
+class OnlyShown:
+    """Of a page or an inline: Stripe, or the stock protocol, has the say over these rows, nobody else."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -32,12 +32,13 @@ class ToLookAt(ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def may_act(self, request: HttpRequest) -> bool:
-        """May this person do what the page's actions do? As Django's change permission says."""
-        return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}"))
 
-    # Actions name the permission "act".
-    has_act_permission = may_act
+class ToLookAt(OnlyShown, ModelAdmin):  # type: ignore[type-arg]
+    """Shown, never edited, never deleted; what can be done about the rows are actions with the permission "act"."""
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """As Django's change permission says."""
+        return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}"))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -132,25 +132,6 @@ def tote(cloth: Cloth) -> str:
     )
 
 
-def cap(cloth: Cloth) -> str:
-    return "".join(
-        [
-            _outlined(
-                "M112 240 C104 150 150 104 206 104 C262 104 300 148 296 232 C240 214 168 218 112 240 Z", cloth
-            ),
-            (
-                f'<path d="M112 240 C164 214 244 212 296 232 C334 246 356 264 362 282 C300 262 222 262 150 284 '
-                f'C128 276 114 258 112 240 Z" fill="{cloth.shade}"/>'
-            ),
-            (
-                f'<g stroke="{cloth.shade}" {SEWN}><path d="M206 106 C178 140 166 180 166 220"/>'
-                '<path d="M206 106 C238 138 250 174 252 218"/></g>'
-            ),
-            f'<circle cx="206" cy="103" r="7" fill="{cloth.light}" stroke="{cloth.shade}" stroke-width="2"/>',
-        ]
-    )
-
-
 def sleeve(cloth: Cloth) -> str:
     """A record's cover, half of the record out of it."""
     grooves = "".join(
@@ -201,7 +182,6 @@ GARMENTS: dict[str, Callable[[Cloth], str]] = {
     "button-up": button_up,
     "hoodie": hoodie,
     "tote": tote,
-    "cap": cap,
     "sleeve": sleeve,
     "sheet": sheet,
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -16,13 +15,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from config.admin import ToLookAt
+from config.admin import OnlyShown, ToLookAt
 from inventory import inbox, look, publish, taking_in
 from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
 from inventory.stock_form import StockForm, change_stock
 
 
-class MovementsOfItem(admin.TabularInline):  # type: ignore[type-arg]
+class MovementsOfItem(OnlyShown, admin.TabularInline):  # type: ignore[type-arg]
     """The newest ones: a size that sells has thousands. The page links to all of them."""
 
     NEWEST = 50
@@ -31,19 +30,11 @@ class MovementsOfItem(admin.TabularInline):  # type: ignore[type-arg]
     fields = ["created_at", "kind", "delta", "reason", "actor", "reference", "published_at"]
     readonly_fields = ["created_at", "kind", "delta", "reason", "actor", "reference", "published_at"]
     ordering = ["-id"]
-    max_num = extra = 0
-    can_delete = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Movement]:
         item = request.resolver_match.kwargs["object_id"] if request.resolver_match else None
         newest = Movement.objects.filter(item=item).order_by("-id").values_list("pk", flat=True)
         return super().get_queryset(request).filter(pk__in=newest[: self.NEWEST])
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(StockItem)
@@ -96,7 +87,7 @@ class StockItemAdmin(ToLookAt):
 
     def change_stock_view(self, request: HttpRequest) -> HttpResponse:
         """The form for the items in the query string; posting it writes down one movement each."""
-        if not self.may_act(request):
+        if not self.has_act_permission(request):
             return HttpResponse(_("You may not change stock."), status=403)
         items = self._chosen(request)
         if not items:

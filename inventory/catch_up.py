@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from django.db.models import F, Min
+from django.db.models import Min
 from django.utils import timezone
 
 from config.fault_points import fault_point
@@ -67,13 +67,13 @@ def _advance(since: datetime, events: list[inbox.Json], began: datetime, now: da
 def _admit_gap() -> None:
     """Events were missed that Stripe has forgotten by now: nothing can explain a difference any more."""
     logger.error("Stripe's events were not read for %d days: its counts are believed as they are", KEPT.days)
-    ProductStock.objects.update(gap=True, looks_wanted=F("looks_wanted") + 1)
+    ProductStock.objects.want_look(gap=True)
 
 
 def _look_again_at_garbled() -> None:
     """Perhaps a count is whole again, and the event that mended it was lost for good."""
     garbled = StockItem.objects.exclude(garbled=0).values("product")
-    ProductStock.objects.filter(pk__in=garbled).update(looks_wanted=F("looks_wanted") + 1)
+    ProductStock.objects.filter(pk__in=garbled).want_look()
 
 
 def nothing_more_will_come(item: StockItem) -> bool:

@@ -17,7 +17,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, Sum
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -160,7 +159,7 @@ def sell(hold_reference: str, lines: Sequence[SaleLine], *, now: datetime, actor
         fault_point("sell.inserted")
         _move(pending=_sums(new), held={pk: -units for pk, units in freed.items()})
         fault_point("sell.counted")
-        _tell(new, now)
+        _tell(new)
     fault_point("sell.committed")
     return new
 
@@ -238,7 +237,9 @@ def take_back(
         _locked(sale.item_id)
         units = min(quantity, returnable(sale_reference)[sale_reference])
         name = f"{sale_reference}/{reference}"
-        return units if units > 0 and _record(sale.item_id, "returned", units, name, reason, actor) else 0
+        if units <= 0 or not _record(sale.item_id, Movement.Kind.RETURNED, units, name, reason, actor):
+            return 0
+        return units
 
 
 def returnable(prefix: str) -> Counter[str]:
@@ -304,7 +305,7 @@ def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, ac
     new = insert_new([line], unique=MOVEMENT_KEY)
     fault_point("record.inserted")
     _move(pending=_sums(new), held={})
-    _tell(new, timezone.now())
+    _tell(new)
     return new[0] if new else None
 
 
@@ -370,7 +371,7 @@ def _must_be_positive(quantities: Iterable[int]) -> None:
         raise ValueError(_("A quantity is a whole number from 1."))
 
 
-def _tell(new: Sequence[Movement], now: datetime) -> None:
+def _tell(new: Sequence[Movement]) -> None:
     """Log each movement and what it leaves; what exceeds the stock becomes a case."""
     after = {item.pk: item for item in _items(movement.item_id for movement in new)} if new else {}
     for movement in new:

@@ -98,12 +98,12 @@ def _put_off(product_id: str, now: datetime) -> int:
 
 def want_all() -> int:
     """A worker starts: whatever happened meanwhile, each product is looked at before it is written."""
-    return ProductStock.objects.update(looks_wanted=F("looks_wanted") + 1)
+    return ProductStock.objects.want_look()
 
 
 def want(product_ids: Iterable[str]) -> int:
     """Somebody wants these looked at; the worker does it."""
-    return ProductStock.objects.filter(pk__in=product_ids).update(looks_wanted=F("looks_wanted") + 1)
+    return ProductStock.objects.filter(pk__in=product_ids).want_look()
 
 
 def wishes(product_ids: Iterable[str] | None = None) -> dict[str, int]:

@@ -46,7 +46,8 @@ class StockItem(models.Model):
         UNLIMITED = "unlimited", _("sold without counting")
         UNKNOWN = "unknown", _("unknown")
 
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_items")
+    # No index of its own, here and below: a constraint that begins with the product is one.
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_items", db_index=False)
     key = models.CharField(_("key"), max_length=520, help_text=_("The metadata key at Stripe, exactly."))
     size = models.CharField(_("size"), max_length=500, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
@@ -115,6 +116,10 @@ class ProductStockQuerySet(models.QuerySet["ProductStock"]):
     def locked(self, product_id: str) -> ProductStock:
         """The row, kept from everybody else until the transaction ends. It is locked before any StockItem."""
         return self.select_for_update().get(pk=product_id)
+
+    def want_look(self, **also: Any) -> int:
+        """The worker reads them from Stripe soon; `also`: what else changes in the same statement."""
+        return self.update(looks_wanted=F("looks_wanted") + 1, **also)
 
 
 class ProductStock(models.Model):
@@ -203,7 +208,9 @@ class StockWrite(models.Model):
         APPLIED = "applied", _("applied")
         ABANDONED = "abandoned", _("abandoned")
 
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_writes")
+    product = models.ForeignKey(
+        Product, on_delete=models.PROTECT, related_name="stock_writes", db_index=False
+    )
     n = models.PositiveIntegerField(_("number"))
     key = models.CharField(_("idempotency key"), max_length=255, unique=True)
     totals = models.JSONField(_("totals"), help_text=_("Metadata key to count, the mark not among them."))
@@ -234,7 +241,7 @@ class MarkState(models.Model):
     A form that brings mark n back was filled in before one of these.
     """
 
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+", db_index=False)
     n = models.PositiveIntegerField(_("number"))
     counts = models.JSONField(_("counts"), help_text=_("Metadata key to count; unreadable ones are absent."))
     by_write = models.BooleanField(default=False, help_text=_("What the write left, before any edit."))
@@ -258,7 +265,7 @@ class MarkState(models.Model):
 class CountedRequest(models.Model):
     """A request to Stripe whose product.updated was counted; its other events say nothing new."""
 
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+", db_index=False)
     request = models.CharField(max_length=255)
     counted_at = models.DateTimeField(auto_now_add=True)
 

@@ -222,8 +222,8 @@ def _park(product_id: str, why: str, by: str = "") -> None:
 def unpark(product_id: str) -> bool:
     """The owner has mended what stopped the product's writes. False if nothing did, or another shop's mark does."""
     ours = ProductStock.objects.exclude(parked__in=[Parked.NOT, Parked.FOREIGN])
-    unparked = ours.filter(pk=product_id).update(
-        parked=Parked.NOT, parked_by="", not_before=None, failures=0, looks_wanted=F("looks_wanted") + 1
+    unparked = ours.filter(pk=product_id).want_look(
+        parked=Parked.NOT, parked_by="", not_before=None, failures=0
     )
     cases.close(cases.REFUSED, product_id)
     return bool(unparked)

@@ -183,15 +183,13 @@ def abandon(write_id: int, now: datetime) -> None:
             return
         StockWrite.objects.filter(pk=write_id).update(state=Abandoned, finished_at=now)
         Movement.objects.filter(write=write, published_at=None).update(write=None)
-        ProductStock.objects.filter(pk=write.product_id).update(
-            mark_wanted=True, looks_wanted=F("looks_wanted") + 1
-        )
+        ProductStock.objects.filter(pk=write.product_id).want_look(mark_wanted=True)
     logger.warning("Abandoned: %s write %d", write.product_id, write.n)
     fault_point("abandon.committed")
 
 
 def want_look(product_id: str) -> None:
-    ProductStock.objects.filter(pk=product_id).update(looks_wanted=F("looks_wanted") + 1)
+    ProductStock.objects.filter(pk=product_id).want_look()
 
 
 def remember_state(product_id: str, n: int, state: Mapping[str, int | None], *, by_write: bool) -> None:

@@ -24,7 +24,7 @@ from shop.colours import INK, contrast
 from shop.images import sort_images
 from shop.prices import Price, price_for
 
-__all__ = ["Price", "Product", "SizeGuide", "Storefront"]
+__all__ = ["Product", "SizeGuide", "Storefront"]
 
 
 class ProductQuerySet(models.QuerySet["Product"]):

@@ -14,7 +14,8 @@ from checkout.tests.conftest import Customer, item_of, order_for
 from fake_stripe import FakeStripe
 from inventory import ledger
 from inventory.models import StockItem
-from shop.models import Price, Product, Storefront
+from shop.models import Product, Storefront
+from shop.prices import Price
 
 pytestmark = pytest.mark.django_db
 
