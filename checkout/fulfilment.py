@@ -1,6 +1,7 @@
 """What follows from how a session ended? settle() is the one door for events, return page, backfill and replay.
 
-    open -> awaiting payment -> paid | released        paid wins from any of these, and is left for refunded only
+    open -> awaiting payment -> paid | released        paid wins from any of these, and is left for refunded only,
+                                                       which a refund that failed makes paid again
 
 Each step is a conditional UPDATE of the order and the ledger's verb in one transaction, so it happens once
 however often, in whatever order and by however many processes a session is settled.
@@ -102,9 +103,17 @@ def _pay(order: Order, session: CheckoutSession, *, paid_at: datetime) -> None:
         if paid:
             # Read only now that the order's row is ours: the owner may be placing a line at this moment.
             ledger.sell(order.reference, _sale_lines(order, paid_at), now=timezone.now())
+            close_if_given_back(order.id, whole=session.total)
     fault_point("settle.committed")
     if paid:
         logger.info("Order %s is paid: %s.", order.number, "; ".join(map(str, order.lines.all())))
+
+
+def close_if_given_back(order_id: UUID, *, whole: int | None) -> None:
+    """A paid order whose `whole` amount was given back is refunded, whichever of the two Stripe told first."""
+    if whole:
+        paid = Order.objects.filter(id=order_id, state=State.PAID)
+        paid.filter(refunded__gte=whole).update(state=State.REFUNDED)
 
 
 def _sale_lines(order: Order, paid_at: datetime) -> list[ledger.SaleLine]:

@@ -101,6 +101,21 @@ class Refund:
     amount: int
     currency: str
 
+    @property
+    def is_whole(self) -> bool:
+        """Where Stripe does not say what was paid, nobody can tell."""
+        return 0 < self.amount <= self.refunded
+
+
+@dataclass(frozen=True)
+class FailedRefund:
+    """Money that did not reach the customer and is the shop's again, in the minor unit."""
+
+    id: str
+    payment_intent_id: str
+    amount: int
+    currency: str
+
 
 def open_session(*, params: Json, key: str) -> CheckoutSession:
     """Create a session. The same `params` with the same `key` give the same session, however often they are sent.
@@ -236,6 +251,16 @@ def refund_from(charge: Json) -> Refund:
         refunded=_amount(charge.get("amount_refunded")) or 0,
         amount=_amount(charge.get("amount")) or 0,
         currency=_currency(charge.get("currency")),
+    )
+
+
+def failed_refund_from(refund: Json) -> FailedRefund:
+    """Translate the refund of a refund.failed event."""
+    return FailedRefund(
+        id=_id_of(refund),
+        payment_intent_id=_id_of(refund.get("payment_intent")),
+        amount=_amount(refund.get("amount")) or 0,
+        currency=_currency(refund.get("currency")),
     )
 
 
