@@ -11,8 +11,9 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext_noop as _
 
-from checkout import gateway
+from checkout import failures, gateway
 from checkout.fulfilment import settle
 from checkout.models import Order
 from config.stripe_client import NotFound, StripeTrouble
@@ -21,6 +22,7 @@ from inventory import cases
 logger = logging.getLogger(__name__)
 
 LOST = "session not found"
+NOT_KNOWN = _("Stripe does not know its session %(session)s: %(trouble)s")
 AFTER_ITS_TIME = timedelta(minutes=3)  # The event is here by then, as a rule.
 DEBIT_DAYS = timedelta(days=2)  # Before that no bank has answered.
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=6)
@@ -57,10 +59,15 @@ def _claim(order: Order, *, now: datetime) -> bool:
 
 def _ask(order: Order, *, now: datetime) -> bool:
     try:
-        return ask(order, now=now)
+        ended = ask(order, now=now)
     except NotFound as trouble:
         # Another account's key, perhaps: that is no proof that nobody paid.
-        cases.open_case(LOST, order.number, f"Stripe does not know its session {order.session_id}: {trouble}")
+        cases.open_case(LOST, order.number, NOT_KNOWN, session=order.session_id, trouble=trouble)
     except StripeTrouble as trouble:
         logger.warning("Order %s is overdue, and Stripe does not say why: %s", order.number, trouble)
+    except Exception as error:
+        failures.tell(order, error)
+    else:
+        failures.passed(order)
+        return ended
     return False

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F, Q, QuerySet
 
-from checkout import gateway
+from checkout import failures, gateway
 from checkout.fulfilment import give_up, settle
 from checkout.models import Order
 from checkout.start import open_at_stripe, remember_session
@@ -49,14 +49,24 @@ def _claim(order: Order, *, now: datetime) -> bool:
 
 def _finish(order: Order, *, now: datetime) -> bool:
     try:
-        if order.expires_at is None or now < order.expires_at + AFTER_ITS_TIME:
-            return open_at_stripe(order, first=False).session_id is not None
-        return _look_for(order, now=now)
+        finished = _ask_for(order, now=now)
     except Refused:
         return not Order.objects.filter(id=order.id, state=Order.State.OPEN).exists()
     except StripeTrouble as trouble:
         logger.warning("Order %s: its session stays unknown: %s", order.number, trouble)
-        return False
+    except Exception as error:
+        failures.tell(order, error)
+    else:
+        failures.passed(order)
+        return finished
+    return False
+
+
+def _ask_for(order: Order, *, now: datetime) -> bool:
+    """Send the request again while it may be carried out; after that, look whether it was."""
+    if order.expires_at is None or now < order.expires_at + AFTER_ITS_TIME:
+        return open_at_stripe(order, first=False).session_id is not None
+    return _look_for(order, now=now)
 
 
 def _look_for(order: Order, *, now: datetime) -> bool:
