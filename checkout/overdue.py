@@ -26,6 +26,7 @@ NOT_KNOWN = _("Stripe does not know its session %(session)s: %(trouble)s")
 AFTER_ITS_TIME = timedelta(minutes=3)  # The event is here by then, as a rule.
 DEBIT_DAYS = timedelta(days=2)  # Before that no bank has answered.
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=6)
+LONGER_THAN_ANY_PAUSE = 2 * LONGEST
 AT_ONCE = 20
 
 
@@ -46,9 +47,14 @@ def _overdue(now: datetime) -> QuerySet[Order]:
     """Open orders after their time, and debits of which nobody has spoken for days."""
     open_ones = Q(state=Order.State.OPEN, expires_at__lte=now - AFTER_ITS_TIME)
     debits = Q(state=Order.State.AWAITING_PAYMENT, expires_at__lte=now - DEBIT_DAYS)
-    due = Q(next_try_at=None) | Q(next_try_at__lte=now)
-    orders = Order.objects.exclude(session_id=None).filter(open_ones | debits).filter(due)
+    orders = Order.objects.exclude(session_id=None).filter(open_ones | debits).filter(_due(now))
     return orders.order_by("expires_at")[:AT_ONCE]
+
+
+def _due(now: datetime) -> Q:
+    """As inventory.claims.due, with the longer pauses of this round: no clock that was set back puts an order off."""
+    never, over = Q(next_try_at=None), Q(next_try_at__lte=now)
+    return never | over | Q(next_try_at__gt=now + LONGER_THAN_ANY_PAUSE)
 
 
 def _claim(order: Order, *, now: datetime) -> bool:

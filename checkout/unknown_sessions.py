@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from checkout import failures, gateway
 from checkout.fulfilment import give_up, settle
 from checkout.models import Order
 from checkout.start import open_at_stripe, remember_session
 from config.stripe_client import Refused, StripeTrouble
+from inventory.claims import due
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +36,8 @@ def finish_unknown_sessions(now: datetime) -> int:
 
 
 def _without_a_session(now: datetime) -> QuerySet[Order]:
-    due = Q(next_try_at=None) | Q(next_try_at__lte=now)
     orders = Order.objects.filter(state=Order.State.OPEN, session_id=None, created_at__lte=now - UNDER_WAY)
-    return orders.filter(due).order_by("created_at")[:AT_ONCE]
+    return orders.filter(due("next_try_at", now)).order_by("created_at")[:AT_ONCE]
 
 
 def _claim(order: Order, *, now: datetime) -> bool:

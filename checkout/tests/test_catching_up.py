@@ -135,6 +135,31 @@ def test_a_hold_does_not_end_by_our_clock(fake: FakeStripe, shirt: Product, cust
     assert order.state == Order.State.OPEN and item_of(shirt, "M").held == 2
 
 
+def test_an_order_that_stripe_does_not_know_is_asked_for_every_six_hours_at_last(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order_for(customer, shirt, "M", 2)
+    Order.objects.update(session_id="cs_test_of_another_account", tries=10)
+
+    for hours in range(1, 14):
+        later(fake, hours=hours)
+
+    asked = [call for call in fake.calls if call.path.endswith("cs_test_of_another_account")]
+    assert len(asked) == 3
+
+
+def test_a_clock_that_was_days_ahead_and_is_set_back_puts_no_order_off(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    nothing_arrives(fake)
+    order_for(customer, shirt, "M", 2)
+    fake.faults.add("cut", path="/v1/checkout/sessions/*", times=None)
+    assert ask_about_overdue(timezone.now() + timedelta(days=10)) == 0
+    fake.faults.clear()
+
+    assert later(fake, minutes=40) == 1
+
+
 @pytest.mark.parametrize(("succeeded", "state", "left"), [(True, "paid", 13), (False, "released", 15)])
 def test_a_debit_of_which_nobody_speaks_is_asked_for_after_days(
     fake: FakeStripe, shirt: Product, customer: Customer, succeeded: bool, state: str, left: int

@@ -144,6 +144,17 @@ def test_one_order_that_fails_keeps_no_other_waiting(
     assert worker_comes_after(fake, 120) == 1 and not Order.objects.filter(session_id=None).exists()
 
 
+def test_a_clock_that_was_days_ahead_and_is_set_back_puts_no_order_off(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    left_unknown(fake, customer, shirt, when="before")
+    fake.faults.add("cut", path=CREATE, times=None)
+    assert finish_unknown_sessions(timezone.now() + timedelta(days=10)) == 0
+    fake.faults.clear()
+
+    assert worker_comes_after(fake, 60) == 1
+
+
 def test_a_resent_request_is_the_same_bytes_in_whatever_order_its_parameters_were_stored(
     fake: FakeStripe, shirt: Product, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
