@@ -9,8 +9,8 @@ from checkout.models import Order
 from checkout.taking_back import returnable, take_back
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
 from fake_stripe import FakeStripe
-from inventory import cases, inbox
-from inventory.models import Case, Movement, StripeEvent
+from inventory import cases, inbox, ledger
+from inventory.models import Case, Movement, StockItem, StripeEvent
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -199,6 +199,26 @@ def test_goods_that_come_back_return_to_stock_when_the_owner_says_so(
     assert back == 1 and item_of(shirt, "M").available == 14
     assert fake.products[shirt.id]["metadata"]["stock_M"] == "14"
     assert [(each.line, each.most) for each in returnable(order)] == [(line, 1)]
+
+
+def test_units_come_back_in_the_order_in_which_every_verb_locks_its_items(
+    fake: FakeStripe, shirt: Product, poster: Product, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two returns whose lines stand in opposite order would wait for each other in a circle, on PostgreSQL."""
+    customer.put_in(poster)
+    order = paid_order(fake, shirt, customer)
+    locked, lock = [], ledger._locked
+
+    def noted(item_id: int) -> StockItem:
+        locked.append(item_id)
+        return lock(item_id)
+
+    monkeypatch.setattr(ledger, "_locked", noted)
+
+    back = take_back(order, {line.id: 1 for line in order.lines.all()}, token="t", reason="", actor="owner")
+
+    assert [line.name for line in order.lines.all()] == ["Poster", "BALM T-Shirt"]
+    assert back == 2 and locked == sorted(locked) and len(set(locked)) == 2
 
 
 def test_no_more_comes_back_than_the_line_took_and_a_second_click_brings_nothing(
