@@ -18,7 +18,7 @@ from checkout.gateway import CheckoutSession, SessionLine
 from checkout.models import Order, OrderLine
 from checkout.sizes import Line, Sold, matching_size, sizes_sold
 from inventory import cases, inbox, look
-from inventory.models import StockItem
+from inventory.models import ProductStock, StockItem
 from shop.models import Product
 
 logger = logging.getLogger(__name__)
@@ -74,9 +74,10 @@ def _order_id(session: CheckoutSession) -> UUID:
 
 
 def _products(lines: list[SessionLine]) -> dict[str, Product]:
-    """The products of the lines; one that the mirror does not know yet is read."""
+    """The products of the lines; one that was not looked at to the end yet is read."""
     ids = {line.product_id for line in lines if line.product_id}
-    for product_id in ids - set(Product.objects.filter(id__in=ids).values_list("id", flat=True)):
+    # By their desks: a process that died in between has left a product without its sizes.
+    for product_id in ids - set(ProductStock.objects.filter(pk__in=ids).values_list("pk", flat=True)):
         look.look_at(product_id)
     return Product.objects.prefetch_related("stock_items").in_bulk(list(ids))
 
