@@ -77,5 +77,5 @@ def _look_for(order: Order, *, now: datetime) -> bool:
             remember_session(order, session)
             settle(session, now=now)
             return True
-    give_up(order.id, because="Stripe has no session of this order.")
+    give_up(order, because="Stripe has no session of this order.")
     return True
