@@ -6,6 +6,7 @@ import re
 import secrets
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -25,6 +26,20 @@ from config.admin import OnlyShown, ToLookAt
 from config.moments import in_local_time
 from inventory.models import Movement, StockItem
 from shop.money import format_money
+
+
+class TakeBackForm(forms.Form):
+    """What goes with the units that come back. `token` makes a second click bring nothing."""
+
+    token = forms.CharField(max_length=32)
+    reason = forms.CharField(max_length=500, required=False)
+
+    def said(self) -> dict[str, str]:
+        """Token and reason, as the ledger keeps them. Raises NotCounted for what it could not keep."""
+        if not self.is_valid():
+            why = " ".join(str(text) for texts in self.errors.values() for text in texts)
+            raise NotCounted(_("Nothing was put back: %(why)s") % {"why": why})
+        return {"token": f"return:{self.cleaned_data['token']}", "reason": self.cleaned_data["reason"]}
 
 
 class Lines(OnlyShown, admin.TabularInline):  # type: ignore[type-arg]
@@ -175,10 +190,9 @@ class OrderAdmin(ToLookAt):
         self._must_act(request)
         order = get_object_or_404(Order, id=order_id)
         units = {line.id: _number(request.POST.get(f"line-{line.id}")) for line in order.lines.all()}
-        token = f"return:{request.POST.get('token', '')[:32]}"
-        reason = request.POST.get("reason", "")[:500]
+        form = TakeBackForm(request.POST)
         try:
-            back = take_back(order, units, token=token, reason=reason, actor=request.user.get_username())
+            back = take_back(order, units, **form.said(), actor=request.user.get_username())
         except NotCounted as refusal:
             self.message_user(request, f"{refusal}", messages.ERROR)
             return _to(order_id)

@@ -8,28 +8,36 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_noop as _
 
 from checkout import gateway
 from checkout.gateway import CheckoutSession, SessionLine
 from checkout.models import Order, OrderLine
 from checkout.sizes import Line, Sold, matching_size, sizes_sold
 from inventory import cases, inbox, look
-from inventory.models import StockItem
+from inventory.models import ProductStock, StockItem
 from shop.models import Product
 
 logger = logging.getLogger(__name__)
 
 UNPLACED = "sale without a size"
+SAYS_NONE = _(
+    "%(quantity)d × %(name)s were sold outside this shop. It does not say which size. "
+    "Open the order and choose the size."
+)
+SAYS_ANOTHER = _(
+    "%(quantity)d × %(name)s were sold outside this shop. It says “%(size)s”. "
+    "Open the order and choose the size."
+)
 COUNT_KEYS = ("sizes", "stock")
 NO_GOODS = {"subscription", "setup"}
 
 
-def order_of(session: CheckoutSession, *, now: datetime) -> Order | None:
-    """The order that a completed foreign session stands for, made at its first sight; None if it sold nothing counted.
+def write_down(session: CheckoutSession) -> Order | None:
+    """Make the order that a completed foreign session stands for, or find it; None if it sold nothing counted.
 
     Raises inbox.NeedsStripe in the duty that must not ask Stripe, and StripeTrouble.
     """
@@ -52,17 +60,17 @@ def order_of(session: CheckoutSession, *, now: datetime) -> Order | None:
         currency=session.currency,
         expires_at=session.expires_at,
     )
-    return _write_down(order, _order_lines(order, session, lines, products))
+    return _insert(order, _order_lines(order, session, lines, products))
 
 
-def _write_down(order: Order, lines: list[OrderLine]) -> Order:
+def _insert(order: Order, lines: list[OrderLine]) -> Order:
     try:
         with transaction.atomic():
             order.save(force_insert=True)
             OrderLine.objects.bulk_create(lines)
             for line in lines:
                 if line.unplaced:
-                    cases.open_case(UNPLACED, order.number, _unplaced_text(line))
+                    _ask_for_the_size(order, line)
     except IntegrityError:
         # Another process was quicker; what it wrote is the same.
         return Order.objects.get(session_id=order.session_id)
@@ -74,9 +82,10 @@ def _order_id(session: CheckoutSession) -> UUID:
 
 
 def _products(lines: list[SessionLine]) -> dict[str, Product]:
-    """The products of the lines; one that the mirror does not know yet is read."""
+    """The products of the lines; one that was not looked at to the end yet is read."""
     ids = {line.product_id for line in lines if line.product_id}
-    for product_id in ids - set(Product.objects.filter(id__in=ids).values_list("id", flat=True)):
+    # By their desks: a process that died in between has left a product without its sizes.
+    for product_id in ids - set(ProductStock.objects.filter(pk__in=ids).values_list("pk", flat=True)):
         look.look_at(product_id)
     return Product.objects.prefetch_related("stock_items").in_bulk(list(ids))
 
@@ -136,6 +145,6 @@ def _item_of(product: Product, size: str | None) -> StockItem | None:
     return items[found] if found is not None else None
 
 
-def _unplaced_text(line: OrderLine) -> str:
-    said = f"It says “{line.size}”." if line.size else "It does not say which size."
-    return f"{line.quantity} × {line.name} were sold outside this shop. {said} Open the order and choose the size."
+def _ask_for_the_size(order: Order, line: OrderLine) -> None:
+    sentence = SAYS_ANOTHER if line.size else SAYS_NONE
+    cases.open_case(UNPLACED, order.number, sentence, quantity=line.quantity, name=line.name, size=line.size)

@@ -1,6 +1,7 @@
 """What follows from how a session ended? settle() is the one door for events, return page, backfill and replay.
 
-    open -> awaiting payment -> paid | released        paid wins from any of these, and is left for refunded only
+    open -> awaiting payment -> paid | released        paid wins from any of these, and is left for refunded only,
+                                                       which a refund that failed makes paid again
 
 Each step is a conditional UPDATE of the order and the ledger's verb in one transaction, so it happens once
 however often, in whatever order and by however many processes a session is settled.
@@ -62,7 +63,7 @@ def settle(
     `happened_at`: when it was paid, by Stripe's clock, if the session does not say. A session that this shop did
     not open is read from Stripe first (raises inventory.inbox.NeedsStripe where that may not be, StripeTrouble).
     """
-    order = _order_of(session) or elsewhere.order_of(session, now=now)
+    order = _order_of(session) or elsewhere.write_down(session)
     if order is None:
         return None
     if session.is_paid:
@@ -72,25 +73,23 @@ def settle(
             paid_at=_paid_at(order, session.paid_at or happened_at or session.created_at or now),
         )
     elif session.status == "expired":
-        give_up(order.id, because="Its payment page has expired.")
+        give_up(order, because="Its payment page has expired.")
     elif failed or session.payment_failed:
-        give_up(order.id, because="The payment failed.")
+        give_up(order, because="The payment failed.")
     elif session.is_awaiting_payment:
         _await_payment(order, session)
     order.refresh_from_db()
     return order
 
 
-def give_up(order_id: UUID, *, because: str) -> bool:
+def give_up(order: Order, *, because: str) -> bool:
     """Nothing was bought: end the hold. False if the order had gone on otherwise."""
     with transaction.atomic():
-        gone = _go(order_id, State.OPEN, State.AWAITING_PAYMENT, to=State.RELEASED)
+        gone = _go(order.id, State.OPEN, State.AWAITING_PAYMENT, to=State.RELEASED)
         fault_point("settle.given_up")
-        units = ledger.release(f"order:{order_id}") if gone else 0
+        units = ledger.release(order.reference) if gone else 0
     if gone:
-        logger.info(
-            "Order %s came to nothing, %d units are free again: %s", str(order_id)[:8].upper(), units, because
-        )
+        logger.info("Order %s came to nothing, %d units are free again: %s", order.number, units, because)
     return gone
 
 
@@ -102,9 +101,17 @@ def _pay(order: Order, session: CheckoutSession, *, paid_at: datetime) -> None:
         if paid:
             # Read only now that the order's row is ours: the owner may be placing a line at this moment.
             ledger.sell(order.reference, _sale_lines(order, paid_at), now=timezone.now())
+            close_if_given_back(order.id, whole=session.total)
     fault_point("settle.committed")
     if paid:
         logger.info("Order %s is paid: %s.", order.number, "; ".join(map(str, order.lines.all())))
+
+
+def close_if_given_back(order_id: UUID, *, whole: int | None) -> None:
+    """A paid order whose `whole` amount was given back is refunded, whichever of the two Stripe told first."""
+    if whole:
+        paid = Order.objects.filter(id=order_id, state=State.PAID)
+        paid.filter(refunded__gte=whole).update(state=State.REFUNDED)
 
 
 def _sale_lines(order: Order, paid_at: datetime) -> list[ledger.SaleLine]:
@@ -159,6 +166,8 @@ def _waiting_for(session: CheckoutSession) -> Order | None:
     except ValueError:
         return None
     mine = Order.objects.filter(id=order_id, session_id=None)
-    if mine.update(session_id=session.id, session_url=session.url, expires_at=session.expires_at):
-        logger.info("Order %s hears of its session %s.", str(order_id)[:8].upper(), session.id)
-    return Order.objects.filter(session_id=session.id).first()
+    hears = mine.update(session_id=session.id, session_url=session.url, expires_at=session.expires_at)
+    order = Order.objects.filter(session_id=session.id).first()
+    if hears and order:
+        logger.info("Order %s hears of its session %s.", order.number, session.id)
+    return order

@@ -1,7 +1,8 @@
 """How does checkout speak with Stripe? Its only door: sessions, their lines, and refunds, as frozen dataclasses.
 
 Every function but those that only translate makes HTTP requests: never call one inside a transaction.
-They raise the kinds of config.stripe_client.StripeTrouble.
+They raise the kinds of config.stripe_client.StripeTrouble. What comes through here every database can keep: texts
+are storable, and none is longer than its column.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from config.stripe_client import our_errors, stripe_client
 from config.texts import storable
 
 if TYPE_CHECKING:
+    from stripe import StripeObject
     from stripe.params.checkout import SessionCreateParams
 
 Json = Mapping[str, Any]
@@ -23,6 +25,7 @@ Json = Mapping[str, Any]
 PAGE = 100
 READ_RETRIES = 2
 MOST = 10**15  # Minor units: more than any amount, and a column holds it.
+LONGEST_ID, LONGEST_DESCRIPTION = 255, 5000
 CURRENCY = re.compile("[a-z]{3}")
 PAYMENT = "payment_intent.latest_charge"
 
@@ -45,7 +48,6 @@ class CheckoutSession:
     expires_at: datetime | None = None
     created_at: datetime | None = None
     paid_at: datetime | None = None
-    client_reference_id: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     custom_fields: Mapping[str, str] = field(default_factory=dict)
     payment_intent_id: str = ""
@@ -81,10 +83,8 @@ class CheckoutSession:
 class SessionLine:
     """One line of a session. Price and product are those of today, not those of the checkout."""
 
-    id: str
     quantity: int
     description: str
-    currency: str
     unit_amount: int | None
     price_id: str
     product_id: str
@@ -101,6 +101,21 @@ class Refund:
     amount: int
     currency: str
 
+    @property
+    def is_whole(self) -> bool:
+        """Where Stripe does not say what was paid, nobody can tell."""
+        return 0 < self.amount <= self.refunded
+
+
+@dataclass(frozen=True)
+class FailedRefund:
+    """Money that did not reach the customer and is the shop's again, in the minor unit."""
+
+    id: str
+    payment_intent_id: str
+    amount: int
+    currency: str
+
 
 def open_session(*, params: Json, key: str) -> CheckoutSession:
     """Create a session. The same `params` with the same `key` give the same session, however often they are sent.
@@ -111,7 +126,7 @@ def open_session(*, params: Json, key: str) -> CheckoutSession:
         answer = stripe_client().v1.checkout.sessions.create(
             cast("SessionCreateParams", _in_one_order(params)), {"idempotency_key": key}
         )
-    return session_from(answer.to_dict())
+    return _session(answer)
 
 
 def _in_one_order(params: Any) -> Any:
@@ -127,14 +142,14 @@ def fetch_session(session_id: str) -> CheckoutSession:
         answer = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.retrieve(
             session_id, {"expand": [PAYMENT]}
         )
-    return session_from(answer.to_dict())
+    return _session(answer)
 
 
 def expire_session(session_id: str) -> CheckoutSession:
     """End an open session, so that nobody can pay it any more. Raises Refused if it is not open."""
     with our_errors():
         answer = stripe_client().v1.checkout.sessions.expire(session_id)
-    return session_from(answer.to_dict())
+    return _session(answer)
 
 
 def session_lines(session_id: str) -> list[SessionLine]:
@@ -143,7 +158,7 @@ def session_lines(session_id: str) -> list[SessionLine]:
         page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.line_items.list(
             session_id, {"limit": PAGE, "expand": ["data.price.product"]}
         )
-        return [_line_from(line.to_dict()) for line in page.auto_paging_iter()]
+        return [_line_from(storable(line.to_dict())) for line in page.auto_paging_iter()]
 
 
 def each_session(
@@ -159,7 +174,7 @@ def each_session(
     with our_errors():
         page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.list(cast("Any", params))
         for session in page.auto_paging_iter():
-            yield session_from(session.to_dict())
+            yield _session(session)
 
 
 def session_of_payment(payment_intent_id: str) -> CheckoutSession | None:
@@ -168,7 +183,7 @@ def session_of_payment(payment_intent_id: str) -> CheckoutSession | None:
         page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.list(
             {"payment_intent": payment_intent_id, "limit": 1, "expand": [f"data.{PAYMENT}"]}
         )
-    return session_from(page.data[0].to_dict()) if page.data else None
+    return _session(page.data[0]) if page.data else None
 
 
 def refunds_of(payment_intent_id: str) -> Refund:
@@ -191,14 +206,20 @@ def each_event(*, since: datetime, types: list[str]) -> Iterator[dict[str, Any]]
             yield storable(event.to_dict(for_json=True))
 
 
+def _session(answer: StripeObject) -> CheckoutSession:
+    """Events were made storable when they came in; an answer is here."""
+    return session_from(storable(answer.to_dict()))
+
+
 def session_from(data: Json) -> CheckoutSession:
     """Translate a session, from an answer or from an event. Events of older API versions are understood too.
 
-    Odd fields read as nothing, so that they keep no sale from being counted; only the id must be there (KeyError).
+    Odd fields read as nothing, so that they keep no sale from being counted; only the id must be there. Raises
+    KeyError without one, ValueError for one that is none of Stripe's.
     """
     customer, details = _mapping(data.get("customer_details")), _mapping(data.get("total_details"))
     return CheckoutSession(
-        id=str(data["id"]),
+        id=_own_id(data),
         status=str(data.get("status") or ""),
         payment_status=str(data.get("payment_status") or ""),
         mode=str(data.get("mode") or "payment"),
@@ -206,7 +227,6 @@ def session_from(data: Json) -> CheckoutSession:
         expires_at=_moment(data.get("expires_at")),
         created_at=_moment(data.get("created")),
         paid_at=_paid_at(data.get("payment_intent")),
-        client_reference_id=str(data.get("client_reference_id") or ""),
         metadata=_texts(data.get("metadata")),
         custom_fields=_custom_fields(data),
         payment_intent_id=_id_of(data.get("payment_intent")),
@@ -228,23 +248,30 @@ def refund_from(charge: Json) -> Refund:
     """Translate the charge of a charge.refunded event."""
     return Refund(
         payment_intent_id=_id_of(charge.get("payment_intent")),
-        refunded=int(charge.get("amount_refunded") or 0),
-        amount=int(charge.get("amount") or 0),
-        currency=str(charge.get("currency") or "").lower(),
+        refunded=_amount(charge.get("amount_refunded")) or 0,
+        amount=_amount(charge.get("amount")) or 0,
+        currency=_currency(charge.get("currency")),
+    )
+
+
+def failed_refund_from(refund: Json) -> FailedRefund:
+    """Translate the refund of a refund.failed event."""
+    return FailedRefund(
+        id=_id_of(refund),
+        payment_intent_id=_id_of(refund.get("payment_intent")),
+        amount=_amount(refund.get("amount")) or 0,
+        currency=_currency(refund.get("currency")),
     )
 
 
 def _line_from(data: Json) -> SessionLine:
-    price = data.get("price") or {}
-    product = price.get("product") or ""
+    price = _mapping(data.get("price"))
     return SessionLine(
-        id=str(data["id"]),
         quantity=int(data.get("quantity") or 0),
-        description=str(data.get("description") or ""),
-        currency=str(data.get("currency") or "").lower(),
-        unit_amount=price.get("unit_amount"),
+        description=str(data.get("description") or "")[:LONGEST_DESCRIPTION],
+        unit_amount=_amount(price.get("unit_amount")),
         price_id=_id_of(price),
-        product_id=_id_of(product),
+        product_id=_id_of(price.get("product")),
         metadata=_texts(data.get("metadata")),
         price_metadata=_texts(price.get("metadata")),
     )
@@ -305,11 +332,19 @@ def _currency(value: Any) -> str:
     return text if CURRENCY.fullmatch(text) else ""
 
 
+def _own_id(session: Json) -> str:
+    """Without its id nobody could tell one session from another: that is a case for the owner, not a guess."""
+    found = str(session["id"])
+    if not 0 < len(found) <= LONGEST_ID:
+        raise ValueError(f"A session's id has 1 to {LONGEST_ID} letters, this one {len(found)}.")
+    return found
+
+
 def _id_of(reference: Any) -> str:
-    """The id of something that may be expanded, or not there at all."""
-    if isinstance(reference, Mapping):
-        return str(reference.get("id") or "")
-    return str(reference or "")
+    """The id of something that may be expanded, or not there at all. None of Stripe's is too long for its column."""
+    found = reference.get("id") if isinstance(reference, Mapping) else reference
+    text = str(found or "")
+    return text if len(text) <= LONGEST_ID else ""
 
 
 def _moment(seconds: Any) -> datetime | None:

@@ -11,8 +11,9 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext_noop as _
 
-from checkout import gateway
+from checkout import failures, gateway
 from checkout.fulfilment import settle
 from checkout.models import Order
 from config.stripe_client import NotFound, StripeTrouble
@@ -21,9 +22,11 @@ from inventory import cases
 logger = logging.getLogger(__name__)
 
 LOST = "session not found"
+NOT_KNOWN = _("Stripe does not know its session %(session)s: %(trouble)s")
 AFTER_ITS_TIME = timedelta(minutes=3)  # The event is here by then, as a rule.
 DEBIT_DAYS = timedelta(days=2)  # Before that no bank has answered.
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=6)
+LONGER_THAN_ANY_PAUSE = 2 * LONGEST
 AT_ONCE = 20
 
 
@@ -44,9 +47,14 @@ def _overdue(now: datetime) -> QuerySet[Order]:
     """Open orders after their time, and debits of which nobody has spoken for days."""
     open_ones = Q(state=Order.State.OPEN, expires_at__lte=now - AFTER_ITS_TIME)
     debits = Q(state=Order.State.AWAITING_PAYMENT, expires_at__lte=now - DEBIT_DAYS)
-    due = Q(next_try_at=None) | Q(next_try_at__lte=now)
-    orders = Order.objects.exclude(session_id=None).filter(open_ones | debits).filter(due)
+    orders = Order.objects.exclude(session_id=None).filter(open_ones | debits).filter(_due(now))
     return orders.order_by("expires_at")[:AT_ONCE]
+
+
+def _due(now: datetime) -> Q:
+    """As inventory.claims.due, with the longer pauses of this round: no clock that was set back puts an order off."""
+    never, over = Q(next_try_at=None), Q(next_try_at__lte=now)
+    return never | over | Q(next_try_at__gt=now + LONGER_THAN_ANY_PAUSE)
 
 
 def _claim(order: Order, *, now: datetime) -> bool:
@@ -57,10 +65,15 @@ def _claim(order: Order, *, now: datetime) -> bool:
 
 def _ask(order: Order, *, now: datetime) -> bool:
     try:
-        return ask(order, now=now)
+        ended = ask(order, now=now)
     except NotFound as trouble:
         # Another account's key, perhaps: that is no proof that nobody paid.
-        cases.open_case(LOST, order.number, f"Stripe does not know its session {order.session_id}: {trouble}")
+        cases.open_case(LOST, order.number, NOT_KNOWN, session=order.session_id, trouble=trouble)
     except StripeTrouble as trouble:
         logger.warning("Order %s is overdue, and Stripe does not say why: %s", order.number, trouble)
+    except Exception as error:
+        failures.tell(order, error)
+    else:
+        failures.passed(order)
+        return ended
     return False

@@ -5,6 +5,7 @@ What Stripe can answer is mended on the way: sessions that never arrived are set
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -17,12 +18,14 @@ from checkout.backfill import settle_completed
 from checkout.elsewhere import COUNT_KEYS
 from checkout.models import Order, OrderLine
 from checkout.overdue import ask
-from config.stripe_client import NotAllowed, NotFound
-from inventory import cases, catch_up, inbox, ledger
+from config.stripe_client import NotAllowed, NotFound, StripeTrouble
+from inventory import cases, catch_up, inbox, ledger, setbacks
 from inventory.metadata import Reading, read_key
 from inventory.models import Hold, Movement, StockItem, StockWrite, StripeEvent
 from shop import gateway as shop_gateway
 from shop.gateway import StripeProduct
+
+logger = logging.getLogger(__name__)
 
 A_DAY = timedelta(days=1)
 
@@ -59,7 +62,9 @@ def reconcile(*, since: datetime, now: datetime) -> Report:
     """Compare everything, sessions from `since` on. Raises StripeTrouble."""
     report = Report()
     report.differences += _fetch_edits(report, now)
-    report.fetched = [_order_text(order) for order in settle_completed(since=since, now=now)]
+    settled = settle_completed(since=since, now=now)
+    report.fetched = [_order_text(order) for order in settled.orders]
+    report.differences += [_unsettled(*failure) for failure in settled.failed.items()]
     report.fetched += [_order_text(order) for order in _end_overdue(now, report)]
     report.sessions = Order.objects.filter(created_at__gte=since).exclude(session_id=None).count()
     report.differences += [*_unsold(since), *_unplaced(), *_stray_holds(), *_drifted(), *_unhandled()]
@@ -80,6 +85,11 @@ def _fetch_edits(report: Report, now: datetime) -> Iterator[Difference]:
         pass
 
 
+def _unsettled(subject: str, why: str) -> Difference:
+    text = f"{subject} cannot be settled by what Stripe says of it ({why}); the log says where it fails."
+    return Difference("not_settled", subject, text)
+
+
 def _order_text(order: Order) -> str:
     return f"Order {order.number} is {order.get_state_display()}: {'; '.join(map(str, order.lines.all()))}"
 
@@ -96,6 +106,11 @@ def _end_overdue(now: datetime, report: Report) -> Iterator[Order]:
         except NotFound:
             text = f"Stripe does not know the session {order.session_id}."
             report.differences.append(Difference("session_unknown", order.number, text))
+        except StripeTrouble:
+            raise
+        except Exception as error:
+            logger.exception("Order %s cannot be settled", order.number)
+            report.differences.append(_unsettled(order.number, setbacks.in_a_line(error)))
 
 
 def _unsold(since: datetime) -> Iterator[Difference]:

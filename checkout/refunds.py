@@ -10,9 +10,10 @@ import logging
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from checkout import gateway
-from checkout.fulfilment import settle
+from checkout.fulfilment import close_if_given_back, settle
 from checkout.models import Order
 from inventory import cases, inbox
 from inventory.models import StripeEvent
@@ -21,6 +22,11 @@ from shop.money import format_money
 logger = logging.getLogger(__name__)
 
 REFUND, FAILED = "refund", "refund failed"
+GIVEN_BACK = _(
+    "%(given)s of %(whole)s were given back. Nothing went back into stock: "
+    "if goods came back, open the order and take them back."
+)
+NOT_ARRIVED = _("The refund %(refund)s of %(amount)s did not reach the customer. See the payment at Stripe.")
 
 
 def on_refund(event: StripeEvent) -> None:
@@ -35,19 +41,21 @@ def on_refund(event: StripeEvent) -> None:
 
 def on_refund_failed(event: StripeEvent) -> None:
     """refund.failed, perhaps weeks later: the money is the shop's again, the goods may be anywhere."""
-    failed = event.payload["data"]["object"]
-    order = _order_of(str(failed.get("payment_intent") or ""))
+    failed = gateway.failed_refund_from(event.payload["data"]["object"])
+    order = _order_of(failed.payment_intent_id)
     if order is None:
         logger.info("The failed refund in %s is of no order of this shop.", event.pk)
         return
     if not inbox.may_call_stripe():
         raise inbox.NeedsStripe
     known = gateway.refunds_of(order.payment_intent_id)
-    amount = _money(int(failed.get("amount") or 0), str(failed.get("currency") or order.currency))
-    text = f"The refund {failed.get('id')} of {amount} did not reach the customer. See the payment at Stripe."
+    amount = _money(failed.amount, failed.currency or order.currency)
     with transaction.atomic():
-        Order.objects.filter(id=order.id).update(refunded=known.refunded)
-        cases.open_case(FAILED, order.number, text)
+        orders = Order.objects.filter(id=order.id)
+        orders.update(refunded=known.refunded)
+        if not known.is_whole:
+            orders.filter(state=Order.State.REFUNDED).update(state=Order.State.PAID)
+        cases.open_case(FAILED, order.number, NOT_ARRIVED, refund=failed.id, amount=amount)
 
 
 def _write_down(order: Order, refund: gateway.Refund) -> None:
@@ -56,20 +64,10 @@ def _write_down(order: Order, refund: gateway.Refund) -> None:
         grown = Order.objects.filter(id=order.id, refunded__lt=refund.refunded).update(
             refunded=refund.refunded
         )
-        if refund.refunded >= refund.amount:
-            Order.objects.filter(id=order.id, state=Order.State.PAID).update(state=Order.State.REFUNDED)
+        close_if_given_back(order.id, whole=refund.amount)
         if grown:
-            cases.open_case(REFUND, order.number, _text(refund))
-    if grown:
-        logger.info("Order %s: %s", order.number, _text(refund))
-
-
-def _text(refund: gateway.Refund) -> str:
-    given, whole = _money(refund.refunded, refund.currency), _money(refund.amount, refund.currency)
-    return (
-        f"{given} of {whole} were given back. Nothing went back into stock: "
-        "if goods came back, open the order and take them back."
-    )
+            given, whole = (_money(amount, refund.currency) for amount in (refund.refunded, refund.amount))
+            cases.open_case(REFUND, order.number, GIVEN_BACK, given=given, whole=whole)
 
 
 def _money(amount: int, currency: str) -> str:

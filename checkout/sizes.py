@@ -77,8 +77,10 @@ def _share(line: Sold, same_product: list[int], entries: list[Sold]) -> list[Sol
     if len(entries) == len(same_product):
         mine = entries[same_product.index(line.line)]
         return [mine] if _agrees(mine, line) else []
+    # Not said means the whole line, and beside others that cannot be.
+    each_says = all(entry.quantity for entry in entries)
     whole = sum(entry.quantity for entry in entries)
-    return entries if len(same_product) == 1 and whole == line.quantity else []
+    return entries if len(same_product) == 1 and each_says and whole == line.quantity else []
 
 
 def _agrees(entry: Sold, line: Sold) -> bool:

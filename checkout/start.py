@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from checkout import gateway
 from checkout.cart import Cart, CartLine
@@ -26,6 +27,8 @@ from inventory import cases, ledger, look
 logger = logging.getLogger(__name__)
 
 KEY_NAME = "STRIPE_SECRET_KEY"
+NO_PAGE = "checkout refused"
+WHY_NO_PAGE = gettext_noop("Stripe opens no payment page: %(trouble)s")
 TIME_TO_PAY = timedelta(minutes=5)
 
 
@@ -160,7 +163,7 @@ def open_at_stripe(order: Order, *, first: bool) -> Order:
         session = gateway.open_session(params=order.session_params, key=str(order.id))
     except (Refused, WrongKey, NotAllowed, NotConfigured) as trouble:
         if _proves_that_there_is_none(trouble, first=first):
-            give_up(order.id, because=str(trouble))
+            give_up(order, because=str(trouble))
         if first or not isinstance(trouble, Refused):
             _tell_the_owner(order, trouble)
         raise
@@ -189,8 +192,9 @@ def remember_session(order: Order, session: gateway.CheckoutSession) -> Order:
 def _tell_the_owner(order: Order, trouble: StripeTrouble) -> None:
     logger.error("Order %s could not be started: %s", order.number, trouble)
     if isinstance(trouble, (WrongKey, NotAllowed)):
-        cases.open_case(cases.KEY, KEY_NAME, str(trouble))
+        cases.open_case(cases.KEY, KEY_NAME, WHY_NO_PAGE, trouble=trouble)
     elif isinstance(trouble, Refused):
         # A price that was archived a moment ago, perhaps: read the products anew.
         look.want(order.lines.values_list("product_id", flat=True))
-        cases.open_case("checkout refused", trouble.param or trouble.code or "request", str(trouble))
+        subject = trouble.param or trouble.code or "request"
+        cases.open_case(NO_PAGE, subject, WHY_NO_PAGE, trouble=trouble)

@@ -36,14 +36,19 @@ def take_back(order: Order, units: Mapping[int, int], *, token: str, reason: str
     The ledger allows no more than the line took, however many returns there are. Raises NotCounted, and takes back
     nothing, if one of them is sold without counting now.
     """
-    lines = order.lines.in_bulk([pk for pk, wanted in units.items() if wanted > 0])
+    # In the order of the items' primary keys, as every verb locks them.
+    lines = order.lines.filter(pk__in=[pk for pk, wanted in units.items() if wanted > 0]).order_by("item_id")
     try:
         with transaction.atomic():
             return sum(
                 ledger.take_back(
-                    line.reference, units[pk], reference=token, reason=reason or _("came back"), actor=actor
+                    line.reference,
+                    units[line.pk],
+                    reference=token,
+                    reason=reason or _("came back"),
+                    actor=actor,
                 )
-                for pk, line in lines.items()
+                for line in lines
             )
     except ValueError as refusal:
         raise NotCounted(_("Nothing was put back: %(why)s") % {"why": refusal}) from refusal

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
-from checkout import gateway
+from checkout import failures, gateway
 from checkout.fulfilment import give_up, settle
 from checkout.models import Order
 from checkout.start import open_at_stripe, remember_session
 from config.stripe_client import Refused, StripeTrouble
+from inventory.claims import due
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +36,8 @@ def finish_unknown_sessions(now: datetime) -> int:
 
 
 def _without_a_session(now: datetime) -> QuerySet[Order]:
-    due = Q(next_try_at=None) | Q(next_try_at__lte=now)
     orders = Order.objects.filter(state=Order.State.OPEN, session_id=None, created_at__lte=now - UNDER_WAY)
-    return orders.filter(due).order_by("created_at")[:AT_ONCE]
+    return orders.filter(due("next_try_at", now)).order_by("created_at")[:AT_ONCE]
 
 
 def _claim(order: Order, *, now: datetime) -> bool:
@@ -49,14 +49,24 @@ def _claim(order: Order, *, now: datetime) -> bool:
 
 def _finish(order: Order, *, now: datetime) -> bool:
     try:
-        if order.expires_at is None or now < order.expires_at + AFTER_ITS_TIME:
-            return open_at_stripe(order, first=False).session_id is not None
-        return _look_for(order, now=now)
+        finished = _ask_for(order, now=now)
     except Refused:
         return not Order.objects.filter(id=order.id, state=Order.State.OPEN).exists()
     except StripeTrouble as trouble:
         logger.warning("Order %s: its session stays unknown: %s", order.number, trouble)
-        return False
+    except Exception as error:
+        failures.tell(order, error)
+    else:
+        failures.passed(order)
+        return finished
+    return False
+
+
+def _ask_for(order: Order, *, now: datetime) -> bool:
+    """Send the request again while it may be carried out; after that, look whether it was."""
+    if order.expires_at is None or now < order.expires_at + AFTER_ITS_TIME:
+        return open_at_stripe(order, first=False).session_id is not None
+    return _look_for(order, now=now)
 
 
 def _look_for(order: Order, *, now: datetime) -> bool:
@@ -67,5 +77,5 @@ def _look_for(order: Order, *, now: datetime) -> bool:
             remember_session(order, session)
             settle(session, now=now)
             return True
-    give_up(order.id, because="Stripe has no session of this order.")
+    give_up(order, because="Stripe has no session of this order.")
     return True

@@ -189,6 +189,24 @@ def test_goods_are_taken_back_on_the_orders_page(
     assert Movement.objects.get(kind="returned").reason == "too small"
 
 
+@pytest.mark.parametrize(
+    "odd", [{"token": ""}, {"token": "a\x00"}, {"token": "x" * 33}, {"reason": "\x00"}, {"reason": "x" * 501}]
+)
+def test_a_form_that_no_page_of_ours_sends_brings_nothing_back_and_is_no_error(
+    fake: FakeStripe, shirt: Product, customer: Customer, owner: Client, odd: dict[str, str]
+) -> None:
+    """PostgreSQL keeps no NUL, and no more letters than a column has."""
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    deliver(fake)
+    form = {"token": "abc", f"line-{order.lines.get().id}": "1", "reason": "too small"}
+
+    answer = owner.post(reverse("admin:checkout_order_take_back", args=[order.pk]), form | odd, follow=True)
+
+    assert "Nothing was put back: " in answer.content.decode()
+    assert item_of(shirt, "M").available == 13 and not Movement.objects.filter(kind="returned").exists()
+
+
 def test_what_is_sold_without_counting_now_is_not_taken_back_and_the_owner_reads_why(
     fake: FakeStripe, shirt: Product, customer: Customer, owner: Client
 ) -> None:

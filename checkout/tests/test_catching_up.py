@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from io import StringIO
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from checkout import fulfilment
 from checkout.models import Order
 from checkout.overdue import ask_about_overdue
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
@@ -48,6 +53,36 @@ def kinds(report: dict[str, object]) -> list[str]:
 def nothing_arrives(fake: FakeStripe) -> None:
     """The endpoint was switched off: every event so far is lost."""
     fake.faults.add("drop", times=None)
+
+
+def paid_unheard(fake: FakeStripe, customer: Customer, product: Product, units: int) -> Order:
+    order = order_for(customer, product, "M", units)
+    fake.pay(order.session_id or "")
+    fake.forward(2)
+    return order
+
+
+Failing = Callable[[Order], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
+    """With it, the shop's own code fails on one order."""
+
+    go = fulfilment._go
+
+    @contextmanager
+    def fails_on(order: Order) -> Iterator[None]:
+        def instead(order_id: UUID, *states: str, **changes: Any) -> bool:
+            if order_id == order.id:
+                raise RuntimeError("no such luck")
+            return go(order_id, *states, **changes)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(fulfilment, "_go", instead)
+            yield
+
+    return fails_on
 
 
 # --- Overdue --------------------------------------------------------------------------------------
@@ -100,6 +135,31 @@ def test_a_hold_does_not_end_by_our_clock(fake: FakeStripe, shirt: Product, cust
     assert order.state == Order.State.OPEN and item_of(shirt, "M").held == 2
 
 
+def test_an_order_that_stripe_does_not_know_is_asked_for_every_six_hours_at_last(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order_for(customer, shirt, "M", 2)
+    Order.objects.update(session_id="cs_test_of_another_account", tries=10)
+
+    for hours in range(1, 14):
+        later(fake, hours=hours)
+
+    asked = [call for call in fake.calls if call.path.endswith("cs_test_of_another_account")]
+    assert len(asked) == 3
+
+
+def test_a_clock_that_was_days_ahead_and_is_set_back_puts_no_order_off(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    nothing_arrives(fake)
+    order_for(customer, shirt, "M", 2)
+    fake.faults.add("cut", path="/v1/checkout/sessions/*", times=None)
+    assert ask_about_overdue(timezone.now() + timedelta(days=10)) == 0
+    fake.faults.clear()
+
+    assert later(fake, minutes=40) == 1
+
+
 @pytest.mark.parametrize(("succeeded", "state", "left"), [(True, "paid", 13), (False, "released", 15)])
 def test_a_debit_of_which_nobody_speaks_is_asked_for_after_days(
     fake: FakeStripe, shirt: Product, customer: Customer, succeeded: bool, state: str, left: int
@@ -126,6 +186,26 @@ def test_a_session_that_stripe_does_not_know_is_a_case_and_no_proof(
 
     order.refresh_from_db()
     assert order.state == Order.State.OPEN and Case.objects.get().kind == "session not found"
+
+
+def test_one_order_that_fails_keeps_no_other_waiting_and_becomes_a_case_in_the_end(
+    fake: FakeStripe, shirt: Product, customer: Customer, other_customer: Customer, failing: Failing
+) -> None:
+    nothing_arrives(fake)
+    bad, good = paid_unheard(fake, customer, shirt, 1), paid_unheard(fake, other_customer, shirt, 2)
+
+    with failing(bad):
+        assert later(fake, minutes=40) == 1
+        good.refresh_from_db()
+        assert good.state == Order.State.PAID and not Case.objects.exists()
+        for days in range(1, 5):
+            later(fake, days=days)
+
+    case = Case.objects.get(closed_at=None)
+    assert (case.kind, case.subject) == ("order not settled", bad.number) and "no such luck" in case.text
+    assert later(fake, days=5) == 1
+    bad.refresh_from_db()
+    assert bad.state == Order.State.PAID and not Case.objects.filter(closed_at=None).exists()
 
 
 # --- backfill_events ------------------------------------------------------------------------------
@@ -158,6 +238,26 @@ def test_backfill_counts_sales_of_other_doors_too(fake: FakeStripe, shirt: Produ
     run("backfill_events")
 
     assert item_of(shirt, "M").available == 13
+
+
+def test_one_session_that_fails_does_not_end_the_backfill_and_is_named(
+    fake: FakeStripe, shirt: Product, customer: Customer, other_customer: Customer, failing: Failing
+) -> None:
+    """Stripe lists the newest first: what is older would wait for it on every run."""
+    nothing_arrives(fake)
+    older, newer = paid_unheard(fake, customer, shirt, 1), paid_unheard(fake, other_customer, shirt, 2)
+
+    with (
+        failing(newer),
+        pytest.raises(CommandError, match=f"1 completed .* {newer.session_id}.*no such luck"),
+    ):
+        run("backfill_events")
+
+    older.refresh_from_db()
+    newer.refresh_from_db()
+    assert (older.state, newer.state) == ("paid", "open")
+    assert item_of(shirt, "M").available == 12 and item_of(shirt, "M").held == 2
+    assert f"Order {newer.number} is paid now." in run("backfill_events")
 
 
 def test_backfill_says_which_setting_is_wrong(fake: FakeStripe, settings: Settings) -> None:
@@ -194,6 +294,35 @@ def test_reconcile_fetches_a_session_that_never_arrived_and_names_what_is_pendin
     assert report["fetched"] == [f"Order {order.number} is paid: 2 × BALM T-Shirt M"]
     deliver(fake)
     assert reconciled()[0] == 0
+
+
+def test_reconcile_names_a_session_that_cannot_be_settled_and_goes_on(
+    fake: FakeStripe, shirt: Product, customer: Customer, other_customer: Customer, failing: Failing
+) -> None:
+    nothing_arrives(fake)
+    older, newer = paid_unheard(fake, customer, shirt, 1), paid_unheard(fake, other_customer, shirt, 2)
+
+    with failing(newer):
+        code, report = reconciled()
+
+    assert (code, kinds(report)) == (1, ["not_settled", "pending"])
+    assert report["fetched"] == [f"Order {older.number} is paid: 1 × BALM T-Shirt M"]
+
+
+def test_reconcile_names_an_order_that_cannot_be_settled_and_goes_on(
+    fake: FakeStripe, shirt: Product, customer: Customer, other_customer: Customer, failing: Failing
+) -> None:
+    """Pages whose time is over, each asked for by itself."""
+    nothing_arrives(fake)
+    bad, good = order_for(customer, shirt, "M", 1), order_for(other_customer, shirt, "M", 2)
+    fake.forward(40 * 60)
+    Order.objects.update(expires_at=timezone.now() - timedelta(minutes=10))
+
+    with failing(bad):
+        code, report = reconciled()
+
+    assert (code, kinds(report)) == (1, ["not_settled"])
+    assert report["fetched"] == [f"Order {good.number} is not bought: 2 × BALM T-Shirt M"]
 
 
 def test_reconcile_names_a_count_that_differs(fake: FakeStripe, shirt: Product) -> None:

@@ -12,9 +12,10 @@ from checkout import gateway
 from checkout.fulfilment import settle
 from checkout.models import Order
 from checkout.tests.conftest import deliver, item_of, only_order
+from config import fault_points
 from fake_stripe import FakeStripe
 from inventory import inbox, worker
-from inventory.models import Case, Movement, StripeEvent
+from inventory.models import Case, Movement, StockItem, StripeEvent
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -208,6 +209,42 @@ def test_a_foreign_session_that_expires_is_none_of_our_business(fake: FakeStripe
 def test_a_sale_of_a_product_that_we_have_not_seen_is_a_reason_to_look_at_it(
     fake: FakeStripe, db: None
 ) -> None:
+    product_id = pay_for_a_new_shirt(fake)
+
+    deliver(fake)
+
+    assert only_order().lines.get().item == item_of(Product.objects.get(id=product_id), "S")
+
+
+def test_a_process_that_dies_in_that_look_leaves_no_sale_without_its_size(
+    fake: FakeStripe, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The product is mirrored, and its sizes are not known yet: whoever handles the event next looks again."""
+    product_id = pay_for_a_new_shirt(fake)
+
+    def die_there(name: str) -> None:
+        if name == "look.mirrored":
+            raise Died
+
+    with monkeypatch.context() as patched, pytest.raises(Died):
+        patched.setattr(fault_points, "visit", die_there)
+        deliver(fake)
+    assert Product.objects.get(id=product_id) and not StockItem.objects.exists()
+    StripeEvent.objects.update(lease_until=None)
+
+    deliver(fake)
+
+    line = only_order().lines.get()
+    assert line.item == item_of(Product.objects.get(id=product_id), "S") and not line.unplaced
+    assert not Case.objects.filter(kind="sale without a size").exists()
+
+
+class Died(BaseException):
+    """Nobody catches it."""
+
+
+def pay_for_a_new_shirt(fake: FakeStripe) -> str:
+    """Somebody buys, at another door, a Small of a product that this shop has not seen. Returns its id."""
     product = fake.add_product(
         name="New Shirt",
         metadata={"sizes": "S", "stock_S": "5"},
@@ -215,10 +252,7 @@ def test_a_sale_of_a_product_that_we_have_not_seen_is_a_reason_to_look_at_it(
     )
     price = next(price["id"] for price in fake.prices.values() if price["product"] == product["id"])
     fake.pay(open_elsewhere(fake, [a_line(price, size="S")]))
-
-    deliver(fake)
-
-    assert only_order().lines.get().item == item_of(Product.objects.get(id=product["id"]), "S")
+    return str(product["id"])
 
 
 def test_more_lines_than_a_page_holds_are_all_read(

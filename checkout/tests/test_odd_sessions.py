@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from checkout import gateway
 from checkout.models import Order
 from checkout.tests.conftest import only_order
 from checkout.tests.test_elsewhere import a_line, open_elsewhere, sales
@@ -24,6 +25,7 @@ from shop.models import Product
 pytestmark = pytest.mark.django_db
 
 COMPLETED = "checkout.session.completed"
+TOO_LONG = "x" * 300  # Stripe's ids are kept in columns of 255; only PostgreSQL minds.
 
 
 @pytest.fixture
@@ -79,9 +81,11 @@ def test_a_session_of_another_mode_takes_nothing_from_the_shelf(
         {"created": "x"},
         {"expires_at": 10**20},
         {"payment_intent": {"id": "pi_1", "latest_charge": {"created": "x"}}},
+        {"payment_intent": TOO_LONG},
+        {"payment_intent": {"id": TOO_LONG}},
         {"client_reference_id": {"a": 1}},
     ],
-    ids=str,
+    ids=lambda odd: str(odd)[:60],
 )
 def test_what_is_odd_and_does_not_matter_keeps_no_sale_from_being_counted(
     event: dict[str, Any], odd: dict[str, Any]
@@ -91,6 +95,49 @@ def test_what_is_odd_and_does_not_matter_keeps_no_sale_from_being_counted(
     assert (remembered.state, remembered.error) == ("handled", "")
     assert sales() == [("prod_balm", "M", 2)]
     _the_owner_can_see_it(only_order())
+
+
+def test_an_id_that_is_too_long_reads_as_none(event: dict[str, Any]) -> None:
+    heard(event, payment_intent=TOO_LONG)
+
+    assert only_order().payment_intent_id == ""
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"price": {"id": TOO_LONG, "unit_amount": 10**30}},
+        {"price": {"unit_amount": "2500", "product": TOO_LONG}},
+        {"price": None, "description": "x" * 6000},
+    ],
+    ids=lambda odd: str(odd)[:60],
+)
+def test_an_odd_line_does_not_keep_the_line_beside_it_from_being_counted(
+    event: dict[str, Any], odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something that is not from this shop stands beside the shirts."""
+    read, beside = gateway.session_lines, gateway._line_from({"quantity": 1, **odd})
+    monkeypatch.setattr(gateway, "session_lines", lambda session_id: [*read(session_id), beside])
+
+    remembered = heard(event)
+
+    assert (remembered.state, remembered.error) == ("handled", "")
+    assert sales() == [("prod_balm", "M", 2)]
+    line = only_order().lines.get(position=1)
+    assert (line.unit_amount, line.price_id) == (None, "") and len(line.name) in {0, 5000}
+    _the_owner_can_see_it(only_order())
+
+
+def test_a_session_whose_own_id_is_too_long_is_a_case_and_no_guess(event: dict[str, Any]) -> None:
+    """Two of those must not become one order."""
+    event["data"]["object"]["id"] = TOO_LONG
+    inbox.remember([event])
+
+    for hour in range(1, 12):
+        inbox.handle_waiting(timezone.now() + timedelta(hours=hour))
+
+    assert "255" in Case.objects.get(kind="event not handled").text
+    assert sales() == [] and not Order.objects.exists()
 
 
 def _the_owner_can_see_it(order: Order) -> None:

@@ -127,7 +127,7 @@ def test_two_orders_with_their_lines_in_opposite_order_do_not_wait_for_each_othe
         at_once(there.go_to_payment, back.go_to_payment)
         Order.objects.all().update(cart="")
         for order in Order.objects.filter(state="open"):
-            give_up(order.id, because="the next round")
+            give_up(order, because="the next round")
 
     assert not Hold.objects.exists() and item_of(poster).held == 0
 
@@ -140,7 +140,7 @@ def test_expiry_against_payment_ends_as_paid_and_counted_once(
 
     at_once(
         *[lambda: settle(session, now=timezone.now())] * 3,
-        *[lambda: give_up(order.id, because="a late word of expiry")] * 3,
+        *[lambda: give_up(order, because="a late word of expiry")] * 3,
     )
 
     order.refresh_from_db()

@@ -9,8 +9,8 @@ from checkout.models import Order
 from checkout.taking_back import returnable, take_back
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
 from fake_stripe import FakeStripe
-from inventory import cases, inbox
-from inventory.models import Case, Movement, StripeEvent
+from inventory import cases, inbox, ledger
+from inventory.models import Case, Movement, StockItem, StripeEvent
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -105,17 +105,82 @@ def test_a_refund_that_failed_is_told_and_the_amount_is_read_anew(
     assert "did not reach the customer" in Case.objects.get(kind="refund failed").text
 
 
+def test_a_refund_of_everything_that_failed_makes_the_order_paid_again(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = paid_order(fake, shirt, customer)
+    refund = fake.refund(payment_intent=order.payment_intent_id)
+    deliver(fake)
+    order.refresh_from_db()
+    assert order.state == Order.State.REFUNDED
+
+    fake.dashboard.fail_refund(refund["id"])
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert (order.state, order.refunded) == ("paid", 0)
+    assert item_of(shirt, "M").available == 13
+
+
+def test_one_of_several_refunds_that_failed_leaves_what_is_still_given_back(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = paid_order(fake, shirt, customer)
+    fake.refund(payment_intent=order.payment_intent_id, amount=2000)
+    second = fake.refund(payment_intent=order.payment_intent_id, amount=3000)
+    deliver(fake)
+
+    fake.dashboard.fail_refund(second["id"])
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert (order.state, order.refunded) == ("paid", 2000)
+
+
+@pytest.mark.parametrize("amounts", [{}, {"amount": None, "amount_refunded": None}, {"amount": "5000"}])
+def test_a_refund_that_says_no_amounts_leaves_the_order_as_it_is(
+    fake: FakeStripe, shirt: Product, customer: Customer, amounts: dict[str, object]
+) -> None:
+    order = paid_order(fake, shirt, customer)
+    inbox.remember([refunded_event(order.payment_intent_id, **amounts)])
+
+    assert inbox.handle("evt_1", timezone.now())
+
+    order.refresh_from_db()
+    assert (order.state, order.refunded) == ("paid", 0) and not Case.objects.exists()
+
+
+def test_a_refund_that_is_told_before_a_late_payment_closes_the_order_once_it_is_paid(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    """A bank debit's own success may arrive last; its units are sold all the same, and the owner has been asked."""
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", delayed=True)
+    deliver(fake)
+    order.refresh_from_db()
+    assert order.state == Order.State.AWAITING_PAYMENT
+    refund = refunded_event(order.payment_intent_id, amount=5000, amount_refunded=5000)
+    inbox.remember([refund])
+    inbox.handle("evt_1", timezone.now())
+
+    fake.settle_delayed(order.session_id or "", succeeded=True)
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert (order.state, order.refunded) == ("refunded", 5000)
+    assert item_of(shirt, "M").available == 13 and item_of(shirt, "M").held == 0
+    assert [case.kind for case in Case.objects.all()] == ["refund"]
+
+
+def refunded_event(payment_intent_id: str | None, **amounts: object) -> dict[str, object]:
+    charge = {"id": "ch_1", "payment_intent": payment_intent_id, "currency": "usd", **amounts}
+    created = int(timezone.now().timestamp())
+    return {"id": "evt_1", "type": "charge.refunded", "created": created, "data": {"object": charge}}
+
+
 def test_a_refund_of_a_payment_without_a_session_is_nobodys_alarm(fake: FakeStripe, db: None) -> None:
     """`stripe trigger charge.refunded` makes a charge that no Checkout Session belongs to."""
-    now = timezone.now()
-    charge = {"id": "ch_1", "payment_intent": None, "amount": 100, "amount_refunded": 100, "currency": "usd"}
-    event = {
-        "id": "evt_1",
-        "type": "charge.refunded",
-        "created": int(now.timestamp()),
-        "data": {"object": charge},
-    }
-    inbox.remember([event])
+    inbox.remember([refunded_event(None, amount=100, amount_refunded=100)])
 
     inbox.handle("evt_1", timezone.now())
 
@@ -134,6 +199,26 @@ def test_goods_that_come_back_return_to_stock_when_the_owner_says_so(
     assert back == 1 and item_of(shirt, "M").available == 14
     assert fake.products[shirt.id]["metadata"]["stock_M"] == "14"
     assert [(each.line, each.most) for each in returnable(order)] == [(line, 1)]
+
+
+def test_units_come_back_in_the_order_in_which_every_verb_locks_its_items(
+    fake: FakeStripe, shirt: Product, poster: Product, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two returns whose lines stand in opposite order would wait for each other in a circle, on PostgreSQL."""
+    customer.put_in(poster)
+    order = paid_order(fake, shirt, customer)
+    locked, lock = [], ledger._locked
+
+    def noted(item_id: int) -> StockItem:
+        locked.append(item_id)
+        return lock(item_id)
+
+    monkeypatch.setattr(ledger, "_locked", noted)
+
+    back = take_back(order, {line.id: 1 for line in order.lines.all()}, token="t", reason="", actor="owner")
+
+    assert [line.name for line in order.lines.all()] == ["Poster", "BALM T-Shirt"]
+    assert back == 2 and locked == sorted(locked) and len(set(locked)) == 2
 
 
 def test_no_more_comes_back_than_the_line_took_and_a_second_click_brings_nothing(

@@ -68,6 +68,22 @@ def test_one_line_that_held_several_sizes_becomes_several() -> None:
     assert sizes([line(quantity=3)], said) == [("S", 1), ("M", 2)]
 
 
+@pytest.mark.parametrize("silent", [{}, {"item_1_quantity": "0"}, {"item_1_quantity": "some"}])
+def test_sizes_that_share_a_line_are_not_believed_unless_each_says_how_many(
+    silent: Mapping[str, str],
+) -> None:
+    """Whoever leaves the quantity out means the whole line; two of those would sell more than it held."""
+    said = {
+        "item_0_size": "M",
+        "item_0_product_id": "prod_a",
+        "item_0_quantity": "2",
+        "item_1_size": "L",
+        "item_1_product_id": "prod_a",
+    }
+
+    assert sizes([line(quantity=2)], {**said, **silent}) == [(None, 2)]
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_entries_without_products_go_by_their_place_counted_from_zero_or_one(first: int) -> None:
     said = {f"item_{first}_size": "S", f"item_{first + 1}_size": "M"}

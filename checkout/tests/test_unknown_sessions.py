@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import Order
+from checkout.start import open_at_stripe
 from checkout.tests.conftest import Customer, item_of, only_order
 from checkout.unknown_sessions import finish_unknown_sessions
 from fake_stripe import FakeStripe
@@ -116,6 +117,42 @@ def test_a_session_is_found_where_stripes_clock_and_ours_differ_by_minutes(
 
     order.refresh_from_db()
     assert order.state == Order.State.PAID
+
+
+def test_one_order_that_fails_keeps_no_other_waiting(
+    fake: FakeStripe,
+    shirt: Product,
+    customer: Customer,
+    other_customer: Customer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad = left_unknown(fake, customer, shirt, when="before")
+    other_customer.put_in(shirt, "M")
+    fake.faults.add("cut", path=CREATE, when="before", times=1)
+    other_customer.go_to_payment()
+
+    def fails(order: Order, *, first: bool) -> Order:
+        if order == bad:
+            raise RuntimeError("no such luck")
+        return open_at_stripe(order, first=first)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("checkout.unknown_sessions.open_at_stripe", fails)
+        assert worker_comes_after(fake, 60) == 1
+
+    assert list(Order.objects.filter(session_id=None)) == [bad] and item_of(shirt, "M").held == 3
+    assert worker_comes_after(fake, 120) == 1 and not Order.objects.filter(session_id=None).exists()
+
+
+def test_a_clock_that_was_days_ahead_and_is_set_back_puts_no_order_off(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    left_unknown(fake, customer, shirt, when="before")
+    fake.faults.add("cut", path=CREATE, times=None)
+    assert finish_unknown_sessions(timezone.now() + timedelta(days=10)) == 0
+    fake.faults.clear()
+
+    assert worker_comes_after(fake, 60) == 1
 
 
 def test_a_resent_request_is_the_same_bytes_in_whatever_order_its_parameters_were_stored(

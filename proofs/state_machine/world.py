@@ -15,7 +15,7 @@ from uuid import UUID
 from django.test import RequestFactory
 from django.utils import timezone
 
-from checkout import backfill
+from checkout import backfill, failures
 from checkout.models import Order
 from config import stripe_client
 from config.duties import DUTIES
@@ -100,6 +100,7 @@ class World:
         self._stack.enter_context(mock.patch.object(stripe_client, "http_client", lambda: self.wire))
         self._stack.enter_context(mock.patch.object(webhooks, "_warn_now_and_then", lambda: None))
         self._stack.enter_context(mock.patch.object(setbacks, "tell", _hide_nothing))
+        self._stack.enter_context(mock.patch.object(failures, "tell", _hide_nothing))
         self._stack.enter_context(self.processes.watched())
         self._stack.enter_context(_names_are_repeatable(self.dice.randrange(2**32)))
         stripe_client._client.cache_clear()
@@ -192,7 +193,9 @@ class World:
         def fetch() -> None:
             try:
                 backfill.remember_events(since=since)
-                backfill.settle_completed(since=since, now=timezone.now())
+                settled = backfill.settle_completed(since=since, now=timezone.now())
+                if settled.failed:
+                    raise broken("a completed session cannot be settled", settled.failed)
             except StripeTrouble:
                 self.tally.note("backfill failed")
 
@@ -275,9 +278,9 @@ class World:
         return done + self.deliver()
 
 
-def _hide_nothing(kind: str, product_id: str, error: Exception, *, failures: int) -> None:
-    """The shop survives a fault of its own in one product; a proof must not."""
-    raise error
+def _hide_nothing(*told: object, **_more: object) -> None:
+    """The shop survives a fault of its own in one product or order; a proof must not."""
+    raise next(each for each in told if isinstance(each, Exception))
 
 
 def without_type(headers: dict[str, str]) -> dict[str, str]:

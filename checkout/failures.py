@@ -1,0 +1,29 @@
+"""What if one order fails? It is tried again with growing gaps, and keeps no other waiting; at last a case tells of it."""
+
+from __future__ import annotations
+
+import logging
+
+from django.utils.translation import gettext_noop as _
+
+from checkout.models import Order
+from inventory import cases, setbacks
+
+logger = logging.getLogger(__name__)
+
+FAILED = "order not settled"
+STAYS_SO = _("%(error)s. It is tried again with growing gaps; the log says where it fails.")
+
+
+def tell(order: Order, error: Exception) -> None:
+    """Our own code failed on this order, of which `tries` says how often it was tried before."""
+    text, tries = setbacks.in_a_line(error), order.tries + 1
+    logger.error("Order %s fails at try %d: %s", order.number, tries, text, exc_info=error)
+    if tries >= setbacks.SEVERAL:
+        cases.open_case(FAILED, order.number, STAYS_SO, error=text)
+
+
+def passed(order: Order) -> None:
+    """It works again."""
+    if order.tries >= setbacks.SEVERAL:
+        cases.close(FAILED, order.number)

@@ -1,0 +1,54 @@
+"""What the owner is told of orders: whole sentences that a translator finds, each with what happened put in."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOM = Path(__file__).resolve().parents[1]
+MARKS = {"_", "gettext_noop"}
+
+
+def told() -> Iterator[tuple[str, ast.expr, ast.expr]]:
+    """Where checkout opens a case: (file, kind, sentence)."""
+    for file in sorted(ROOM.glob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text())):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "cases.open_case":
+                yield file.name, call.args[0], call.args[2]
+
+
+def marked_in(file: str) -> set[str]:
+    """The names in `file` that stand for a sentence marked for translation, or for a choice of two of them."""
+    named: set[str] = set()
+    for node in ast.walk(ast.parse((ROOM / file).read_text())):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            value = node.value
+            chosen = [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
+            if all(_is_marked(each, named) for each in chosen):
+                named.add(node.targets[0].id)
+    return named
+
+
+def _is_marked(value: ast.expr, named: set[str]) -> bool:
+    if isinstance(value, ast.Name):
+        return value.id in named
+    return isinstance(value, ast.Call) and ast.unparse(value.func) in MARKS
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "sentence"),
+    list(told()),
+    ids=lambda part: part if isinstance(part, str) else ast.unparse(part),
+)
+def test_a_case_has_a_named_kind_and_a_sentence_that_can_be_translated(
+    file: str, kind: ast.expr, sentence: ast.expr
+) -> None:
+    assert isinstance(kind, (ast.Name, ast.Attribute))
+    assert isinstance(sentence, ast.Name) and sentence.id in marked_in(file)
+
+
+def test_there_are_cases_to_look_at() -> None:
+    assert len(list(told())) >= 7
