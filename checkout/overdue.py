@@ -18,6 +18,7 @@ from checkout.fulfilment import settle
 from checkout.models import Order
 from config.stripe_client import NotFound, StripeTrouble
 from inventory import cases
+from inventory.claims import due
 
 logger = logging.getLogger(__name__)
 
@@ -47,14 +48,9 @@ def _overdue(now: datetime) -> QuerySet[Order]:
     """Open orders after their time, and debits of which nobody has spoken for days."""
     open_ones = Q(state=Order.State.OPEN, expires_at__lte=now - AFTER_ITS_TIME)
     debits = Q(state=Order.State.AWAITING_PAYMENT, expires_at__lte=now - DEBIT_DAYS)
-    orders = Order.objects.exclude(session_id=None).filter(open_ones | debits).filter(_due(now))
+    ready = due("next_try_at", now, longest=LONGER_THAN_ANY_PAUSE)
+    orders = Order.objects.exclude(session_id=None).filter(open_ones | debits).filter(ready)
     return orders.order_by("expires_at")[:AT_ONCE]
-
-
-def _due(now: datetime) -> Q:
-    """As inventory.claims.due, with the longer pauses of this round: no clock that was set back puts an order off."""
-    never, over = Q(next_try_at=None), Q(next_try_at__lte=now)
-    return never | over | Q(next_try_at__gt=now + LONGER_THAN_ANY_PAUSE)
 
 
 def _claim(order: Order, *, now: datetime) -> bool:

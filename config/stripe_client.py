@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from config.texts import storable
+
 if TYPE_CHECKING:
     import stripe
 
@@ -115,7 +117,8 @@ def our_errors() -> Iterator[None]:
 def _translated(error: stripe.StripeError) -> StripeTrouble:
     import stripe
 
-    message = " ".join((error.user_message or str(error)).split())  # One line of a log, whatever it was.
+    # One line of a log, and of a case, whatever it was.
+    message = storable(" ".join((error.user_message or str(error)).split()))
     detail = getattr(error, "error", None)
     code = str(getattr(detail, "code", None) or error.code or "")
     param = str(getattr(detail, "param", None) or "")

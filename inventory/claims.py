@@ -42,10 +42,10 @@ def free() -> Q:
     return never | over | Q(lease_until__gt=Now() + LONGER_THAN_ANY_WAIT)
 
 
-def due(column: str, now: datetime) -> Q:
-    """The rows whose wait is over. What seems to wait longer than anything does was put off by a clock since set back."""
+def due(column: str, now: datetime, *, longest: timedelta = LONGER_THAN_ANY_WAIT) -> Q:
+    """The rows whose wait is over. What seems to wait for `longest` or more was put off by a clock since set back."""
     never, over = Q(**{column: None}), Q(**{f"{column}__lte": now})
-    return never | over | Q(**{f"{column}__gt": now + LONGER_THAN_ANY_WAIT})
+    return never | over | Q(**{f"{column}__gt": now + longest})
 
 
 @contextmanager
