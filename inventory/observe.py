@@ -166,6 +166,11 @@ def _see_lost_write(stock: ProductStock, update: Update) -> None:
     n = writes.number_in(update.key, stock.pk)
     ProductStock.objects.filter(pk=stock.pk, lost_n__lt=n).update(lost_n=n)
     writes.want_look(stock.pk)
+    change = update.change(list(_items(stock.pk)))
+    for key, count in change.after.items():
+        if change.before[key] is None and count is not None:
+            # The case that told of it is lost too.
+            cases.open_case(cases.UNREADABLE, f"{stock.pk} {key}", BY_A_WRITE, key=key)
 
 
 def _count_edit(stock: ProductStock, update: Update) -> None:

@@ -317,6 +317,23 @@ def test_how_many_were_oversold_is_told_again_after_a_restore(shirt: Shirt) -> N
     assert shirt.at_stripe("M") == "0" and shirt.is_at_rest()
 
 
+def test_an_unreadable_count_that_a_lost_write_replaced_is_told_again_after_a_restore(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.edit(M="ten")
+    shirt.sell("M", 2)
+    drain()
+    shirt.settle()
+    assert shirt.at_stripe("M") == "13" and Case.objects.filter(kind="unreadable count").exists()
+    bring_back()
+    Case.objects.all().delete()
+
+    catch_up.fetch_product_events(timezone.now())
+    shirt.settle()
+
+    assert Case.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
+    assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
+
+
 def test_what_a_restored_database_thinks_pending_was_published_by_the_one_that_was_lost(shirt: Shirt) -> None:
     shirt.sell("M", 2, order="order:pending")
     bring_back = restore(shirt)
