@@ -18,8 +18,9 @@ from pathlib import Path
 from script.postgres import find_binaries, private_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-# The whole suite keeps two processors busy; for a part of it a second process costs more than it gives.
-WHOLE = ["-n", "2", "--dist", "worksteal"]
+# Three keep two processors busy, for one of them waits for a browser or a child now and then; for a part of the suite
+# a second process costs more than it gives.
+WHOLE = ["-n", "3", "--dist", "worksteal"]
 # What never asks the shop's database, such as the fake Stripe's own tests, runs once, on SQLite.
 ASKING_THE_DATABASE = ["config", "shop", "inventory", "checkout", "proofs", "--ignore=proofs/mutants"]
 CLOSING_LINE = re.compile(rb"\d+ (?:passed|failed|skipped|error|deselected)|no tests ran")

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from checkout import gateway
+from checkout.fulfilment import settle
 from checkout.models import Order
 from inventory.look import look_at
-from inventory.models import StockItem
+from inventory.models import Hold, Movement, StockItem
 from inventory.worker import drain
 from shop.models import Product
 
@@ -110,3 +113,23 @@ def deliver(fake: FakeStripe) -> None:
     """Stripe's events reach the shop, and the worker does everything that follows."""
     assert all(attempt["status"] == 200 for attempt in fake.deliver_due())
     drain()
+
+
+def sold(product: Product) -> list[tuple[str, int]]:
+    """Every sale of the ledger: (size, units)."""
+    sales = Movement.objects.filter(kind="sale", item__product=product).order_by("item__position", "id")
+    return [(sale.item.size, -sale.delta) for sale in sales.select_related("item")]
+
+
+def settle_now(fake: FakeStripe, order: Order) -> Order:
+    settled = settle(gateway.fetch_session(order.session_id or ""), now=timezone.now())
+    assert settled is not None
+    return settled
+
+
+def held(product: Product, size: str = "") -> int:
+    return item_of(product, size).held
+
+
+def nothing_was_left_behind(product: Product, size: str = "M") -> bool:
+    return not Hold.objects.exists() and held(product, size) == 0

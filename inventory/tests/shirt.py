@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -103,3 +104,14 @@ class Shirt:
 
 def _text(value: int | str | None) -> str:
     return "" if value is None else str(value)
+
+
+def later(seconds: float) -> Any:
+    return timezone.now() + timedelta(seconds=seconds)
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def raiser(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    return raiser

@@ -9,21 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 
-from config import stripe_client
-from config.stripe_client import NoAnswer, NotAllowed
+from config.stripe_client import NotAllowed
 from inventory import gateway, ledger, publish, writes
 from inventory.models import Case, Movement, ProductStock, ShopIdentity, StockItem, StockWrite
-from inventory.tests.shirt import Shirt
+from inventory.tests.shirt import Shirt, later, raising
 from inventory.worker import drain
 
 if TYPE_CHECKING:
     from fake_stripe import FakeStripe
 
 PRODUCT = "/v1/products/prod_shirt"
-
-
-def later(seconds: float) -> Any:
-    return timezone.now() + timedelta(seconds=seconds)
 
 
 # --- The usual way ----------------------------------------------------------------------------
@@ -349,127 +344,11 @@ def test_a_product_whose_worker_died_is_taken_over_when_the_lease_is_over(shirt:
     assert shirt.at_stripe("M") == "13"
 
 
-# --- Refusals ---------------------------------------------------------------------------------
-
-
-def test_a_refused_write_parks_the_product_and_never_loops(
-    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = []
-
-    def refused(*args: Any, **kwargs: Any) -> None:
-        calls.append(args)
-        raise stripe_client.Refused("Metadata is full.")
-
-    monkeypatch.setattr(gateway, "write_metadata", refused)
-    shirt.sell("M", 2)
-
-    shirt.settle()
-
-    assert len(calls) == 1
-    assert shirt.stock.parked == "refused" and shirt.stock.parked_by == "Metadata is full."
-    assert Case.objects.get(kind="Stripe refuses a write").subject == "prod_shirt"
-    assert shirt.item("M").pending == -2
-
-
 def test_a_parked_product_is_not_written_even_when_it_is_named(shirt: Shirt, frozen: StockWrite) -> None:
     ProductStock.objects.update(parked="refused", parked_by="no")
 
     assert publish.publish_product("prod_shirt", later(3)) is False
     assert shirt.at_stripe("M") == "15"
-
-
-def test_a_parked_product_is_written_when_the_owner_says_so(
-    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(gateway, "write_metadata", _raise(stripe_client.Refused("Metadata is full.")))
-        shirt.sell("M", 2)
-        shirt.settle()
-
-    assert publish.unpark("prod_shirt")
-    shirt.settle()
-
-    assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
-    assert not Case.objects.filter(closed_at=None).exists()
-
-
-@pytest.mark.parametrize("error", [stripe_client.WrongKey, stripe_client.NotAllowed])
-def test_a_key_that_may_not_write_stops_publishing_until_a_worker_starts_anew(
-    shirt: Shirt, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(gateway, "write_metadata", _raise(error("no")))
-        shirt.sell("M", 2)
-        shirt.settle()
-    assert Case.objects.get(kind="publishing stopped", closed_at=None)
-    shirt.settle()
-    assert shirt.at_stripe("M") == "15"
-
-    publish.resume()
-    shirt.settle()
-
-    assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
-
-
-def test_a_stripe_that_is_away_is_waited_for_with_growing_gaps(
-    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gateway, "write_metadata", _raise(NoAnswer("away")))
-    shirt.sell("M", 2)
-    now, gaps = later(3), []
-
-    for _try in range(10):
-        with pytest.raises(NoAnswer):
-            publish.publish_waiting(now)
-        gaps.append((shirt.stock.not_before - now).total_seconds())
-        now = shirt.stock.not_before
-
-    assert gaps == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
-
-
-def test_what_was_published_before_stripe_went_away_counts_as_work(
-    shirt: Shirt, new_shirt: Callable[..., Shirt], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The worker rests only where nothing went through."""
-    other = new_shirt("prod_z", M=5)
-    other.sync()
-    shirt.sell("M")
-    other.sell("M")
-    works, calls = gateway.write_metadata, []
-
-    def goes_away(*args: Any, **options: Any) -> Any:
-        calls.append(args)
-        if len(calls) > 1:
-            raise NoAnswer("away")
-        return works(*args, **options)
-
-    monkeypatch.setattr(gateway, "write_metadata", goes_away)
-
-    assert publish.publish_waiting(later(3)) == 1
-    with pytest.raises(NoAnswer):
-        publish.publish_waiting(later(10))
-
-
-def test_nothing_is_published_without_a_key(shirt: Shirt, settings: Any) -> None:
-    shirt.sell("M", 2)
-    settings.STRIPE_SECRET_KEY = ""
-
-    assert publish.publish_waiting(later(3)) == 0
-
-
-def test_a_product_deleted_at_stripe_is_parked_and_keeps_its_movements(fake: FakeStripe, db: None) -> None:
-    fake.add_product(id="prod_shirt", name="Shirt", metadata={"sizes": "M", "stock_M": "15"})
-    shirt = Shirt(fake, "prod_shirt")
-    shirt.sync()
-    assert fake.call("DELETE", PRODUCT)[0] == 200
-    shirt.sell("M", 2)
-
-    shirt.settle()
-
-    assert shirt.stock.parked == "deleted"
-    assert shirt.item("M").pending == -2
-    assert not StockWrite.objects.filter(state="open").exists()
 
 
 # --- Too little, unreadable -------------------------------------------------------------------
@@ -545,7 +424,7 @@ def test_a_difference_is_explained_by_events_before_it_is_written_over(shirt: Sh
 def test_where_events_may_not_be_listed_a_difference_is_not_written_over(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "product_events", _raise(NotAllowed("events_read")))
+    monkeypatch.setattr(gateway, "product_events", raising(NotAllowed("events_read")))
     shirt.fake.faults.add("drop", types=("product.updated",))
     shirt.edit(M=20)
     shirt.sell("M", 2)
@@ -554,13 +433,6 @@ def test_where_events_may_not_be_listed_a_difference_is_not_written_over(
 
     assert shirt.at_stripe("M") == "20"
     assert shirt.stock.parked and Case.objects.filter(subject="prod_shirt").exists()
-
-
-def _raise(error: Exception) -> Callable[..., Any]:
-    def raiser(*args: Any, **kwargs: Any) -> None:
-        raise error
-
-    return raiser
 
 
 def test_held_units_are_not_published(shirt: Shirt) -> None:

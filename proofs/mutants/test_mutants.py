@@ -39,7 +39,7 @@ KILLERS = {
     "test_a_write_carries_all_readable_totals_and_the_next_mark_and_no_other_key",
     "old_mark_ignored": "inventory/tests/test_marks.py::"
     "test_an_old_form_saved_untouched_does_not_bring_sold_shirts_back",
-    "mark_ahead_ignored": "inventory/tests/test_marks.py::"
+    "mark_ahead_ignored": "inventory/tests/test_restored_databases.py::"
     "test_a_restored_database_takes_stripes_counts_and_tells_the_owner",
     "hold_released_by_our_clock": "checkout/tests/test_catching_up.py::test_a_page_that_was_paid_unheard_is_a_sale",
     "int_for_a_count": "inventory/tests/test_counts.py::test_everything_else_is_unreadable",

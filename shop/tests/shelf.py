@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 
 from inventory.models import StockItem
@@ -57,3 +59,12 @@ def on_shelf(id: str = "prod_balm", stock: dict[str, int | None] | None = None, 
             on_hand=None if count is None or count < 0 else count,
         )
     return product
+
+
+def words_of(answer: Any) -> str:
+    """The page as a person reads it: no tags, single blanks."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
+
+
+def names_on(answer: Any) -> list[str]:
+    return [unescape(name) for name in re.findall(r'card__name"><a [^>]*>([^<]*)', answer.content.decode())]

@@ -1,0 +1,211 @@
+"""What if Stripe does not open the payment page that was asked for?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from checkout.models import Order
+from checkout.tests.conftest import (
+    Customer,
+    deliver,
+    held,
+    item_of,
+    nothing_was_left_behind,
+    only_order,
+    order_for,
+)
+from fake_stripe import FakeStripe
+from inventory.models import Case
+from inventory.worker import drain
+from shop.models import Product
+
+pytestmark = pytest.mark.django_db
+
+
+def test_without_a_key_checkout_says_that_it_is_not_configured(
+    shirt: Product, customer: Customer, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    customer.put_in(shirt, "M")
+    settings.STRIPE_SECRET_KEY = ""
+
+    answer = customer.go_to_payment()
+
+    assert answer.status_code == 503 and "not configured" in answer.content.decode()
+    assert "STRIPE_SECRET_KEY is not set" in caplog.text
+    assert len(customer.kept()) == 1 and nothing_was_left_behind(shirt)
+
+
+def test_a_wrong_key_is_named_to_the_owner_and_not_to_the_customer(
+    fake: FakeStripe,
+    shirt: Product,
+    customer: Customer,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    customer.put_in(shirt, "M")
+    settings.STRIPE_SECRET_KEY = "sk_test_wrong"
+
+    customer.go_to_payment()
+
+    told = customer.told()
+    assert "Your cart is kept" in told and "STRIPE" not in told
+    assert "STRIPE_SECRET_KEY" in caplog.text
+    assert "STRIPE_SECRET_KEY" in Case.objects.get().text
+    assert nothing_was_left_behind(shirt) and len(customer.kept()) == 1
+
+
+def test_the_case_of_a_wrong_key_is_closed_by_the_first_page_that_a_good_one_opens(
+    fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
+) -> None:
+    customer.put_in(shirt, "M")
+    settings.STRIPE_SECRET_KEY, good_key = "sk_test_wrong", settings.STRIPE_SECRET_KEY
+    customer.go_to_payment()
+    assert Case.objects.get().closed_at is None
+
+    settings.STRIPE_SECRET_KEY = good_key
+    customer.go_to_payment()
+
+    assert Case.objects.get().closed_at is not None
+
+
+def test_a_refused_request_releases_the_hold_and_keeps_the_cart(
+    fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
+) -> None:
+    customer.put_in(shirt, "M")
+    settings.SHIPPING_RATES = ["shr_that_is_not_there"]
+
+    customer.go_to_payment()
+
+    assert only_order().state == Order.State.RELEASED
+    assert nothing_was_left_behind(shirt) and len(customer.kept()) == 1
+    settings.SHIPPING_RATES = []
+    assert customer.go_to_payment()["Location"].startswith("http://stripe.test/")
+
+
+def test_a_price_that_was_archived_a_moment_ago_is_a_reason_to_read_the_product_anew(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M")
+    fake.call("POST", f"/v1/products/{shirt.id}", "default_price=")
+    fake.call("POST", f"/v1/prices/{shirt.default_price_id}", "active=false")
+
+    customer.go_to_payment()
+
+    assert "Your cart is kept" in customer.told() and nothing_was_left_behind(shirt)
+    drain()
+    page = customer.get(reverse("cart")).content.decode()
+    assert "no price at the moment" in page
+
+
+def test_stripe_being_away_keeps_cart_and_hold_and_the_next_try_goes_on_with_them(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M", quantity=2)
+    fake.faults.add("cut", path="/v1/checkout/sessions", times=1)
+
+    answer = customer.go_to_payment()
+
+    assert answer["Location"] == reverse("checkout_start")
+    assert "being prepared" in customer.get(answer["Location"]).content.decode()
+    assert held(shirt, "M") == 2 and only_order().session_id is None
+
+    again = customer.go_to_payment()
+    assert again["Location"] == only_order().session_url
+    assert held(shirt, "M") == 2 and len(fake.sessions) == 1
+
+
+def test_a_session_whose_answer_was_lost_is_not_opened_twice(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M", quantity=2)
+    fake.faults.add("cut", path="/v1/checkout/sessions", when="after", times=1)
+    customer.go_to_payment()
+    assert only_order().session_id is None and len(fake.sessions) == 1
+
+    customer.go_to_payment()
+
+    assert only_order().session_id == next(iter(fake.sessions)) and len(fake.sessions) == 1
+
+
+def test_who_waits_is_sent_on_as_soon_as_the_page_is_there(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M")
+    fake.faults.add("cut", path="/v1/checkout/sessions", times=1)
+    customer.go_to_payment()
+    order = only_order()
+    Order.objects.filter(id=order.id).update(session_id="cs_test_1", session_url="http://stripe.test/c/pay/1")
+
+    assert customer.get(reverse("checkout_start"))["Location"] == "http://stripe.test/c/pay/1"
+
+
+def test_who_has_waited_in_vain_is_told_so_and_may_try_again(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M")
+    fake.faults.add("cut", path="/v1/checkout/sessions", times=1)
+    customer.go_to_payment()
+    asks = {"HX-Request": "true"}
+    assert customer.get(reverse("checkout_start"), headers=asks).status_code == 204
+
+    Order.objects.update(created_at=timezone.now() - timedelta(seconds=21))
+    poll = customer.get(reverse("checkout_start"), headers=asks)
+    page = customer.get(reverse("checkout_start"))
+
+    html = page.content.decode()
+    assert poll["HX-Refresh"] == "true"
+    assert "We cannot reach the payment page" in html and "your cart is kept" in html
+    assert f'<form method="post" action="{reverse("checkout_start")}">' in html
+    assert "hx-trigger" not in html and "http-equiv" not in html
+    assert customer.go_to_payment()["Location"] == only_order().session_url
+
+
+def test_who_waits_for_nothing_is_sent_back_to_the_cart(customer: Customer) -> None:
+    assert customer.get(reverse("checkout_start"))["Location"] == reverse("cart")
+
+
+def test_an_empty_cart_goes_nowhere(fake: FakeStripe, customer: Customer) -> None:
+    assert customer.go_to_payment()["Location"] == reverse("cart")
+    assert not Order.objects.exists() and not fake.sessions
+
+
+def test_cancelling_keeps_the_cart_and_offers_the_way_back(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt)
+
+    page = customer.get(reverse("checkout_cancelled")).content.decode()
+
+    assert "Nothing was charged" in page and order.session_url in page
+    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 2]]
+
+
+def test_checkout_from_another_site_is_refused(shirt: Product) -> None:
+    assert Client(enforce_csrf_checks=True).post(reverse("checkout_start")).status_code == 403
+
+
+def test_a_browser_without_cookies_is_told_that_the_cart_needs_them(shirt: Product) -> None:
+    browser = Client(enforce_csrf_checks=True)
+
+    page = browser.post(reverse("cart_add"), {"item": item_of(shirt, "M").id}).content.decode()
+
+    assert "The cart needs cookies" in page and "shop/shop.css" in page
+    assert "<style" not in page and "style=" not in page  # The pages' policy would block it.
+
+
+def test_a_shortage_that_is_only_this_carts_own_hold_is_none(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "L", 2)
+
+    page = customer.get(reverse("cart")).content.decode()
+
+    assert "sold out" not in page and "Only" not in page
+    assert order.session_url in page
+    deliver(fake)

@@ -1,0 +1,107 @@
+"""What if another shop's database writes the same product?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from django.core.management import call_command
+
+from inventory.models import (
+    Case,
+    ShopIdentity,
+)
+from inventory.tests.shirt import Shirt
+
+if TYPE_CHECKING:
+    pass
+
+
+def foreign_write(shirt: Shirt, **counts: int) -> None:
+    """Another shop's database writes its totals and its mark."""
+    metadata = {f"stock_{size}": str(count) for size, count in counts.items()}
+    shirt.edit_keys({**metadata, "inventory_version": "them/prod_shirt/4"})
+
+
+def test_a_foreign_mark_stops_our_writing_and_tells_the_owner(shirt: Shirt) -> None:
+    foreign_write(shirt, M=14)
+    shirt.settle()
+    shirt.sell("M", 2)
+
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "14"
+    assert shirt.stock.why_parked == "another shop writes its counts: them/prod_shirt/4"
+    assert "--take-over" in Case.objects.get(kind="another shop writes here").text
+    assert shirt.item("M").pending == -2
+
+
+def test_what_the_foreign_shop_wrote_is_an_edit_to_us(shirt: Shirt) -> None:
+    foreign_write(shirt, M=14)
+
+    shirt.settle()
+
+    assert shirt.movements("M") == [15, -1]
+
+
+def test_taking_over_publishes_what_waited(shirt: Shirt) -> None:
+    foreign_write(shirt, M=14)
+    shirt.settle()
+    shirt.sell("M", 2)
+    shirt.settle()
+
+    call_command("sync_catalog", "--product", "prod_shirt", "--take-over")
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "12"
+    assert shirt.mark is not None and shirt.mark.startswith(ShopIdentity.current())
+    assert not Case.objects.filter(kind="another shop writes here", closed_at=None).exists()
+    assert shirt.is_at_rest()
+
+
+def test_a_shop_that_goes_on_writing_after_it_was_taken_over_stops_us_again(shirt: Shirt) -> None:
+    foreign_write(shirt, M=14)
+    shirt.settle()
+    call_command("sync_catalog", "--product", "prod_shirt", "--take-over")
+    shirt.settle()
+
+    shirt.edit_keys({"inventory_version": "them/prod_shirt/5"})
+    shirt.settle()
+
+    assert shirt.stock.parked_by == "them/prod_shirt/5"
+
+
+def test_a_shop_whose_mark_is_as_long_as_stripe_lets_it_be_can_be_taken_over(shirt: Shirt) -> None:
+    long_name = "x" * (500 - len("/prod_shirt/5"))
+    shirt.edit_keys({"inventory_version": f"{long_name}/prod_shirt/5"})
+    shirt.settle()
+
+    call_command("sync_catalog", "--product", "prod_shirt", "--take-over")
+    shirt.settle()
+
+    assert not shirt.stock.parked and shirt.is_at_rest()
+
+
+def test_a_product_that_another_shop_writes_can_be_shown_with_its_counts(
+    new_shirt: Callable[..., Shirt],
+) -> None:
+    """A second database on the same account reads what there is, and writes nothing."""
+    shirt = new_shirt(M=15)
+    foreign_write(shirt, M=14)
+
+    shirt.sync()
+
+    assert shirt.item("M").available == 14
+    assert shirt.mark == "them/prod_shirt/4"
+
+
+def test_a_duplicated_product_begins_its_own_ledger_and_mark(shirt: Shirt) -> None:
+    """The Dashboard copies the metadata, our mark of the other product too."""
+    shirt.fake.add_product(id="prod_copy", name="Copy", metadata=shirt.metadata)
+    copy = Shirt(shirt.fake, "prod_copy")
+
+    copy.sync()
+
+    assert copy.movements("M") == [15]
+    assert copy.mark == f"{ShopIdentity.current()}/prod_copy/1"
+    assert not Case.objects.exists()

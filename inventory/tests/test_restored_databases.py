@@ -1,0 +1,359 @@
+"""What if Stripe knows more than our database, or has forgotten what we never heard?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.management import call_command
+from django.db.models import F
+from django.utils import timezone
+
+from config.stripe_client import NoAnswer
+from fake_stripe import FakeStripe
+from inventory import catch_up, inbox, ledger, look, taking_in
+from inventory.ledger import SaleLine
+from inventory.models import (
+    Case,
+    CountedRequest,
+    EventCursor,
+    MarkState,
+    Movement,
+    ProductStock,
+    StockItem,
+    StockWrite,
+    StripeEvent,
+)
+from inventory.tests.shirt import Shirt
+from inventory.worker import drain
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def restore(shirt: Shirt) -> Callable[[], None]:
+    """Remember the shop's rows now; calling the answer brings them back, as a backup would."""
+    kept = {
+        model: list(model.objects.all())
+        for model in (
+            ProductStock,
+            StockItem,
+            StockWrite,
+            MarkState,
+            CountedRequest,
+            StripeEvent,
+            EventCursor,
+        )
+    }
+    movements = {row.pk: (row.write_id, row.published_at) for row in Movement.objects.all()}
+
+    def bring_back() -> None:
+        lost = Movement.objects.exclude(pk__in=movements)
+        lost._raw_delete("default")
+        for pk, (write_id, published_at) in movements.items():
+            Movement.objects.filter(pk=pk).update(write_id=write_id, published_at=published_at)
+        for model in (StockWrite, MarkState, CountedRequest, StripeEvent):
+            model.objects.exclude(pk__in=[row.pk for row in kept[model]]).delete()
+        for row in [*kept[StockWrite], *kept[ProductStock], *kept[StockItem]]:
+            row.save()
+
+    return bring_back
+
+
+def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.sell("M", 2, order="order:lost")
+    shirt.settle()
+    bring_back()
+    assert shirt.item("M").on_hand == 15
+
+    look.want_all()
+    shirt.settle()
+
+    assert shirt.item("M").on_hand == 13 and shirt.at_stripe("M") == "13"
+    assert shirt.movements("M") == [15, -2]
+    assert shirt.stock.n == 2
+    case = Case.objects.get(kind="restored database")
+    assert case.subject == "prod_shirt"
+    assert case.text.endswith("\nstock_M: the ledger said 15, Stripe showed 13.")
+    assert shirt.is_at_rest()
+
+
+def test_how_many_were_oversold_is_told_again_after_a_restore(shirt: Shirt) -> None:
+    shirt.sell("M", 14)
+    shirt.settle()
+    bring_back = restore(shirt)
+    shirt.sell("M", 3, order="order:known_to_both")
+    shirt.settle()
+    assert Case.objects.filter(kind="oversold").exists() and shirt.at_stripe("M") == "0"
+    bring_back()
+    Case.objects.all().delete()
+    shirt.sell("M", 3, order="order:known_to_both")
+
+    look.want_all()
+    shirt.settle()
+
+    text = Case.objects.get(kind="restored database").text
+    assert "stock_M: the ledger said -2, Stripe showed 0." in text
+    assert shirt.at_stripe("M") == "0" and shirt.is_at_rest()
+
+
+def test_an_unreadable_count_that_a_lost_write_replaced_is_told_again_after_a_restore(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.edit(M="ten")
+    shirt.sell("M", 2)
+    drain()
+    shirt.settle()
+    assert shirt.at_stripe("M") == "13" and Case.objects.filter(kind="unreadable count").exists()
+    bring_back()
+    Case.objects.all().delete()
+
+    catch_up.fetch_product_events(timezone.now())
+    shirt.settle()
+
+    assert Case.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
+    assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
+
+
+def test_what_a_restored_database_thinks_pending_was_published_by_the_one_that_was_lost(shirt: Shirt) -> None:
+    shirt.sell("M", 2, order="order:pending")
+    bring_back = restore(shirt)
+    shirt.settle()
+    bring_back()
+    assert shirt.item("M").pending == -2
+
+    look.want_all()
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "13" and shirt.item("M").pending == 0
+    assert "order:pending:0" in Case.objects.get(kind="restored database").text
+    assert shirt.is_at_rest()
+
+
+def test_an_open_write_of_a_restored_database_is_never_sent_again(shirt: Shirt) -> None:
+    shirt.fake.faults.add("cut", method="POST", path="/v1/products/*", when="before")
+    shirt.sell("M", 2)
+    from inventory import publish
+
+    with pytest.raises(NoAnswer):
+        publish.publish_waiting(timezone.now() + timedelta(seconds=3))
+    assert StockWrite.objects.filter(state="open").exists()
+    bring_back = restore(shirt)
+    shirt.settle()
+    shirt.sell("M", 3)
+    shirt.settle()
+    assert shirt.at_stripe("M") == "10"
+    bring_back()
+
+    look.look_at("prod_shirt")
+    shirt.settle()
+
+    assert StockWrite.objects.get(n=2).state == "abandoned"
+    assert shirt.at_stripe("M") == "10" and shirt.is_at_rest()
+
+
+def test_a_restored_database_is_noticed_though_an_old_form_put_an_older_mark_back(shirt: Shirt) -> None:
+    """Mark 1 stands again, as if nothing had been written since; the event of write 2 is the proof that it was."""
+    bring_back = restore(shirt)
+    form = shirt.form()
+    shirt.sell("M", 2, order="order:lost")
+    drain()
+    shirt.save_form(form, S=11)
+    bring_back()
+    assert shirt.mark is not None and shirt.mark.endswith("/1") and shirt.stock.n == 1
+
+    look.want_all()
+    shirt.settle()
+
+    assert Case.objects.filter(kind="restored database", subject="prod_shirt").exists()
+    assert shirt.stock.n > 2, "write 2 was the lost database's: no mark is used twice"
+    assert shirt.is_at_rest()
+
+
+def test_a_sale_from_before_the_fence_goes_into_the_case_and_not_into_the_count(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.sell("M", 2, order="order:lost")
+    shirt.settle()
+    paid_at = timezone.now()
+    bring_back()
+    look.look_at("prod_shirt")
+
+    new = ledger.sell(
+        "order:lost", [SaleLine("order:lost:0", shirt.item("M").pk, 2, paid_at)], now=timezone.now()
+    )
+
+    assert new == []
+    assert "order:lost:0" in Case.objects.get(kind="restored database").text
+    shirt.settle()
+    assert shirt.at_stripe("M") == "13"
+
+
+def test_a_sale_from_after_the_fence_is_counted_as_ever(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.sell("M", 2)
+    shirt.settle()
+    bring_back()
+    look.look_at("prod_shirt")
+
+    line = SaleLine("order:new:0", shirt.item("M").pk, 1, timezone.now())
+    ledger.sell("order:new", [line], now=timezone.now())
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "12" and shirt.is_at_rest()
+
+
+def test_an_edit_that_the_lost_database_counted_is_not_counted_again(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.edit(M=20)
+    shirt.settle()
+    bring_back()
+
+    look.look_at("prod_shirt")
+    drain(hourly=True)
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "20" and shirt.item("M").on_hand == 20
+    assert shirt.is_at_rest()
+
+
+def test_a_count_that_is_unreadable_while_it_is_adopted_is_measured_from_what_we_had(shirt: Shirt) -> None:
+    bring_back = restore(shirt)
+    shirt.edit(M="ten")
+    shirt.settle()
+    shirt.sell("S", 2)
+    shirt.settle()
+    bring_back()
+    look.look_at("prod_shirt")
+    shirt.settle()
+    assert shirt.item("M").state == "unknown" and shirt.at_stripe("S") == "8"
+
+    StockItem.objects.update(began_at=F("began_at") - timedelta(minutes=1))
+    shirt.edit(M=20)
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "20" and shirt.is_at_rest()
+
+
+def test_what_was_sold_of_a_size_that_was_never_readable_waits_for_its_first_count(
+    new_shirt: Callable[..., Shirt],
+) -> None:
+    shirt = new_shirt(S=10, M="ten")
+    shirt.sync()
+    shirt.sell("M", 2)
+    shirt.settle()
+    assert shirt.at_stripe("M") == "ten" and shirt.item("M").pending == -2
+
+    shirt.edit(M=20)
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "18" and shirt.is_at_rest()
+
+
+def test_an_older_reading_never_replaces_a_newer_one(shirt: Shirt) -> None:
+    from shop.gateway import fetch_product
+
+    old = fetch_product("prod_shirt")
+    shirt.edit(M="ten")
+    shirt.settle()
+
+    taking_in.take_in(old, wanted=99)
+
+    assert shirt.item("M").state == "unknown"
+
+
+def test_a_product_whose_opening_was_lost_keeps_the_number_of_its_mark(shirt: Shirt) -> None:
+    """The backup is older than the product: its first look finds our own mark."""
+    Movement.objects.all()._raw_delete("default")
+    for model in (CountedRequest, StockWrite, MarkState, StockItem, ProductStock):
+        model.objects.all().delete()
+
+    look.look_at("prod_shirt")
+    shirt.sell("M", 1)
+    shirt.settle()
+
+    assert shirt.at_stripe("M") == "14" and shirt.stock.n >= 2
+    assert shirt.is_at_rest()
+
+
+# --- Events that Stripe has forgotten ---------------------------------------------------------
+
+
+def test_after_a_month_away_stripes_counts_are_believed_and_our_sales_still_counted(
+    shirt: Shirt, fake: FakeStripe
+) -> None:
+    fake.faults.add("drop", types=("product.updated",), times=None)
+    shirt.edit(M=40)
+    shirt.sell("M", 2)
+    month_ago = timezone.now() - timedelta(days=31)
+    EventCursor.objects.create(read_to=timezone.now(), listed_at=month_ago)
+    with fake.account.store.transaction():
+        for event_id in list(fake.events):
+            fake.account.store.remove("event", event_id)
+
+    catch_up.fetch_product_events(timezone.now())
+    shirt.settle()
+
+    assert shirt.movements("M") == [15, -2, 25]
+    assert shirt.at_stripe("M") == "38"
+    assert shirt.is_at_rest()
+
+
+def test_what_no_database_keeps_in_a_listed_event_is_a_question_mark(shirt: Shirt, fake: FakeStripe) -> None:
+    """A delivered one is cleaned by the inbox. PostgreSQL stores no NUL, and no database's JSON knows infinity."""
+    fake.faults.add("drop", types=("product.updated",), times=None)
+    shirt.edit_keys({"details": "soft"})
+    event_id, event = list(fake.events.items())[-1]
+    event["data"]["object"] |= {"description": "a\x00b", "much": float("inf")}
+    with fake.account.store.transaction():
+        fake.account.store.put("event", event_id, event)
+
+    catch_up.fetch_product_events(timezone.now())
+
+    told = StripeEvent.objects.get(pk=event_id).payload["data"]["object"]
+    assert (told["description"], told["much"]) == ("a?b", None)
+
+
+def test_a_quiet_month_with_a_worker_is_no_gap(shirt: Shirt) -> None:
+    EventCursor.objects.create(
+        read_to=timezone.now() - timedelta(days=40), listed_at=timezone.now() - timedelta(hours=1)
+    )
+
+    catch_up.fetch_product_events(timezone.now())
+
+    assert not shirt.stock.gap
+
+
+def test_a_worker_that_starts_looks_at_every_product_before_it_writes(shirt: Shirt) -> None:
+    shirt.fake.forget_calls()
+    shirt.sell("M")
+
+    call_command("work", "--once")
+
+    methods = [(call.method, call.path) for call in shirt.fake.calls]
+    posted = methods.index(("POST", "/v1/products/prod_shirt"))
+    assert ("GET", "/v1/products/prod_shirt") in methods[:posted]
+
+
+def test_a_note_in_the_log_says_why_a_write_is_wanted(shirt: Shirt, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "inventory.look")
+    shirt.fake.faults.add("drop", types=("product.updated",))
+    shirt.edit(M=20)
+
+    look.look_at("prod_shirt")
+
+    assert "Differs at Stripe: prod_shirt ['stock_M']" in caplog.text
+
+
+def test_replaying_every_event_changes_nothing(shirt: Shirt) -> None:
+    shirt.edit(M=20)
+    shirt.sell("M", 2)
+    shirt.settle()
+    before = [(row.kind, row.delta) for row in Movement.objects.all()]
+
+    inbox.replay(StripeEvent.objects.values_list("pk", flat=True), timezone.now())
+    shirt.settle()
+
+    assert [(row.kind, row.delta) for row in Movement.objects.all()] == before
+    assert shirt.at_stripe("M") == "18" and shirt.is_at_rest()

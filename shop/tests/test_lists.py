@@ -1,0 +1,236 @@
+"""What does a list of products show, and how is it narrowed?"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from shop.models import Storefront
+from shop.tests.shelf import names_on, on_shelf, price, words_of
+
+pytestmark = pytest.mark.django_db
+
+
+def shelf_of_three() -> None:
+    on_shelf("prod_a", name="Arctic Tee", stock={"S": 0, "M": 4, "L": 0})
+    on_shelf(
+        "prod_b",
+        name="Bramble Shirt",
+        metadata={"category": "art", "sizes": "S,M", "colors": "Navy"},
+        prices=(price(unit_amount=4000),),
+    )
+    on_shelf("prod_c", name="Clay Mug", metadata={"category": "home"}, prices=(price(unit_amount=900),))
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("sort=name", ["Arctic Tee", "Bramble Shirt", "Clay Mug"]),
+        ("sort=price", ["Clay Mug", "Arctic Tee", "Bramble Shirt"]),
+        ("sort=-price", ["Bramble Shirt", "Arctic Tee", "Clay Mug"]),
+        ("q=shirt", ["Bramble Shirt"]),
+        ("q=SHIRT+navy", ["Bramble Shirt"]),
+        ("size=S", ["Bramble Shirt"]),
+        ("size=M&sort=name", ["Arctic Tee", "Bramble Shirt"]),
+        ("size=L", []),
+        ("colour=navy", ["Bramble Shirt"]),
+        ("from=20&to=30", ["Arctic Tee"]),
+        ("to=9,50", ["Clay Mug"]),
+        ("q=nothing", []),
+        ("q=100%25_", []),
+    ],
+)
+def test_a_list_is_searched_filtered_and_sorted_by_its_address(
+    client: Client, query: str, names: list[str]
+) -> None:
+    shelf_of_three()
+
+    assert names_on(client.get(f"/products/?{query}")) == names
+
+
+@pytest.mark.parametrize(
+    ("stock", "words"),
+    [
+        ({"S": 5, "M": 5, "L": 5}, "Few left in each size"),
+        ({"S": 5, "M": 5, "L": 0}, "Few left: S, M"),
+        ({"S": 2, "M": 3, "L": 0}, "Only 5 left: S, M"),
+        ({"S": 1, "M": 1, "L": 1}, "Only 3 left"),
+        ({"S": 0, "M": 4, "L": 0}, "Only 4 left: M"),
+        ({"S": 5, "M": 20, "L": 5}, ""),
+    ],
+)
+def test_a_card_tells_a_number_only_where_all_sizes_together_are_few(
+    client: Client, stock: dict[str, int | None], words: str
+) -> None:
+    on_shelf(stock=stock)
+
+    html = client.get("/products/").content.decode()
+
+    assert re.findall(r'stock-note stock-note--few">([^<]*)', html) == ([words] if words else [])
+
+
+def test_only_the_sizes_and_colours_of_a_category_are_offered_there(client: Client) -> None:
+    on_shelf()
+    on_shelf(
+        "prod_kid",
+        metadata={"category": "kids", "sizes": "10Y,2Y,XS", "colors": "Sky"},
+    )
+
+    kids = re.findall(r"<option>([^<]*)", client.get("/category/kids/").content.decode())
+    everything = re.findall(r"<option>([^<]*)", client.get("/products/").content.decode())
+
+    assert kids == ["XS", "2Y", "10Y", "Sky"]
+    assert everything == ["XS", "S", "M", "L", "2Y", "10Y", "Black", "Sky", "White"]
+
+
+def test_a_size_that_the_category_has_not_is_still_told_as_wished_for(client: Client) -> None:
+    on_shelf()
+
+    html = client.get("/category/clothing/?size=2Y").content.decode()
+
+    assert "<option selected>2Y</option>" in html
+    assert 'class="wish"' in html
+
+
+def test_a_search_within_a_category_names_both(client: Client) -> None:
+    shelf_of_three()
+
+    assert '<h1 id="title">Art: “shirt”' in client.get("/category/art/?q=shirt").content.decode()
+
+
+def test_in_stock_leaves_out_what_cannot_be_bought(client: Client) -> None:
+    on_shelf("prod_gone", name="Gone", stock={"S": 0, "M": None, "L": 0})
+    on_shelf("prod_here", name="Here", stock={"S": 0, "M": 1, "L": 0})
+    on_shelf("prod_free", name="Print", metadata={}, stock={"": -1})
+
+    assert names_on(client.get("/products/?in_stock=1&sort=name")) == ["Here", "Print"]
+
+
+def test_what_has_no_price_is_not_in_stock(client: Client) -> None:
+    on_shelf("prod_free", name="No price", prices=())
+
+    assert names_on(client.get("/products/?in_stock=1")) == []
+
+
+def test_a_category_has_a_page_of_its_own(client: Client) -> None:
+    shelf_of_three()
+
+    assert names_on(client.get("/category/art/")) == ["Bramble Shirt"]
+
+
+def test_categories_that_differ_in_case_are_one(client: Client) -> None:
+    on_shelf("prod_a", name="A", metadata={"category": "Art"})
+    on_shelf("prod_b", name="B", metadata={"category": "art"})
+
+    assert names_on(client.get("/category/art/?sort=name")) == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "page=0", "page=-1", "page=x", "page=99999999999999999999", "page=²", "from=x&to=NaN", "from=-1", "to=1e99",
+        "sort=evil", "size=%00", "colour=%00%7C", "q=" + "x" * 5000, "q=" + "a+" * 500, "q=%00", "q=%F0%9F%98%80",
+    ],
+)  # fmt: skip
+def test_an_address_that_somebody_typed_never_fails(client: Client, query: str) -> None:
+    shelf_of_three()
+
+    assert client.get(f"/products/?{query}", follow=True).status_code == 200
+
+
+def test_nothing_found_offers_a_way_back_wish_by_wish(client: Client) -> None:
+    shelf_of_three()
+
+    html = client.get("/products/?q=shirt&colour=Black").content.decode()
+
+    assert "Nothing fits that" in html
+    assert 'href="?colour=Black"' in html
+    assert 'href="?q=shirt"' in html
+
+
+def test_origin_fault_13_a_catalogue_of_many_is_shown_page_by_page(client: Client) -> None:
+    for number in range(130):
+        on_shelf(f"prod_{number:03}", name=f"Shirt {number:03}", stock={"S": 1})
+
+    seen = [
+        name for page in range(1, 7) for name in names_on(client.get(f"/products/?sort=name&page={page}"))
+    ]
+
+    assert seen == [f"Shirt {number:03}" for number in range(130)]
+    assert "Page 2 of 6" in words_of(client.get("/products/?page=2"))
+
+
+def test_past_the_last_page_the_last_one_is_shown(client: Client) -> None:
+    for number in range(30):
+        on_shelf(f"prod_{number:02}", name=f"Shirt {number:02}", stock={"S": 1})
+
+    assert client.get("/products/?sort=name&page=99")["Location"] == "/products/?sort=name&page=2"
+    assert client.get("/products/?q=shirt+29&page=2")["Location"] == "/products/?q=shirt+29"
+    assert client.get("/products/?q=nothing&page=2", follow=True).status_code == 200
+
+
+def test_the_home_page_puts_first_what_is_featured(client: Client) -> None:
+    on_shelf("prod_a", name="Plain")
+    on_shelf("prod_b", name="Special", metadata={"featured": "yes", "sizes": "S"})
+
+    html = client.get("/").content.decode()
+
+    assert re.search(r'<h1 id="hero-name">Special</h1>', html)
+    assert names_on(client.get("/")) == ["Plain"]
+
+
+@pytest.mark.parametrize("path", ["/", "/products/", "/cart/", "/never/"])
+def test_a_shop_that_cannot_sell_says_so_on_every_page(client: Client, settings: Settings, path: str) -> None:
+    on_shelf()
+    assert "Payment is not set up yet" not in words_of(client.get(path))
+
+    settings.STRIPE_SECRET_KEY = ""
+
+    assert "Payment is not set up yet" in words_of(client.get(path))
+
+
+def test_the_home_page_shows_eight_and_the_way_to_the_others(client: Client) -> None:
+    for number in range(12):
+        on_shelf(f"prod_{number}", name=f"Shirt {number}")
+
+    answer = client.get("/")
+
+    assert len(names_on(answer)) == 8
+    assert "See everything" in words_of(answer)
+
+
+def test_the_second_that_is_featured_stands_apart_and_leaves_no_row_ragged(client: Client) -> None:
+    for number in range(12):
+        featured = {"featured": "yes"} if number < 2 else {}
+        on_shelf(f"prod_{number:02}", name=f"Shirt {number}", metadata={"sizes": "S", **featured})
+
+    answer = client.get("/")
+
+    assert names_on(answer)[0] == "Shirt 1"
+    assert len(names_on(answer)) == 1 + 8
+    assert answer.content.decode().count("card--large") == 1
+
+
+def test_an_address_that_somebody_sends_is_shown_with_the_shops_picture(client: Client) -> None:
+    on_shelf(images=("https://cdn.example/1.jpg",), metadata={"featured": "yes"})
+    for path in ["/", "/products/"]:
+        html = client.get(path).content.decode()
+        assert '<meta property="og:image" content="https://cdn.example/1.jpg">' in html
+        assert '<meta property="og:title" content="Our Shop">' in html
+
+    Storefront.objects.create(name="Linden", logo="https://cdn.example/logo.svg")
+
+    for path in ["/", "/products/"]:
+        html = client.get(path).content.decode()
+        assert '<meta property="og:image" content="https://cdn.example/logo.svg">' in html
+        assert '<meta property="og:title" content="Linden">' in html
+
+
+def test_an_empty_shop_has_a_home_page(client: Client) -> None:
+    answer = client.get("/")
+
+    assert answer.status_code == 200
+    assert "nothing here yet" in words_of(answer)
