@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fake_stripe.pages.forms import select, text_field
+from fake_stripe.pages.forms import Choice, select, text_field
 from fake_stripe.pages.html import Markup, fill, join
 from fake_stripe.pages.parts import button, code, sheet, table
 
@@ -94,57 +94,24 @@ def _detail(rule: Json) -> str:
 
 
 def _fault_form(filled: Mapping[str, str], errors: Mapping[str, str]) -> Markup:
-    def text(name: str, label: str, standard: str, hint: str, **more: str) -> Markup:
+    def text(name: str, label: str, standard: str, hint: str, **more: Any) -> Markup:
         value = filled.get(name, standard)
         return text_field(
-            name,
-            label,
-            value,
-            errors=errors,
-            hint=hint,
-            width="half",
-            autocomplete="off",
-            optional=False,
-            **more,
+            name, label, value, errors=errors, hint=hint, width="half", autocomplete="off", **more
         )
 
+    def choice(name: str, label: str, choices: Sequence[Choice], standard: str, hint: str) -> Markup:
+        chosen = filled.get(name, standard)
+        return select(name, label, choices, chosen, errors=errors, hint=hint, width="half")
+
+    kinds = [(t.kind, t.words) for t in KINDS]
     fields = [
-        select(
-            "kind",
-            "What goes wrong",
-            [(t.kind, t.words) for t in KINDS],
-            filled.get("kind", "error_500"),
-            errors=errors,
-        ),
-        select(
-            "when",
-            "When",
-            WHEN,
-            filled.get("when", "before"),
-            errors=errors,
-            width="half",
-            hint="For slow, failing and cut calls.",
-        ),
+        select("kind", "What goes wrong", kinds, filled.get("kind", "error_500"), errors=errors),
+        choice("when", "When", WHEN, "before", "For slow, failing and cut calls."),
         text("seconds", "Seconds", "5", "For slow calls and late events.", inputmode="decimal"),
-        select(
-            "stored",
-            "The answer is",
-            STORED,
-            filled.get("stored", "yes"),
-            errors=errors,
-            width="half",
-            hint="For calls that answer 500.",
-        ),
+        choice("stored", "The answer is", STORED, "yes", "For calls that answer 500."),
         text("copies", "Copies", "2", "In all.", inputmode="numeric"),
-        select(
-            "parallel",
-            "They come",
-            PARALLEL,
-            filled.get("parallel", ""),
-            errors=errors,
-            width="half",
-            hint="For events in copies.",
-        ),
+        choice("parallel", "They come", PARALLEL, "", "For events in copies."),
         text("window", "Places", "5", "How far behind, for events in another order.", inputmode="numeric"),
         text("path", "Calls to", "/v1/*", "For calls; * stands for anything."),
         text("types", "Events of type", "*", "For events; * stands for anything."),
