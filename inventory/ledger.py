@@ -261,7 +261,6 @@ def receive(
     """A delivery came in. None if `reference` was written down before. Raises TooMany, Unreadable."""
     _must_be_positive([quantity])
     with transaction.atomic():
-        _must_have_begun(_locked(item_id))
         return _fitting(_record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor))
 
 
@@ -272,7 +271,6 @@ def adjust(item_id: int, delta: int, *, reference: str, reason: str = "", actor:
     """
     with transaction.atomic():
         item = _locked(item_id)
-        _must_have_begun(item)
         if _there(item) + delta < 0:
             raise NotThere(_("Only %(there)d are there.") % {"there": _there(item)})
         return _fitting(_record(item_id, Movement.Kind.ADJUSTED, delta, reference, reason, actor))
@@ -297,8 +295,10 @@ def count(
 
 
 def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, actor: str) -> Movement | None:
-    """One movement that Stripe has yet to hear of. Raises ValueError for an item that is sold without counting."""
+    """One movement that Stripe has yet to hear of. Raises Unreadable before the item's first count, and ValueError for
+    what is sold without counting."""
     item = _locked(item_id)
+    _must_have_begun(item)
     if item.state == StockItem.State.UNLIMITED:
         raise ValueError(_("%(item)s is sold without counting.") % {"item": item})
     line = Movement(item=item, kind=kind, delta=delta, reference=reference, reason=reason, actor=actor)

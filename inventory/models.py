@@ -46,8 +46,7 @@ class StockItem(models.Model):
         UNLIMITED = "unlimited", _("sold without counting")
         UNKNOWN = "unknown", _("unknown")
 
-    # No index of its own, here and below: a constraint that begins with the product is one.
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_items", db_index=False)
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_items")
     key = models.CharField(_("key"), max_length=520, help_text=_("The metadata key at Stripe, exactly."))
     size = models.CharField(_("size"), max_length=500, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
@@ -208,9 +207,7 @@ class StockWrite(models.Model):
         APPLIED = "applied", _("applied")
         ABANDONED = "abandoned", _("abandoned")
 
-    product = models.ForeignKey(
-        Product, on_delete=models.PROTECT, related_name="stock_writes", db_index=False
-    )
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_writes")
     n = models.PositiveIntegerField(_("number"))
     key = models.CharField(_("idempotency key"), max_length=255, unique=True)
     totals = models.JSONField(_("totals"), help_text=_("Metadata key to count, the mark not among them."))
@@ -241,7 +238,7 @@ class MarkState(models.Model):
     A form that brings mark n back was filled in before one of these.
     """
 
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+", db_index=False)
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     n = models.PositiveIntegerField(_("number"))
     counts = models.JSONField(_("counts"), help_text=_("Metadata key to count; unreadable ones are absent."))
     by_write = models.BooleanField(default=False, help_text=_("What the write left, before any edit."))
@@ -265,7 +262,7 @@ class MarkState(models.Model):
 class CountedRequest(models.Model):
     """A request to Stripe whose product.updated was counted; its other events say nothing new."""
 
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+", db_index=False)
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     request = models.CharField(max_length=255)
     counted_at = models.DateTimeField(auto_now_add=True)
 
