@@ -18,9 +18,8 @@ from pathlib import Path
 from script.postgres import find_binaries, private_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-# Three keep two processors busy, for one of them waits for a browser or a child now and then; for a part of the suite
-# a second process costs more than it gives.
-WHOLE = ["-n", "3", "--dist", "worksteal"]
+# A third process was no quicker on two processors; for a part of the suite a second one costs more than it gives.
+WHOLE = ["-n", "2", "--dist", "worksteal"]
 # What never asks the shop's database, such as the fake Stripe's own tests, runs once, on SQLite.
 ASKING_THE_DATABASE = ["config", "shop", "inventory", "checkout", "proofs", "--ignore=proofs/mutants"]
 CLOSING_LINE = re.compile(rb"\d+ (?:passed|failed|skipped|error|deselected)|no tests ran")
