@@ -183,7 +183,7 @@ class StockWriteAdmin(ToLookAt):
 
 @admin.register(ProductStock)
 class ProductStockAdmin(ToLookAt):
-    list_display = ["product", "n", "looked_at", "parked_because", "not_before", "failures"]
+    list_display = ["product", "n", "looked_at", "parked_because", "not_before"]
     list_filter = ["parked"]
     list_select_related = ["product"]
     search_fields = ["product__name", "product__id"]
