@@ -48,7 +48,7 @@ ROUTES = (
     Route("GET", "/v1/products/{id}", "products", products.retrieve),
     Route("POST", "/v1/products/{id}", "products", products.update, products.UPDATE),
     Route("DELETE", "/v1/products/{id}", "products", products.delete, BARE),
-    Route("POST", "/v1/prices", "prices", prices.create, prices.CREATE),
+    Route("POST", "/v1/prices", "prices", products.create_price, prices.CREATE),
     Route("GET", "/v1/prices", "prices", prices.list_all, prices.LIST),
     Route("GET", "/v1/prices/{id}", "prices", prices.retrieve),
     Route("POST", "/v1/prices/{id}", "prices", prices.update, prices.UPDATE),

@@ -131,30 +131,6 @@ LIST = p.listing(
     ),
     type=p.one_of("one_time", "recurring"),
 )
-# Kept with the price, and shown only when they are asked for.
-HIDDEN = ("currency_options", "tiers")
-
-
-def create(call: Call) -> Json:
-    """POST /v1/prices, with `product` or with `product_data` that makes one."""
-    params = call.params
-    if "product" in params:
-        call.referred("product", params["product"], "product")
-    elif "product_data" in params:
-        params = {**params, "product": _product_from(call, params["product_data"])}
-    else:
-        raise StripeError("Missing required param: product.", code="parameter_missing", param="product")
-    price = make(call, params)
-    emit(call, "price.created", price)
-    return price
-
-
-def _product_from(call: Call, data: Json) -> str:
-    # Products know prices (their default one), so this one import goes the other way at run time.
-    from fake_stripe.resources import products
-
-    product = products.create(Call(call.account, call.cause, call.livemode, data), at="product_data")
-    return str(product["id"])
 
 
 def make(call: Call, params: Json, *, at: str = "") -> Json:

@@ -98,6 +98,21 @@ def _with_default_price(call: Call, product: Json) -> Json:
     return product
 
 
+def create_price(call: Call) -> Json:
+    """POST /v1/prices, with `product`, or with `product_data`, from which a product is created."""
+    params = call.params
+    if "product" in params:
+        call.referred("product", params["product"], "product")
+    elif "product_data" in params:
+        inner = Call(call.account, call.cause, call.livemode, params["product_data"])
+        params = {**params, "product": create(inner, at="product_data")["id"]}
+    else:
+        raise StripeError("Missing required param: product.", code="parameter_missing", param="product")
+    price = prices.make(call, params)
+    emit(call, "price.created", price)
+    return price
+
+
 def retrieve(call: Call) -> Json:
     """GET /v1/products/{id}"""
     return call.find("product")
