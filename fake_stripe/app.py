@@ -4,27 +4,25 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 from fake_stripe import control
 from fake_stripe.api import BIGGEST_BODY, Answer, Request
+from fake_stripe.backend import Backend
 from fake_stripe.pages.routes import ROUTES as PAGES
 from fake_stripe.web import PageAnswer, PageRequest, as_json, html
 
-if TYPE_CHECKING:
-    from fake_stripe.fake import FakeStripe
-
 log = logging.getLogger("fake_stripe")
-Page = Callable[["FakeStripe", PageRequest], PageAnswer]
+Page = Callable[[Backend, PageRequest], PageAnswer]
 Start = Callable[[str, list[tuple[str, str]]], object]
 
 
 class App:
     """The WSGI callable. A fault that cuts the connection leaves it as ConnectionCut."""
 
-    def __init__(self, fake: "FakeStripe") -> None:
-        self._fake = fake
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         table = [*PAGES, *control.ROUTES]
         self._pages = [(method, re.compile(pattern + r"\Z"), page) for method, pattern, page in table]
 
@@ -38,7 +36,7 @@ class App:
     def answer(self, request: Request) -> Answer:
         """The answer to any request, of a program or of a browser."""
         if request.path.startswith(("/v1/", "/v2/")) or request.path in ("/v1", "/v2"):
-            return self._fake.api.answer(request)
+            return self._backend.api.answer(request)
         try:
             page = self._page(request)
         except Exception:
@@ -47,14 +45,14 @@ class App:
         return Answer(page.status, page.body, page.headers)
 
     def _page(self, request: Request) -> PageAnswer:
-        self._fake.account.tick()
+        self._backend.account.tick()
         method = "GET" if request.method == "HEAD" else request.method
         known = False
         for wanted, pattern, page in self._pages:
             match = pattern.match(request.path)
             known = known or bool(match)
             if match and wanted == method:
-                return page(self._fake, _page_request(request, method, match))
+                return page(self._backend, _page_request(request, method, match))
         if request.path.startswith("/_"):
             return as_json({"error": "There is nothing at this address."}, 405 if known else 404)
         return html("<!doctype html><title>Not here</title><p>There is no such page.", 405 if known else 404)

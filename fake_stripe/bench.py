@@ -13,14 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
+
+import stripe
 
 from fake_stripe.fake import FakeStripe
 from fake_stripe.server import Server
-
-if TYPE_CHECKING:
-    import stripe
 
 
 def main() -> int:
@@ -55,8 +53,6 @@ def _seeded(state: str | None) -> FakeStripe:
 
 
 def _acts(fake: FakeStripe) -> dict[str, Callable[[], object]]:
-    import stripe
-
     client = stripe.StripeClient(fake.secret_key, http_client=fake.http_client())
     price, count = fake.products["prod_1"]["default_price"], itertools.count()
     session = urlencode({"mode": "payment", "success_url": "https://shop.test/", **_line(price)})
@@ -83,7 +79,7 @@ def _line(price: str) -> dict[str, object]:
     return {f"line_items[0][{name}]": value for name, value in line.items()}
 
 
-def _open(client: "stripe.StripeClient", price: str) -> "stripe.checkout.Session":
+def _open(client: stripe.StripeClient, price: str) -> stripe.checkout.Session:
     return client.v1.checkout.sessions.create(
         {
             "mode": "payment",
@@ -94,8 +90,6 @@ def _open(client: "stripe.StripeClient", price: str) -> "stripe.checkout.Session
 
 
 def _over_http(fake: FakeStripe) -> Callable[[], object]:
-    import stripe
-
     client = stripe.StripeClient(fake.secret_key, base_addresses={"api": fake.base_url})
     return lambda: client.v1.products.retrieve("prod_1")
 

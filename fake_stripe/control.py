@@ -18,18 +18,16 @@ They ask for no key: the server listens on this machine only, and a page of anot
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fake_stripe import forms
+from fake_stripe.backend import Backend
 from fake_stripe.errors import StripeError
 from fake_stripe.people import Refused
 from fake_stripe.resources import products
 from fake_stripe.web import PageAnswer, PageRequest, as_json, from_here
 
-if TYPE_CHECKING:
-    from fake_stripe.fake import FakeStripe
-
-Door = Callable[["FakeStripe", PageRequest], PageAnswer]
+Door = Callable[[Backend, PageRequest], PageAnswer]
 
 # What JSON that does not fit raises here; lists in lists in lists, RecursionError.
 NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
@@ -38,12 +36,12 @@ NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, Recu
 def plainly(door: Door) -> Door:
     """Answer bad input with a sentence instead of a traceback, and refuse what another site sends."""
 
-    def guarded(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+    def guarded(backend: Backend, request: PageRequest) -> PageAnswer:
         if request.method != "GET" and not from_here(request.headers):
             message = "This came from a page of another site. Nothing was done."
             return as_json({"error": {"message": message}}, 403)
         try:
-            return door(fake, request)
+            return door(backend, request)
         except StripeError as error:
             return as_json(error.body(), error.status)
         except Refused as refused:
@@ -57,58 +55,58 @@ def plainly(door: Door) -> Door:
 
 
 @plainly
-def list_faults(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
-    return as_json({"faults": fake.faults.listed()})
+def list_faults(backend: Backend, request: PageRequest) -> PageAnswer:
+    return as_json({"faults": backend.faults.listed()})
 
 
 @plainly
-def add_fault(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+def add_fault(backend: Backend, request: PageRequest) -> PageAnswer:
     options = request.json
-    return as_json({"id": fake.faults.add(str(options.pop("kind", "")), **options)}, 201)
+    return as_json({"id": backend.faults.add(str(options.pop("kind", "")), **options)}, 201)
 
 
 @plainly
-def clear_faults(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
-    fake.faults.clear()
+def clear_faults(backend: Backend, request: PageRequest) -> PageAnswer:
+    backend.faults.clear()
     return as_json({"faults": []})
 
 
 @plainly
-def remove_fault(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
-    gone = fake.faults.remove(request.args["id"])
+def remove_fault(backend: Backend, request: PageRequest) -> PageAnswer:
+    gone = backend.faults.remove(request.args["id"])
     return as_json({"removed": gone}, 200 if gone else 404)
 
 
 @plainly
-def read_clock(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
-    return as_json({"now": fake.clock.now()})
+def read_clock(backend: Backend, request: PageRequest) -> PageAnswer:
+    return as_json({"now": backend.clock.now()})
 
 
 @plainly
-def move_clock(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
-    return as_json({"now": fake.forward(float(request.json["forward"]))})
+def move_clock(backend: Backend, request: PageRequest) -> PageAnswer:
+    return as_json({"now": backend.clock.forward(float(request.json["forward"]))})
 
 
 @plainly
-def list_deliveries(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
-    return as_json({"deliveries": fake.deliveries(request.query.get("event", [None])[0])})
+def list_deliveries(backend: Backend, request: PageRequest) -> PageAnswer:
+    return as_json({"deliveries": backend.deliveries(request.query.get("event", [None])[0])})
 
 
 @plainly
-def resend(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+def resend(backend: Backend, request: PageRequest) -> PageAnswer:
     given = request.json
-    return as_json({"deliveries": fake.dashboard.resend(given["event"], given.get("endpoint"))}, 201)
+    return as_json({"deliveries": backend.dashboard.resend(given["event"], given.get("endpoint"))}, 201)
 
 
 @plainly
-def list_calls(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
-    return as_json({"calls": [asdict(call) for call in fake.calls]})
+def list_calls(backend: Backend, request: PageRequest) -> PageAnswer:
+    return as_json({"calls": [asdict(call) for call in list(backend.api.calls)]})
 
 
 @plainly
-def set_limits(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+def set_limits(backend: Backend, request: PageRequest) -> PageAnswer:
     given = request.json
-    limits, locks = fake.api.limits, fake.api.locks
+    limits, locks = backend.api.limits, backend.api.locks
     enforced, patience = given.get("enforced", limits.enforced), given.get("patience", locks.patience)
     if not isinstance(enforced, bool):
         raise ValueError(f"enforced is true or false, not {enforced!r}")
@@ -123,23 +121,23 @@ def _is_seconds(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 3600
 
 
-def _edit_product(fake: "FakeStripe", id: str, **given: Any) -> Any:
+def _edit_product(backend: Backend, id: str, **given: Any) -> Any:
     """What the API's update would refuse, a form of the Dashboard would not let through either."""
-    return fake.dashboard.edit_product(id, **products.UPDATE.read_all(forms.of(given)))
+    return backend.dashboard.edit_product(id, **products.UPDATE.read_all(forms.of(given)))
 
 
 @plainly
-def act(fake: "FakeStripe", request: PageRequest) -> PageAnswer:
+def act(backend: Backend, request: PageRequest) -> PageAnswer:
     name, given = request.args["act"], request.json
     acts: dict[str, Callable[..., Any]] = {
-        "pay": fake.customers.pay,
-        "expire": fake.customers.expire,
-        "settle_delayed": fake.customers.settle_delayed,
-        "refund": fake.dashboard.refund,
-        "fail_refund": fake.dashboard.fail_refund,
-        "edit_product": partial(_edit_product, fake),
-        "save_stale_form": fake.dashboard.save_stale_form,
-        "roll_secret": fake.dashboard.roll_secret,
+        "pay": backend.customers.pay,
+        "expire": backend.customers.expire,
+        "settle_delayed": backend.customers.settle_delayed,
+        "refund": backend.dashboard.refund,
+        "fail_refund": backend.dashboard.fail_refund,
+        "edit_product": partial(_edit_product, backend),
+        "save_stale_form": backend.dashboard.save_stale_form,
+        "roll_secret": backend.dashboard.roll_secret,
     }
     if name not in acts:
         return as_json({"error": {"message": f"Nobody can {name}. There is: {', '.join(acts)}"}}, 404)

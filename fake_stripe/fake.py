@@ -2,13 +2,14 @@
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fake_stripe import deliveries, events, forms
+from fake_stripe import events, forms
 from fake_stripe.account import Account, Call, Cause
 from fake_stripe.api import Api, Exchange, Record, Request
 from fake_stripe.app import App
+from fake_stripe.backend import Backend
 from fake_stripe.clock import Clock
 from fake_stripe.courier import Courier, Post, post_over_http, valid_secrets
 from fake_stripe.dashboard import Dashboard
@@ -18,30 +19,10 @@ from fake_stripe.keys import Keys
 from fake_stripe.params import URL
 from fake_stripe.people import Customers
 from fake_stripe.resources import prices, products, session_params, sessions, webhook_endpoints
-from fake_stripe.store import Json, Store
+from fake_stripe.store import Json, Rows, Store
 
 if TYPE_CHECKING:
     from fake_stripe.transport import InProcess
-
-
-class Rows(Mapping[str, Json]):
-    """A table to look at. What comes out is a copy: changing it changes nothing."""
-
-    def __init__(self, store: Store, kind: str) -> None:
-        self._store, self._kind = store, kind
-
-    def __getitem__(self, id: str) -> Json:
-        row = self._store.get(self._kind, id)
-        if row is None:
-            raise KeyError(id)
-        return copy.deepcopy(row)
-
-    def __iter__(self) -> Iterator[str]:
-        with self._store.lock:
-            return iter([row["id"] for row in self._store.table(self._kind).oldest_first()])
-
-    def __len__(self) -> int:
-        return len(self._store.table(self._kind).rows)
 
 
 class FakeStripe:
@@ -81,7 +62,10 @@ class FakeStripe:
         self.courier = Courier(self.account)
         self.customers = Customers(self.account)
         self.dashboard = Dashboard(self.account, self.livemode)
-        self.wsgi_app = App(self)
+        self._backend = Backend(
+            self.account, self.api, self.customers, self.dashboard, self.courier, self.livemode
+        )
+        self.wsgi_app = App(self._backend)
         self._connect()
 
     def _connect(self) -> None:
@@ -110,6 +94,7 @@ class FakeStripe:
 
     def http_client(self) -> "InProcess":
         """A client for `stripe.StripeClient(..., http_client=...)`: no port, the same answers."""
+        # Imported here because transport.py needs the stripe library, and the fake itself does not.
         from fake_stripe.transport import InProcess
 
         return InProcess(self.api)
@@ -147,42 +132,39 @@ class FakeStripe:
 
     @property
     def products(self) -> Rows:
-        return Rows(self.account.store, "product")
+        return self._backend.rows("product")
 
     @property
     def prices(self) -> Rows:
-        return Rows(self.account.store, "price")
+        return self._backend.rows("price")
 
     @property
     def sessions(self) -> Rows:
-        return Rows(self.account.store, "checkout.session")
+        return self._backend.rows("checkout.session")
 
     @property
     def events(self) -> Rows:
-        return Rows(self.account.store, "event")
+        return self._backend.rows("event")
 
     @property
     def payment_intents(self) -> Rows:
-        return Rows(self.account.store, "payment_intent")
+        return self._backend.rows("payment_intent")
 
     @property
     def charges(self) -> Rows:
-        return Rows(self.account.store, "charge")
+        return self._backend.rows("charge")
 
     @property
     def refunds(self) -> Rows:
-        return Rows(self.account.store, "refund")
+        return self._backend.rows("refund")
 
     @property
     def webhook_endpoints(self) -> Rows:
-        return Rows(self.account.store, "webhook_endpoint")
+        return self._backend.rows("webhook_endpoint")
 
     def lines(self, session_id: str) -> list[Json]:
         """The line items of a session, each with its price."""
-        from fake_stripe.resources.line_items import lines_of
-
-        with self.account.store.lock:
-            return copy.deepcopy(lines_of(self._call({}), session_id))
+        return self._backend.lines(session_id)
 
     # seeding
 
@@ -284,9 +266,7 @@ class FakeStripe:
 
     def deliveries(self, event_id: str | None = None) -> list[Json]:
         """The record: an event's deliveries with their attempts, or the newest hundred."""
-        if event_id is None:
-            return copy.deepcopy(deliveries.newest(self.account))
-        return copy.deepcopy(deliveries.of_event(self.account, event_id))
+        return self._backend.deliveries(event_id)
 
     # people
 

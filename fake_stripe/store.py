@@ -4,6 +4,7 @@ Rows are never changed in place: a changed row is a new dict that replaces the o
 share its row with the table, an undo is a list of old rows, and a reader needs no copy to be safe.
 """
 
+import copy
 import json
 import sqlite3
 import threading
@@ -164,6 +165,26 @@ class Store:
 
 def _as_it_is(table: Table, id: str) -> tuple[Json, int] | None:
     return (table.rows[id], table.place(id)) if id in table.rows else None
+
+
+class Rows(Mapping[str, Json]):
+    """A read-only view of one table. Values are copies, so changing one changes nothing in the store."""
+
+    def __init__(self, store: Store, kind: str) -> None:
+        self._store, self._kind = store, kind
+
+    def __getitem__(self, id: str) -> Json:
+        row = self._store.get(self._kind, id)
+        if row is None:
+            raise KeyError(id)
+        return copy.deepcopy(row)
+
+    def __iter__(self) -> Iterator[str]:
+        with self._store.lock:
+            return iter([row["id"] for row in self._store.table(self._kind).oldest_first()])
+
+    def __len__(self) -> int:
+        return len(self._store.table(self._kind).rows)
 
 
 class File:

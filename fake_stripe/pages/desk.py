@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from fake_stripe import deliveries
 from fake_stripe.account import BY_ITSELF, Call
+from fake_stripe.backend import Backend
 from fake_stripe.courier import valid_secrets
 from fake_stripe.errors import StripeError
 from fake_stripe.pages import event_pages, money_pages, product_draft, product_pages, trouble_pages
@@ -22,9 +23,6 @@ from fake_stripe.pages.web import Answer, Refused, Request, redirect
 from fake_stripe.people import Refused as NotPossible
 from fake_stripe.resources import products as product_rules
 from fake_stripe.resources import webhook_endpoints
-
-if TYPE_CHECKING:
-    from fake_stripe.fake import FakeStripe
 
 Json = Mapping[str, Any]
 Act = TypeVar("Act")
@@ -49,75 +47,75 @@ SAID = {
 }
 
 
-def home(fake: FakeStripe, request: Request) -> Answer:
+def home(backend: Backend, request: Request) -> Answer:
     """`/`"""
     return redirect("/dashboard")
 
 
-def overview(fake: FakeStripe, request: Request) -> Answer:
+def overview(backend: Backend, request: Request) -> Answer:
     """`/dashboard`: how much there is of everything."""
     counts = [
-        ("/dashboard/products", len(fake.products), "products"),
-        ("/dashboard/payments", len(fake.sessions), "checkouts"),
-        ("/dashboard/payments", len(fake.payment_intents), "payments"),
-        ("/dashboard/events", len(fake.events), "events"),
-        ("/dashboard/webhooks", len(fake.webhook_endpoints), "webhook endpoints"),
-        ("/dashboard/trouble", len(fake.faults.listed()), "faults in force"),
+        ("/dashboard/products", len(backend.rows("product")), "products"),
+        ("/dashboard/payments", len(backend.rows("checkout.session")), "checkouts"),
+        ("/dashboard/payments", len(backend.rows("payment_intent")), "payments"),
+        ("/dashboard/events", len(backend.rows("event")), "events"),
+        ("/dashboard/webhooks", len(backend.rows("webhook_endpoint")), "webhook endpoints"),
+        ("/dashboard/trouble", len(backend.faults.listed()), "faults in force"),
     ]
     tiles = join(
         Markup(f'<li><a class="sheet fact" href="{path}"><strong>{count:,}</strong> {escape(words)}</a></li>')
         for path, count, words in counts
     )
-    lately = event_pages.event_list(_newest(fake, "event", 8), "", None, search=False)
+    lately = event_pages.event_list(_newest(backend, "event", 8), "", None, search=False)
     content = join([Markup(f'<ul class="facts">{tiles}</ul>'), Markup("<h2>Lately</h2>"), lately])
-    return _page(fake, request, "/dashboard", "What there is", content)
+    return _page(backend, request, "/dashboard", "What there is", content)
 
 
-def products(fake: FakeStripe, request: Request) -> Answer:
+def products(backend: Backend, request: Request) -> Answer:
     """`/dashboard/products`"""
-    content = product_pages.product_list(_newest(fake, "product", 500), fake.prices)
-    return _page(fake, request, "/dashboard/products", "Products", content)
+    content = product_pages.product_list(_newest(backend, "product", 500), backend.rows("price"))
+    return _page(backend, request, "/dashboard/products", "Products", content)
 
 
-def product(fake: FakeStripe, request: Request) -> Answer:
+def product(backend: Backend, request: Request) -> Answer:
     """`/dashboard/products/<id>`: look, or save the form."""
-    found = _found(fake, "product", request.args["product"])
+    found = _found(backend, "product", request.args["product"])
     if request.method == "POST":
-        return _save_product(fake, request, found)
-    return _product(fake, request, found, product_draft.of_product(found))
+        return _save_product(backend, request, found)
+    return _product(backend, request, found, product_draft.of_product(found))
 
 
-def _product(fake: FakeStripe, request: Request, found: Json, draft: Draft, problem: str = "") -> Answer:
-    prices = [row for row in _newest(fake, "price", None) if row["product"] == found["id"]]
+def _product(backend: Backend, request: Request, found: Json, draft: Draft, problem: str = "") -> Answer:
+    prices = [row for row in _newest(backend, "price", None) if row["product"] == found["id"]]
     content = product_pages.product_page(found, prices, draft)
-    return _page(fake, request, "/dashboard/products", found["name"], content, problem)
+    return _page(backend, request, "/dashboard/products", found["name"], content, problem)
 
 
-def _save_product(fake: FakeStripe, request: Request, found: Json) -> Answer:
+def _save_product(backend: Backend, request: Request, found: Json) -> Answer:
     draft = product_draft.of_form(request)
     sent = draft.changes(everything=bool(request.value("all_keys")))
     if not sent:
         return _done(request, "unchanged")
     try:
-        fake.dashboard.edit_product(found["id"], **product_rules.UPDATE.read_all(sent))
+        backend.dashboard.edit_product(found["id"], **product_rules.UPDATE.read_all(sent))
     except StripeError as error:
-        return _product(fake, request, found, draft, error.message)
+        return _product(backend, request, found, draft, error.message)
     return _done(request, "saved")
 
 
-def payments(fake: FakeStripe, request: Request) -> Answer:
+def payments(backend: Backend, request: Request) -> Answer:
     """`/dashboard/payments`"""
-    rows = _newest(fake, "checkout.session", ROWS), _newest(fake, "payment_intent", ROWS)
-    return _page(fake, request, "/dashboard/payments", "Payments", money_pages.payment_list(*rows))
+    rows = _newest(backend, "checkout.session", ROWS), _newest(backend, "payment_intent", ROWS)
+    return _page(backend, request, "/dashboard/payments", "Payments", money_pages.payment_list(*rows))
 
 
-def checkout(fake: FakeStripe, request: Request) -> Answer:
+def checkout(backend: Backend, request: Request) -> Answer:
     """`/dashboard/checkouts/<id>`: look, expire it, or settle its debit."""
-    session = _found(fake, "checkout.session", request.args["session"])
+    session = _found(backend, "checkout.session", request.args["session"])
     acts: dict[str, tuple[Callable[[], object], str]] = {
-        "expire": (lambda: fake.expire(session["id"]), "expired"),
-        "settle": (lambda: fake.settle_delayed(session["id"], succeeded=True), "settled"),
-        "bounce": (lambda: fake.settle_delayed(session["id"], succeeded=False), "bounced"),
+        "expire": (lambda: backend.customers.expire(session["id"]), "expired"),
+        "settle": (lambda: backend.customers.settle_delayed(session["id"], succeeded=True), "settled"),
+        "bounce": (lambda: backend.customers.settle_delayed(session["id"], succeeded=False), "bounced"),
     }
     problem = ""
     if request.method == "POST":
@@ -125,35 +123,35 @@ def checkout(fake: FakeStripe, request: Request) -> Answer:
         problem = _tried(act)
         if not problem:
             return _done(request, word)
-        session = _found(fake, "checkout.session", session["id"])
-    content = money_pages.checkout_page(session, fake.lines(session["id"]))
-    return _page(fake, request, "/dashboard/payments", "Checkout", content, problem)
+        session = _found(backend, "checkout.session", session["id"])
+    content = money_pages.checkout_page(session, backend.lines(session["id"]))
+    return _page(backend, request, "/dashboard/payments", "Checkout", content, problem)
 
 
-def payment(fake: FakeStripe, request: Request) -> Answer:
+def payment(backend: Backend, request: Request) -> Answer:
     """`/dashboard/payments/<id>`: look, refund, or let a refund fail."""
-    intent = _found(fake, "payment_intent", request.args["intent"])
+    intent = _found(backend, "payment_intent", request.args["intent"])
     errors: dict[str, str] = {}
     problem = ""
     if request.method == "POST":
         if request.value("do") == "fail_refund":
-            problem = _tried(lambda: fake.dashboard.fail_refund(request.value("refund")))
+            problem = _tried(lambda: backend.dashboard.fail_refund(request.value("refund")))
         else:
-            errors = _refund(fake, request, intent)
+            errors = _refund(backend, request, intent)
         if not problem and not errors:
             return _done(request, "failed" if request.value("do") == "fail_refund" else "refunded")
         problem = problem or CHECK
-    content = money_pages.payment_page(intent, *_money_of(fake, intent), request.sent, errors)
-    return _page(fake, request, "/dashboard/payments", "Payment", content, problem)
+    content = money_pages.payment_page(intent, *_money_of(backend, intent), request.sent, errors)
+    return _page(backend, request, "/dashboard/payments", "Payment", content, problem)
 
 
-def _money_of(fake: FakeStripe, intent: Json) -> tuple[Json | None, list[Json]]:
-    charge = fake.account.store.get("charge", intent["latest_charge"] or "")
-    refunds = [row for row in _newest(fake, "refund", None) if row["payment_intent"] == intent["id"]]
+def _money_of(backend: Backend, intent: Json) -> tuple[Json | None, list[Json]]:
+    charge = backend.account.store.get("charge", intent["latest_charge"] or "")
+    refunds = [row for row in _newest(backend, "refund", None) if row["payment_intent"] == intent["id"]]
     return charge, refunds
 
 
-def _refund(fake: FakeStripe, request: Request, intent: Json) -> dict[str, str]:
+def _refund(backend: Backend, request: Request, intent: Json) -> dict[str, str]:
     """Refund what the form says; what is wrong with it, by field, if it is not done."""
     amount = minor(request.value("amount"), intent["currency"])
     if not amount:
@@ -162,7 +160,7 @@ def _refund(fake: FakeStripe, request: Request, intent: Json) -> dict[str, str]:
         return {"reason": "Please choose one of the list."}
     key = request.value("note_key")
     try:
-        fake.refund(
+        backend.dashboard.refund(
             payment_intent=intent["id"],
             amount=amount,
             reason=request.value("reason") or None,
@@ -173,110 +171,112 @@ def _refund(fake: FakeStripe, request: Request, intent: Json) -> dict[str, str]:
     return {}
 
 
-def events(fake: FakeStripe, request: Request) -> Answer:
+def events(backend: Backend, request: Request) -> Answer:
     """`/dashboard/events?type=&before=`: the newest, by type, a page at a time."""
     wanted = request.query.get("type", "")
-    with fake.account.store.lock:
-        rows = list(itertools.islice(_events(fake, wanted, request.query.get("before")), ROWS + 1))
+    with backend.account.store.lock:
+        rows = list(itertools.islice(_events(backend, wanted, request.query.get("before")), ROWS + 1))
     more = urlencode({"type": wanted, "before": rows[ROWS - 1]["id"]}) if len(rows) > ROWS else None
     content = event_pages.event_list(rows[:ROWS], wanted, f"/dashboard/events?{more}" if more else None)
-    return _page(fake, request, "/dashboard/events", "Events", content)
+    return _page(backend, request, "/dashboard/events", "Events", content)
 
 
-def _events(fake: FakeStripe, wanted: str, before: str | None) -> Iterator[Json]:
-    table = fake.account.store.table("event")
+def _events(backend: Backend, wanted: str, before: str | None) -> Iterator[Json]:
+    table = backend.account.store.table("event")
     place = table.place(before) if before in table.rows else None
     for event in table.newest_first(place):
         if not wanted or fnmatchcase(event["type"], wanted):
             yield event
 
 
-def event(fake: FakeStripe, request: Request) -> Answer:
+def event(backend: Backend, request: Request) -> Answer:
     """`/dashboard/events/<id>`: look, or send it again."""
-    found = _found(fake, "event", request.args["event"])
+    found = _found(backend, "event", request.args["event"])
     problem = ""
     if request.method == "POST":
-        endpoint = _found(fake, "webhook_endpoint", request.value("endpoint"))
-        problem = _tried(lambda: fake.dashboard.resend(found["id"], endpoint["id"]))
+        endpoint = _found(backend, "webhook_endpoint", request.value("endpoint"))
+        problem = _tried(lambda: backend.dashboard.resend(found["id"], endpoint["id"]))
         if not problem:
             return _done(request, "sent")
     content = event_pages.event_page(
-        found, deliveries.of_event(fake.account, found["id"]), fake.webhook_endpoints
+        found, deliveries.of_event(backend.account, found["id"]), backend.rows("webhook_endpoint")
     )
-    return _page(fake, request, "/dashboard/events", found["type"], content, problem)
+    return _page(backend, request, "/dashboard/events", found["type"], content, problem)
 
 
-def webhooks(fake: FakeStripe, request: Request) -> Answer:
+def webhooks(backend: Backend, request: Request) -> Answer:
     """`/dashboard/webhooks`: look, switch one off or on, roll a secret."""
     if request.method == "POST":
-        endpoint = _found(fake, "webhook_endpoint", request.value("endpoint"))
+        endpoint = _found(backend, "webhook_endpoint", request.value("endpoint"))
         if request.value("do") == "roll":
-            fake.dashboard.roll_secret(endpoint["id"])
+            backend.dashboard.roll_secret(endpoint["id"])
             return _done(request, "rolled")
-        _switch(fake, endpoint, on=request.value("do") == "enable")
+        _switch(backend, endpoint, on=request.value("do") == "enable")
         return _done(request, "switched")
-    rows = _newest(fake, "webhook_endpoint", None)
-    secrets = {row["id"]: valid_secrets(fake.account, row["id"]) for row in rows}
-    return _page(fake, request, "/dashboard/webhooks", "Webhooks", event_pages.endpoint_list(rows, secrets))
+    rows = _newest(backend, "webhook_endpoint", None)
+    secrets = {row["id"]: valid_secrets(backend.account, row["id"]) for row in rows}
+    return _page(
+        backend, request, "/dashboard/webhooks", "Webhooks", event_pages.endpoint_list(rows, secrets)
+    )
 
 
-def _switch(fake: FakeStripe, endpoint: Json, *, on: bool) -> None:
-    call = Call(fake.account, BY_ITSELF, fake.livemode, {"disabled": not on}, {"id": endpoint["id"]})
-    with fake.account.store.transaction():
+def _switch(backend: Backend, endpoint: Json, *, on: bool) -> None:
+    call = Call(backend.account, BY_ITSELF, backend.livemode, {"disabled": not on}, {"id": endpoint["id"]})
+    with backend.account.store.transaction():
         webhook_endpoints.update(call)
 
 
-def trouble(fake: FakeStripe, request: Request) -> Answer:
+def trouble(backend: Backend, request: Request) -> Answer:
     """`/dashboard/trouble`: faults in force, a new one, time that passes, limits."""
     errors: dict[str, str] = {}
     if request.method == "POST":
         acts: dict[str, tuple[Callable[[], dict[str, str]], str]] = {
-            "add": (lambda: _add_fault(fake, request), "added"),
-            "remove": (lambda: _remove_fault(fake, request), "removed"),
-            "clear": (lambda: _clear_faults(fake), "cleared"),
-            "forward": (lambda: _forward(fake, request), "forwarded"),
-            "limits": (lambda: _set_limits(fake, request), "limited"),
+            "add": (lambda: _add_fault(backend, request), "added"),
+            "remove": (lambda: _remove_fault(backend, request), "removed"),
+            "clear": (lambda: _clear_faults(backend), "cleared"),
+            "forward": (lambda: _forward(backend, request), "forwarded"),
+            "limits": (lambda: _set_limits(backend, request), "limited"),
         }
         act, word = _chosen(acts, request)
         errors = act()
         if not errors:
             return _done(request, word)
-    limits = trouble_pages.Limits(fake.api.limits.enforced, fake.api.locks.patience)
-    content = trouble_pages.trouble_page(fake.faults.listed(), limits, request.sent, errors)
-    return _page(fake, request, "/dashboard/trouble", "Trouble and time", content, CHECK if errors else "")
+    limits = trouble_pages.Limits(backend.api.limits.enforced, backend.api.locks.patience)
+    content = trouble_pages.trouble_page(backend.faults.listed(), limits, request.sent, errors)
+    return _page(backend, request, "/dashboard/trouble", "Trouble and time", content, CHECK if errors else "")
 
 
-def _add_fault(fake: FakeStripe, request: Request) -> dict[str, str]:
+def _add_fault(backend: Backend, request: Request) -> dict[str, str]:
     given, errors = trouble_pages.options(request.sent)
     if not errors:
         try:
-            fake.faults.add(request.value("kind"), **given)
+            backend.faults.add(request.value("kind"), **given)
         except ValueError as error:
             return {"kind": str(error)}
     return errors
 
 
-def _forward(fake: FakeStripe, request: Request) -> dict[str, str]:
+def _forward(backend: Backend, request: Request) -> dict[str, str]:
     if request.value("seconds_on") not in dict(trouble_pages.SKIPS):
         return {"seconds_on": "Please choose one of the list."}
-    fake.forward(int(request.value("seconds_on")))
+    backend.clock.forward(int(request.value("seconds_on")))
     return {}
 
 
-def _set_limits(fake: FakeStripe, request: Request) -> dict[str, str]:
+def _set_limits(backend: Backend, request: Request) -> dict[str, str]:
     given, errors = trouble_pages.limits(request.sent)
     if not errors:
-        fake.api.limits.enforced, fake.api.locks.patience = given.enforced, given.patience
+        backend.api.limits.enforced, backend.api.locks.patience = given.enforced, given.patience
     return errors
 
 
-def _remove_fault(fake: FakeStripe, request: Request) -> dict[str, str]:
-    fake.faults.remove(request.value("rule"))
+def _remove_fault(backend: Backend, request: Request) -> dict[str, str]:
+    backend.faults.remove(request.value("rule"))
     return {}
 
 
-def _clear_faults(fake: FakeStripe) -> dict[str, str]:
-    fake.faults.clear()
+def _clear_faults(backend: Backend) -> dict[str, str]:
+    backend.faults.clear()
     return {}
 
 
@@ -297,16 +297,16 @@ def _tried(act: Callable[[], object]) -> str:
     return ""
 
 
-def _found(fake: FakeStripe, kind: str, id: str) -> Json:
-    row = fake.account.store.get(kind, id)
+def _found(backend: Backend, kind: str, id: str) -> Json:
+    row = backend.account.store.get(kind, id)
     if row is None:
         raise Refused(HTTPStatus.NOT_FOUND, f"There is no {kind.replace('_', ' ')} called {id[:80]}.")
     return row
 
 
-def _newest(fake: FakeStripe, kind: str, limit: int | None) -> list[Json]:
-    with fake.account.store.lock:
-        return list(itertools.islice(fake.account.store.table(kind).newest_first(), limit))
+def _newest(backend: Backend, kind: str, limit: int | None) -> list[Json]:
+    with backend.account.store.lock:
+        return list(itertools.islice(backend.account.store.table(kind).newest_first(), limit))
 
 
 def _done(request: Request, word: str) -> Answer:
@@ -315,8 +315,8 @@ def _done(request: Request, word: str) -> Answer:
 
 
 def _page(
-    fake: FakeStripe, request: Request, tab: str, headline: str, content: Markup, problem: str = ""
+    backend: Backend, request: Request, tab: str, headline: str, content: Markup, problem: str = ""
 ) -> Answer:
     said = "" if request.method == "POST" else SAID.get(request.query.get("done", ""), "")
-    body = desk_page(tab, headline, content, now=fake.clock.now(), said=said, problem=problem)
+    body = desk_page(tab, headline, content, now=backend.clock.now(), said=said, problem=problem)
     return Answer(body, HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK)

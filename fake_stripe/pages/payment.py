@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fake_stripe.backend import Backend
 from fake_stripe.pages import entry
 from fake_stripe.pages.entry import Entry
 from fake_stripe.pages.html import Markup
@@ -18,50 +19,47 @@ from fake_stripe.pages.web import Answer, Refused, Request, origin_of, redirect
 from fake_stripe.people import AuthenticationNeeded, CardDeclined, SessionEnded
 from fake_stripe.people import Refused as Declined
 
-if TYPE_CHECKING:
-    from fake_stripe.fake import FakeStripe
-
 Json = Mapping[str, Any]
 LONGEST_WAIT = 10.0
 PLACE_OF_ID = "{CHECKOUT_SESSION_ID}"
 
 
-def answer(fake: FakeStripe, request: Request) -> Answer:
+def answer(backend: Backend, request: Request) -> Answer:
     """`/c/pay/<session>`: the page, or what came of its form."""
-    session = _session(fake, request.args["session"])
+    session = _session(backend, request.args["session"])
     if session["status"] != "open":
         return _ended(session)
-    sale = _sale(fake, session)
+    sale = _sale(backend, session)
     if request.method != "POST":
         return _shown(sale, pay_page(sale, entry.blank(session)))
     if request.value("fill"):
         return _fill_in(sale, request)
     if request.value("act") == "total":
         return _shown(sale, pay_page(sale, Entry(request.sent)))
-    return _pay(fake, sale, request)
+    return _pay(backend, sale, request)
 
 
-def _session(fake: FakeStripe, session_id: str) -> Json:
-    fake.account.tick()
-    session = fake.account.store.get("checkout.session", session_id)
+def _session(backend: Backend, session_id: str) -> Json:
+    backend.account.tick()
+    session = backend.account.store.get("checkout.session", session_id)
     if session is None or session["ui_mode"] != "hosted_page":
         raise Refused(HTTPStatus.NOT_FOUND, "There is no such checkout. Perhaps the address was cut off.")
     return session
 
 
-def _sale(fake: FakeStripe, session: Json) -> Sale:
-    store = fake.account.store
+def _sale(backend: Backend, session: Json) -> Sale:
+    store = backend.account.store
     with store.lock:
         rates = [
             store.get("shipping_rate", option["shipping_rate"]) for option in session["shipping_options"]
         ]
-        whole = [_with_product(fake, line) for line in fake.lines(session["id"])]
+        whole = [_with_product(backend, line) for line in backend.lines(session["id"])]
     return Sale(session, tuple(whole), tuple(rate or {} for rate in rates), entry.methods(session))
 
 
-def _with_product(fake: FakeStripe, line: Json) -> Json:
+def _with_product(backend: Backend, line: Json) -> Json:
     price = line["price"] or {}
-    product = fake.account.store.get("product", price.get("product", ""))
+    product = backend.account.store.get("product", price.get("product", ""))
     return {**line, "price": {**price, "product": product}}
 
 
@@ -81,19 +79,19 @@ def _fill_in(sale: Sale, request: Request) -> Answer:
     return _shown(sale, pay_page(sale, filled))
 
 
-def _pay(fake: FakeStripe, sale: Sale, request: Request) -> Answer:
-    filled = entry.read(sale.session, request, fake.clock.now())
+def _pay(backend: Backend, sale: Sale, request: Request) -> Answer:
+    filled = entry.read(sale.session, request, backend.clock.now())
     if filled.errors:
         return _shown(sale, pay_page(sale, filled), HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
-        session = fake.pay(sale.session["id"], **_told(sale, filled))
+        session = backend.customers.pay(sale.session["id"], **_told(sale, filled))
     except AuthenticationNeeded:
         return _shown(sale, bank_page(sale, filled))
     except SessionEnded:
-        return _ended(_session(fake, sale.session["id"]))
+        return _ended(_session(backend, sale.session["id"]))
     except Declined as refused:
-        return _refused(fake, sale, filled, refused)
-    _wait_for_the_shop(fake, session)
+        return _refused(backend, sale, filled, refused)
+    _wait_for_the_shop(backend, session)
     return _to_the_shop(session)
 
 
@@ -111,7 +109,7 @@ def _told(sale: Sale, filled: Entry) -> dict[str, Any]:
     return told
 
 
-def _refused(fake: FakeStripe, sale: Sale, filled: Entry, refused: Declined) -> Answer:
+def _refused(backend: Backend, sale: Sale, filled: Entry, refused: Declined) -> Answer:
     """The page again, with the message beside the input that is to be mended; the code is typed anew."""
     group, keys = entry.group(sale.session), {one["key"] for one in sale.session["custom_fields"]}
     inputs = {
@@ -126,21 +124,21 @@ def _refused(fake: FakeStripe, sale: Sale, filled: Entry, refused: Declined) -> 
     status = (
         HTTPStatus.PAYMENT_REQUIRED if isinstance(refused, CardDeclined) else HTTPStatus.UNPROCESSABLE_ENTITY
     )
-    return _shown(sale, pay_page(_sale(fake, _session(fake, sale.session["id"])), again), status)
+    return _shown(sale, pay_page(_sale(backend, _session(backend, sale.session["id"])), again), status)
 
 
-def _wait_for_the_shop(fake: FakeStripe, session: Json) -> None:
+def _wait_for_the_shop(backend: Backend, session: Json) -> None:
     """Only where somebody carries deliveries: in a test without that thread there is nothing to wait for."""
-    if not fake.courier.running:
+    if not backend.courier.running:
         return
-    event = _find_event(fake, lambda row: row["data"]["object"]["id"] == session["id"])
+    event = _find_event(backend, lambda row: row["data"]["object"]["id"] == session["id"])
     if event is not None:
-        fake.courier.wait_for(event["id"], LONGEST_WAIT)
+        backend.courier.wait_for(event["id"], LONGEST_WAIT)
 
 
-def _find_event(fake: FakeStripe, fits: Callable[[Json], bool]) -> Json | None:
-    with fake.account.store.lock:
-        rows = fake.account.store.table("event").newest_first()
+def _find_event(backend: Backend, fits: Callable[[Json], bool]) -> Json | None:
+    with backend.account.store.lock:
+        rows = backend.account.store.table("event").newest_first()
         return next((row for row in rows if row["type"] == "checkout.session.completed" and fits(row)), None)
 
 

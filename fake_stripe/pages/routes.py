@@ -1,21 +1,18 @@
-"""Which page is this? (method, pattern of the path, function(fake, request) -> PageAnswer)."""
+"""Which page is this? (method, pattern of the path, function(backend, request) -> PageAnswer)."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from fake_stripe.backend import Backend
 from fake_stripe.pages import desk, payment, static_files
 from fake_stripe.pages.payment_form import ended_page
 from fake_stripe.pages.web import Answer, Refused, Request
 from fake_stripe.web import PageAnswer, PageRequest
 
-if TYPE_CHECKING:
-    from fake_stripe.fake import FakeStripe
-
-View = Callable[["FakeStripe", Request], Answer]
-Page = Callable[["FakeStripe", PageRequest], PageAnswer]
+View = Callable[[Backend, Request], Answer]
+Page = Callable[[Backend, PageRequest], PageAnswer]
 
 VIEWS: list[tuple[str, View]] = [
     (r"/-/(?P<file>[a-z.]+)", static_files.answer),
@@ -38,12 +35,12 @@ def as_page(view: View) -> Page:
     """A view behind the door: forms of other sites stay outside, and a refusal is a page for a person."""
 
     @functools.wraps(view)
-    def page(fake: FakeStripe, given: PageRequest) -> PageAnswer:
+    def page(backend: Backend, given: PageRequest) -> PageAnswer:
         try:
             request = Request.of(given)
             if request.method == "POST":
                 request.require_own_origin()
-            answer = view(fake, request)
+            answer = view(backend, request)
         except Refused as refused:
             answer = Answer(
                 ended_page(refused.sentence, "", "/dashboard", "To the dashboard"), refused.status

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from fake_stripe.backend import Backend
 from fake_stripe.pages.web import Answer, Refused, Request
-
-if TYPE_CHECKING:
-    from fake_stripe.fake import FakeStripe
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {"pages.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
 KEPT_FOR = 60
 
 
-def answer(fake: FakeStripe, request: Request) -> Answer:
+def answer(backend: Backend, request: Request) -> Answer:
     """`/-/<file>`"""
     name = request.args["file"]
     if name not in TYPES:
