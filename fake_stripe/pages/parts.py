@@ -21,7 +21,7 @@ BAD = {"failed", "declined", "disabled", "dropped", "refused"}
 WAITING = {"open", "waiting", "processing", "requires_action", "pending", "unpaid", "requires_payment_method"}
 
 
-def desk_page(
+def dashboard_page(
     tab: str,
     headline: str,
     content: Markup,
@@ -33,7 +33,7 @@ def desk_page(
 ) -> Markup:
     """A page of the dashboard. `said` is good news, `problem` bad; `beside` stands next to the headline."""
     body = fill(
-        "desk",
+        "dashboard",
         tabs=join(_tab(path, name, path == tab) for path, name in TABS),
         headline=headline,
         beside=beside,

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 
 from fake_stripe.backend import Backend
-from fake_stripe.pages import desk, payment, static_files
+from fake_stripe.pages import dashboard_pages, payment, static_files
 from fake_stripe.pages.payment_form import ended_page
 from fake_stripe.pages.web import Answer, Refused, Request
 from fake_stripe.web import PageAnswer, PageRequest
@@ -17,17 +17,17 @@ Page = Callable[[Backend, PageRequest], PageAnswer]
 VIEWS: list[tuple[str, View]] = [
     (r"/-/(?P<file>[a-z.]+)", static_files.answer),
     (r"/c/pay/(?P<session>cs_[A-Za-z0-9_]+)", payment.answer),
-    (r"/", desk.home),
-    (r"/dashboard/?", desk.overview),
-    (r"/dashboard/products", desk.products),
-    (r"/dashboard/products/(?P<product>[^/]+)", desk.product),
-    (r"/dashboard/payments", desk.payments),
-    (r"/dashboard/payments/(?P<intent>[^/]+)", desk.payment),
-    (r"/dashboard/checkouts/(?P<session>[^/]+)", desk.checkout),
-    (r"/dashboard/events", desk.events),
-    (r"/dashboard/events/(?P<event>[^/]+)", desk.event),
-    (r"/dashboard/webhooks", desk.webhooks),
-    (r"/dashboard/trouble", desk.trouble),
+    (r"/", dashboard_pages.home),
+    (r"/dashboard/?", dashboard_pages.overview),
+    (r"/dashboard/products", dashboard_pages.products),
+    (r"/dashboard/products/(?P<product>[^/]+)", dashboard_pages.product),
+    (r"/dashboard/payments", dashboard_pages.payments),
+    (r"/dashboard/payments/(?P<intent>[^/]+)", dashboard_pages.payment),
+    (r"/dashboard/checkouts/(?P<session>[^/]+)", dashboard_pages.checkout),
+    (r"/dashboard/events", dashboard_pages.events),
+    (r"/dashboard/events/(?P<event>[^/]+)", dashboard_pages.event),
+    (r"/dashboard/webhooks", dashboard_pages.webhooks),
+    (r"/dashboard/trouble", dashboard_pages.trouble),
 ]
 
 

@@ -17,7 +17,7 @@ from fake_stripe.errors import StripeError
 from fake_stripe.pages import event_pages, money_pages, product_draft, product_pages, trouble_pages
 from fake_stripe.pages.amounts import minor
 from fake_stripe.pages.html import Markup, escape, join
-from fake_stripe.pages.parts import desk_page
+from fake_stripe.pages.parts import dashboard_page
 from fake_stripe.pages.product_draft import Draft
 from fake_stripe.pages.web import Answer, Refused, Request, redirect
 from fake_stripe.people import Refused as NotPossible
@@ -318,5 +318,5 @@ def _page(
     backend: Backend, request: Request, tab: str, headline: str, content: Markup, problem: str = ""
 ) -> Answer:
     said = "" if request.method == "POST" else SAID.get(request.query.get("done", ""), "")
-    body = desk_page(tab, headline, content, now=backend.clock.now(), said=said, problem=problem)
+    body = dashboard_page(tab, headline, content, now=backend.clock.now(), said=said, problem=problem)
     return Answer(body, HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK)
