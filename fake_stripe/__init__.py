@@ -1,8 +1,8 @@
 """A small stateful Stripe for tests and demonstrations. See README.md beside this file."""
 
 from fake_stripe.api import ConnectionCut, Exchange, Record
+from fake_stripe.customers import AuthenticationNeeded, CardDeclined, Refused, SessionEnded
 from fake_stripe.fake import FakeStripe
-from fake_stripe.people import AuthenticationNeeded, CardDeclined, Refused, SessionEnded
 
 __all__ = [
     "AuthenticationNeeded",

@@ -8,9 +8,9 @@ from fake_stripe.account import BY_ITSELF, Account, Call
 from fake_stripe.api import Api
 from fake_stripe.clock import Clock
 from fake_stripe.courier import Courier
+from fake_stripe.customers import Customers
 from fake_stripe.dashboard import Dashboard
 from fake_stripe.faults import Faults
-from fake_stripe.people import Customers
 from fake_stripe.resources import line_items
 from fake_stripe.store import Json, Rows
 

@@ -9,7 +9,7 @@
     POST   /_deliveries             {"event": "evt_...", "endpoint": "we_..." or null}: send again, by hand
     GET    /_calls                  the last calls of the API
     POST   /_limits                 {"enforced": true, "patience": 2.0}: rate limits, lock time-out in seconds
-    POST   /_people/<act>           pay, expire, settle_delayed, refund, fail_refund, edit_product,
+    POST   /_actions/<act>           pay, expire, settle_delayed, refund, fail_refund, edit_product,
                                     save_stale_form, roll_secret: with the arguments of that act
 
 They ask for no key: the server listens on this machine only, and a page of another site is refused.
@@ -22,8 +22,8 @@ from typing import Any
 
 from fake_stripe import forms
 from fake_stripe.backend import Backend
+from fake_stripe.customers import Refused
 from fake_stripe.errors import StripeError
-from fake_stripe.people import Refused
 from fake_stripe.resources import products
 from fake_stripe.web import PageAnswer, PageRequest, as_json, from_here
 
@@ -155,5 +155,5 @@ ROUTES: list[tuple[str, str, Door]] = [
     ("POST", r"/_deliveries", resend),
     ("GET", r"/_calls", list_calls),
     ("POST", r"/_limits", set_limits),
-    ("POST", r"/_people/(?P<act>[a-z_]+)", act),
+    ("POST", r"/_actions/(?P<act>[a-z_]+)", act),
 ]

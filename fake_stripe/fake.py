@@ -12,12 +12,12 @@ from fake_stripe.app import App
 from fake_stripe.backend import Backend
 from fake_stripe.clock import Clock
 from fake_stripe.courier import Courier, Post, post_over_http, valid_secrets
+from fake_stripe.customers import Customers
 from fake_stripe.dashboard import Dashboard
 from fake_stripe.faults import Faults
 from fake_stripe.ids import Ids
 from fake_stripe.keys import Keys
 from fake_stripe.params import URL
-from fake_stripe.people import Customers
 from fake_stripe.resources import prices, products, session_params, sessions, webhook_endpoints
 from fake_stripe.store import Json, Rows, Store
 

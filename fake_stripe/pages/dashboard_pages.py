@@ -13,6 +13,7 @@ from fake_stripe import deliveries
 from fake_stripe.account import BY_ITSELF, Call
 from fake_stripe.backend import Backend
 from fake_stripe.courier import valid_secrets
+from fake_stripe.customers import Refused as NotPossible
 from fake_stripe.errors import StripeError
 from fake_stripe.pages import event_pages, money_pages, product_draft, product_pages, trouble_pages
 from fake_stripe.pages.amounts import minor
@@ -20,7 +21,6 @@ from fake_stripe.pages.html import Markup, escape, join
 from fake_stripe.pages.parts import dashboard_page
 from fake_stripe.pages.product_draft import Draft
 from fake_stripe.pages.web import Answer, Refused, Request, redirect
-from fake_stripe.people import Refused as NotPossible
 from fake_stripe.resources import products as product_rules
 from fake_stripe.resources import webhook_endpoints
 

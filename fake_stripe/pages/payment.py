@@ -11,13 +11,13 @@ from http import HTTPStatus
 from typing import Any
 
 from fake_stripe.backend import Backend
+from fake_stripe.customers import AuthenticationNeeded, CardDeclined, SessionEnded
+from fake_stripe.customers import Refused as Declined
 from fake_stripe.pages import entry
 from fake_stripe.pages.entry import Entry
 from fake_stripe.pages.html import Markup
 from fake_stripe.pages.payment_form import Sale, bank_page, ended_page, made_up, pay_page
 from fake_stripe.pages.web import Answer, Refused, Request, origin_of, redirect
-from fake_stripe.people import AuthenticationNeeded, CardDeclined, SessionEnded
-from fake_stripe.people import Refused as Declined
 
 Json = Mapping[str, Any]
 LONGEST_WAIT = 10.0

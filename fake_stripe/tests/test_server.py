@@ -231,11 +231,11 @@ def test_another_process_may_act_for_people(served: FakeStripe, remote: stripe.S
     product = served.add_product(id="prod_a", name="A", metadata={"n": "1"}, prices=[{"unit_amount": 2500}])
     session = open_session(remote, product["default_price"])
 
-    declined = door(served, "POST", "/_people/pay", {"session_id": session.id, "card": "4000000000000002"})
-    paid = door(served, "POST", "/_people/pay", {"session_id": session.id})
-    edited = door(served, "POST", "/_people/edit_product", {"id": "prod_a", "metadata": {"n": "2"}})
+    declined = door(served, "POST", "/_actions/pay", {"session_id": session.id, "card": "4000000000000002"})
+    paid = door(served, "POST", "/_actions/pay", {"session_id": session.id})
+    edited = door(served, "POST", "/_actions/edit_product", {"id": "prod_a", "metadata": {"n": "2"}})
     intent = paid[1]["result"]["payment_intent"]
-    refunded = door(served, "POST", "/_people/refund", {"payment_intent": intent, "amount": 500})
+    refunded = door(served, "POST", "/_actions/refund", {"payment_intent": intent, "amount": 500})
 
     assert (declined[0], declined[1]["error"]["code"]) == (402, "card_declined")
     assert (paid[0], paid[1]["result"]["payment_status"]) == (200, "paid")
@@ -259,13 +259,13 @@ def test_another_process_may_push_the_clock(served: FakeStripe) -> None:
         ("/_clock", {"forward": "soon"}, 400),
         ("/_clock", {"forward": -1}, 400),
         ("/_clock", {}, 400),
-        ("/_people/pay", {"session_id": "cs_nobody"}, 404),
-        ("/_people/pay", {"colour": "red"}, 400),
-        ("/_people/fly", {}, 404),
-        ("/_people/edit_product", {"id": "prod_nobody"}, 404),
+        ("/_actions/pay", {"session_id": "cs_nobody"}, 404),
+        ("/_actions/pay", {"colour": "red"}, 400),
+        ("/_actions/fly", {}, 404),
+        ("/_actions/edit_product", {"id": "prod_nobody"}, 404),
         ("/_deliveries", {"event": "evt_nobody"}, 404),
-        ("/_people/edit_product", {"id": "prod_a", "active": "perhaps"}, 400),
-        ("/_people/edit_product", {"id": "prod_a", "name": {"a": 1}}, 400),
+        ("/_actions/edit_product", {"id": "prod_a", "active": "perhaps"}, 400),
+        ("/_actions/edit_product", {"id": "prod_a", "name": {"a": 1}}, 400),
         ("/_limits", {"patience": "none"}, 400),
         ("/_limits", {"patience": "nan"}, 400),
         ("/_limits", {"enforced": "false"}, 400),
