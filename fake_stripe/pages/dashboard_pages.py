@@ -15,7 +15,7 @@ from fake_stripe.backend import Backend
 from fake_stripe.courier import valid_secrets
 from fake_stripe.customers import Refused as NotPossible
 from fake_stripe.errors import StripeError
-from fake_stripe.pages import event_pages, money_pages, product_draft, product_pages, trouble_pages
+from fake_stripe.pages import event_pages, fault_pages, money_pages, product_draft, product_pages
 from fake_stripe.pages.amounts import minor
 from fake_stripe.pages.html import Markup, escape, join
 from fake_stripe.pages.parts import dashboard_page
@@ -60,7 +60,7 @@ def overview(backend: Backend, request: Request) -> Answer:
         ("/dashboard/payments", len(backend.rows("payment_intent")), "payments"),
         ("/dashboard/events", len(backend.rows("event")), "events"),
         ("/dashboard/webhooks", len(backend.rows("webhook_endpoint")), "webhook endpoints"),
-        ("/dashboard/trouble", len(backend.faults.listed()), "faults in force"),
+        ("/dashboard/faults", len(backend.faults.listed()), "faults in force"),
     ]
     tiles = join(
         Markup(f'<li><a class="sheet fact" href="{path}"><strong>{count:,}</strong> {escape(words)}</a></li>')
@@ -226,8 +226,8 @@ def _switch(backend: Backend, endpoint: Json, *, on: bool) -> None:
         webhook_endpoints.update(call)
 
 
-def trouble(backend: Backend, request: Request) -> Answer:
-    """`/dashboard/trouble`: faults in force, a new one, time that passes, limits."""
+def faults(backend: Backend, request: Request) -> Answer:
+    """`/dashboard/faults`: faults in force, a new one, time that passes, limits."""
     errors: dict[str, str] = {}
     if request.method == "POST":
         acts: dict[str, tuple[Callable[[], dict[str, str]], str]] = {
@@ -241,13 +241,13 @@ def trouble(backend: Backend, request: Request) -> Answer:
         errors = act()
         if not errors:
             return _done(request, word)
-    limits = trouble_pages.Limits(backend.api.limits.enforced, backend.api.locks.patience)
-    content = trouble_pages.trouble_page(backend.faults.listed(), limits, request.sent, errors)
-    return _page(backend, request, "/dashboard/trouble", "Trouble and time", content, CHECK if errors else "")
+    limits = fault_pages.Limits(backend.api.limits.enforced, backend.api.locks.patience)
+    content = fault_pages.fault_page(backend.faults.listed(), limits, request.sent, errors)
+    return _page(backend, request, "/dashboard/faults", "Faults and clock", content, CHECK if errors else "")
 
 
 def _add_fault(backend: Backend, request: Request) -> dict[str, str]:
-    given, errors = trouble_pages.options(request.sent)
+    given, errors = fault_pages.options(request.sent)
     if not errors:
         try:
             backend.faults.add(request.value("kind"), **given)
@@ -257,14 +257,14 @@ def _add_fault(backend: Backend, request: Request) -> dict[str, str]:
 
 
 def _forward(backend: Backend, request: Request) -> dict[str, str]:
-    if request.value("seconds_on") not in dict(trouble_pages.SKIPS):
+    if request.value("seconds_on") not in dict(fault_pages.SKIPS):
         return {"seconds_on": "Please choose one of the list."}
     backend.clock.forward(int(request.value("seconds_on")))
     return {}
 
 
 def _set_limits(backend: Backend, request: Request) -> dict[str, str]:
-    given, errors = trouble_pages.limits(request.sent)
+    given, errors = fault_pages.limits(request.sent)
     if not errors:
         backend.api.limits.enforced, backend.api.locks.patience = given.enforced, given.patience
     return errors

@@ -14,7 +14,7 @@ TABS = (
     ("/dashboard/payments", "Payments"),
     ("/dashboard/events", "Events"),
     ("/dashboard/webhooks", "Webhooks"),
-    ("/dashboard/trouble", "Trouble"),
+    ("/dashboard/faults", "Faults"),
 )
 GOOD = {"succeeded", "complete", "delivered", "enabled", "active", "paid"}
 BAD = {"failed", "declined", "disabled", "dropped", "refused"}

@@ -27,7 +27,7 @@ VIEWS: list[tuple[str, View]] = [
     (r"/dashboard/events", dashboard_pages.events),
     (r"/dashboard/events/(?P<event>[^/]+)", dashboard_pages.event),
     (r"/dashboard/webhooks", dashboard_pages.webhooks),
-    (r"/dashboard/trouble", dashboard_pages.trouble),
+    (r"/dashboard/faults", dashboard_pages.faults),
 ]
 
 

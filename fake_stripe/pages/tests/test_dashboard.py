@@ -230,7 +230,7 @@ def test_an_endpoint_is_switched_off_and_its_secret_rolled(fake: FakeStripe, vis
 
 
 def test_a_fault_is_put_in_force_and_removed(fake: FakeStripe, visitor: Visitor) -> None:
-    page = visitor.get("/dashboard/trouble")
+    page = visitor.get("/dashboard/faults")
 
     added = visitor.press(
         page, "Put in force", kind="error_500", when="after", path="/v1/products/*", times="0", percent="50"
@@ -249,7 +249,7 @@ def test_a_fault_is_put_in_force_and_removed(fake: FakeStripe, visitor: Visitor)
 
 
 def test_an_event_fault_takes_the_types_it_was_given(fake: FakeStripe, visitor: Visitor) -> None:
-    page = visitor.get("/dashboard/trouble")
+    page = visitor.get("/dashboard/faults")
 
     visitor.press(page, "Put in force", kind="twin", types="checkout.*, product.updated")
 
@@ -267,7 +267,7 @@ def test_an_event_fault_takes_the_types_it_was_given(fake: FakeStripe, visitor: 
 def test_a_fault_takes_what_belongs_to_its_kind_and_the_list_tells_it(
     fake: FakeStripe, visitor: Visitor, kind: str, typed: dict[str, str], told: str
 ) -> None:
-    added = visitor.press(visitor.get("/dashboard/trouble"), "Put in force", kind=kind, **typed)
+    added = visitor.press(visitor.get("/dashboard/faults"), "Put in force", kind=kind, **typed)
 
     (rule,) = fake.faults.listed()
     wanted = {"copies": 3, "parallel": True, "stored": False, "window": 9}
@@ -279,7 +279,7 @@ def test_a_500_is_remembered_and_copies_come_one_by_one_unless_it_is_chosen_othe
     fake: FakeStripe, visitor: Visitor
 ) -> None:
     for kind in ("error_500", "duplicate"):
-        visitor.press(visitor.get("/dashboard/trouble"), "Put in force", kind=kind)
+        visitor.press(visitor.get("/dashboard/faults"), "Put in force", kind=kind)
 
     failing, copied = fake.faults.listed()
     assert failing["stored"] is True
@@ -287,7 +287,7 @@ def test_a_500_is_remembered_and_copies_come_one_by_one_unless_it_is_chosen_othe
 
 
 def test_limits_are_set_and_the_page_shows_them(fake: FakeStripe, visitor: Visitor) -> None:
-    done = visitor.press(visitor.get("/dashboard/trouble"), "Set", enforced="yes", patience="0.5")
+    done = visitor.press(visitor.get("/dashboard/faults"), "Set", enforced="yes", patience="0.5")
 
     assert (fake.api.limits.enforced, fake.api.locks.patience) == (True, 0.5)
     fields = visitor.follow(done).form("Set").fields
@@ -295,7 +295,7 @@ def test_limits_are_set_and_the_page_shows_them(fake: FakeStripe, visitor: Visit
 
 
 def test_limits_that_make_no_sense_change_nothing(fake: FakeStripe, visitor: Visitor) -> None:
-    refused = visitor.press(visitor.get("/dashboard/trouble"), "Set", enforced="yes", patience="nan")
+    refused = visitor.press(visitor.get("/dashboard/faults"), "Set", enforced="yes", patience="nan")
 
     assert "patience" in refused.errors
     assert (fake.api.limits.enforced, fake.api.locks.patience) == (False, 2.0)
@@ -316,7 +316,7 @@ def test_limits_that_make_no_sense_change_nothing(fake: FakeStripe, visitor: Vis
 def test_a_fault_that_makes_no_sense_is_told_beside_its_field(
     fake: FakeStripe, visitor: Visitor, kind: str, name: str, value: str
 ) -> None:
-    page = visitor.get("/dashboard/trouble")
+    page = visitor.get("/dashboard/faults")
 
     refused = visitor.press(page, "Put in force", **{"kind": kind, name: value})
 
@@ -328,13 +328,13 @@ def test_a_fault_that_makes_no_sense_is_told_beside_its_field(
 def test_time_passes(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     session = till.open()
 
-    visitor.press(visitor.get("/dashboard/trouble"), "Forward", seconds_on="86400")
+    visitor.press(visitor.get("/dashboard/faults"), "Forward", seconds_on="86400")
 
     assert fake.sessions[session["id"]]["status"] == "expired"
 
 
 def test_a_button_that_is_not_there_does_nothing(visitor: Visitor) -> None:
-    assert visitor.post("/dashboard/trouble", {"do": "explode"}).status == 400
+    assert visitor.post("/dashboard/faults", {"do": "explode"}).status == 400
 
 
 def test_the_overview_counts_and_the_front_door_leads_to_it(visitor: Visitor, shirt: Json) -> None:

@@ -61,7 +61,7 @@ def full(fake: FakeStripe, till: Till) -> list[str]:
         shipping_options__0__shipping_rate_data__fixed_amount__currency="usd",
     )
     named = {"products": fake.products, "events": fake.events, "payments": fake.payment_intents}
-    paths = ["/dashboard", "/dashboard/webhooks", "/dashboard/trouble", f"/c/pay/{shop['id']}"]
+    paths = ["/dashboard", "/dashboard/webhooks", "/dashboard/faults", f"/c/pay/{shop['id']}"]
     paths += [f"/dashboard/checkouts/{waiting['id']}", f"/c/pay/{paid['id']}"]
     for name, rows in named.items():
         paths += [f"/dashboard/{name}", f"/dashboard/{name}/{next(iter(rows))}"]

@@ -15,7 +15,7 @@ PAGES = [
     "/dashboard/events",
     "/dashboard/webhooks",
 ]
-PAGES += ["/dashboard/trouble", "/c/pay/cs_test_nowhere", "/dashboard/products/nothing"]
+PAGES += ["/dashboard/faults", "/c/pay/cs_test_nowhere", "/dashboard/products/nothing"]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ PAGES += ["/dashboard/trouble", "/c/pay/cs_test_nowhere", "/dashboard/products/n
 def test_a_form_of_another_site_changes_nothing(
     fake: FakeStripe, visitor: Visitor, headers: dict[str, str]
 ) -> None:
-    refused = visitor.post("/dashboard/trouble", {"do": "forward", "seconds_on": "3600"}, **headers)
+    refused = visitor.post("/dashboard/faults", {"do": "forward", "seconds_on": "3600"}, **headers)
 
     assert refused.status == 403
     assert fake.clock.offset == 0
@@ -40,7 +40,7 @@ def test_a_form_of_another_site_changes_nothing(
 def test_a_form_of_our_own_works_in_a_browser(fake: FakeStripe, visitor: Visitor) -> None:
     own = {"origin": "http://pretend.test", "sec_fetch_site": "same-origin"}
 
-    assert visitor.post("/dashboard/trouble", {"do": "forward", "seconds_on": "3600"}, **own).status == 303
+    assert visitor.post("/dashboard/faults", {"do": "forward", "seconds_on": "3600"}, **own).status == 303
     assert fake.clock.offset == 3600
 
 

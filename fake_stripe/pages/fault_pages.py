@@ -25,7 +25,7 @@ SKIPS = (
 
 
 @dataclass(frozen=True)
-class Trouble:
+class FaultKind:
     """One kind of fault: how it is called, and which of the form's options it takes."""
 
     kind: str
@@ -35,18 +35,18 @@ class Trouble:
 
 
 KINDS = (
-    Trouble("latency", "Calls are slow", ("seconds", "when", "path")),
-    Trouble("error_500", "Calls answer 500", ("when", "stored", "path")),
-    Trouble("error_429", "Calls answer 429, too many", ("path",)),
-    Trouble("lock_timeout", "Calls answer 429, lock time-out", ("path",)),
-    Trouble("cut", "The connection is cut", ("when", "path")),
-    Trouble("duplicate", "Events are delivered in copies", ("copies", "parallel", "types"), of_calls=False),
-    Trouble("twin", "Events have a twin of another id", ("types",), of_calls=False),
-    Trouble("delay", "Events come late", ("seconds", "types"), of_calls=False),
-    Trouble("reorder", "Events come in another order", ("window", "types"), of_calls=False),
-    Trouble("drop", "Events are never delivered", ("types",), of_calls=False),
+    FaultKind("latency", "Calls are slow", ("seconds", "when", "path")),
+    FaultKind("error_500", "Calls answer 500", ("when", "stored", "path")),
+    FaultKind("error_429", "Calls answer 429, too many", ("path",)),
+    FaultKind("lock_timeout", "Calls answer 429, lock time-out", ("path",)),
+    FaultKind("cut", "The connection is cut", ("when", "path")),
+    FaultKind("duplicate", "Events are delivered in copies", ("copies", "parallel", "types"), of_calls=False),
+    FaultKind("twin", "Events have a twin of another id", ("types",), of_calls=False),
+    FaultKind("delay", "Events come late", ("seconds", "types"), of_calls=False),
+    FaultKind("reorder", "Events come in another order", ("window", "types"), of_calls=False),
+    FaultKind("drop", "Events are never delivered", ("types",), of_calls=False),
 )
-BY_KIND = {trouble.kind: trouble for trouble in KINDS}
+BY_KIND = {kind.kind: kind for kind in KINDS}
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class Limits:
     patience: float
 
 
-def trouble_page(
+def fault_page(
     rules: Iterable[Json], limits: Limits, filled: Mapping[str, str], errors: Mapping[str, str]
 ) -> Markup:
     """The rules in force, the form that adds one, the clock, and the limits."""
     rows = [_rule_row(rule) for rule in rules]
     names = ("What goes wrong", "Where", "How often", "So far", "")
     listed = table("Faults in force", names, rows, empty="Nothing goes wrong on purpose.")
-    stop = button("/dashboard/trouble", "Let everything work again", {"do": "clear"})
+    stop = button("/dashboard/faults", "Let everything work again", {"do": "clear"})
     inforce = sheet("In force", listed, *([stop] if rows else []))
     left = Markup(f'<div class="stack">{inforce}{_fault_form(filled, errors)}</div>')
     right = Markup(f'<div class="stack">{_clock_form(errors)}{_limits_form(limits, filled, errors)}</div>')
@@ -72,12 +72,12 @@ def trouble_page(
 
 
 def _rule_row(rule: Json) -> Sequence[object]:
-    trouble = BY_KIND[rule["kind"]]
-    where = f"{rule['method']} {rule['path']}" if trouble.of_calls else ", ".join(rule["types"])
+    kind = BY_KIND[rule["kind"]]
+    where = f"{rule['method']} {rule['path']}" if kind.of_calls else ", ".join(rule["types"])
     left = "always" if rule["times"] is None else f"{rule['times']} ×"
     chance = f", {rule['probability']:.0%} of them" if rule["probability"] < 1 else ""
-    ending = button("/dashboard/trouble", "Remove", {"do": "remove", "rule": rule["id"]}, about=trouble.words)
-    return f"{trouble.words}{_detail(rule)}", code(where), f"{left}{chance}", f"{rule['used']} ×", ending
+    ending = button("/dashboard/faults", "Remove", {"do": "remove", "rule": rule["id"]}, about=kind.words)
+    return f"{kind.words}{_detail(rule)}", code(where), f"{left}{chance}", f"{rule['used']} ×", ending
 
 
 def _detail(rule: Json) -> str:
@@ -153,28 +153,28 @@ def limits(form: Mapping[str, str]) -> tuple[Limits, dict[str, str]]:
 
 def options(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """What Faults.add takes of what was typed, and what is wrong with it, by field."""
-    trouble = BY_KIND.get(form.get("kind", ""))
-    if trouble is None:
+    kind = BY_KIND.get(form.get("kind", ""))
+    if kind is None:
         return {}, {"kind": "Please choose one of the list."}
     errors: dict[str, str] = {}
     times = _number(form, "times", 0, 10**6, errors)
     given: dict[str, Any] = {"times": int(times) or None}
     given["probability"] = _number(form, "percent", 1, 100, errors) / 100
-    if "seconds" in trouble.options:
+    if "seconds" in kind.options:
         given["seconds"] = _number(form, "seconds", 0, 10**6, errors)
-    if "when" in trouble.options:
+    if "when" in kind.options:
         given["when"] = "after" if form.get("when") == "after" else "before"
-    if "stored" in trouble.options:
+    if "stored" in kind.options:
         given["stored"] = form.get("stored") == "yes"
-    if "copies" in trouble.options:
+    if "copies" in kind.options:
         given["copies"] = int(_number(form, "copies", 1, 100, errors))
-    if "parallel" in trouble.options:
+    if "parallel" in kind.options:
         given["parallel"] = form.get("parallel") == "yes"
-    if "window" in trouble.options:
+    if "window" in kind.options:
         given["window"] = int(_number(form, "window", 1, 10**6, errors))
-    if "path" in trouble.options:
+    if "path" in kind.options:
         given["path"] = form.get("path") or "*"
-    if "types" in trouble.options:
+    if "types" in kind.options:
         given["types"] = tuple(form.get("types", "").replace(",", " ").split()) or ("*",)
     return given, errors
 
