@@ -10,6 +10,6 @@ Each raises ContractBroken, which names every difference. `pytest_plugin` does i
 
 from fake_stripe.contract.contract import Contract
 from fake_stripe.contract.document import DocumentMissing
-from fake_stripe.contract.faults import ContractBroken, Fault
+from fake_stripe.contract.violations import ContractBroken, Violation
 
-__all__ = ["Contract", "ContractBroken", "DocumentMissing", "Fault"]
+__all__ = ["Contract", "ContractBroken", "DocumentMissing", "Violation"]

@@ -12,11 +12,11 @@ from fake_stripe import forms
 from fake_stripe.account import API_VERSION
 from fake_stripe.contract import document, expansion
 from fake_stripe.contract.document import Document
-from fake_stripe.contract.explained import EXPLAINED, WITHDRAWN, Explained
-from fake_stripe.contract.faults import ContractBroken, Fault
+from fake_stripe.contract.known_differences import KNOWN_DIFFERENCES, WITHDRAWN, KnownDifference
 from fake_stripe.contract.routes import Endpoint, Routes
 from fake_stripe.contract.rules import Record
 from fake_stripe.contract.schemas import Schemas
+from fake_stripe.contract.violations import ContractBroken, Violation
 from fake_stripe.errors import StripeError
 
 Json = Mapping[str, Any]
@@ -61,10 +61,12 @@ class Coverage:
 class Contract:
     """Stripe's document, ready to check with. Rules are compiled when first used; safe to share among threads."""
 
-    def __init__(self, source: Document, explained: Sequence[Explained] = EXPLAINED) -> None:
+    def __init__(
+        self, source: Document, known_differences: Sequence[KnownDifference] = KNOWN_DIFFERENCES
+    ) -> None:
         self.version = source.version
-        self.explained = tuple(explained)
-        self.used: Counter[Explained] = Counter()
+        self.known_differences = tuple(known_differences)
+        self.used: Counter[KnownDifference] = Counter()
         self.coverage = Coverage()
         self._document = source
         self._schemas = Schemas(source)
@@ -72,9 +74,9 @@ class Contract:
         self._event_types = self._known_event_types()
 
     @classmethod
-    def load(cls, explained: Sequence[Explained] = EXPLAINED) -> Self:
+    def load(cls, known_differences: Sequence[KnownDifference] = KNOWN_DIFFERENCES) -> Self:
         """The contract of the installed document. Raises DocumentMissing."""
-        return cls(document.load(), explained)
+        return cls(document.load(), known_differences)
 
     def check_request(self, method: str, path: str, form: bytes | str, *, version: str = API_VERSION) -> None:
         """Check a request that was accepted; `form` is its body, or its query string. Raises ContractBroken."""
@@ -82,11 +84,11 @@ class Contract:
         try:
             value = endpoint.request.read(forms.parse(form.encode() if isinstance(form, str) else form))
         except StripeError as error:
-            faults: Sequence[Fault] = [Fault("format", error.message, owner=endpoint.name)]
+            violations: Sequence[Violation] = [Violation("format", error.message, owner=endpoint.name)]
         else:
-            faults = [*endpoint.request.check(value), *self._asked_for(endpoint, value, version)]
+            violations = [*endpoint.request.check(value), *self._asked_for(endpoint, value, version)]
         self.coverage.add(endpoint.name, Tally(requests=1))
-        owned = [replace(fault, owner=endpoint.name, inside=fault.path) for fault in faults]
+        owned = [replace(violation, owner=endpoint.name, inside=violation.path) for violation in violations]
         self._raise(f"the request {endpoint.name}", owned)
 
     def check_response(self, method: str, path: str, status: int, json: object) -> None:
@@ -99,23 +101,23 @@ class Contract:
     def check_event(self, event: Json) -> None:
         """Check an event, the object it carries, and the names of what changed. Raises ContractBroken."""
         name = str(event.get("type"))
-        faults = list(self._schemas.named("event").check(event))
+        violations = list(self._schemas.named("event").check(event))
         if name not in self._event_types:
-            faults.append(Fault("choice", f"{name!r} is no type of event at Stripe").under("type"))
-        if not faults:
-            faults += self._carried(event["data"])
+            violations.append(Violation("choice", f"{name!r} is no type of event at Stripe").under("type"))
+        if not violations:
+            violations += self._carried(event["data"])
         self.coverage.add(f"event {name}", Tally(events=1))
-        self._raise(f"the event {name}", [fault.owned_by("event") for fault in faults])
+        self._raise(f"the event {name}", [violation.owned_by("event") for violation in violations])
 
-    def unused(self) -> list[Explained]:
+    def unused(self) -> list[KnownDifference]:
         """The exceptions that forgave nothing so far."""
-        return [line for line in self.explained if not self.used[line]]
+        return [line for line in self.known_differences if not self.used[line]]
 
     def _check_answer(self, method: str, path: str, status: int, json: object) -> None:
         endpoint = self._endpoint(method, path)
         self.coverage.add(endpoint.name, Tally(answers=1))
-        faults = [fault.owned_by(endpoint.name) for fault in endpoint.answer.check(json)]
-        self._raise(f"the answer {status} to {endpoint.name}", faults)
+        violations = [violation.owned_by(endpoint.name) for violation in endpoint.answer.check(json)]
+        self._raise(f"the answer {status} to {endpoint.name}", violations)
 
     def _check_refusal(self, method: str, path: str, status: int, json: object) -> None:
         """A refusal has one shape everywhere, unknown addresses included."""
@@ -123,37 +125,39 @@ class Contract:
         rule = endpoint.refusal if endpoint else self._schemas.named("error")
         name = endpoint.name if endpoint else "(no such endpoint)"
         self.coverage.add(name, Tally(refusals=1))
-        faults = [fault.owned_by("error") for fault in rule.check(json)]
-        self._raise(f"the refusal {status} to {method} {path}", faults)
+        violations = [violation.owned_by("error") for violation in rule.check(json)]
+        self._raise(f"the refusal {status} to {method} {path}", violations)
 
     def _endpoint(self, method: str, path: str) -> Endpoint:
         endpoint = self._routes.find(method, path)
         if endpoint is None:
             raise ContractBroken(
-                f"{method} {path}", [Fault("unknown", "Stripe's document has no such endpoint")]
+                f"{method} {path}", [Violation("unknown", "Stripe's document has no such endpoint")]
             )
         return endpoint
 
-    def _asked_for(self, endpoint: Endpoint, value: object, version: str) -> Iterable[Fault]:
+    def _asked_for(self, endpoint: Endpoint, value: object, version: str) -> Iterable[Violation]:
         """What a rule cannot see: paths that cannot be expanded, and parameters withdrawn since."""
         asked = value if isinstance(value, dict) else {}
         for line in WITHDRAWN:
             if line.endpoint == endpoint.name and line.parameter in asked and version >= line.since:
-                yield Fault("withdrawn", line.reason).under(line.parameter)
+                yield Violation("withdrawn", line.reason).under(line.parameter)
         paths = asked.get("expand")
         for index, path in enumerate(paths if isinstance(paths, list) else ()):
             if reason := expansion.why_not(self._document, endpoint.answer_schema, str(path)):
-                yield Fault("value", reason).under(str(index)).under("expand")
+                yield Violation("value", reason).under(str(index)).under("expand")
 
-    def _carried(self, data: Json) -> Iterable[Fault]:
+    def _carried(self, data: Json) -> Iterable[Violation]:
         carried, before = data["object"], data.get("previous_attributes", {})
         name = carried.get("object")
         if not isinstance(name, str) or not self._schemas.knows(name):
-            return [Fault("choice", f"{name!r} is no object at Stripe").under("object").under("data")]
+            return [Violation("choice", f"{name!r} is no object at Stripe").under("object").under("data")]
         rule = self._schemas.named(name)
-        faults = [fault.owned_by(name).under("object") for fault in rule.check(carried)]
-        faults += [fault.owned_by(name).under("previous_attributes") for fault in _changed(rule, before)]
-        return [fault.under("data") for fault in faults]
+        violations = [violation.owned_by(name).under("object") for violation in rule.check(carried)]
+        violations += [
+            violation.owned_by(name).under("previous_attributes") for violation in _changed(rule, before)
+        ]
+        return [violation.under("data") for violation in violations]
 
     def _known_event_types(self) -> frozenset[str]:
         """The only list of them in the document is what a webhook endpoint may be told to listen to."""
@@ -161,24 +165,24 @@ class Contract:
         (body,) = form.values()
         return frozenset(body["schema"]["properties"]["enabled_events"]["items"]["enum"]) - {"*"}
 
-    def _raise(self, what: str, faults: Sequence[Fault]) -> None:
-        left = [fault for fault in faults if not self._forgiven(fault)]
+    def _raise(self, what: str, violations: Sequence[Violation]) -> None:
+        left = [violation for violation in violations if not self._forgiven(violation)]
         if left:
             raise ContractBroken(what, left)
 
-    def _forgiven(self, fault: Fault) -> bool:
-        for line in self.explained:
-            if line.covers(fault):
+    def _forgiven(self, violation: Violation) -> bool:
+        for line in self.known_differences:
+            if line.covers(violation):
                 self.used[line] += 1
                 return True
         return False
 
 
-def _changed(rule: object, before: Json) -> Iterable[Fault]:
+def _changed(rule: object, before: Json) -> Iterable[Violation]:
     """The old values of changed names; in a group only the changed keys stand, null where a key was new."""
     properties = rule.properties if isinstance(rule, Record) else {}
     for key, value in before.items():
         if key not in properties:
-            yield Fault("unknown", "Stripe's document knows no such name").under(key)
+            yield Violation("unknown", "Stripe's document knows no such name").under(key)
         elif value is not None and not isinstance(value, dict):
-            yield from (fault.under(key) for fault in properties[key].check(value))
+            yield from (violation.under(key) for violation in properties[key].check(value))

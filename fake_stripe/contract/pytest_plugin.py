@@ -3,7 +3,7 @@
 Switched on with `-p fake_stripe.contract.pytest_plugin`. It watches every fake that a run makes, in forked children
 too, and those on ports that record into `contract_folder`; a test during which something broke the contract fails.
 At the end it prints how many calls were validated, and a run of the whole suite fails when that was none, or when an
-exception of explained.py was never needed. Works under pytest-xdist.
+exception of known_differences.py was never needed. Works under pytest-xdist.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from fake_stripe.contract import document, table
+from fake_stripe.contract import coverage_table, document
 from fake_stripe.contract.contract import Contract, Tally
 from fake_stripe.contract.watch import Watch, watching_everywhere
 
@@ -110,7 +110,7 @@ def _told(watch: Watch, trouble: list[str]) -> dict[str, Any]:
     contract = watch.contract
     return {
         "tallies": {name: asdict(tally) for name, tally in contract.coverage.tallies.items()},
-        "used": [contract.used[line] for line in contract.explained],
+        "used": [contract.used[line] for line in contract.known_differences],
         "trouble": trouble,
     }
 
@@ -123,7 +123,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     contract = node.config.stash[WATCH].contract
     for name, tally in told["tallies"].items():
         contract.coverage.add(name, Tally(**tally))
-    for line, times in zip(contract.explained, told["used"], strict=True):
+    for line, times in zip(contract.known_differences, told["used"], strict=True):
         contract.used[line] += times
     node.config.stash[TROUBLE].extend(told["trouble"])
 
@@ -132,7 +132,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if WATCH in config.stash and config.stash[WATCH].contract.coverage.total:
         contract = config.stash[WATCH].contract
         terminalreporter.section(f"validated against Stripe's document {contract.version}")
-        for text in table.plain(contract.coverage.tallies):
+        for text in coverage_table.plain(contract.coverage.tallies):
             terminalreporter.write_line(text)
         _write_table(config.getoption("--contract-table"), contract)
     for text in config.stash[TROUBLE]:
@@ -143,4 +143,7 @@ def _write_table(name: str | None, contract: Contract) -> None:
     if name:
         file = Path(name)
         before = file.read_text(encoding="utf-8") if file.exists() else ""
-        file.write_text(table.within(before, table.markdown(contract.coverage.tallies)), encoding="utf-8")
+        file.write_text(
+            coverage_table.within(before, coverage_table.markdown(contract.coverage.tallies)),
+            encoding="utf-8",
+        )

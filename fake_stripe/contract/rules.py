@@ -5,7 +5,7 @@ They exist beside the jsonschema library, which the tests use as a referee, for 
 branch of an `anyOf` that was meant, they read the text of a form into the types a schema asks for, and they are
 so much faster that every exchange of a test run can be checked (README, "Contract").
 
-`check` returns the faults, an empty sequence when there are none. `read` turns the text of a form into the value
+`check` returns the violations, an empty sequence when there are none. `read` turns the text of a form into the value
 that the schema describes, and leaves what it cannot turn for `check` to complain about.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from fake_stripe.contract.document import Schema
-from fake_stripe.contract.faults import Fault
+from fake_stripe.contract.violations import Violation
 
 Kinds = frozenset[type]
 FORMATS = {
@@ -26,7 +26,7 @@ FORMATS = {
 }
 WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "an object"}
 WORDS |= {list: "a list", type(None): "null"}
-FINE: tuple[Fault, ...] = ()
+FINE: tuple[Violation, ...] = ()
 
 
 class Rule(Protocol):
@@ -34,14 +34,14 @@ class Rule(Protocol):
     def kinds(self) -> Kinds:
         """The Python types that may fit."""
 
-    def check(self, value: object) -> Sequence[Fault]: ...
+    def check(self, value: object) -> Sequence[Violation]: ...
 
     def read(self, tree: object) -> object: ...
 
 
-def wrong_type(kinds: Kinds, value: object) -> Sequence[Fault]:
+def wrong_type(kinds: Kinds, value: object) -> Sequence[Violation]:
     wanted = " or ".join(WORDS[kind] for kind in WORDS if kind in kinds)
-    return (Fault("type", f"{wanted} was expected, not {_show(value)}"),)
+    return (Violation("type", f"{wanted} was expected, not {_show(value)}"),)
 
 
 def _show(value: object) -> str:
@@ -54,7 +54,7 @@ class Anything:
 
     kinds: Kinds = frozenset(WORDS)
 
-    def check(self, value: object) -> Sequence[Fault]:
+    def check(self, value: object) -> Sequence[Violation]:
         return FINE
 
     def read(self, tree: object) -> object:
@@ -70,18 +70,20 @@ class Text:
         self.pattern = re.compile(schema["pattern"]) if "pattern" in schema else None
         self.format = FORMATS.get(schema.get("format", ""))
 
-    def check(self, value: object) -> Sequence[Fault]:
+    def check(self, value: object) -> Sequence[Violation]:
         if not isinstance(value, str):
             return wrong_type(self.kinds, value)
         if self.choices is not None and value not in self.choices:
             some = ", ".join(repr(choice) for choice in sorted(self.choices)[:8])
-            return (Fault("choice", f"{_show(value)} is none of {some}{' ...' * (len(self.choices) > 8)}"),)
+            return (
+                Violation("choice", f"{_show(value)} is none of {some}{' ...' * (len(self.choices) > 8)}"),
+            )
         if self.longest is not None and len(value) > self.longest:
-            return (Fault("length", f"{len(value)} characters, at most {self.longest} are allowed"),)
+            return (Violation("length", f"{len(value)} characters, at most {self.longest} are allowed"),)
         if self.pattern is not None and not self.pattern.search(value):
-            return (Fault("format", f"{_show(value)} does not match {self.pattern.pattern}"),)
+            return (Violation("format", f"{_show(value)} does not match {self.pattern.pattern}"),)
         if self.format is not None and not self.format[0].fullmatch(value):
-            return (Fault("format", f"{_show(value)} is not {self.format[1]}"),)
+            return (Violation("format", f"{_show(value)} is not {self.format[1]}"),)
         return FINE
 
     def read(self, tree: object) -> object:
@@ -91,7 +93,7 @@ class Text:
 class Whole:
     kinds: Kinds = frozenset({int})
 
-    def check(self, value: object) -> Sequence[Fault]:
+    def check(self, value: object) -> Sequence[Violation]:
         return FINE if type(value) is int else wrong_type(self.kinds, value)
 
     def read(self, tree: object) -> object:
@@ -101,7 +103,7 @@ class Whole:
 class Number:
     kinds: Kinds = frozenset({int, float})
 
-    def check(self, value: object) -> Sequence[Fault]:
+    def check(self, value: object) -> Sequence[Violation]:
         return FINE if type(value) in self.kinds else wrong_type(self.kinds, value)
 
     def read(self, tree: object) -> object:
@@ -116,10 +118,10 @@ class Truth:
     def __init__(self, schema: Schema) -> None:
         self.choices: frozenset[object] = frozenset(schema.get("enum", (True, False)))
 
-    def check(self, value: object) -> Sequence[Fault]:
+    def check(self, value: object) -> Sequence[Violation]:
         if type(value) is not bool:
             return wrong_type(self.kinds, value)
-        return FINE if value in self.choices else (Fault("choice", f"{value} is not allowed here"),)
+        return FINE if value in self.choices else (Violation("choice", f"{value} is not allowed here"),)
 
     def read(self, tree: object) -> object:
         return {"true": True, "false": False}.get(tree, tree) if isinstance(tree, str) else tree
@@ -131,14 +133,14 @@ class Items:
     def __init__(self, item: Rule) -> None:
         self.item = item
 
-    def check(self, value: object) -> Sequence[Fault]:
+    def check(self, value: object) -> Sequence[Violation]:
         if not isinstance(value, list):
             return wrong_type(self.kinds, value)
-        faults: list[Fault] = []
+        violations: list[Violation] = []
         for index, item in enumerate(value):
             if found := self.item.check(item):
-                faults += [fault.under(str(index)) for fault in found]
-        return faults
+                violations += [violation.under(str(index)) for violation in found]
+        return violations
 
     def read(self, tree: object) -> object:
         if not isinstance(tree, dict) or not all(re.fullmatch(r"[0-9]{1,9}", key) for key in tree):
@@ -147,7 +149,7 @@ class Items:
 
 
 class Record:
-    """An object. Where the document lists properties it means all of them: an unlisted one is a fault."""
+    """An object. Where the document lists properties it means all of them: an unlisted one is a violation."""
 
     kinds: Kinds = frozenset({dict})
 
@@ -156,18 +158,18 @@ class Record:
         self.required = tuple(required)
         self.others = others
 
-    def check(self, value: object) -> Sequence[Fault]:
+    def check(self, value: object) -> Sequence[Violation]:
         if not isinstance(value, dict):
             return wrong_type(self.kinds, value)
-        faults: list[Fault] = []
+        violations: list[Violation] = []
         for key, item in value.items():
             rule = self.properties.get(key, self.others)
             if rule is None:
-                faults.append(Fault("unknown", "Stripe's document knows no such name").under(key))
+                violations.append(Violation("unknown", "Stripe's document knows no such name").under(key))
             elif found := rule.check(item):
-                faults += [fault.under(key) for fault in found]
+                violations += [violation.under(key) for violation in found]
         missing = [name for name in self.required if name not in value]
-        return [*faults, *(Fault("missing", "this is required").under(name) for name in missing)]
+        return [*violations, *(Violation("missing", "this is required").under(name) for name in missing)]
 
     def read(self, tree: object) -> object:
         if not isinstance(tree, dict):
@@ -187,9 +189,9 @@ class AnyOf:
     def kinds(self) -> Kinds:
         return frozenset().union(*(branch.kinds for branch in self.branches))
 
-    def check(self, value: object) -> Sequence[Fault]:
-        """Fine if one branch is; else the faults of the branch that was most likely meant."""
-        nearest: Sequence[Fault] | None = None
+    def check(self, value: object) -> Sequence[Violation]:
+        """Fine if one branch is; else the violations of the branch that was most likely meant."""
+        nearest: Sequence[Violation] | None = None
         for branch in self.branches:
             if type(value) not in branch.kinds:
                 continue
@@ -213,9 +215,9 @@ class AnyOf:
         return best
 
 
-def _distance(faults: Sequence[Fault]) -> tuple[bool, int]:
-    """An object of another sort is further away than any number of faults in the right sort."""
-    return any(fault.path == ("object",) for fault in faults), len(faults)
+def _distance(violations: Sequence[Violation]) -> tuple[bool, int]:
+    """An object of another sort is further away than any number of violations in the right sort."""
+    return any(violation.path == ("object",) for violation in violations), len(violations)
 
 
 class Nullable:
@@ -226,7 +228,7 @@ class Nullable:
     def kinds(self) -> Kinds:
         return self.rule.kinds | {type(None)}
 
-    def check(self, value: object) -> Sequence[Fault]:
+    def check(self, value: object) -> Sequence[Violation]:
         return FINE if value is None else self.rule.check(value)
 
     def read(self, tree: object) -> object:
@@ -251,9 +253,9 @@ class Named:
     def kinds(self) -> Kinds:
         return self.rule.kinds
 
-    def check(self, value: object) -> Sequence[Fault]:
+    def check(self, value: object) -> Sequence[Violation]:
         found = self.rule.check(value)
-        return [fault.owned_by(self.name) for fault in found] if found else FINE
+        return [violation.owned_by(self.name) for violation in found] if found else FINE
 
     def read(self, tree: object) -> object:
         return self.rule.read(tree)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fake_stripe.api import Exchange
 from fake_stripe.contract.contract import Contract, Json
-from fake_stripe.contract.faults import ContractBroken
+from fake_stripe.contract.violations import ContractBroken
 from fake_stripe.fake import FakeStripe
 from fake_stripe.recorder import Reader, Recorder
 

@@ -19,7 +19,7 @@ def stripes_document() -> Document:
 @pytest.fixture
 def contract(stripes_document: Document) -> Contract:
     """A contract without exceptions and with empty books."""
-    return Contract(stripes_document, explained=())
+    return Contract(stripes_document, known_differences=())
 
 
 @pytest.fixture

@@ -72,7 +72,9 @@ def test_a_planted_fault_is_found_where_it_is(
     with pytest.raises(ContractBroken) as broken:
         contract.check_response("POST", "/v1/checkout/sessions", 200, session)
 
-    assert [(fault.kind, ".".join(fault.path)) for fault in broken.value.faults] == [(kind, path)]
+    assert [(violation.kind, ".".join(violation.path)) for violation in broken.value.violations] == [
+        (kind, path)
+    ]
     assert f"  {path}: " in str(broken.value)
 
 
@@ -99,7 +101,7 @@ def test_of_several_sorts_of_object_the_one_that_was_meant_is_named(contract: Co
     with pytest.raises(ContractBroken) as broken:
         contract.check_response("POST", "/v1/charges", 402, {"error": error})
 
-    assert {fault.owner for fault in broken.value.faults} == {"card"}
+    assert {violation.owner for violation in broken.value.violations} == {"card"}
 
 
 def test_each_entry_of_a_list_is_checked(contract: Contract, product: Answer) -> None:

@@ -51,7 +51,7 @@ def test_what_changed_is_named_as_the_object_names_it(contract: Contract, event:
     with pytest.raises(ContractBroken) as broken:
         contract.check_event(event)
 
-    assert {".".join(fault.path[1:]) for fault in broken.value.faults} == {
+    assert {".".join(violation.path[1:]) for violation in broken.value.violations} == {
         "previous_attributes.stock_M",
         "previous_attributes.active",
     }

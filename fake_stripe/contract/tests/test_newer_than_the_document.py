@@ -9,7 +9,7 @@ import pytest
 from fake_stripe import FakeStripe
 from fake_stripe.contract import Contract
 from fake_stripe.contract.document import Document
-from fake_stripe.contract.explained import EXPLAINED
+from fake_stripe.contract.known_differences import KNOWN_DIFFERENCES
 from fake_stripe.contract.watch import Watch, watching_everywhere
 
 SHOP = {"mode": "payment", "line_items[0][quantity]": "1"}
@@ -17,7 +17,7 @@ SHOP = {"mode": "payment", "line_items[0][quantity]": "1"}
 
 @pytest.fixture
 def watch(stripes_document: Document) -> Watch:
-    return Watch(Contract(stripes_document, explained=EXPLAINED))
+    return Watch(Contract(stripes_document, known_differences=KNOWN_DIFFERENCES))
 
 
 def test_every_exception_is_needed_by_an_api_of_today(watch: Watch) -> None:

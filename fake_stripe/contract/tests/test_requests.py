@@ -17,7 +17,7 @@ CHECKOUT = (
 def faults_of(contract: Contract, method: str, path: str, form: str) -> list[tuple[str, str]]:
     with pytest.raises(ContractBroken) as broken:
         contract.check_request(method, path, form)
-    return [(fault.kind, ".".join(fault.path)) for fault in broken.value.faults]
+    return [(violation.kind, ".".join(violation.path)) for violation in broken.value.violations]
 
 
 def test_a_checkout_as_the_shop_sends_it_passes_and_is_counted(contract: Contract) -> None:
@@ -27,7 +27,7 @@ def test_a_checkout_as_the_shop_sends_it_passes_and_is_counted(contract: Contrac
 
 
 @pytest.mark.parametrize(
-    ("added", "fault"),
+    ("added", "violation"),
     [
         ("stock=15", ("unknown", "stock")),
         ("line_items[0][size]=M", ("unknown", "line_items.0.size")),
@@ -41,10 +41,10 @@ def test_a_checkout_as_the_shop_sends_it_passes_and_is_counted(contract: Contrac
         ("expand[]=line_items.data.price.product.default_price", ("value", "expand.1")),
     ],
 )
-def test_a_wrong_parameter_is_caught(contract: Contract, added: str, fault: tuple[str, str]) -> None:
+def test_a_wrong_parameter_is_caught(contract: Contract, added: str, violation: tuple[str, str]) -> None:
     form = f"{CHECKOUT}&{added}"
 
-    assert faults_of(contract, "POST", "/v1/checkout/sessions", form) == [fault]
+    assert faults_of(contract, "POST", "/v1/checkout/sessions", form) == [violation]
 
 
 def test_a_required_parameter_that_is_missing_is_caught(contract: Contract) -> None:

@@ -1,4 +1,4 @@
-"""An exception forgives exactly the fault it names, and one that forgives nothing is noticed."""
+"""An exception forgives exactly the violation it names, and one that forgives nothing is noticed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 
 from fake_stripe.contract import Contract, ContractBroken
 from fake_stripe.contract.document import Document
-from fake_stripe.contract.explained import EXPLAINED, WITHDRAWN, Explained
+from fake_stripe.contract.known_differences import KNOWN_DIFFERENCES, WITHDRAWN, KnownDifference
 
-NEWER = Explained("product: tags", "unknown", "newer than the document")
+NEWER = KnownDifference("product: tags", "unknown", "newer than the document")
 
 
 @pytest.fixture
 def lenient(stripes_document: Document) -> Contract:
-    return Contract(stripes_document, explained=[NEWER])
+    return Contract(stripes_document, known_differences=[NEWER])
 
 
 def test_the_named_fault_is_forgiven_wherever_the_object_stands(
@@ -38,7 +38,7 @@ def test_another_fault_beside_it_is_not_forgiven(lenient: Contract, product: dic
     with pytest.raises(ContractBroken) as broken:
         lenient.check_response("GET", "/v1/products/prod_1", 200, product | {"tags": [], "shelf": "A"})
 
-    assert [fault.path for fault in broken.value.faults] == [("shelf",)]
+    assert [violation.path for violation in broken.value.violations] == [("shelf",)]
 
 
 def test_an_exception_that_nothing_needed_is_named(lenient: Contract, product: dict[str, Any]) -> None:
@@ -48,6 +48,6 @@ def test_an_exception_that_nothing_needed_is_named(lenient: Contract, product: d
 
 
 def test_every_exception_gives_its_reason() -> None:
-    reasons = [line.reason for line in EXPLAINED] + [line.reason for line in WITHDRAWN]
+    reasons = [line.reason for line in KNOWN_DIFFERENCES] + [line.reason for line in WITHDRAWN]
 
     assert all(len(reason) > 20 for reason in reasons)

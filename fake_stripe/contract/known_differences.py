@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from fake_stripe.contract.faults import Fault
+from fake_stripe.contract.violations import Violation
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """A fault that is none: `place` is a glob over Fault.place, `kind` the kind of fault that is forgiven."""
+class KnownDifference:
+    """A violation that is none: `place` is a glob over Violation.place, `kind` the kind of violation that is forgiven."""
 
     place: str
     kind: str
     reason: str
 
-    def covers(self, fault: Fault) -> bool:
-        return fault.kind == self.kind and fnmatchcase(fault.place, self.place)
+    def covers(self, violation: Violation) -> bool:
+        return violation.kind == self.kind and fnmatchcase(violation.place, self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,23 @@ class Withdrawn:
     reason: str
 
 
-EXPLAINED: tuple[Explained, ...] = (
-    Explained(
+KNOWN_DIFFERENCES: tuple[KnownDifference, ...] = (
+    KnownDifference(
         "POST /v1/webhook_endpoints: api_version",
         "choice",
         "the document's list of versions ends with its own; a shop names the one its library speaks",
     ),
-    Explained(
+    KnownDifference(
         "POST /v1/checkout/sessions: allowed_payment_method_types",
         "unknown",
         "came with 2026-09-30.endive, in place of payment_method_types",
     ),
-    Explained(
+    KnownDifference(
         "checkout.session: allowed_payment_method_types",
         "unknown",
         "came with 2026-09-30.endive, in place of payment_method_types",
     ),
-    Explained(
+    KnownDifference(
         "*: ui_mode",
         "choice",
         "`form` came after the document; the other three words are in it",

@@ -9,7 +9,7 @@ Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Violation:
     """One difference from the document.
 
     `kind` is one of unknown, missing, type, choice, length, format, value, withdrawn. `path` leads to it from the
@@ -22,13 +22,13 @@ class Fault:
     owner: str = ""
     inside: Path = ()
 
-    def under(self, step: str) -> Fault:
-        """The same fault, seen from one level further out."""
+    def under(self, step: str) -> Violation:
+        """The same violation, seen from one level further out."""
         inside = self.inside if self.owner else (step, *self.inside)
         return replace(self, path=(step, *self.path), inside=inside)
 
-    def owned_by(self, name: str) -> Fault:
-        """The same fault, leaving a named schema."""
+    def owned_by(self, name: str) -> Violation:
+        """The same violation, leaving a named schema."""
         return self if self.owner else replace(self, owner=name)
 
     @property
@@ -42,10 +42,10 @@ class Fault:
 
 
 class ContractBroken(AssertionError):
-    """A request, answer or event that Stripe's document does not describe; `faults` lists each difference."""
+    """A request, answer or event that Stripe's document does not describe; `violations` lists each difference."""
 
-    def __init__(self, what: str, faults: Sequence[Fault]) -> None:
+    def __init__(self, what: str, violations: Sequence[Violation]) -> None:
         self.what = what
-        self.faults = tuple(faults)
-        lines = "".join(f"\n  {fault}" for fault in self.faults)
+        self.violations = tuple(violations)
+        lines = "".join(f"\n  {violation}" for violation in self.violations)
         super().__init__(f"{what} is not as Stripe's document describes it:{lines}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fake_stripe.contract import table
+from fake_stripe.contract import coverage_table
 from fake_stripe.contract.contract import Tally
 from fake_stripe.contract.tests.test_every_endpoint import shape
 from fake_stripe.routes import ROUTES
@@ -18,7 +18,7 @@ TALLIES = {
 
 
 def test_endpoints_stand_by_path_before_events_and_a_sum_ends_it() -> None:
-    assert table.plain(TALLIES) == [
+    assert coverage_table.plain(TALLIES) == [
         "Endpoint or event      Requests  Answers  Refusals  Events",
         "GET /v1/prices                                   1",
         "POST /v1/products             2        2",
@@ -28,16 +28,16 @@ def test_endpoints_stand_by_path_before_events_and_a_sum_ends_it() -> None:
 
 
 def test_in_a_readme_the_table_takes_the_place_between_its_marks() -> None:
-    readme = f"# Fake\n\n{table.BEGIN}\nold\n{table.END}\n\nMore.\n"
+    readme = f"# Fake\n\n{coverage_table.BEGIN}\nold\n{coverage_table.END}\n\nMore.\n"
 
-    written = table.within(readme, ["| new |"])
+    written = coverage_table.within(readme, ["| new |"])
 
-    assert written == f"# Fake\n\n{table.BEGIN}\n| new |\n{table.END}\n\nMore.\n"
-    assert table.within("", ["| new |"]) == "| new |\n"
+    assert written == f"# Fake\n\n{coverage_table.BEGIN}\n| new |\n{coverage_table.END}\n\nMore.\n"
+    assert coverage_table.within("", ["| new |"]) == "| new |\n"
 
 
 def test_the_readme_says_of_every_endpoint_how_often_it_was_validated() -> None:
-    listed = README.read_text(encoding="utf-8").partition(table.BEGIN)[2].partition(table.END)[0]
+    listed = README.read_text(encoding="utf-8").partition(coverage_table.BEGIN)[2].partition(coverage_table.END)[0]
     rows = [
         [cell.strip(" `") for cell in line.split("|")[1:-1]] for line in listed.splitlines() if "|" in line
     ]
