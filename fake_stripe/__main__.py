@@ -95,9 +95,9 @@ def _connect_endpoint(fake: FakeStripe, url: str | None, secret: str | None) -> 
     """Make the endpoint, or move the one that an earlier start made: its address or secret may be new."""
     if not url:
         return
-    mine = [e for e in fake.webhook_endpoints.values() if e["description"] == MADE_HERE]
-    if mine:
-        endpoint = fake.move_webhook_endpoint(mine[0]["id"], url, secret)
+    existing = [e for e in fake.webhook_endpoints.values() if e["description"] == MADE_HERE]
+    if existing:
+        endpoint = fake.move_webhook_endpoint(existing[0]["id"], url, secret)
     else:
         endpoint = fake.add_webhook_endpoint(url, secret=secret, description=MADE_HERE)
     if not secret:

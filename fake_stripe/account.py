@@ -37,7 +37,7 @@ class Cause:
     idempotency_key: str | None = None
 
 
-BY_ITSELF = Cause()
+NO_REQUEST = Cause()
 
 
 @dataclass

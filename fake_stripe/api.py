@@ -24,14 +24,14 @@ from fake_stripe.account import API_VERSION, VERSION, Account, Call, Cause
 from fake_stripe.errors import StripeError, unknown_address
 from fake_stripe.expand import expand
 from fake_stripe.faults import CallPlan, Rule
-from fake_stripe.idempotency import Idempotency, Remembered, check_key, fingerprint
+from fake_stripe.idempotency import Idempotency, StoredAnswer, check_key, fingerprint
 from fake_stripe.keys import Key, Keys, authorize
 from fake_stripe.limits import ObjectLocks, RateLimits, lock_timed_out, rate_limited
 from fake_stripe.resources import sessions
 from fake_stripe.store import Json
 
 log = logging.getLogger("fake_stripe")
-BIGGEST_BODY = 1_000_000
+MAX_BODY_BYTES = 1_000_000
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -95,7 +95,7 @@ class ConnectionCut(Exception):
 
 
 @dataclass
-class Turn:
+class CallState:
     """What is known of a call while it is being answered."""
 
     request: Request
@@ -116,158 +116,160 @@ class Turn:
 class Api:
     """Answers requests to /v1. Safe to call from any number of threads."""
 
-    def __init__(self, account: Account, keys: Keys, *, remembered_calls: int = 10_000) -> None:
+    def __init__(self, account: Account, keys: Keys, *, max_calls: int = 10_000) -> None:
         self.account = account
         self.keys = keys
         self.limits = RateLimits(account.clock)
         self.locks = ObjectLocks()
         self.idempotency = Idempotency(account)
         self.observers: list[Callable[[Exchange], None]] = []
-        self.calls: deque[Record] = deque(maxlen=remembered_calls)
+        self.calls: deque[Record] = deque(maxlen=max_calls)
         self._answered = 0
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request whatever; raises only ConnectionCut."""
-        turn = Turn(request, self.account.ids.new("request"), request.headers.get("idempotency-key"))
+        state = CallState(request, self.account.ids.new("request"), request.headers.get("idempotency-key"))
         extra: dict[str, str] = {}
         try:
-            status, text = self._run(turn)
+            status, text = self._run(state)
         except StripeError as error:
-            status, text, extra = error.status, json.dumps(error.body(turn.request_id)), error.headers
+            status, text, extra = error.status, json.dumps(error.body(state.request_id)), error.headers
         except Exception:
             log.exception("fake_stripe failed on %s %s", request.method, request.path)
             status, text = 500, json.dumps(BROKEN)
-        self._note(turn, status, text)
-        if turn.cut:
+        self._note(state, status, text)
+        if state.cut:
             raise ConnectionCut(f"{request.method} {request.path}")
-        return Answer(status, text.encode(), self._headers(turn) | extra)
+        return Answer(status, text.encode(), self._headers(state) | extra)
 
-    def _run(self, turn: Turn) -> tuple[int, str]:
+    def _run(self, state: CallState) -> tuple[int, str]:
         self.account.tick()
-        request = turn.request
+        request = state.request
         key = self.keys.authenticate(request.headers.get("authorization"))
         found = routes.find(request.method, request.path)
         if found is None:
             raise unknown_address(request.method, request.path)
         route, args = found
         authorize(key, route.resource, route.access)
-        turn.version = _version(request.headers.get("stripe-version"))
+        state.version = _version(request.headers.get("stripe-version"))
         _refuse_other_accounts(request)
         self.limits.check(key.livemode, f"{route.method} {route.pattern}")
-        turn.params = _params(request)
-        call = Call(self.account, Cause(turn.request_id, _posted(turn)), key.livemode, {}, args, turn.version)
+        state.params = _params(request)
+        call = Call(
+            self.account, Cause(state.request_id, _posted(state)), key.livemode, {}, args, state.version
+        )
         plan = self.account.faults.for_call(request.method, request.path)
-        with self._once(turn, key) as name:
-            if isinstance(name, Remembered):
-                return self._replay(turn, plan, name)
+        with self._claim_key(state, key) as name:
+            if isinstance(name, StoredAnswer):
+                return self._replay(state, plan, name)
             held = f"{route.resource}/{args['id']}" if args and request.method != "GET" else None
             with self.locks.hold(held):
-                return self._misbehave(turn, route, call, name, plan)
+                return self._run_with_faults(state, route, call, name, plan)
 
     @contextmanager
-    def _once(self, turn: Turn, key: Key) -> Iterator[str | Remembered | None]:
+    def _claim_key(self, state: CallState, key: Key) -> Iterator[str | StoredAnswer | None]:
         """The name under which the answer shall be remembered, the answer to replay, or None without a key."""
-        if turn.key is None or turn.request.method != "POST":
+        if state.key is None or state.request.method != "POST":
             yield None
             return
-        check_key(turn.key)
-        name = f"{'live' if key.livemode else 'test'}:{turn.key}"
-        known = self.idempotency.begin(name, turn.fingerprint)
+        check_key(state.key)
+        name = f"{'live' if key.livemode else 'test'}:{state.key}"
+        known = self.idempotency.begin(name, state.fingerprint)
         if known is not None:
             yield known
             return
-        turn.original = turn.request_id
+        state.original = state.request_id
         try:
             yield name
         finally:
             self.idempotency.end(name)
 
-    def _replay(self, turn: Turn, plan: CallPlan, known: Remembered) -> tuple[int, str]:
+    def _replay(self, state: CallState, plan: CallPlan, known: StoredAnswer) -> tuple[int, str]:
         """The first answer again. An outage stands in the way of replays too, but changes no memory."""
-        self._suffer(turn, plan)
+        self._apply_faults(state, plan)
         if plan.failure and plan.failure.kind == "error_500":
             return 500, json.dumps(BROKEN)
-        turn.replayed, turn.original = True, known.request_id
+        state.replayed, state.original = True, known.request_id
         _wait(plan.wait_after)
         return known.status, known.body
 
-    def _suffer(self, turn: Turn, plan: CallPlan) -> None:
+    def _apply_faults(self, state: CallState, plan: CallPlan) -> None:
         """What goes wrong before anything runs: waiting, a 429, and a cut that is only carried out later."""
         _wait(plan.wait_before)
         failure = plan.failure
         if failure and failure.kind in ("error_429", "lock_timeout"):
             raise rate_limited("global-rate") if failure.kind == "error_429" else lock_timed_out()
-        turn.cut = failure is not None and failure.kind == "cut"
+        state.cut = failure is not None and failure.kind == "cut"
 
-    def _misbehave(
-        self, turn: Turn, route: routes.Route, call: Call, name: str | None, plan: CallPlan
+    def _run_with_faults(
+        self, state: CallState, route: routes.Route, call: Call, name: str | None, plan: CallPlan
     ) -> tuple[int, str]:
         """Run the call with whatever the faults in force do to it."""
-        self._suffer(turn, plan)
+        self._apply_faults(state, plan)
         if plan.failure and plan.failure.when == "before":
-            return self._fail_before(turn, plan.failure, name)
-        answer = self._execute(turn, route, call, name, plan)
+            return self._fail_before(state, plan.failure, name)
+        answer = self._execute(state, route, call, name, plan)
         _wait(plan.wait_after)
         return answer
 
-    def _fail_before(self, turn: Turn, failure: Rule, name: str | None) -> tuple[int, str]:
+    def _fail_before(self, state: CallState, failure: Rule, name: str | None) -> tuple[int, str]:
         text = json.dumps(BROKEN)
         if failure.kind == "error_500" and failure.stored:
-            self._remember(turn, name, 500, text)
+            self._store_answer(state, name, 500, text)
         return 500, text
 
     def _execute(
-        self, turn: Turn, route: routes.Route, call: Call, name: str | None, plan: CallPlan
+        self, state: CallState, route: routes.Route, call: Call, name: str | None, plan: CallPlan
     ) -> tuple[int, str]:
         """Take effect: all of it, with the remembered answer, or nothing."""
-        form: Any = turn.params
+        form: Any = state.params
         if route.answer is sessions.create:
-            form = sessions.fit_version(form, turn.version)
+            form = sessions.fit_version(form, state.version)
         call.params = route.shape.read_all(form)
         try:
             with self.account.store.transaction():
-                status, text = _result(turn, route, call)
+                status, text = _result(state, route, call)
                 if plan.failure and plan.failure.kind == "error_500":
                     status, text = 500, json.dumps(BROKEN)
                 if plan.failure is None or plan.failure.kind == "cut" or plan.failure.stored:
-                    self._remember(turn, name, status, text)
+                    self._store_answer(state, name, status, text)
         except StripeError as error:
             if error.executed:
-                self._remember(turn, name, error.status, json.dumps(error.body(turn.request_id)))
+                self._store_answer(state, name, error.status, json.dumps(error.body(state.request_id)))
             raise
         return status, text
 
-    def _remember(self, turn: Turn, name: str | None, status: int, text: str) -> None:
+    def _store_answer(self, state: CallState, name: str | None, status: int, text: str) -> None:
         if name is None:
             return
         with self.account.store.transaction():
-            self.idempotency.remember(name, turn.fingerprint, Remembered(status, text, turn.request_id))
+            self.idempotency.store(name, state.fingerprint, StoredAnswer(status, text, state.request_id))
 
-    def _headers(self, turn: Turn) -> dict[str, str]:
+    def _headers(self, state: CallState) -> dict[str, str]:
         headers = {
             "Content-Type": "application/json",
-            "Request-Id": turn.request_id,
-            "Stripe-Version": turn.version,
+            "Request-Id": state.request_id,
+            "Stripe-Version": state.version,
             "Cache-Control": "no-cache, no-store",
         }
-        if turn.key is not None and turn.original is not None:
-            headers |= {"Idempotency-Key": turn.key, "Original-Request": turn.original}
-        if turn.replayed:
+        if state.key is not None and state.original is not None:
+            headers |= {"Idempotency-Key": state.key, "Original-Request": state.original}
+        if state.replayed:
             headers["Idempotent-Replayed"] = "true"
         return headers
 
-    def _note(self, turn: Turn, status: int, text: str) -> None:
-        request, key = turn.request, _posted(turn)
+    def _note(self, state: CallState, status: int, text: str) -> None:
+        request, key = state.request, _posted(state)
         self.calls.append(
             Record(
                 request.method,
                 request.path,
-                turn.params,
+                state.params,
                 key,
                 status,
-                turn.request_id,
-                turn.replayed,
-                turn.cut,
+                state.request_id,
+                state.replayed,
+                state.cut,
             )
         )
         self._answered += 1
@@ -281,13 +283,13 @@ class Api:
             request.path,
             request.query,
             request.body,
-            turn.version,
+            state.version,
             status,
             json.loads(text),
-            turn.request_id,
+            state.request_id,
             key,
-            turn.replayed,
-            turn.cut,
+            state.replayed,
+            state.cut,
         )
         for observer in self.observers:
             observer(exchange)
@@ -296,13 +298,13 @@ class Api:
 BROKEN = {"error": {"message": "An unknown error occurred.", "type": "api_error"}}
 
 
-def _result(turn: Turn, route: routes.Route, call: Call) -> tuple[int, str]:
+def _result(state: CallState, route: routes.Route, call: Call) -> tuple[int, str]:
     try:
         return 200, json.dumps(expand(call, route.answer(call)))
     except StripeError as error:
         if not error.takes_effect:
             raise
-        return error.status, json.dumps(error.body(turn.request_id))
+        return error.status, json.dumps(error.body(state.request_id))
 
 
 def _wait(seconds: float) -> None:
@@ -310,8 +312,8 @@ def _wait(seconds: float) -> None:
         time.sleep(seconds)
 
 
-def _posted(turn: Turn) -> str | None:
-    return turn.key if turn.request.method == "POST" else None
+def _posted(state: CallState) -> str | None:
+    return state.key if state.request.method == "POST" else None
 
 
 def _version(header: str | None) -> str:
@@ -333,9 +335,9 @@ def _refuse_other_accounts(request: Request) -> None:
 
 
 def _params(request: Request) -> forms.Form:
-    if len(request.body) > BIGGEST_BODY:
+    if len(request.body) > MAX_BODY_BYTES:
         length = len(request.body) if request.length is None else request.length
-        message = f"The request has {length} bytes, and may have {BIGGEST_BODY}."
+        message = f"The request has {length} bytes, and may have {MAX_BODY_BYTES}."
         raise StripeError(message, status=413, executed=False)
     if request.method == "GET":
         return forms.parse(request.query)

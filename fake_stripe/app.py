@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from fake_stripe import control
-from fake_stripe.api import BIGGEST_BODY, Answer, Request
+from fake_stripe.api import MAX_BODY_BYTES, Answer, Request
 from fake_stripe.backend import Backend
 from fake_stripe.pages.routes import ROUTES as PAGES
 from fake_stripe.web import PageAnswer, PageRequest, as_json, html
@@ -80,7 +80,7 @@ def _request(environ: Mapping[str, Any]) -> Request:
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
     length = _length(environ.get("CONTENT_LENGTH"))
-    body = environ["wsgi.input"].read(min(length, BIGGEST_BODY + 1)) if length else b""
+    body = environ["wsgi.input"].read(min(length, MAX_BODY_BYTES + 1)) if length else b""
     query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
     return Request(environ["REQUEST_METHOD"].upper(), path, query, body, headers, length)
 

@@ -4,7 +4,7 @@ import copy
 from dataclasses import dataclass
 
 from fake_stripe import deliveries
-from fake_stripe.account import BY_ITSELF, Account, Call
+from fake_stripe.account import NO_REQUEST, Account, Call
 from fake_stripe.api import Api
 from fake_stripe.clock import Clock
 from fake_stripe.courier import Courier
@@ -40,7 +40,7 @@ class Backend:
     def lines(self, session_id: str) -> list[Json]:
         """The line items of a session, each with its price; copies."""
         with self.account.store.lock:
-            lines = line_items.lines_of(Call(self.account, BY_ITSELF, self.livemode), session_id)
+            lines = line_items.lines_of(Call(self.account, NO_REQUEST, self.livemode), session_id)
             return copy.deepcopy(lines)
 
     def deliveries(self, event_id: str | None = None) -> list[Json]:

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-FURTHEST = 10**9  # seconds, some thirty years: beyond it lie dates that nobody can write
+MAX_OFFSET = 10**9  # seconds, some thirty years: beyond it lie dates that nobody can write
 
 
 class Clock:
@@ -45,8 +45,8 @@ class Clock:
         """
         with self._lock:
             # Written so that what is not a number is refused too.
-            if not 0 <= seconds <= FURTHEST - self._offset:
-                raise ValueError(f"time runs forward, by {FURTHEST} s in all, and not by {seconds}")
+            if not 0 <= seconds <= MAX_OFFSET - self._offset:
+                raise ValueError(f"time runs forward, by {MAX_OFFSET} s in all, and not by {seconds}")
             self._offset += seconds
         for act in self.when_pushed:
             act()

@@ -27,13 +27,13 @@ from fake_stripe.errors import StripeError
 from fake_stripe.resources import products
 from fake_stripe.web import PageAnswer, PageRequest, as_json, from_here
 
-Door = Callable[[Backend, PageRequest], PageAnswer]
+View = Callable[[Backend, PageRequest], PageAnswer]
 
 # What JSON that does not fit raises here; lists in lists in lists, RecursionError.
-NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+BAD_INPUT = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
-def plainly(door: Door) -> Door:
+def as_view(view: View) -> View:
     """Answer bad input with a sentence instead of a traceback, and refuse what another site sends."""
 
     def guarded(backend: Backend, request: PageRequest) -> PageAnswer:
@@ -41,69 +41,69 @@ def plainly(door: Door) -> Door:
             message = "This came from a page of another site. Nothing was done."
             return as_json({"error": {"message": message}}, 403)
         try:
-            return door(backend, request)
+            return view(backend, request)
         except StripeError as error:
             return as_json(error.body(), error.status)
         except Refused as refused:
             return as_json(
                 {"error": {"message": refused.message, "field": refused.field, "code": refused.code}}, 402
             )
-        except NONSENSE as error:
+        except BAD_INPUT as error:
             return as_json({"error": {"message": f"{type(error).__name__}: {error}"}}, 400)
 
     return guarded
 
 
-@plainly
+@as_view
 def list_faults(backend: Backend, request: PageRequest) -> PageAnswer:
     return as_json({"faults": backend.faults.listed()})
 
 
-@plainly
+@as_view
 def add_fault(backend: Backend, request: PageRequest) -> PageAnswer:
     options = request.json
     return as_json({"id": backend.faults.add(str(options.pop("kind", "")), **options)}, 201)
 
 
-@plainly
+@as_view
 def clear_faults(backend: Backend, request: PageRequest) -> PageAnswer:
     backend.faults.clear()
     return as_json({"faults": []})
 
 
-@plainly
+@as_view
 def remove_fault(backend: Backend, request: PageRequest) -> PageAnswer:
     gone = backend.faults.remove(request.args["id"])
     return as_json({"removed": gone}, 200 if gone else 404)
 
 
-@plainly
+@as_view
 def read_clock(backend: Backend, request: PageRequest) -> PageAnswer:
     return as_json({"now": backend.clock.now()})
 
 
-@plainly
+@as_view
 def move_clock(backend: Backend, request: PageRequest) -> PageAnswer:
     return as_json({"now": backend.clock.forward(float(request.json["forward"]))})
 
 
-@plainly
+@as_view
 def list_deliveries(backend: Backend, request: PageRequest) -> PageAnswer:
     return as_json({"deliveries": backend.deliveries(request.query.get("event", [None])[0])})
 
 
-@plainly
+@as_view
 def resend(backend: Backend, request: PageRequest) -> PageAnswer:
     given = request.json
     return as_json({"deliveries": backend.dashboard.resend(given["event"], given.get("endpoint"))}, 201)
 
 
-@plainly
+@as_view
 def list_calls(backend: Backend, request: PageRequest) -> PageAnswer:
     return as_json({"calls": [asdict(call) for call in list(backend.api.calls)]})
 
 
-@plainly
+@as_view
 def set_limits(backend: Backend, request: PageRequest) -> PageAnswer:
     given = request.json
     limits, locks = backend.api.limits, backend.api.locks
@@ -126,7 +126,7 @@ def _edit_product(backend: Backend, id: str, **given: Any) -> Any:
     return backend.dashboard.edit_product(id, **products.UPDATE.read_all(forms.of(given)))
 
 
-@plainly
+@as_view
 def act(backend: Backend, request: PageRequest) -> PageAnswer:
     name, given = request.args["act"], request.json
     acts: dict[str, Callable[..., Any]] = {
@@ -144,7 +144,7 @@ def act(backend: Backend, request: PageRequest) -> PageAnswer:
     return as_json({"result": acts[name](**given)})
 
 
-ROUTES: list[tuple[str, str, Door]] = [
+ROUTES: list[tuple[str, str, View]] = [
     ("GET", r"/_faults", list_faults),
     ("POST", r"/_faults", add_fault),
     ("DELETE", r"/_faults", clear_faults),

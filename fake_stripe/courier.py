@@ -22,7 +22,7 @@ Post = Callable[[str, dict[str, str], bytes], tuple[int, bytes]]
 
 log = logging.getLogger("fake_stripe")
 TIMEOUT = 20.0
-KEPT_OF_AN_ANSWER = 2000
+MAX_STORED_BODY = 2000
 
 
 def post_over_http(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
@@ -139,7 +139,7 @@ class Courier:
             "url": url,
             "status": status,
             "ok": status is not None and 200 <= status < 300,
-            "body": answer[:KEPT_OF_AN_ANSWER].decode("utf-8", "replace"),
+            "body": answer[:MAX_STORED_BODY].decode("utf-8", "replace"),
             "error": problem,
             "seconds": round(took, 3),
         }

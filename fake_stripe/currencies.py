@@ -21,9 +21,9 @@ CURRENCIES = frozenset(
 STEPS = {**dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 10), **dict.fromkeys(("isk", "ugx"), 100)}
 
 
-MOST = 99_999_999
+MAX_AMOUNT = 99_999_999
 # The least that may be charged: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
-LEAST = {
+MIN_CHARGE = {
     **dict.fromkeys(("usd", "eur", "chf", "aud", "cad", "brl", "nzd", "sgd"), 50),
     "gbp": 30,
     "jpy": 50,
@@ -44,10 +44,10 @@ LEAST = {
 
 def check_charge(amount: int, currency: str, param: str | None = None) -> None:
     """Raise the 400 of an amount that nobody can be charged. Nothing to pay is fine."""
-    if amount > MOST:
+    if amount > MAX_AMOUNT:
         message = f"{amount} {currency} is more than can be charged."
         raise StripeError(message, code="amount_too_large", param=param)
-    if 0 < amount < LEAST.get(currency, 1):
+    if 0 < amount < MIN_CHARGE.get(currency, 1):
         message = f"{amount} {currency} is less than the least that can be charged."
         raise StripeError(message, code="amount_too_small", param=param)
 

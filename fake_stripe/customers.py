@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fake_stripe.account import BY_ITSELF, Account, Call
+from fake_stripe.account import NO_REQUEST, Account, Call
 from fake_stripe.cards import Card, card_of
 from fake_stripe.errors import StripeError
 from fake_stripe.events import emit
@@ -110,7 +110,7 @@ class Customers:
         return session
 
     def _call(self, session: Json) -> Call:
-        call = Call(self._account, BY_ITSELF, session["livemode"])
+        call = Call(self._account, NO_REQUEST, session["livemode"])
         call.cause = payments.page_cause(call)
         return call
 
@@ -118,7 +118,7 @@ class Customers:
         """The customer walked away and the time has come; returns the session."""
         with self._account.store.transaction():
             session = self._open_session(session_id)
-            return sessions.end(Call(self._account, BY_ITSELF, session["livemode"]), session)
+            return sessions.end(Call(self._account, NO_REQUEST, session["livemode"]), session)
 
     def settle_delayed(self, session_id: str, *, succeeded: bool = True) -> Json:
         """The bank debit of a completed, unpaid session comes through or comes back; returns the session."""
@@ -126,7 +126,7 @@ class Customers:
             session = self._account.store.get("checkout.session", session_id)
             if session is None or session["status"] != "complete" or session["payment_status"] != "unpaid":
                 raise StripeError(f"The session {session_id} does not wait for a delayed payment.")
-            call = Call(self._account, BY_ITSELF, session["livemode"])
+            call = Call(self._account, NO_REQUEST, session["livemode"])
             intent = self._account.find("payment_intent", session["payment_intent"], session["livemode"])
             if intent["status"] != "processing":
                 raise StripeError(f"The payment of session {session_id} has been settled already.")
@@ -207,8 +207,8 @@ def _check_custom(field: Json, value: str) -> None:
     if kind == "dropdown":
         fits = value in [option["value"] for option in field[kind]["options"]]
     else:
-        least, most = field[kind]["minimum_length"] or 0, field[kind]["maximum_length"] or 255
-        fits = least <= len(value) <= most and (kind == "text" or value.isdecimal())
+        minimum, maximum = field[kind]["minimum_length"] or 0, field[kind]["maximum_length"] or 255
+        fits = minimum <= len(value) <= maximum and (kind == "text" or value.isdecimal())
     if not fits:
         raise Refused(f"{label} does not take {value[:50]!r}.", field=field["key"])
 
@@ -278,5 +278,5 @@ def _parcel(session: Json) -> Json | None:
 
 def _complete(call: Call, session: Json, payment_status: str) -> Json:
     session = call.account.change(session, status="complete", payment_status=payment_status, url=None)
-    emit(call, "checkout.session.completed", session, cause=BY_ITSELF)
+    emit(call, "checkout.session.completed", session, cause=NO_REQUEST)
     return session

@@ -12,7 +12,7 @@ from fake_stripe.store import Json
 SANDBOX_GAPS = (2, 60, 7200)
 LIVE_GAPS = (2, 10, 60, 300, 1800, 3600, 7200, 14400, 28800, 57600, 86400)
 # On a running clock no two events are due at the same moment: a place further behind is this many seconds later.
-SECONDS_A_PLACE = 0.2
+SECONDS_PER_PLACE = 0.2
 
 
 def schedule(account: Account, event: Json, plan: DeliveryPlan) -> Json:
@@ -55,7 +55,7 @@ def _add(
         "event": event["id"],
         "type": event["type"],
         "endpoint": endpoint["id"],
-        "due": account.clock.exact() + delay + (later * SECONDS_A_PLACE if account.clock.runs else 0.0),
+        "due": account.clock.exact() + delay + (later * SECONDS_PER_PLACE if account.clock.runs else 0.0),
         "rank": account.outbox.next_rank() + later,
         "group": group,
         "state": "waiting",

@@ -7,7 +7,7 @@ from fake_stripe.deliveries import forget, schedule
 from fake_stripe.faults import DeliveryPlan
 from fake_stripe.store import Json
 
-KEPT_FOR = 30 * 24 * 3600
+RETENTION = 30 * 24 * 3600
 
 
 def emit(
@@ -54,7 +54,7 @@ def _record(account: Account, event: Json, plan: DeliveryPlan) -> Json:
 
 def forget_old(account: Account) -> None:
     """Events are kept for 30 days, like Stripe's; older ones go with the record of their deliveries."""
-    oldest = account.clock.now() - KEPT_FOR
+    oldest = account.clock.now() - RETENTION
     table = account.store.table("event")
     with account.store.lock:
         if next(_older(table.oldest_first(), oldest), None) is None:

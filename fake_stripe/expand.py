@@ -9,7 +9,7 @@ from fake_stripe.account import Call
 from fake_stripe.errors import StripeError
 from fake_stripe.store import Json
 
-DEEPEST = 4
+MAX_DEPTH = 4
 
 # (kind, field) -> the kind of object whose id stands there
 REFERENCES = {
@@ -80,8 +80,8 @@ def expand(call: Call, answer: Json) -> Json:
     """A copy of the answer in which every path of the call's `expand` is a whole object."""
     for path in call.params.get("expand", ()):
         steps = path.split(".")
-        if len(steps) > DEEPEST:
-            message = f"You cannot expand more than {DEEPEST} levels of a property. Property: {path}"
+        if len(steps) > MAX_DEPTH:
+            message = f"You cannot expand more than {MAX_DEPTH} levels of a property. Property: {path}"
             raise StripeError(message, executed=False, param="expand")
         answer = _into(call, answer, answer["object"], steps, path)
     return answer

@@ -197,11 +197,11 @@ class FakeStripe:
             return copy.deepcopy(self._add_prices(product, prices or [], silent=not emit))
 
     def _add_prices(self, product: Json, given: list[Json], *, silent: bool) -> Json:
-        made = [self.add_price(product["id"], emit=not silent, **_without_default(one)) for one in given]
-        if not made:
+        prices = [self.add_price(product["id"], emit=not silent, **_without_default(one)) for one in given]
+        if not prices:
             return product
         chosen = next((i for i, one in enumerate(given) if one.get("default")), 0)
-        return self.account.change(product, default_price=made[chosen]["id"])
+        return self.account.change(product, default_price=prices[chosen]["id"])
 
     def add_price(self, product: str, *, emit: bool = False, **params: Any) -> Json:
         """Put a price into the account; returns it."""

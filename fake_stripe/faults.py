@@ -164,7 +164,7 @@ class Faults:
     def for_call(self, method: str, path: str) -> CallPlan:
         """Decide what goes wrong with this call, and use up the rules that do."""
         if not self.rules:
-            return NOTHING_WRONG
+            return NORMAL_CALL
         with self._lock:
             waits = list(self._fitting(("latency",), lambda r: _fits_call(r, method, path)))
             # A call fails once: further failures are kept for the calls after it.
@@ -175,7 +175,7 @@ class Faults:
     def for_event(self, type: str) -> DeliveryPlan:
         """Decide what goes wrong with the deliveries of an event, and use up the rules that do."""
         if not self.rules:
-            return AS_IT_SHOULD_BE
+            return NORMAL_DELIVERY
         with self._lock:
             hit = {r.kind: r for r in self._fitting(DELIVERY_KINDS, lambda r: _fits_event(r, type))}
             later = self._random.uniform(0, hit["reorder"].window) if "reorder" in hit else 0.0
@@ -199,8 +199,8 @@ class Faults:
             yield rule
 
 
-NOTHING_WRONG = CallPlan()
-AS_IT_SHOULD_BE = DeliveryPlan()
+NORMAL_CALL = CallPlan()
+NORMAL_DELIVERY = DeliveryPlan()
 
 
 def _rule(kind: str, options: dict[str, Any]) -> Rule:

@@ -10,12 +10,12 @@ from fake_stripe.account import Account
 from fake_stripe.errors import StripeError
 from fake_stripe.store import Json
 
-KEPT_FOR = 24 * 3600
-LONGEST = 255
+RETENTION = 24 * 3600
+MAX_KEY_LENGTH = 255
 
 
 @dataclass(frozen=True)
-class Remembered:
+class StoredAnswer:
     """The first answer to a key: what a second request with it gets again."""
 
     status: int
@@ -31,7 +31,7 @@ class Idempotency:
         self._running: set[str] = set()
         self._lock = threading.Lock()
 
-    def begin(self, name: str, fingerprint: str) -> Remembered | None:
+    def begin(self, name: str, fingerprint: str) -> StoredAnswer | None:
         """Claim a key: None if it is new and the caller shall run, or the answer to replay.
 
         Raises StripeError: 400 if the key was used with other parameters, 409 while it is running.
@@ -45,9 +45,9 @@ class Idempotency:
                 return None
         if row["fingerprint"] != fingerprint:
             raise _mismatch(name.partition(":")[2])
-        return Remembered(row["status"], row["body"], row["request"])
+        return StoredAnswer(row["status"], row["body"], row["request"])
 
-    def remember(self, name: str, fingerprint: str, answer: Remembered) -> None:
+    def store(self, name: str, fingerprint: str, answer: StoredAnswer) -> None:
         """Keep the answer, inside the transaction that took effect."""
         row = {
             "fingerprint": fingerprint,
@@ -66,7 +66,7 @@ class Idempotency:
     def prune(self) -> None:
         """Forget keys older than 24 hours, inside a transaction."""
         # All are looked at: a key that was used again stands where it stood first, before older ones.
-        oldest = self._account.clock.now() - KEPT_FOR
+        oldest = self._account.clock.now() - RETENTION
         rows = self._account.store.table("idempotency").rows
         for name in [name for name, row in rows.items() if row["created"] <= oldest]:
             self._account.store.remove("idempotency", name)
@@ -76,7 +76,7 @@ class Idempotency:
         return None if row is None or self._old(row) else row
 
     def _old(self, row: Json) -> bool:
-        return bool(row["created"] + KEPT_FOR <= self._account.clock.now())
+        return bool(row["created"] + RETENTION <= self._account.clock.now())
 
 
 def fingerprint(method: str, path: str, params: Any) -> str:
@@ -87,8 +87,8 @@ def fingerprint(method: str, path: str, params: Any) -> str:
 
 def check_key(key: str) -> None:
     """Raise the 400 of a key that is empty or longer than 255 characters."""
-    if not key or len(key) > LONGEST:
-        message = f"An idempotency key has 1 to {LONGEST} characters, and this one has {len(key)}."
+    if not key or len(key) > MAX_KEY_LENGTH:
+        message = f"An idempotency key has 1 to {MAX_KEY_LENGTH} characters, and this one has {len(key)}."
         raise StripeError(message, type="idempotency_error", executed=False)
 
 

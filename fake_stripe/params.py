@@ -19,8 +19,8 @@ DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?\Z")
 URL = re.compile(r"https?://[^\s/?#]+[^\s]*\Z", re.I)
 # Names between dots hold no dot themselves, so that there is one way only to read an address.
 EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+\Z")
-LONGEST_EMAIL = 512
-METADATA_KEYS = 50
+MAX_EMAIL_LENGTH = 512
+MAX_METADATA_KEYS = 50
 
 
 class Kind(Protocol):
@@ -44,7 +44,7 @@ def _scalar(value: "str | Form", name: str, noun: str, unset: bool) -> str | Non
 class Text:
     """Text of at most `longest` characters; "" unsets it where `unset` allows."""
 
-    longest: int = 5000
+    max_length: int = 5000
     unset: bool = False
     pattern: re.Pattern[str] | None = None
     problem: str = "Invalid string"
@@ -56,27 +56,31 @@ class Text:
             return None
         if "\0" in text:
             raise refused_before_running(f"Invalid string: {name} holds a NUL", param=name)
-        if len(text) > self.longest:
-            message = f"Invalid string: {name} may have {self.longest} characters, and has {len(text)}"
+        if len(text) > self.max_length:
+            message = f"Invalid string: {name} may have {self.max_length} characters, and has {len(text)}"
             raise refused_before_running(message, param=name)
         if self.pattern and not self.pattern.match(text):
             raise refused_before_running(f"{self.problem}: {text[:100]}", param=name, code=self.code)
         return text
 
 
-def url(unset: bool = False, longest: int = 5000) -> Text:
+def url(unset: bool = False, max_length: int = 5000) -> Text:
     """An http or https address."""
-    return Text(longest=longest, unset=unset, pattern=URL, problem="Not a valid URL", code="url_invalid")
+    return Text(
+        max_length=max_length, unset=unset, pattern=URL, problem="Not a valid URL", code="url_invalid"
+    )
 
 
 def email() -> Text:
     """An e-mail address, as far as a pattern tells."""
-    return Text(longest=LONGEST_EMAIL, pattern=EMAIL, problem="Invalid email address", code="email_invalid")
+    return Text(
+        max_length=MAX_EMAIL_LENGTH, pattern=EMAIL, problem="Invalid email address", code="email_invalid"
+    )
 
 
 def is_email(text: str) -> bool:
     """Whether a customer may type this as an e-mail address."""
-    return len(text) <= LONGEST_EMAIL and EMAIL.match(text) is not None
+    return len(text) <= MAX_EMAIL_LENGTH and EMAIL.match(text) is not None
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,8 @@ class Currency:
 class Integer:
     """A whole number within bounds, both included."""
 
-    least: int = -(2**53)
-    most: int = 2**53
+    minimum: int = -(2**53)
+    maximum: int = 2**53
     unset: bool = False
 
     def read(self, value: "str | Form", name: str) -> int | None:
@@ -105,10 +109,10 @@ class Integer:
         if not INTEGER.match(text):
             raise self._refuse(f"Invalid integer: {text[:50]}", name)
         number = int(text)
-        if number < self.least:
-            raise self._refuse(f"This value must be at least {self.least}, and is {number}", name)
-        if number > self.most:
-            raise self._refuse(f"This value must be at most {self.most}, and is {number}", name)
+        if number < self.minimum:
+            raise self._refuse(f"This value must be at least {self.minimum}, and is {number}", name)
+        if number > self.maximum:
+            raise self._refuse(f"This value must be at most {self.maximum}, and is {number}", name)
         return number
 
     def _refuse(self, message: str, name: str) -> Exception:
@@ -119,11 +123,11 @@ class Integer:
 class DecimalText:
     """A decimal number that stays text, as `unit_amount_decimal` does; at most 12 decimals."""
 
-    most: int = 2**53
+    maximum: int = 2**53
 
     def read(self, value: "str | Form", name: str) -> str | None:
         text = _scalar(value, name, "decimal", False) or ""
-        if not DECIMAL.match(text) or Decimal(text) > self.most:
+        if not DECIMAL.match(text) or Decimal(text) > self.maximum:
             raise refused_before_running(f"Invalid decimal: {text[:50]}", param=name)
         return text
 
@@ -132,11 +136,11 @@ class DecimalText:
 class Number:
     """A number that may have decimals."""
 
-    least: float = 0.0
+    minimum: float = 0.0
 
     def read(self, value: "str | Form", name: str) -> float | None:
         text = _scalar(value, name, "number", False) or ""
-        if not re.match(r"-?[0-9]{1,15}(\.[0-9]{1,15})?\Z", text) or float(text) < self.least:
+        if not re.match(r"-?[0-9]{1,15}(\.[0-9]{1,15})?\Z", text) or float(text) < self.minimum:
             raise refused_before_running(f"Invalid decimal: {text[:50]}", param=name)
         return float(text)
 
@@ -188,20 +192,20 @@ class ListOf:
     """An array (`name[0]=...`) of at most `longest` things of one kind; "" empties it where `unset` allows."""
 
     kind: Kind
-    longest: int = 1000
+    max_length: int = 1000
     unset: bool = False
-    least: int = 0
+    minimum: int = 0
 
     def read(self, value: "str | Form", name: str) -> list[Any]:
         if value == "" and self.unset:
             return []
         if not isinstance(value, dict) or not all(key.isdecimal() and len(key) < 7 for key in value):
             raise refused_before_running(f"Invalid array: {name}", param=name)
-        if len(value) > self.longest:
-            message = f"Array {name} may have {self.longest} elements, and has {len(value)}"
+        if len(value) > self.max_length:
+            message = f"Array {name} may have {self.max_length} elements, and has {len(value)}"
             raise refused_before_running(message, param=name)
-        if len(value) < self.least:
-            raise refused_before_running(f"Array {name} needs {self.least} elements", param=name)
+        if len(value) < self.minimum:
+            raise refused_before_running(f"Array {name} needs {self.minimum} elements", param=name)
         return [self.kind.read(value[key], f"{name}[{key}]") for key in sorted(value, key=int)]
 
 
@@ -313,8 +317,8 @@ def merge_metadata(old: Mapping[str, str], change: Mapping[str, str] | None) -> 
 
 
 def _check_keys(count: int, name: str) -> None:
-    if count > METADATA_KEYS:
-        message = f"Metadata may have {METADATA_KEYS} keys, and this would have {count}."
+    if count > MAX_METADATA_KEYS:
+        message = f"Metadata may have {MAX_METADATA_KEYS} keys, and this would have {count}."
         raise refused_before_running(message, param=name)
 
 
@@ -323,10 +327,10 @@ def join(name: str, key: str) -> str:
     return f"{name}[{key}]" if name else key
 
 
-EXPAND = ListOf(Text(), longest=20)
+EXPAND = ListOf(Text(), max_length=20)
 CREATED = Either(Integer(), Shape({op: Integer() for op in ("gt", "gte", "lt", "lte")}))
 PAGE: dict[str, Kind] = {
-    "limit": Integer(least=1, most=100),
+    "limit": Integer(minimum=1, maximum=100),
     "starting_after": Text(),
     "ending_before": Text(),
     "expand": EXPAND,

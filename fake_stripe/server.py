@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
 from fake_stripe import routes
-from fake_stripe.api import BIGGEST_BODY, Answer, ConnectionCut, Request
+from fake_stripe.api import MAX_BODY_BYTES, Answer, ConnectionCut, Request
 from fake_stripe.errors import StripeError
 from fake_stripe.fake import FakeStripe
 
-LONGEST_WAIT = 75.0
+CONNECTION_TIMEOUT = 75.0
 SERVER = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "fake_stripe"
     sys_version = ""
-    timeout = LONGEST_WAIT
+    timeout = CONNECTION_TIMEOUT
     disable_nagle_algorithm = True
 
     def _answer(self) -> None:
@@ -70,8 +70,8 @@ class Handler(BaseHTTPRequestHandler):
                 411, "Please say in Content-Length how many bytes the body has: it is not read in chunks."
             )
             return None
-        body = self.rfile.read(min(int(length), BIGGEST_BODY + 1))
-        if int(length) > BIGGEST_BODY:
+        body = self.rfile.read(min(int(length), MAX_BODY_BYTES + 1))
+        if int(length) > MAX_BODY_BYTES:
             self.close_connection = True
         # A proxy's client names the server too: "GET http://127.0.0.1:12111/v1/products".
         path, _, query = SERVER.sub("", self.path, count=1).partition("?")

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from fake_stripe.contract.document import Document, Schema
 from fake_stripe.contract.schemas import REFERENCE
 
-DEEPEST = 4
+MAX_DEPTH = 4
 
 
 def why_not(document: Document, answer: Schema, path: str) -> str | None:
     """None when `path`, such as `data.default_price.product`, may be expanded in `answer`; else the reason."""
     steps = path.split(".")
-    if len(steps) > DEEPEST:
-        return f"{path!r} is {len(steps)} levels deep, at most {DEEPEST} can be expanded"
+    if len(steps) > MAX_DEPTH:
+        return f"{path!r} is {len(steps)} levels deep, at most {MAX_DEPTH} can be expanded"
     places = [answer]
     for step in steps:
         places = list(_below(document, places, step))

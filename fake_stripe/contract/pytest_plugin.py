@@ -23,7 +23,7 @@ from fake_stripe.contract.watch import Watch, watching_everywhere
 
 WATCH = pytest.StashKey[Watch]()
 FOLDER = pytest.StashKey[Path]()
-TROUBLE = pytest.StashKey[list[str]]()
+PROBLEMS = pytest.StashKey[list[str]]()
 REPORT = "stripe_contract"
 
 
@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TROUBLE] = []
+    config.stash[PROBLEMS] = []
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stripe-contract-")))
@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         watch = Watch(Contract.load(), folder)
     except document.DocumentMissing as missing:
-        config.stash[TROUBLE].append(str(missing))
+        config.stash[PROBLEMS].append(str(missing))
         return
     config.stash[WATCH] = watch
     stack.enter_context(watching_everywhere(watch))
@@ -77,16 +77,16 @@ def _fail_if_broken(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config = session.config
-    trouble = config.stash[TROUBLE]
+    problems = config.stash[PROBLEMS]
     if WATCH in config.stash:
         watch = config.stash[WATCH]
-        trouble += [str(broken) for broken in watch.take_broken()]
+        problems += [str(broken) for broken in watch.take_broken()]
         if hasattr(config, "workeroutput"):
-            config.workeroutput[REPORT] = _told(watch, trouble)
+            config.workeroutput[REPORT] = _worker_report(watch, problems)
             return
         if _whole(session):
-            trouble += _missed(watch.contract)
-    if trouble and (_whole(session) or WATCH in config.stash) and exitstatus == pytest.ExitCode.OK:
+            problems += _missed(watch.contract)
+    if problems and (_whole(session) or WATCH in config.stash) and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -105,27 +105,27 @@ def _whole(session: pytest.Session) -> bool:
     return asked and not any(chosen) and not session.shouldfail and not session.shouldstop
 
 
-def _told(watch: Watch, trouble: list[str]) -> dict[str, Any]:
+def _worker_report(watch: Watch, problems: list[str]) -> dict[str, Any]:
     """What a worker of pytest-xdist tells the run it works for, in plain values."""
     contract = watch.contract
     return {
         "tallies": {name: asdict(tally) for name, tally in contract.coverage.tallies.items()},
         "used": [contract.used[line] for line in contract.known_differences],
-        "trouble": trouble,
+        "problems": problems,
     }
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    told = getattr(node, "workeroutput", {}).get(REPORT)
-    if told is None or WATCH not in node.config.stash:
+    report = getattr(node, "workeroutput", {}).get(REPORT)
+    if report is None or WATCH not in node.config.stash:
         return
     contract = node.config.stash[WATCH].contract
-    for name, tally in told["tallies"].items():
+    for name, tally in report["tallies"].items():
         contract.coverage.add(name, Tally(**tally))
-    for line, times in zip(contract.known_differences, told["used"], strict=True):
+    for line, times in zip(contract.known_differences, report["used"], strict=True):
         contract.used[line] += times
-    node.config.stash[TROUBLE].extend(told["trouble"])
+    node.config.stash[PROBLEMS].extend(report["problems"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -135,7 +135,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for text in coverage_table.plain(contract.coverage.tallies):
             terminalreporter.write_line(text)
         _write_table(config.getoption("--contract-table"), contract)
-    for text in config.stash[TROUBLE]:
+    for text in config.stash[PROBLEMS]:
         terminalreporter.write_line(text, red=True)
 
 

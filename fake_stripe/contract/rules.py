@@ -66,7 +66,7 @@ class Text:
 
     def __init__(self, schema: Schema) -> None:
         self.choices = frozenset(schema["enum"]) if "enum" in schema else None
-        self.longest: int | None = schema.get("maxLength")
+        self.max_length: int | None = schema.get("maxLength")
         self.pattern = re.compile(schema["pattern"]) if "pattern" in schema else None
         self.format = FORMATS.get(schema.get("format", ""))
 
@@ -78,8 +78,8 @@ class Text:
             return (
                 Violation("choice", f"{_show(value)} is none of {some}{' ...' * (len(self.choices) > 8)}"),
             )
-        if self.longest is not None and len(value) > self.longest:
-            return (Violation("length", f"{len(value)} characters, at most {self.longest} are allowed"),)
+        if self.max_length is not None and len(value) > self.max_length:
+            return (Violation("length", f"{len(value)} characters, at most {self.max_length} are allowed"),)
         if self.pattern is not None and not self.pattern.search(value):
             return (Violation("format", f"{_show(value)} does not match {self.pattern.pattern}"),)
         if self.format is not None and not self.format[0].fullmatch(value):
@@ -204,14 +204,14 @@ class AnyOf:
 
     def read(self, tree: object) -> object:
         """As the branch that then fits, or fits most nearly."""
-        best, least = tree, (True, 10**6)
+        best, smallest = tree, (True, 10**6)
         for branch in self.branches:
             value = branch.read(tree)
             if type(value) not in branch.kinds:
                 continue
             distance = _distance(branch.check(value))
-            if distance < least:
-                best, least = value, distance
+            if distance < smallest:
+                best, smallest = value, distance
         return best
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from fake_stripe import deliveries
-from fake_stripe.account import BY_ITSELF, Call
+from fake_stripe.account import NO_REQUEST, Call
 from fake_stripe.backend import Backend
 from fake_stripe.courier import valid_secrets
 from fake_stripe.customers import Refused as NotPossible
@@ -28,7 +28,7 @@ Json = Mapping[str, Any]
 Act = TypeVar("Act")
 ROWS = 50
 CHECK = "Nothing was done yet. Please look at the marked field."
-SAID = {
+MESSAGES = {
     "saved": "Saved.",
     "unchanged": "Nothing was changed.",
     "refunded": "Refunded. The shop will hear of it.",
@@ -79,7 +79,7 @@ def products(backend: Backend, request: Request) -> Answer:
 
 def product(backend: Backend, request: Request) -> Answer:
     """`/dashboard/products/<id>`: look, or save the form."""
-    found = _found(backend, "product", request.args["product"])
+    found = _get_or_404(backend, "product", request.args["product"])
     if request.method == "POST":
         return _save_product(backend, request, found)
     return _product(backend, request, found, product_draft.of_product(found))
@@ -95,12 +95,12 @@ def _save_product(backend: Backend, request: Request, found: Json) -> Answer:
     draft = product_draft.of_form(request)
     sent = draft.changes(everything=bool(request.value("all_keys")))
     if not sent:
-        return _done(request, "unchanged")
+        return _redirect_back(request, "unchanged")
     try:
         backend.dashboard.edit_product(found["id"], **product_rules.UPDATE.read_all(sent))
     except StripeError as error:
         return _product(backend, request, found, draft, error.message)
-    return _done(request, "saved")
+    return _redirect_back(request, "saved")
 
 
 def payments(backend: Backend, request: Request) -> Answer:
@@ -111,7 +111,7 @@ def payments(backend: Backend, request: Request) -> Answer:
 
 def checkout(backend: Backend, request: Request) -> Answer:
     """`/dashboard/checkouts/<id>`: look, expire it, or settle its debit."""
-    session = _found(backend, "checkout.session", request.args["session"])
+    session = _get_or_404(backend, "checkout.session", request.args["session"])
     acts: dict[str, tuple[Callable[[], object], str]] = {
         "expire": (lambda: backend.customers.expire(session["id"]), "expired"),
         "settle": (lambda: backend.customers.settle_delayed(session["id"], succeeded=True), "settled"),
@@ -119,27 +119,27 @@ def checkout(backend: Backend, request: Request) -> Answer:
     }
     problem = ""
     if request.method == "POST":
-        act, word = _chosen(acts, request)
-        problem = _tried(act)
+        act, word = _pick(acts, request)
+        problem = _error_of(act)
         if not problem:
-            return _done(request, word)
-        session = _found(backend, "checkout.session", session["id"])
+            return _redirect_back(request, word)
+        session = _get_or_404(backend, "checkout.session", session["id"])
     content = money_pages.checkout_page(session, backend.lines(session["id"]))
     return _page(backend, request, "/dashboard/payments", "Checkout", content, problem)
 
 
 def payment(backend: Backend, request: Request) -> Answer:
     """`/dashboard/payments/<id>`: look, refund, or let a refund fail."""
-    intent = _found(backend, "payment_intent", request.args["intent"])
+    intent = _get_or_404(backend, "payment_intent", request.args["intent"])
     errors: dict[str, str] = {}
     problem = ""
     if request.method == "POST":
         if request.value("do") == "fail_refund":
-            problem = _tried(lambda: backend.dashboard.fail_refund(request.value("refund")))
+            problem = _error_of(lambda: backend.dashboard.fail_refund(request.value("refund")))
         else:
             errors = _refund(backend, request, intent)
         if not problem and not errors:
-            return _done(request, "failed" if request.value("do") == "fail_refund" else "refunded")
+            return _redirect_back(request, "failed" if request.value("do") == "fail_refund" else "refunded")
         problem = problem or CHECK
     content = money_pages.payment_page(intent, *_money_of(backend, intent), request.sent, errors)
     return _page(backend, request, "/dashboard/payments", "Payment", content, problem)
@@ -191,13 +191,13 @@ def _events(backend: Backend, wanted: str, before: str | None) -> Iterator[Json]
 
 def event(backend: Backend, request: Request) -> Answer:
     """`/dashboard/events/<id>`: look, or send it again."""
-    found = _found(backend, "event", request.args["event"])
+    found = _get_or_404(backend, "event", request.args["event"])
     problem = ""
     if request.method == "POST":
-        endpoint = _found(backend, "webhook_endpoint", request.value("endpoint"))
-        problem = _tried(lambda: backend.dashboard.resend(found["id"], endpoint["id"]))
+        endpoint = _get_or_404(backend, "webhook_endpoint", request.value("endpoint"))
+        problem = _error_of(lambda: backend.dashboard.resend(found["id"], endpoint["id"]))
         if not problem:
-            return _done(request, "sent")
+            return _redirect_back(request, "sent")
     content = event_pages.event_page(
         found, deliveries.of_event(backend.account, found["id"]), backend.rows("webhook_endpoint")
     )
@@ -207,12 +207,12 @@ def event(backend: Backend, request: Request) -> Answer:
 def webhooks(backend: Backend, request: Request) -> Answer:
     """`/dashboard/webhooks`: look, switch one off or on, roll a secret."""
     if request.method == "POST":
-        endpoint = _found(backend, "webhook_endpoint", request.value("endpoint"))
+        endpoint = _get_or_404(backend, "webhook_endpoint", request.value("endpoint"))
         if request.value("do") == "roll":
             backend.dashboard.roll_secret(endpoint["id"])
-            return _done(request, "rolled")
+            return _redirect_back(request, "rolled")
         _switch(backend, endpoint, on=request.value("do") == "enable")
-        return _done(request, "switched")
+        return _redirect_back(request, "switched")
     rows = _newest(backend, "webhook_endpoint", None)
     secrets = {row["id"]: valid_secrets(backend.account, row["id"]) for row in rows}
     return _page(
@@ -221,7 +221,7 @@ def webhooks(backend: Backend, request: Request) -> Answer:
 
 
 def _switch(backend: Backend, endpoint: Json, *, on: bool) -> None:
-    call = Call(backend.account, BY_ITSELF, backend.livemode, {"disabled": not on}, {"id": endpoint["id"]})
+    call = Call(backend.account, NO_REQUEST, backend.livemode, {"disabled": not on}, {"id": endpoint["id"]})
     with backend.account.store.transaction():
         webhook_endpoints.update(call)
 
@@ -237,10 +237,10 @@ def faults(backend: Backend, request: Request) -> Answer:
             "forward": (lambda: _forward(backend, request), "forwarded"),
             "limits": (lambda: _set_limits(backend, request), "limited"),
         }
-        act, word = _chosen(acts, request)
+        act, word = _pick(acts, request)
         errors = act()
         if not errors:
-            return _done(request, word)
+            return _redirect_back(request, word)
     limits = fault_pages.Limits(backend.api.limits.enforced, backend.api.locks.patience)
     content = fault_pages.fault_page(backend.faults.listed(), limits, request.sent, errors)
     return _page(backend, request, "/dashboard/faults", "Faults and clock", content, CHECK if errors else "")
@@ -280,13 +280,13 @@ def _clear_faults(backend: Backend) -> dict[str, str]:
     return {}
 
 
-def _chosen(acts: Mapping[str, Act], request: Request) -> Act:
+def _pick(acts: Mapping[str, Act], request: Request) -> Act:
     if request.value("do") not in acts:
         raise Refused(HTTPStatus.BAD_REQUEST, "This button is not known here. Nothing was done.")
     return acts[request.value("do")]
 
 
-def _tried(act: Callable[[], object]) -> str:
+def _error_of(act: Callable[[], object]) -> str:
     """Do it; the sentence of why not, if it cannot be done."""
     try:
         act()
@@ -297,7 +297,7 @@ def _tried(act: Callable[[], object]) -> str:
     return ""
 
 
-def _found(backend: Backend, kind: str, id: str) -> Json:
+def _get_or_404(backend: Backend, kind: str, id: str) -> Json:
     row = backend.account.store.get(kind, id)
     if row is None:
         raise Refused(HTTPStatus.NOT_FOUND, f"There is no {kind.replace('_', ' ')} called {id[:80]}.")
@@ -309,7 +309,7 @@ def _newest(backend: Backend, kind: str, limit: int | None) -> list[Json]:
         return list(itertools.islice(backend.account.store.table(kind).newest_first(), limit))
 
 
-def _done(request: Request, word: str) -> Answer:
+def _redirect_back(request: Request, word: str) -> Answer:
     """Go back to the page that the form stands on, with a sentence of what was done."""
     return redirect(f"{quote(request.path)}?{urlencode({'done': word})}")
 
@@ -317,6 +317,6 @@ def _done(request: Request, word: str) -> Answer:
 def _page(
     backend: Backend, request: Request, tab: str, headline: str, content: Markup, problem: str = ""
 ) -> Answer:
-    said = "" if request.method == "POST" else SAID.get(request.query.get("done", ""), "")
-    body = dashboard_page(tab, headline, content, now=backend.clock.now(), said=said, problem=problem)
+    message = "" if request.method == "POST" else MESSAGES.get(request.query.get("done", ""), "")
+    body = dashboard_page(tab, headline, content, now=backend.clock.now(), message=message, problem=problem)
     return Answer(body, HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK)

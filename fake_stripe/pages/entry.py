@@ -92,7 +92,7 @@ def read(session: Json, request: Request, now: int) -> Entry:
     entry = Entry({name: value.strip()[:2000] for name, value in request.form})
     if session.get("customer_email"):
         entry.values["email"] = session["customer_email"]
-    entry.errors = {name: message for name, message in _wrong(session, entry, now) if message}
+    entry.errors = {name: message for name, message in _errors(session, entry, now) if message}
     return entry
 
 
@@ -102,29 +102,29 @@ def chosen_shipping(session: Json, entry: Entry) -> int:
     return rates.index(entry["shipping_rate"]) if entry["shipping_rate"] in rates else 0
 
 
-def _wrong(session: Json, entry: Entry, now: int) -> Iterator[tuple[str, str]]:
+def _errors(session: Json, entry: Entry, now: int) -> Iterator[tuple[str, str]]:
     yield "email", "" if is_email(entry["email"]) else "An e-mail address, such as you@example.com."
     yield "card_name", "" if entry["card_name"] else "Your name, please."
     if asks_for_phone(session):
         yield "phone", "" if PHONE.fullmatch(entry["phone"]) else "A phone number, such as +1 415 555 0100."
     if asks_for_address(session):
-        yield from _wrong_address(session, entry)
+        yield from _address_errors(session, entry)
     for custom in session.get("custom_fields") or ():
-        yield f"custom_{custom['key']}", _wrong_custom(custom, entry[f"custom_{custom['key']}"])
+        yield f"custom_{custom['key']}", _custom_error(custom, entry[f"custom_{custom['key']}"])
     if asks_for_payment(session) and entry.method == CARD:
         yield from card_fields.card_errors(entry.values, now).items()
 
 
-def _wrong_address(session: Json, entry: Entry) -> Iterator[tuple[str, str]]:
-    said = {"country": "Which country?", "line1": "Street and number, please.", "city": "Which city?"}
+def _address_errors(session: Json, entry: Entry) -> Iterator[tuple[str, str]]:
+    message = {"country": "Which country?", "line1": "Street and number, please.", "city": "Which city?"}
     address = entry.address(session)
-    for name, question in said.items():
+    for name, question in message.items():
         yield f"{group(session)}_{name}", "" if address[name] else question
     if address["country"] and address["country"] not in asks_for_address(session):
         yield f"{group(session)}_country", "The shop does not send there."
 
 
-def _wrong_custom(custom: Json, value: str) -> str:
+def _custom_error(custom: Json, value: str) -> str:
     kind = custom["type"]
     limits = custom[kind]
     if not value:
@@ -134,5 +134,5 @@ def _wrong_custom(custom: Json, value: str) -> str:
         return "" if known else "Please choose one of the list."
     if kind == "numeric" and not (value.isascii() and value.isdecimal()):
         return "Digits only, please."
-    least, most = limits.get("minimum_length") or 0, limits.get("maximum_length") or 255
-    return "" if least <= len(value) <= most else f"Between {least} and {most} characters, please."
+    minimum, maximum = limits.get("minimum_length") or 0, limits.get("maximum_length") or 255
+    return "" if minimum <= len(value) <= maximum else f"Between {minimum} and {maximum} characters, please."

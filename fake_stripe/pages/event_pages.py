@@ -49,7 +49,7 @@ def event_list(events: Iterable[Json], wanted: str, older: str | None, *, search
 def event_page(event: Json, deliveries: Iterable[Json], endpoints: Mapping[str, Json]) -> Markup:
     """One event: what it says, where it was sent, and a button to send it again."""
     request = event["request"] or {}
-    told = facts(
+    details = facts(
         [
             ("Id", code(event["id"])),
             ("When", moment(event["created"])),
@@ -68,7 +68,7 @@ def event_page(event: Json, deliveries: Iterable[Json], endpoints: Mapping[str, 
     left = Markup(
         f'<div class="stack">{sheet("Deliveries", tries, again)}{sheet("What it says", body)}</div>'
     )
-    return Markup(f'<div class="two">{left}{sheet("Facts", told)}</div>')
+    return Markup(f'<div class="two">{left}{sheet("Facts", details)}</div>')
 
 
 def _resend(event: Json, endpoint: Json) -> Markup:

@@ -179,12 +179,12 @@ def options(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     return given, errors
 
 
-def _number(form: Mapping[str, str], name: str, least: int, most: int, errors: dict[str, str]) -> float:
+def _number(form: Mapping[str, str], name: str, minimum: int, maximum: int, errors: dict[str, str]) -> float:
     try:
         number = float(form.get(name, ""))
     except ValueError:
         number = float("nan")
-    if not least <= number <= most:
-        errors[name] = f"A number from {least} to {most}."
-        return least
+    if not minimum <= number <= maximum:
+        errors[name] = f"A number from {minimum} to {maximum}."
+        return minimum
     return number

@@ -75,8 +75,8 @@ def _label(text: str, optional: bool) -> Markup:
 
 
 def _described(name: str, message: str, hint: str) -> dict[str, object]:
-    told = [f"{name}-hint"] * bool(hint) + [f"{name}-error"] * bool(message)
-    return {"aria-describedby": " ".join(told) or None, "aria-invalid": "true" if message else None}
+    details = [f"{name}-hint"] * bool(hint) + [f"{name}-error"] * bool(message)
+    return {"aria-describedby": " ".join(details) or None, "aria-invalid": "true" if message else None}
 
 
 def _field(name: str, label: str, control: Markup, message: str, hint: str, width: str) -> Markup:

@@ -59,7 +59,7 @@ def _intent_row(intent: Json) -> Sequence[object]:
 
 def checkout_page(session: Json, lines: Iterable[Json]) -> Markup:
     """One Checkout Session: what is in it, who bought it, and what may still be done with it."""
-    told = facts(
+    details = facts(
         [
             ("Id", code(session["id"])),
             ("State", badge(session["status"])),
@@ -81,7 +81,7 @@ def checkout_page(session: Json, lines: Iterable[Json]) -> Markup:
     )
     left = Markup(f'<div class="stack">{sheet("Lines", bought, total)}{_session_acts(session)}</div>')
     right = Markup(
-        f'<div class="stack">{sheet("Facts", told)}{sheet("Metadata", facts(_metadata(session)))}</div>'
+        f'<div class="stack">{sheet("Facts", details)}{sheet("Metadata", facts(_metadata(session)))}</div>'
     )
     return Markup(f'<div class="two">{left}{right}</div>')
 
@@ -143,7 +143,7 @@ def payment_page(
     """One payment: its charge, its refunds, and the form that refunds more of it."""
     refunds = list(refunds)
     error = intent["last_payment_error"] or {}
-    told = facts(
+    details = facts(
         [
             ("Id", code(intent["id"])),
             ("State", badge(intent["status"])),
@@ -157,7 +157,7 @@ def payment_page(
     given = sheet("Refunds", table("Refunds", names, rows, empty="Nothing was refunded."))
     parts = [note(error.get("message"), "bad"), given, _refund_form(intent, charge, filled, errors)]
     right = Markup(
-        f'<div class="stack">{sheet("Facts", told)}{sheet("Metadata", facts(_metadata(intent)))}</div>'
+        f'<div class="stack">{sheet("Facts", details)}{sheet("Metadata", facts(_metadata(intent)))}</div>'
     )
     return Markup(f'<div class="two"><div class="stack">{join(parts)}</div>{right}</div>')
 

@@ -27,7 +27,7 @@ def dashboard_page(
     content: Markup,
     *,
     now: float,
-    said: str = "",
+    message: str = "",
     problem: str = "",
     beside: Markup = NOTHING,
 ) -> Markup:
@@ -38,7 +38,7 @@ def dashboard_page(
         headline=headline,
         beside=beside,
         content=content,
-        said=join([note(problem, "bad", role="alert"), note(said, "good", role="status")]),
+        message=join([note(problem, "bad", role="alert"), note(message, "good", role="status")]),
         clock=moment(now),
     )
     return fill("base", title=f"{'Please check: ' if problem else ''}{headline}", body=body)

@@ -16,12 +16,12 @@ from fake_stripe.customers import Refused as Declined
 from fake_stripe.pages import entry
 from fake_stripe.pages.entry import Entry
 from fake_stripe.pages.html import Markup
-from fake_stripe.pages.payment_form import Sale, bank_page, ended_page, made_up, pay_page
+from fake_stripe.pages.payment_form import Checkout, bank_page, ended_page, pay_page, sample_buyer
 from fake_stripe.pages.web import Answer, Refused, Request, origin_of, redirect
 
 Json = Mapping[str, Any]
-LONGEST_WAIT = 10.0
-PLACE_OF_ID = "{CHECKOUT_SESSION_ID}"
+WEBHOOK_TIMEOUT = 10.0
+SESSION_ID_PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
 
 
 def answer(backend: Backend, request: Request) -> Answer:
@@ -29,14 +29,14 @@ def answer(backend: Backend, request: Request) -> Answer:
     session = _session(backend, request.args["session"])
     if session["status"] != "open":
         return _ended(session)
-    sale = _sale(backend, session)
+    checkout = _checkout(backend, session)
     if request.method != "POST":
-        return _shown(sale, pay_page(sale, entry.blank(session)))
+        return _shown(checkout, pay_page(checkout, entry.blank(session)))
     if request.value("fill"):
-        return _fill_in(sale, request)
+        return _fill_in(checkout, request)
     if request.value("act") == "total":
-        return _shown(sale, pay_page(sale, Entry(request.sent)))
-    return _pay(backend, sale, request)
+        return _shown(checkout, pay_page(checkout, Entry(request.sent)))
+    return _pay(backend, checkout, request)
 
 
 def _session(backend: Backend, session_id: str) -> Json:
@@ -47,14 +47,14 @@ def _session(backend: Backend, session_id: str) -> Json:
     return session
 
 
-def _sale(backend: Backend, session: Json) -> Sale:
+def _checkout(backend: Backend, session: Json) -> Checkout:
     store = backend.account.store
     with store.lock:
         rates = [
             store.get("shipping_rate", option["shipping_rate"]) for option in session["shipping_options"]
         ]
         whole = [_with_product(backend, line) for line in backend.lines(session["id"])]
-    return Sale(session, tuple(whole), tuple(rate or {} for rate in rates), entry.methods(session))
+    return Checkout(session, tuple(whole), tuple(rate or {} for rate in rates), entry.methods(session))
 
 
 def _with_product(backend: Backend, line: Json) -> Json:
@@ -63,55 +63,57 @@ def _with_product(backend: Backend, line: Json) -> Json:
     return {**line, "price": {**price, "product": product}}
 
 
-def _shown(sale: Sale, body: Markup, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+def _shown(checkout: Checkout, body: Markup, status: HTTPStatus = HTTPStatus.OK) -> Answer:
     """With the origins that its pictures come from and its form may lead to."""
-    pictures = [image for line in sale.lines for image in (line["price"]["product"] or {}).get("images", ())]
+    pictures = [
+        image for line in checkout.lines for image in (line["price"]["product"] or {}).get("images", ())
+    ]
     images = {origin for url in pictures if (origin := origin_of(url))}
-    shop = {origin for url in (sale.session["success_url"],) if (origin := origin_of(url))}
+    shop = {origin for url in (checkout.session["success_url"],) if (origin := origin_of(url))}
     return Answer(body, status, posts_to=frozenset(shop), images_from=frozenset(images))
 
 
-def _fill_in(sale: Sale, request: Request) -> Answer:
+def _fill_in(checkout: Checkout, request: Request) -> Answer:
     """A test card was chosen: its number, and a made-up buyer wherever nothing was typed."""
-    typed = {**entry.blank(sale.session).values, **request.sent}
-    filled = Entry(made_up(sale.session) | {name: value for name, value in typed.items() if value})
+    typed = {**entry.blank(checkout.session).values, **request.sent}
+    filled = Entry(sample_buyer(checkout.session) | {name: value for name, value in typed.items() if value})
     filled.values |= {"card_number": request.value("fill"), "method": entry.CARD}
-    return _shown(sale, pay_page(sale, filled))
+    return _shown(checkout, pay_page(checkout, filled))
 
 
-def _pay(backend: Backend, sale: Sale, request: Request) -> Answer:
-    filled = entry.read(sale.session, request, backend.clock.now())
+def _pay(backend: Backend, checkout: Checkout, request: Request) -> Answer:
+    filled = entry.read(checkout.session, request, backend.clock.now())
     if filled.errors:
-        return _shown(sale, pay_page(sale, filled), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _shown(checkout, pay_page(checkout, filled), HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
-        session = backend.customers.pay(sale.session["id"], **_told(sale, filled))
+        session = backend.customers.pay(checkout.session["id"], **_payment_options(checkout, filled))
     except AuthenticationNeeded:
-        return _shown(sale, bank_page(sale, filled))
+        return _shown(checkout, bank_page(checkout, filled))
     except SessionEnded:
-        return _ended(_session(backend, sale.session["id"]))
+        return _ended(_session(backend, checkout.session["id"]))
     except Declined as refused:
-        return _refused(backend, sale, filled, refused)
+        return _refused(backend, checkout, filled, refused)
     _wait_for_the_shop(backend, session)
     return _to_the_shop(session)
 
 
-def _told(sale: Sale, filled: Entry) -> dict[str, Any]:
+def _payment_options(checkout: Checkout, filled: Entry) -> dict[str, Any]:
     """What the core is told of the buyer."""
-    told: dict[str, Any] = {name: filled[name] for name in ("email", "phone")}
-    told |= {"card": filled["card_number"], "name": filled["card_name"]}
-    told |= {"address": filled.address(sale.session), "delayed": filled.method == entry.DEBIT}
-    told["authenticated"] = {"yes": True, "no": False}.get(filled["authenticated"])
-    keys = [custom["key"] for custom in sale.session["custom_fields"]]
-    told["custom_fields"] = {key: filled[f"custom_{key}"] for key in keys}
-    options = sale.session["shipping_options"]
+    details: dict[str, Any] = {name: filled[name] for name in ("email", "phone")}
+    details |= {"card": filled["card_number"], "name": filled["card_name"]}
+    details |= {"address": filled.address(checkout.session), "delayed": filled.method == entry.DEBIT}
+    details["authenticated"] = {"yes": True, "no": False}.get(filled["authenticated"])
+    keys = [custom["key"] for custom in checkout.session["custom_fields"]]
+    details["custom_fields"] = {key: filled[f"custom_{key}"] for key in keys}
+    options = checkout.session["shipping_options"]
     if options:
-        told["shipping_rate"] = options[entry.chosen_shipping(sale.session, filled)]["shipping_rate"]
-    return told
+        details["shipping_rate"] = options[entry.chosen_shipping(checkout.session, filled)]["shipping_rate"]
+    return details
 
 
-def _refused(backend: Backend, sale: Sale, filled: Entry, refused: Declined) -> Answer:
+def _refused(backend: Backend, checkout: Checkout, filled: Entry, refused: Declined) -> Answer:
     """The page again, with the message beside the input that is to be mended; the code is typed anew."""
-    group, keys = entry.group(sale.session), {one["key"] for one in sale.session["custom_fields"]}
+    group, keys = entry.group(checkout.session), {one["key"] for one in checkout.session["custom_fields"]}
     inputs = {
         "card": "card_number",
         "name": "card_name",
@@ -124,7 +126,9 @@ def _refused(backend: Backend, sale: Sale, filled: Entry, refused: Declined) -> 
     status = (
         HTTPStatus.PAYMENT_REQUIRED if isinstance(refused, CardDeclined) else HTTPStatus.UNPROCESSABLE_ENTITY
     )
-    return _shown(sale, pay_page(_sale(backend, _session(backend, sale.session["id"])), again), status)
+    return _shown(
+        checkout, pay_page(_checkout(backend, _session(backend, checkout.session["id"])), again), status
+    )
 
 
 def _wait_for_the_shop(backend: Backend, session: Json) -> None:
@@ -133,7 +137,7 @@ def _wait_for_the_shop(backend: Backend, session: Json) -> None:
         return
     event = _find_event(backend, lambda row: row["data"]["object"]["id"] == session["id"])
     if event is not None:
-        backend.courier.wait_for(event["id"], LONGEST_WAIT)
+        backend.courier.wait_for(event["id"], WEBHOOK_TIMEOUT)
 
 
 def _find_event(backend: Backend, fits: Callable[[Json], bool]) -> Json | None:
@@ -143,14 +147,14 @@ def _find_event(backend: Backend, fits: Callable[[Json], bool]) -> Json | None:
 
 
 def _to_the_shop(session: Json) -> Answer:
-    url = str(session["success_url"]).replace(PLACE_OF_ID, session["id"])
+    url = str(session["success_url"]).replace(SESSION_ID_PLACEHOLDER, session["id"])
     origin = origin_of(url)
     return redirect(url, posts_to=[origin] if origin else [])
 
 
 def _ended(session: Json) -> Answer:
     if session["status"] == "complete":
-        shop = str(session["success_url"]).replace(PLACE_OF_ID, session["id"])
+        shop = str(session["success_url"]).replace(SESSION_ID_PLACEHOLDER, session["id"])
         return Answer(ended_page("This is paid already", "One payment is enough.", shop, "To the shop"))
     text = "Nothing was charged. The shop may open a new checkout with the same things in it."
     return Answer(

@@ -15,18 +15,18 @@ from fake_stripe.pages.forms import hidden, select, text_field
 from fake_stripe.pages.html import NOTHING, Markup, attributes, escape, fill, join
 
 Json = Mapping[str, Any]
-ADA = {
+SAMPLE_BUYER = {
     "email": "ada@example.com",
     "phone": "+1 415 555 0100",
     "card_name": "Ada Example",
     "card_expiry": "12 / 34",
     "card_code": "123",
 }
-AT_HOME = {"line1": "1 Pretend Street", "city": "Sampleton", "postal_code": "12345", "country": "US"}
+SAMPLE_ADDRESS = {"line1": "1 Pretend Street", "city": "Sampleton", "postal_code": "12345", "country": "US"}
 
 
 @dataclass(frozen=True)
-class Sale:
+class Checkout:
     """All that the page shows: a session, its lines with their products, its shipping rates, and how to pay."""
 
     session: Json
@@ -52,47 +52,51 @@ class Sale:
         return int(self.session["amount_total"] - already + sending)
 
 
-def made_up(session: Json) -> dict[str, str]:
+def sample_buyer(session: Json) -> dict[str, str]:
     """A buyer for whoever does not want to type, at an address to which the shop sends."""
     countries = entry.asks_for_address(session)
-    home = {f"{entry.group(session)}_{name}": value for name, value in AT_HOME.items()} if countries else {}
-    if countries and AT_HOME["country"] not in countries:
+    home = (
+        {f"{entry.group(session)}_{name}": value for name, value in SAMPLE_ADDRESS.items()}
+        if countries
+        else {}
+    )
+    if countries and SAMPLE_ADDRESS["country"] not in countries:
         home[f"{entry.group(session)}_country"] = countries[0]
-    return ADA | home
+    return SAMPLE_BUYER | home
 
 
-def pay_page(sale: Sale, filled: Entry, *, problem: str = "") -> Markup:
+def pay_page(checkout: Checkout, filled: Entry, *, problem: str = "") -> Markup:
     """The whole page: what is bought on one side, one form on the other."""
-    session = sale.session
+    session = checkout.session
     shipping = entry.chosen_shipping(session, filled)
-    total = shown(sale.total(shipping), sale.currency)
+    total = shown(checkout.total(shipping), checkout.currency)
     expires = datetime.fromtimestamp(session["expires_at"], UTC)
     body = fill(
         "pay",
         action=f"/c/pay/{session['id']}",
         back=_back(session),
-        shop=sale.shop,
+        shop=checkout.shop,
         total=total,
         expires_iso=expires.isoformat(),
         expires=f"{expires:%H:%M} UTC, {expires.day} {expires:%B}",
-        lines=join(_line(line) for line in sale.lines),
-        totals=_totals(sale, shipping),
+        lines=join(_line(line) for line in checkout.lines),
+        totals=_totals(checkout, shipping),
         problem=_problem(filled, problem),
-        parts=join(_parts(sale, filled)),
+        parts=join(_parts(checkout, filled)),
         verb=f"Pay {total}" if entry.asks_for_payment(session) else "Complete the order",
         promise="No card is charged and nothing leaves this computer.",
     )
-    wrong = filled.errors or problem
-    return fill("base", title=f"{'Please check: ' if wrong else ''}Pay {sale.shop}", body=body)
+    invalid = filled.errors or problem
+    return fill("base", title=f"{'Please check: ' if invalid else ''}Pay {checkout.shop}", body=body)
 
 
-def bank_page(sale: Sale, filled: Entry) -> Markup:
+def bank_page(checkout: Checkout, filled: Entry) -> Markup:
     """The bank's question. What was filled in travels along, so that nobody types twice."""
     body = fill(
         "bank",
-        action=f"/c/pay/{sale.session['id']}",
-        total=shown(sale.total(entry.chosen_shipping(sale.session, filled)), sale.currency),
-        shop=sale.shop,
+        action=f"/c/pay/{checkout.session['id']}",
+        total=shown(checkout.total(entry.chosen_shipping(checkout.session, filled)), checkout.currency),
+        shop=checkout.shop,
         ending=filled["card_number"][-4:],
         hidden=join(hidden(name, value) for name, value in filled.values.items() if name != "act"),
     )
@@ -117,13 +121,13 @@ def _line(line: Json) -> Markup:
     name = line["description"] or "Article"
     image = next(iter(product.get("images") or ()), None)
     each = shown(line["price"]["unit_amount"], line["currency"])
-    told = [value for value in (line.get("metadata") or {}).values() if len(value) <= 40]
+    details = [value for value in (line.get("metadata") or {}).values() if len(value) <= 40]
     quantity = f"{line['quantity']} × {each}"
     return fill(
         "_line",
         image=_picture(image, name),
         title=name,
-        detail=" · ".join([quantity, *told[:3]]),
+        detail=" · ".join([quantity, *details[:3]]),
         amount=shown(line["amount_subtotal"], line["currency"]),
     )
 
@@ -134,16 +138,16 @@ def _picture(url: str | None, name: str) -> Markup:
     return Markup(f'<span class="line-image" aria-hidden="true">{escape(name[:1].upper())}</span>')
 
 
-def _totals(sale: Sale, shipping: int) -> Markup:
-    details = sale.session.get("total_details") or {}
-    rows = [("Subtotal", sale.session["amount_subtotal"])]
-    if sale.session.get("shipping_options"):
-        name = sale.rates[shipping]["display_name"] if sale.rates else "Shipping"
-        rows.append((f"Shipping ({name})", sale.session["shipping_options"][shipping]["shipping_amount"]))
+def _totals(checkout: Checkout, shipping: int) -> Markup:
+    details = checkout.session.get("total_details") or {}
+    rows = [("Subtotal", checkout.session["amount_subtotal"])]
+    if checkout.session.get("shipping_options"):
+        name = checkout.rates[shipping]["display_name"] if checkout.rates else "Shipping"
+        rows.append((f"Shipping ({name})", checkout.session["shipping_options"][shipping]["shipping_amount"]))
     rows += [("Discount", -details["amount_discount"])] * bool(details.get("amount_discount"))
     rows += [("Tax", details["amount_tax"])] * bool(details.get("amount_tax"))
-    lines = [_total_row(name, amount, sale.currency) for name, amount in rows]
-    return join([*lines, _total_row("Total", sale.total(shipping), sale.currency, grand=True)])
+    lines = [_total_row(name, amount, checkout.currency) for name, amount in rows]
+    return join([*lines, _total_row("Total", checkout.total(shipping), checkout.currency, grand=True)])
 
 
 def _total_row(name: str, amount: int, currency: str, *, grand: bool = False) -> Markup:
@@ -159,16 +163,16 @@ def _problem(filled: Entry, problem: str) -> Markup:
     return fill("_problem", headline=problem or "Please look at these again:", links=listed)
 
 
-def _parts(sale: Sale, filled: Entry) -> Iterable[Markup]:
-    yield _contact(sale.session, filled)
-    if entry.asks_for_address(sale.session):
-        yield _address(sale.session, filled)
-    if sale.session.get("shipping_options"):
-        yield _shipping(sale, filled)
-    if sale.session.get("custom_fields"):
-        yield _custom_fields(sale.session, filled)
-    if entry.asks_for_payment(sale.session):
-        yield _payment(sale, filled)
+def _parts(checkout: Checkout, filled: Entry) -> Iterable[Markup]:
+    yield _contact(checkout.session, filled)
+    if entry.asks_for_address(checkout.session):
+        yield _address(checkout.session, filled)
+    if checkout.session.get("shipping_options"):
+        yield _shipping(checkout, filled)
+    if checkout.session.get("custom_fields"):
+        yield _custom_fields(checkout.session, filled)
+    if entry.asks_for_payment(checkout.session):
+        yield _payment(checkout, filled)
 
 
 def _contact(session: Json, filled: Entry) -> Markup:
@@ -217,8 +221,8 @@ def _address(session: Json, filled: Entry) -> Markup:
     return fill("_part", legend=f"{purpose.capitalize()} address", fields=join(fields), more=NOTHING)
 
 
-def _shipping(sale: Sale, filled: Entry) -> Markup:
-    chosen = entry.chosen_shipping(sale.session, filled)
+def _shipping(checkout: Checkout, filled: Entry) -> Markup:
+    chosen = entry.chosen_shipping(checkout.session, filled)
     rows = [
         fill(
             "_choice",
@@ -227,10 +231,12 @@ def _shipping(sale: Sale, filled: Entry) -> Markup:
             ),
             text=rate["display_name"],
             detail=_estimate(rate.get("delivery_estimate")),
-            price=shown(option["shipping_amount"], sale.currency) if option["shipping_amount"] else "free",
+            price=shown(option["shipping_amount"], checkout.currency)
+            if option["shipping_amount"]
+            else "free",
         )
         for number, (option, rate) in enumerate(
-            zip(sale.session["shipping_options"], sale.rates, strict=True)
+            zip(checkout.session["shipping_options"], checkout.rates, strict=True)
         )
     ]
     again = Markup('<p><button class="button-small" name="act" value="total">Show the new total</button></p>')
@@ -274,7 +280,7 @@ def _custom_field(custom: Json, filled: Entry) -> Markup:
     )
 
 
-def _payment(sale: Sale, filled: Entry) -> Markup:
+def _payment(checkout: Checkout, filled: Entry) -> Markup:
     words = {
         entry.CARD: ("Card", "paid at once"),
         entry.DEBIT: ("Bank debit", "paid days later, or not at all"),
@@ -287,11 +293,11 @@ def _payment(sale: Sale, filled: Entry) -> Markup:
             detail=words[method][1],
             price=NOTHING,
         )
-        for method in sale.methods
+        for method in checkout.methods
     ]
-    only_cards = sale.methods == (entry.CARD,)
+    only_cards = checkout.methods == (entry.CARD,)
     choice = NOTHING if only_cards else Markup(f'<div class="field">{join(methods)}</div>')
-    cards = [_test_cards(filled), *_card_fields(filled)] if entry.CARD in sale.methods else []
+    cards = [_test_cards(filled), *_card_fields(filled)] if entry.CARD in checkout.methods else []
     return fill("_part", legend="Payment", fields=join([choice, *cards]), more=NOTHING)
 
 
@@ -307,12 +313,12 @@ def _test_cards(filled: Entry) -> Markup:
 
 
 def _card_fields(filled: Entry) -> list[Markup]:
-    def digits(name: str, label: str, auto: str, shape: str, longest: int, **more: Any) -> Markup:
+    def digits(name: str, label: str, auto: str, shape: str, max_length: int, **more: Any) -> Markup:
         given: dict[str, Any] = {
             "inputmode": "numeric",
             "autocomplete": auto,
             "placeholder": shape,
-            "maxlength": longest,
+            "maxlength": max_length,
         }
         return _input(filled, name, label, **given, **more)
 

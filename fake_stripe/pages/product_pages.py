@@ -50,7 +50,7 @@ def _counts(metadata: Mapping[str, str]) -> str:
 
 def product_page(product: Json, prices: Iterable[Json], draft: Draft) -> Markup:
     """One product: its facts, its prices, and the form that edits it."""
-    told = facts(
+    details = facts(
         [
             ("Id", code(product["id"])),
             ("Updated", moment(product["updated"])),
@@ -63,7 +63,7 @@ def product_page(product: Json, prices: Iterable[Json], draft: Draft) -> Markup:
         for price in prices
     ]
     priced = table("Prices", ("Price", "Amount", "Metadata", "State"), rows, empty="No price yet.")
-    side = Markup(f'<div class="stack">{sheet("Facts", told)}{sheet("Prices", priced)}</div>')
+    side = Markup(f'<div class="stack">{sheet("Facts", details)}{sheet("Prices", priced)}</div>')
     return Markup(f'<div class="two">{sheet("Edit", _form(product["id"], draft))}{side}</div>')
 
 

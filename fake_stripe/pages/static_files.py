@@ -10,7 +10,7 @@ from fake_stripe.pages.web import Answer, Refused, Request
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {"pages.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
-KEPT_FOR = 60
+MAX_AGE = 60
 
 
 def answer(backend: Backend, request: Request) -> Answer:
@@ -18,4 +18,4 @@ def answer(backend: Backend, request: Request) -> Answer:
     name = request.args["file"]
     if name not in TYPES:
         raise Refused(HTTPStatus.NOT_FOUND, "There is no such file.")
-    return Answer((STATIC / name).read_bytes(), type=TYPES[name], kept_for=KEPT_FOR)
+    return Answer((STATIC / name).read_bytes(), type=TYPES[name], max_age=MAX_AGE)

@@ -12,8 +12,8 @@ from fake_stripe.pages.html import Markup
 from fake_stripe.web import PageAnswer, PageRequest, from_here
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
-MOST_FIELDS = 2000
-MOST_BYTES = 500_000
+MAX_FIELDS = 2000
+MAX_BYTES = 500_000
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Request:
         """As the application hands it over. Raises Refused for a form that cannot be read, or is too big."""
         try:
             text = given.body.decode("utf-8") if given.method == "POST" else ""
-            form = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+            form = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
         except ValueError:
             raise Refused(HTTPStatus.BAD_REQUEST, "This form cannot be read. Nothing was done.") from None
-        if len(given.body) > MOST_BYTES:
+        if len(given.body) > MAX_BYTES:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This form is too big. Nothing was done.")
         asked = {name: values[-1] for name, values in given.query.items() if values}
         return cls(given.method, given.path, asked, tuple(form), given.headers, given.args)
@@ -76,7 +76,7 @@ class Answer:
     location: str | None = None
     posts_to: frozenset[str] = frozenset()
     images_from: frozenset[str] = frozenset()
-    kept_for: int = 0
+    max_age: int = 0
 
     def for_the_application(self) -> PageAnswer:
         """With every header, those that keep the page safe included."""
@@ -88,7 +88,7 @@ class Answer:
             # Not no-referrer: with that, browsers send "Origin: null" with our own forms.
             "Referrer-Policy": "same-origin",
             "Cross-Origin-Opener-Policy": "same-origin",
-            "Cache-Control": f"public, max-age={self.kept_for}" if self.kept_for else "no-store",
+            "Cache-Control": f"public, max-age={self.max_age}" if self.max_age else "no-store",
         }
         if self.location:
             headers["Location"] = self.location

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from fake_stripe import params as p
 from fake_stripe.account import Call
 from fake_stripe.errors import StripeError
-from fake_stripe.events import KEPT_FOR
+from fake_stripe.events import RETENTION
 from fake_stripe.paging import page
 from fake_stripe.store import Json
 
@@ -13,7 +13,7 @@ LIST = p.listing(
     created=p.CREATED,
     delivery_success=p.Boolean(),
     type=p.Text(),
-    types=p.ListOf(p.Text(), longest=20),
+    types=p.ListOf(p.Text(), max_length=20),
 )
 
 
@@ -42,4 +42,4 @@ def list_all(call: Call) -> Json:
 
 
 def _too_old(call: Call, event: Json) -> bool:
-    return bool(event["created"] < call.now - KEPT_FOR)
+    return bool(event["created"] < call.now - RETENTION)

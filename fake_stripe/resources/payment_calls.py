@@ -6,7 +6,7 @@ As far as sessions and refunds need them: https://docs.stripe.com/api/payment_in
 from fake_stripe import params as p
 from fake_stripe.account import Call
 from fake_stripe.cards import TOKENS, Card, card_of
-from fake_stripe.currencies import MOST, check_amount, check_charge
+from fake_stripe.currencies import MAX_AMOUNT, check_amount, check_charge
 from fake_stripe.errors import StripeError
 from fake_stripe.events import changed, emit
 from fake_stripe.paging import page
@@ -18,16 +18,16 @@ LIST_INTENTS = p.listing(created=p.CREATED, customer=p.Text(), customer_account=
 LIST_CHARGES = p.listing(
     created=p.CREATED, customer=p.Text(), payment_intent=p.Text(), transfer_group=p.Text()
 )
-AMOUNT = p.Integer(least=1, most=MOST)
+AMOUNT = p.Integer(minimum=1, maximum=MAX_AMOUNT)
 UPDATE_INTENT = p.body(
-    description=p.Text(longest=1000, unset=True), metadata=p.Metadata(), receipt_email=p.email()
+    description=p.Text(max_length=1000, unset=True), metadata=p.Metadata(), receipt_email=p.email()
 )
-UPDATE_CHARGE = p.body(description=p.Text(longest=40000), metadata=p.Metadata(), receipt_email=p.email())
+UPDATE_CHARGE = p.body(description=p.Text(max_length=40000), metadata=p.Metadata(), receipt_email=p.email())
 CREATE_CHARGE = p.body(
     required=["amount", "currency", "source"],
     amount=AMOUNT,
     currency=p.Currency(),
-    description=p.Text(longest=40000),
+    description=p.Text(max_length=40000),
     metadata=p.Metadata(),
     receipt_email=p.email(),
     source=p.Text(),
@@ -41,7 +41,7 @@ CREATE_INTENT = p.body(
     automatic_payment_methods=METHODS,
     confirm=p.Boolean(),
     currency=p.Currency(),
-    description=p.Text(longest=1000),
+    description=p.Text(max_length=1000),
     metadata=p.Metadata(),
     payment_method=p.Text(),
     payment_method_types=p.ListOf(p.Text()),
@@ -129,7 +129,7 @@ def confirm_intent(call: Call) -> Json:
 
 def _confirm(call: Call, intent: Json) -> Json:
     card = _card_from_token(call.params.get("payment_method", ""), "payment_method")
-    method = objects.new_method(call, "card", card, objects.NOBODY)
+    method = objects.new_method(call, "card", card, objects.NO_BILLING_DETAILS)
     if card.refused:
         raise payments.card_error(payments.decline(call, intent, method, card))
     return payments.ask(call, intent, method) if card.asks else payments.succeed(call, intent, method, card)
@@ -148,7 +148,7 @@ def create_charge(call: Call) -> Json:
     check_amount(params["amount"], params["currency"], "amount")
     check_charge(params["amount"], params["currency"], "amount")
     card = _card_from_token(params["source"], "source")
-    method = objects.new_method(call, "card", card, objects.NOBODY)
+    method = objects.new_method(call, "card", card, objects.NO_BILLING_DETAILS)
     standing_in = {
         "id": "",
         "amount": params["amount"],

@@ -8,7 +8,7 @@ from fake_stripe.cards import Card
 from fake_stripe.events import emit
 from fake_stripe.store import Json
 
-NOBODY: Json = {"address": None, "email": None, "name": None, "phone": None, "tax_id": None}
+NO_BILLING_DETAILS: Json = {"address": None, "email": None, "name": None, "phone": None, "tax_id": None}
 
 
 # What this account never fills, and what only a payment fills.
@@ -26,7 +26,7 @@ NULL_IN_CHARGE = (
     *("receipt_url", "review", "source_transfer", "transfer_data", "transfer_group"),
 )
 # What a charge takes over from its intent.
-TAKEN_OVER = (
+COPIED_FROM_INTENT = (
     *("amount", "currency", "description", "metadata", "receipt_email", "shipping"),
     *("statement_descriptor", "statement_descriptor_suffix"),
 )
@@ -116,7 +116,7 @@ def new_charge(call: Call, intent: Json, method: Json, card: Card | None, *, sta
     taken = status != "failed"
     charge = {
         **dict.fromkeys(NULL_IN_CHARGE),
-        **{name: intent[name] for name in TAKEN_OVER},
+        **{name: intent[name] for name in COPIED_FROM_INTENT},
         "id": call.new_id("charge"),
         "object": "charge",
         "amount_captured": intent["amount"] if taken else 0,

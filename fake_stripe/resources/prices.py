@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
-from fake_stripe.currencies import MOST, check_amount
+from fake_stripe.currencies import MAX_AMOUNT, check_amount
 from fake_stripe.errors import StripeError
 from fake_stripe.events import difference, emit
 from fake_stripe.expand import includable
@@ -14,8 +14,8 @@ from fake_stripe.forms import Form
 from fake_stripe.paging import page
 from fake_stripe.store import Json
 
-AMOUNT = p.Integer(least=0, most=MOST)
-DECIMAL = p.DecimalText(most=MOST)
+AMOUNT = p.Integer(minimum=0, maximum=MAX_AMOUNT)
+DECIMAL = p.DecimalText(maximum=MAX_AMOUNT)
 TAX = p.one_of("exclusive", "inclusive", "unspecified")
 # What a person may choose as a product's id.
 PRODUCT_ID = p.Text(pattern=re.compile(r"[^\s/?#\[\]]+\Z"), problem="Invalid id")
@@ -29,7 +29,7 @@ class UpTo:
     """Where a tier ends: a number, or "inf", which is kept as None."""
 
     def read(self, value: "str | Form", name: str) -> int | None:
-        return None if value == "inf" else p.Integer(least=1).read(value, name)
+        return None if value == "inf" else p.Integer(minimum=1).read(value, name)
 
 
 TIERS = p.ListOf(
@@ -43,7 +43,7 @@ TIERS = p.ListOf(
         },
         required=("up_to",),
     ),
-    least=1,
+    minimum=1,
 )
 OPTION = p.Shape(
     {
@@ -59,7 +59,7 @@ OPTIONS = p.MapOf(p.Currency(), OPTION)
 RECURRING = p.Shape(
     {
         "interval": p.one_of("day", "month", "week", "year"),
-        "interval_count": p.Integer(least=1, most=1095),
+        "interval_count": p.Integer(minimum=1, maximum=1095),
         "meter": p.Text(),
         "usage_type": p.one_of("licensed", "metered"),
     },
@@ -84,9 +84,9 @@ PRODUCT_DATA = p.Shape(
         "id": PRODUCT_ID,
         "metadata": p.Metadata(),
         "name": p.Text(),
-        "statement_descriptor": p.Text(longest=22),
+        "statement_descriptor": p.Text(max_length=22),
         "tax_code": p.Text(),
-        "unit_label": p.Text(longest=12),
+        "unit_label": p.Text(max_length=12),
     },
     required=("name",),
 )
@@ -96,7 +96,7 @@ CREATE = p.body(
     exclusive=["product", "product_data"],
     active=p.Boolean(),
     billing_scheme=p.one_of("per_unit", "tiered"),
-    lookup_key=p.Text(longest=200),
+    lookup_key=p.Text(max_length=200),
     nickname=p.Text(),
     product=p.Text(),
     product_data=PRODUCT_DATA,
@@ -104,13 +104,13 @@ CREATE = p.body(
     tiers_mode=p.one_of("graduated", "volume"),
     transfer_lookup_key=p.Boolean(),
     transform_quantity=p.Shape(
-        {"divide_by": p.Integer(least=1), "round": p.one_of("down", "up")}, required=("divide_by", "round")
+        {"divide_by": p.Integer(minimum=1), "round": p.one_of("down", "up")}, required=("divide_by", "round")
     ),
 )
 UPDATE = p.body(
     active=p.Boolean(),
     currency_options=p.MapOf(p.Currency(), OPTION, unset=True),
-    lookup_key=p.Text(longest=200, unset=True),
+    lookup_key=p.Text(max_length=200, unset=True),
     metadata=p.Metadata(),
     nickname=p.Text(unset=True),
     tax_behavior=TAX,
@@ -120,7 +120,7 @@ LIST = p.listing(
     active=p.Boolean(),
     created=p.CREATED,
     currency=p.Currency(),
-    lookup_keys=p.ListOf(p.Text(), longest=10),
+    lookup_keys=p.ListOf(p.Text(), max_length=10),
     product=p.Text(),
     recurring=p.Shape(
         {

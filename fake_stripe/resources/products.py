@@ -9,7 +9,7 @@ from fake_stripe.resources import prices
 from fake_stripe.store import Json
 
 IMAGES = 8
-FEATURES = p.ListOf(p.Shape({"name": p.Text()}, required=("name",)), longest=15, unset=True)
+FEATURES = p.ListOf(p.Shape({"name": p.Text()}, required=("name",)), max_length=15, unset=True)
 DIMENSIONS = p.Shape(
     {side: p.Number() for side in ("height", "length", "weight", "width")},
     required=("height", "length", "weight", "width"),
@@ -17,16 +17,16 @@ DIMENSIONS = p.Shape(
 )
 SHARED: dict[str, p.Kind] = {
     "active": p.Boolean(),
-    "description": p.Text(longest=40000, unset=True),
-    "images": p.ListOf(p.url(), longest=IMAGES, unset=True),
+    "description": p.Text(max_length=40000, unset=True),
+    "images": p.ListOf(p.url(), max_length=IMAGES, unset=True),
     "marketing_features": FEATURES,
     "metadata": p.Metadata(),
     "package_dimensions": DIMENSIONS,
     "shippable": p.Boolean(),
-    "statement_descriptor": p.Text(longest=22, unset=True),
+    "statement_descriptor": p.Text(max_length=22, unset=True),
     "tax_code": p.Text(unset=True),
-    "unit_label": p.Text(longest=12, unset=True),
-    "url": p.url(unset=True, longest=2048),
+    "unit_label": p.Text(max_length=12, unset=True),
+    "url": p.url(unset=True, max_length=2048),
 }
 CREATE = p.body(
     SHARED,
@@ -39,7 +39,7 @@ UPDATE = p.body(SHARED, name=p.Text(), default_price=p.Text(unset=True))
 LIST = p.listing(
     active=p.Boolean(),
     created=p.CREATED,
-    ids=p.ListOf(p.Text(), longest=100),
+    ids=p.ListOf(p.Text(), max_length=100),
     shippable=p.Boolean(),
     url=p.Text(),
 )

@@ -2,7 +2,7 @@
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
-from fake_stripe.currencies import MOST, check_amount
+from fake_stripe.currencies import MAX_AMOUNT, check_amount
 from fake_stripe.errors import StripeError
 from fake_stripe.events import changed, difference, emit
 from fake_stripe.expand import includable
@@ -11,7 +11,7 @@ from fake_stripe.store import Json
 
 CREATE = p.body(
     exclusive=["charge", "payment_intent"],
-    amount=p.Integer(least=1, most=MOST),
+    amount=p.Integer(minimum=1, maximum=MAX_AMOUNT),
     charge=p.Text(),
     instructions_email=p.email(),
     metadata=p.Metadata(),

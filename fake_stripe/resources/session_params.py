@@ -9,23 +9,23 @@ from fake_stripe import params as p
 from fake_stripe.resources import prices, shipping_rates
 
 LINES = 100
-WORDS = p.Text(longest=100)
+WORDS = p.Text(max_length=100)
 ALPHANUMERIC = re.compile(r"[A-Za-z0-9]+\Z")
 
 
-def _name(longest: int) -> p.Text:
+def _name(max_length: int) -> p.Text:
     """What programs know something by that customers fill in."""
-    return p.Text(longest=longest, pattern=ALPHANUMERIC, problem="Only letters and digits are allowed")
+    return p.Text(max_length=max_length, pattern=ALPHANUMERIC, problem="Only letters and digits are allowed")
 
 
 PRODUCT_DATA = p.Shape(
     {
-        "description": p.Text(longest=40000),
-        "images": p.ListOf(p.url(), longest=8),
+        "description": p.Text(max_length=40000),
+        "images": p.ListOf(p.url(), max_length=8),
         "metadata": p.Metadata(),
         "name": p.Text(),
         "tax_code": p.Text(),
-        "unit_label": p.Text(longest=12),
+        "unit_label": p.Text(max_length=12),
     },
     required=("name",),
 )
@@ -53,13 +53,13 @@ LINE = p.Shape(
         "metadata": p.Metadata(),
         "price": p.Text(),
         "price_data": PRICE_DATA,
-        "quantity": p.Integer(least=1, most=999_999),
+        "quantity": p.Integer(minimum=1, maximum=999_999),
         "tax_rates": p.NotImitated("taxes"),
     },
     exclusive=("price", "price_data"),
 )
 LENGTHS: dict[str, p.Kind] = {
-    "default_value": p.Text(longest=255),
+    "default_value": p.Text(max_length=255),
     "maximum_length": p.Integer(1, 255),
     "minimum_length": p.Integer(1, 255),
 }
@@ -67,7 +67,9 @@ DROPDOWN = p.Shape(
     {
         "default_value": WORDS,
         "options": p.ListOf(
-            p.Shape({"label": WORDS, "value": _name(100)}, required=("label", "value")), longest=200, least=1
+            p.Shape({"label": WORDS, "value": _name(100)}, required=("label", "value")),
+            max_length=200,
+            minimum=1,
         ),
     },
     required=("options",),
@@ -77,7 +79,7 @@ CUSTOM_FIELD = p.Shape(
         "dropdown": DROPDOWN,
         "key": _name(200),
         "label": p.Shape(
-            {"custom": p.Text(longest=50), "type": p.one_of("custom")}, required=("custom", "type")
+            {"custom": p.Text(max_length=50), "type": p.one_of("custom")}, required=("custom", "type")
         ),
         "numeric": p.Shape(LENGTHS),
         "optional": p.Boolean(),
@@ -86,7 +88,7 @@ CUSTOM_FIELD = p.Shape(
     },
     required=("key", "label", "type"),
 )
-MESSAGE = p.Shape({"message": p.Text(longest=1200)}, required=("message",), unset=True)
+MESSAGE = p.Shape({"message": p.Text(max_length=1200)}, required=("message",), unset=True)
 CUSTOM_TEXT = p.Shape(
     dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance"), MESSAGE)
 )
@@ -99,7 +101,7 @@ PAYMENT_INTENT_DATA = p.Shape(
     {
         "application_fee_amount": p.NotImitated("Connect"),
         "capture_method": p.one_of("automatic", "automatic_async"),
-        "description": p.Text(longest=1000),
+        "description": p.Text(max_length=1000),
         "metadata": p.Metadata(),
         "on_behalf_of": p.NotImitated("Connect"),
         "receipt_email": p.email(),
@@ -114,8 +116,8 @@ PAYMENT_INTENT_DATA = p.Shape(
             },
             required=("address", "name"),
         ),
-        "statement_descriptor": p.Text(longest=22),
-        "statement_descriptor_suffix": p.Text(longest=22),
+        "statement_descriptor": p.Text(max_length=22),
+        "statement_descriptor_suffix": p.Text(max_length=22),
         "transfer_data": p.NotImitated("Connect"),
         "transfer_group": p.Text(),
     }
@@ -124,7 +126,7 @@ SHIPPING_OPTION = p.Shape(
     {"shipping_rate": p.Text(), "shipping_rate_data": shipping_rates.DATA},
     exclusive=("shipping_rate", "shipping_rate_data"),
 )
-SHIPPING_OPTIONS = p.ListOf(SHIPPING_OPTION, longest=5, unset=True)
+SHIPPING_OPTIONS = p.ListOf(SHIPPING_OPTION, max_length=5, unset=True)
 ENABLED = p.Shape({"enabled": p.Boolean()}, required=("enabled",))
 RECOVERY = p.Shape({"allow_promotion_codes": p.Boolean(), "enabled": p.Boolean()}, required=("enabled",))
 UI_MODES = ("hosted_page", "embedded_page", "elements", "form")
@@ -202,7 +204,7 @@ CREATE = p.body(
         exclusive=("icon", "logo"),
     ),
     cancel_url=p.url(),
-    client_reference_id=p.Text(longest=200),
+    client_reference_id=p.Text(max_length=200),
     consent_collection=p.Shape(
         {
             "payment_method_reuse_agreement": p.Shape(
@@ -213,15 +215,15 @@ CREATE = p.body(
         }
     ),
     currency=p.Currency(),
-    custom_fields=p.ListOf(CUSTOM_FIELD, longest=3),
+    custom_fields=p.ListOf(CUSTOM_FIELD, max_length=3),
     custom_text=CUSTOM_TEXT,
     customer_creation=p.one_of("always", "if_required"),
     customer_email=p.email(),
     excluded_payment_method_types=METHODS,
     expires_at=p.Integer(),
-    integration_identifier=p.Text(longest=200),
+    integration_identifier=p.Text(max_length=200),
     invoice_creation=ENABLED,
-    line_items=p.ListOf(LINE, longest=LINES),
+    line_items=p.ListOf(LINE, max_length=LINES),
     locale=p.one_of(*LOCALES),
     metadata=p.Metadata(),
     mode=p.one_of("payment", "setup", "subscription"),
@@ -233,7 +235,7 @@ CREATE = p.body(
     redirect_on_completion=p.one_of("always", "if_required", "never"),
     return_url=p.url(),
     shipping_address_collection=p.Shape(
-        {"allowed_countries": p.ListOf(COUNTRY, least=1)}, required=("allowed_countries",)
+        {"allowed_countries": p.ListOf(COUNTRY, minimum=1)}, required=("allowed_countries",)
     ),
     shipping_options=SHIPPING_OPTIONS,
     submit_type=p.one_of("auto", "book", "donate", "pay", "subscribe"),
@@ -247,11 +249,11 @@ UPDATE = p.body(
     collected_information=p.Shape(
         {
             "shipping_details": p.Shape(
-                {"address": FULL_ADDRESS, "name": p.Text(longest=255)}, required=("address", "name")
+                {"address": FULL_ADDRESS, "name": p.Text(max_length=255)}, required=("address", "name")
             )
         }
     ),
-    line_items=p.ListOf(p.Shape({**LINE.fields, "id": p.Text()}), longest=LINES),
+    line_items=p.ListOf(p.Shape({**LINE.fields, "id": p.Text()}), max_length=LINES),
     metadata=p.Metadata(),
     shipping_options=SHIPPING_OPTIONS,
 )

@@ -3,7 +3,7 @@
 import heapq
 
 from fake_stripe import params as p
-from fake_stripe.account import BY_ITSELF, Account, Call
+from fake_stripe.account import NO_REQUEST, Account, Call
 from fake_stripe.currencies import check_charge
 from fake_stripe.errors import StripeError, refused_before_running
 from fake_stripe.events import emit
@@ -12,14 +12,14 @@ from fake_stripe.resources import line_items
 from fake_stripe.resources.session_object import full_address, opened
 from fake_stripe.store import Json
 
-SHORTEST, LONGEST = 30 * 60, 24 * 3600
+MIN_LIFETIME, MAX_LIFETIME = 30 * 60, 24 * 3600
 # From these versions on a parameter or a word is refused: https://docs.stripe.com/changelog
 NEW_UI_MODES_SINCE = "2026-03-25"
 NO_METHOD_TYPES_SINCE = "2026-09-30"
 OLD_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
 HOSTED_ONLY = ("success_url", "cancel_url")
 # Whose form stands in a page of the shop's own, so that the shop may say what it was told there.
-TOLD_BY_THE_SHOP = ("embedded_page", "elements")
+COLLECTED_BY_THE_SHOP = ("embedded_page", "elements")
 
 
 def create(call: Call) -> Json:
@@ -80,11 +80,11 @@ def _lines(call: Call) -> tuple[list[Json], str]:
 
 
 def _expiry(call: Call) -> int:
-    expires_at = int(call.params.get("expires_at", call.now + LONGEST))
-    if expires_at < call.now + SHORTEST:
+    expires_at = int(call.params.get("expires_at", call.now + MAX_LIFETIME))
+    if expires_at < call.now + MIN_LIFETIME:
         message = "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation."
         raise StripeError(message, param="expires_at")
-    if expires_at > call.now + LONGEST:
+    if expires_at > call.now + MAX_LIFETIME:
         message = "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation."
         raise StripeError(message, param="expires_at")
     return expires_at
@@ -111,7 +111,7 @@ def update(call: Call) -> Json:
     if "line_items" in params and session["ui_mode"] in ("hosted_page", "embedded_page"):
         message = "The line items of a hosted or embedded session cannot be changed: expire it, open another."
         raise StripeError(message, param="line_items")
-    if "collected_information" in params and session["ui_mode"] not in TOLD_BY_THE_SHOP:
+    if "collected_information" in params and session["ui_mode"] not in COLLECTED_BY_THE_SHOP:
         message = "What was collected can only be set in a session of `ui_mode` embedded_page or elements."
         raise StripeError(message, param="collected_information")
     for name in ("line_items", "collected_information", "shipping_options"):
@@ -187,7 +187,7 @@ def _next_is_due(account: Account, now: int) -> bool:
 def _expire_one(account: Account, id: str) -> None:
     session = account.store.get("checkout.session", id)
     if session is not None and session["status"] == "open":
-        end(Call(account, BY_ITSELF, session["livemode"]), session)
+        end(Call(account, NO_REQUEST, session["livemode"]), session)
 
 
 def watch_deadlines(account: Account) -> None:

@@ -2,17 +2,17 @@
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
-from fake_stripe.currencies import MOST, check_amount
+from fake_stripe.currencies import MAX_AMOUNT, check_amount
 from fake_stripe.errors import StripeError
 from fake_stripe.paging import page
 from fake_stripe.store import Json
 
-AMOUNT = p.Integer(least=0, most=MOST)
+AMOUNT = p.Integer(minimum=0, maximum=MAX_AMOUNT)
 TAX = p.one_of("exclusive", "inclusive", "unspecified")
 ESTIMATE = p.Shape(
     {
         "unit": p.one_of("business_day", "day", "hour", "month", "week"),
-        "value": p.Integer(least=1),
+        "value": p.Integer(minimum=1),
     },
     required=("unit", "value"),
 )
@@ -28,7 +28,7 @@ FIXED = p.Shape(
 )
 FIELDS: dict[str, p.Kind] = {
     "delivery_estimate": p.Shape({"maximum": ESTIMATE, "minimum": ESTIMATE}),
-    "display_name": p.Text(longest=100),
+    "display_name": p.Text(max_length=100),
     "fixed_amount": FIXED,
     "metadata": p.Metadata(),
     "tax_behavior": TAX,

@@ -7,7 +7,7 @@ from fake_stripe.event_types import EVENT_TYPES
 from fake_stripe.paging import page
 from fake_stripe.store import Json
 
-EVENTS = p.ListOf(p.Enum(("*", *sorted(EVENT_TYPES))), least=1)
+EVENTS = p.ListOf(p.Enum(("*", *sorted(EVENT_TYPES))), minimum=1)
 CREATE = p.body(
     required=["enabled_events", "url"],
     api_version=p.Text(pattern=VERSION, problem="Invalid API version"),
@@ -25,7 +25,7 @@ UPDATE = p.body(
     url=p.url(),
 )
 LIST = p.listing()
-MOST = 16
+MAX_ENDPOINTS = 16
 
 
 def create(call: Call) -> Json:
@@ -37,13 +37,13 @@ def create(call: Call) -> Json:
 def make(call: Call, secret: str) -> Json:
     """Keep an endpoint and its secret; returns the endpoint without it."""
     params = call.params
-    mine = [
+    existing = [
         e
         for e in call.account.store.table("webhook_endpoint").rows.values()
         if e["livemode"] == call.livemode
     ]
-    if len(mine) >= MOST:
-        raise StripeError(f"You have reached the maximum of {MOST} webhook endpoints.")
+    if len(existing) >= MAX_ENDPOINTS:
+        raise StripeError(f"You have reached the maximum of {MAX_ENDPOINTS} webhook endpoints.")
     if "*" in params["enabled_events"] and len(params["enabled_events"]) > 1:
         raise StripeError("`*` stands for every event and goes alone.", param="enabled_events")
     endpoint = {

@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from fake_stripe import FakeStripe
-from fake_stripe.deliveries import SECONDS_A_PLACE
+from fake_stripe.deliveries import SECONDS_PER_PLACE
 from fake_stripe.tests.conftest import NOW, Receiver
 
 
@@ -252,7 +252,7 @@ def test_deliveries_change_places_on_a_running_clock_too() -> None:
     for n in range(20):
         fake.dashboard.edit_product("prod_shirt", metadata={"stock_M": f"{n:02}"})
 
-    fake.forward(10 * SECONDS_A_PLACE)
+    fake.forward(10 * SECONDS_PER_PLACE)
     fake.deliver_due()
 
     came = [event.data.object["metadata"]["stock_M"] for event in receiver.events()]
