@@ -84,8 +84,8 @@ def _restricted_key(text: str) -> tuple[str, dict[str, str]]:
         raise argparse.ArgumentTypeError(f"a restricted key begins with rk_test_ or rk_live_, not {secret!r}")
     for resource, access in may.items():
         if resource not in resources:
-            known = ", ".join(sorted(resources))
-            raise argparse.ArgumentTypeError(f"there is no resource {resource!r}; there is {known}")
+            names = ", ".join(sorted(resources))
+            raise argparse.ArgumentTypeError(f"there is no resource {resource!r}; there is {names}")
         if access not in ("read", "write"):
             raise argparse.ArgumentTypeError(f"access is read or write, not {access!r}")
     return secret, may

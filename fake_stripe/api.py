@@ -146,10 +146,10 @@ class Api:
         self.account.tick()
         request = state.request
         key = self.keys.authenticate(request.headers.get("authorization"))
-        found = routes.find(request.method, request.path)
-        if found is None:
+        match = routes.find(request.method, request.path)
+        if match is None:
             raise unknown_address(request.method, request.path)
-        route, args = found
+        route, args = match
         authorize(key, route.resource, route.access)
         state.version = _version(request.headers.get("stripe-version"))
         _refuse_other_accounts(request)
@@ -174,9 +174,9 @@ class Api:
             return
         check_key(state.key)
         name = f"{'live' if key.livemode else 'test'}:{state.key}"
-        known = self.idempotency.begin(name, state.fingerprint)
-        if known is not None:
-            yield known
+        stored = self.idempotency.begin(name, state.fingerprint)
+        if stored is not None:
+            yield stored
             return
         state.original = state.request_id
         try:
@@ -184,14 +184,14 @@ class Api:
         finally:
             self.idempotency.end(name)
 
-    def _replay(self, state: CallState, plan: CallPlan, known: StoredAnswer) -> tuple[int, str]:
+    def _replay(self, state: CallState, plan: CallPlan, stored: StoredAnswer) -> tuple[int, str]:
         """The first answer again. An outage stands in the way of replays too, but changes no memory."""
         self._apply_faults(state, plan)
         if plan.failure and plan.failure.kind == "error_500":
             return 500, json.dumps(BROKEN)
-        state.replayed, state.original = True, known.request_id
+        state.replayed, state.original = True, stored.request_id
         _wait(plan.wait_after)
-        return known.status, known.body
+        return stored.status, stored.body
 
     def _apply_faults(self, state: CallState, plan: CallPlan) -> None:
         """What goes wrong before anything runs: waiting, a 429, and a cut that is only carried out later."""

@@ -47,15 +47,17 @@ class App:
     def _page(self, request: Request) -> PageAnswer:
         self._backend.account.tick()
         method = "GET" if request.method == "HEAD" else request.method
-        known = False
+        path_exists = False
         for wanted, pattern, page in self._pages:
             match = pattern.match(request.path)
-            known = known or bool(match)
+            path_exists = path_exists or bool(match)
             if match and wanted == method:
                 return page(self._backend, _page_request(request, method, match))
         if request.path.startswith("/_"):
-            return as_json({"error": "There is nothing at this address."}, 405 if known else 404)
-        return html("<!doctype html><title>Not here</title><p>There is no such page.", 405 if known else 404)
+            return as_json({"error": "There is nothing at this address."}, 405 if path_exists else 404)
+        return html(
+            "<!doctype html><title>Not here</title><p>There is no such page.", 405 if path_exists else 404
+        )
 
 
 def _failed(request: Request) -> PageAnswer:

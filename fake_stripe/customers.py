@@ -165,11 +165,11 @@ def _fill_in(
     phone = (phone or ("+442079460018" if phone is None else "")) if wants_phone else None
     if wants_phone and not phone:
         raise Refused("Please enter a phone number.", field="phone")
-    where = _address(session, address)
-    known = session_object.customer_details(email=email, name=name, phone=phone, address=where)
-    session = {**session, "customer_details": known}
+    buyer_address = _address(session, address)
+    details = session_object.customer_details(email=email, name=name, phone=phone, address=buyer_address)
+    session = {**session, "customer_details": details}
     if session["shipping_address_collection"]:
-        details = {"address": where, "name": name}
+        details = {"address": buyer_address, "name": name}
         collected = {"business_name": None, "individual_name": None, "shipping_details": details}
         session["collected_information"] = collected
     session["custom_fields"] = [_filled(field, custom_fields or {}) for field in session["custom_fields"]]

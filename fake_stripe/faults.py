@@ -204,10 +204,10 @@ NORMAL_DELIVERY = DeliveryPlan()
 
 
 def _rule(kind: str, options: dict[str, Any]) -> Rule:
-    known = {f.name for f in fields(Rule)} - {"kind", "id", "used"}
-    unknown = sorted(set(options) - known)
+    option_names = {f.name for f in fields(Rule)} - {"kind", "id", "used"}
+    unknown = sorted(set(options) - option_names)
     if unknown:
-        raise ValueError(f"a fault has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        raise ValueError(f"a fault has no {', '.join(unknown)}; it has {', '.join(sorted(option_names))}")
     if isinstance(options.get("types"), list):
         options = {**options, "types": tuple(options["types"])}
     rule = Rule(kind, **options)

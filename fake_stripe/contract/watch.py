@@ -78,11 +78,11 @@ class Watch:
 
     def _read_the_others(self) -> None:
         for path in sorted(self._folder.iterdir()) if self._folder else ():
-            for told in self._readers.setdefault(path, Reader(str(path))).new():
-                if isinstance(told, Exchange):
-                    self._check_exchange(told)
+            for recorded in self._readers.setdefault(path, Reader(str(path))).new():
+                if isinstance(recorded, Exchange):
+                    self._check_exchange(recorded)
                 else:
-                    self.see_event(told)
+                    self.see_event(recorded)
 
     def _note(self, check: Callable[[], None]) -> None:
         try:

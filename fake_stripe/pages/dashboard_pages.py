@@ -79,27 +79,27 @@ def products(backend: Backend, request: Request) -> Answer:
 
 def product(backend: Backend, request: Request) -> Answer:
     """`/dashboard/products/<id>`: look, or save the form."""
-    found = _get_or_404(backend, "product", request.args["product"])
+    row = _get_or_404(backend, "product", request.args["product"])
     if request.method == "POST":
-        return _save_product(backend, request, found)
-    return _product(backend, request, found, product_draft.of_product(found))
+        return _save_product(backend, request, row)
+    return _product(backend, request, row, product_draft.of_product(row))
 
 
-def _product(backend: Backend, request: Request, found: Json, draft: Draft, problem: str = "") -> Answer:
-    prices = [row for row in _newest(backend, "price", None) if row["product"] == found["id"]]
-    content = product_pages.product_page(found, prices, draft)
-    return _page(backend, request, "/dashboard/products", found["name"], content, problem)
+def _product(backend: Backend, request: Request, row: Json, draft: Draft, problem: str = "") -> Answer:
+    prices = [price for price in _newest(backend, "price", None) if price["product"] == row["id"]]
+    content = product_pages.product_page(row, prices, draft)
+    return _page(backend, request, "/dashboard/products", row["name"], content, problem)
 
 
-def _save_product(backend: Backend, request: Request, found: Json) -> Answer:
+def _save_product(backend: Backend, request: Request, row: Json) -> Answer:
     draft = product_draft.of_form(request)
     sent = draft.changes(everything=bool(request.value("all_keys")))
     if not sent:
         return _redirect_back(request, "unchanged")
     try:
-        backend.dashboard.edit_product(found["id"], **product_rules.UPDATE.read_all(sent))
+        backend.dashboard.edit_product(row["id"], **product_rules.UPDATE.read_all(sent))
     except StripeError as error:
-        return _product(backend, request, found, draft, error.message)
+        return _product(backend, request, row, draft, error.message)
     return _redirect_back(request, "saved")
 
 
@@ -191,17 +191,17 @@ def _events(backend: Backend, wanted: str, before: str | None) -> Iterator[Json]
 
 def event(backend: Backend, request: Request) -> Answer:
     """`/dashboard/events/<id>`: look, or send it again."""
-    found = _get_or_404(backend, "event", request.args["event"])
+    row = _get_or_404(backend, "event", request.args["event"])
     problem = ""
     if request.method == "POST":
         endpoint = _get_or_404(backend, "webhook_endpoint", request.value("endpoint"))
-        problem = _error_of(lambda: backend.dashboard.resend(found["id"], endpoint["id"]))
+        problem = _error_of(lambda: backend.dashboard.resend(row["id"], endpoint["id"]))
         if not problem:
             return _redirect_back(request, "sent")
     content = event_pages.event_page(
-        found, deliveries.of_event(backend.account, found["id"]), backend.rows("webhook_endpoint")
+        row, deliveries.of_event(backend.account, row["id"]), backend.rows("webhook_endpoint")
     )
-    return _page(backend, request, "/dashboard/events", found["type"], content, problem)
+    return _page(backend, request, "/dashboard/events", row["type"], content, problem)
 
 
 def webhooks(backend: Backend, request: Request) -> Answer:

@@ -130,8 +130,8 @@ def _custom_error(custom: Json, value: str) -> str:
     if not value:
         return "" if custom["optional"] else "Please fill this in."
     if kind == "dropdown":
-        known = value in {option["value"] for option in limits["options"]}
-        return "" if known else "Please choose one of the list."
+        valid = value in {option["value"] for option in limits["options"]}
+        return "" if valid else "Please choose one of the list."
     if kind == "numeric" and not (value.isascii() and value.isdecimal()):
         return "Digits only, please."
     minimum, maximum = limits.get("minimum_length") or 0, limits.get("maximum_length") or 255

@@ -44,8 +44,8 @@ def _price(price: Json | None) -> str:
 
 def _counts(metadata: Mapping[str, str]) -> str:
     """`S 4  M 15`: what the metadata says is in stock, unread."""
-    found = {key.removeprefix("stock_"): value for key, value in metadata.items() if key.startswith("stock")}
-    return "  ".join(f"{size} {value[:12]}" for size, value in found.items())
+    counts = {key.removeprefix("stock_"): value for key, value in metadata.items() if key.startswith("stock")}
+    return "  ".join(f"{size} {value[:12]}" for size, value in counts.items())
 
 
 def product_page(product: Json, prices: Iterable[Json], draft: Draft) -> Markup:

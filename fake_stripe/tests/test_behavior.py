@@ -32,13 +32,13 @@ class Tried:
 
     def product(self, **params: Any) -> stripe.Product:
         asked: Any = {"name": f"Contract {self.run}", **params}
-        made = self.client.v1.products.create(asked)
-        self.products.append(made.id)
-        return made
+        created = self.client.v1.products.create(asked)
+        self.products.append(created.id)
+        return created
 
     def priced(self, amount: int = 1500) -> str:
-        made = self.product(default_price_data={"currency": "usd", "unit_amount": amount})
-        return str(made.default_price)
+        created = self.product(default_price_data={"currency": "usd", "unit_amount": amount})
+        return str(created.default_price)
 
     def session(self, price: str, **params: Any) -> Any:
         lines = [{"price": price, "quantity": 2, "metadata": {"size": "M"}}]
@@ -136,9 +136,9 @@ def test_an_update_tells_the_old_values_of_the_changed_keys(account: Tried) -> N
     )
 
     (event,) = account.events("product.updated", product.id)
-    told = event.data.to_dict()
-    assert told["previous_attributes"]["metadata"] == {"stock_M": "15", "mark": None}
-    assert told["object"]["metadata"] == {"stock_S": "4", "stock_M": "13", "mark": "1"}
+    event_data = event.data.to_dict()
+    assert event_data["previous_attributes"]["metadata"] == {"stock_M": "15", "mark": None}
+    assert event_data["object"]["metadata"] == {"stock_S": "4", "stock_M": "13", "mark": "1"}
     assert event.request is not None
     assert event.request.idempotency_key == key
     assert event.request.id is not None
@@ -200,7 +200,7 @@ def test_a_key_remembers_a_refusal_too(account: Tried) -> None:
 
 def test_pages_follow_each_other_newest_first(account: Tried) -> None:
     url = f"https://example.com/{account.run}"
-    made = [account.product(url=url).id for _ in range(3)]
+    created = [account.product(url=url).id for _ in range(3)]
     products = account.client.v1.products
 
     first = products.list({"url": url, "limit": 2})
@@ -209,7 +209,7 @@ def test_pages_follow_each_other_newest_first(account: Tried) -> None:
 
     assert (len(first.data), first.has_more) == (2, True)
     assert (len(rest.data), rest.has_more) == (1, False)
-    assert sorted(p.id for p in [*first.data, *rest.data]) == sorted(made)
+    assert sorted(p.id for p in [*first.data, *rest.data]) == sorted(created)
     assert [p.id for p in back] == [p.id for p in first]
 
 

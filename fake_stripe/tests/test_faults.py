@@ -272,9 +272,9 @@ def test_a_stale_form_posts_every_key_back(fake: FakeStripe, client: stripe.Stri
         "stock_M": "15",
         "mark": "shop/prod_shirt/1",
     }
-    told = list(fake.events.values())[-1]
-    assert told["data"]["previous_attributes"]["metadata"] == {"stock_S": "4", "stock_M": "13"}
-    assert told["request"]["idempotency_key"] is None
+    event = list(fake.events.values())[-1]
+    assert event["data"]["previous_attributes"]["metadata"] == {"stock_S": "4", "stock_M": "13"}
+    assert event["request"]["idempotency_key"] is None
 
 
 def test_a_dashboard_edit_may_name_a_request_or_none(fake: FakeStripe, shirt: Any) -> None:

@@ -77,9 +77,9 @@ def test_a_refusal_of_limits_is_not_remembered_either(
         client.v1.products.update("prod_shirt", {"metadata": {"one more": "1"}}, KEY)  # type: ignore[arg-type]
     client.v1.products.update("prod_shirt", {"metadata": {"k0": ""}})
 
-    made = client.v1.products.update("prod_shirt", {"metadata": {"one more": "1"}}, KEY)  # type: ignore[arg-type]
+    updated = client.v1.products.update("prod_shirt", {"metadata": {"one more": "1"}}, KEY)  # type: ignore[arg-type]
 
-    assert len(made.metadata.to_dict()) == 50
+    assert len(updated.metadata.to_dict()) == 50
     assert fake.calls[-1].replayed is False
 
 

@@ -63,16 +63,16 @@ def test_the_two_modes_do_not_see_each_other(
 ) -> None:
     fake.keys.add("sk_live_1")
     live = client_of(fake, "sk_live_1")
-    mine = live.v1.products.create({"name": "Live"})
+    product = live.v1.products.create({"name": "Live"})
 
-    assert [p.id for p in live.v1.products.list()] == [mine.id]
+    assert [p.id for p in live.v1.products.list()] == [product.id]
     assert [p.id for p in client.v1.products.list()] == ["prod_shirt"]
     assert [e.type for e in live.v1.events.list()] == ["product.created"]
     assert client.v1.events.list().data == []
     with pytest.raises(stripe.InvalidRequestError, match="exists in test mode"):
         live.v1.products.retrieve("prod_shirt")
     with pytest.raises(stripe.InvalidRequestError, match="exists in live mode"):
-        client.v1.products.retrieve(mine.id)
+        client.v1.products.retrieve(product.id)
 
 
 def test_a_live_account_makes_live_objects() -> None:

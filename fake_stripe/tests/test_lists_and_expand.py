@@ -12,8 +12,8 @@ from fake_stripe.tests.conftest import open_session
 @pytest.fixture
 def many(fake: FakeStripe) -> list[str]:
     """A hundred and twenty products, the newest first, as lists show them."""
-    made = [fake.add_product(id=f"prod_{n:03}", name=f"N{n}")["id"] for n in range(120)]
-    return list(reversed(made))
+    created = [fake.add_product(id=f"prod_{n:03}", name=f"N{n}")["id"] for n in range(120)]
+    return list(reversed(created))
 
 
 def test_every_product_comes_once_through_all_pages(client: stripe.StripeClient, many: list[str]) -> None:

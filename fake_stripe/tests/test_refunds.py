@@ -67,8 +67,10 @@ def test_each_partial_refund_is_a_charge_refunded_with_what_stood_before(
     for amount in (2000, 3000):
         client.v1.refunds.create({"payment_intent": intent, "amount": amount})
 
-    told = [e["data"]["previous_attributes"] for e in fake.events.values() if e["type"] == "charge.refunded"]
-    assert told == [{"amount_refunded": 0}, {"amount_refunded": 2000, "refunded": False}]
+    events = [
+        e["data"]["previous_attributes"] for e in fake.events.values() if e["type"] == "charge.refunded"
+    ]
+    assert events == [{"amount_refunded": 0}, {"amount_refunded": 2000, "refunded": False}]
 
 
 def test_a_refund_may_fail_weeks_later(fake: FakeStripe, client: stripe.StripeClient, intent: str) -> None:
@@ -115,13 +117,13 @@ def test_what_was_not_paid_cannot_be_refunded(
 
 
 def test_the_refunds_of_a_charge_go_on_after_the_first_ten(client: stripe.StripeClient, intent: str) -> None:
-    made = [client.v1.refunds.create({"payment_intent": intent, "amount": 100}).id for _ in range(12)]
+    created = [client.v1.refunds.create({"payment_intent": intent, "amount": 100}).id for _ in range(12)]
 
     refunds = charge_of(client, intent).refunds
 
     assert refunds is not None
     assert (len(refunds.data), refunds.has_more) == (10, True)
-    assert [refund.id for refund in refunds.auto_paging_iter()] == made[::-1]
+    assert [refund.id for refund in refunds.auto_paging_iter()] == created[::-1]
 
 
 def test_the_metadata_of_a_refund_can_be_changed(
@@ -133,5 +135,5 @@ def test_the_metadata_of_a_refund_can_be_changed(
 
     assert changed.metadata is not None
     assert changed.metadata.to_dict() == {"returned": "M:1"}
-    told = [e for e in fake.events.values() if e["type"] == "charge.refund.updated"]
-    assert told[0]["data"]["previous_attributes"] == {"metadata": {"returned": None}}
+    events = [e for e in fake.events.values() if e["type"] == "charge.refund.updated"]
+    assert events[0]["data"]["previous_attributes"] == {"metadata": {"returned": None}}

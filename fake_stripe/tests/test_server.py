@@ -208,7 +208,7 @@ def test_an_unknown_page_and_a_wrong_method_say_so(served: FakeStripe) -> None:
         assert answer.status == status
 
 
-def door(fake: FakeStripe, method: str, path: str, content: Any = None) -> tuple[int, Any]:
+def control(fake: FakeStripe, method: str, path: str, content: Any = None) -> tuple[int, Any]:
     http_ = connection(fake)
     http_.request(method, path, None if content is None else json.dumps(content))
     answer = http_.getresponse()
@@ -216,39 +216,46 @@ def door(fake: FakeStripe, method: str, path: str, content: Any = None) -> tuple
 
 
 def test_another_process_may_order_faults(served: FakeStripe, remote: stripe.StripeClient) -> None:
-    status, made = door(served, "POST", "/_faults", {"kind": "error_500", "path": "/v1/products", "times": 1})
+    status, created = control(
+        served, "POST", "/_faults", {"kind": "error_500", "path": "/v1/products", "times": 1}
+    )
     assert status == 201
-    assert door(served, "GET", "/_faults")[1]["faults"][0]["kind"] == "error_500"
+    assert control(served, "GET", "/_faults")[1]["faults"][0]["kind"] == "error_500"
 
     with pytest.raises(stripe.APIError):
         remote.v1.products.create({"name": "A"})
-    assert door(served, "DELETE", f"/_faults/{made['id']}") == (200, {"removed": True})
-    assert door(served, "DELETE", f"/_faults/{made['id']}") == (404, {"removed": False})
-    assert door(served, "DELETE", "/_faults") == (200, {"faults": []})
+    assert control(served, "DELETE", f"/_faults/{created['id']}") == (200, {"removed": True})
+    assert control(served, "DELETE", f"/_faults/{created['id']}") == (404, {"removed": False})
+    assert control(served, "DELETE", "/_faults") == (200, {"faults": []})
 
 
 def test_another_process_may_act_for_people(served: FakeStripe, remote: stripe.StripeClient) -> None:
     product = served.add_product(id="prod_a", name="A", metadata={"n": "1"}, prices=[{"unit_amount": 2500}])
     session = open_session(remote, product["default_price"])
 
-    declined = door(served, "POST", "/_actions/pay", {"session_id": session.id, "card": "4000000000000002"})
-    paid = door(served, "POST", "/_actions/pay", {"session_id": session.id})
-    edited = door(served, "POST", "/_actions/edit_product", {"id": "prod_a", "metadata": {"n": "2"}})
+    declined = control(
+        served, "POST", "/_actions/pay", {"session_id": session.id, "card": "4000000000000002"}
+    )
+    paid = control(served, "POST", "/_actions/pay", {"session_id": session.id})
+    edited = control(served, "POST", "/_actions/edit_product", {"id": "prod_a", "metadata": {"n": "2"}})
     intent = paid[1]["result"]["payment_intent"]
-    refunded = door(served, "POST", "/_actions/refund", {"payment_intent": intent, "amount": 500})
+    refunded = control(served, "POST", "/_actions/refund", {"payment_intent": intent, "amount": 500})
 
     assert (declined[0], declined[1]["error"]["code"]) == (402, "card_declined")
     assert (paid[0], paid[1]["result"]["payment_status"]) == (200, "paid")
     assert edited[1]["result"]["metadata"] == {"n": "2"}
     assert refunded[1]["result"]["amount"] == 500
-    assert door(served, "GET", "/_calls")[1]["calls"][0]["path"] == "/v1/checkout/sessions"
+    assert control(served, "GET", "/_calls")[1]["calls"][0]["path"] == "/v1/checkout/sessions"
 
 
 def test_another_process_may_push_the_clock(served: FakeStripe) -> None:
-    before = door(served, "GET", "/_clock")[1]["now"]
+    before = control(served, "GET", "/_clock")[1]["now"]
 
-    assert door(served, "POST", "/_clock", {"forward": 3600})[1]["now"] >= before + 3600
-    assert door(served, "POST", "/_limits", {"enforced": True}) == (200, {"enforced": True, "patience": 2.0})
+    assert control(served, "POST", "/_clock", {"forward": 3600})[1]["now"] >= before + 3600
+    assert control(served, "POST", "/_limits", {"enforced": True}) == (
+        200,
+        {"enforced": True, "patience": 2.0},
+    )
 
 
 @pytest.mark.parametrize(
@@ -279,7 +286,7 @@ def test_a_door_answers_nonsense_with_a_sentence(
     served: FakeStripe, path: str, content: Any, status: int
 ) -> None:
     served.add_product(id="prod_a", name="A")
-    answered, answer = door(served, "POST", path, content)
+    answered, answer = control(served, "POST", path, content)
 
     assert answered == status
     assert "error" in answer
@@ -349,9 +356,9 @@ def test_deliveries_can_be_looked_at_and_repeated_from_outside(
     (event_id,) = served.events
     assert served.courier.wait_for(event_id, 5)
 
-    (delivery,) = door(served, "GET", f"/_deliveries?event={event_id}")[1]["deliveries"]
+    (delivery,) = control(served, "GET", f"/_deliveries?event={event_id}")[1]["deliveries"]
     assert delivery["attempts"][0]["status"] == 200
-    assert door(served, "POST", "/_deliveries", {"event": event_id})[0] == 201
+    assert control(served, "POST", "/_deliveries", {"event": event_id})[0] == 201
     assert served.courier.wait_for(event_id, 5)
 
     assert shop.types() == ["product.created"] * 2

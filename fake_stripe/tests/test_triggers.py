@@ -65,9 +65,9 @@ def test_trigger_product_updated(fake: FakeStripe, client: stripe.StripeClient, 
     fake.deliver_due()
 
     assert receiver.types() == ["product.created", "product.updated"]
-    told = receiver.events()[-1].data.to_dict()
-    assert told["previous_attributes"] == {"metadata": {"foo": None}}
-    assert told["object"]["metadata"] == {"foo": "bar"}
+    event = receiver.events()[-1].data.to_dict()
+    assert event["previous_attributes"] == {"metadata": {"foo": None}}
+    assert event["object"]["metadata"] == {"foo": "bar"}
 
 
 def test_trigger_charge_refunded(fake: FakeStripe, client: stripe.StripeClient, receiver: Receiver) -> None:

@@ -18,14 +18,14 @@ def make(client: stripe.StripeClient, **more: Any) -> stripe.WebhookEndpoint:
 
 
 def test_the_secret_is_shown_once(client: stripe.StripeClient) -> None:
-    made = make(client, api_version="2026-10-28.endive")
+    created = make(client, api_version="2026-10-28.endive")
 
-    assert made.secret is not None
-    assert made.secret.startswith("whsec_")
-    assert (made.status, made.api_version) == ("enabled", "2026-10-28.endive")
-    assert "secret" not in client.v1.webhook_endpoints.retrieve(made.id)
+    assert created.secret is not None
+    assert created.secret.startswith("whsec_")
+    assert (created.status, created.api_version) == ("enabled", "2026-10-28.endive")
+    assert "secret" not in client.v1.webhook_endpoints.retrieve(created.id)
     assert "secret" not in client.v1.webhook_endpoints.list().data[0]
-    assert "secret" not in client.v1.webhook_endpoints.update(made.id, {"description": "d"})
+    assert "secret" not in client.v1.webhook_endpoints.update(created.id, {"description": "d"})
 
 
 def test_an_endpoint_hears_only_what_it_asked_for(
@@ -94,11 +94,11 @@ def test_an_endpoint_that_makes_no_sense_is_refused(
 
 
 def test_the_version_of_an_endpoint_cannot_be_changed(client: stripe.StripeClient) -> None:
-    made = make(client)
+    created = make(client)
     version: Any = {"api_version": "2026-10-28.endive"}
 
     with pytest.raises(stripe.InvalidRequestError) as refused:
-        client.v1.webhook_endpoints.update(made.id, version)
+        client.v1.webhook_endpoints.update(created.id, version)
 
     assert refused.value.code == "parameter_unknown"
 

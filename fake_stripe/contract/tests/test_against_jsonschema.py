@@ -94,9 +94,9 @@ def answers(draw: st.DrawFn) -> tuple[str, Any]:
 @given(answers())
 def test_both_say_the_same_of_an_answer(answer: tuple[str, Any]) -> None:
     name, value = answer
-    ours = Schemas(document.load()).named(name).check(value)
+    violations = Schemas(document.load()).named(name).check(value)
 
-    assert referee(name).is_valid(value) == (not ours), json.dumps(value)
+    assert referee(name).is_valid(value) == (not violations), json.dumps(value)
 
 
 @pytest.mark.parametrize("name", OBJECTS)
