@@ -1,4 +1,4 @@
-"""A small stateful Stripe for tests and demonstrations. See README.md beside this file."""
+"""A small stateful fake of Stripe for tests and demonstrations. See README.md in this directory."""
 
 from fake_stripe.api import ConnectionCut, Exchange, Record
 from fake_stripe.customers import AuthenticationNeeded, CardDeclined, Refused, SessionEnded

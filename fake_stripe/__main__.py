@@ -1,4 +1,4 @@
-"""Run the fake on a port: `python -m fake_stripe --port 12111 --state fake.sqlite3`."""
+"""Serve the fake on a port: `python -m fake_stripe --port 12111 --state fake.sqlite3`."""
 
 import argparse
 import signal
@@ -16,7 +16,7 @@ MADE_HERE = "made by --webhook-url"
 
 
 def main() -> int:
-    """Serve until SIGTERM or Ctrl-C; prints one line when ready."""
+    """Serve until SIGTERM or Ctrl-C. Prints one line when ready."""
     options = _parser().parse_args()
     try:
         fake = FakeStripe(options.key, options.seed, options.state)
@@ -40,10 +40,16 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m fake_stripe", description="A small Stripe of one's own.")
-    parser.add_argument("--port", type=_port, default=12111, help="0 takes a free one (default 12111)")
-    parser.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine only")
-    parser.add_argument("--state", metavar="FILE", help="keep the account in this file (default: in memory)")
+    parser = argparse.ArgumentParser(
+        prog="python -m fake_stripe", description="A fake Stripe for tests and demonstrations."
+    )
+    parser.add_argument("--port", type=_port, default=12111, help="0 takes a free port (default 12111)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="default 127.0.0.1, reachable from this machine only"
+    )
+    parser.add_argument(
+        "--state", metavar="FILE", help="store the account in this SQLite file (default: in memory)"
+    )
     parser.add_argument("--key", default="sk_test_fake", help="the secret key (default sk_test_fake)")
     parser.add_argument(
         "--restricted-key",
@@ -51,48 +57,54 @@ def _parser() -> argparse.ArgumentParser:
         type=_restricted_key,
         action="append",
         default=[],
-        help="another key, such as rk_test_shop=products:write,prices:read; may be given several times",
+        help="add a key, such as rk_test_shop=products:write,prices:read; can be repeated",
     )
-    parser.add_argument("--seed", default="0", help="for ids and faults (default 0)")
-    parser.add_argument("--webhook-url", type=_web_address, help="an endpoint that is told of every event")
-    parser.add_argument("--webhook-secret", help="its secret, whsec_... (default: one is made and printed)")
+    parser.add_argument("--seed", default="0", help="seed for ids and faults (default 0)")
     parser.add_argument(
-        "--record", metavar="FILE", help="write every exchange and event there, as JSON lines"
+        "--webhook-url", type=_web_address, help="create a webhook endpoint that receives every event"
     )
-    parser.add_argument("--rate-limits", action="store_true", help="answer 429 beyond 25 calls a second")
+    parser.add_argument(
+        "--webhook-secret", help="its signing secret, whsec_... (default: generated and printed)"
+    )
+    parser.add_argument(
+        "--record", metavar="FILE", help="append every exchange and event to this file as JSON lines"
+    )
+    parser.add_argument("--rate-limits", action="store_true", help="answer 429 beyond 25 calls per second")
     return parser
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 2**16):
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+        raise argparse.ArgumentTypeError(f"a port must be a number from 0 to 65535, not {text!r}")
     return int(text)
 
 
 def _web_address(text: str) -> str:
     if not URL.match(text):
-        raise argparse.ArgumentTypeError(f"not a web address: {text!r}")
+        raise argparse.ArgumentTypeError(f"not an http or https URL: {text!r}")
     return text
 
 
 def _restricted_key(text: str) -> tuple[str, dict[str, str]]:
-    """The key and what it may do: resource -> "read" or "write"."""
+    """The key and its permissions: resource -> "read" or "write"."""
     secret, _, granted = text.partition("=")
     may = dict(part.partition(":")[::2] for part in granted.split(",") if part)
     resources = {route.resource for route in ROUTES}
     if not secret.startswith(("rk_test_", "rk_live_")):
-        raise argparse.ArgumentTypeError(f"a restricted key begins with rk_test_ or rk_live_, not {secret!r}")
+        raise argparse.ArgumentTypeError(
+            f"a restricted key must begin with rk_test_ or rk_live_, not {secret!r}"
+        )
     for resource, access in may.items():
         if resource not in resources:
             names = ", ".join(sorted(resources))
-            raise argparse.ArgumentTypeError(f"there is no resource {resource!r}; there is {names}")
+            raise argparse.ArgumentTypeError(f"unknown resource {resource!r}; the resources are {names}")
         if access not in ("read", "write"):
-            raise argparse.ArgumentTypeError(f"access is read or write, not {access!r}")
+            raise argparse.ArgumentTypeError(f"access must be read or write, not {access!r}")
     return secret, may
 
 
 def _connect_endpoint(fake: FakeStripe, url: str | None, secret: str | None) -> None:
-    """Make the endpoint, or move the one that an earlier start made: its address or secret may be new."""
+    """Create the endpoint, or update the one an earlier start created: its URL or secret may have changed."""
     if not url:
         return
     existing = [e for e in fake.webhook_endpoints.values() if e["description"] == MADE_HERE]
@@ -101,12 +113,12 @@ def _connect_endpoint(fake: FakeStripe, url: str | None, secret: str | None) -> 
     else:
         endpoint = fake.add_webhook_endpoint(url, secret=secret, description=MADE_HERE)
     if not secret:
-        print(f"Events go to {url}, signed with {endpoint['secret']}", flush=True)
+        print(f"Events are sent to {url}, signed with {endpoint['secret']}", flush=True)
 
 
 def _stop_on_signals(server: Server) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
-        # shutdown waits for serve_forever, which waits for this handler: so from another thread.
+        # From another thread: shutdown waits for serve_forever, which waits for this signal handler.
         threading.Thread(target=server.shutdown, daemon=True).start()
 
     for number in (signal.SIGTERM, signal.SIGINT):

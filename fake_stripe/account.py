@@ -1,4 +1,4 @@
-"""What belongs to one Stripe account? Its rows, clock, ids, settings, and the rules to find and change a row."""
+"""One Stripe account: its rows, clock and ids, and the rules to find and change a row."""
 
 import re
 import threading
@@ -16,7 +16,7 @@ from fake_stripe.store import Json, Store
 API_VERSION = "2026-10-28.endive"
 VERSION = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(\.[a-z]+)?\Z")
 
-# what the sentence "No such ...: 'id'" calls an object of this kind
+# the noun in "No such ...: 'id'", where it is not the kind itself
 NOUNS = {
     "checkout.session": "checkout.session",
     "webhook_endpoint": "webhook endpoint",
@@ -31,7 +31,7 @@ OTHER_MODE = {
 
 @dataclass(frozen=True)
 class Cause:
-    """Who caused a change: an event's `request`. Both null for what happened by itself."""
+    """An event's `request`. Both fields are None where no request caused the change, as when a session expires."""
 
     id: str | None = None
     idempotency_key: str | None = None
@@ -42,7 +42,7 @@ NO_REQUEST = Cause()
 
 @dataclass
 class Account:
-    """One account: what is stored, what time it is, and who wants to hear of events."""
+    """One account: its store, clock, ids and event observers."""
 
     store: Store
     clock: Clock
@@ -58,29 +58,29 @@ class Account:
         self.outbox = Outbox(self.store)
 
     def wake(self) -> None:
-        """Something happened that a waiting thread may want to look at."""
+        """Wake the threads that wait for deliveries or their attempts."""
         with self.news:
             self.news.notify_all()
 
     def tick(self) -> None:
-        """Let happen whatever the clock has made due: sessions expire, old events are forgotten."""
+        """Run everything that is due: expire sessions and delete old events."""
         for act in self.on_tick:
             act()
 
     def get(self, kind: str, id: str, livemode: bool) -> Json | None:
-        """The row, if it exists in this mode. A row of the other mode is not there."""
+        """The row, or None if it does not exist in this mode."""
         row = self.store.get(kind, id)
         return row if row is not None and self.mode_of(row) == livemode else None
 
     def mode_of(self, row: Json) -> bool:
-        """Whether a row is of live mode. A refund does not say so itself; its charge does."""
+        """Whether a row is in live mode. A refund has no `livemode`; its charge does."""
         if "livemode" in row:
             return bool(row["livemode"])
         charge = self.store.get("charge", row["charge"])
         return charge is not None and bool(charge["livemode"])
 
     def find(self, kind: str, id: str, livemode: bool, *, param: str = "id", status: int = 404) -> Json:
-        """The row, or the error that Stripe answers for an id that is unknown in this mode."""
+        """The row; raises Stripe's error for an id that is unknown in this mode."""
         row = self.get(kind, id, livemode)
         if row is None:
             other = self.get(kind, id, not livemode) is not None
@@ -89,18 +89,18 @@ class Account:
         return row
 
     def save(self, row: Json) -> Json:
-        """Keep a row under its own kind and id; returns it."""
+        """Store a row under its own kind and id; returns it."""
         self.store.put(row["object"], row["id"], row)
         return row
 
     def change(self, row: Json, **fields: Any) -> Json:
-        """A copy of `row` with `fields` laid over it, kept; returns the copy."""
+        """Store a copy of `row` updated with `fields`; returns the copy."""
         return self.save({**row, **fields})
 
 
 @dataclass
 class Call:
-    """One request while it is being answered, or a person's act that uses the same rules."""
+    """The context of one API request, or of an action of a customer or the Dashboard under the same rules."""
 
     account: Account
     cause: Cause
@@ -114,11 +114,11 @@ class Call:
         return self.account.clock.now()
 
     def find(self, kind: str) -> Json:
-        """The object that the address names."""
+        """The object whose id is in the path."""
         return self.account.find(kind, self.args["id"], self.livemode)
 
     def referred(self, kind: str, id: str, param: str) -> Json:
-        """An object that a parameter names; unknown is a 400 that names the parameter."""
+        """An object whose id is in a parameter; raises a 400 that names the parameter."""
         return self.account.find(kind, id, self.livemode, param=param, status=400)
 
     def new_id(self, kind: str) -> str:

@@ -1,12 +1,12 @@
-"""What does one API call get back? The way of a request from its bytes to its answer.
+"""Answer API requests. The steps, with the error statuses each can give:
 
-1. whose key, which route, which version        401, 404, 403, 400
-2. too many calls?                               429
-3. what do the bytes say?                        400
-4. was it made before?                           the first answer again, 400, 409
-5. one change of an object at a time             429 with lock_timeout
-6. the faults that a test ordered, before and after the effect
-7. check the parameters, run, expand: one transaction, with the answer remembered under its key
+1. authenticate, find the route, check the version    401, 404, 403, 400
+2. apply rate limits                                  429
+3. parse the form                                     400
+4. look up the idempotency key                        the stored answer, 400, 409
+5. lock the object that is changed                    429 with lock_timeout
+6. apply the injected faults, before or after the call takes effect
+7. check the parameters, run the call, expand ids and store the answer under its key, in one transaction
 """
 
 import json
@@ -37,9 +37,9 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request. `headers` has small letters for names; `path` is decoded.
+    """One HTTP request. Header names are lower case; `path` is decoded.
 
-    length: how many bytes the body was said to have, where it was too long to be read to its end.
+    length: the Content-Length; larger than `body` where the body was too long to be read completely.
     """
 
     method: str
@@ -52,8 +52,6 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer."""
-
     status: int
     body: bytes
     headers: dict[str, str]
@@ -61,7 +59,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One API call as an observer sees it: what was asked and what was answered, cut off or not."""
+    """One API call as passed to observers: the request and its answer, even if the connection was cut."""
 
     method: str
     path: str
@@ -78,7 +76,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Record:
-    """One API call as a test wants to look at it later. `params` is what was sent, as nested text."""
+    """One API call as kept in `FakeStripe.calls`. `params` holds the sent form as nested text."""
 
     method: str
     path: str
@@ -91,12 +89,12 @@ class Record:
 
 
 class ConnectionCut(Exception):
-    """The connection ends here without an answer, as a fault ordered it."""
+    """A `cut` fault ends the connection without an answer."""
 
 
 @dataclass
 class CallState:
-    """What is known of a call while it is being answered."""
+    """The state of a call while it is being answered."""
 
     request: Request
     request_id: str
@@ -109,12 +107,11 @@ class CallState:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What a second request with the same idempotency key must have in common with this one."""
         return fingerprint(self.request.method, self.request.path, self.params)
 
 
 class Api:
-    """Answers requests to /v1. Safe to call from any number of threads."""
+    """Answers requests to /v1. Thread-safe."""
 
     def __init__(self, account: Account, keys: Keys, *, max_calls: int = 10_000) -> None:
         self.account = account
@@ -127,7 +124,7 @@ class Api:
         self._answered = 0
 
     def answer(self, request: Request) -> Answer:
-        """The answer to any request whatever; raises only ConnectionCut."""
+        """Answer any request; raises only ConnectionCut."""
         state = CallState(request, self.account.ids.new("request"), request.headers.get("idempotency-key"))
         extra: dict[str, str] = {}
         try:
@@ -168,7 +165,7 @@ class Api:
 
     @contextmanager
     def _claim_key(self, state: CallState, key: Key) -> Iterator[str | StoredAnswer | None]:
-        """The name under which the answer shall be remembered, the answer to replay, or None without a key."""
+        """Yield the name to store the answer under, the stored answer to replay, or None without a key."""
         if state.key is None or state.request.method != "POST":
             yield None
             return
@@ -185,7 +182,7 @@ class Api:
             self.idempotency.end(name)
 
     def _replay(self, state: CallState, plan: CallPlan, stored: StoredAnswer) -> tuple[int, str]:
-        """The first answer again. An outage stands in the way of replays too, but changes no memory."""
+        """Replay the stored answer. An injected outage affects replays too, but does not change what is stored."""
         self._apply_faults(state, plan)
         if plan.failure and plan.failure.kind == "error_500":
             return 500, json.dumps(BROKEN)
@@ -194,7 +191,7 @@ class Api:
         return stored.status, stored.body
 
     def _apply_faults(self, state: CallState, plan: CallPlan) -> None:
-        """What goes wrong before anything runs: waiting, a 429, and a cut that is only carried out later."""
+        """Apply the faults that come before the call runs. A cut is only noted here and carried out at the end."""
         _wait(plan.wait_before)
         failure = plan.failure
         if failure and failure.kind in ("error_429", "lock_timeout"):
@@ -204,7 +201,6 @@ class Api:
     def _run_with_faults(
         self, state: CallState, route: routes.Route, call: Call, name: str | None, plan: CallPlan
     ) -> tuple[int, str]:
-        """Run the call with whatever the faults in force do to it."""
         self._apply_faults(state, plan)
         if plan.failure and plan.failure.when == "before":
             return self._fail_before(state, plan.failure, name)
@@ -221,7 +217,7 @@ class Api:
     def _execute(
         self, state: CallState, route: routes.Route, call: Call, name: str | None, plan: CallPlan
     ) -> tuple[int, str]:
-        """Take effect: all of it, with the remembered answer, or nothing."""
+        """Run the call and store its answer in one transaction."""
         form: Any = state.params
         if route.answer is sessions.create:
             form = sessions.fit_version(form, state.version)

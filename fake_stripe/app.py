@@ -1,4 +1,4 @@
-"""Which door is this? One WSGI application: the API, the pages, and the control of faults and time."""
+"""The WSGI application: the API, the pages, and the control endpoints."""
 
 import logging
 import re
@@ -19,7 +19,7 @@ Start = Callable[[str, list[tuple[str, str]]], object]
 
 
 class App:
-    """The WSGI callable. A fault that cuts the connection leaves it as ConnectionCut."""
+    """The WSGI callable. Raises ConnectionCut where a fault cuts the connection."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -34,7 +34,6 @@ class App:
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
 
     def answer(self, request: Request) -> Answer:
-        """The answer to any request, of a program or of a browser."""
         if request.path.startswith(("/v1/", "/v2/")) or request.path in ("/v1", "/v2"):
             return self._backend.api.answer(request)
         try:
@@ -54,17 +53,18 @@ class App:
             if match and wanted == method:
                 return page(self._backend, _page_request(request, method, match))
         if request.path.startswith("/_"):
-            return as_json({"error": "There is nothing at this address."}, 405 if path_exists else 404)
+            return as_json({"error": "No such address."}, 405 if path_exists else 404)
         return html(
-            "<!doctype html><title>Not here</title><p>There is no such page.", 405 if path_exists else 404
+            "<!doctype html><title>Page not found</title><p>There is no such page.",
+            405 if path_exists else 404,
         )
 
 
 def _failed(request: Request) -> PageAnswer:
-    sentence = "Something went wrong in fake_stripe; its log tells what."
+    sentence = "fake_stripe failed. Its log has the traceback."
     if request.path.startswith("/_"):
         return as_json({"error": {"message": sentence}}, 500)
-    return html(f"<!doctype html><title>An error</title><p>{sentence}", 500)
+    return html(f"<!doctype html><title>Server error</title><p>{sentence}", 500)
 
 
 def _page_request(request: Request, method: str, match: re.Match[str]) -> PageRequest:

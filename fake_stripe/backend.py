@@ -1,4 +1,4 @@
-"""The parts of one FakeStripe that the pages and the control endpoints work on."""
+"""The parts of a FakeStripe that the pages and control endpoints use."""
 
 import copy
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""How many calls a second does the fake answer? `python -m fake_stripe.bench [seconds per line]`
+"""Measure the fake's calls per second: `python -m fake_stripe.bench [seconds per line]`
 
-Three ways in: the fake's own `call` without a library, the stock library in-process, and the library over HTTP;
-with the state in memory and in a file. Counted by the clock on the wall, and by this process's processor time, which
-others on the machine do not stretch, and which knows nothing of waiting for the disk.
+Measures `FakeStripe.call`, the stripe library in-process and the library over HTTP, with the state in memory and in
+a file, by wall-clock time and by processor time. Other processes do not affect processor time, and it excludes waits
+for the disk.
 """
 
 import itertools
@@ -22,7 +22,6 @@ from fake_stripe.server import Server
 
 
 def main() -> int:
-    """Print calls a second for each way in."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0
     with tempfile.TemporaryDirectory() as folder:
         for name, state in (("memory", None), ("a file", str(Path(folder) / "state.sqlite3"))):

@@ -1,4 +1,4 @@
-"""Which test card does what? https://docs.stripe.com/testing"""
+"""Stripe's test cards: https://docs.stripe.com/testing"""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Card:
-    """How a test card behaves. `refused` is (code, decline_code, sentence), None for a card that pays."""
+    """A test card's behavior. `refused` is (code, decline_code, message), or None for a card that pays.
+
+    asks: whether the card requires authentication.
+    """
 
     number: str
     brand: str
@@ -39,7 +42,7 @@ CARDS = {
     )
 }
 
-# what the API takes in place of a number
+# token or payment method id -> card number
 TOKENS = {
     "tok_visa": "4242424242424242",
     "pm_card_visa": "4242424242424242",
@@ -54,12 +57,12 @@ TOKENS = {
 
 
 class NotATestCard(ValueError):
-    """A number that no test card has; a real card's number has no business here either."""
+    """The number is not that of a test card."""
 
 
 def card_of(number: str) -> Card:
-    """The test card of this number, written with or without blanks."""
+    """The test card with this number, written with or without spaces."""
     digits = re.sub(r"[\s-]", "", number)
     if digits not in CARDS:
-        raise NotATestCard("This is not the number of a test card. 4242 4242 4242 4242 pays.")
+        raise NotATestCard("This is not a test card. Use 4242 4242 4242 4242.")
     return CARDS[digits]

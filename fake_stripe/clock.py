@@ -1,17 +1,17 @@
-"""What time is it at the fake? Seconds since 1970, on a clock that tests may push forward."""
+"""The account's clock: seconds since 1970, which tests can move forward."""
 
 import threading
 import time
 from collections.abc import Callable
 
-MAX_OFFSET = 10**9  # seconds, some thirty years: beyond it lie dates that nobody can write
+MAX_OFFSET = 10**9  # seconds, about thirty years: an unlimited offset reaches dates past the year 9999
 
 
 class Clock:
-    """Runs with the machine's clock, or stands still from `start` on when one is given.
+    """Follows the machine's clock, or is frozen at `start` if one is given; `forward` moves either.
 
-    Either way `forward` moves it and never anything else: what the fake does later than now (expiry of a
-    session, the next try of a delivery, the end of an idempotency key's memory) is measured on this clock.
+    Everything that happens later (session expiry, delivery retries, the end of an idempotency key) is
+    measured on this clock.
     """
 
     def __init__(self, start: float | None = None, offset: float = 0.0) -> None:
@@ -22,31 +22,33 @@ class Clock:
 
     @property
     def offset(self) -> float:
-        """How many seconds this clock was pushed forward in all."""
+        """The total seconds this clock was moved forward."""
         return self._offset
 
     @property
     def runs(self) -> bool:
-        """Whether time passes by itself."""
+        """Whether the clock follows the machine's, rather than being frozen."""
         return self._start is None
 
     def exact(self) -> float:
-        """Now, in seconds with fractions."""
+        """The current time in fractional seconds."""
         return (time.time() if self._start is None else self._start) + self._offset
 
     def now(self) -> int:
-        """Now, in whole seconds, as every `created` of Stripe has it."""
+        """The current time in whole seconds, as in Stripe's `created`."""
         return int(self.exact())
 
     def forward(self, seconds: float) -> int:
-        """Let `seconds` pass at once, and what that makes due happen; returns the new time.
+        """Move forward by `seconds` and run everything that becomes due; returns the new time.
 
-        Raises ValueError for less than nothing, for time does not run backwards, and beyond FURTHEST in all.
+        Raises ValueError for negative or NaN seconds, and if the total would exceed MAX_OFFSET.
         """
         with self._lock:
-            # Written so that what is not a number is refused too.
+            # Written so that NaN is refused too.
             if not 0 <= seconds <= MAX_OFFSET - self._offset:
-                raise ValueError(f"time runs forward, by {MAX_OFFSET} s in all, and not by {seconds}")
+                raise ValueError(
+                    f"the clock only moves forward, by at most {MAX_OFFSET} s in total, not by {seconds}"
+                )
             self._offset += seconds
         for act in self.when_pushed:
             act()

@@ -1,18 +1,19 @@
-"""How does another process make the fake misbehave? JSON doors under /_, never under /v1.
+"""JSON endpoints under /_ through which another process controls the fake.
 
-    GET    /_faults                 the rules in force
+    GET    /_faults                 the fault rules in force
     POST   /_faults                 {"kind": "error_500", "when": "after", "path": "/v1/products/*", "times": 1}
     DELETE /_faults, /_faults/<id>  all of them, or one
     GET    /_clock                  {"now": ...}
     POST   /_clock                  {"forward": 3600}
-    GET    /_deliveries             the newest deliveries with their attempts; ?event=evt_... for one event's
-    POST   /_deliveries             {"event": "evt_...", "endpoint": "we_..." or null}: send again, by hand
+    GET    /_deliveries             the newest deliveries with their attempts; of one event with ?event=evt_...
+    POST   /_deliveries             {"event": "evt_...", "endpoint": "we_..." or null}: resend an event
     GET    /_calls                  the last calls of the API
-    POST   /_limits                 {"enforced": true, "patience": 2.0}: rate limits, lock time-out in seconds
+    POST   /_limits                 {"enforced": true, "patience": 2.0}: rate limits, lock timeout in seconds
     POST   /_actions/<act>           pay, expire, settle_delayed, refund, fail_refund, edit_product,
-                                    save_stale_form, roll_secret: with the arguments of that act
+                                    save_stale_form, roll_secret, with the arguments of that action
 
-They ask for no key: the server listens on this machine only, and a page of another site is refused.
+They require no key, since the server listens on the local machine only. Requests from pages of another site are
+refused.
 """
 
 from collections.abc import Callable
@@ -29,16 +30,16 @@ from fake_stripe.web import PageAnswer, PageRequest, as_json, from_here
 
 View = Callable[[Backend, PageRequest], PageAnswer]
 
-# What JSON that does not fit raises here; lists in lists in lists, RecursionError.
+# What unusable JSON raises here. RecursionError comes from deeply nested lists.
 BAD_INPUT = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
 def as_view(view: View) -> View:
-    """Answer bad input with a sentence instead of a traceback, and refuse what another site sends."""
+    """Answer bad input with an error message instead of a traceback, and refuse requests of other sites."""
 
     def guarded(backend: Backend, request: PageRequest) -> PageAnswer:
         if request.method != "GET" and not from_here(request.headers):
-            message = "This came from a page of another site. Nothing was done."
+            message = "Refused: this request came from a page of another site."
             return as_json({"error": {"message": message}}, 403)
         try:
             return view(backend, request)
@@ -109,20 +110,20 @@ def set_limits(backend: Backend, request: PageRequest) -> PageAnswer:
     limits, locks = backend.api.limits, backend.api.locks
     enforced, patience = given.get("enforced", limits.enforced), given.get("patience", locks.patience)
     if not isinstance(enforced, bool):
-        raise ValueError(f"enforced is true or false, not {enforced!r}")
+        raise ValueError(f"enforced must be true or false, not {enforced!r}")
     if not _is_seconds(patience):
-        raise ValueError(f"patience is a number of seconds, not {patience!r}")
+        raise ValueError(f"patience must be 0 to 3600 seconds, not {patience!r}")
     limits.enforced, locks.patience = enforced, float(patience)
     return as_json({"enforced": limits.enforced, "patience": locks.patience})
 
 
 def _is_seconds(value: object) -> bool:
-    # An hour: a thread cannot wait for as long as it likes.
+    # Limited to an hour, since a request thread waits that long.
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 3600
 
 
 def _edit_product(backend: Backend, id: str, **given: Any) -> Any:
-    """What the API's update would refuse, a form of the Dashboard would not let through either."""
+    # The parameters are checked as those of POST /v1/products/{id}, as the Dashboard's form checks them.
     return backend.dashboard.edit_product(id, **products.UPDATE.read_all(forms.of(given)))
 
 
@@ -140,7 +141,7 @@ def act(backend: Backend, request: PageRequest) -> PageAnswer:
         "roll_secret": backend.dashboard.roll_secret,
     }
     if name not in acts:
-        return as_json({"error": {"message": f"Nobody can {name}. There is: {', '.join(acts)}"}}, 404)
+        return as_json({"error": {"message": f"No action {name}. There is: {', '.join(acts)}"}}, 404)
     return as_json({"result": acts[name](**given)})
 
 

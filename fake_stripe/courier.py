@@ -1,4 +1,4 @@
-"""Who carries deliveries to their endpoints? Signing, posting, and the thread that does it on a port."""
+"""Sign webhook deliveries and post them to their endpoints, in calls or in background threads."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ from fake_stripe import deliveries
 from fake_stripe.account import Account
 from fake_stripe.store import Json
 
-# (url, headers, body) -> (status, body); raises OSError when there is no answer
+# (url, headers, body) -> (status, body). Raises OSError if there is no answer.
 Post = Callable[[str, dict[str, str], bytes], tuple[int, bytes]]
 
 log = logging.getLogger("fake_stripe")
@@ -26,7 +26,7 @@ MAX_STORED_BODY = 2000
 
 
 def post_over_http(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
-    """One POST; redirects are not followed, for to Stripe they are failures."""
+    """Make one POST. Redirects are not followed, because Stripe treats them as failures."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
@@ -42,24 +42,24 @@ def post_over_http(url: str, headers: dict[str, str], body: bytes) -> tuple[int,
 
 
 def signature_header(body: bytes, secrets: list[str], timestamp: int) -> str:
-    """`Stripe-Signature`: the time and one v1 per valid secret.
+    """The `Stripe-Signature` header: the time and one v1 for each valid secret.
 
     https://docs.stripe.com/webhooks#verify-manually
     """
     signed = f"{timestamp}.".encode() + body
-    marks = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
-    return ",".join([f"t={timestamp}", *(f"v1={mark}" for mark in marks)])
+    signatures = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
+    return ",".join([f"t={timestamp}", *(f"v1={signature}" for signature in signatures)])
 
 
 def valid_secrets(account: Account, endpoint_id: str) -> list[str]:
-    """The newest first; an older one stays valid until its rolling period ends."""
+    """The endpoint's valid secrets, newest first. A rolled secret stays valid until its period ends."""
     row = account.store.get("webhook_secret", endpoint_id) or {"secrets": []}
     now = account.clock.now()
     return [s["secret"] for s in row["secrets"] if s["until"] is None or s["until"] > now]
 
 
 class Courier:
-    """Makes attempts. `post` may be replaced; by default it is a real HTTP POST."""
+    """Makes delivery attempts through `post`, which is a real HTTP POST by default and can be replaced."""
 
     def __init__(self, account: Account, post: Post = post_over_http) -> None:
         self.account = account
@@ -69,10 +69,10 @@ class Courier:
         self._queue: queue.SimpleQueue[Json | None] = queue.SimpleQueue()
 
     def deliver_due(self) -> list[Json]:
-        """Make every attempt that is due now, one after the other; returns what was tried, in order.
+        """Make every attempt that is due, one after the other; returns the attempts in order.
 
-        Copies that a fault made parallel go out at the same moment. What becomes due meanwhile waits for
-        the next call.
+        Copies of a parallel `duplicate` fault are sent at the same moment. Deliveries that become due
+        meanwhile wait for the next call.
         """
         tried: list[Json] = []
         due = deliveries.take_due(self.account)
@@ -98,11 +98,13 @@ class Courier:
             return list(pool.map(one, batch))
 
     def attempt(self, delivery: Json) -> Json:
-        """Make one attempt now and keep what it gave; returns the attempt with the delivery's names."""
+        """Make one attempt and record it; returns it with the delivery's event, type and endpoint."""
         event = self.account.store.get("event", delivery["event"])
         endpoint = self.account.store.get("webhook_endpoint", delivery["endpoint"])
         if event is None or endpoint is None or endpoint["status"] != "enabled":
-            attempt = self._made("", None, b"", "The endpoint or the event is gone, or switched off.", 0.0)
+            attempt = self._attempt(
+                "", None, b"", "The event was deleted, or the endpoint was deleted or disabled.", 0.0
+            )
             deliveries.keep_attempt(self.account, delivery["id"], attempt, final=True)
         else:
             attempt = self._send(event, endpoint)
@@ -117,13 +119,13 @@ class Courier:
         try:
             status, answer = self.post(url, self._headers(endpoint, body), body)
         except Exception as error:
-            # Whatever an in-process receiver raises is, to Stripe, no answer.
+            # An exception of an in-process receiver counts as no answer.
             problem = f"{type(error).__name__}: {error}"
-        return self._made(url, status, answer, problem, time.monotonic() - started)
+        return self._attempt(url, status, answer, problem, time.monotonic() - started)
 
     def _headers(self, endpoint: Json, body: bytes) -> dict[str, str]:
-        # The machine's clock signs, not the account's: a receiver checks the age against its own clock,
-        # and a test that pushes the fake's clock forward must not make every signature look forged.
+        # Signed with the machine's clock, not the account's: receivers check the age against their own clock,
+        # so a test that moves the fake's clock forward must not make every signature too old.
         secrets = valid_secrets(self.account, endpoint["id"])
         return {
             "Content-Type": "application/json; charset=utf-8",
@@ -133,7 +135,7 @@ class Courier:
             "Stripe-Signature": signature_header(body, secrets, int(time.time())),
         }
 
-    def _made(self, url: str, status: int | None, answer: bytes, problem: str | None, took: float) -> Json:
+    def _attempt(self, url: str, status: int | None, answer: bytes, problem: str | None, took: float) -> Json:
         return {
             "at": self.account.clock.exact(),
             "url": url,
@@ -145,22 +147,22 @@ class Courier:
         }
 
     def wait_for(self, event_id: str, timeout: float) -> bool:
-        """Wait until every endpoint was tried once with this event; False if `timeout` seconds pass first."""
+        """Wait until this event was sent once to every endpoint; False if `timeout` seconds pass first."""
         with self.account.news:
             return self.account.news.wait_for(lambda: deliveries.answered(self.account, event_id), timeout)
 
     def start(self) -> None:
-        """Deliver from threads of its own from now on, in parallel, as long as `stop` is not called."""
-        # Daemons: an endpoint that hangs must not keep a process alive that was told to end.
+        """Deliver from background threads, in parallel, until `stop` is called."""
+        # Daemon threads: a hanging endpoint must not keep the process from exiting.
         self._threads = [threading.Thread(target=self._work, name="delivery", daemon=True) for _ in range(16)]
         self._threads.insert(0, threading.Thread(target=self._run, name="deliveries", daemon=True))
         for thread in self._threads:
             thread.start()
 
     def stop(self, grace: float = 1.0) -> None:
-        """Begin no attempt any more; attempts under way have `grace` seconds to end and be written down.
+        """Start no more attempts, and give running ones `grace` seconds to end and be recorded.
 
-        What was not done, or not written down, is still waiting in the state file and is sent after the next start.
+        Deliveries that were not made or not recorded stay in the state file and are sent after the next start.
         """
         self._stopping.set()
         self.account.wake()
@@ -172,7 +174,7 @@ class Courier:
 
     @property
     def running(self) -> bool:
-        """Whether a thread delivers by itself."""
+        """Whether background threads make the deliveries."""
         return bool(self._threads) and self._threads[0].is_alive()
 
     def _run(self) -> None:
@@ -196,8 +198,8 @@ class Courier:
 
 @contextmanager
 def _logging() -> Iterator[None]:
-    """A thread that nobody waits for tells of its trouble in the log, and goes on."""
+    """Log exceptions and continue, since no caller waits for these threads."""
     try:
         yield
     except Exception:
-        log.exception("fake_stripe failed to deliver")
+        log.exception("fake_stripe failed to make a delivery")

@@ -1,6 +1,6 @@
-"""Which currencies are there, and which amounts can they have?
+"""Currencies and the amounts they allow.
 
-https://docs.stripe.com/currencies: amounts are in the smallest unit; some currencies take only some amounts.
+https://docs.stripe.com/currencies: amounts are in the smallest unit, and some currencies need round amounts.
 """
 
 from decimal import Decimal
@@ -17,12 +17,12 @@ CURRENCIES = frozenset(
         "vnd vuv wst xaf xcd xcg xof xpf yer zar zmw"
     ).split()
 )
-# An amount must be divisible by this: three decimals of which the last is 0, two decimals that are always 00.
+# Amounts must be divisible by this: of three decimals the last is 0; ISK and UGX have two decimals, always 00.
 STEPS = {**dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 10), **dict.fromkeys(("isk", "ugx"), 100)}
 
 
 MAX_AMOUNT = 99_999_999
-# The least that may be charged: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+# https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
 MIN_CHARGE = {
     **dict.fromkeys(("usd", "eur", "chf", "aud", "cad", "brl", "nzd", "sgd"), 50),
     "gbp": 30,
@@ -43,17 +43,17 @@ MIN_CHARGE = {
 
 
 def check_charge(amount: int, currency: str, param: str | None = None) -> None:
-    """Raise the 400 of an amount that nobody can be charged. Nothing to pay is fine."""
+    """Raise a 400 for an amount outside Stripe's minimum and maximum charge. Zero is allowed."""
     if amount > MAX_AMOUNT:
-        message = f"{amount} {currency} is more than can be charged."
+        message = f"{amount} {currency} is more than the maximum charge."
         raise StripeError(message, code="amount_too_large", param=param)
     if 0 < amount < MIN_CHARGE.get(currency, 1):
-        message = f"{amount} {currency} is less than the least that can be charged."
+        message = f"{amount} {currency} is less than the minimum charge."
         raise StripeError(message, code="amount_too_small", param=param)
 
 
 def check_amount(amount: int | Decimal | None, currency: str, param: str) -> None:
-    """Raise the 400 of an amount that its currency cannot have. Fractions are for those with plain steps."""
+    """Raise a 400 for an amount that is not divisible by its currency's step."""
     step = STEPS.get(currency, 1)
     if amount is not None and step > 1 and amount % step:
         message = f"An amount in {currency} must be divisible by {step}, and {amount} is not."

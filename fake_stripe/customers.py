@@ -1,4 +1,4 @@
-"""What does a customer do? Pays, is refused, is asked by the bank, waits for a debit, lets a session expire."""
+"""What a customer does on the payment page: pay, authenticate, or let the session expire."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ DELAYED = "us_bank_account"
 
 
 class Refused(Exception):
-    """The page keeps the customer: `field` names the input to mend, `session` is still open."""
+    """The payment was refused and the session stays as it was. `field` names the input to correct."""
 
     def __init__(self, message: str, *, field: str = "card", code: str | None = None) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class Refused(Exception):
 
 
 class CardDeclined(Refused):
-    """The card was declined; `decline_code` as Stripe has it. Another card may be tried."""
+    """The card was declined. The session stays open for another card."""
 
     def __init__(self, message: str, code: str, decline_code: str | None) -> None:
         super().__init__(message, code=code)
@@ -39,14 +39,14 @@ class CardDeclined(Refused):
 
 
 class AuthenticationNeeded(Refused):
-    """The customer's bank wants to ask first: pay again with `authenticated` True or False."""
+    """The bank requires authentication: call `pay` again with `authenticated` True or False."""
 
     def __init__(self) -> None:
-        super().__init__("Your bank wants to know that it is you.", code="authentication_required")
+        super().__init__("Your bank requires authentication.", code="authentication_required")
 
 
 class SessionEnded(Refused):
-    """The session was paid already, or has expired."""
+    """The session is complete or has expired."""
 
     def __init__(self, status: str) -> None:
         super().__init__(f"This checkout session is {status}.", field="session", code=status)
@@ -54,8 +54,6 @@ class SessionEnded(Refused):
 
 
 class Customers:
-    """Everybody who stands before the hosted page of this account."""
-
     def __init__(self, account: Account) -> None:
         self._account = account
 
@@ -73,12 +71,13 @@ class Customers:
         delayed: bool = False,
         authenticated: bool | None = None,
     ) -> Json:
-        """Fill in the page and press the button; returns the session, complete.
+        """Fill in the payment page and submit it; returns the completed session.
 
-        delayed: pay by a bank debit: the session completes unpaid, and `settle_delayed` ends it.
-        shipping_rate: the id of one of the session's options; without it the first is taken.
-        authenticated: the answer to the bank's question, for the cards that ask.
-        Raises Refused, in one of its kinds, and leaves the session open; events of a failed try are made.
+        delayed: pay by bank debit. The session completes unpaid, and `settle_delayed` decides the payment.
+        shipping_rate: the id of one of the session's options; the first by default.
+        authenticated: the answer to the bank's question, for cards that require authentication.
+
+        Raises Refused or a subclass and leaves the session open. A failed attempt creates its events.
         """
         account = self._account
         account.tick()
@@ -90,7 +89,7 @@ class Customers:
             if session["amount_total"] == 0:
                 return _complete(call, session, "no_payment_required")
             if (DELAYED if delayed else "card") not in session["payment_method_types"]:
-                raise Refused("This checkout does not take that method of payment.", field="method")
+                raise Refused("This checkout does not accept that payment method.", field="method")
             method_card = None if delayed else _card(card)
             intent, refusal = _try(call, session, method_card, authenticated)
             session = {**session, "payment_intent": intent["id"]}
@@ -115,21 +114,20 @@ class Customers:
         return call
 
     def expire(self, session_id: str) -> Json:
-        """The customer walked away and the time has come; returns the session."""
         with self._account.store.transaction():
             session = self._open_session(session_id)
             return sessions.end(Call(self._account, NO_REQUEST, session["livemode"]), session)
 
     def settle_delayed(self, session_id: str, *, succeeded: bool = True) -> Json:
-        """The bank debit of a completed, unpaid session comes through or comes back; returns the session."""
+        """Let the bank debit of a completed, unpaid session succeed or fail; returns the session."""
         with self._account.store.transaction():
             session = self._account.store.get("checkout.session", session_id)
             if session is None or session["status"] != "complete" or session["payment_status"] != "unpaid":
-                raise StripeError(f"The session {session_id} does not wait for a delayed payment.")
+                raise StripeError(f"The session {session_id} is not waiting for a delayed payment.")
             call = Call(self._account, NO_REQUEST, session["livemode"])
             intent = self._account.find("payment_intent", session["payment_intent"], session["livemode"])
             if intent["status"] != "processing":
-                raise StripeError(f"The payment of session {session_id} has been settled already.")
+                raise StripeError(f"The payment of session {session_id} has already been settled.")
             payments.settle(call, intent, succeeded=succeeded)
             outcome = "succeeded" if succeeded else "failed"
             if succeeded:
@@ -155,10 +153,10 @@ def _fill_in(
     shipping_rate: str | None,
     custom_fields: Mapping[str, str] | None,
 ) -> Json:
-    """The session with what the customer wrote, checked; nothing is kept yet."""
+    """Check the customer's input and return the session with it; nothing is stored yet."""
     email = session["customer_email"] or email.strip()
     if not is_email(email):
-        raise Refused("Please enter an e-mail address.", field="email")
+        raise Refused("Please enter an email address.", field="email")
     if not name.strip():
         raise Refused("Please enter your name.", field="name")
     wants_phone = session["phone_number_collection"]["enabled"]
@@ -186,9 +184,9 @@ def _address(session: Json, given: Mapping[str, Any] | None) -> Json:
         return {**ADDRESS, "country": country}
     address = session_object.full_address({key: value or None for key, value in given.items()})
     if allowed is not None and not (address["line1"] and address["country"]):
-        raise Refused("Please enter the address to which the order goes.", field="line1")
+        raise Refused("Please enter a shipping address.", field="line1")
     if allowed is not None and address["country"] not in allowed:
-        raise Refused(f"Nothing is sent to {address['country']}.", field="country")
+        raise Refused(f"The shop does not ship to {address['country']}.", field="country")
     return address
 
 
@@ -210,7 +208,7 @@ def _check_custom(field: Json, value: str) -> None:
         minimum, maximum = field[kind]["minimum_length"] or 0, field[kind]["maximum_length"] or 255
         fits = minimum <= len(value) <= maximum and (kind == "text" or value.isdecimal())
     if not fits:
-        raise Refused(f"{label} does not take {value[:50]!r}.", field=field["key"])
+        raise Refused(f"{value[:50]!r} is not a valid value for {label}.", field=field["key"])
 
 
 def _shipping(call: Call, session: Json, chosen: str | None) -> Json:
@@ -219,7 +217,7 @@ def _shipping(call: Call, session: Json, chosen: str | None) -> Json:
         return {}
     wanted = [o for o in options if chosen is None or o["shipping_rate"] == chosen]
     if not wanted:
-        raise Refused("Please choose how it shall be sent.", field="shipping_rate")
+        raise Refused("Please choose a shipping option.", field="shipping_rate")
     items = (call.account.store.get("session_lines", session["id"]) or {"lines": []})["lines"]
     return line_items.totals(items, wanted[0])
 
@@ -227,7 +225,7 @@ def _shipping(call: Call, session: Json, chosen: str | None) -> Json:
 def _try(
     call: Call, session: Json, card: Card | None, authenticated: bool | None
 ) -> tuple[Json, Refused | None]:
-    """One try to pay: the intent after it, and what to tell the customer if it did not work."""
+    """One attempt to pay: returns the intent after it, and the refusal if it failed."""
     intent = _intent(call, session)
     billing = {**_billing(session["customer_details"]), "tax_id": None}
     method = payment_objects.new_method(call, "card" if card else DELAYED, card, billing)
@@ -250,7 +248,7 @@ def _billing(details: Json) -> Json:
 
 
 def _intent(call: Call, session: Json) -> Json:
-    """The session's payment intent: of an earlier try, or made now with the session's `payment_intent_data`."""
+    """The session's payment intent: from an earlier attempt, or created from its `payment_intent_data`."""
     if session["payment_intent"]:
         intent = call.account.find("payment_intent", session["payment_intent"], session["livemode"])
         return call.account.change(intent, amount=session["amount_total"], shipping=_parcel(session))

@@ -1,4 +1,4 @@
-"""What does somebody at the Dashboard do? Edits products, refunds, resends events, rolls secrets."""
+"""What the owner does in the Dashboard: edit products, refund, resend events, roll secrets."""
 
 import copy
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from fake_stripe.store import Json
 
 
 class Dashboard:
-    """A person's hands. The events of what they do name a request, and never an idempotency key."""
+    """Actions of the owner. Their events name a request, but never an idempotency key."""
 
     def __init__(self, account: Account, livemode: bool) -> None:
         self._account = account
@@ -21,12 +21,12 @@ class Dashboard:
         self.names_requests = True
 
     def _call(self, params: Json, **args: str) -> Call:
-        # Whether a Dashboard edit's event names a request is not documented; a test may try both.
+        # Stripe does not document whether the event of a Dashboard edit names a request; tests can try both.
         request_id = self._account.ids.new("request") if self.names_requests else None
         return Call(self._account, Cause(request_id), self._livemode, params, args)
 
     def edit_product(self, id: str, *, metadata: Mapping[str, str] | None = None, **fields: Any) -> Json:
-        """Change a product as a person does: only the keys that are given; "" takes a key away."""
+        """Change only the given fields and metadata keys; "" removes a key."""
         params: Json = dict(fields)
         if metadata is not None:
             params["metadata"] = Metadata().read(dict(metadata), "metadata")
@@ -34,14 +34,14 @@ class Dashboard:
             return copy.deepcopy(products.update(self._call(params, id=id)))
 
     def read_form(self, id: str) -> dict[str, str]:
-        """What the metadata form of a product shows now: what `save_stale_form` may post later."""
+        """The metadata a product's form shows now, to be posted later with `save_stale_form`."""
         with self._account.store.lock:
             return dict(self._account.find("product", id, self._livemode)["metadata"])
 
     def save_stale_form(self, id: str, all_keys: Mapping[str, str]) -> Json:
         """Save a form that was opened earlier: every key it shows is posted back, changed or not.
 
-        Keys that are in the product but not in the form are left alone, for the form does not know them.
+        Metadata keys that are not in the form stay unchanged.
         """
         return self.edit_product(id, metadata=all_keys)
 
@@ -54,7 +54,7 @@ class Dashboard:
         reason: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Json:
-        """Give money back, all of it or `amount` minor units; returns the refund."""
+        """Refund the rest, or `amount` in minor units; returns the refund."""
         given = {
             "payment_intent": payment_intent,
             "charge": charge,
@@ -67,15 +67,15 @@ class Dashboard:
             return copy.deepcopy(refunds.create(self._call(params)))
 
     def fail_refund(self, id: str, reason: str = "lost_or_stolen_card") -> Json:
-        """The bank sends a refund back, perhaps weeks later; returns the refund."""
+        """Let a refund fail, which a bank may do weeks later; returns the refund."""
         with self._account.store.transaction():
             refund = self._account.find("refund", id, self._livemode)
             return copy.deepcopy(refunds.fail(self._call({}), refund, reason))
 
     def resend(self, event_id: str, endpoint_id: str | None = None) -> list[Json]:
-        """Send an event again, by hand, to one endpoint or to all that listen to it; it is due now.
+        """Resend an event to one endpoint, or to all that are subscribed to it; due at once.
 
-        Returns the deliveries. Raises StripeError for an endpoint that is unknown or does not listen to it.
+        Returns the deliveries. Raises StripeError if the endpoint is unknown or not subscribed.
         """
         with self._account.store.transaction():
             event = self._account.find("event", event_id, self._livemode)
@@ -86,11 +86,11 @@ class Dashboard:
     def _listener(self, event: Json, endpoint_id: str) -> Json:
         endpoint = self._account.find("webhook_endpoint", endpoint_id, self._livemode)
         if not deliveries.wants(endpoint, event):
-            raise StripeError(f"The endpoint {endpoint_id} does not listen to {event['type']}.")
+            raise StripeError(f"The endpoint {endpoint_id} is not subscribed to {event['type']}.")
         return endpoint
 
     def roll_secret(self, endpoint_id: str, *, both_valid_for: int = 24 * 3600) -> str:
-        """A new signing secret; for `both_valid_for` seconds deliveries carry one v1 for each."""
+        """Create a new signing secret. For `both_valid_for` seconds deliveries are signed with both."""
         with self._account.store.transaction():
             endpoint = self._account.find("webhook_endpoint", endpoint_id, self._livemode)
             return webhook_endpoints.roll_secret(self._call({}), endpoint, both_valid_for=both_valid_for)

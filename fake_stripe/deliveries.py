@@ -1,4 +1,4 @@
-"""Which endpoint is told of an event, when, and what did it answer? Deliveries and the record of attempts."""
+"""Webhook deliveries: which endpoints get an event, when, and the record of attempts."""
 
 import itertools
 
@@ -6,17 +6,17 @@ from fake_stripe.account import Account
 from fake_stripe.faults import DeliveryPlan
 from fake_stripe.store import Json
 
-# Seconds until the next try after each failure; after the last one the delivery has failed for good. Stripe tries
-# for up to three days, and three times more over a few hours in a sandbox
-# (https://docs.stripe.com/webhooks#retries); how many seconds it waits is not published.
+# Seconds until the next attempt after each failure; after the last one the delivery has failed. Stripe retries for
+# up to three days, in a sandbox three times over a few hours (https://docs.stripe.com/webhooks#retries). The exact
+# intervals are not published.
 SANDBOX_GAPS = (2, 60, 7200)
 LIVE_GAPS = (2, 10, 60, 300, 1800, 3600, 7200, 14400, 28800, 57600, 86400)
-# On a running clock no two events are due at the same moment: a place further behind is this many seconds later.
+# On a running clock no two events are due at the same moment, so each place further back is this many seconds later.
 SECONDS_PER_PLACE = 0.2
 
 
 def schedule(account: Account, event: Json, plan: DeliveryPlan) -> Json:
-    """Make a delivery for every endpoint that wants this event; returns the event with its count of them."""
+    """Create a delivery for every subscribed endpoint; returns the event with its `pending_webhooks`."""
     endpoints = [e for e in account.store.table("webhook_endpoint").oldest_first() if wants(e, event)]
     if not endpoints:
         return event
@@ -29,14 +29,14 @@ def schedule(account: Account, event: Json, plan: DeliveryPlan) -> Json:
 
 
 def wants(endpoint: Json, event: Json) -> bool:
-    """Whether this endpoint is switched on, of the same mode, and asked for events of this type."""
+    """Whether the endpoint is enabled, in the event's mode, and subscribed to its type."""
     if endpoint["status"] != "enabled" or endpoint["livemode"] != event["livemode"]:
         return False
     return "*" in endpoint["enabled_events"] or event["type"] in endpoint["enabled_events"]
 
 
 def resend(account: Account, event: Json, endpoint: Json) -> Json:
-    """Send an event to an endpoint once more, by hand, whatever became of it before; it is due now."""
+    """Schedule another delivery of an event to an endpoint, due now, whatever the earlier attempts gave."""
     with account.store.transaction():
         return _add(account, event, endpoint)
 
@@ -75,14 +75,14 @@ def _announce(account: Account, delivery: Json, *, new: bool = False) -> None:
 
 
 def take_due(account: Account) -> list[Json]:
-    """The waiting deliveries that are due by the account's clock, in order, now the caller's to make."""
+    """Take the deliveries that are due out of the queue, in order. The caller must attempt them."""
     with account.store.lock:
         rows = [account.store.get("delivery", id) for id in account.outbox.pop_due(account.clock.exact())]
     return [row for row in rows if row is not None and row["state"] == "waiting"]
 
 
 def keep_attempt(account: Account, delivery_id: str, attempt: Json, *, final: bool = False) -> None:
-    """Write down what an attempt gave. A failure makes the next one due, unless it was `final`."""
+    """Record an attempt. A failure schedules the next attempt, unless it was `final`."""
     with account.store.transaction():
         delivery = account.store.get("delivery", delivery_id)
         if delivery is not None:
@@ -106,7 +106,7 @@ def _keep(account: Account, delivery: Json, attempt: Json, final: bool) -> None:
 
 
 def _count_success(account: Account, delivery: Json) -> None:
-    """The first success at an endpoint takes one from the event's `pending_webhooks`."""
+    """The first success at each endpoint decreases the event's `pending_webhooks`."""
     event = account.store.get("event", delivery["event"])
     earlier = [d for d in of_event(account, delivery["event"]) if d["endpoint"] == delivery["endpoint"]]
     if event is None or any(d["state"] == "delivered" for d in earlier):
@@ -116,23 +116,24 @@ def _count_success(account: Account, delivery: Json) -> None:
 
 def of_event(account: Account, event_id: str) -> list[Json]:
     """Every delivery of an event with its attempts, oldest first."""
-    # No lock: whoever waits for news asks this while others hold the store and want to tell news.
+    # Without the lock, to avoid a deadlock: this runs while holding the condition `news`, and threads that
+    # hold the store's lock wait for that condition to notify it.
     rows = [account.store.get("delivery", id) for id in account.outbox.of_event(event_id)]
     return [row for row in rows if row is not None]
 
 
 def newest(account: Account, limit: int = 100) -> list[Json]:
-    """The newest deliveries with all their attempts, newest first."""
+    """The newest deliveries with their attempts, newest first."""
     with account.store.lock:
         return list(itertools.islice(account.store.table("delivery").newest_first(), limit))
 
 
 def answered(account: Account, event_id: str) -> bool:
-    """Whether every endpoint's first attempt for this event has been made (or none is wanted)."""
+    """Whether the first attempt at every endpoint was made; True if there are no deliveries."""
     return all(delivery["attempts"] for delivery in of_event(account, event_id))
 
 
 def forget(account: Account, event_id: str) -> None:
-    """Drop the record of an event's deliveries, with the event itself."""
+    """Delete an event's deliveries, when the event is deleted."""
     for id in account.outbox.forget(event_id):
         account.store.remove("delivery", id)

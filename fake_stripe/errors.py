@@ -1,8 +1,8 @@
-"""How does Stripe say no? One exception that carries status, type, code, param and headers of the answer.
+"""Errors as Stripe answers them: one exception with the status, type, code, param and headers.
 
 The types, codes and statuses are those of https://docs.stripe.com/api/errors and
-https://docs.stripe.com/error-codes; the sentences are the fake's own, except for the few short ones that
-programs are known to look at ("No such product: ...").
+https://docs.stripe.com/error-codes. The messages are the fake's own, except for a few short ones that
+programs are known to check ("No such product: ...").
 """
 
 from typing import Any
@@ -13,8 +13,8 @@ Json = dict[str, Any]
 class StripeError(Exception):
     """An answer other than 200.
 
-    executed: whether an idempotency key would remember it.
-    takes_effect: what was done stays done, as with a declined card; otherwise it is undone.
+    executed: whether the error is stored under the idempotency key.
+    takes_effect: whether the changes are committed, as for a declined card; otherwise they are rolled back.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class StripeError(Exception):
         self.takes_effect = takes_effect
 
     def body(self, request_id: str | None = None) -> Json:
-        """The error object, as the answer's JSON has it."""
+        """The JSON of the answer."""
         error: Json = {"message": self.message, "type": self.type}
         if self.code:
             error["code"] = self.code
@@ -49,16 +49,15 @@ class StripeError(Exception):
 
 
 def refused_before_running(message: str, *, param: str | None = None, code: str | None = None) -> StripeError:
-    """A parameter that is wrong in itself: nothing ran, and no idempotency key remembers it."""
+    """An invalid parameter: nothing ran, and the error is not stored under the idempotency key."""
     return StripeError(message, param=param, code=code, executed=False)
 
 
 def missing_object(noun: str, id: str, *, param: str, status: int = 404, there: str = "") -> StripeError:
-    """404 for an id in the address, 400 for an id in a parameter; `there` tells of the other mode."""
+    """An unknown id: 404 for an id in the path, 400 for one in a parameter. `there` mentions the other mode."""
     return StripeError(f"No such {noun}: '{id}'{there}", status=status, code="resource_missing", param=param)
 
 
 def unknown_address(method: str, path: str) -> StripeError:
-    """No route: a 404 that names the address, as Stripe's does."""
-    message = f"Unrecognized request URL ({method}: {path}). The fake knows no such address."
+    message = f"Unrecognized request URL ({method}: {path}). fake_stripe has no such route."
     return StripeError(message, status=404, executed=False)

@@ -1,4 +1,4 @@
-"""Which types of event does Stripe have? An endpoint may ask for these and no others.
+"""Stripe's event types. A webhook endpoint can subscribe to these only.
 
 https://docs.stripe.com/api/events/types, as of API version 2026-10-28.endive.
 """

@@ -1,4 +1,4 @@
-"""What happened, and who is told? Event objects, the differences they carry, and their first deliveries."""
+"""Create Event objects with their `previous_attributes`, and schedule their deliveries."""
 
 from collections.abc import Iterator
 
@@ -13,10 +13,10 @@ RETENTION = 30 * 24 * 3600
 def emit(
     call: Call, type: str, obj: Json, *, previous: Json | None = None, cause: Cause | None = None
 ) -> Json:
-    """Record that `type` happened to `obj` and schedule its deliveries. Returns the Event object.
+    """Store an event of `type` about `obj` and schedule its deliveries; returns the Event.
 
-    previous: what `data.previous_attributes` holds, made by `difference`; None leaves it out.
-    cause: who did it, where that is not the call's own cause.
+    previous: `data.previous_attributes`, from `difference`; None omits it.
+    cause: the event's `request`, where it is not the call's.
     """
     data: Json = {"object": obj}
     if previous is not None:
@@ -36,11 +36,11 @@ def emit(
 
 
 def record(account: Account, event: Json) -> Json:
-    """Keep an event, schedule what must be delivered, and tell the observers after the commit."""
+    """Store an event, schedule its deliveries, and notify the observers after the commit."""
     plan = account.faults.for_event(event["type"])
     kept = _record(account, event, plan)
     if plan.twin:
-        # Another id, everything else alike: Stripe may make two Event objects for one happening.
+        # Stripe may create two Event objects for one change: another id, everything else equal.
         _record(account, {**event, "id": account.ids.new("event")}, plan)
     return kept
 
@@ -53,7 +53,7 @@ def _record(account: Account, event: Json, plan: DeliveryPlan) -> Json:
 
 
 def forget_old(account: Account) -> None:
-    """Events are kept for 30 days, like Stripe's; older ones go with the record of their deliveries."""
+    """Delete events older than 30 days, as Stripe does, with their deliveries."""
     oldest = account.clock.now() - RETENTION
     table = account.store.table("event")
     with account.store.lock:
@@ -82,7 +82,7 @@ def _tell(account: Account, event: Json) -> None:
 
 
 def difference(old: Json, new: Json) -> Json:
-    """The old values of what changed. Inside a hash only its changed keys, null where a key is new."""
+    """The old values of what changed. Of a hash only its changed keys, None where a key is new."""
     changed: Json = {}
     for key in {**old, **new}:
         before, after = old.get(key), new.get(key)
@@ -96,7 +96,7 @@ def difference(old: Json, new: Json) -> Json:
 
 
 def changed(call: Call, type: str, old: Json, new: Json) -> None:
-    """Emit `type` with the difference, unless nothing changed."""
+    """Emit `type` with `previous_attributes`, unless nothing changed."""
     previous = difference(old, new)
     if previous:
         emit(call, type, new, previous=previous)

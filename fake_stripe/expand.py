@@ -1,4 +1,4 @@
-"""Which ids become whole objects in this answer? `expand[]`, up to four levels, of which `data` is one.
+"""Replace ids in an answer with objects, as `expand[]` asks: up to four levels, counting `data`.
 
 https://docs.stripe.com/expand
 """
@@ -11,7 +11,7 @@ from fake_stripe.store import Json
 
 MAX_DEPTH = 4
 
-# (kind, field) -> the kind of object whose id stands there
+# (kind, field) -> the kind of object that the id refers to
 REFERENCES = {
     ("product", "default_price"): "price",
     ("price", "product"): "product",
@@ -25,7 +25,7 @@ REFERENCES = {
     ("shipping_option", "shipping_rate"): "shipping_rate",
 }
 
-# Fields that Stripe calls expandable and that this account never fills: asking for them is no mistake.
+# Fields that Stripe can expand and that are always null here. Expanding them is allowed.
 NEVER_FILLED = {
     "product": {"tax_code"},
     "price": set[str](),
@@ -53,10 +53,10 @@ NEVER_FILLED = {
     "item": {"discounts", "taxes"},
 }
 
-# (kind, field) -> what puts a part that is left out by default into the object
+# (kind, field) -> the function that builds a field which is only included when it is expanded
 INCLUDES: dict[tuple[str, str], Callable[[Call, Json], object]] = {}
 
-# fields that hold a hash or a list of hashes through which a path may go on, and how those are called here
+# (kind, field) -> the kind of the hash, or of each hash in the list, through which a path can continue
 PARTS = {
     ("checkout.session", "shipping_cost"): "shipping_cost",
     ("checkout.session", "shipping_options"): "shipping_option",
@@ -67,7 +67,7 @@ PARTS = {
 def includable(
     kind: str, name: str
 ) -> Callable[[Callable[[Call, Json], object]], Callable[[Call, Json], object]]:
-    """Register what makes a field that only appears when it is asked for."""
+    """Register the function that builds a field which is only included when it is expanded."""
 
     def register(make: Callable[[Call, Json], object]) -> Callable[[Call, Json], object]:
         INCLUDES[kind, name] = make
@@ -77,7 +77,7 @@ def includable(
 
 
 def expand(call: Call, answer: Json) -> Json:
-    """A copy of the answer in which every path of the call's `expand` is a whole object."""
+    """A copy of the answer with every path of the call's `expand` replaced by its object."""
     for path in call.params.get("expand", ()):
         steps = path.split(".")
         if len(steps) > MAX_DEPTH:
@@ -95,7 +95,7 @@ def _into(call: Call, node: Json, kind: str, steps: list[str], path: str) -> Jso
         return {**node, "data": [_into(call, row, row["object"], rest, path) for row in node["data"]]}
     value = _value(call, node, kind, name, path)
     if value is None and name not in node:
-        return node  # such as the tiers of an ordinary price: what there is none of stays left out
+        return node  # such as the tiers of a price without tiers
     if not rest:
         return {**node, name: value}
     below = PARTS.get((kind, name))

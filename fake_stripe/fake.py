@@ -1,4 +1,4 @@
-"""What does one hold in one's hand? FakeStripe: an account, its API, its people, its faults, its deliveries."""
+"""FakeStripe: one account with its API, pages, webhook deliveries and faults."""
 
 import copy
 import json
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 
 class FakeStripe:
-    """A small Stripe account of one's own.
+    """A fake Stripe account.
 
-    secret_key: the key that may do everything; its prefix (sk_test_ or sk_live_) decides the mode.
-    seed: the same seed and the same calls give the same ids and the same faults.
-    state_path: a file in which everything is kept; None keeps it in memory.
-    base_url: where the hosted pages are, without a slash at the end.
-    now: seconds since 1970 at which the account's clock stands still; None lets it run with the machine's.
+    secret_key: a key with all permissions; its prefix (sk_test_ or sk_live_) decides the mode.
+    seed: the same seed and the same calls produce the same ids and the same faults.
+    state_path: a SQLite file for the state; None keeps it in memory.
+    base_url: the address of the hosted pages, without a trailing slash.
+    now: seconds since 1970 at which the account's clock is frozen; None follows the machine's clock.
     """
 
-    # Called for each exchange and event of every FakeStripe there is; for checks over a whole test run.
+    # Called for each exchange and event of every FakeStripe, for checks across a whole test run.
     everywhere: list[Callable[[Exchange], None]] = []
     events_everywhere: list[Callable[[Json], None]] = []
 
@@ -52,7 +52,7 @@ class FakeStripe:
         self.secret_key = secret_key
         self.clock = Clock(now, started["offset"])
         self.faults = Faults(seed)
-        # A second start from the same file must not draw the first start's ids again.
+        # A second start from the same file must not generate the first start's ids again.
         ids = Ids(seed if not started["times"] else (seed, started["times"]))
         self.account = Account(store, self.clock, ids, self.faults, base_url)
         with store.transaction():
@@ -77,7 +77,7 @@ class FakeStripe:
 
     @property
     def livemode(self) -> bool:
-        """Whether the secret key is a live one."""
+        """Whether the secret key is a live-mode key."""
         return self.secret_key.startswith("sk_live_")
 
     @property
@@ -90,17 +90,20 @@ class FakeStripe:
         self.account.base_url = url.rstrip("/")
         sessions.move_pages(self.account)
 
-    # ways in
+    # making calls
 
     def http_client(self) -> "InProcess":
-        """A client for `stripe.StripeClient(..., http_client=...)`: no port, the same answers."""
+        """An in-process client for `stripe.StripeClient(..., http_client=...)`."""
         # Imported here because transport.py needs the stripe library, and the fake itself does not.
         from fake_stripe.transport import InProcess
 
         return InProcess(self.api)
 
     def call(self, method: str, path: str, form: str = "", **headers: str) -> tuple[int, Json]:
-        """One API call without any library: `form` is what stands in a body or a query. (status, JSON)."""
+        """Make one API call without the stripe library. `form` is the urlencoded body or query string.
+
+        Returns (status, JSON).
+        """
         data = form.encode()
         given = {"authorization": f"Bearer {self.secret_key}"}
         given |= {name.lower().replace("_", "-"): value for name, value in headers.items()}
@@ -111,11 +114,10 @@ class FakeStripe:
 
     @property
     def calls(self) -> list[Record]:
-        """The API calls that were made, oldest first; at most the last 10,000."""
+        """The last 10,000 API calls, oldest first."""
         return list(self.api.calls)
 
     def forget_calls(self) -> None:
-        """Begin a new record of calls."""
         self.api.calls.clear()
 
     @property
@@ -128,7 +130,7 @@ class FakeStripe:
         """Called with each Event object that this fake makes."""
         return self.account.event_observers
 
-    # what there is
+    # reading the state
 
     @property
     def products(self) -> Rows:
@@ -163,7 +165,7 @@ class FakeStripe:
         return self._backend.rows("webhook_endpoint")
 
     def lines(self, session_id: str) -> list[Json]:
-        """The line items of a session, each with its price."""
+        """The line items of a session, each with its expanded price."""
         return self._backend.lines(session_id)
 
     # seeding
@@ -183,10 +185,11 @@ class FakeStripe:
         active: bool = True,
         emit: bool = False,
     ) -> Json:
-        """Put a product with its prices into the account; returns the product.
+        """Create a product with its prices; returns the product.
 
-        prices: dicts of what a price takes (unit_amount, currency, metadata ...); the one with `default`,
-        or else the first, becomes the default price. emit: whether this makes events, as a call would.
+        prices: dicts of price parameters (unit_amount, currency, metadata ...); the one with `default`,
+        or else the first, becomes the default price.
+        emit: whether to create events, as an API call would.
         """
         params: Json = {"name": name, "active": active, "metadata": dict(metadata or {})}
         params |= {"images": list(images or []), "description": description}
@@ -204,7 +207,7 @@ class FakeStripe:
         return self.account.change(product, default_price=prices[chosen]["id"])
 
     def add_price(self, product: str, *, emit: bool = False, **params: Any) -> Json:
-        """Put a price into the account; returns it."""
+        """Create a price; returns it."""
         with self.account.store.transaction():
             call = self._call({})
             call.referred("product", product, "product")
@@ -214,9 +217,9 @@ class FakeStripe:
             return copy.deepcopy(price)
 
     def open_session(self, **params: Any) -> Json:
-        """A session that the shop did not open: a payment link, another program. It is not in `calls`.
+        """Open a session outside the shop, as a payment link or another program does. It is not in `calls`.
 
-        params: those of POST /v1/checkout/sessions; `mode` and `success_url` have values of their own.
+        params: those of POST /v1/checkout/sessions; `mode` and `success_url` have defaults.
         """
         asked = {"mode": "payment", "success_url": f"{self.base_url}/", **params}
         with self.account.store.transaction():
@@ -229,7 +232,7 @@ class FakeStripe:
         secret: str | None = None,
         description: str | None = None,
     ) -> Json:
-        """Put an endpoint into the account; returns it with its `secret`."""
+        """Create a webhook endpoint; returns it with its `secret`."""
         self._check_url(url)
         with self.account.store.transaction():
             secret = secret or self.account.ids.new("webhook_secret")
@@ -237,7 +240,7 @@ class FakeStripe:
             return {**webhook_endpoints.make(self._call(given), secret), "secret": secret}
 
     def move_webhook_endpoint(self, id: str, url: str, secret: str | None = None) -> Json:
-        """Give an endpoint another address and, if wanted, another secret; returns it with its `secret`."""
+        """Change an endpoint's URL and optionally its secret; returns it with its `secret`."""
         self._check_url(url)
         with self.account.store.transaction():
             endpoint = self.account.change(self.account.find("webhook_endpoint", id, self.livemode), url=url)
@@ -247,49 +250,47 @@ class FakeStripe:
 
     def _check_url(self, url: str) -> None:
         if not URL.match(url):
-            raise ValueError(f"not a web address: {url!r}")
+            raise ValueError(f"not an http or https URL: {url!r}")
 
     # deliveries
 
     def deliver_to(self, post: Post) -> None:
-        """Hand deliveries to `post(url, headers, body) -> (status, body)` instead of sending them by HTTP."""
+        """Pass deliveries to `post(url, headers, body) -> (status, body)` instead of sending them over HTTP."""
         self.courier.post = post
 
     def deliver_over_http(self) -> None:
-        """Send deliveries by HTTP again."""
         self.courier.post = post_over_http
 
     def deliver_due(self) -> list[Json]:
-        """Make every attempt that is due now and return them in order; see Courier.deliver_due."""
+        """Make every attempt that is due; returns them in order. See Courier.deliver_due."""
         self.account.tick()
         return self.courier.deliver_due()
 
     def deliveries(self, event_id: str | None = None) -> list[Json]:
-        """The record: an event's deliveries with their attempts, or the newest hundred."""
+        """An event's deliveries with their attempts, or the newest hundred of all events."""
         return self._backend.deliveries(event_id)
 
-    # people
+    # customers and the Dashboard
 
     def pay(self, session_id: str, **options: Any) -> Json:
-        """A customer pays; see Customers.pay for the options and what it raises."""
+        """Pay a session as its customer. See Customers.pay for the options and errors."""
         return copy.deepcopy(self.customers.pay(session_id, **options))
 
     def expire(self, session_id: str) -> Json:
-        """A session's time has come; returns it."""
         return copy.deepcopy(self.customers.expire(session_id))
 
     def settle_delayed(self, session_id: str, succeeded: bool = True) -> Json:
-        """The bank debit of a completed session comes through, or comes back; returns the session."""
+        """Let the bank debit of a completed session succeed or fail; returns the session."""
         return copy.deepcopy(self.customers.settle_delayed(session_id, succeeded=succeeded))
 
     def refund(self, **options: Any) -> Json:
-        """Somebody at the Dashboard refunds; see Dashboard.refund for the options."""
+        """Refund at the Dashboard. See Dashboard.refund for the options."""
         return copy.deepcopy(self.dashboard.refund(**options))
 
-    # time and end
+    # time and shutdown
 
     def forward(self, seconds: float) -> int:
-        """Push the clock forward and let happen what that makes due; returns the new time."""
+        """Move the clock forward and run everything that becomes due; returns the new time."""
         return self.clock.forward(seconds)
 
     def _time_passed(self) -> None:

@@ -1,7 +1,7 @@
-"""What goes wrong, on purpose and in which order? Rules for calls and for deliveries, drawn from one seed.
+"""Fault injection for API calls and webhook deliveries, reproducible from a seed.
 
-A rule is written down once and takes effect on the calls (or events) that it fits, `times` times or for
-ever, each time with a `probability`. The same seed and the same sequence of calls give the same faults.
+A rule takes effect on the calls or events it matches, `times` times or without limit, each time with a
+`probability`. The same seed and the same sequence of calls give the same faults.
 """
 
 import random
@@ -36,31 +36,31 @@ def _is_types(value: object) -> bool:
     return isinstance(value, tuple) and bool(value) and all(map(_is_text, value))
 
 
-# What a rule's values must be: rules come as JSON too, from whoever knows the port.
+# The types of a rule's values, checked because rules also arrive as JSON over HTTP.
 VALUES: list[tuple[tuple[str, ...], Callable[[object], bool], str]] = [
     (("kind", "method", "path", "when"), _is_text, "text"),
     (("stored", "parallel"), _is_bool, "true or false"),
     (("types",), _is_types, 'a list of types, such as ["product.*"]'),
     (("seconds", "probability"), _is_number, "a number"),
     (("copies", "window"), _is_whole, "a whole number"),
-    (("times",), lambda value: value is None or _is_whole(value), "a whole number, or null for ever"),
+    (("times",), lambda value: value is None or _is_whole(value), "a whole number, or null for no limit"),
 ]
 
 
 @dataclass
 class Rule:
-    """One thing that goes wrong.
+    """One injected fault.
 
     kind: one of CALL_KINDS or DELIVERY_KINDS.
-    method, path: the calls it fits; `path` may hold * ("/v1/products/*").
-    when: "before" or "after" the call took effect (error_500 and cut; latency too).
-    stored: whether an idempotency key remembers an injected 500, as Stripe's do once a call has begun.
-    types: the events a delivery rule fits, with * allowed.
-    seconds: how long latency or a delayed delivery takes; for reorder, nothing.
-    copies, parallel: duplicate sends this many in all, one after the other or at the same moment.
-    window: reorder moves a delivery behind up to this many later ones; where the clock runs, it makes it
-        due up to a fifth of a second later for each of them.
-    times: how often the rule takes effect before it is used up; None for ever.
+    method, path: the calls it matches; `path` may contain * ("/v1/products/*").
+    when: "before" or "after" the call takes effect, for error_500, cut and latency.
+    stored: whether an injected 500 is stored under the idempotency key, as Stripe does once a call has begun.
+    types: the event types a delivery rule matches; * is allowed.
+    seconds: the length of latency or delay; unused for reorder.
+    copies, parallel: the total sent by duplicate, one after the other or at the same moment.
+    window: reorder moves a delivery behind up to this many later ones. On a running clock it is due up to
+        a fifth of a second later for each of them.
+    times: how often the rule takes effect; None for no limit.
     """
 
     kind: str
@@ -79,24 +79,26 @@ class Rule:
     used: int = 0
 
     def check(self) -> None:
-        """Raise ValueError, in a sentence, for a rule that could never do anything."""
+        """Raise ValueError for a rule that could never take effect."""
         self._check_types()
         if self.kind not in CALL_KINDS + DELIVERY_KINDS:
-            raise ValueError(f"kind is one of {', '.join(CALL_KINDS + DELIVERY_KINDS)}, not {self.kind!r}")
+            raise ValueError(
+                f"kind must be one of {', '.join(CALL_KINDS + DELIVERY_KINDS)}, not {self.kind!r}"
+            )
         if self.when not in ("before", "after"):
-            raise ValueError(f"when is 'before' or 'after', not {self.when!r}")
+            raise ValueError(f"when must be 'before' or 'after', not {self.when!r}")
         if not 0 <= self.probability <= 1:
-            raise ValueError(f"probability lies between 0 and 1, and is {self.probability}")
+            raise ValueError(f"probability must be between 0 and 1, not {self.probability}")
         if not 0 <= self.seconds <= 10**9 or not 1 <= self.copies <= 100 or not 1 <= self.window <= 10**6:
             raise ValueError("seconds, copies or window is out of bounds")
         if self.times is not None and self.times < 1:
-            raise ValueError(f"times is at least 1, or null for ever, and is {self.times}")
+            raise ValueError(f"times must be at least 1, or null for no limit, not {self.times}")
 
     def _check_types(self) -> None:
         for names, fits, wanted in VALUES:
             for name in names:
                 if not fits(getattr(self, name)):
-                    raise ValueError(f"{name} is {wanted}, not {getattr(self, name)!r}")
+                    raise ValueError(f"{name} must be {wanted}, not {getattr(self, name)!r}")
 
     def left(self) -> bool:
         return self.times is None or self.used < self.times
@@ -104,7 +106,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class CallPlan:
-    """What goes wrong with one call: waits before and after it, and at most one failure."""
+    """The faults of one call: waits before and after it, and at most one failure."""
 
     wait_before: float = 0.0
     wait_after: float = 0.0
@@ -113,7 +115,7 @@ class CallPlan:
 
 @dataclass(frozen=True)
 class DeliveryPlan:
-    """What goes wrong with the deliveries of one event."""
+    """The faults of the deliveries of one event."""
 
     twin: bool = False
     drop: bool = False
@@ -125,7 +127,7 @@ class DeliveryPlan:
 
 @dataclass
 class Faults:
-    """The rules in force. Safe to share between threads."""
+    """The rules in force. Thread-safe."""
 
     seed: object = 0
     rules: list[Rule] = field(default_factory=list)
@@ -136,7 +138,7 @@ class Faults:
         self._count = 0
 
     def add(self, kind: str, **options: Any) -> str:
-        """Put a rule in force; returns its id. Raises ValueError for a rule that makes no sense."""
+        """Add a rule; returns its id. Raises ValueError for an invalid rule."""
         rule = _rule(kind, options)
         with self._lock:
             self._count += 1
@@ -145,35 +147,34 @@ class Faults:
         return rule.id
 
     def remove(self, id: str) -> bool:
-        """Take a rule out of force; False if there is none of that id."""
+        """Remove a rule; returns False if there is none with this id."""
         with self._lock:
             before = len(self.rules)
             self.rules = [rule for rule in self.rules if rule.id != id]
             return len(self.rules) < before
 
     def clear(self) -> None:
-        """From now on nothing goes wrong."""
         with self._lock:
             self.rules = []
 
     def listed(self) -> list[dict[str, Any]]:
-        """The rules in force, as plain dicts, with how often each took effect."""
+        """The rules as dicts, each with the number of times it was used."""
         with self._lock:
             return [asdict(rule) for rule in self.rules]
 
     def for_call(self, method: str, path: str) -> CallPlan:
-        """Decide what goes wrong with this call, and use up the rules that do."""
+        """Decide the faults of this call and count their use."""
         if not self.rules:
             return NORMAL_CALL
         with self._lock:
             waits = list(self._fitting(("latency",), lambda r: _fits_call(r, method, path)))
-            # A call fails once: further failures are kept for the calls after it.
+            # A call fails at most once. Other failure rules are left for later calls.
             failure = next(self._fitting(FAILURES, lambda r: _fits_call(r, method, path)), None)
         before = sum(rule.seconds for rule in waits if rule.when == "before")
         return CallPlan(before, sum(rule.seconds for rule in waits if rule.when == "after"), failure)
 
     def for_event(self, type: str) -> DeliveryPlan:
-        """Decide what goes wrong with the deliveries of an event, and use up the rules that do."""
+        """Decide the faults of an event's deliveries and count their use."""
         if not self.rules:
             return NORMAL_DELIVERY
         with self._lock:

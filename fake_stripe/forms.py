@@ -1,8 +1,7 @@
-"""What do the bytes of a request say? Stripe's bracket form (`a[b][0]=c`) as nested dicts of text.
+"""Parse Stripe's bracket notation (`a[b][0]=c`) into nested dicts of text.
 
-A list is a dict with the indexes as keys ("0", "1" ...); `a[]=x` takes the next index, and `a[][b]=x` goes on
-with the last element until it has a `b`, as Rack reads it. What a value ought to be is not decided here but by
-params.py, which knows the tables.
+A list becomes a dict with the indexes as keys ("0", "1" ...). `a[]=x` takes the next index, and `a[][b]=x`
+extends the last element until it has a `b`, as Rack does. Types are checked later, by params.py.
 """
 
 import re
@@ -16,7 +15,7 @@ Form = dict[str, "str | Form"]
 
 
 class Listed(dict[str, "str | Form"]):
-    """A list that was written with empty brackets, and so can be no hash."""
+    """A list written with empty brackets, which therefore cannot be a hash."""
 
 
 MAX_DEPTH = 12
@@ -26,7 +25,7 @@ PART = re.compile(r"\[([^\[\]]*)\]")
 
 
 def parse(data: bytes) -> Form:
-    """Read a query string or a form body. Raises StripeError (400) for what cannot be read."""
+    """Parse a query string or form body. Raises StripeError (400) if it is malformed."""
     form: Form = {}
     for key, value in _pairs(data):
         _put(form, _path(key), value, key)
@@ -48,10 +47,12 @@ def _path(key: str) -> list[str]:
         return [key]
     match = KEY.match(key)
     if match is None:
-        raise refused_before_running(f"This parameter's name cannot be read: {key[:100]!r}", param=key[:100])
+        raise refused_before_running(f"Malformed parameter name: {key[:100]!r}", param=key[:100])
     path = [match[1], *PART.findall(match[2])]
     if len(path) > MAX_DEPTH:
-        raise refused_before_running(f"Parameters nest at most {MAX_DEPTH} deep.", param=match[1])
+        raise refused_before_running(
+            f"Parameters can be nested at most {MAX_DEPTH} levels deep.", param=match[1]
+        )
     return path
 
 
@@ -72,7 +73,7 @@ def _put(form: Form, path: list[str], value: str, key: str) -> None:
 
 
 def _element(here: Form, rest: list[str]) -> str:
-    """Which element `[]` means: the last one, or a new one where the last has this already."""
+    """The index that `[]` stands for: the last element, or a new one if the last already has this key."""
     last = str(len(here) - 1)
     return str(len(here)) if last not in here or _has(here[last], rest) else last
 
@@ -88,7 +89,7 @@ def _has(value: "str | Form", path: list[str]) -> bool:
 
 
 def of(params: Mapping[str, Any]) -> Form:
-    """The form that a library would send for these Python values; None is left out."""
+    """The form that the stripe library would send for these Python values; None is omitted."""
     return {key: _text(value) for key, value in params.items() if value is not None}
 
 

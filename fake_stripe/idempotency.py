@@ -1,4 +1,4 @@
-"""Was this request made before? Stripe's idempotency keys: https://docs.stripe.com/api/idempotent_requests"""
+"""Stripe's idempotency keys: https://docs.stripe.com/api/idempotent_requests"""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ MAX_KEY_LENGTH = 255
 
 @dataclass(frozen=True)
 class StoredAnswer:
-    """The first answer to a key: what a second request with it gets again."""
+    """The first answer under a key, which is replayed to later requests."""
 
     status: int
     body: str
@@ -24,7 +24,7 @@ class StoredAnswer:
 
 
 class Idempotency:
-    """The memory of keys. Answers are rows of the store, kept in the transaction of their effect."""
+    """Idempotency keys. Answers are rows of the store, committed together with the changes they report."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -32,7 +32,7 @@ class Idempotency:
         self._lock = threading.Lock()
 
     def begin(self, name: str, fingerprint: str) -> StoredAnswer | None:
-        """Claim a key: None if it is new and the caller shall run, or the answer to replay.
+        """Claim a key. Returns None if it is new and the caller should run, or the answer to replay.
 
         Raises StripeError: 400 if the key was used with other parameters, 409 while it is running.
         """
@@ -48,7 +48,7 @@ class Idempotency:
         return StoredAnswer(row["status"], row["body"], row["request"])
 
     def store(self, name: str, fingerprint: str, answer: StoredAnswer) -> None:
-        """Keep the answer, inside the transaction that took effect."""
+        """Store the answer; call it inside the transaction of the changes."""
         row = {
             "fingerprint": fingerprint,
             "status": answer.status,
@@ -59,13 +59,13 @@ class Idempotency:
         self._account.store.put("idempotency", name, row)
 
     def end(self, name: str) -> None:
-        """The request with this key is no longer running."""
+        """Release the key when its request has ended."""
         with self._lock:
             self._running.discard(name)
 
     def prune(self) -> None:
-        """Forget keys older than 24 hours, inside a transaction."""
-        # All are looked at: a key that was used again stands where it stood first, before older ones.
+        """Delete keys older than 24 hours; call it inside a transaction."""
+        # Checks all rows: a key that was used again keeps its first place, so the order is not by age.
         oldest = self._account.clock.now() - RETENTION
         rows = self._account.store.table("idempotency").rows
         for name in [name for name, row in rows.items() if row["created"] <= oldest]:
@@ -80,22 +80,22 @@ class Idempotency:
 
 
 def fingerprint(method: str, path: str, params: Any) -> str:
-    """What must be the same when a key comes again."""
+    """A hash of what must be equal in every request with the same key."""
     text = json.dumps([method, path, params], sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def check_key(key: str) -> None:
-    """Raise the 400 of a key that is empty or longer than 255 characters."""
+    """Raise a 400 for a key that is empty or longer than 255 characters."""
     if not key or len(key) > MAX_KEY_LENGTH:
-        message = f"An idempotency key has 1 to {MAX_KEY_LENGTH} characters, and this one has {len(key)}."
+        message = f"Idempotency keys must have 1 to {MAX_KEY_LENGTH} characters, and this one has {len(key)}."
         raise StripeError(message, type="idempotency_error", executed=False)
 
 
 def _mismatch(key: str) -> StripeError:
     message = (
         "Keys for idempotent requests can only be used with the same parameters they were first used with. "
-        f"'{key}' was used with others."
+        f"'{key}' was used with different parameters."
     )
     return StripeError(message, type="idempotency_error", executed=False)
 

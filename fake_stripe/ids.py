@@ -1,4 +1,4 @@
-"""What is the next thing called? Ids in the shapes that Stripe's have, the same again for the same seed."""
+"""Ids in the formats of Stripe's, reproducible from a seed."""
 
 import random
 import string
@@ -6,7 +6,7 @@ import threading
 
 ALPHABET = string.ascii_letters + string.digits
 
-# kind of object -> (what its id begins with, how many characters follow)
+# kind of object -> (prefix of its id, number of characters that follow)
 SHAPES = {
     "product": ("prod_", 14),
     "price": ("price_1", 23),
@@ -28,14 +28,14 @@ SHAPES = {
 
 
 class Ids:
-    """Draws ids from one seeded source; safe to share between threads."""
+    """Generates ids from one seeded source. Thread-safe."""
 
     def __init__(self, seed: object) -> None:
         self._random = random.Random(f"ids:{seed}")
         self._lock = threading.Lock()
 
     def new(self, kind: str, *, livemode: bool = False) -> str:
-        """A fresh id for `kind`, one of SHAPES."""
+        """A new id for `kind`, one of SHAPES."""
         prefix, length = SHAPES[kind]
         if livemode and kind == "checkout.session":
             prefix = "cs_live_a1"
@@ -43,7 +43,7 @@ class Ids:
             return prefix + "".join(self._random.choices(ALPHABET, k=length))
 
     def uuid(self) -> str:
-        """Random text in the shape of a UUID, as Stripe's own pages use for idempotency keys."""
+        """A random UUID, which Stripe's own pages use as idempotency keys."""
         with self._lock:
             text = f"{self._random.getrandbits(128):032x}"
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"

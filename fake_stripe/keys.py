@@ -1,4 +1,4 @@
-"""Whose key is this, and what may it do? Authentication, test and live mode, restricted keys."""
+"""API keys: authentication, test and live mode, restricted permissions."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from fake_stripe.errors import StripeError
 
 @dataclass(frozen=True)
 class Key:
-    """An API key. `may` is None for a secret key, else resource -> "read" or "write" (which includes read)."""
+    """An API key. `may` is None for a secret key, else resource -> "read" or "write", which includes read."""
 
     secret: str
     may: Mapping[str, str] | None = None
@@ -27,13 +27,11 @@ class Key:
 
 
 class Keys:
-    """The keys of the account."""
-
     def __init__(self, secret_key: str) -> None:
         self._keys = {secret_key: Key(secret_key)}
 
     def add(self, secret: str, may: Mapping[str, str] | None = None) -> None:
-        """Another key; with `may` a restricted one, such as {"products": "write", "prices": "read"}."""
+        """Add a key; with `may` a restricted one, such as {"products": "write", "prices": "read"}."""
         self._keys[secret] = Key(secret, may)
 
     def revoke(self, secret: str) -> None:
@@ -66,7 +64,7 @@ def authorize(key: Key, resource: str, access: str) -> None:
 
 
 def masked(secret: str) -> str:
-    """A key as an error message may show it: the first characters, stars, the last four."""
+    """A key as shown in error messages: the first characters, asterisks, the last four."""
     if len(secret) < 12:
         return secret[:3] + "*" * max(0, len(secret) - 3)
     return secret[:8] + "*" * min(20, len(secret) - 12) + secret[-4:]

@@ -1,6 +1,6 @@
-"""How often may one ask, and who holds this object? Rate limits and lock time-outs.
+"""Rate limits and object locks.
 
-https://docs.stripe.com/rate-limits: 100 requests a second live, 25 in a sandbox, 25 for one endpoint.
+https://docs.stripe.com/rate-limits: 100 requests per second in live mode, 25 in a sandbox, 25 per endpoint.
 """
 
 import threading
@@ -15,10 +15,10 @@ LIVE, SANDBOX, ENDPOINT = 100, 25, 25
 
 
 class RateLimits:
-    """Counts the calls of the last second. Off until `enforced` is set: tests want to be quick.
+    """Limits the calls per second. Off until `enforced` is set, to keep tests fast.
 
-    A second of the account's clock: where it stands still, the same calls give the same answers, however
-    long the machine took over them.
+    Seconds are those of the account's clock. With a frozen clock the same calls get the same answers,
+    however long the machine takes.
     """
 
     def __init__(self, clock: Clock, enforced: bool = False) -> None:
@@ -28,7 +28,7 @@ class RateLimits:
         self._lock = threading.Lock()
 
     def check(self, livemode: bool, endpoint: str) -> None:
-        """Count one call, or raise the 429 of a call too many. `endpoint` is a route, not an address."""
+        """Count one call, or raise a 429. `endpoint` is a route pattern, not a path."""
         if not self.enforced:
             return
         with self._lock:
@@ -48,9 +48,9 @@ class RateLimits:
 
 
 def rate_limited(reason: str) -> StripeError:
-    """The 429 of too many requests. It does not invite the library to retry."""
+    """The 429 for too many requests, without the header that makes the library retry."""
     return StripeError(
-        "Too many requests made to the API too quickly: wait a moment, then send fewer at a time.",
+        "Too many requests made to the API too quickly: please slow down and retry with a backoff.",
         status=429,
         code="rate_limit",
         executed=False,
@@ -59,7 +59,7 @@ def rate_limited(reason: str) -> StripeError:
 
 
 def lock_timed_out() -> StripeError:
-    """The 429 of an object that another call holds. Nothing ran, so the library may send it again."""
+    """The 429 for an object that another call has locked. Nothing ran, so the library may retry."""
     return StripeError(
         "This object cannot be accessed right now because another request is using it. Try again.",
         status=429,
@@ -70,7 +70,7 @@ def lock_timed_out() -> StripeError:
 
 
 class ObjectLocks:
-    """One change of an object at a time; who waits longer than `patience` seconds gets a lock time-out."""
+    """One change of an object at a time. Waiting longer than `patience` seconds raises a lock timeout."""
 
     def __init__(self, patience: float = 2.0) -> None:
         self.patience = patience
@@ -79,7 +79,7 @@ class ObjectLocks:
 
     @contextmanager
     def hold(self, name: str | None) -> Iterator[None]:
-        """Hold the object of this name; None holds nothing."""
+        """Lock the object of this name; None locks nothing."""
         if name is None:
             yield
             return

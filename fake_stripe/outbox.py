@@ -1,4 +1,4 @@
-"""Which deliveries wait, and which is next? An index in memory over the rows of `delivery`."""
+"""The queue of waiting deliveries: an in-memory index over the `delivery` rows."""
 
 import heapq
 
@@ -6,7 +6,7 @@ from fake_stripe.store import Json, Store
 
 
 class Outbox:
-    """Deliveries that wait, the earliest first, and all deliveries by event. Guarded by the store's lock."""
+    """Waiting deliveries, the earliest first, and all deliveries by event. Guarded by the store's lock."""
 
     def __init__(self, store: Store) -> None:
         self._heap: list[tuple[float, float, str]] = []
@@ -19,7 +19,7 @@ class Outbox:
                 self.push(delivery)
 
     def next_rank(self) -> int:
-        """Deliveries due at the same moment go out by rank."""
+        """The rank of a new delivery. Deliveries due at the same moment are sent by rank."""
         self._rank += 1
         return self._rank
 
@@ -33,7 +33,7 @@ class Outbox:
         return self._heap[0][0] if self._heap else None
 
     def pop_due(self, now: float) -> list[str]:
-        """Take out the ids of everything due by now, in order."""
+        """Remove and return the ids of the deliveries due by `now`, in order."""
         due = []
         while self._heap and self._heap[0][0] <= now:
             due.append(heapq.heappop(self._heap)[2])
@@ -44,5 +44,5 @@ class Outbox:
         return list(self._of_event.get(event_id, ()))
 
     def forget(self, event_id: str) -> list[str]:
-        """Drop an event from the index; returns the ids its deliveries had."""
+        """Remove an event from the index; returns the ids of its deliveries."""
         return self._of_event.pop(event_id, [])

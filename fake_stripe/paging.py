@@ -1,4 +1,4 @@
-"""Which page of a list is this? Limits, cursors both ways and `created` filters, newest first."""
+"""Paginated lists, newest first, with limits, cursors and `created` filters."""
 
 import itertools
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from fake_stripe.store import Json
 
 
 def page(call: Call, kind: str, url: str, keep: Callable[[Json], bool] = lambda row: True) -> Json:
-    """A list object of rows of `kind` in the call's mode that `keep` lets through."""
+    """A list object of the rows of `kind` in the call's mode for which `keep` is true."""
     table = call.account.store.table(kind)
 
     def wanted(row: Json) -> bool:
@@ -26,7 +26,7 @@ def page(call: Call, kind: str, url: str, keep: Callable[[Json], bool] = lambda 
 
 
 def page_of(call: Call, rows: list[Json], url: str, noun: str) -> Json:
-    """A list object of rows that are given in the order in which they shall be listed."""
+    """A list object of `rows`, which are already in list order."""
     ids = [row["id"] for row in rows]
     for cursor in ("starting_after", "ending_before"):
         if cursor in call.params and call.params[cursor] not in ids:
@@ -40,7 +40,7 @@ def page_of(call: Call, rows: list[Json], url: str, noun: str) -> Json:
 
 
 def created_fits(call: Call, row: Json) -> bool:
-    """Whether a row fits the `created` parameter, a moment or bounds."""
+    """Whether a row matches the `created` parameter, which is a timestamp or bounds."""
     wanted = call.params.get("created")
     if wanted is None:
         return True

@@ -1,7 +1,7 @@
-"""Is this parameter what Stripe would take? Types, limits and unknown names, from tables.
+"""Check request parameters against tables of types and limits, and refuse unknown ones.
 
-A table is built of the kinds below; `read(value, name)` turns the text of a form into a Python value or
-raises StripeError with the code and param that Stripe's answer has. None stands for "unset".
+A table is built from the kinds below. `read(value, name)` turns the text of a form into a Python value, or
+raises StripeError with the code and param of Stripe's answer. None means "unset".
 """
 
 import re
@@ -17,14 +17,14 @@ from fake_stripe.forms import Form, Listed
 INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?\Z")
 URL = re.compile(r"https?://[^\s/?#]+[^\s]*\Z", re.I)
-# Names between dots hold no dot themselves, so that there is one way only to read an address.
+# The parts between dots contain no dot, so the pattern cannot backtrack.
 EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+\Z")
 MAX_EMAIL_LENGTH = 512
 MAX_METADATA_KEYS = 50
 
 
 class Kind(Protocol):
-    """Anything that can read one parameter."""
+    """Reads one parameter."""
 
     def read(self, value: "str | Form", name: str) -> Any: ...
 
@@ -35,14 +35,14 @@ def _scalar(value: "str | Form", name: str, noun: str, unset: bool) -> str | Non
     if value == "":
         if unset:
             return None
-        message = f"You passed an empty string for '{name}', and '{name}' cannot be unset that way."
+        message = f"You passed an empty string for '{name}', and '{name}' cannot be unset this way."
         raise refused_before_running(message, param=name, code="parameter_invalid_empty")
     return value
 
 
 @dataclass(frozen=True)
 class Text:
-    """Text of at most `longest` characters; "" unsets it where `unset` allows."""
+    """Text of at most `longest` characters; "" unsets it if `unset`."""
 
     max_length: int = 5000
     unset: bool = False
@@ -55,9 +55,11 @@ class Text:
         if text is None:
             return None
         if "\0" in text:
-            raise refused_before_running(f"Invalid string: {name} holds a NUL", param=name)
+            raise refused_before_running(f"Invalid string: {name} contains a NUL character", param=name)
         if len(text) > self.max_length:
-            message = f"Invalid string: {name} may have {self.max_length} characters, and has {len(text)}"
+            message = (
+                f"Invalid string: {name} may have at most {self.max_length} characters, and has {len(text)}"
+            )
             raise refused_before_running(message, param=name)
         if self.pattern and not self.pattern.match(text):
             raise refused_before_running(f"{self.problem}: {text[:100]}", param=name, code=self.code)
@@ -65,27 +67,27 @@ class Text:
 
 
 def url(unset: bool = False, max_length: int = 5000) -> Text:
-    """An http or https address."""
+    """An http or https URL."""
     return Text(
         max_length=max_length, unset=unset, pattern=URL, problem="Not a valid URL", code="url_invalid"
     )
 
 
 def email() -> Text:
-    """An e-mail address, as far as a pattern tells."""
+    """An email address, checked by a pattern only."""
     return Text(
         max_length=MAX_EMAIL_LENGTH, pattern=EMAIL, problem="Invalid email address", code="email_invalid"
     )
 
 
 def is_email(text: str) -> bool:
-    """Whether a customer may type this as an e-mail address."""
+    """Whether `text` has the form of an email address."""
     return len(text) <= MAX_EMAIL_LENGTH and EMAIL.match(text) is not None
 
 
 @dataclass(frozen=True)
 class Currency:
-    """A three-letter code, in any case; small letters come out."""
+    """A currency code in any case; read as lower case."""
 
     def read(self, value: "str | Form", name: str) -> str | None:
         text = (_scalar(value, name, "string", False) or "").lower()
@@ -96,7 +98,7 @@ class Currency:
 
 @dataclass(frozen=True)
 class Integer:
-    """A whole number within bounds, both included."""
+    """A whole number within inclusive bounds."""
 
     minimum: int = -(2**53)
     maximum: int = 2**53
@@ -121,7 +123,7 @@ class Integer:
 
 @dataclass(frozen=True)
 class DecimalText:
-    """A decimal number that stays text, as `unit_amount_decimal` does; at most 12 decimals."""
+    """A decimal number that stays text, such as `unit_amount_decimal`; at most 12 decimals."""
 
     maximum: int = 2**53
 
@@ -147,7 +149,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Boolean:
-    """true or false, and nothing else."""
+    """The text true or false."""
 
     def read(self, value: "str | Form", name: str) -> bool | None:
         text = _scalar(value, name, "boolean", False)
@@ -158,7 +160,7 @@ class Boolean:
 
 @dataclass(frozen=True)
 class Enum:
-    """One of a few words."""
+    """One of a closed list of values."""
 
     words: tuple[str, ...]
     unset: bool = False
@@ -179,7 +181,7 @@ def one_of(*words: str, unset: bool = False) -> Enum:
 
 @dataclass(frozen=True)
 class NotImitated:
-    """What Stripe takes and this account has nothing of."""
+    """A parameter that Stripe accepts and the fake does not support."""
 
     what: str
 
@@ -202,16 +204,18 @@ class ListOf:
         if not isinstance(value, dict) or not all(key.isdecimal() and len(key) < 7 for key in value):
             raise refused_before_running(f"Invalid array: {name}", param=name)
         if len(value) > self.max_length:
-            message = f"Array {name} may have {self.max_length} elements, and has {len(value)}"
+            message = f"Array {name} may have at most {self.max_length} elements, and has {len(value)}"
             raise refused_before_running(message, param=name)
         if len(value) < self.minimum:
-            raise refused_before_running(f"Array {name} needs {self.minimum} elements", param=name)
+            raise refused_before_running(
+                f"Array {name} must have at least {self.minimum} elements", param=name
+            )
         return [self.kind.read(value[key], f"{name}[{key}]") for key in sorted(value, key=int)]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A hash with known keys. Of `exclusive` at most one may be present."""
+    """A hash with known keys. At most one of `exclusive` may be present."""
 
     fields: Mapping[str, Kind]
     required: tuple[str, ...] = ()
@@ -226,7 +230,7 @@ class Shape:
         return self.read_all(value, name)
 
     def read_all(self, form: Form, name: str = "") -> dict[str, Any]:
-        """Read every key; `name` is what stands before the brackets."""
+        """Read every key; `name` is the text before the brackets."""
         self._refuse_unknown(form, name)
         clean = {key: self.fields[key].read(value, join(name, key)) for key, value in form.items()}
         for key in self.required:
@@ -270,7 +274,7 @@ class MapOf:
 
 @dataclass(frozen=True)
 class Either:
-    """The first kind for plain text, the second for a hash, as `created` has it."""
+    """One kind for plain text and another for a hash, as for `created`."""
 
     plain: Kind
     nested: Kind
@@ -281,7 +285,7 @@ class Either:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Up to 50 keys of 40 characters with values of 500; "" as a value unsets a key, as the whole unsets all."""
+    """Up to 50 keys of 40 characters with values of 500; "" as a value unsets a key, and "" as the whole unsets all."""
 
     def read(self, value: "str | Form", name: str) -> dict[str, str] | None:
         if value == "":
@@ -296,19 +300,21 @@ class Metadata:
     def _check(self, key: str, text: "str | Form", name: str) -> None:
         full = f"{name}[{key}]"
         if isinstance(text, dict):
-            message = f"Metadata values are text: {full} was sent as a hash. Keys may not hold brackets."
+            message = f"Metadata values are text: {full} was sent as a hash. Keys may not contain brackets."
             raise refused_before_running(message, param=full)
         if len(key) > 40:
-            raise refused_before_running(f"Metadata keys may have 40 characters: {key[:60]}", param=name)
+            raise refused_before_running(
+                f"Metadata keys may have at most 40 characters: {key[:60]}", param=name
+            )
         if len(text) > 500:
-            message = f"Metadata values may have 500 characters, and {full} has {len(text)}."
+            message = f"Metadata values may have at most 500 characters, and {full} has {len(text)}."
             raise refused_before_running(message, param=full)
         if "\0" in text or "\0" in key:
-            raise refused_before_running(f"Invalid string: {full} holds a NUL", param=full)
+            raise refused_before_running(f"Invalid string: {full} contains a NUL character", param=full)
 
 
 def merge_metadata(old: Mapping[str, str], change: Mapping[str, str] | None) -> dict[str, str]:
-    """`old` with `change` laid over it: "" takes a key away, None takes all. Raises at more than 50 keys."""
+    """`old` updated with `change`: "" removes a key, None removes all. Raises if more than 50 keys remain."""
     if change is None:
         return {}
     merged = {key: value for key, value in {**old, **change}.items() if value != ""}
@@ -318,7 +324,7 @@ def merge_metadata(old: Mapping[str, str], change: Mapping[str, str] | None) -> 
 
 def _check_keys(count: int, name: str) -> None:
     if count > MAX_METADATA_KEYS:
-        message = f"Metadata may have {MAX_METADATA_KEYS} keys, and this would have {count}."
+        message = f"Metadata may have at most {MAX_METADATA_KEYS} keys, and this would have {count}."
         raise refused_before_running(message, param=name)
 
 
@@ -338,7 +344,7 @@ PAGE: dict[str, Kind] = {
 
 
 def listing(**filters: Kind) -> Shape:
-    """The table of a list call: its filters, the cursors, the limit and expand."""
+    """The table of a list call: its filters, cursors, limit and expand."""
     return Shape({**PAGE, **filters}, exclusive=("starting_after", "ending_before"))
 
 
@@ -349,5 +355,5 @@ def body(
     exclusive: Iterable[str] = (),
     **fields: Kind,
 ) -> Shape:
-    """The table of any other call: `shared` and `fields`; `expand` always belongs to it."""
+    """The table of any other call: `shared`, `fields` and expand."""
     return Shape({"expand": EXPAND, **(shared or {}), **fields}, tuple(required), tuple(exclusive))

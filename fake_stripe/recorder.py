@@ -1,4 +1,4 @@
-"""What did another process say and hear? Exchanges and events as lines of JSON in a file, to be checked later."""
+"""Record exchanges and events as JSON lines in a file, to be checked by another process."""
 
 import json
 import threading
@@ -14,14 +14,14 @@ BYTES = ("query", "form")
 
 
 class Recorder:
-    """Appends a line for each exchange and each event of a fake, at once and whole."""
+    """Appends one line for each exchange and event of a fake, flushed at once."""
 
     def __init__(self, path: str) -> None:
         self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115
         self._lock = threading.Lock()
 
     def watch(self, fake: FakeStripe) -> None:
-        """From now on everything of this fake is written down."""
+        """Record everything this fake does from now on."""
         fake.observers.append(self.see_exchange)
         fake.event_observers.append(self.see_event)
 
@@ -42,29 +42,29 @@ class Recorder:
 
 
 class Reader:
-    """Reads what a Recorder wrote, and may be asked again for what was added meanwhile."""
+    """Reads a Recorder's file incrementally."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._read = 0
 
     def new(self) -> Iterator[Exchange | dict[str, Any]]:
-        """An Exchange for an exchange, a dict for an event, in the order of writing."""
+        """What was added since the last call: an Exchange for an exchange, a dict for an event."""
         with self._path.open("rb") as lines:
             lines.seek(self._read)
             for line in lines:
                 if not line.endswith(b"\n"):
-                    return  # Its writer is at it, or died over it.
+                    return  # an incomplete line: its writer is still writing, or was killed
                 self._read += len(line)
-                yield _told(line)
+                yield _parse(line)
 
 
 def read(path: str) -> Iterator[Exchange | dict[str, Any]]:
-    """Everything that a Recorder wrote."""
+    """Everything in a Recorder's file."""
     return Reader(path).new()
 
 
-def _told(line: bytes) -> Exchange | dict[str, Any]:
+def _parse(line: bytes) -> Exchange | dict[str, Any]:
     content: dict[str, Any] = json.loads(line)
     if "event" in content:
         event: dict[str, Any] = content["event"]

@@ -1,4 +1,4 @@
-"""Which call is this? One visible table of every address that is answered."""
+"""The table of all API routes."""
 
 import re
 from collections.abc import Callable
@@ -22,13 +22,13 @@ from fake_stripe.resources import (
 from fake_stripe.store import Json
 
 NOTHING = p.body()
-# Not even `expand`: what is deleted has nothing to expand.
+# Without `expand`, since a deleted object has nothing to expand.
 BARE = p.Shape({})
 
 
 @dataclass(frozen=True)
 class Route:
-    """One call: how it is addressed, who may make it, what it takes, what answers it."""
+    """One API call: method and path pattern, the resource for permissions, its function and its parameters."""
 
     method: str
     pattern: str
@@ -38,7 +38,7 @@ class Route:
 
     @property
     def access(self) -> str:
-        """What a restricted key needs: "read" or "write"."""
+        """The permission a restricted key needs: "read" or "write"."""
         return "read" if self.method == "GET" else "write"
 
 
@@ -144,12 +144,12 @@ _WITH_ID = [(r.method, _pattern(r), r) for r in ROUTES if "{" in r.pattern]
 
 
 def decoded(path: str) -> str:
-    """A path as people read it, but for slashes within an id: `find` decodes those."""
+    """A path with percent-escapes decoded, except slashes inside an id, which `find` decodes."""
     return unquote(re.sub("%2f", "%252F", path, flags=re.IGNORECASE), errors="replace")
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route of an address and the id in it; None if nothing answers there."""
+    """The route of a path and the id in it; None if there is no route."""
     plain = _PLAIN.get((method, path))
     if plain:
         return plain, {}

@@ -1,4 +1,4 @@
-"""How does the fake answer on a port? A threaded HTTP/1.1 server around the WSGI application."""
+"""A threaded HTTP/1.1 server around the WSGI application."""
 
 import json
 import re
@@ -18,7 +18,7 @@ SERVER = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one FakeStripe; `port` 0 takes a free one. The hosted pages' address follows the port."""
+    """Serves one FakeStripe and sets its base_url. Port 0 takes a free port."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -33,14 +33,14 @@ class Server(ThreadingHTTPServer):
         fake.base_url = f"http://{shown}:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no error worth a traceback."""
+        """Ignore clients that disconnect."""
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection, kept open between requests."""
+    """One keep-alive connection."""
 
     protocol_version = "HTTP/1.1"
     server_version = "fake_stripe"
@@ -66,14 +66,12 @@ class Handler(BaseHTTPRequestHandler):
             length.isascii() and length.isdigit() and len(length) < 12
         ):
             self.close_connection = True
-            self.send_error(
-                411, "Please say in Content-Length how many bytes the body has: it is not read in chunks."
-            )
+            self.send_error(411, "Content-Length is required: chunked bodies are not supported.")
             return None
         body = self.rfile.read(min(int(length), MAX_BODY_BYTES + 1))
         if int(length) > MAX_BODY_BYTES:
             self.close_connection = True
-        # A proxy's client names the server too: "GET http://127.0.0.1:12111/v1/products".
+        # Clients behind a proxy send the absolute form: "GET http://127.0.0.1:12111/v1/products".
         path, _, query = SERVER.sub("", self.path, count=1).partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
         return Request(
@@ -86,9 +84,9 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What cannot be read as HTTP is refused in the shape of every other refusal; the connection ends."""
+        """Answer malformed HTTP with the API's error object and close the connection."""
         self.close_connection = True
-        # Where the first line could not be read, http.server would answer in HTTP/0.9, which has no headers.
+        # For a malformed request line http.server would answer in HTTP/0.9, which has no headers.
         self.request_version = self.protocol_version
         sentence = ": ".join(part for part in (message, explain) if part) or HTTPStatus(code).phrase
         error = StripeError(sentence, status=code)
@@ -108,10 +106,10 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def __getattr__(self, name: str) -> Any:
-        # The server asks for do_<METHOD>; which methods there are is the application's to say.
+        # http.server calls do_<METHOD>. The application decides which methods exist.
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on the terminal per request; the dashboard and /_calls show them."""
+        """Log nothing: /_calls lists the calls."""

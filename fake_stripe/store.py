@@ -1,7 +1,7 @@
-"""Where does everything the fake knows live? Tables of rows in memory, written through to a file if wanted.
+"""Tables of rows in memory, optionally written through to a SQLite file.
 
-Rows are never changed in place: a changed row is a new dict that replaces the old one. So an event may
-share its row with the table, an undo is a list of old rows, and a reader needs no copy to be safe.
+Rows are never changed in place: a changed row is a new dict that replaces the old one. An event can therefore
+share its row with the table, a rollback is a list of old rows, and readers need no copy.
 """
 
 import copy
@@ -17,13 +17,13 @@ FORMAT = 1
 
 
 class Table:
-    """The rows of one kind, by id and in the order of their making."""
+    """The rows of one kind, by id and in order of creation."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Json] = {}
         self._order: list[str | None] = []
         self._place: dict[str, int] = {}
-        self._oldest = 0  # what stands before this place is gone: what is forgotten goes from the front
+        self._oldest = 0  # everything before this place was removed; old rows are removed from the front
 
     def set(self, id: str, row: Json) -> None:
         if id not in self._place:
@@ -38,14 +38,14 @@ class Table:
             self._oldest += 1
 
     def put_back(self, id: str, row: Json, place: int) -> None:
-        """Undo a removal or a change: the row stands again where it stood."""
+        """Undo a removal or a change: put the row back at its old place."""
         self.rows[id] = row
         self._order[place] = id
         self._place[id] = place
         self._oldest = min(self._oldest, place)
 
     def pack(self) -> None:
-        """Forget the places of what is gone, once those are most of them."""
+        """Drop the places of removed rows once they are the majority."""
         if len(self._order) <= 1000 or len(self.rows) * 2 >= len(self._order):
             return
         self._order = [id for id in self._order if id is not None]
@@ -53,11 +53,11 @@ class Table:
         self._oldest = 0
 
     def place(self, id: str) -> int:
-        """Where in the order of making this row stands; only good until the next `pack`."""
+        """The row's place in the order of creation; valid until the next `pack`."""
         return self._place[id]
 
     def newest_first(self, before: int | None = None) -> Iterator[Json]:
-        """Rows from the newest to the oldest, or from just older than place `before` on."""
+        """Rows from the newest to the oldest, starting before place `before`."""
         start = len(self._order) if before is None else before
         for place in range(start - 1, self._oldest - 1, -1):
             id = self._order[place]
@@ -65,7 +65,7 @@ class Table:
                 yield self.rows[id]
 
     def oldest_first(self, after: int | None = None) -> Iterator[Json]:
-        """Rows from the oldest to the newest, or from just newer than place `after` on."""
+        """Rows from the oldest to the newest, starting after place `after`."""
         for place in range(self._oldest if after is None else after + 1, len(self._order)):
             id = self._order[place]
             if id is not None:
@@ -73,7 +73,7 @@ class Table:
 
 
 class Store:
-    """All tables, with one lock and one kind of transaction: all of it or nothing."""
+    """All tables, with one lock and atomic transactions."""
 
     def __init__(self, path: str | None = None) -> None:
         self.lock = threading.RLock()
@@ -93,14 +93,12 @@ class Store:
         return self.table(kind).rows.get(id)
 
     def put(self, kind: str, id: str, row: Json) -> None:
-        """Set a row, inside a transaction."""
         self._require_transaction()
         table = self.table(kind)
         self._undo.append((kind, id, _as_it_is(table, id)))
         table.set(id, row)
 
     def remove(self, kind: str, id: str) -> None:
-        """Take a row away, inside a transaction."""
         self._require_transaction()
         table = self.table(kind)
         if id in table.rows:
@@ -109,15 +107,15 @@ class Store:
 
     def _require_transaction(self) -> None:
         if not self._depth:
-            raise RuntimeError("rows change inside a transaction only")
+            raise RuntimeError("rows can only be changed inside a transaction")
 
     def after_commit(self, act: Callable[[], None]) -> None:
-        """Run `act` once the transaction is kept and the lock is free; not at all if it is undone."""
+        """Run `act` after the commit, when the lock is released; never if the transaction is rolled back."""
         self._after.append(act)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything put inside is kept together, or, when an exception leaves it, not at all."""
+        """Commit every change made inside, or none of them if an exception is raised."""
         with self.lock:
             self._depth += 1
             try:
@@ -138,7 +136,7 @@ class Store:
         changed = dict.fromkeys((kind, id) for kind, id, _ in self._undo)
         if self._file and changed:
             self._file.write([(kind, id, self.get(kind, id)) for kind, id in changed])
-        # Only now: until here a removal may be undone, and then wants its old place.
+        # Only after the commit: a rollback needs the old places.
         for kind in {kind for kind, _ in changed}:
             self.table(kind).pack()
         self._undo = []
@@ -188,7 +186,7 @@ class Rows(Mapping[str, Json]):
 
 
 class File:
-    """The tables in one SQLite file: a commit per call, so a killed process loses nothing it answered for."""
+    """The tables in one SQLite file, committed before each answer so that a killed process loses nothing."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -198,23 +196,25 @@ class File:
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
-        """A file that cannot be used is an OSError with a sentence."""
+        """Turn SQLite's errors into OSErrors with a readable message."""
         try:
             yield
         except sqlite3.OperationalError as error:
-            why = f"{error}. Does another process use it?" if "locked" in str(error) else f"{error}."
+            why = f"{error} (probably by another process)." if "locked" in str(error) else f"{error}."
             raise OSError(f"{self._path} cannot be used: {why}") from None
         except sqlite3.DatabaseError as error:
-            raise OSError(f"{self._path} is no state file of fake_stripe: {error}.") from None
+            raise OSError(f"{self._path} is not a state file of fake_stripe: {error}.") from None
 
     def _prepare(self) -> None:
-        # Rows live in memory too: a second process on the same file would never see the first one's.
+        # Exclusive, because rows are cached in memory: a second process on the file would not see changes.
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        (made_by,) = self._db.execute("PRAGMA user_version").fetchone()
-        if made_by not in (0, FORMAT):
-            raise sqlite3.DatabaseError(f"its format is {made_by}, and this fake_stripe writes {FORMAT}")
+        (file_format,) = self._db.execute("PRAGMA user_version").fetchone()
+        if file_format not in (0, FORMAT):
+            raise sqlite3.DatabaseError(
+                f"its format is {file_format}, but this fake_stripe writes format {FORMAT}"
+            )
         self._db.execute(f"PRAGMA user_version = {FORMAT}")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS rows (place INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
@@ -222,7 +222,7 @@ class File:
         )
 
     def read(self) -> Iterator[tuple[str, str, Json]]:
-        """Every row as (kind, id, row), in the order of their making. Raises OSError for one that is damaged."""
+        """Every row as (kind, id, row), in order of creation. Raises OSError for a damaged row."""
         with self._refusing():
             for kind, id, text in self._db.execute("SELECT kind, id, row FROM rows ORDER BY place"):
                 try:

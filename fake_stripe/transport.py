@@ -1,6 +1,6 @@
-"""How does the stripe library reach the fake without a port? An HTTPClient that calls it in-process.
+"""An HTTP client for the stripe library that calls the fake in-process.
 
-The only module that imports stripe; nothing else here needs the library.
+Only this module and bench.py import stripe, so the server runs without the library.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from fake_stripe.api import Api, ConnectionCut, Request
 
 
 class InProcess(stripe.HTTPClient):
-    """Give this to `stripe.StripeClient(..., http_client=...)`: every call is answered by `api`."""
+    """For `stripe.StripeClient(..., http_client=...)`: every call is answered by `api`."""
 
     name = "fake_stripe"
 
@@ -30,7 +30,7 @@ class InProcess(stripe.HTTPClient):
         headers: Mapping[str, str] | None,
         post_data: Any = None,
     ) -> tuple[str, int, Mapping[str, str]]:
-        """One call; a connection that a fault cuts is the library's own APIConnectionError."""
+        """Make one call. A connection cut by a fault raises the library's APIConnectionError."""
         parts = urlsplit(url)
         body = post_data.encode() if isinstance(post_data, str) else (post_data or b"")
         small = {name.lower(): str(value) for name, value in (headers or {}).items()}
@@ -49,16 +49,16 @@ class InProcess(stripe.HTTPClient):
         headers: Mapping[str, str] | None,
         post_data: Any = None,
     ) -> tuple[BytesIO, int, Mapping[str, str]]:
-        """As `request`, with the body as a stream."""
+        """Like `request`, with the body as a stream."""
         text, status, answered = self.request(method, url, headers, post_data)
         return BytesIO(text.encode()), status, answered
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no connection."""
 
 
 class Headers(dict[str, str]):
-    """Headers that are found in whatever letters they are asked for, as the library expects."""
+    """Headers with case-insensitive lookup, as the library expects."""
 
     def __init__(self, given: Mapping[str, str]) -> None:
         super().__init__(given)

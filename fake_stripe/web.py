@@ -1,4 +1,4 @@
-"""What does a page see and say? The request and the answer of everything that is not the API."""
+"""Requests and answers of everything outside the API."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class PageRequest:
-    """One request for a page. `args` are the named groups of the route's pattern."""
+    """One request for a page or control endpoint. `args` are the named groups of the route's pattern."""
 
     method: str
     path: str
@@ -22,14 +22,13 @@ class PageRequest:
 
     @property
     def form(self) -> dict[str, list[str]]:
-        """What a form posted, by name; nothing for what cannot be read."""
+        """The posted form by name; empty if it cannot be parsed."""
         try:
             return parse_qs(self.body.decode("utf-8"), keep_blank_values=True, max_num_fields=2000)
         except ValueError:
             return {}
 
     def posted(self, name: str, default: str = "") -> str:
-        """The first value of a field of the form."""
         return self.form.get(name, [default])[0]
 
     @property
@@ -43,31 +42,26 @@ class PageRequest:
 
 @dataclass(frozen=True)
 class PageAnswer:
-    """One answer: HTML by default."""
-
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "text/html; charset=utf-8"})
 
 
 def from_here(headers: Mapping[str, str]) -> bool:
-    """Whether a program sent this, or a page of the fake's own: a browser tells whose page it was."""
+    """Whether the request comes from one of the fake's own pages, or from a program that is not a browser."""
     origin, host = headers.get("origin"), headers.get("host", "")
-    # An origin is scheme://host:port and no more.
+    # An origin is scheme://host:port without a path.
     own = origin is None or (host != "" and origin.partition("://")[2].lower() == host.lower())
     return own and headers.get("sec-fetch-site", "none") in ("none", "same-origin")
 
 
 def html(text: str, status: int = 200) -> PageAnswer:
-    """A page."""
     return PageAnswer(status, text.encode("utf-8", "replace"))
 
 
 def see_other(location: str) -> PageAnswer:
-    """Go there now, with GET."""
     return PageAnswer(303, b"", {"Location": location})
 
 
 def as_json(content: object, status: int = 200) -> PageAnswer:
-    """JSON, for programs."""
     return PageAnswer(status, json.dumps(content).encode() + b"\n", {"Content-Type": "application/json"})

@@ -295,7 +295,7 @@ def test_a_bank_debit_completes_unpaid_and_is_settled_later(
     assert settled["payment_status"] == payment_status
     assert fake.payment_intents[settled["payment_intent"]]["status"] == intent_status
     assert [e["type"] for e in fake.events.values()][before:] == types
-    with pytest.raises(Exception, match=r"wait for a delayed payment|settled already"):
+    with pytest.raises(Exception, match=r"waiting for a delayed payment|already been settled"):
         fake.settle_delayed(session.id)
 
 

@@ -165,7 +165,7 @@ def test_a_file_in_use_and_a_file_of_something_else_are_refused_in_a_sentence(
 
     other = tmp_path / "notes.txt"
     other.write_text("not a database, and longer than one page of nothing " * 100)
-    with pytest.raises(OSError, match="no state file"):
+    with pytest.raises(OSError, match="not a state file"):
         FakeStripe(state_path=str(other))
 
 
