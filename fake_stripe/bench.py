@@ -1,8 +1,8 @@
 """Measure the fake's calls per second: `python -m fake_stripe.bench [seconds per line]`
 
-Measures `FakeStripe.call`, the stripe library in-process and the library over HTTP, with the state in memory and in
-a file, by wall-clock time and by processor time. Other processes do not affect processor time, and it excludes waits
-for the disk.
+Measures `FakeStripe.call`, the stripe library in-process and the library over HTTP, with the state in memory
+and in a file, by wall-clock time and by processor time. Processor time is not affected by other processes and
+excludes waits for the disk.
 """
 
 import itertools

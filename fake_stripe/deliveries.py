@@ -11,7 +11,7 @@ from fake_stripe.store import Json
 # intervals are not published.
 SANDBOX_GAPS = (2, 60, 7200)
 LIVE_GAPS = (2, 10, 60, 300, 1800, 3600, 7200, 14400, 28800, 57600, 86400)
-# On a running clock no two events are due at the same moment, so each place further back is this many seconds later.
+# On a running clock no two events are due at the same moment: one place back is this many seconds later.
 SECONDS_PER_PLACE = 0.2
 
 

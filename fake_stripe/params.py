@@ -180,13 +180,13 @@ def one_of(*words: str, unset: bool = False) -> Enum:
 
 
 @dataclass(frozen=True)
-class NotImitated:
+class NotSupported:
     """A parameter that Stripe accepts and the fake does not support."""
 
     what: str
 
     def read(self, value: "str | Form", name: str) -> None:
-        raise refused_before_running(f"fake_stripe does not imitate {self.what}.", param=name)
+        raise refused_before_running(f"fake_stripe does not support {self.what}.", param=name)
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,7 @@ class Either:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Up to 50 keys of 40 characters with values of 500; "" as a value unsets a key, and "" as the whole unsets all."""
+    """Up to 50 keys of 40 characters with values of 500. "" as a value unsets a key, "" as the whole unsets all."""
 
     def read(self, value: "str | Form", name: str) -> dict[str, str] | None:
         if value == "":

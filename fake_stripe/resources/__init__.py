@@ -1,1 +1,1 @@
-"""One module per kind of object: its parameters, its calls, its rules."""
+"""One module per kind of object, with its parameters and calls."""

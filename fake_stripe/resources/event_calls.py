@@ -1,4 +1,4 @@
-"""What happened lately? Events, kept for 30 days: https://docs.stripe.com/api/events"""
+"""The calls on events, which are kept for 30 days: https://docs.stripe.com/api/events"""
 
 from fnmatch import fnmatchcase
 

@@ -1,4 +1,4 @@
-"""What is in a session, and what does it come to? Line items, shipping and totals."""
+"""Line items, shipping options and totals of a session."""
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
@@ -13,9 +13,9 @@ SHOWN_WITH_SESSION = 10
 
 
 def make(call: Call, given: list[Json], currency: str | None) -> tuple[list[Json], str]:
-    """Line items from `line_items` of a session, priced in `currency` or, without it, in the first price's.
+    """Line items from a session's `line_items`, in `currency`, or else in the currency of the first price.
 
-    Returns the items (with the price as an id) and their currency.
+    Returns the items, with prices as ids, and their currency.
     """
     lines = [_price_of(call, line, f"line_items[{i}]") for i, line in enumerate(given)]
     currency = currency or str(lines[0]["currency"])
@@ -44,7 +44,7 @@ def _price_of(call: Call, line: Json, name: str) -> Json:
         message = "A session in `payment` mode takes one-time prices only, and this one is recurring."
         raise StripeError(message, param=f"{name}[price]")
     if price["transform_quantity"]:
-        message = "fake_stripe does not imitate sessions over prices with `transform_quantity`."
+        message = "fake_stripe does not support sessions over prices with `transform_quantity`."
         raise StripeError(message, param=f"{name}[price]")
     return price
 
@@ -100,7 +100,7 @@ def _why_no_amount(price: Json, currency: str) -> str:
         what = "an amount that the customer chooses"
     else:
         what = "fractions of the smallest unit"
-    return f"fake_stripe does not imitate sessions over prices with {what}."
+    return f"fake_stripe does not support sessions over prices with {what}."
 
 
 def _adjustable(given: Json | None) -> Json | None:
@@ -110,12 +110,11 @@ def _adjustable(given: Json | None) -> Json | None:
 
 
 def keep(call: Call, session_id: str, items: list[Json]) -> None:
-    """Remember the lines of a session."""
     call.account.store.put("session_lines", session_id, {"lines": items})
 
 
 def lines_of(call: Call, session_id: str) -> list[Json]:
-    """The lines of a session, in their order, each with its price as it is today."""
+    """The lines of a session in order, each with its current price object."""
     row = call.account.store.get("session_lines", session_id) or {"lines": []}
     return [{**item, "price": call.account.store.get("price", item["price"])} for item in row["lines"]]
 
@@ -145,7 +144,7 @@ def _no_taxes(call: Call, item: Json) -> object:
 
 
 def shipping_options(call: Call, given: list[Json], currency: str) -> list[Json]:
-    """The `shipping_options` of a session, in its currency; rates given as data are made on the way."""
+    """The `shipping_options` of a session in its currency. Rates given as data are created."""
     return [_shipping_option(call, one, f"shipping_options[{i}]", currency) for i, one in enumerate(given)]
 
 
@@ -167,7 +166,7 @@ def _shipping_option(call: Call, given: Json, name: str, currency: str) -> Json:
 
 
 def totals(items: list[Json], shipping: Json | None) -> Json:
-    """The fields of a session that are sums: of its items, and of the shipping option that is chosen."""
+    """The total fields of a session: of its items and the chosen shipping option."""
     subtotal = sum(item["amount_subtotal"] for item in items)
     sending = shipping["shipping_amount"] if shipping else 0
     cost = None

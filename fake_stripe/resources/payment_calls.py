@@ -1,6 +1,6 @@
-"""What can be asked of payments? The calls on intents, charges and payment methods.
+"""The calls on payment intents, charges and payment methods, as far as sessions and refunds need them.
 
-As far as sessions and refunds need them: https://docs.stripe.com/api/payment_intents
+https://docs.stripe.com/api/payment_intents
 """
 
 from fake_stripe import params as p
@@ -102,7 +102,7 @@ def _update(call: Call, row: Json) -> Json:
 
 
 def create_intent(call: Call) -> Json:
-    """POST /v1/payment_intents; with `confirm` and a test payment method it is paid at once."""
+    """POST /v1/payment_intents; paid at once with `confirm` and a test payment method."""
     params = call.params
     check_amount(params["amount"], params["currency"], "amount")
     check_charge(params["amount"], params["currency"], "amount")
@@ -143,13 +143,13 @@ def _card_from_token(token: str, param: str) -> Card:
 
 
 def create_charge(call: Call) -> Json:
-    """POST /v1/charges with a test token: a charge that no Checkout Session and no intent stands behind."""
+    """POST /v1/charges with a test token: a charge without a Checkout Session or payment intent."""
     params = call.params
     check_amount(params["amount"], params["currency"], "amount")
     check_charge(params["amount"], params["currency"], "amount")
     card = _card_from_token(params["source"], "source")
     method = objects.new_method(call, "card", card, objects.NO_BILLING_DETAILS)
-    standing_in = {
+    intent_fields = {
         "id": "",
         "amount": params["amount"],
         "currency": params["currency"],
@@ -161,7 +161,7 @@ def create_charge(call: Call) -> Json:
         "statement_descriptor_suffix": None,
     }
     charge = objects.new_charge(
-        call, standing_in, method, card, status="failed" if card.refused else "succeeded"
+        call, intent_fields, method, card, status="failed" if card.refused else "succeeded"
     )
     if card.refused:
         raise _declined(call, charge, card.refused)

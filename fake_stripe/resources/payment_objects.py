@@ -1,4 +1,4 @@
-"""What does a payment consist of? The objects: intents, charges, payment methods, and their details.
+"""Build payment intents, charges and payment methods.
 
 https://docs.stripe.com/api/payment_intents/object, https://docs.stripe.com/api/charges/object
 """
@@ -11,7 +11,7 @@ from fake_stripe.store import Json
 NO_BILLING_DETAILS: Json = {"address": None, "email": None, "name": None, "phone": None, "tax_id": None}
 
 
-# What this account never fills, and what only a payment fills.
+# Always null, or null until the payment.
 NULL_IN_INTENT = (
     *("application", "application_fee_amount", "automatic_payment_methods", "canceled_at", "customer"),
     *("cancellation_reason", "customer_account", "description", "excluded_payment_method_types"),
@@ -25,7 +25,7 @@ NULL_IN_CHARGE = (
     *("failure_balance_transaction", "failure_code", "failure_message", "on_behalf_of", "receipt_number"),
     *("receipt_url", "review", "source_transfer", "transfer_data", "transfer_group"),
 )
-# What a charge takes over from its intent.
+# Copied from the intent to its charge.
 COPIED_FROM_INTENT = (
     *("amount", "currency", "description", "metadata", "receipt_email", "shipping"),
     *("statement_descriptor", "statement_descriptor_suffix"),
@@ -33,7 +33,7 @@ COPIED_FROM_INTENT = (
 
 
 def new_intent(call: Call, *, amount: int, currency: str, **fields: object) -> Json:
-    """Keep a payment intent that waits for a payment method, and say that it was made."""
+    """Store a payment intent that waits for a payment method, and emit its event."""
     id = call.new_id("payment_intent")
     intent = {
         **dict.fromkeys(NULL_IN_INTENT),
@@ -61,7 +61,7 @@ def new_intent(call: Call, *, amount: int, currency: str, **fields: object) -> J
 
 
 def new_method(call: Call, kind: str, card: Card | None, billing: Json) -> Json:
-    """Keep a payment method: a test card, or a bank account for payments that settle later."""
+    """Store a payment method: a test card, or a bank account for delayed payments."""
     method: Json = {
         "id": call.new_id("payment_method"),
         "object": "payment_method",
@@ -112,7 +112,7 @@ def _bank_details(kind: str) -> Json:
 
 
 def new_charge(call: Call, intent: Json, method: Json, card: Card | None, *, status: str) -> Json:
-    """Keep a charge of an intent: status "succeeded", "pending" or "failed". Emits nothing."""
+    """Store a charge of an intent, without an event. status: "succeeded", "pending" or "failed"."""
     taken = status != "failed"
     charge = {
         **dict.fromkeys(NULL_IN_CHARGE),

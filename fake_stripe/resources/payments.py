@@ -1,4 +1,4 @@
-"""How does money move? What a payment goes through: succeeds, is declined, is asked about, settles later.
+"""Transitions of a payment: success, decline, authentication, delayed settlement.
 
 https://docs.stripe.com/payments/paymentintents/lifecycle
 """
@@ -12,7 +12,7 @@ from fake_stripe.store import Json
 
 
 def succeed(call: Call, intent: Json, method: Json, card: Card | None) -> Json:
-    """The intent is paid at once: a charge, and both say so. Returns the intent."""
+    """Create a charge and mark the intent as succeeded; returns the intent."""
     charge = new_charge(call, intent, method, card, status="succeeded")
     intent = _paid(call, intent, charge, method["id"])
     emit(call, "charge.succeeded", charge)
@@ -33,7 +33,7 @@ def _paid(call: Call, intent: Json, charge: Json, method_id: str) -> Json:
 
 
 def decline(call: Call, intent: Json, method: Json, card: Card) -> Json:
-    """The card is refused: a failed charge, and the intent waits for another method. Returns the intent."""
+    """Create a failed charge. The intent waits for another payment method; returns the intent."""
     code, decline_code, message = card.refused or ("card_declined", None, "Your card was declined.")
     charge = new_charge(call, intent, method, card, status="failed")
     charge = call.account.change(charge, failure_code=code, failure_message=message)
@@ -43,7 +43,7 @@ def decline(call: Call, intent: Json, method: Json, card: Card) -> Json:
 
 
 def fail_authentication(call: Call, intent: Json, method: Json) -> Json:
-    """The customer did not pass the bank's question. No charge is made. Returns the intent."""
+    """Record a failed authentication, which creates no charge; returns the intent."""
     message = "We are unable to authenticate your payment method. Choose another one and try again."
     error = payment_error("payment_intent_authentication_failure", None, message, None, method)
     intent = call.account.change(
@@ -58,7 +58,7 @@ def fail_authentication(call: Call, intent: Json, method: Json) -> Json:
 
 
 def ask(call: Call, intent: Json, method: Json) -> Json:
-    """The bank wants to ask the customer first. Returns the intent, which waits for that."""
+    """Make the intent wait for authentication by the bank; returns the intent."""
     action = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
     intent = call.account.change(
         intent, status="requires_action", next_action=action, payment_method=method["id"]
@@ -70,7 +70,7 @@ def ask(call: Call, intent: Json, method: Json) -> Json:
 def payment_error(
     code: str, decline_code: str | None, message: str, charge: str | None, method: Json
 ) -> Json:
-    """A `last_payment_error`, which is also what a card error's answer says."""
+    """A `last_payment_error`, which is also the error of the 402 answer."""
     error: Json = {
         "code": code,
         "doc_url": f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}",
@@ -100,7 +100,7 @@ def _failed(call: Call, intent: Json, charge: Json, method: Json, error: Json) -
 
 
 def start_processing(call: Call, intent: Json, method: Json) -> Json:
-    """A bank debit is under way: days later it succeeds or fails. Returns the intent."""
+    """Start a bank debit, which succeeds or fails later; returns the intent."""
     charge = new_charge(call, intent, method, None, status="pending")
     intent = call.account.change(
         intent, status="processing", latest_charge=charge["id"], payment_method=method["id"]
@@ -111,7 +111,7 @@ def start_processing(call: Call, intent: Json, method: Json) -> Json:
 
 
 def settle(call: Call, intent: Json, *, succeeded: bool) -> Json:
-    """The bank debit of a processing intent has come through, or has come back. Returns the intent."""
+    """Let the bank debit of a processing intent succeed or fail; returns the intent."""
     charge = call.account.find("charge", intent["latest_charge"], call.livemode)
     method = call.account.find("payment_method", intent["payment_method"], call.livemode)
     if succeeded:
@@ -120,7 +120,7 @@ def settle(call: Call, intent: Json, *, succeeded: bool) -> Json:
         emit(call, "charge.succeeded", charge)
         emit(call, "payment_intent.succeeded", intent)
         return intent
-    code, message = "payment_intent_payment_attempt_failed", "The bank sent the debit back."
+    code, message = "payment_intent_payment_attempt_failed", "The bank returned the debit."
     charge = call.account.change(
         charge, status="failed", paid=False, failure_code="insufficient_funds", failure_message=message
     )
@@ -128,7 +128,7 @@ def settle(call: Call, intent: Json, *, succeeded: bool) -> Json:
 
 
 def card_error(intent: Json) -> StripeError:
-    """The 402 of a declined card, from the intent's last error."""
+    """The 402 for a declined card, from the intent's last error."""
     error = intent["last_payment_error"]
     extra = {name: error[name] for name in ("charge", "decline_code") if name in error}
     return StripeError(
@@ -142,5 +142,5 @@ def card_error(intent: Json) -> StripeError:
 
 
 def page_cause(call: Call) -> Cause:
-    """Who acts when a customer presses "pay": a request of Stripe's own page, with a key of its own."""
+    """The cause of a payment on the hosted page: a request of Stripe's own, with its own idempotency key."""
     return Cause(call.account.ids.new("request"), call.account.ids.uuid())

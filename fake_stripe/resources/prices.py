@@ -1,4 +1,4 @@
-"""What does it cost? Prices: https://docs.stripe.com/api/prices"""
+"""Prices: https://docs.stripe.com/api/prices"""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from fake_stripe.store import Json
 AMOUNT = p.Integer(minimum=0, maximum=MAX_AMOUNT)
 DECIMAL = p.DecimalText(maximum=MAX_AMOUNT)
 TAX = p.one_of("exclusive", "inclusive", "unspecified")
-# What a person may choose as a product's id.
+# A product id chosen by the caller.
 PRODUCT_ID = p.Text(pattern=re.compile(r"[^\s/?#\[\]]+\Z"), problem="Invalid id")
 CUSTOM = p.Shape(
     {"enabled": p.Boolean(), "maximum": AMOUNT, "minimum": AMOUNT, "preset": AMOUNT}, required=("enabled",)
@@ -26,7 +26,7 @@ CUSTOM = p.Shape(
 
 @dataclass(frozen=True)
 class UpTo:
-    """Where a tier ends: a number, or "inf", which is kept as None."""
+    """The end of a tier: a number, or "inf", which is stored as None."""
 
     def read(self, value: "str | Form", name: str) -> int | None:
         return None if value == "inf" else p.Integer(minimum=1).read(value, name)
@@ -134,9 +134,9 @@ LIST = p.listing(
 
 
 def make(call: Call, params: Json, *, at: str = "") -> Json:
-    """Keep a price of an existing product; `params` are those of AMOUNTS and CREATE. No event.
+    """Store a price of an existing product, without an event. `params` are those of AMOUNTS and CREATE.
 
-    at: where in a larger call these stood, such as `default_price_data`.
+    at: the parameter that holds them in a larger call, such as `default_price_data`.
     """
     tiered = params.get("billing_scheme") == "tiered"
     if not tiered:
@@ -167,7 +167,7 @@ def _check_amounts(params: Json, at: str = "") -> None:
     for currency, option in params.get("currency_options", {}).items():
         name = _option_name(currency, at)
         if currency == params["currency"]:
-            message = f"{currency} is the currency of the price itself, so it is no option beside it."
+            message = f"{currency} is the price's own currency, so it cannot be in currency_options."
             raise StripeError(message, param=name)
         _check_amount(option, currency, name)
 
@@ -218,7 +218,7 @@ def _custom(given: Json | None) -> Json | None:
 
 
 def _amounts(given: Json) -> Json:
-    """`unit_amount` and `unit_amount_decimal` of whichever was given; a fraction leaves the first null."""
+    """`unit_amount` and `unit_amount_decimal`, from the one that was given. A fraction leaves the first None."""
     if given.get("unit_amount") is not None:
         return {"unit_amount": given["unit_amount"], "unit_amount_decimal": str(given["unit_amount"])}
     text = given.get("unit_amount_decimal")
@@ -268,7 +268,7 @@ def retrieve(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
-    """POST /v1/prices/{id}: everything but the amount, the currency and the product."""
+    """POST /v1/prices/{id}: everything except amount, currency and product."""
     price = call.find("price")
     fields: Json = {
         n: call.params[n] for n in ("active", "lookup_key", "nickname", "tax_behavior") if n in call.params
@@ -279,7 +279,7 @@ def update(call: Call) -> Json:
         message = "This price cannot be archived because it is the default price of its product."
         raise StripeError(message, param="active")
     if fields.get("tax_behavior", price["tax_behavior"]) != price["tax_behavior"] != "unspecified":
-        raise StripeError("A tax behavior that is set can no longer be changed.", param="tax_behavior")
+        raise StripeError("`tax_behavior` cannot be changed once it is set.", param="tax_behavior")
     _check_amounts({"currency": price["currency"], **call.params})
     _take_lookup_key(call, price, call.params)
     before = _options(call, price)
@@ -299,7 +299,7 @@ def _is_default(call: Call, price: Json) -> bool:
 
 
 def _change_options(call: Call, price: Json) -> None:
-    """Lay the given options over what there is; "" takes all of them away."""
+    """Update the currency options with the given ones; "" removes all of them."""
     given = call.params.get("currency_options")
     if given is None:
         return
@@ -313,14 +313,14 @@ def _change_options(call: Call, price: Json) -> None:
 
 
 def _changed_option(old: Json, change: Json) -> Json:
-    """A new amount replaces the old one; a change without an amount leaves it."""
+    """A new amount replaces the old option; a change without an amount keeps it."""
     if any(name in change for name in OPTION_AMOUNTS):
         return _option({"tax_behavior": old.get("tax_behavior", "unspecified"), **change})
     return {**old, **change}
 
 
 def _options(call: Call, price: Json) -> Json:
-    """What the price costs in other currencies than its own."""
+    """The price's amounts in other currencies."""
     return dict((call.account.store.get("price_hidden", price["id"]) or {}).get("currency_options", {}))
 
 
@@ -348,7 +348,7 @@ def of_product(call: Call, product_id: str) -> list[Json]:
 
 
 def amount_in(call: Call, price: Json, currency: str) -> int | None:
-    """What one unit costs in `currency`, in minor units; None if the price has no whole amount in it."""
+    """The amount of one unit in `currency`, in minor units; None if it has no whole amount there."""
     if currency == price["currency"]:
         amount = price["unit_amount"]
     else:

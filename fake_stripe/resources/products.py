@@ -1,4 +1,4 @@
-"""What is sold? Products: https://docs.stripe.com/api/products"""
+"""Products: https://docs.stripe.com/api/products"""
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
@@ -43,12 +43,12 @@ LIST = p.listing(
     shippable=p.Boolean(),
     url=p.Text(),
 )
-# Hashes that an update replaces as a whole; metadata is the one that it merges.
+# Fields that an update replaces as a whole. Metadata is merged instead.
 PLAIN = tuple(name for name in SHARED if name != "metadata")
 
 
 def create(call: Call, *, silent: bool = False, at: str = "") -> Json:
-    """POST /v1/products; `silent` makes no event, for seeding. `at` is where in a larger call its data stood."""
+    """POST /v1/products; `silent` emits no event. `at` is the parameter that holds the data in a larger call."""
     params = call.params
     id = params.get("id") or call.new_id("product")
     if call.account.store.get("product", id):
@@ -119,7 +119,7 @@ def retrieve(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
-    """POST /v1/products/{id}. Metadata merges by key; an event only if something changed."""
+    """POST /v1/products/{id}. Metadata is merged by key. Emits an event only if something changed."""
     product = call.find("product")
     fields: Json = {name: call.params[name] for name in (*PLAIN, "name") if name in call.params}
     if "metadata" in call.params:

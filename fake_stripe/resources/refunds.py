@@ -1,4 +1,4 @@
-"""What goes back to the customer? Refunds: https://docs.stripe.com/api/refunds"""
+"""Refunds: https://docs.stripe.com/api/refunds"""
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
@@ -23,12 +23,12 @@ CREATE = p.body(
 UPDATE = p.body(metadata=p.Metadata())
 LIST_OF_CHARGE = p.listing()
 LIST = p.listing(created=p.CREATED, charge=p.Text(), payment_intent=p.Text())
-# Why a refund that was under way came back: https://docs.stripe.com/refunds#failed-refunds
+# Reasons for a failed refund: https://docs.stripe.com/refunds#failed-refunds
 FAILURES = ("lost_or_stolen_card", "expired_or_canceled_card", "unknown", "declined", "insufficient_funds")
 
 
 def create(call: Call) -> Json:
-    """POST /v1/refunds, of a charge or a payment intent, in whole or in part; never more than is left."""
+    """POST /v1/refunds, of a charge or a payment intent: the unrefunded rest, or a part of it."""
     charge = _charge(call)
     left = charge["amount"] - charge["amount_refunded"]
     if left <= 0:
@@ -99,11 +99,11 @@ def _count(call: Call, charge: Json, amount: int) -> Json:
 
 
 def fail(call: Call, refund: Json, reason: str = "lost_or_stolen_card") -> Json:
-    """A refund comes back, perhaps weeks later: the money is the shop's again. Returns the refund."""
+    """Let a refund fail, perhaps weeks later, which returns the money to the shop. Returns the refund."""
     if reason not in FAILURES:
-        raise ValueError(f"a refund fails for one of {', '.join(FAILURES)}, not for {reason!r}")
+        raise ValueError(f"reason must be one of {', '.join(FAILURES)}, not {reason!r}")
     if refund["status"] in ("failed", "canceled"):
-        raise StripeError(f"This refund has {refund['status']} already.", code="refund_already_failed")
+        raise StripeError(f"This refund is already {refund['status']}.", code="refund_already_failed")
     failed = call.account.change(refund, status="failed", failure_reason=reason)
     charge = call.account.find("charge", refund["charge"], call.livemode)
     new = _count(call, charge, -refund["amount"])
@@ -139,7 +139,7 @@ def list_all(call: Call) -> Json:
 
 
 def list_of_charge(call: Call) -> Json:
-    """GET /v1/charges/{id}/refunds, where the list inside a charge goes on."""
+    """GET /v1/charges/{id}/refunds: all refunds, where the list inside a charge ends after ten."""
     return _of_charge(call, call.find("charge"))
 
 

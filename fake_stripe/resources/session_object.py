@@ -1,4 +1,4 @@
-"""What does a session look like when it is opened? The object, and the parts that its parameters become.
+"""Build the object of a new Checkout Session from its parameters.
 
 https://docs.stripe.com/api/checkout/sessions/object
 """
@@ -10,13 +10,13 @@ from fake_stripe.account import Call
 from fake_stripe.errors import StripeError
 from fake_stripe.store import Json
 
-# What this account never fills, and what only a payment fills.
+# Always null, or null until the payment.
 NULL = (
     *("collected_information", "consent", "currency_conversion", "customer", "customer_account", "invoice"),
     *("managed_payments", "payment_intent", "payment_link", "payment_method_configuration_details"),
     *("recovered_from", "saved_payment_method_options", "setup_intent", "subscription", "wallet_options"),
 )
-# What is shown as it was asked for, null if it was not.
+# Copied from the parameters, null if not given.
 AS_ASKED = (
     *("allow_promotion_codes", "billing_address_collection", "cancel_url", "client_reference_id"),
     *("customer_email", "integration_identifier", "locale", "origin_context", "permissions"),
@@ -31,13 +31,13 @@ BRANDING: Json = {
     "icon": None,
     "logo": None,
 }
-# With what a session may be paid, unless it rules one of them out.
-IMITATED = ("card", "us_bank_account")
+# The supported payment methods.
+SUPPORTED = ("card", "us_bank_account")
 TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
 
 
 def opened(call: Call, ui_mode: str, currency: str) -> Json:
-    """A new session with everything but its sums, its shipping options and its end."""
+    """A new session without its totals, shipping options and expiry."""
     params, id = call.params, call.new_id("checkout.session")
     return {
         **dict.fromkeys(NULL),
@@ -89,12 +89,12 @@ def _addresses(call: Call, id: str, ui_mode: str) -> Json:
 
 
 def _branding(params: Json, ui_mode: str) -> Json:
-    """How the page shall look, with what the account itself would say of it; left out unless asked for."""
+    """The given branding over the account's defaults. Omitted unless given."""
     given = params.get("branding_settings")
     if given is None:
         return {}
     if ui_mode == "elements":
-        message = "`branding_settings` is for pages of Stripe's, and this session has none."
+        message = "`branding_settings` is for pages hosted by Stripe, and this session has none."
         raise StripeError(message, param="branding_settings")
     return {"branding_settings": BRANDING | {name: value for name, value in given.items() if value}}
 
@@ -102,10 +102,10 @@ def _branding(params: Json, ui_mode: str) -> Json:
 def _methods(params: Json) -> Json:
     allowed = params.get("allowed_payment_method_types")
     excluded = params.get("excluded_payment_method_types", [])
-    wanted = params.get("payment_method_types") or allowed or IMITATED
-    types = [one for one in IMITATED if one in wanted and one not in excluded]
+    wanted = params.get("payment_method_types") or allowed or SUPPORTED
+    types = [one for one in SUPPORTED if one in wanted and one not in excluded]
     if not types:
-        message = f"fake_stripe imitates no payment methods but {' and '.join(IMITATED)}."
+        message = f"fake_stripe only supports the payment methods {' and '.join(SUPPORTED)}."
         name = "allowed_payment_method_types" if allowed else "excluded_payment_method_types"
         raise StripeError(message, param=name)
     methods: dict[str, Any] = {
@@ -147,7 +147,7 @@ def _known_customer(params: Json) -> Json | None:
 def customer_details(
     *, email: str | None, name: str | None = None, phone: str | None = None, address: Json | None = None
 ) -> Json:
-    """`customer_details` of a session, as far as they are known."""
+    """`customer_details` of a session, with what is known."""
     return {
         "address": address,
         "business_name": None,
@@ -166,7 +166,7 @@ def _invoice_creation(params: Json) -> Json:
     )
     enabled = params.get("invoice_creation", {}).get("enabled", False)
     if enabled:
-        raise StripeError("fake_stripe does not imitate invoices.", param="invoice_creation")
+        raise StripeError("fake_stripe does not support invoices.", param="invoice_creation")
     return {"enabled": enabled, "invoice_data": {**data, "metadata": {}}}
 
 
@@ -178,7 +178,7 @@ def _custom_fields(given: list[Json]) -> list[Json]:
 def _check_unique(words: list[str], name: str, key: str) -> None:
     for i, word in enumerate(words):
         if word in words[:i]:
-            raise StripeError(f"{word} is there twice.", param=f"{name}[{i}][{key}]")
+            raise StripeError(f"{word} is given twice.", param=f"{name}[{i}][{key}]")
 
 
 def _custom_field(given: Json, name: str) -> Json:
@@ -202,17 +202,19 @@ def _dropdown(own: Json | None, name: str) -> Json:
     values = [option["value"] for option in own["options"]]
     _check_unique(values, f"{name}[options]", "value")
     if own.get("default_value", values[0]) not in values:
-        raise StripeError("The default is none of the options.", param=f"{name}[default_value]")
+        raise StripeError("The default value is not one of the options.", param=f"{name}[default_value]")
     return {"default_value": own.get("default_value"), "options": own["options"], "value": None}
 
 
 def _typed(own: Json, name: str) -> Json:
     names = ("default_value", "maximum_length", "minimum_length")
     if own.get("minimum_length", 0) > own.get("maximum_length", 255):
-        raise StripeError("The least length is more than the greatest.", param=f"{name}[minimum_length]")
+        raise StripeError(
+            "The minimum length is greater than the maximum length.", param=f"{name}[minimum_length]"
+        )
     return {**{n: own.get(n) for n in names}, "value": None}
 
 
 def full_address(given: Json) -> Json:
-    """An address with all its six fields, null where nothing was given."""
+    """An address with all six fields, None where nothing was given."""
     return {n: given.get(n) for n in ("city", "country", "line1", "line2", "postal_code", "state")}

@@ -1,4 +1,4 @@
-"""What may a Checkout Session be asked for? The tables of its calls.
+"""The parameter tables of the Checkout Session calls.
 
 Names as of API version 2026-10-28.endive: https://docs.stripe.com/api/checkout/sessions/create
 """
@@ -14,7 +14,7 @@ ALPHANUMERIC = re.compile(r"[A-Za-z0-9]+\Z")
 
 
 def _name(max_length: int) -> p.Text:
-    """What programs know something by that customers fill in."""
+    """The name of a custom field or of a dropdown option."""
     return p.Text(max_length=max_length, pattern=ALPHANUMERIC, problem="Only letters and digits are allowed")
 
 
@@ -49,12 +49,12 @@ ADJUSTABLE = p.Shape(
 LINE = p.Shape(
     {
         "adjustable_quantity": ADJUSTABLE,
-        "dynamic_tax_rates": p.NotImitated("taxes"),
+        "dynamic_tax_rates": p.NotSupported("taxes"),
         "metadata": p.Metadata(),
         "price": p.Text(),
         "price_data": PRICE_DATA,
         "quantity": p.Integer(minimum=1, maximum=999_999),
-        "tax_rates": p.NotImitated("taxes"),
+        "tax_rates": p.NotSupported("taxes"),
     },
     exclusive=("price", "price_data"),
 )
@@ -99,11 +99,11 @@ ADDRESS = p.Shape(
 FULL_ADDRESS = p.Shape(ADDRESS.fields, required=("country", "line1"))
 PAYMENT_INTENT_DATA = p.Shape(
     {
-        "application_fee_amount": p.NotImitated("Connect"),
+        "application_fee_amount": p.NotSupported("Connect"),
         "capture_method": p.one_of("automatic", "automatic_async"),
         "description": p.Text(max_length=1000),
         "metadata": p.Metadata(),
-        "on_behalf_of": p.NotImitated("Connect"),
+        "on_behalf_of": p.NotSupported("Connect"),
         "receipt_email": p.email(),
         "setup_future_usage": p.one_of("off_session", "on_session"),
         "shipping": p.Shape(
@@ -118,7 +118,7 @@ PAYMENT_INTENT_DATA = p.Shape(
         ),
         "statement_descriptor": p.Text(max_length=22),
         "statement_descriptor_suffix": p.Text(max_length=22),
-        "transfer_data": p.NotImitated("Connect"),
+        "transfer_data": p.NotSupported("Connect"),
         "transfer_group": p.Text(),
     }
 )
@@ -163,27 +163,27 @@ COUNTRIES = _words(
     "TZ UA UG US UY UZ VA VC VE VG VN VU WF WS XK YE YT ZA ZM ZW ZZ "
 )
 COUNTRY = p.Enum(COUNTRIES)
-# What Stripe takes and this account refuses, with a sentence that says so.
-NOT_IMITATED = {
-    "customer": p.NotImitated("customers"),
-    "customer_account": p.NotImitated("customers"),
-    "customer_update": p.NotImitated("customers"),
-    "discounts": p.NotImitated("coupons and promotion codes"),
-    "managed_payments": p.NotImitated("managed payments"),
-    "name_collection": p.NotImitated("the collection of names"),
-    "optional_items": p.NotImitated("optional items"),
-    "payment_method_collection": p.NotImitated("subscriptions"),
-    "payment_method_configuration": p.NotImitated("payment method configurations"),
-    "payment_method_data": p.NotImitated("options of payment methods"),
-    "payment_method_options": p.NotImitated("options of payment methods"),
-    "saved_payment_method_options": p.NotImitated("customers"),
-    "setup_intent_data": p.NotImitated("`setup` mode"),
-    "subscription_data": p.NotImitated("subscriptions"),
-    "wallet_options": p.NotImitated("wallets"),
+# Parameters that Stripe accepts and the fake refuses with a message.
+NOT_SUPPORTED = {
+    "customer": p.NotSupported("customers"),
+    "customer_account": p.NotSupported("customers"),
+    "customer_update": p.NotSupported("customers"),
+    "discounts": p.NotSupported("coupons and promotion codes"),
+    "managed_payments": p.NotSupported("managed payments"),
+    "name_collection": p.NotSupported("the collection of names"),
+    "optional_items": p.NotSupported("optional items"),
+    "payment_method_collection": p.NotSupported("subscriptions"),
+    "payment_method_configuration": p.NotSupported("payment method configurations"),
+    "payment_method_data": p.NotSupported("options of payment methods"),
+    "payment_method_options": p.NotSupported("options of payment methods"),
+    "saved_payment_method_options": p.NotSupported("customers"),
+    "setup_intent_data": p.NotSupported("`setup` mode"),
+    "subscription_data": p.NotSupported("subscriptions"),
+    "wallet_options": p.NotSupported("wallets"),
 }
 
 CREATE = p.body(
-    NOT_IMITATED,
+    NOT_SUPPORTED,
     required=["mode"],
     adaptive_pricing=p.Shape({"enabled": p.Boolean()}),
     after_expiration=p.Shape({"recovery": RECOVERY}),

@@ -1,4 +1,4 @@
-"""Who wants to buy what? Checkout Sessions: https://docs.stripe.com/api/checkout/sessions"""
+"""Checkout Sessions: https://docs.stripe.com/api/checkout/sessions"""
 
 import heapq
 
@@ -13,22 +13,19 @@ from fake_stripe.resources.session_object import full_address, opened
 from fake_stripe.store import Json
 
 MIN_LIFETIME, MAX_LIFETIME = 30 * 60, 24 * 3600
-# From these versions on a parameter or a word is refused: https://docs.stripe.com/changelog
+# The versions from which a parameter or value is refused: https://docs.stripe.com/changelog
 NEW_UI_MODES_SINCE = "2026-03-25"
 NO_METHOD_TYPES_SINCE = "2026-09-30"
 OLD_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
 HOSTED_ONLY = ("success_url", "cancel_url")
-# Whose form stands in a page of the shop's own, so that the shop may say what it was told there.
+# Sessions whose form is part of the shop's own page, so the shop may set what it collected there.
 COLLECTED_BY_THE_SHOP = ("embedded_page", "elements")
 
 
 def create(call: Call) -> Json:
-    """POST /v1/checkout/sessions, in `payment` mode.
-
-    1. refuse what this account cannot do  2. price the lines  3. choose shipping  4. sum up  5. keep it
-    """
+    """POST /v1/checkout/sessions, in `payment` mode."""
     params = call.params
-    _refuse_what_is_not_imitated(params)
+    _refuse_unsupported(params)
     ui_mode = params.get("ui_mode", "hosted_page")
     _check_addresses(params, ui_mode)
     items, currency = _lines(call)
@@ -46,13 +43,13 @@ def create(call: Call) -> Json:
     return call.account.save(session)
 
 
-def _refuse_what_is_not_imitated(params: Json) -> None:
+def _refuse_unsupported(params: Json) -> None:
     if params["mode"] != "payment":
-        message = f"fake_stripe imitates sessions in `payment` mode only, not in `{params['mode']}` mode."
+        message = f"fake_stripe does not support sessions in `{params['mode']}` mode, only in `payment` mode."
         raise StripeError(message, param="mode")
     for name in ("automatic_tax", "tax_id_collection"):
         if params.get(name, {}).get("enabled"):
-            raise StripeError("fake_stripe does not imitate taxes.", param=name)
+            raise StripeError("fake_stripe does not support taxes.", param=name)
 
 
 def _check_addresses(params: Json, ui_mode: str) -> None:
@@ -102,17 +99,19 @@ def retrieve(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
-    """POST /v1/checkout/sessions/{id}: metadata always; addresses and shipping while it is open.
+    """POST /v1/checkout/sessions/{id}: metadata at any time, the rest while the session is open.
 
-    The lines of a hosted session cannot change: expire it and open another.
+    The lines of a hosted session cannot be changed.
     """
     session = call.find("checkout.session")
     params = call.params
     if "line_items" in params and session["ui_mode"] in ("hosted_page", "embedded_page"):
-        message = "The line items of a hosted or embedded session cannot be changed: expire it, open another."
+        message = "The line items of a hosted or embedded session cannot be changed. Expire it and create another one."
         raise StripeError(message, param="line_items")
     if "collected_information" in params and session["ui_mode"] not in COLLECTED_BY_THE_SHOP:
-        message = "What was collected can only be set in a session of `ui_mode` embedded_page or elements."
+        message = (
+            "`collected_information` can only be set in a session with `ui_mode` embedded_page or elements."
+        )
         raise StripeError(message, param="collected_information")
     for name in ("line_items", "collected_information", "shipping_options"):
         if name in params and session["status"] != "open":
@@ -151,7 +150,7 @@ def _collected(given: Json) -> Json:
 
 
 def expire(call: Call) -> Json:
-    """POST /v1/checkout/sessions/{id}/expire, only while it is open."""
+    """POST /v1/checkout/sessions/{id}/expire, only while the session is open."""
     session = call.find("checkout.session")
     if session["status"] != "open":
         message = (
@@ -163,14 +162,13 @@ def expire(call: Call) -> Json:
 
 
 def end(call: Call, session: Json) -> Json:
-    """The session becomes expired, and the world is told."""
     session = call.account.change(session, status="expired", url=None)
     emit(call, "checkout.session.expired", session)
     return session
 
 
 def expire_due(account: Account) -> None:
-    """Expire every open session whose time has come. Called before each call and by the clock's thread."""
+    """Expire every open session that is due. Runs before each call and in the delivery thread."""
     now = account.clock.now()
     with account.store.lock:
         if not _next_is_due(account, now):
@@ -191,7 +189,7 @@ def _expire_one(account: Account, id: str) -> None:
 
 
 def watch_deadlines(account: Account) -> None:
-    """After a start from a file: open sessions expire at their old time."""
+    """Watch the expiry of the open sessions that were read from a state file."""
     sessions = account.store.table("checkout.session").rows.values()
     account.deadlines = [(s["expires_at"], s["id"]) for s in sessions if s["status"] == "open"]
     heapq.heapify(account.deadlines)
@@ -204,7 +202,7 @@ def _watch(account: Account, session: Json) -> None:
 
 
 def move_pages(account: Account) -> None:
-    """The hosted pages have moved (another port after a restart): open sessions say where they are now."""
+    """Update the URLs of open sessions after base_url has changed, as by another port after a restart."""
     with account.store.transaction():
         for session in list(account.store.table("checkout.session").rows.values()):
             url = f"{account.base_url}/c/pay/{session['id']}"
@@ -230,7 +228,7 @@ def list_all(call: Call) -> Json:
 
 
 def fit_version(form: Json, version: str) -> Json:
-    """What an older API version still took, in today's words; a StripeError for what today's refuses."""
+    """Translate parameters of an older API version; raises StripeError for those the version has removed."""
     form = dict(form)
     mode = form.get("ui_mode")
     if isinstance(mode, str) and version < NEW_UI_MODES_SINCE:

@@ -1,4 +1,4 @@
-"""What does sending cost? Shipping rates: https://docs.stripe.com/api/shipping_rates"""
+"""Shipping rates: https://docs.stripe.com/api/shipping_rates"""
 
 from fake_stripe import params as p
 from fake_stripe.account import Call
@@ -47,7 +47,7 @@ def create(call: Call) -> Json:
 
 
 def make(call: Call, params: Json, *, at: str = "") -> Json:
-    """Keep a rate; `at` is where it stood in a session that brings it along as `shipping_rate_data`."""
+    """Store a rate. `at` is the parameter that holds it in a session's `shipping_rate_data`."""
     name = p.join(at, "fixed_amount")
     if "fixed_amount" not in params:
         raise StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)

@@ -1,4 +1,4 @@
-"""Who is told of events? Webhook endpoints: https://docs.stripe.com/api/webhook_endpoints"""
+"""Webhook endpoints: https://docs.stripe.com/api/webhook_endpoints"""
 
 from fake_stripe import params as p
 from fake_stripe.account import VERSION, Call
@@ -29,13 +29,13 @@ MAX_ENDPOINTS = 16
 
 
 def create(call: Call) -> Json:
-    """POST /v1/webhook_endpoints. The answer is the only one that shows the secret."""
+    """POST /v1/webhook_endpoints. Only this answer includes the secret."""
     secret = call.account.ids.new("webhook_secret")
     return {**make(call, secret), "secret": secret}
 
 
 def make(call: Call, secret: str) -> Json:
-    """Keep an endpoint and its secret; returns the endpoint without it."""
+    """Store an endpoint and its secret; returns the endpoint without the secret."""
     params = call.params
     existing = [
         e
@@ -45,7 +45,9 @@ def make(call: Call, secret: str) -> Json:
     if len(existing) >= MAX_ENDPOINTS:
         raise StripeError(f"You have reached the maximum of {MAX_ENDPOINTS} webhook endpoints.")
     if "*" in params["enabled_events"] and len(params["enabled_events"]) > 1:
-        raise StripeError("`*` stands for every event and goes alone.", param="enabled_events")
+        raise StripeError(
+            "`*` stands for every event and cannot be combined with others.", param="enabled_events"
+        )
     endpoint = {
         "id": call.new_id("webhook_endpoint"),
         "object": "webhook_endpoint",
@@ -64,7 +66,7 @@ def make(call: Call, secret: str) -> Json:
 
 
 def set_secret(call: Call, endpoint_id: str, secret: str) -> None:
-    """From now on this secret alone signs what the endpoint is sent."""
+    """Make this the endpoint's only secret."""
     row = {"secrets": [{"secret": secret, "until": None}]}
     call.account.store.put("webhook_secret", endpoint_id, row)
 
@@ -75,7 +77,7 @@ def retrieve(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
-    """POST /v1/webhook_endpoints/{id}; `disabled` switches it off and on. The API version stays."""
+    """POST /v1/webhook_endpoints/{id}; `disabled` disables or enables it. The API version cannot change."""
     endpoint = call.find("webhook_endpoint")
     fields: Json = {n: call.params[n] for n in ("description", "enabled_events", "url") if n in call.params}
     if "disabled" in call.params:
@@ -99,7 +101,7 @@ def list_all(call: Call) -> Json:
 
 
 def roll_secret(call: Call, endpoint: Json, *, both_valid_for: int = 24 * 3600) -> str:
-    """A new secret, as the Dashboard rolls it; the old one stays valid for that many seconds."""
+    """Create a new secret; the old one stays valid for `both_valid_for` seconds. Returns the new one."""
     row = call.account.store.get("webhook_secret", endpoint["id"]) or {"secrets": []}
     until = call.now + both_valid_for
     old = [{**s, "until": until if s["until"] is None else s["until"]} for s in row["secrets"]]

@@ -221,7 +221,7 @@ def test_a_session_that_stripe_would_refuse_is_refused_and_leaves_nothing(
 def test_what_the_fake_has_nothing_of_is_refused_with_a_sentence_that_says_so(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, change: Any, param: str
 ) -> None:
-    with pytest.raises(stripe.InvalidRequestError, match="does not imitate") as refused:
+    with pytest.raises(stripe.InvalidRequestError, match="does not support") as refused:
         open_session(client, shirt["default_price"], **change)
 
     assert refused.value.param == param
@@ -246,7 +246,7 @@ def test_a_price_of_an_uncommon_kind_is_refused_as_one(
     asked: Any = {"currency": "usd", "product": "prod_shirt", **price}
     uncommon = client.v1.prices.create(asked)
 
-    with pytest.raises(stripe.InvalidRequestError, match=f"does not imitate .*{words}") as refused:
+    with pytest.raises(stripe.InvalidRequestError, match=f"does not support .*{words}") as refused:
         open_session(client, uncommon.id, 20)
 
     assert refused.value.param == "line_items[0][price]"

@@ -96,7 +96,7 @@ def test_what_cannot_be_saved_is_told_and_stays_in_the_form(
     refused = edit(visitor, page, "stock_M", "x" * 501)
 
     assert refused.status == 422
-    assert "Metadata values may have 500 characters" in refused.text
+    assert "Metadata values may have at most 500 characters" in refused.text
     assert "x" * 501 in refused.form("Save").fields.values()
     assert fake.products[shirt["id"]]["metadata"]["stock_M"] == "15"
 
@@ -196,7 +196,7 @@ def test_an_event_can_only_be_sent_again_to_those_who_listen_to_it(
 
     assert "Send again to http://deaf.test" not in page.text
     assert pressed.status == 422
-    assert f"{listening} does not listen to product.updated" in pressed.text
+    assert f"{listening} is not subscribed to product.updated" in pressed.text
     assert len(fake.deliveries(event)) == 1
 
 
