@@ -1,8 +1,8 @@
-"""How does an amount in Stripe's minor units read to a person? `2500 usd` is `$25.00`."""
+"""Format and parse amounts in Stripe's minor units: 2500 usd is `$25.00`."""
 
 from __future__ import annotations
 
-# https://docs.stripe.com/currencies#zero-decimal; ISK and UGX are sent with two decimals, and counted so here.
+# https://docs.stripe.com/currencies#zero-decimal; ISK and UGX are sent with two decimals.
 WHOLE = frozenset(
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
 )
@@ -11,12 +11,12 @@ SIGNS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "cad": "CA$", "aud"
 
 
 def decimals(currency: str) -> int:
-    """How many decimals the minor unit stands for."""
+    """The number of decimals of a currency's minor unit."""
     return 0 if currency in WHOLE else 3 if currency in THREE else 2
 
 
 def plain(amount: int, currency: str) -> str:
-    """`1234.50`: without a sign, as it stands in an input."""
+    """`1234.50`, without a currency, for an input."""
     places = decimals(currency)
     text = f"{abs(amount):0{places + 1}d}"
     number = f"{text[:-places]}.{text[-places:]}" if places else text
@@ -24,7 +24,7 @@ def plain(amount: int, currency: str) -> str:
 
 
 def shown(amount: int | None, currency: str | None) -> str:
-    """`$1,234.50`, or `1,234.50 CHF` where the currency has no short sign; a dash for no amount."""
+    """`$1,234.50`, or `1,234.50 CHF` for a currency without a short sign; a dash for None."""
     if amount is None or currency is None:
         return "–"
     whole, _, rest = plain(abs(amount), currency).partition(".")
@@ -35,7 +35,7 @@ def shown(amount: int | None, currency: str | None) -> str:
 
 
 def minor(text: str, currency: str) -> int | None:
-    """What a person typed (`12.5`) in minor units; None if it is no amount of this currency."""
+    """A typed amount (`12.5`) in minor units; None if it is not an amount of this currency."""
     whole, dot, rest = text.strip().replace(",", ".").partition(".")
     places = decimals(currency)
     digits = whole + rest

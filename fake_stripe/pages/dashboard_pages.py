@@ -1,4 +1,4 @@
-"""What happens at the dashboard? Each view finds its rows, does at most one act, and answers."""
+"""The views of the dashboard. Each finds its rows, runs at most one action, and answers."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from fake_stripe.resources import webhook_endpoints
 Json = Mapping[str, Any]
 Act = TypeVar("Act")
 ROWS = 50
-CHECK = "Nothing was done yet. Please look at the marked field."
+CHECK = "Not saved. Please correct the marked field."
 MESSAGES = {
     "saved": "Saved.",
-    "unchanged": "Nothing was changed.",
-    "refunded": "Refunded. The shop will hear of it.",
-    "failed": "The refund came back.",
+    "unchanged": "No changes.",
+    "refunded": "Refunded. The shop is notified by a webhook.",
+    "failed": "The refund has failed.",
     "expired": "The checkout has expired.",
-    "settled": "The debit came through.",
-    "bounced": "The debit came back.",
-    "sent": "On its way again.",
-    "switched": "Switched.",
-    "rolled": "There is a new secret. The old one stays valid for 24 hours.",
-    "added": "In force from now on.",
-    "removed": "Removed.",
-    "cleared": "Everything works again.",
-    "forwarded": "Time has passed.",
-    "limited": "Set.",
+    "settled": "The debit succeeded.",
+    "bounced": "The debit failed.",
+    "sent": "Event resent.",
+    "switched": "Endpoint updated.",
+    "rolled": "Secret rolled. The old one stays valid for 24 hours.",
+    "added": "Fault added.",
+    "removed": "Fault removed.",
+    "cleared": "All faults removed.",
+    "forwarded": "Clock moved.",
+    "limited": "Limits saved.",
 }
 
 
@@ -53,22 +53,22 @@ def home(backend: Backend, request: Request) -> Answer:
 
 
 def overview(backend: Backend, request: Request) -> Answer:
-    """`/dashboard`: how much there is of everything."""
+    """`/dashboard`: counts and recent events."""
     counts = [
         ("/dashboard/products", len(backend.rows("product")), "products"),
         ("/dashboard/payments", len(backend.rows("checkout.session")), "checkouts"),
         ("/dashboard/payments", len(backend.rows("payment_intent")), "payments"),
         ("/dashboard/events", len(backend.rows("event")), "events"),
         ("/dashboard/webhooks", len(backend.rows("webhook_endpoint")), "webhook endpoints"),
-        ("/dashboard/faults", len(backend.faults.listed()), "faults in force"),
+        ("/dashboard/faults", len(backend.faults.listed()), "active faults"),
     ]
     tiles = join(
         Markup(f'<li><a class="sheet fact" href="{path}"><strong>{count:,}</strong> {escape(words)}</a></li>')
         for path, count, words in counts
     )
     lately = event_pages.event_list(_newest(backend, "event", 8), "", None, search=False)
-    content = join([Markup(f'<ul class="facts">{tiles}</ul>'), Markup("<h2>Lately</h2>"), lately])
-    return _page(backend, request, "/dashboard", "What there is", content)
+    content = join([Markup(f'<ul class="facts">{tiles}</ul>'), Markup("<h2>Recent events</h2>"), lately])
+    return _page(backend, request, "/dashboard", "Overview", content)
 
 
 def products(backend: Backend, request: Request) -> Answer:
@@ -78,7 +78,7 @@ def products(backend: Backend, request: Request) -> Answer:
 
 
 def product(backend: Backend, request: Request) -> Answer:
-    """`/dashboard/products/<id>`: look, or save the form."""
+    """`/dashboard/products/<id>`: show a product, or save its form."""
     row = _get_or_404(backend, "product", request.args["product"])
     if request.method == "POST":
         return _save_product(backend, request, row)
@@ -110,7 +110,7 @@ def payments(backend: Backend, request: Request) -> Answer:
 
 
 def checkout(backend: Backend, request: Request) -> Answer:
-    """`/dashboard/checkouts/<id>`: look, expire it, or settle its debit."""
+    """`/dashboard/checkouts/<id>`: show a session, expire it, or settle its debit."""
     session = _get_or_404(backend, "checkout.session", request.args["session"])
     acts: dict[str, tuple[Callable[[], object], str]] = {
         "expire": (lambda: backend.customers.expire(session["id"]), "expired"),
@@ -129,7 +129,7 @@ def checkout(backend: Backend, request: Request) -> Answer:
 
 
 def payment(backend: Backend, request: Request) -> Answer:
-    """`/dashboard/payments/<id>`: look, refund, or let a refund fail."""
+    """`/dashboard/payments/<id>`: show a payment, refund it, or let a refund fail."""
     intent = _get_or_404(backend, "payment_intent", request.args["intent"])
     errors: dict[str, str] = {}
     problem = ""
@@ -152,12 +152,12 @@ def _money_of(backend: Backend, intent: Json) -> tuple[Json | None, list[Json]]:
 
 
 def _refund(backend: Backend, request: Request, intent: Json) -> dict[str, str]:
-    """Refund what the form says; what is wrong with it, by field, if it is not done."""
+    """Refund as the form says; returns the errors by field."""
     amount = minor(request.value("amount"), intent["currency"])
     if not amount:
-        return {"amount": "An amount, such as 12.50."}
+        return {"amount": "Enter an amount, such as 12.50."}
     if request.value("reason") not in dict(money_pages.REASONS):
-        return {"reason": "Please choose one of the list."}
+        return {"reason": "Please choose an option from the list."}
     key = request.value("note_key")
     try:
         backend.dashboard.refund(
@@ -172,7 +172,7 @@ def _refund(backend: Backend, request: Request, intent: Json) -> dict[str, str]:
 
 
 def events(backend: Backend, request: Request) -> Answer:
-    """`/dashboard/events?type=&before=`: the newest, by type, a page at a time."""
+    """`/dashboard/events?type=&before=`: the newest events, filtered by type and paginated."""
     wanted = request.query.get("type", "")
     with backend.account.store.lock:
         rows = list(itertools.islice(_events(backend, wanted, request.query.get("before")), ROWS + 1))
@@ -190,7 +190,7 @@ def _events(backend: Backend, wanted: str, before: str | None) -> Iterator[Json]
 
 
 def event(backend: Backend, request: Request) -> Answer:
-    """`/dashboard/events/<id>`: look, or send it again."""
+    """`/dashboard/events/<id>`: show an event, or resend it."""
     row = _get_or_404(backend, "event", request.args["event"])
     problem = ""
     if request.method == "POST":
@@ -205,7 +205,7 @@ def event(backend: Backend, request: Request) -> Answer:
 
 
 def webhooks(backend: Backend, request: Request) -> Answer:
-    """`/dashboard/webhooks`: look, switch one off or on, roll a secret."""
+    """`/dashboard/webhooks`: show the endpoints, disable or enable one, or roll its secret."""
     if request.method == "POST":
         endpoint = _get_or_404(backend, "webhook_endpoint", request.value("endpoint"))
         if request.value("do") == "roll":
@@ -227,7 +227,7 @@ def _switch(backend: Backend, endpoint: Json, *, on: bool) -> None:
 
 
 def faults(backend: Backend, request: Request) -> Answer:
-    """`/dashboard/faults`: faults in force, a new one, time that passes, limits."""
+    """`/dashboard/faults`: show and change faults, the clock and limits."""
     errors: dict[str, str] = {}
     if request.method == "POST":
         acts: dict[str, tuple[Callable[[], dict[str, str]], str]] = {
@@ -258,7 +258,7 @@ def _add_fault(backend: Backend, request: Request) -> dict[str, str]:
 
 def _forward(backend: Backend, request: Request) -> dict[str, str]:
     if request.value("seconds_on") not in dict(fault_pages.SKIPS):
-        return {"seconds_on": "Please choose one of the list."}
+        return {"seconds_on": "Please choose an option from the list."}
     backend.clock.forward(int(request.value("seconds_on")))
     return {}
 
@@ -282,12 +282,12 @@ def _clear_faults(backend: Backend) -> dict[str, str]:
 
 def _pick(acts: Mapping[str, Act], request: Request) -> Act:
     if request.value("do") not in acts:
-        raise Refused(HTTPStatus.BAD_REQUEST, "This button is not known here. Nothing was done.")
+        raise Refused(HTTPStatus.BAD_REQUEST, "Unknown action. Nothing was changed.")
     return acts[request.value("do")]
 
 
 def _error_of(act: Callable[[], object]) -> str:
-    """Do it; the sentence of why not, if it cannot be done."""
+    """Run the action; returns the error message, or an empty text."""
     try:
         act()
     except StripeError as error:
@@ -300,7 +300,7 @@ def _error_of(act: Callable[[], object]) -> str:
 def _get_or_404(backend: Backend, kind: str, id: str) -> Json:
     row = backend.account.store.get(kind, id)
     if row is None:
-        raise Refused(HTTPStatus.NOT_FOUND, f"There is no {kind.replace('_', ' ')} called {id[:80]}.")
+        raise Refused(HTTPStatus.NOT_FOUND, f"There is no {kind.replace('_', ' ')} with the id {id[:80]}.")
     return row
 
 
@@ -310,7 +310,7 @@ def _newest(backend: Backend, kind: str, limit: int | None) -> list[Json]:
 
 
 def _redirect_back(request: Request, word: str) -> Answer:
-    """Go back to the page that the form stands on, with a sentence of what was done."""
+    """Redirect to the page of the form, with the message of what was done."""
     return redirect(f"{quote(request.path)}?{urlencode({'done': word})}")
 
 

@@ -1,4 +1,4 @@
-"""What does this session ask of the buyer, and what is wrong with what they filled in?"""
+"""The fields a session asks of its buyer, and the check of what was entered."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CARD, DEBIT = "card", "us_bank_account"
 
 @functools.cache
 def countries() -> dict[str, str]:
-    """Names by two-letter code, in the order of the names."""
+    """Country names by two-letter code, sorted by name."""
     lines = (Path(__file__).parent / "countries.txt").read_text(encoding="utf-8").splitlines()
     return {line[:2]: line[3:] for line in lines}
 
 
 @dataclass
 class Entry:
-    """The buyer's answers by field name, as typed, and what is wrong with them."""
+    """The submitted values by field name, as typed, and their errors."""
 
     values: dict[str, str]
     errors: dict[str, str] = field(default_factory=dict)
@@ -41,12 +41,12 @@ class Entry:
         return DEBIT if self["method"] == DEBIT else CARD
 
     def address(self, session: Json) -> dict[str, str | None]:
-        """The six fields of an address, null where nothing was typed."""
+        """The six address fields, None where nothing was entered."""
         return {name: self[f"{group(session)}_{name}"] or None for name in ADDRESS}
 
 
 def methods(session: Json) -> tuple[str, ...]:
-    """A card and a bank debit, as far as the session takes them."""
+    """The payment methods of the session: card, bank debit or both."""
     return tuple(one for one in (CARD, DEBIT) if one in session["payment_method_types"])
 
 
@@ -59,24 +59,24 @@ def asks_for_phone(session: Json) -> bool:
 
 
 def ships_to(session: Json) -> list[str]:
-    """The countries one may ship to; empty when no address is asked for."""
+    """The countries the session ships to; empty if it asks for no shipping address."""
     return list((session.get("shipping_address_collection") or {}).get("allowed_countries", ()))
 
 
 def asks_for_address(session: Json) -> list[str]:
-    """The countries to choose from; empty when neither a parcel nor a bill needs an address."""
+    """The countries to choose from; empty if neither a shipping nor a billing address is asked for."""
     if session.get("billing_address_collection") == "required":
         return ships_to(session) or list(countries())
     return ships_to(session)
 
 
 def group(session: Json) -> str:
-    """What the names of the address's inputs begin with: `ship_line1`, or `bill_line1` for a bill alone."""
+    """The prefix of the address fields: `ship`, or `bill` if there is only a billing address."""
     return "ship" if ships_to(session) else "bill"
 
 
 def blank(session: Json) -> Entry:
-    """The form as a buyer first sees it."""
+    """The form before the buyer has entered anything."""
     values = {"email": session.get("customer_email") or "", "method": methods(session)[0]}
     for custom in session.get("custom_fields") or ():
         values[f"custom_{custom['key']}"] = custom[custom["type"]].get("default_value") or ""
@@ -88,7 +88,7 @@ def blank(session: Json) -> Entry:
 
 
 def read(session: Json, request: Request, now: int) -> Entry:
-    """What was posted, checked; `now` in seconds since 1970."""
+    """The posted form with its errors. `now` is in seconds since 1970."""
     entry = Entry({name: value.strip()[:2000] for name, value in request.form})
     if session.get("customer_email"):
         entry.values["email"] = session["customer_email"]
@@ -97,16 +97,19 @@ def read(session: Json, request: Request, now: int) -> Entry:
 
 
 def chosen_shipping(session: Json, entry: Entry) -> int:
-    """Which of the session's shipping options, by number: the first, unless another one was chosen."""
+    """The index of the chosen shipping option; 0 if none was chosen."""
     rates = [option["shipping_rate"] for option in session.get("shipping_options") or ()]
     return rates.index(entry["shipping_rate"]) if entry["shipping_rate"] in rates else 0
 
 
 def _errors(session: Json, entry: Entry, now: int) -> Iterator[tuple[str, str]]:
-    yield "email", "" if is_email(entry["email"]) else "An e-mail address, such as you@example.com."
-    yield "card_name", "" if entry["card_name"] else "Your name, please."
+    yield "email", "" if is_email(entry["email"]) else "Enter an email address, such as you@example.com."
+    yield "card_name", "" if entry["card_name"] else "Enter your name."
     if asks_for_phone(session):
-        yield "phone", "" if PHONE.fullmatch(entry["phone"]) else "A phone number, such as +1 415 555 0100."
+        yield (
+            "phone",
+            "" if PHONE.fullmatch(entry["phone"]) else "Enter a phone number, such as +1 415 555 0100.",
+        )
     if asks_for_address(session):
         yield from _address_errors(session, entry)
     for custom in session.get("custom_fields") or ():
@@ -116,23 +119,27 @@ def _errors(session: Json, entry: Entry, now: int) -> Iterator[tuple[str, str]]:
 
 
 def _address_errors(session: Json, entry: Entry) -> Iterator[tuple[str, str]]:
-    message = {"country": "Which country?", "line1": "Street and number, please.", "city": "Which city?"}
+    messages = {
+        "country": "Choose a country.",
+        "line1": "Enter a street and number.",
+        "city": "Enter a city.",
+    }
     address = entry.address(session)
-    for name, question in message.items():
-        yield f"{group(session)}_{name}", "" if address[name] else question
+    for name, message in messages.items():
+        yield f"{group(session)}_{name}", "" if address[name] else message
     if address["country"] and address["country"] not in asks_for_address(session):
-        yield f"{group(session)}_country", "The shop does not send there."
+        yield f"{group(session)}_country", "The shop does not ship there."
 
 
 def _custom_error(custom: Json, value: str) -> str:
     kind = custom["type"]
     limits = custom[kind]
     if not value:
-        return "" if custom["optional"] else "Please fill this in."
+        return "" if custom["optional"] else "This field is required."
     if kind == "dropdown":
         valid = value in {option["value"] for option in limits["options"]}
-        return "" if valid else "Please choose one of the list."
+        return "" if valid else "Please choose an option from the list."
     if kind == "numeric" and not (value.isascii() and value.isdecimal()):
-        return "Digits only, please."
+        return "Use digits only."
     minimum, maximum = limits.get("minimum_length") or 0, limits.get("maximum_length") or 255
-    return "" if minimum <= len(value) <= maximum else f"Between {minimum} and {maximum} characters, please."
+    return "" if minimum <= len(value) <= maximum else f"Use {minimum} to {maximum} characters."

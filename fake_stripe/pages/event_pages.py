@@ -1,4 +1,4 @@
-"""How does somebody look at events, at their deliveries, and at the endpoints that are told of them?"""
+"""The dashboard's pages of events, their deliveries, and webhook endpoints."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Json = Mapping[str, Any]
 
 
 def event_list(events: Iterable[Json], wanted: str, older: str | None, *, search: bool = True) -> Markup:
-    """The newest events, filtered by type where `wanted`; `older` is where the next page begins."""
+    """A table of events. `wanted` is the type filter, `older` the URL of the next page."""
     rows = [
         (
             link(f"/dashboard/events/{event['id']}", dotted(event["type"])),
@@ -39,41 +39,43 @@ def event_list(events: Iterable[Json], wanted: str, older: str | None, *, search
     ]
     names = ("Event", "Of", "Webhooks", "When")
     kind = text_field(
-        "type", "Type, * for anything", wanted, optional=True, autocomplete="off", placeholder="product.*"
+        "type",
+        "Type (* matches anything)",
+        wanted,
+        optional=True,
+        autocomplete="off",
+        placeholder="product.*",
     )
     chooser = fill("event_filter", field=kind) if search else NOTHING
     more = Markup(f'<p><a class="button" href="{escape(older)}">Older events</a></p>') if older else NOTHING
-    return sheet("", chooser, table("Events", names, rows, empty="No such event happened yet."), more)
+    return sheet("", chooser, table("Events", names, rows, empty="No matching events."), more)
 
 
 def event_page(event: Json, deliveries: Iterable[Json], endpoints: Mapping[str, Json]) -> Markup:
-    """One event: what it says, where it was sent, and a button to send it again."""
     request = event["request"] or {}
     details = facts(
         [
             ("Id", code(event["id"])),
             ("When", moment(event["created"])),
-            ("Request", code(request.get("id") or "by itself")),
+            ("Request", code(request.get("id") or "none")),
             ("Idempotency key", code(request.get("idempotency_key") or "")),
-            ("Still to deliver", event["pending_webhooks"]),
+            ("Pending webhooks", event["pending_webhooks"]),
         ]
     )
     sent = [_delivery(delivery, endpoints) for delivery in deliveries]
-    tries = join(sent) or Markup('<p class="soft">Sent nowhere: no endpoint wanted it.</p>')
+    tries = join(sent) or Markup('<p class="soft">Not sent: no endpoint is subscribed to it.</p>')
     text = json.dumps(event, indent=2, ensure_ascii=False)
     body = Markup(f'<pre tabindex="0" role="region" aria-label="The event as JSON">{escape(text)}</pre>')
     listening = [endpoint for endpoint in endpoints.values() if wants(dict(endpoint), dict(event))]
     resend = join(_resend(event, endpoint) for endpoint in listening)
     again = Markup(f'<div class="row">{resend}</div>') if resend else NOTHING
-    left = Markup(
-        f'<div class="stack">{sheet("Deliveries", tries, again)}{sheet("What it says", body)}</div>'
-    )
+    left = Markup(f'<div class="stack">{sheet("Deliveries", tries, again)}{sheet("Event data", body)}</div>')
     return Markup(f'<div class="two">{left}{sheet("Facts", details)}</div>')
 
 
 def _resend(event: Json, endpoint: Json) -> Markup:
     path = f"/dashboard/events/{event['id']}"
-    words = f"Send again to {endpoint['url']}"
+    words = f"Resend to {endpoint['url']}"
     return button(path, words, {"do": "resend", "endpoint": endpoint["id"]})
 
 
@@ -82,11 +84,11 @@ def _delivery(delivery: Json, endpoints: Mapping[str, Json]) -> Markup:
     rows = [_attempt(attempt) for attempt in delivery["attempts"]]
     waits = moment(delivery["due"]) if delivery["state"] == "waiting" else NOTHING
     head = Markup(
-        f'<p class="row"><strong>{escape(endpoint["url"] if endpoint else "an endpoint since removed")}</strong>'
+        f'<p class="row"><strong>{escape(endpoint["url"] if endpoint else "deleted endpoint")}</strong>'
         f"{badge(delivery['state'])}</p>"
     )
-    next_try = Markup(f'<p class="soft small">Next try {waits}</p>') if waits else NOTHING
-    tried = table("Attempts", ("When", "Answer", "Took", "Body"), rows, empty="Not tried yet.")
+    next_try = Markup(f'<p class="soft small">Next attempt {waits}</p>') if waits else NOTHING
+    tried = table("Attempts", ("When", "Answer", "Took", "Body"), rows, empty="No attempts yet.")
     return Markup(f'<div class="stack-tight">{head}{next_try}{tried}</div>')
 
 
@@ -98,7 +100,7 @@ def _attempt(attempt: Json) -> Sequence[object]:
 
 
 def endpoint_list(endpoints: Iterable[Json], secrets: Mapping[str, Sequence[str]]) -> Markup:
-    """Who is told of events. `secrets`: those of each endpoint that are valid now, by its id, the newest first."""
+    """The table of endpoints. `secrets`: the valid secrets by endpoint id, newest first."""
     rows = [
         (
             Markup(f"{code(endpoint['url'])}<br>{code(endpoint['id'])}"),
@@ -110,7 +112,7 @@ def endpoint_list(endpoints: Iterable[Json], secrets: Mapping[str, Sequence[str]
         for endpoint in endpoints
     ]
     names = ("Endpoint", "Events", "State", "Secret", "")
-    return sheet("", table("Webhook endpoints", names, rows, empty="Nobody is told of events yet."))
+    return sheet("", table("Webhook endpoints", names, rows, empty="No webhook endpoints yet."))
 
 
 def _secrets(valid: Sequence[str]) -> Markup:
@@ -121,6 +123,6 @@ def _secrets(valid: Sequence[str]) -> Markup:
 def _endpoint_acts(endpoint: Json) -> Iterable[Markup]:
     off = endpoint["status"] == "enabled"
     sent = {"endpoint": endpoint["id"], "do": "disable" if off else "enable"}
-    yield button("/dashboard/webhooks", "Switch off" if off else "Switch on", sent, about=endpoint["url"])
+    yield button("/dashboard/webhooks", "Disable" if off else "Enable", sent, about=endpoint["url"])
     sent = {"endpoint": endpoint["id"], "do": "roll"}
-    yield button("/dashboard/webhooks", "Roll the secret", sent, about=endpoint["url"])
+    yield button("/dashboard/webhooks", "Roll secret", sent, about=endpoint["url"])

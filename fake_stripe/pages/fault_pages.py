@@ -1,4 +1,4 @@
-"""How does somebody let things go wrong, and let time pass?"""
+"""The dashboard's page of faults, the clock and limits."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from fake_stripe.pages.html import Markup, fill, join
 from fake_stripe.pages.parts import button, code, sheet, table
 
 Json = Mapping[str, Any]
-WHEN = (("before", "Before it takes effect"), ("after", "After it took effect"))
-STORED = (("yes", "Remembered under the key"), ("", "Forgotten: the key may be tried again"))
+WHEN = (("before", "Before it takes effect"), ("after", "After it takes effect"))
+STORED = (("yes", "Stored under the idempotency key"), ("", "Not stored: the key can be retried"))
 PARALLEL = (("", "One after the other"), ("yes", "At the same moment"))
-ENFORCED = (("", "Not counted"), ("yes", "429 beyond 25 a second, live 100"))
+ENFORCED = (("", "Not enforced"), ("yes", "429 beyond 25 per second, live 100"))
 SKIPS = (
-    ("60", "A minute"),
-    ("1860", "31 minutes: a short checkout expires"),
-    ("3600", "An hour"),
-    ("86400", "A day: keys are forgotten, checkouts expire"),
-    ("604800", "A week"),
+    ("60", "1 minute"),
+    ("1860", "31 minutes (the shortest checkouts expire)"),
+    ("3600", "1 hour"),
+    ("86400", "1 day (idempotency keys and checkouts expire)"),
+    ("604800", "1 week"),
 )
 
 
 @dataclass(frozen=True)
 class FaultKind:
-    """One kind of fault: how it is called, and which of the form's options it takes."""
+    """One kind of fault: its label, and the options of the form it uses."""
 
     kind: str
     words: str
@@ -37,21 +37,21 @@ class FaultKind:
 KINDS = (
     FaultKind("latency", "Calls are slow", ("seconds", "when", "path")),
     FaultKind("error_500", "Calls answer 500", ("when", "stored", "path")),
-    FaultKind("error_429", "Calls answer 429, too many", ("path",)),
-    FaultKind("lock_timeout", "Calls answer 429, lock time-out", ("path",)),
+    FaultKind("error_429", "Calls answer 429 (rate limit)", ("path",)),
+    FaultKind("lock_timeout", "Calls answer 429 (lock timeout)", ("path",)),
     FaultKind("cut", "The connection is cut", ("when", "path")),
-    FaultKind("duplicate", "Events are delivered in copies", ("copies", "parallel", "types"), of_calls=False),
-    FaultKind("twin", "Events have a twin of another id", ("types",), of_calls=False),
-    FaultKind("delay", "Events come late", ("seconds", "types"), of_calls=False),
-    FaultKind("reorder", "Events come in another order", ("window", "types"), of_calls=False),
-    FaultKind("drop", "Events are never delivered", ("types",), of_calls=False),
+    FaultKind("duplicate", "Deliveries are duplicated", ("copies", "parallel", "types"), of_calls=False),
+    FaultKind("twin", "Events are created twice, with different ids", ("types",), of_calls=False),
+    FaultKind("delay", "Deliveries are delayed", ("seconds", "types"), of_calls=False),
+    FaultKind("reorder", "Deliveries are reordered", ("window", "types"), of_calls=False),
+    FaultKind("drop", "Deliveries are dropped", ("types",), of_calls=False),
 )
 BY_KIND = {kind.kind: kind for kind in KINDS}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the fake does by itself: counting calls, and how many seconds a call waits for an object."""
+    """Whether rate limits are enforced, and how many seconds a call waits for a locked object."""
 
     enforced: bool
     patience: float
@@ -60,12 +60,11 @@ class Limits:
 def fault_page(
     rules: Iterable[Json], limits: Limits, filled: Mapping[str, str], errors: Mapping[str, str]
 ) -> Markup:
-    """The rules in force, the form that adds one, the clock, and the limits."""
     rows = [_rule_row(rule) for rule in rules]
-    names = ("What goes wrong", "Where", "How often", "So far", "")
-    listed = table("Faults in force", names, rows, empty="Nothing goes wrong on purpose.")
-    stop = button("/dashboard/faults", "Let everything work again", {"do": "clear"})
-    inforce = sheet("In force", listed, *([stop] if rows else []))
+    names = ("Fault", "Where", "Remaining", "Used", "")
+    listed = table("Active faults", names, rows, empty="No active faults.")
+    stop = button("/dashboard/faults", "Remove all faults", {"do": "clear"})
+    inforce = sheet("Active faults", listed, *([stop] if rows else []))
     left = Markup(f'<div class="stack">{inforce}{_fault_form(filled, errors)}</div>')
     right = Markup(f'<div class="stack">{_clock_form(errors)}{_limits_form(limits, filled, errors)}</div>')
     return Markup(f'<div class="two">{left}{right}</div>')
@@ -85,7 +84,7 @@ def _detail(rule: Json) -> str:
     words = {
         "seconds": f"{rule['seconds']:g} s",
         "when": f"{rule['when']} the effect",
-        "stored": "" if rule["stored"] else "not remembered",
+        "stored": "" if rule["stored"] else "not stored",
         "copies": f"{rule['copies']} of them",
         "parallel": "at the same moment" if rule["parallel"] else "",
         "window": f"up to {rule['window']} places later",
@@ -106,17 +105,17 @@ def _fault_form(filled: Mapping[str, str], errors: Mapping[str, str]) -> Markup:
 
     kinds = [(t.kind, t.words) for t in KINDS]
     fields = [
-        select("kind", "What goes wrong", kinds, filled.get("kind", "error_500"), errors=errors),
+        select("kind", "Fault", kinds, filled.get("kind", "error_500"), errors=errors),
         choice("when", "When", WHEN, "before", "For slow, failing and cut calls."),
-        text("seconds", "Seconds", "5", "For slow calls and late events.", inputmode="decimal"),
-        choice("stored", "The answer is", STORED, "yes", "For calls that answer 500."),
-        text("copies", "Copies", "2", "In all.", inputmode="numeric"),
-        choice("parallel", "They come", PARALLEL, "", "For events in copies."),
-        text("window", "Places", "5", "How far behind, for events in another order.", inputmode="numeric"),
-        text("path", "Calls to", "/v1/*", "For calls; * stands for anything."),
-        text("types", "Events of type", "*", "For events; * stands for anything."),
-        text("times", "How many times", "1", "0: until it is removed.", inputmode="numeric"),
-        text("percent", "Of a hundred, how many", "100", "100: each one.", inputmode="numeric"),
+        text("seconds", "Seconds", "5", "For slow calls and delayed deliveries.", inputmode="decimal"),
+        choice("stored", "Answer", STORED, "yes", "For calls that answer 500."),
+        text("copies", "Copies", "2", "The total number of deliveries.", inputmode="numeric"),
+        choice("parallel", "Sent", PARALLEL, "", "For duplicated deliveries."),
+        text("window", "Places", "5", "The largest shift, for reordered deliveries.", inputmode="numeric"),
+        text("path", "Calls to", "/v1/*", "For calls; * matches anything."),
+        text("types", "Events of type", "*", "For events; * matches anything."),
+        text("times", "How many times", "1", "0 for no limit.", inputmode="numeric"),
+        text("percent", "Probability in percent", "100", "100 for every one.", inputmode="numeric"),
     ]
     return sheet("Let something go wrong", fill("fault_form", fields=join(fields)))
 
@@ -133,10 +132,10 @@ def _limits_form(limits: Limits, filled: Mapping[str, str], errors: Mapping[str,
         select("enforced", "Calls", ENFORCED, enforced, errors=errors),
         text_field(
             "patience",
-            "Patience",
+            "Lock timeout",
             patience,
             errors=errors,
-            hint="Seconds that a change waits for another one of the same object; then 429, lock time-out.",
+            hint="Seconds a change waits for another change of the same object before it answers 429 (lock timeout).",
             autocomplete="off",
             inputmode="decimal",
         ),
@@ -145,17 +144,17 @@ def _limits_form(limits: Limits, filled: Mapping[str, str], errors: Mapping[str,
 
 
 def limits(form: Mapping[str, str]) -> tuple[Limits, dict[str, str]]:
-    """The limits that were typed, and what is wrong with them, by field."""
+    """The limits entered in the form, and the errors by field."""
     errors: dict[str, str] = {}
     patience = _number(form, "patience", 0, 3600, errors)
     return Limits(form.get("enforced") == "yes", patience), errors
 
 
 def options(form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What Faults.add takes of what was typed, and what is wrong with it, by field."""
+    """The options for Faults.add entered in the form, and the errors by field."""
     kind = BY_KIND.get(form.get("kind", ""))
     if kind is None:
-        return {}, {"kind": "Please choose one of the list."}
+        return {}, {"kind": "Please choose an option from the list."}
     errors: dict[str, str] = {}
     times = _number(form, "times", 0, 10**6, errors)
     given: dict[str, Any] = {"times": int(times) or None}
@@ -185,6 +184,6 @@ def _number(form: Mapping[str, str], name: str, minimum: int, maximum: int, erro
     except ValueError:
         number = float("nan")
     if not minimum <= number <= maximum:
-        errors[name] = f"A number from {minimum} to {maximum}."
+        errors[name] = f"Enter a number from {minimum} to {maximum}."
         return minimum
     return number

@@ -1,4 +1,4 @@
-"""How does a labelled field look, with its hint, its error and what browsers may fill in?"""
+"""Form fields with label, hint and error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def text_field(
     look: str | None = None,
     **more: object,
 ) -> Markup:
-    """An input. `look` is its class, `more` its other attributes (`inputmode`, `type` ...), with _ for -."""
+    """An input. `look` is its CSS class, `more` its other attributes, with _ for -."""
     message = (errors or {}).get(name, "")
     given = {key.replace("_", "-"): item for key, item in more.items()}
     standard = {"id": name, "name": name, "class": look, "value": value, "required": not optional}
@@ -31,7 +31,7 @@ def text_field(
 
 
 def area(name: str, label: str, value: str, *, hint: str = "", errors: Errors | None = None) -> Markup:
-    """A box for several lines. The line break after the tag is the one that browsers drop."""
+    """A textarea. Browsers drop the line break after its opening tag."""
     message = (errors or {}).get(name, "")
     given = attributes({"id": name, "name": name, **_described(name, message, hint)})
     control = Markup(f"<textarea{given}>\n{escape(value)}</textarea>")
@@ -49,7 +49,7 @@ def select(
     hint: str = "",
     **more: object,
 ) -> Markup:
-    """A list to choose from, of (value, text)."""
+    """A select; `choices` are (value, text)."""
     message = (errors or {}).get(name, "")
     options = join(
         Markup(f"<option{attributes({'value': value, 'selected': value == chosen})}>{escape(text)}</option>")
@@ -65,7 +65,7 @@ def hidden(name: str, value: str) -> Markup:
 
 
 def check(name: str, label: str, *, checked: bool = False, value: str = "yes") -> Markup:
-    """A box to tick, with its words inside the label."""
+    """A checkbox inside its label."""
     given = attributes({"type": "checkbox", "name": name, "value": value, "checked": checked})
     return Markup(f'<label class="check"><input{given}><span>{escape(label)}</span></label>')
 

@@ -1,7 +1,6 @@
-"""How does a template become HTML in which nothing from outside can act?
+"""Templates with `$name` placeholders, and HTML escaping.
 
-Templates are files with `$name` places. Every value is escaped on its way in, unless it is Markup, which only
-this module makes; so a product named `<script>` is text on every page.
+Every value is escaped unless it is Markup, so a product named `<script>` is text on every page.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Markup(str):
-    """HTML that is finished: escaping it again would spoil it."""
+    """Text that is already HTML and must not be escaped again."""
 
     __slots__ = ()
 
@@ -25,25 +24,24 @@ NOTHING = Markup("")
 
 
 def escape(value: object) -> Markup:
-    """Text as HTML; None is nothing, and Markup stays as it is."""
+    """Text as HTML. None becomes empty, and Markup stays as it is."""
     if isinstance(value, Markup):
         return value
     return NOTHING if value is None else Markup(html.escape(str(value)))
 
 
 def fill(name: str, /, **values: object) -> Markup:
-    """The template `name` with its places filled. A place without a value is a KeyError."""
+    """Render the template `name`. A placeholder without a value raises KeyError."""
     escaped = {key: escape(value) for key, value in values.items()}
     return Markup(_template(name).substitute(escaped))
 
 
 def join(parts: Iterable[Markup], between: str = "") -> Markup:
-    """Finished pieces, one after the other."""
     return Markup(between.join(parts))
 
 
 def attributes(given: Mapping[str, object]) -> Markup:
-    """` name="value"` for each that is there; True is the bare name, None and False are nothing."""
+    """` name="value"` for each attribute. True gives the bare name, None and False nothing."""
     text = "".join(
         f" {name}" if value is True else f' {name}="{escape(value)}"'
         for name, value in given.items()

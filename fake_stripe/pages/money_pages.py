@@ -1,4 +1,4 @@
-"""How does somebody look at checkouts and payments, refund them, and end what waits?"""
+"""The dashboard's pages of checkouts, payments and refunds."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ REASONS = (
 
 
 def payment_list(sessions: Iterable[Json], intents: Iterable[Json]) -> Markup:
-    """The newest checkouts, then the newest payments."""
     checkouts = table(
         "Checkout Sessions",
-        ("Checkout", "Buyer", "Total", "State", "Payment", "Made"),
+        ("Checkout", "Buyer", "Total", "State", "Payment", "Created"),
         [_session_row(session) for session in sessions],
-        empty="No checkout yet. A shop opens one when somebody presses its checkout button.",
+        empty="No checkouts yet.",
     )
     payments = table(
         "Payments",
-        ("Payment", "Amount", "State", "Made"),
+        ("Payment", "Amount", "State", "Created"),
         [_intent_row(intent) for intent in intents],
-        empty="No payment yet.",
+        empty="No payments yet.",
     )
     return join([sheet("Checkouts", checkouts), sheet("Payments", payments)])
 
@@ -58,14 +57,13 @@ def _intent_row(intent: Json) -> Sequence[object]:
 
 
 def checkout_page(session: Json, lines: Iterable[Json]) -> Markup:
-    """One Checkout Session: what is in it, who bought it, and what may still be done with it."""
     details = facts(
         [
             ("Id", code(session["id"])),
             ("State", badge(session["status"])),
             ("Payment", badge(session["payment_status"])),
-            ("Made", moment(session["created"])),
-            ("Open until", moment(session["expires_at"])),
+            ("Created", moment(session["created"])),
+            ("Expires", moment(session["expires_at"])),
             ("Reference", code(session["client_reference_id"] or "")),
             ("Payment intent", _intent_link(session["payment_intent"])),
             *_buyer(session),
@@ -75,7 +73,7 @@ def checkout_page(session: Json, lines: Iterable[Json]) -> Markup:
         (line["description"], line["quantity"], shown(line["amount_total"], line["currency"]), _pairs(line))
         for line in lines
     ]
-    bought = table("Lines", ("Article", "Quantity", "Amount", "Metadata"), rows, empty="Nothing.")
+    bought = table("Lines", ("Item", "Quantity", "Amount", "Metadata"), rows, empty="Nothing.")
     total = Markup(
         f"<p><strong>Total {escape(shown(session['amount_total'], session['currency']))}</strong></p>"
     )
@@ -92,14 +90,14 @@ def _intent_link(id: str | None) -> Markup:
 
 def _buyer(session: Json) -> Iterable[tuple[str, object]]:
     details = session["customer_details"] or {}
-    yield "E-mail", details.get("email")
+    yield "Email", details.get("email")
     yield "Name", details.get("name")
     yield "Phone", details.get("phone")
     sent_to = (session["collected_information"] or {}).get("shipping_details") or {}
     if sent_to:
         address = sent_to["address"]
         names = ("line1", "line2", "postal_code", "city", "state", "country")
-        yield "Sent to", ", ".join(filter(None, [sent_to["name"], *(address.get(name) for name in names)]))
+        yield "Ships to", ", ".join(filter(None, [sent_to["name"], *(address.get(name) for name in names)]))
     for custom in session["custom_fields"]:
         yield custom["label"]["custom"], custom[custom["type"]]["value"]
 
@@ -116,21 +114,19 @@ def _session_acts(session: Json) -> Markup:
     path = f"/dashboard/checkouts/{session['id']}"
     if session["status"] == "open":
         acts = [
-            button(path, "Expire it now", {"do": "expire"}, look="button-bad"),
-            Markup(
-                f'<a class="button button-small" href="{escape(session["url"])}">Open its payment page</a>'
-            )
+            button(path, "Expire now", {"do": "expire"}, look="button-bad"),
+            Markup(f'<a class="button button-small" href="{escape(session["url"])}">Open payment page</a>')
             if session["url"]
             else NOTHING,
         ]
     elif session["status"] == "complete" and session["payment_status"] == "unpaid":
         acts = [
-            button(path, "The debit comes through", {"do": "settle"}),
-            button(path, "The debit comes back", {"do": "bounce"}, look="button-bad"),
+            button(path, "Let the debit succeed", {"do": "settle"}),
+            button(path, "Let the debit fail", {"do": "bounce"}, look="button-bad"),
         ]
     else:
         return NOTHING
-    return sheet("What may happen next", Markup(f'<div class="row">{join(acts)}</div>'))
+    return sheet("Actions", Markup(f'<div class="row">{join(acts)}</div>'))
 
 
 def payment_page(
@@ -140,21 +136,20 @@ def payment_page(
     filled: Mapping[str, str],
     errors: Mapping[str, str],
 ) -> Markup:
-    """One payment: its charge, its refunds, and the form that refunds more of it."""
     refunds = list(refunds)
     error = intent["last_payment_error"] or {}
     details = facts(
         [
             ("Id", code(intent["id"])),
             ("State", badge(intent["status"])),
-            ("Made", moment(intent["created"])),
+            ("Created", moment(intent["created"])),
             ("Charge", code(charge["id"] if charge else "")),
             ("Refunded", shown(charge["amount_refunded"] if charge else 0, intent["currency"])),
         ]
     )
     rows = [_refund_row(intent, refund) for refund in refunds]
-    names = ("Refund", "Amount", "State", "Reason", "Made", "")
-    given = sheet("Refunds", table("Refunds", names, rows, empty="Nothing was refunded."))
+    names = ("Refund", "Amount", "State", "Reason", "Created", "")
+    given = sheet("Refunds", table("Refunds", names, rows, empty="No refunds yet."))
     parts = [note(error.get("message"), "bad"), given, _refund_form(intent, charge, filled, errors)]
     right = Markup(
         f'<div class="stack">{sheet("Facts", details)}{sheet("Metadata", facts(_metadata(intent)))}</div>'
@@ -204,7 +199,7 @@ def _refund_form(
         ),
         text_field(
             "note_value",
-            "Its value",
+            "Metadata value",
             filled.get("note_value", ""),
             optional=True,
             width="half",

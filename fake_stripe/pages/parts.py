@@ -1,4 +1,4 @@
-"""Which pieces do the dashboard's pages share? The frame, tables, lists of facts, badges and small forms."""
+"""Components of the dashboard's pages: the frame, tables, definition lists, badges and buttons."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def dashboard_page(
         message=join([note(problem, "bad", role="alert"), note(message, "good", role="status")]),
         clock=moment(now),
     )
-    return fill("base", title=f"{'Please check: ' if problem else ''}{headline}", body=body)
+    return fill("base", title=f"{'Error: ' if problem else ''}{headline}", body=body)
 
 
 def _tab(path: str, name: str, here: bool) -> Markup:
@@ -50,19 +50,19 @@ def _tab(path: str, name: str, here: bool) -> Markup:
 
 
 def note(text: object, kind: str, role: str | None = None) -> Markup:
-    """A coloured box with a sentence; nothing for no sentence."""
+    """A colored box with a text; empty without a text."""
     given = attributes({"class": f"note note-{kind}", "role": role})
     return Markup(f"<div{given}><p>{escape(text)}</p></div>") if text else NOTHING
 
 
 def sheet(headline: str, *content: Markup) -> Markup:
-    """A section on paper of its own."""
+    """A section with its own background."""
     title = Markup(f"<h2>{escape(headline)}</h2>") if headline else NOTHING
     return Markup(f'<section class="sheet stack">{title}{join(content)}</section>')
 
 
 def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> Markup:
-    """Rows of cells; on a phone each row is a card. `caption` is for those who cannot see the headline."""
+    """A table, shown as cards on phones. `caption` is for screen readers."""
     lines = [
         Markup(f"<tr>{join(_cell(name, cell) for name, cell in zip(headings, row, strict=True))}</tr>")
         for row in rows
@@ -86,13 +86,13 @@ def _cell(name: str, value: object) -> Markup:
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
-    """Names and values under one another."""
+    """A definition list of names and values."""
     rows = (Markup(f"<dt>{escape(name)}</dt><dd>{escape(value) or '–'}</dd>") for name, value in pairs)
     return Markup(f'<dl class="facts-list">{join(rows)}</dl>')
 
 
 def badge(word: str) -> Markup:
-    """A state as a coloured word."""
+    """A state as a colored label."""
     kind = "good" if word in GOOD else "bad" if word in BAD else "wait" if word in WAITING else "plain"
     return Markup(f'<span class="badge badge-{kind}">{escape(word.replace("_", " "))}</span>')
 
@@ -108,7 +108,7 @@ def code(text: object) -> Markup:
 def button(
     action: str, words: str, sent: Mapping[str, str] | None = None, *, about: str = "", look: str = ""
 ) -> Markup:
-    """A form that is only a button. `about` tells which one of many it is to those who cannot see the row."""
+    """A form with only a button. `about` tells screen readers which row it belongs to."""
     inner = join(hidden(name, value) for name, value in (sent or {}).items())
     more = Markup(f'<span class="hidden-text"> {escape(about)}</span>') if about else NOTHING
     given = attributes({"class": f"button-small {look}".strip()})
@@ -118,22 +118,22 @@ def button(
 
 
 def moment(seconds: float) -> Markup:
-    """A time as a person reads it, in UTC."""
+    """A date and time in UTC."""
     when = datetime.fromtimestamp(seconds, UTC)
     return Markup(f'<time datetime="{when.isoformat()}">{when.day} {when:%b %Y, %H:%M:%S} UTC</time>')
 
 
 def brief(seconds: float) -> Markup:
-    """The same without the year, for a column of them."""
+    """A date and time without year and zone, for table columns."""
     when = datetime.fromtimestamp(seconds, UTC)
     return Markup(f'<time datetime="{when.isoformat()}">{when.day} {when:%b, %H:%M:%S}</time>')
 
 
 def dotted(name: str) -> Markup:
-    """A name such as `checkout.session.completed`, which may be broken after its dots."""
+    """A name such as `checkout.session.completed`, with line breaks allowed after the dots."""
     return Markup(".<wbr>".join(escape(part) for part in name.split(".")))
 
 
 def short(id: str) -> Markup:
-    """An id, the middle of a long one left out."""
+    """An id, shortened in the middle if it is long."""
     return code(id if len(id) <= 24 else f"{id[:12]}…{id[-6:]}")

@@ -1,7 +1,7 @@
-"""What happens on the hosted payment page? It is shown, filled in, refused, asked about, paid, over.
+"""The view of the hosted payment page.
 
-A declined card leaves the session open. Once it is paid, the buyer waits for the answer to
-`checkout.session.completed`, ten seconds at most, and is sent to the shop: https://docs.stripe.com/checkout/fulfillment
+A declined card leaves the session open. After the payment the buyer waits until the shop has answered
+`checkout.session.completed`, at most ten seconds, and is redirected to the shop: https://docs.stripe.com/checkout/fulfillment
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SESSION_ID_PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
 
 
 def answer(backend: Backend, request: Request) -> Answer:
-    """`/c/pay/<session>`: the page, or what came of its form."""
+    """`/c/pay/<session>`: show the page, or handle its form."""
     session = _session(backend, request.args["session"])
     if session["status"] != "open":
         return _ended(session)
@@ -43,7 +43,7 @@ def _session(backend: Backend, session_id: str) -> Json:
     backend.account.tick()
     session = backend.account.store.get("checkout.session", session_id)
     if session is None or session["ui_mode"] != "hosted_page":
-        raise Refused(HTTPStatus.NOT_FOUND, "There is no such checkout. Perhaps the address was cut off.")
+        raise Refused(HTTPStatus.NOT_FOUND, "Checkout not found. The link may be incomplete.")
     return session
 
 
@@ -64,7 +64,7 @@ def _with_product(backend: Backend, line: Json) -> Json:
 
 
 def _shown(checkout: Checkout, body: Markup, status: HTTPStatus = HTTPStatus.OK) -> Answer:
-    """With the origins that its pictures come from and its form may lead to."""
+    """The answer, with a policy that allows the products' images and the redirect to the shop."""
     pictures = [
         image for line in checkout.lines for image in (line["price"]["product"] or {}).get("images", ())
     ]
@@ -74,7 +74,7 @@ def _shown(checkout: Checkout, body: Markup, status: HTTPStatus = HTTPStatus.OK)
 
 
 def _fill_in(checkout: Checkout, request: Request) -> Answer:
-    """A test card was chosen: its number, and a made-up buyer wherever nothing was typed."""
+    """Fill in the chosen test card, and a sample buyer in the empty fields."""
     typed = {**entry.blank(checkout.session).values, **request.sent}
     filled = Entry(sample_buyer(checkout.session) | {name: value for name, value in typed.items() if value})
     filled.values |= {"card_number": request.value("fill"), "method": entry.CARD}
@@ -98,7 +98,7 @@ def _pay(backend: Backend, checkout: Checkout, request: Request) -> Answer:
 
 
 def _payment_options(checkout: Checkout, filled: Entry) -> dict[str, Any]:
-    """What the core is told of the buyer."""
+    """The options of Customers.pay from the form."""
     details: dict[str, Any] = {name: filled[name] for name in ("email", "phone")}
     details |= {"card": filled["card_number"], "name": filled["card_name"]}
     details |= {"address": filled.address(checkout.session), "delayed": filled.method == entry.DEBIT}
@@ -112,7 +112,7 @@ def _payment_options(checkout: Checkout, filled: Entry) -> dict[str, Any]:
 
 
 def _refused(backend: Backend, checkout: Checkout, filled: Entry, refused: Declined) -> Answer:
-    """The page again, with the message beside the input that is to be mended; the code is typed anew."""
+    """Show the page again with the error next to its field. The security code must be entered again."""
     group, keys = entry.group(checkout.session), {one["key"] for one in checkout.session["custom_fields"]}
     inputs = {
         "card": "card_number",
@@ -132,7 +132,7 @@ def _refused(backend: Backend, checkout: Checkout, filled: Entry, refused: Decli
 
 
 def _wait_for_the_shop(backend: Backend, session: Json) -> None:
-    """Only where somebody carries deliveries: in a test without that thread there is nothing to wait for."""
+    # Without delivery threads, as in most tests, the event is never sent.
     if not backend.courier.running:
         return
     event = _find_event(backend, lambda row: row["data"]["object"]["id"] == session["id"])
@@ -155,8 +155,12 @@ def _to_the_shop(session: Json) -> Answer:
 def _ended(session: Json) -> Answer:
     if session["status"] == "complete":
         shop = str(session["success_url"]).replace(SESSION_ID_PLACEHOLDER, session["id"])
-        return Answer(ended_page("This is paid already", "One payment is enough.", shop, "To the shop"))
-    text = "Nothing was charged. The shop may open a new checkout with the same things in it."
+        return Answer(
+            ended_page(
+                "This checkout is already complete", "You were not charged again.", shop, "Back to the shop"
+            )
+        )
+    text = "You were not charged. Return to the shop to check out again."
     return Answer(
         ended_page("This checkout has expired", text, session["cancel_url"], "Back to the shop"),
         HTTPStatus.GONE,

@@ -1,4 +1,4 @@
-"""How does the payment page look? The session, its lines and its totals beside one plain form."""
+"""Render the payment page: the lines and totals beside the form."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SAMPLE_BUYER = {
     "card_expiry": "12 / 34",
     "card_code": "123",
 }
-SAMPLE_ADDRESS = {"line1": "1 Pretend Street", "city": "Sampleton", "postal_code": "12345", "country": "US"}
+SAMPLE_ADDRESS = {"line1": "1 Example Street", "city": "Sampleton", "postal_code": "12345", "country": "US"}
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """All that the page shows: a session, its lines with their products, its shipping rates, and how to pay."""
+    """What the page shows: a session, its lines with products, its shipping rates and payment methods."""
 
     session: Json
     lines: tuple[Json, ...]
@@ -40,12 +40,12 @@ class Checkout:
 
     @property
     def shop(self) -> str:
-        """Whom the money would go to: the name the session gives, else the shop's host."""
+        """The display name of the session, else the host of its success_url."""
         named = (self.session.get("branding_settings") or {}).get("display_name")
         return str(named or urlsplit(self.session.get("success_url") or "").hostname or "the shop")
 
     def total(self, shipping: int) -> int:
-        """What is due with this one of the shipping options."""
+        """The total with the shipping option of this index."""
         options = self.session.get("shipping_options") or ()
         sending = options[shipping]["shipping_amount"] if options else 0
         already = (self.session.get("total_details") or {}).get("amount_shipping", 0)
@@ -53,7 +53,7 @@ class Checkout:
 
 
 def sample_buyer(session: Json) -> dict[str, str]:
-    """A buyer for whoever does not want to type, at an address to which the shop sends."""
+    """Values for a sample buyer, in a country the shop ships to."""
     countries = entry.asks_for_address(session)
     home = (
         {f"{entry.group(session)}_{name}": value for name, value in SAMPLE_ADDRESS.items()}
@@ -66,7 +66,6 @@ def sample_buyer(session: Json) -> dict[str, str]:
 
 
 def pay_page(checkout: Checkout, filled: Entry, *, problem: str = "") -> Markup:
-    """The whole page: what is bought on one side, one form on the other."""
     session = checkout.session
     shipping = entry.chosen_shipping(session, filled)
     total = shown(checkout.total(shipping), checkout.currency)
@@ -83,15 +82,15 @@ def pay_page(checkout: Checkout, filled: Entry, *, problem: str = "") -> Markup:
         totals=_totals(checkout, shipping),
         problem=_problem(filled, problem),
         parts=join(_parts(checkout, filled)),
-        verb=f"Pay {total}" if entry.asks_for_payment(session) else "Complete the order",
-        promise="No card is charged and nothing leaves this computer.",
+        verb=f"Pay {total}" if entry.asks_for_payment(session) else "Complete order",
+        promise="This is a test: no card is charged.",
     )
     invalid = filled.errors or problem
-    return fill("base", title=f"{'Please check: ' if invalid else ''}Pay {checkout.shop}", body=body)
+    return fill("base", title=f"{'Error: ' if invalid else ''}Pay {checkout.shop}", body=body)
 
 
 def bank_page(checkout: Checkout, filled: Entry) -> Markup:
-    """The bank's question. What was filled in travels along, so that nobody types twice."""
+    """The bank's authentication page. It carries the form's values, so they need not be entered again."""
     body = fill(
         "bank",
         action=f"/c/pay/{checkout.session['id']}",
@@ -100,11 +99,11 @@ def bank_page(checkout: Checkout, filled: Entry) -> Markup:
         ending=filled["card_number"][-4:],
         hidden=join(hidden(name, value) for name, value in filled.values.items() if name != "act"),
     )
-    return fill("base", title="Your bank asks", body=body)
+    return fill("base", title="Confirm with your bank", body=body)
 
 
 def ended_page(headline: str, text: str, link: str | None, words: str = "") -> Markup:
-    """A session that can no longer be paid, with the way back."""
+    """A page with only a headline, a text and a link back."""
     way = Markup(f'<p><a class="button button-main" href="{escape(link)}">{escape(words)}</a></p>')
     body = fill("ended", headline=headline, text=text, link=way if link else NOTHING)
     return fill("base", title=headline, body=body)
@@ -118,7 +117,7 @@ def _back(session: Json) -> Markup:
 
 def _line(line: Json) -> Markup:
     product = line["price"].get("product") or {}
-    name = line["description"] or "Article"
+    name = line["description"] or "Item"
     image = next(iter(product.get("images") or ()), None)
     each = shown(line["price"]["unit_amount"], line["currency"])
     details = [value for value in (line.get("metadata") or {}).values() if len(value) <= 40]
@@ -160,7 +159,7 @@ def _problem(filled: Entry, problem: str) -> Markup:
         return NOTHING
     links = [Markup(f'<a href="#{escape(name)}">{escape(text)}</a>') for name, text in filled.errors.items()]
     listed = Markup(f"<ul><li>{join(links, '</li><li>')}</li></ul>") if links else NOTHING
-    return fill("_problem", headline=problem or "Please look at these again:", links=listed)
+    return fill("_problem", headline=problem or "Please correct these fields:", links=listed)
 
 
 def _parts(checkout: Checkout, filled: Entry) -> Iterable[Markup]:
@@ -177,9 +176,9 @@ def _parts(checkout: Checkout, filled: Entry) -> Iterable[Markup]:
 
 def _contact(session: Json, filled: Entry) -> Markup:
     fixed = bool(session.get("customer_email"))
-    hint = "Given by the shop." if fixed else ""
+    hint = "Provided by the shop." if fixed else ""
     fields = [
-        _input(filled, "email", "E-mail", hint=hint, type="email", autocomplete="email", readonly=fixed),
+        _input(filled, "email", "Email", hint=hint, type="email", autocomplete="email", readonly=fixed),
         _input(filled, "card_name", "Full name", autocomplete="name"),
     ]
     if entry.asks_for_phone(session):
@@ -188,7 +187,6 @@ def _contact(session: Json, filled: Entry) -> Markup:
 
 
 def _input(filled: Entry, name: str, label: str, **more: Any) -> Markup:
-    """An input with what was typed into it, and what is wrong with that."""
     return text_field(name, label, filled[name], errors=filled.errors, **more)
 
 
@@ -197,7 +195,7 @@ def _address(session: Json, filled: Entry) -> Markup:
     purpose = {"ship": "shipping", "bill": "billing"}[group]
     names = entry.countries()
     allowed = [(code, names.get(code, code)) for code in entry.asks_for_address(session)]
-    choices = [("", "Please choose")] * (len(allowed) > 1) + sorted(allowed, key=lambda pair: pair[1])
+    choices = [("", "Select")] * (len(allowed) > 1) + sorted(allowed, key=lambda pair: pair[1])
 
     def text(name: str, label: str, auto: str, *, width: str = "", optional: bool = False) -> Markup:
         given: dict[str, Any] = {"width": width, "optional": optional, "autocomplete": f"{purpose} {auto}"}
@@ -213,7 +211,7 @@ def _address(session: Json, filled: Entry) -> Markup:
             autocomplete=f"{purpose} country",
         ),
         text("line1", "Street and number", "address-line1"),
-        text("line2", "Flat, floor, company", "address-line2", optional=True),
+        text("line2", "Apartment, floor, company", "address-line2", optional=True),
         text("city", "City", "address-level2", width="third"),
         text("postal_code", "Postal code", "postal-code", width="third", optional=True),
         text("state", "State", "address-level1", width="third", optional=True),
@@ -239,7 +237,7 @@ def _shipping(checkout: Checkout, filled: Entry) -> Markup:
             zip(checkout.session["shipping_options"], checkout.rates, strict=True)
         )
     ]
-    again = Markup('<p><button class="button-small" name="act" value="total">Show the new total</button></p>')
+    again = Markup('<p><button class="button-small" name="act" value="total">Update total</button></p>')
     more = again if len(rows) > 1 else NOTHING
     return fill(
         "_part", legend="Shipping", fields=Markup(f'<div class="field">{join(rows)}</div>'), more=more
@@ -258,7 +256,7 @@ def _estimate(estimate: Json | None) -> str:
 def _custom_fields(session: Json, filled: Entry) -> Markup:
     return fill(
         "_part",
-        legend="The shop would like to know",
+        legend="Additional information",
         fields=join(_custom_field(custom, filled) for custom in session["custom_fields"]),
         more=NOTHING,
     )
@@ -268,7 +266,7 @@ def _custom_field(custom: Json, filled: Entry) -> Markup:
     name, label = f"custom_{custom['key']}", custom["label"]["custom"]
     if custom["type"] == "dropdown":
         options = [(option["value"], option["label"]) for option in custom["dropdown"]["options"]]
-        return select(name, label, [("", "Please choose"), *options], filled[name], errors=filled.errors)
+        return select(name, label, [("", "Select"), *options], filled[name], errors=filled.errors)
     return text_field(
         name,
         label,
@@ -282,8 +280,8 @@ def _custom_field(custom: Json, filled: Entry) -> Markup:
 
 def _payment(checkout: Checkout, filled: Entry) -> Markup:
     words = {
-        entry.CARD: ("Card", "paid at once"),
-        entry.DEBIT: ("Bank debit", "paid days later, or not at all"),
+        entry.CARD: ("Card", "charged at once"),
+        entry.DEBIT: ("Bank debit", "succeeds or fails days later"),
     }
     methods = [
         fill(

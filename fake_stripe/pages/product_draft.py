@@ -1,7 +1,7 @@
-"""What does the form of a product hold, and which of it is sent to Stripe?
+"""The form of a product, and which of its fields are sent to Stripe.
 
-The form carries what it showed when it was opened. So it can send only what a person changed, as a fresh page
-would, or every key as shown, as a page that lay open does: what was sold meanwhile is then undone.
+The form carries the values it was opened with. So it can send only what was changed, or every key as shown, which
+simulates a page that was opened earlier and overwrites sales made since.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Edited:
-    """A text as it stands in the form, and as it was when the form was opened; None: it was not there."""
+    """A value in the form now, and when the form was opened; None if it did not exist then."""
 
     now: str
     was: str | None
@@ -29,7 +29,7 @@ class Edited:
 
 @dataclass(frozen=True)
 class Draft:
-    """A product as its form has it. `active` is "yes" or empty, as a box that is ticked or not."""
+    """The form of a product. `active` is "yes" or empty, as a checkbox sends it."""
 
     name: Edited
     description: Edited
@@ -37,7 +37,7 @@ class Draft:
     metadata: Mapping[str, Edited]
 
     def changes(self, *, everything: bool) -> dict[str, Any]:
-        """What is sent, as the parameters of an update: the changed parts, or all of them."""
+        """The parameters of the update: the changed fields, or with `everything` all of them."""
         own = {"name": self.name, "description": self.description}
         sent: dict[str, Any] = {name: text.now for name, text in own.items() if everything or text.changed}
         if everything or self.active.changed:
@@ -47,7 +47,6 @@ class Draft:
 
 
 def of_product(product: Json) -> Draft:
-    """The form as it is opened."""
     active = "yes" if product["active"] else ""
     return Draft(
         _untouched(product["name"]),
@@ -58,7 +57,7 @@ def of_product(product: Json) -> Draft:
 
 
 def of_form(request: Request) -> Draft:
-    """The form as it was posted. A key without name, or a new one without value, is nothing."""
+    """The posted form. Keys without a name and new keys without a value are ignored."""
     metadata = {}
     for number in [name.removeprefix("key_") for name, _ in request.form if name.startswith("key_")]:
         key, text = request.value(f"key_{number}"), _edited(request, f"value_{number}", f"was_{number}")
@@ -78,5 +77,5 @@ def _edited(request: Request, now: str, was: str) -> Edited:
 
 
 def _typed(found: list[str]) -> str:
-    """Browsers send the line breaks of a box as CR LF."""
+    """The last value, with line breaks as LF; browsers send those of a textarea as CR LF."""
     return found[-1].replace("\r\n", "\n") if found else ""

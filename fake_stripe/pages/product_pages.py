@@ -1,4 +1,4 @@
-"""How does somebody look at products and edit them, as at the Dashboard?"""
+"""The dashboard's list of products and the page that edits one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FRESH_ROWS = 3
 
 
 def product_list(products: Iterable[Json], prices: Mapping[str, Json]) -> Markup:
-    """Every product with its price and its counts; `prices` by id."""
+    """The table of products with prices and stock counts; `prices` by id."""
     rows = [
         (
             link(_address(product["id"]), product["name"]),
@@ -28,13 +28,11 @@ def product_list(products: Iterable[Json], prices: Mapping[str, Json]) -> Markup
         for product in products
     ]
     names = ("Product", "Price", "stock_*", "State")
-    return sheet(
-        "", table("Products", names, rows, empty="No products yet. The shop, or its demo, makes them.")
-    )
+    return sheet("", table("Products", names, rows, empty="No products yet."))
 
 
 def _address(product_id: str) -> str:
-    """Whoever makes a product may choose its id, so it is quoted."""
+    # Quoted, because the creator of a product may choose its id.
     return f"/dashboard/products/{quote(product_id, safe='')}"
 
 
@@ -43,18 +41,17 @@ def _price(price: Json | None) -> str:
 
 
 def _counts(metadata: Mapping[str, str]) -> str:
-    """`S 4  M 15`: what the metadata says is in stock, unread."""
+    """The stock counts as written in the metadata: `S 4  M 15`."""
     counts = {key.removeprefix("stock_"): value for key, value in metadata.items() if key.startswith("stock")}
     return "  ".join(f"{size} {value[:12]}" for size, value in counts.items())
 
 
 def product_page(product: Json, prices: Iterable[Json], draft: Draft) -> Markup:
-    """One product: its facts, its prices, and the form that edits it."""
     details = facts(
         [
             ("Id", code(product["id"])),
             ("Updated", moment(product["updated"])),
-            ("Made", moment(product["created"])),
+            ("Created", moment(product["created"])),
             ("Default price", code(product["default_price"] or "")),
         ]
     )
@@ -62,7 +59,7 @@ def product_page(product: Json, prices: Iterable[Json], draft: Draft) -> Markup:
         (code(price["id"]), _price(price), _pairs_text(price["metadata"]), badge(_state(price)))
         for price in prices
     ]
-    priced = table("Prices", ("Price", "Amount", "Metadata", "State"), rows, empty="No price yet.")
+    priced = table("Prices", ("Price", "Amount", "Metadata", "State"), rows, empty="No prices yet.")
     side = Markup(f'<div class="stack">{sheet("Facts", details)}{sheet("Prices", priced)}</div>')
     return Markup(f'<div class="two">{sheet("Edit", _form(product["id"], draft))}{side}</div>')
 
@@ -79,7 +76,7 @@ def _form(product_id: str, draft: Draft) -> Markup:
     fields = [
         text_field("name", "Name", draft.name.now, maxlength=5000, autocomplete="off"),
         area("description", "Description", draft.description.now),
-        Markup(f'<div class="field">{check("active", "For sale", checked=bool(draft.active.now))}</div>'),
+        Markup(f'<div class="field">{check("active", "Active", checked=bool(draft.active.now))}</div>'),
     ]
     pairs = [_held_pair(number, key, text) for number, (key, text) in enumerate(draft.metadata.items())]
     pairs += [_fresh_pair(number) for number in range(len(pairs), len(pairs) + FRESH_ROWS)]
@@ -90,7 +87,7 @@ def _form(product_id: str, draft: Draft) -> Markup:
         fields=join(fields),
         pairs=join(pairs),
         hidden=join(hidden(name, text.was or "") for name, text in shown.items()),
-        stale=check("all_keys", "Send every key back as this page shows it, changed or not"),
+        stale=check("all_keys", "Send all keys as shown, changed or not"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which page is this? (method, pattern of the path, function(backend, request) -> PageAnswer)."""
+"""The routes of the pages: (method, path pattern, function(backend, request) -> PageAnswer)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VIEWS: list[tuple[str, View]] = [
 
 
 def as_page(view: View) -> Page:
-    """A view behind the door: forms of other sites stay outside, and a refusal is a page for a person."""
+    """Wrap a view: refuse forms of other sites, and render Refused as an HTML page."""
 
     @functools.wraps(view)
     def page(backend: Backend, given: PageRequest) -> PageAnswer:
@@ -43,7 +43,7 @@ def as_page(view: View) -> Page:
             answer = view(backend, request)
         except Refused as refused:
             answer = Answer(
-                ended_page(refused.sentence, "", "/dashboard", "To the dashboard"), refused.status
+                ended_page(refused.sentence, "", "/dashboard", "Back to the dashboard"), refused.status
             )
         return answer.for_the_application()
 

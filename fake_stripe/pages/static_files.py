@@ -1,4 +1,4 @@
-"""Which files come with the pages? One stylesheet and one icon, from the package."""
+"""Serve the stylesheet and the icon of the pages."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def answer(backend: Backend, request: Request) -> Answer:
     """`/-/<file>`"""
     name = request.args["file"]
     if name not in TYPES:
-        raise Refused(HTTPStatus.NOT_FOUND, "There is no such file.")
+        raise Refused(HTTPStatus.NOT_FOUND, "File not found.")
     return Answer((STATIC / name).read_bytes(), type=TYPES[name], max_age=MAX_AGE)

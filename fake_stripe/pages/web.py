@@ -1,4 +1,4 @@
-"""What do the pages hear, what do they answer, and who may post to them?"""
+"""Requests and answers of the pages, with their security headers and the check of form origins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_BYTES = 500_000
 
 @dataclass(frozen=True)
 class Request:
-    """One request of a browser. `headers` by lower-case name, `args` the named parts of the address."""
+    """One browser request. `headers` by lower-case name; `args` are the named groups of the path pattern."""
 
     method: str
     path: str
@@ -29,37 +29,37 @@ class Request:
 
     @classmethod
     def of(cls, given: PageRequest) -> Request:
-        """As the application hands it over. Raises Refused for a form that cannot be read, or is too big."""
+        """Parse the application's request. Raises Refused for a malformed or too large form."""
         try:
             text = given.body.decode("utf-8") if given.method == "POST" else ""
             form = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
         except ValueError:
-            raise Refused(HTTPStatus.BAD_REQUEST, "This form cannot be read. Nothing was done.") from None
+            raise Refused(HTTPStatus.BAD_REQUEST, "This form cannot be read. Nothing was changed.") from None
         if len(given.body) > MAX_BYTES:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This form is too big. Nothing was done.")
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This form is too large. Nothing was changed.")
         asked = {name: values[-1] for name, values in given.query.items() if values}
         return cls(given.method, given.path, asked, tuple(form), given.headers, given.args)
 
     @property
     def sent(self) -> dict[str, str]:
-        """The form by name, trimmed; of two values of a name the last."""
+        """The form by name, stripped; the last value of a repeated name."""
         return {name: value.strip() for name, value in self.form}
 
     def value(self, name: str) -> str:
-        """The last value of a field, trimmed; empty when it was not sent."""
+        """The last value of a field, stripped; empty if it was not sent."""
         return self.sent.get(name, "")
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.form if key == name]
 
     def require_own_origin(self) -> None:
-        """Refuse a form that another site posts. Browsers tell where a form stands; other clients need not."""
+        """Refuse forms of other sites, by the Origin and Sec-Fetch-Site headers that browsers send."""
         if not from_here(self.headers):
-            raise Refused(HTTPStatus.FORBIDDEN, "This form was sent from another site. Nothing was done.")
+            raise Refused(HTTPStatus.FORBIDDEN, "This form was sent from another site. Nothing was changed.")
 
 
 class Refused(Exception):
-    """The request goes nowhere: a status and a sentence for a person."""
+    """The request is refused with a status and a message."""
 
     def __init__(self, status: HTTPStatus, sentence: str) -> None:
         super().__init__(sentence)
@@ -68,7 +68,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back. `posts_to` and `images_from` are origins that the page's policy lets in besides its own."""
+    """An answer. `posts_to` and `images_from` are further origins that the content security policy allows."""
 
     body: str | bytes = b""
     status: HTTPStatus = HTTPStatus.OK
@@ -79,13 +79,12 @@ class Answer:
     max_age: int = 0
 
     def for_the_application(self) -> PageAnswer:
-        """With every header, those that keep the page safe included."""
         headers = {
             "Content-Type": self.type,
             "Content-Security-Policy": self._policy(),
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
-            # Not no-referrer: with that, browsers send "Origin: null" with our own forms.
+            # Not no-referrer, since browsers then send "Origin: null" with the page's own forms.
             "Referrer-Policy": "same-origin",
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cache-Control": f"public, max-age={self.max_age}" if self.max_age else "no-store",
@@ -96,7 +95,7 @@ class Answer:
         return PageAnswer(int(self.status), body, headers)
 
     def _policy(self) -> str:
-        """Browsers hold a redirect that follows a form against form-action too, hence `posts_to`."""
+        # form-action also applies to a redirect after a form, hence `posts_to`.
         forms = " ".join(["'self'", *sorted(self.posts_to)])
         images = " ".join(["'self'", *sorted(self.images_from)])
         return (
@@ -106,7 +105,7 @@ class Answer:
 
 
 def redirect(location: str, *, posts_to: Iterable[str] = ()) -> Answer:
-    """After a form: go and look there (303)."""
+    """A 303 after a form."""
     return Answer(status=HTTPStatus.SEE_OTHER, location=location, posts_to=frozenset(posts_to))
 
 
@@ -115,7 +114,7 @@ def page(body: Markup, status: HTTPStatus = HTTPStatus.OK) -> Answer:
 
 
 def origin_of(url: object) -> str | None:
-    """`https://shop.example:8000` of an address; None for one that has no place in a header."""
+    """The origin of a URL, such as `https://shop.example:8000`; None if it would be unsafe in a header."""
     if not isinstance(url, str):
         return None
     try:

@@ -74,7 +74,7 @@ def test_a_save_that_changes_nothing_makes_no_event(fake: FakeStripe, visitor: V
 
     saved = visitor.press(page, "Save")
 
-    assert "Nothing was changed." in visitor.follow(saved).text
+    assert "No changes." in visitor.follow(saved).text
     assert len(fake.events) == 0
 
 
@@ -138,7 +138,7 @@ def test_a_refund_comes_back_later(fake: FakeStripe, visitor: Visitor, paid: Jso
 
 
 @pytest.mark.parametrize(
-    ("button", "status"), [("The debit comes through", "paid"), ("The debit comes back", "unpaid")]
+    ("button", "status"), [("Let the debit succeed", "paid"), ("Let the debit fail", "unpaid")]
 )
 def test_a_bank_debit_is_settled(
     fake: FakeStripe, visitor: Visitor, till: Till, button: str, status: str
@@ -153,7 +153,7 @@ def test_a_bank_debit_is_settled(
 def test_an_open_checkout_is_expired(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     session = till.open()
 
-    visitor.press(visitor.get(f"/dashboard/checkouts/{session['id']}"), "Expire it now")
+    visitor.press(visitor.get(f"/dashboard/checkouts/{session['id']}"), "Expire now")
 
     assert fake.sessions[session["id"]]["status"] == "expired"
 
@@ -176,7 +176,7 @@ def test_an_event_shows_its_attempts_and_is_sent_again(
     page = visitor.get(f"/dashboard/events/{event}")
     assert "out of order <sorry>" in page.text
     assert "out of order &lt;sorry&gt;" in page.html
-    visitor.press(page, "Send again to http://shop.test/stripe/webhook/")
+    visitor.press(page, "Resend to http://shop.test/stripe/webhook/")
     fake.deliver_due()
 
     assert len(posted) == 2
@@ -192,9 +192,9 @@ def test_an_event_can_only_be_sent_again_to_those_who_listen_to_it(
 
     page = visitor.get(f"/dashboard/events/{event}")
     fake.call("POST", f"/v1/webhook_endpoints/{listening}", "disabled=true")
-    pressed = visitor.press(page, "Send again to http://shop.test/stripe/webhook/")
+    pressed = visitor.press(page, "Resend to http://shop.test/stripe/webhook/")
 
-    assert "Send again to http://deaf.test" not in page.text
+    assert "Resend to http://deaf.test" not in page.text
     assert pressed.status == 422
     assert f"{listening} is not subscribed to product.updated" in pressed.text
     assert len(fake.deliveries(event)) == 1
@@ -216,11 +216,11 @@ def test_events_are_listed_by_type_a_page_at_a_time(fake: FakeStripe, visitor: V
 def test_an_endpoint_is_switched_off_and_its_secret_rolled(fake: FakeStripe, visitor: Visitor) -> None:
     endpoint = fake.add_webhook_endpoint("http://shop.test/hook", secret="whsec_old")
 
-    rolled = visitor.press(visitor.get("/dashboard/webhooks"), "Roll the secret")
+    rolled = visitor.press(visitor.get("/dashboard/webhooks"), "Roll secret")
     # Somebody who reloads the page then does not roll once more.
     assert rolled.status == 303
     first, second = (visitor.follow(rolled).text for _ in range(2))
-    visitor.press(visitor.get("/dashboard/webhooks"), "Switch off")
+    visitor.press(visitor.get("/dashboard/webhooks"), "Disable")
 
     new, old = valid_secrets(fake.account, endpoint["id"])
     assert old == "whsec_old"
@@ -233,7 +233,7 @@ def test_a_fault_is_put_in_force_and_removed(fake: FakeStripe, visitor: Visitor)
     page = visitor.get("/dashboard/faults")
 
     added = visitor.press(
-        page, "Put in force", kind="error_500", when="after", path="/v1/products/*", times="0", percent="50"
+        page, "Add fault", kind="error_500", when="after", path="/v1/products/*", times="0", percent="50"
     )
 
     (rule,) = fake.faults.listed()
@@ -251,7 +251,7 @@ def test_a_fault_is_put_in_force_and_removed(fake: FakeStripe, visitor: Visitor)
 def test_an_event_fault_takes_the_types_it_was_given(fake: FakeStripe, visitor: Visitor) -> None:
     page = visitor.get("/dashboard/faults")
 
-    visitor.press(page, "Put in force", kind="twin", types="checkout.*, product.updated")
+    visitor.press(page, "Add fault", kind="twin", types="checkout.*, product.updated")
 
     assert fake.faults.listed()[0]["types"] == ("checkout.*", "product.updated")
 
@@ -260,14 +260,14 @@ def test_an_event_fault_takes_the_types_it_was_given(fake: FakeStripe, visitor: 
     ("kind", "typed", "told"),
     [
         ("duplicate", {"copies": "3", "parallel": "yes"}, "3 of them, at the same moment"),
-        ("error_500", {"stored": ""}, "before the effect, not remembered"),
+        ("error_500", {"stored": ""}, "before the effect, not stored"),
         ("reorder", {"window": "9"}, "up to 9 places later"),
     ],
 )
 def test_a_fault_takes_what_belongs_to_its_kind_and_the_list_tells_it(
     fake: FakeStripe, visitor: Visitor, kind: str, typed: dict[str, str], told: str
 ) -> None:
-    added = visitor.press(visitor.get("/dashboard/faults"), "Put in force", kind=kind, **typed)
+    added = visitor.press(visitor.get("/dashboard/faults"), "Add fault", kind=kind, **typed)
 
     (rule,) = fake.faults.listed()
     wanted = {"copies": 3, "parallel": True, "stored": False, "window": 9}
@@ -279,7 +279,7 @@ def test_a_500_is_remembered_and_copies_come_one_by_one_unless_it_is_chosen_othe
     fake: FakeStripe, visitor: Visitor
 ) -> None:
     for kind in ("error_500", "duplicate"):
-        visitor.press(visitor.get("/dashboard/faults"), "Put in force", kind=kind)
+        visitor.press(visitor.get("/dashboard/faults"), "Add fault", kind=kind)
 
     failing, copied = fake.faults.listed()
     assert failing["stored"] is True
@@ -287,15 +287,15 @@ def test_a_500_is_remembered_and_copies_come_one_by_one_unless_it_is_chosen_othe
 
 
 def test_limits_are_set_and_the_page_shows_them(fake: FakeStripe, visitor: Visitor) -> None:
-    done = visitor.press(visitor.get("/dashboard/faults"), "Set", enforced="yes", patience="0.5")
+    done = visitor.press(visitor.get("/dashboard/faults"), "Save limits", enforced="yes", patience="0.5")
 
     assert (fake.api.limits.enforced, fake.api.locks.patience) == (True, 0.5)
-    fields = visitor.follow(done).form("Set").fields
+    fields = visitor.follow(done).form("Save limits").fields
     assert (fields["enforced"], fields["patience"]) == ("yes", "0.5")
 
 
 def test_limits_that_make_no_sense_change_nothing(fake: FakeStripe, visitor: Visitor) -> None:
-    refused = visitor.press(visitor.get("/dashboard/faults"), "Set", enforced="yes", patience="nan")
+    refused = visitor.press(visitor.get("/dashboard/faults"), "Save limits", enforced="yes", patience="nan")
 
     assert "patience" in refused.errors
     assert (fake.api.limits.enforced, fake.api.locks.patience) == (False, 2.0)
@@ -318,7 +318,7 @@ def test_a_fault_that_makes_no_sense_is_told_beside_its_field(
 ) -> None:
     page = visitor.get("/dashboard/faults")
 
-    refused = visitor.press(page, "Put in force", **{"kind": kind, name: value})
+    refused = visitor.press(page, "Add fault", **{"kind": kind, name: value})
 
     assert name in refused.errors
     assert refused.status == 422
@@ -328,7 +328,7 @@ def test_a_fault_that_makes_no_sense_is_told_beside_its_field(
 def test_time_passes(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     session = till.open()
 
-    visitor.press(visitor.get("/dashboard/faults"), "Forward", seconds_on="86400")
+    visitor.press(visitor.get("/dashboard/faults"), "Move clock", seconds_on="86400")
 
     assert fake.sessions[session["id"]]["status"] == "expired"
 

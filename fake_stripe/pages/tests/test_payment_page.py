@@ -87,17 +87,17 @@ def test_insufficient_funds_are_called_by_their_name(visitor: Visitor, till: Til
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("email", "ada", "An e-mail address, such as you@example.com."),
-        ("card_name", " ", "Your name, please."),
-        ("card_number", "4242", "This is not a card number. The test cards are listed above."),
+        ("email", "ada", "Enter an email address, such as you@example.com."),
+        ("card_name", " ", "Enter your name."),
+        ("card_number", "4242", "This is not a valid card number. Use a test card from the list above."),
         (
             "card_number",
             "4111111111111111",
-            "No real cards here: please use one of the test cards listed above.",
+            "Real cards are not accepted. Use a test card from the list above.",
         ),
-        ("card_expiry", "13/34", "Month and year, such as 12 / 34."),
-        ("card_expiry", "01/20", "This date has passed."),
-        ("card_code", "12", "Three digits, any will do."),
+        ("card_expiry", "13/34", "Enter month and year, such as 12 / 34."),
+        ("card_expiry", "01/20", "This card has expired."),
+        ("card_code", "12", "Enter any three digits."),
     ],
 )
 def test_a_wrong_answer_is_told_beside_its_field_and_nothing_happens(
@@ -116,10 +116,10 @@ def test_a_wrong_answer_is_told_beside_its_field_and_nothing_happens(
 def test_the_bank_asks_and_yes_pays(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     session = till.open()
     asked = pay(visitor, visitor.get(address_of(session)), card_number="4000002760003184")
-    assert "is this you?" in asked.text
+    assert "Confirm this payment with your bank" in asked.text
     assert fake.sessions[session["id"]]["status"] == "open"
 
-    paid = visitor.press(asked, "Yes, it is me")
+    paid = visitor.press(asked, "Confirm payment")
 
     assert paid.status == 303
     assert fake.sessions[session["id"]]["payment_status"] == "paid"
@@ -131,7 +131,7 @@ def test_the_bank_asks_and_no_keeps_the_buyer_on_the_page(
     session = till.open()
     asked = pay(visitor, visitor.get(address_of(session)), card_number="4000002760003184")
 
-    refused = visitor.press(asked, "No, refuse it")
+    refused = visitor.press(asked, "Decline payment")
 
     assert refused.status == 402
     assert "authenticate" in refused.errors["card_number"]
@@ -140,11 +140,11 @@ def test_the_bank_asks_and_no_keeps_the_buyer_on_the_page(
 
 def test_after_a_refusal_at_the_bank_another_try_is_asked_anew(visitor: Visitor, till: Till) -> None:
     asked = pay(visitor, visitor.get(address_of(till.open())), card_number="4000002760003184")
-    refused = visitor.press(asked, "No, refuse it")
+    refused = visitor.press(asked, "Decline payment")
 
     again = pay(visitor, refused, card_number="4000002760003184")
 
-    assert "is this you?" in again.text
+    assert "Confirm this payment with your bank" in again.text
 
 
 def test_a_parcel_needs_an_address_in_a_country_of_the_shop(
@@ -156,7 +156,7 @@ def test_a_parcel_needs_an_address_in_a_country_of_the_shop(
     empty = visitor.press(page, "Pay $54.50", **BUYER, **CARD)
     assert set(empty.errors) == {"ship_country", "ship_line1", "ship_city"}
     elsewhere = visitor.press(page, "Pay $54.50", **BUYER, **CARD, **{**ADDRESS, "ship_country": "FR"})
-    assert elsewhere.errors == {"ship_country": "The shop does not send there."}
+    assert elsewhere.errors == {"ship_country": "The shop does not ship there."}
 
     assert visitor.press(page, "Pay $54.50", **BUYER, **CARD, **ADDRESS).status == 303
     details = fake.sessions[session["id"]]["collected_information"]["shipping_details"]
@@ -170,7 +170,7 @@ def test_the_dearer_shipping_raises_the_total_and_is_paid(
     page = visitor.get(address_of(session))
     courier = session["shipping_options"][1]["shipping_rate"]
 
-    shown = visitor.press(page, "Show the new total", shipping_rate=courier, email="ada@example.com")
+    shown = visitor.press(page, "Update total", shipping_rate=courier, email="ada@example.com")
     assert "Total $62.00" in shown.text
     assert shown.form("Pay $62.00").fields["email"] == "ada@example.com"
 
@@ -283,7 +283,7 @@ def test_paying_twice_pays_once(fake: FakeStripe, visitor: Visitor, till: Till) 
 
     again = pay(visitor, page)
 
-    assert "This is paid already" in again.text
+    assert "This checkout is already complete" in again.text
     assert len(fake.payment_intents) == 1
 
 
@@ -295,7 +295,7 @@ def test_a_checkout_that_costs_nothing_asks_for_no_card(
     page = visitor.get(address_of(session))
 
     assert "card_number" not in page.labels
-    assert visitor.press(page, "Complete the order", **BUYER).status == 303
+    assert visitor.press(page, "Complete order", **BUYER).status == 303
     assert fake.sessions[session["id"]]["payment_status"] == "no_payment_required"
 
 
@@ -303,7 +303,7 @@ def test_an_unknown_checkout_is_a_page_too(visitor: Visitor) -> None:
     page = visitor.get("/c/pay/cs_test_nowhere")
 
     assert page.status == 404
-    assert "There is no such checkout" in page.text
+    assert "Checkout not found" in page.text
 
 
 def test_a_form_that_cannot_be_read_is_refused_in_a_sentence(visitor: Visitor, till: Till) -> None:

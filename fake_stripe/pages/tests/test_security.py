@@ -83,7 +83,7 @@ def test_a_products_name_is_text_on_the_dashboard(visitor: Visitor, shirt: Json)
 
 def test_every_page_says_that_it_is_not_stripe(visitor: Visitor) -> None:
     for path in PAGES:
-        assert "Pretend Stripe: no money moves" in visitor.get(path).text
+        assert "Fake Stripe: no real payments" in visitor.get(path).text
 
 
 def test_only_the_files_of_the_package_are_served(visitor: Visitor) -> None:
