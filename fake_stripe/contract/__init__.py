@@ -1,11 +1,11 @@
-"""Does what is said to the fake, and what it says, agree with Stripe's own OpenAPI document?
+"""Check requests, answers and events against Stripe's OpenAPI document.
 
     contract = Contract.load()
     contract.check_request("POST", "/v1/products", b"name=Shirt&metadata[stock_M]=15")
     contract.check_response("POST", "/v1/products", 200, product)
     contract.check_event(event)
 
-Each raises ContractBroken, which names every difference. `pytest_plugin` does it for whole test runs.
+Each raises ContractBroken, which lists every violation. `pytest_plugin` checks whole test runs.
 """
 
 from fake_stripe.contract.contract import Contract

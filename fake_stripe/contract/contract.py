@@ -1,4 +1,4 @@
-"""Is this exchange with the API one that Stripe's OpenAPI document describes?"""
+"""Check exchanges with the API against Stripe's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Json = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Tally:
-    """How many calls were validated: accepted requests, answers, refusals (4xx and 5xx), events."""
+    """The number of validated requests, answers, refusals (4xx and 5xx) and events."""
 
     requests: int = 0
     answers: int = 0
@@ -44,7 +44,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Coverage:
-    """What was validated, by endpoint (`GET /v1/products`) and by event type (`event product.updated`)."""
+    """Tallies by endpoint (`GET /v1/products`) and event type (`event product.updated`)."""
 
     tallies: dict[str, Tally] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,7 +59,7 @@ class Coverage:
 
 
 class Contract:
-    """Stripe's document, ready to check with. Rules are compiled when first used; safe to share among threads."""
+    """Checks against Stripe's document. Rules are compiled on first use. Thread-safe."""
 
     def __init__(
         self, source: Document, known_differences: Sequence[KnownDifference] = KNOWN_DIFFERENCES
@@ -79,14 +79,14 @@ class Contract:
         return cls(document.load(), known_differences)
 
     def check_request(self, method: str, path: str, form: bytes | str, *, version: str = API_VERSION) -> None:
-        """Check a request that was accepted; `form` is its body, or its query string. Raises ContractBroken."""
+        """Check an accepted request; `form` is its body or query string. Raises ContractBroken."""
         endpoint = self._endpoint(method, path)
         try:
             value = endpoint.request.read(forms.parse(form.encode() if isinstance(form, str) else form))
         except StripeError as error:
             violations: Sequence[Violation] = [Violation("format", error.message, owner=endpoint.name)]
         else:
-            violations = [*endpoint.request.check(value), *self._asked_for(endpoint, value, version)]
+            violations = [*endpoint.request.check(value), *self._request_violations(endpoint, value, version)]
         self.coverage.add(endpoint.name, Tally(requests=1))
         owned = [replace(violation, owner=endpoint.name, inside=violation.path) for violation in violations]
         self._raise(f"the request {endpoint.name}", owned)
@@ -99,18 +99,18 @@ class Contract:
             self._check_answer(method, path, status, json)
 
     def check_event(self, event: Json) -> None:
-        """Check an event, the object it carries, and the names of what changed. Raises ContractBroken."""
+        """Check an event, the object in it, and its `previous_attributes`. Raises ContractBroken."""
         name = str(event.get("type"))
         violations = list(self._schemas.named("event").check(event))
         if name not in self._event_types:
-            violations.append(Violation("choice", f"{name!r} is no type of event at Stripe").under("type"))
+            violations.append(Violation("choice", f"{name!r} is not an event type of Stripe").under("type"))
         if not violations:
-            violations += self._carried(event["data"])
+            violations += self._object_violations(event["data"])
         self.coverage.add(f"event {name}", Tally(events=1))
         self._raise(f"the event {name}", [violation.owned_by("event") for violation in violations])
 
     def unused(self) -> list[KnownDifference]:
-        """The exceptions that forgave nothing so far."""
+        """The known differences that have not occurred so far."""
         return [line for line in self.known_differences if not self.used[line]]
 
     def _check_answer(self, method: str, path: str, status: int, json: object) -> None:
@@ -120,7 +120,7 @@ class Contract:
         self._raise(f"the answer {status} to {endpoint.name}", violations)
 
     def _check_refusal(self, method: str, path: str, status: int, json: object) -> None:
-        """A refusal has one shape everywhere, unknown addresses included."""
+        # Refusals have the same error object everywhere, also for unknown paths.
         endpoint = self._routes.find(method, path)
         rule = endpoint.refusal if endpoint else self._schemas.named("error")
         name = endpoint.name if endpoint else "(no such endpoint)"
@@ -132,12 +132,12 @@ class Contract:
         endpoint = self._routes.find(method, path)
         if endpoint is None:
             raise ContractBroken(
-                f"{method} {path}", [Violation("unknown", "Stripe's document has no such endpoint")]
+                f"{method} {path}", [Violation("unknown", "no such endpoint in Stripe's document")]
             )
         return endpoint
 
-    def _asked_for(self, endpoint: Endpoint, value: object, version: str) -> Iterable[Violation]:
-        """What a rule cannot see: paths that cannot be expanded, and parameters withdrawn since."""
+    def _request_violations(self, endpoint: Endpoint, value: object, version: str) -> Iterable[Violation]:
+        """Violations outside the schema: paths that cannot be expanded, and removed parameters."""
         asked = value if isinstance(value, dict) else {}
         for line in WITHDRAWN:
             if line.endpoint == endpoint.name and line.parameter in asked and version >= line.since:
@@ -147,11 +147,13 @@ class Contract:
             if reason := expansion.why_not(self._document, endpoint.answer_schema, str(path)):
                 yield Violation("value", reason).under(str(index)).under("expand")
 
-    def _carried(self, data: Json) -> Iterable[Violation]:
+    def _object_violations(self, data: Json) -> Iterable[Violation]:
         carried, before = data["object"], data.get("previous_attributes", {})
         name = carried.get("object")
         if not isinstance(name, str) or not self._schemas.knows(name):
-            return [Violation("choice", f"{name!r} is no object at Stripe").under("object").under("data")]
+            return [
+                Violation("choice", f"{name!r} is not an object type of Stripe").under("object").under("data")
+            ]
         rule = self._schemas.named(name)
         violations = [violation.owned_by(name).under("object") for violation in rule.check(carried)]
         violations += [
@@ -160,17 +162,17 @@ class Contract:
         return [violation.under("data") for violation in violations]
 
     def _known_event_types(self) -> frozenset[str]:
-        """The only list of them in the document is what a webhook endpoint may be told to listen to."""
+        # The document lists event types only as values of a webhook endpoint's enabled_events.
         form = self._document.paths["/v1/webhook_endpoints"]["post"]["requestBody"]["content"]
         (body,) = form.values()
         return frozenset(body["schema"]["properties"]["enabled_events"]["items"]["enum"]) - {"*"}
 
     def _raise(self, what: str, violations: Sequence[Violation]) -> None:
-        left = [violation for violation in violations if not self._forgiven(violation)]
+        left = [violation for violation in violations if not self._is_known(violation)]
         if left:
             raise ContractBroken(what, left)
 
-    def _forgiven(self, violation: Violation) -> bool:
+    def _is_known(self, violation: Violation) -> bool:
         for line in self.known_differences:
             if line.covers(violation):
                 self.used[line] += 1
@@ -179,10 +181,10 @@ class Contract:
 
 
 def _changed(rule: object, before: Json) -> Iterable[Violation]:
-    """The old values of changed names; in a group only the changed keys stand, null where a key was new."""
+    """Check `previous_attributes`, which hold only the changed keys, None where a key was new."""
     properties = rule.properties if isinstance(rule, Record) else {}
     for key, value in before.items():
         if key not in properties:
-            yield Violation("unknown", "Stripe's document knows no such name").under(key)
+            yield Violation("unknown", "not in Stripe's document").under(key)
         elif value is not None and not isinstance(value, dict):
             yield from (violation.under(key) for violation in properties[key].check(value))

@@ -1,4 +1,4 @@
-"""How many calls were validated, endpoint by endpoint?"""
+"""The table of validated calls by endpoint."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def markdown(tallies: Mapping[str, Tally]) -> list[str]:
 
 
 def within(text: str, lines: Sequence[str]) -> str:
-    """`text` with the lines between its two marks; without marks the lines alone."""
+    """`text` with `lines` between its two marker comments; without markers only the lines."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     new = "\n".join(lines) + "\n"
@@ -48,7 +48,7 @@ def _sum(tallies: Mapping[str, Tally]) -> tuple[str, int, int, int, int]:
     total = Tally()
     for tally in tallies.values():
         total.add(tally)
-    return "in all", total.requests, total.answers, total.refusals, total.events
+    return "Total", total.requests, total.answers, total.refusals, total.events
 
 
 def _texts(row: Iterable[object]) -> tuple[str, ...]:

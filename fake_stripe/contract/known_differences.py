@@ -1,7 +1,7 @@
-"""Where do we differ from Stripe's document on purpose, and why?
+"""Known differences from Stripe's document, each with its reason.
 
-The document is of version 2026-05-27.dahlia, the library in use speaks 2026-10-28.endive. Every line here has a
-reason; a line that nothing needed in a whole test run is out of date, and fails that run.
+The document has version 2026-05-27.dahlia, the stripe library in use 2026-10-28.endive. An entry that was not needed
+in a whole test run is outdated and fails the run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fake_stripe.contract.violations import Violation
 
 @dataclass(frozen=True, slots=True)
 class KnownDifference:
-    """A violation that is none: `place` is a glob over Violation.place, `kind` the kind of violation that is forgiven."""
+    """An accepted violation. `place` is a glob over Violation.place, `kind` the Violation.kind."""
 
     place: str
     kind: str
@@ -26,7 +26,7 @@ class KnownDifference:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """A parameter that the document still lists and the API refuses from version `since` on."""
+    """A parameter in the document that the API refuses from version `since` on."""
 
     endpoint: str
     parameter: str
@@ -38,22 +38,22 @@ KNOWN_DIFFERENCES: tuple[KnownDifference, ...] = (
     KnownDifference(
         "POST /v1/webhook_endpoints: api_version",
         "choice",
-        "the document's list of versions ends with its own; a shop names the one its library speaks",
+        "the document lists versions up to its own; a shop names the version of its library",
     ),
     KnownDifference(
         "POST /v1/checkout/sessions: allowed_payment_method_types",
         "unknown",
-        "came with 2026-09-30.endive, in place of payment_method_types",
+        "added in 2026-09-30.endive, replacing payment_method_types",
     ),
     KnownDifference(
         "checkout.session: allowed_payment_method_types",
         "unknown",
-        "came with 2026-09-30.endive, in place of payment_method_types",
+        "added in 2026-09-30.endive, replacing payment_method_types",
     ),
     KnownDifference(
         "*: ui_mode",
         "choice",
-        "`form` came after the document; the other three words are in it",
+        "`form` was added after the document's version",
     ),
 )
 
@@ -62,6 +62,6 @@ WITHDRAWN: tuple[Withdrawn, ...] = (
         "POST /v1/checkout/sessions",
         "payment_method_types",
         "2026-09-30",
-        "gone since 2026-09-30.endive; use allowed_ or excluded_payment_method_types, or the Dashboard",
+        "removed in 2026-09-30.endive; use allowed_ or excluded_payment_method_types, or the Dashboard",
     ),
 )

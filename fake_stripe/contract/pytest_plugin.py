@@ -1,9 +1,9 @@
-"""How does a whole test run keep to Stripe's document?
+"""Pytest plugin that checks a test run against Stripe's OpenAPI document.
 
-Switched on with `-p fake_stripe.contract.pytest_plugin`. It watches every fake that a run makes, in forked children
-too, and those on ports that record into `contract_folder`; a test during which something broke the contract fails.
-At the end it prints how many calls were validated, and a run of the whole suite fails when that was none, or when an
-exception of known_differences.py was never needed. Works under pytest-xdist.
+Enabled with `-p fake_stripe.contract.pytest_plugin`. It checks every fake of the run, including those in forked
+children and those on ports that record into `contract_folder`. A test during which a violation occurs fails. At the
+end it prints the number of validated calls. A run of the whole suite also fails if there were none, or if an entry of
+known_differences.py was never needed. Works with pytest-xdist.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ REPORT = "stripe_contract"
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("stripe contract")
     group.addoption(
-        "--contract-table", metavar="FILE", help="write the table of validated calls (with = before FILE)"
+        "--contract-table",
+        metavar="FILE",
+        help="write the table of validated calls (as --contract-table=FILE)",
     )
 
 
@@ -51,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def contract_folder(pytestconfig: pytest.Config) -> Path:
-    """Where a fake on a port writes what it says and hears: `--record` with a file in this folder."""
+    """The folder for the record of a fake on a port: `--record` with a file in it."""
     return pytestconfig.stash[FOLDER]
 
 
@@ -63,7 +65,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """What broke in a test that failed anyway, or in a thread that outlived it."""
+    # For tests that failed before, and for threads that run on after the test.
     yield
     _fail_if_broken(item.config)
 
@@ -92,13 +94,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def _missed(contract: Contract) -> Iterator[str]:
     if not contract.coverage.total:
-        yield "Not one call to the fake was validated."
+        yield "No call to the fake was validated."
     for line in contract.unused():
-        yield f"The exception for {line.place!r} ({line.kind}) was never needed: {line.reason}"
+        yield f"The known difference {line.place!r} ({line.kind}) did not occur: {line.reason}"
 
 
 def _whole(session: pytest.Session) -> bool:
-    """True when everything was asked for and nothing stopped the run early."""
+    """Whether all tests were selected and the run was not stopped early."""
     config = session.config
     asked = config.args_source is not pytest.Config.ArgsSource.ARGS
     chosen = [config.getoption(name, default=None) for name in ("keyword", "markexpr", "lf", "collectonly")]
@@ -106,7 +108,7 @@ def _whole(session: pytest.Session) -> bool:
 
 
 def _worker_report(watch: Watch, problems: list[str]) -> dict[str, Any]:
-    """What a worker of pytest-xdist tells the run it works for, in plain values."""
+    """The results of a pytest-xdist worker as plain values."""
     contract = watch.contract
     return {
         "tallies": {name: asdict(tally) for name, tally in contract.coverage.tallies.items()},

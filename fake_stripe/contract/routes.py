@@ -1,4 +1,4 @@
-"""Which endpoint of Stripe's document does a method and path mean, and what does it expect and answer?"""
+"""Find the endpoint of Stripe's document for a method and path, with its rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One method of one path; `name` is what tables and exceptions call it: `POST /v1/products/{id}`."""
+    """One method of one path. `name` is such as `POST /v1/products/{id}`."""
 
     method: str
     template: str
@@ -29,7 +29,7 @@ class Endpoint:
 
     @functools.cached_property
     def request(self) -> Rule:
-        """The rule of a form body, or of the query string where the method has no body."""
+        """The rule for the form body, or for the query string if the method has no body."""
         return self.schemas.compile(self._form() if self.method == "POST" else self._query())
 
     @functools.cached_property
@@ -65,7 +65,7 @@ def _schema_of(response: Mapping[str, Any]) -> Schema:
 
 
 class Routes:
-    """All endpoints, found step by step; a literal step goes before a parameter."""
+    """All endpoints in a tree of path steps. A literal step takes precedence over a parameter."""
 
     def __init__(self, document: Document, schemas: Schemas) -> None:
         self._document = document
@@ -79,7 +79,7 @@ class Routes:
             branch[""] = template
 
     def find(self, method: str, path: str) -> Endpoint | None:
-        """The endpoint, or None. Each is made once and keeps its compiled rules."""
+        """The endpoint, or None. Endpoints are cached with their compiled rules."""
         template = _descend(self._tree, path.strip("/").split("/"))
         if template is None or method.lower() not in self._document.paths[template]:
             return None

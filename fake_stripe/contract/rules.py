@@ -1,12 +1,12 @@
-"""Does a value fit its schema in Stripe's document?
+"""Rules that check values against the schemas of Stripe's document.
 
-The document uses a dozen keywords of JSON Schema, so a schema is compiled once into a tree of these small rules.
-They exist beside the jsonschema library, which the tests use as a referee, for three reasons: they name the one
-branch of an `anyOf` that was meant, they read the text of a form into the types a schema asks for, and they are
-so much faster that every exchange of a test run can be checked (README, "Contract").
+The document uses a dozen keywords of JSON Schema, so each schema is compiled once into a tree of these rules. They
+are used instead of the jsonschema library, with which the tests compare them, for three reasons: they report the
+branch of an `anyOf` that was meant, they convert the text of a form into the schema's types, and they are fast
+enough to check every exchange of a test run (see README.md).
 
-`check` returns the violations, an empty sequence when there are none. `read` turns the text of a form into the value
-that the schema describes, and leaves what it cannot turn for `check` to complain about.
+`check` returns the violations. `read` converts the text of a form into the value the schema describes, and leaves
+unconvertible text for `check` to report.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fake_stripe.contract.violations import Violation
 
 Kinds = frozenset[type]
 FORMATS = {
-    "currency": (re.compile(r"[a-z]{3}"), "a currency in three small letters"),
+    "currency": (re.compile(r"[a-z]{3}"), "a currency in three lower-case letters"),
     "decimal": (re.compile(r"-?\d+(\.\d+)?"), "a decimal number as text"),
 }
 WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "an object"}
@@ -32,7 +32,7 @@ FINE: tuple[Violation, ...] = ()
 class Rule(Protocol):
     @property
     def kinds(self) -> Kinds:
-        """The Python types that may fit."""
+        """The Python types the rule may accept."""
 
     def check(self, value: object) -> Sequence[Violation]: ...
 
@@ -50,7 +50,7 @@ def _show(value: object) -> str:
 
 
 class Anything:
-    """A schema without a type: `event.data.object` is checked against its own schema instead."""
+    """A schema without a type, such as `event.data.object`, which is checked against its own schema."""
 
     kinds: Kinds = frozenset(WORDS)
 
@@ -111,7 +111,7 @@ class Number:
 
 
 class Truth:
-    """`deleted` of what is gone is a truth with one choice: true."""
+    """A boolean, possibly with one allowed value, such as `deleted` of a deleted object."""
 
     kinds: Kinds = frozenset({bool})
 
@@ -149,7 +149,7 @@ class Items:
 
 
 class Record:
-    """An object. Where the document lists properties it means all of them: an unlisted one is a violation."""
+    """An object. If the document lists properties, any other property is a violation."""
 
     kinds: Kinds = frozenset({dict})
 
@@ -165,7 +165,7 @@ class Record:
         for key, item in value.items():
             rule = self.properties.get(key, self.others)
             if rule is None:
-                violations.append(Violation("unknown", "Stripe's document knows no such name").under(key))
+                violations.append(Violation("unknown", "not in Stripe's document").under(key))
             elif found := rule.check(item):
                 violations += [violation.under(key) for violation in found]
         missing = [name for name in self.required if name not in value]
@@ -190,7 +190,7 @@ class AnyOf:
         return frozenset().union(*(branch.kinds for branch in self.branches))
 
     def check(self, value: object) -> Sequence[Violation]:
-        """Fine if one branch is; else the violations of the branch that was most likely meant."""
+        """No violations if one branch has none, else those of the branch that was most likely meant."""
         nearest: Sequence[Violation] | None = None
         for branch in self.branches:
             if type(value) not in branch.kinds:
@@ -203,7 +203,7 @@ class AnyOf:
         return wrong_type(self.kinds, value) if nearest is None else nearest
 
     def read(self, tree: object) -> object:
-        """As the branch that then fits, or fits most nearly."""
+        """The value as read by the branch that fits best."""
         best, smallest = tree, (True, 10**6)
         for branch in self.branches:
             value = branch.read(tree)
@@ -216,7 +216,7 @@ class AnyOf:
 
 
 def _distance(violations: Sequence[Violation]) -> tuple[bool, int]:
-    """An object of another sort is further away than any number of violations in the right sort."""
+    # An object of another type is further away than any number of violations in an object of the right type.
     return any(violation.path == ("object",) for violation in violations), len(violations)
 
 
@@ -236,7 +236,7 @@ class Nullable:
 
 
 class Named:
-    """A reference to one of Stripe's named schemas, compiled when it is first needed."""
+    """A reference to one of Stripe's named schemas, compiled on first use."""
 
     def __init__(self, name: str, find: Callable[[str], Rule]) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""How does a schema of the document become a rule? Each is compiled once, and only when something needs it."""
+"""Compile schemas of the document into rules, each once and on first use."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ REFERENCE = "#/components/schemas/"
 
 
 class Schemas:
-    """The compiled schemas of one document."""
-
     def __init__(self, document: Document) -> None:
         self._document = document
         self._named: dict[str, Rule] = {}
 
     def named(self, name: str) -> Rule:
-        """The rule of a component schema; one rule per name, so that references may be circular."""
+        """The rule of a component schema. Cached by name, so references may be circular."""
         if name not in self._named:
             self._named[name] = self.compile(self._document.schemas[name])
         return self._named[name]
@@ -60,7 +58,7 @@ class Schemas:
                 return Truth(schema)
             case None:
                 return Anything()
-        raise ValueError(f"Stripe's document uses a type that no rule covers: {schema['type']!r}")
+        raise ValueError(f"unsupported schema type {schema['type']!r}")
 
     def _record(self, schema: Schema) -> Rule:
         others = schema.get("additionalProperties", "properties" not in schema)

@@ -1,4 +1,4 @@
-"""What is wrong with a value, where, and how is it told to a person?"""
+"""A violation of Stripe's document, and the error that lists violations."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ class Violation:
     inside: Path = ()
 
     def under(self, step: str) -> Violation:
-        """The same violation, seen from one level further out."""
+        """The same violation with its path extended by an outer step."""
         inside = self.inside if self.owner else (step, *self.inside)
         return replace(self, path=(step, *self.path), inside=inside)
 
     def owned_by(self, name: str) -> Violation:
-        """The same violation, leaving a named schema."""
+        """The same violation with its owner set, unless an inner schema owns it already."""
         return self if self.owner else replace(self, owner=name)
 
     @property
     def place(self) -> str:
-        """Where it is in terms that hold wherever the object stands: `checkout.session: ui_mode`."""
+        """The owner and the path from it, independent of where the object is: `checkout.session: ui_mode`."""
         return f"{self.owner}: {'.'.join(self.inside)}"
 
     def __str__(self) -> str:
-        where = ".".join(self.path) or "the whole"
+        where = ".".join(self.path) or "(root)"
         return f"{where}: {self.text} [{self.kind}; {self.place}]"
 
 
 class ContractBroken(AssertionError):
-    """A request, answer or event that Stripe's document does not describe; `violations` lists each difference."""
+    """A request, answer or event that violates Stripe's document; see `violations`."""
 
     def __init__(self, what: str, violations: Sequence[Violation]) -> None:
         self.what = what
         self.violations = tuple(violations)
         lines = "".join(f"\n  {violation}" for violation in self.violations)
-        super().__init__(f"{what} is not as Stripe's document describes it:{lines}")
+        super().__init__(f"{what} violates Stripe's document:{lines}")

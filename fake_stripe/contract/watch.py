@@ -1,4 +1,4 @@
-"""Which exchanges are checked, and what is remembered of those that were broken?"""
+"""Check the exchanges and events of all fakes in a test run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from fake_stripe.recorder import Reader, Recorder
 
 
 class Watch:
-    """Looks at exchanges and events of any number of fakes, from any number of threads and processes.
+    """Checks the exchanges and events of any number of fakes, in any number of threads and processes.
 
-    It never raises into the fake that it watches; `broken` collects what was found, `take_broken` empties it.
-    folder: where other processes write what they see, for this one to check. A forked child does so by
-    itself, line by line, so that nothing is lost when it dies; a fake on a port is started with `--record`.
+    It never raises into the fake; violations are collected in `broken`.
+
+    folder: where other processes record exchanges and events for this one to check. A forked child records
+    automatically, line by line, so that nothing is lost if it is killed. A fake on a port needs `--record`.
     """
 
     def __init__(self, contract: Contract, folder: Path | None = None) -> None:
@@ -30,25 +31,23 @@ class Watch:
         self._process = os.getpid()
         self._recorder: Recorder | None = None
         self._readers: dict[Path, Reader] = {}
-        # Two locks, for a child is forked while another thread of its parent may hold the first one.
+        # Two locks: a child may be forked while another thread of its parent holds the first one.
         self._lock, self._childs_lock = threading.Lock(), threading.Lock()
 
     def see_exchange(self, call: Exchange) -> None:
-        """One call and its answer."""
         if recorder := self._childs_recorder():
             recorder.see_exchange(call)
         else:
             self._check_exchange(call)
 
     def see_event(self, event: Json) -> None:
-        """One event as it is delivered."""
         if recorder := self._childs_recorder():
             recorder.see_event(dict(event))
         else:
             self._note(lambda: self.contract.check_event(event))
 
     def _childs_recorder(self) -> Recorder | None:
-        """What a forked child writes with; None in the process that the watch was made in."""
+        """The Recorder of a forked child; None in the process that created the watch."""
         if self._folder is None or os.getpid() == self._process:
             return None
         with self._childs_lock:
@@ -57,11 +56,10 @@ class Watch:
             return self._recorder
 
     def _check_exchange(self, call: Exchange) -> None:
-        """A refused request is not held against the document, for the refusal was the right answer to it; nor
-        is one that asked for an API version older than the document.
-        """
+        # Requests are not checked if they were refused, which was the right answer to a violation, or if they
+        # asked for an API version older than the document.
         if call.status < 400 and call.version >= self.contract.version[:10]:
-            # A body that comes with a GET is read by nobody.
+            # The body of a GET is ignored.
             sent = (call.query,) if call.method == "GET" else (call.query, call.form)
             form = b"&".join(part for part in sent if part)
             self._note(
@@ -70,7 +68,7 @@ class Watch:
         self._note(lambda: self.contract.check_response(call.method, call.path, call.status, call.response))
 
     def take_broken(self) -> list[ContractBroken]:
-        """What was found broken since the last call, in what other processes wrote too."""
+        """The violations since the last call, including those recorded by other processes."""
         self._read_the_others()
         with self._lock:
             found, self.broken = self.broken, []
@@ -94,7 +92,7 @@ class Watch:
 
 @contextlib.contextmanager
 def watching_everywhere(watch: Watch) -> Iterator[None]:
-    """Let `watch` see every exchange and event of every FakeStripe that is made meanwhile."""
+    """Let `watch` check every FakeStripe that is created meanwhile."""
     FakeStripe.everywhere.append(watch.see_exchange)
     FakeStripe.events_everywhere.append(watch.see_event)
     try:

@@ -31,7 +31,7 @@ def dashboard_page(
     problem: str = "",
     beside: Markup = NOTHING,
 ) -> Markup:
-    """A page of the dashboard. `said` is good news, `problem` bad; `beside` stands next to the headline."""
+    """A dashboard page. `message` reports success, `problem` an error; `beside` is next to the headline."""
     body = fill(
         "dashboard",
         tabs=join(_tab(path, name, path == tab) for path, name in TABS),

@@ -1,4 +1,4 @@
-"""What do the fake's own tests share? A fake whose clock stands still, the stock library, a receiver."""
+"""Fixtures: a fake with a frozen clock, the stripe library, a webhook receiver."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ def fake() -> Iterator[FakeStripe]:
 
 @pytest.fixture
 def client(fake: FakeStripe) -> stripe.StripeClient:
-    """The stock library, unpatched, with the fake in place of the network."""
+    """The unpatched stripe library, connected to the fake in-process."""
     return stripe.StripeClient("sk_test_fake", http_client=fake.http_client())
 
 
@@ -38,7 +38,7 @@ def shirt(fake: FakeStripe) -> Any:
 
 @dataclass
 class Receiver:
-    """An endpoint that remembers what it was sent and answers with `status`."""
+    """A webhook endpoint that stores deliveries and answers with `status`."""
 
     status: int = 200
     got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Receiver:
         return self.status, b"noted"
 
     def events(self) -> list[stripe.Event]:
-        """What came, its signatures verified by the stock library."""
+        """The received events, with signatures verified by the stripe library."""
         return [
             stripe.Webhook.construct_event(body, headers["Stripe-Signature"], self.secret)
             for _, headers, body in self.got
@@ -68,7 +68,7 @@ def receiver(fake: FakeStripe) -> Receiver:
 
 
 def open_session(client: stripe.StripeClient, price: str, quantity: int = 1, **params: Any) -> Any:
-    """A session for one line, as a shop opens it."""
+    """Open a session with one line, as a shop does."""
     asked: Any = {
         "mode": "payment",
         "success_url": THANKS,

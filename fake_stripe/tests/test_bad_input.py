@@ -1,4 +1,4 @@
-"""What does the fake answer to anything? Stripe's error shape with type, code and param, never a traceback."""
+"""Invalid input: the answer is Stripe's error object with type, code and param."""
 
 import json
 import logging
@@ -187,7 +187,7 @@ def test_an_error_carries_its_request_and_its_documentation(fake: FakeStripe) ->
 
 
 def test_an_error_inside_a_call_undoes_all_of_it(fake: FakeStripe, shirt: Any) -> None:
-    """The first line makes a product and a price before the second one is found to be wrong."""
+    """The first line creates a product and a price before the second one is found to be invalid."""
     status, answer = post(
         fake,
         "/v1/checkout/sessions",
@@ -203,7 +203,7 @@ def test_an_error_inside_a_call_undoes_all_of_it(fake: FakeStripe, shirt: Any) -
     assert len(fake.events) == 0
 
 
-# anything: keys that are nearly right, values that are nearly right, and bytes that are nothing
+# arbitrary input: nearly valid keys and values, and random bytes
 
 NAMES = st.sampled_from(
     [
@@ -240,7 +240,7 @@ FORMS = st.one_of(
 
 @pytest.fixture(scope="module")
 def busy() -> Iterator[FakeStripe]:
-    """An account with one of everything, shared by all examples."""
+    """An account with one object of each kind, shared by all examples."""
     fake = FakeStripe(now=1_800_000_000)
     fake.add_product(id="prod_shirt", name="A", prices=[{"unit_amount": 2500}])
     session = (
@@ -256,7 +256,7 @@ def busy() -> Iterator[FakeStripe]:
 
 @pytest.fixture(scope="module")
 def ids(busy: FakeStripe) -> list[str]:
-    """Of each kind one, though an example may have deleted it meanwhile, and one that is nothing."""
+    """One id of each kind, which an earlier example may have deleted, and an unknown one."""
     tables = (busy.products, busy.prices, busy.sessions, busy.payment_intents, busy.charges, busy.refunds)
     rows = (*tables, busy.webhook_endpoints, busy.events)
     return [*(next(iter(table)) for table in rows), "\x00%' OR 1"]

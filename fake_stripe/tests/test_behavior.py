@@ -1,8 +1,8 @@
-"""What do the fake and Stripe itself both do? The same tests, run against whichever is there.
+"""Behavior of both the fake and Stripe itself.
 
-Each runs against the fake; with STRIPE_CONTRACT_KEY set to the secret key of a sandbox (sk_test_...) each runs
-against Stripe as well. They use ids of their own, rely on nothing that stands in the account, and archive or
-delete what they made.
+Each test runs against the fake; with STRIPE_CONTRACT_KEY set to the secret key of a sandbox (sk_test_...) each
+also runs against Stripe. The tests use new ids, do not depend on the content of the account, and archive or
+delete what they create.
 """
 
 import os
@@ -23,7 +23,7 @@ THANKS = "https://example.com/thanks?session={CHECKOUT_SESSION_ID}"
 
 @dataclass
 class Tried:
-    """An account under test: the client, how long to wait for events, and what was made."""
+    """The account under test: the client, how long to wait for events, and the created products."""
 
     client: stripe.StripeClient
     patience: float
@@ -57,7 +57,7 @@ class Tried:
         )
 
     def events(self, type: str, object_id: str, count: int = 1) -> list[stripe.Event]:
-        """Events of `type` about an object, the oldest first, once there are `count` of them."""
+        """Wait for `count` events of `type` about an object; returns them oldest first."""
         until = time.monotonic() + self.patience
         while True:
             listed = self.client.v1.events.list({"type": type, "limit": 100}).data
@@ -177,7 +177,7 @@ def test_a_key_takes_no_other_parameters(account: Tried) -> None:
 
 
 def test_a_key_remembers_a_refusal_too(account: Tried) -> None:
-    """A refusal that depends on what there is was executed, so it is replayed when that has changed."""
+    """A refusal that depends on the state counts as executed, so it is replayed after the state has changed."""
     product = account.product(default_price_data={"currency": "usd", "unit_amount": 1500})
     price, prices = str(product.default_price), account.client.v1.prices
     options: Any = {"idempotency_key": f"{account.run}/refused"}

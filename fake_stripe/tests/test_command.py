@@ -1,4 +1,4 @@
-"""How does the command behave? `python -m fake_stripe`: its start, its options, its signals, its state file."""
+"""The command `python -m fake_stripe`: start, options, signals and state file."""
 
 import contextlib
 import http.client
@@ -25,7 +25,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Command:
-    """`python -m fake_stripe` in a process of its own."""
+    """`python -m fake_stripe` in a child process."""
 
     def __init__(self, *options: str) -> None:
         self.process = subprocess.Popen(
@@ -55,7 +55,7 @@ Start = Callable[..., Command]
 
 @pytest.fixture
 def start(contract_folder: Path, tmp_path: Path) -> Start:
-    """Starts a Command; what it says and hears is held against Stripe's document too."""
+    """Starts a Command that records its exchanges, so they are checked against Stripe's document."""
     return lambda *options: Command("--record", str(contract_folder / f"command-{tmp_path.name}"), *options)
 
 
@@ -64,7 +64,7 @@ Refused = Callable[..., int]
 
 @pytest.fixture
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
-    """The exit code of a command that does not start, and says why in its last line."""
+    """Runs a command that must fail with a message in its last line; returns the exit code."""
 
     def run(*options: str) -> int:
         monkeypatch.setattr(sys, "argv", ["fake_stripe", "--port", "0", *options])
@@ -86,7 +86,7 @@ def ask(url: str, path: str, form: dict[str, str] | None = None) -> Any:
 
 
 def test_the_command_starts_quickly_says_one_line_and_ends_cleanly(start: Start) -> None:
-    """Measured in processor time, which a busy machine does not stretch: 0.2 s, and the target is 0.5 s."""
+    """Measured in processor time, which does not depend on other processes: 0.2 s, with a limit of 0.5 s."""
     before = os.times()
     command = start()
 
@@ -157,7 +157,7 @@ def test_a_damaged_state_file_is_told_in_one_sentence(refused: Refused, tmp_path
 
 
 def test_an_endpoint_that_hangs_does_not_keep_the_command_from_ending(start: Start, tmp_path: Path) -> None:
-    """Twenty events, more than are posted at once; none of them is lost."""
+    """Twenty events, which is more than are posted in parallel. None may be lost."""
     state = str(tmp_path / "state.sqlite3")
     with socket.create_server(("127.0.0.1", 0)) as shop:
         url = f"http://127.0.0.1:{shop.getsockname()[1]}/"

@@ -1,4 +1,4 @@
-"""What can a customer do on the hosted page? Pay, be declined, be asked, pay later, choose, mistype."""
+"""Customers on the payment page: payment, decline, authentication, delayed payment, input errors."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""How do events reach an endpoint? Signed, in order, again after a failure, by hand, and all on record."""
+"""Webhook deliveries: signatures, order, retries, resending, and the record of attempts."""
 
 import itertools
 import threading

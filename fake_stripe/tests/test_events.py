@@ -1,4 +1,4 @@
-"""What can be asked about what happened? Lists with filters, thirty days of memory, two modes."""
+"""The events API: lists, filters and retention."""
 
 from typing import Any
 

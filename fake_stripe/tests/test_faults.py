@@ -1,4 +1,4 @@
-"""What can be made to go wrong? Calls and deliveries, by rule, counted, drawn from a seed."""
+"""Injected faults of calls and deliveries."""
 
 import itertools
 import threading
@@ -290,7 +290,7 @@ def test_a_dashboard_edit_may_name_a_request_or_none(fake: FakeStripe, shirt: An
 def test_through_cuts_and_500s_every_change_is_made_once(
     fake: FakeStripe, shirt: Any, monkeypatch: Any
 ) -> None:
-    """Eight patient clients at once; a third of all answers is lost or broken, half of them after the effect."""
+    """Eight retrying clients at once. A third of the answers is lost or broken, half of those after the effect."""
     monkeypatch.setattr("stripe._http_client.time.sleep", lambda seconds: None)
     fake.faults.add("cut", when="after", probability=0.15, times=None)
     fake.faults.add("cut", when="before", probability=0.1, times=None)

@@ -1,4 +1,4 @@
-"""Stripe's bracket notation becomes nested groups."""
+"""Parsing of Stripe's bracket notation."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What happens when a request comes twice? Replay, mismatch, in progress, a day later."""
+"""Idempotency keys: replay, mismatch, concurrent use and expiry."""
 
 import threading
 from typing import Any
@@ -71,7 +71,7 @@ def test_a_400_that_never_ran_is_not_remembered(
 def test_a_refusal_of_limits_is_not_remembered_either(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
-    """It shows only when the keys are merged, and still nothing ran: with room made, the same key works."""
+    """The limit is only checked after the merge, but nothing ran: the same key works once there is room."""
     client.v1.products.update("prod_shirt", {"metadata": {f"k{n}": "1" for n in range(46)}})
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.products.update("prod_shirt", {"metadata": {"one more": "1"}}, KEY)  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ def test_the_same_key_in_the_other_mode_is_another_key(fake: FakeStripe) -> None
 def test_a_key_that_is_used_again_keeps_no_other_one_from_being_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Time passes by itself here: `forward` would forget the first key before it is used again."""
+    """The machine's clock is patched, because `forward` would delete the first key before it is used again."""
     hour = 3600.0
     time = [1_800_000_000.0]
     monkeypatch.setattr("fake_stripe.clock.time.time", lambda: time[0])

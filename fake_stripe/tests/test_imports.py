@@ -1,4 +1,4 @@
-"""The imports of fake_stripe: no cycles, and nothing of the shop.
+"""Imports inside fake_stripe: no cycles, and nothing of the shop.
 
 Imports are read from the source, so those inside functions and under TYPE_CHECKING count too.
 """

@@ -1,4 +1,4 @@
-"""Who may ask what? Wrong keys, restricted keys, the two modes, versions, other accounts, unknown addresses."""
+"""API keys, permissions, modes, versions, other accounts and unknown paths."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""How many calls are too many, and who waits for whom? Rate limits and lock time-outs."""
+"""Rate limits and lock timeouts."""
 
 import threading
 import time

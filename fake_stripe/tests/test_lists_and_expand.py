@@ -1,4 +1,4 @@
-"""How are lists paged and ids expanded? Cursors both ways, four levels, and what cannot be expanded."""
+"""Pagination and expansion."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from fake_stripe.tests.conftest import open_session
 
 @pytest.fixture
 def many(fake: FakeStripe) -> list[str]:
-    """A hundred and twenty products, the newest first, as lists show them."""
+    """The ids of 120 products, newest first, in list order."""
     created = [fake.add_product(id=f"prod_{n:03}", name=f"N{n}")["id"] for n in range(120)]
     return list(reversed(created))
 

@@ -1,4 +1,4 @@
-"""Who may look on? Observers of exchanges and events, of one fake or of every fake there is."""
+"""Observers of exchanges and events, of one fake or of every fake."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What do prices do? Amounts, currencies, lookup keys, archiving."""
+"""Prices: amounts, currencies, lookup keys, archiving."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""What do products do? Create, read, merge, archive, delete, and what their events tell."""
+"""Products and their events."""
 
 from typing import Any
 

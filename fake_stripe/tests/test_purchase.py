@@ -1,4 +1,4 @@
-"""How does one purchase go, from the product to the delivered event?"""
+"""A complete purchase, from the product to the delivered event."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Is what README.md tells true? Its examples run, and its tables name what there is."""
+"""The examples and tables of README.md."""
 
 import re
 from pathlib import Path

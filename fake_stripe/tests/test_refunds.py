@@ -1,4 +1,4 @@
-"""What goes back? Whole and partial refunds, too much, twice, and those that fail later."""
+"""Refunds: full, partial, excessive and failed."""
 
 from typing import Any
 

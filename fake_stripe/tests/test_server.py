@@ -1,4 +1,4 @@
-"""How does the fake behave on a port? Keep-alive, cut connections, bad HTTP, the doors for other processes."""
+"""The server: keep-alive, cut connections, malformed HTTP and the control endpoints."""
 
 import contextlib
 import http.client
@@ -25,7 +25,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @pytest.fixture
 def served() -> Iterator[FakeStripe]:
-    """A fake on a free port, with its deliveries going out by themselves."""
+    """A fake on a free port, with delivery threads."""
     fake = FakeStripe()
     server = Server(fake)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -40,7 +40,7 @@ def served() -> Iterator[FakeStripe]:
 
 @pytest.fixture
 def remote(served: FakeStripe) -> stripe.StripeClient:
-    """The stock library over HTTP."""
+    """The stripe library over HTTP."""
     return stripe.StripeClient("sk_test_fake", base_addresses={"api": served.base_url})
 
 
@@ -49,7 +49,7 @@ def connection(fake: FakeStripe) -> http.client.HTTPConnection:
 
 
 class Shop:
-    """An endpoint of a shop on a port of its own, that takes its time and answers as it is told."""
+    """A webhook endpoint on a port, with a given delay and status."""
 
     def __init__(self, seconds: float = 0.0, status: int = 200) -> None:
         self.got: list[tuple[float, bytes]] = []
@@ -78,7 +78,7 @@ class Shop:
 
 
 def test_one_purchase_over_http(served: FakeStripe, remote: stripe.StripeClient) -> None:
-    """The page's answer waits until the shop has answered the completed event."""
+    """The payment page answers after the shop has answered the completed event."""
     shop = Shop(seconds=0.2)
     served.add_webhook_endpoint(shop.url)
     product = served.add_product(name="A", prices=[{"unit_amount": 2500}])
@@ -148,7 +148,7 @@ def test_bodies_of_no_or_too_great_a_length_are_refused(
     for name, value in {**KEY, **headers}.items():
         http_.putheader(name, value)
     http_.endheaders()
-    with contextlib.suppress(ConnectionError):  # it may be refused before all of it was read
+    with contextlib.suppress(ConnectionError):  # the server may refuse before it has read everything
         http_.send(body)
 
     answer = http_.getresponse()
@@ -174,7 +174,7 @@ def test_what_is_no_proper_http_is_refused_in_the_shape_of_the_api(
 
 
 def refusal(fake: FakeStripe, sent: str) -> tuple[int, str]:
-    """The status, and the type of the error, that these bytes get."""
+    """Send raw bytes; returns the status and the type of the error."""
     address = urlsplit(fake.base_url)
     with socket.create_connection((address.hostname, address.port), 5) as there:
         there.sendall(sent.encode())

@@ -1,4 +1,4 @@
-"""What do Checkout Sessions do? Open, sum up, refuse, list, change, expire."""
+"""Checkout Sessions."""
 
 from typing import Any
 

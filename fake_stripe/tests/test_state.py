@@ -1,4 +1,4 @@
-"""What outlives the process? Everything, in one file; and what a transaction does."""
+"""The state file, and transactions of the store."""
 
 import sqlite3
 import subprocess
@@ -231,7 +231,7 @@ def test_time_does_not_run_backwards(fake: FakeStripe) -> None:
 
 
 def held_by_somebody(lock: Any) -> bool:
-    """Whether a thread of its own would have to wait for it."""
+    """Whether another thread would have to wait for the lock."""
 
     def attempt() -> bool:
         free = bool(lock.acquire(blocking=False))
@@ -244,7 +244,7 @@ def held_by_somebody(lock: Any) -> bool:
 
 
 def test_what_is_due_is_looked_up_while_nobody_changes_it(monkeypatch: Any) -> None:
-    """Another thread may take the last deadline away, or forget an event, between two looks."""
+    """Otherwise another thread could remove the last deadline, or an event, between two accesses."""
     fake = FakeStripe(now=NOW)
     held: list[bool] = []
 

@@ -1,6 +1,6 @@
-"""What does `stripe trigger` do to an account? The same calls, and what they leave.
+"""The calls that `stripe trigger` makes, and their results.
 
-The fixtures of the command line tool: a product without metadata, a price of 15.00, two of them, no metadata.
+The fixtures are those of the Stripe CLI: a product without metadata and a price of 15.00, bought twice.
 """
 
 import stripe

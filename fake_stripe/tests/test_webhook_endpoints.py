@@ -1,4 +1,4 @@
-"""What do webhook endpoints do? They are made with a secret, switched off and on, rolled, deleted."""
+"""Webhook endpoints and their secrets."""
 
 from typing import Any
 

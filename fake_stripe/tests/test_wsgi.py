@@ -1,4 +1,4 @@
-"""Is the application a good WSGI citizen? Under the standard library's validator, and its refusals."""
+"""The WSGI application under the standard library's validator."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What do the tests of the contract share?"""
+"""Fixtures of the contract tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def stripes_document() -> Document:
 
 @pytest.fixture
 def contract(stripes_document: Document) -> Contract:
-    """A contract without exceptions and with empty books."""
+    """A contract without known differences and with an empty coverage."""
     return Contract(stripes_document, known_differences=())
 
 

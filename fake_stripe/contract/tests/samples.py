@@ -1,4 +1,4 @@
-"""What is the smallest honest answer that a schema of Stripe's document describes?"""
+"""Build sample values from the schemas of Stripe's document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TEXTS = {"currency": "usd", "decimal": "2500"}
 
 
 def sample(document: Document, schema: Schema, *, filled: int = 0) -> Any:
-    """A value with the required names only; down to `filled` levels, with every name."""
+    """A value with all properties down to `filled` levels, and only the required ones below."""
     if "$ref" in schema:
         named = document.schemas[schema["$ref"].removeprefix(REFERENCE)]
         return sample(document, named, filled=filled)

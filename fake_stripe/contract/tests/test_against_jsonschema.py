@@ -1,4 +1,4 @@
-"""Our rules and the jsonschema library agree about answers, sound and broken ones alike."""
+"""Comparison of our rules with the jsonschema library, on valid and invalid answers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ANYTHING = st.recursive(
 
 
 def translated(schema: Any) -> Any:
-    """OpenAPI 3.0 with closed objects, in the words of JSON Schema 2020-12."""
+    """Translate OpenAPI 3.0 with closed objects to JSON Schema 2020-12."""
     if isinstance(schema, list):
         return [translated(part) for part in schema]
     if not isinstance(schema, dict):
@@ -71,7 +71,7 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
 
 @st.composite
 def answers(draw: st.DrawFn) -> tuple[str, Any]:
-    """A sample answer with one to three places dropped, replaced or added."""
+    """A sample answer with one to three values removed, replaced or added."""
     name = draw(st.sampled_from(OBJECTS))
     value = sample(document.load(), document.load().schemas[name], filled=draw(st.integers(0, 3)))
     for _ in range(draw(st.integers(0, 3))):

@@ -1,4 +1,4 @@
-"""A broken answer of the fake is caught, and the message says where it is broken."""
+"""Checks of answers, valid and invalid."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_field_that_was_not_expanded_is_an_id_and_an_expanded_one_an_object(
 
 
 def test_of_several_sorts_of_object_the_one_that_was_meant_is_named(contract: Contract) -> None:
-    """A broken card is told as a card, though a bank account would lack no more."""
+    """An invalid card is reported as a card, although a bank account would have no more violations."""
     error = {"type": "card_error", "source": {"object": "card", "id": "card_1"}}
 
     with pytest.raises(ContractBroken) as broken:

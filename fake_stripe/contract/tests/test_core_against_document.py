@@ -1,4 +1,4 @@
-"""What the document tells of Stripe beyond shapes, the fake's core holds to as well."""
+"""Comparison of the fake with details of Stripe's document beyond schemas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fake_stripe import FakeStripe
 from fake_stripe.contract import Contract
 from fake_stripe.contract.document import Document
 
-# What Stripe leaves out unless it is asked for, or that is of a newer or another kind of business.
+# Omitted by Stripe by default, newer than the document, or not supported by the fake.
 NOT_ALWAYS = {
     "price": {"currency_options", "tiers"},
     "checkout.session": {"line_items", "redirect_on_completion", "return_url", "presentment_details"},
@@ -42,7 +42,7 @@ def price(fake: FakeStripe) -> str:
 
 @pytest.fixture
 def answers(fake: FakeStripe, price: str) -> dict[str, dict[str, Any]]:
-    """One of each kind of object, as a whole purchase leaves them."""
+    """One object of each kind, from a complete purchase."""
     form = {"mode": "payment", "success_url": "https://shop.example/", "line_items[0][quantity]": "1"}
     _, session = fake.call("POST", "/v1/checkout/sessions", urlencode(form | {"line_items[0][price]": price}))
     session = fake.pay(session["id"])
@@ -107,7 +107,7 @@ PLACES = {
 
 
 def expandable(document: Document, name: str) -> Iterator[str]:
-    """Ids that the document says can be expanded, and parts that are left out unless asked for."""
+    """Ids that can be expanded according to the document, and parts that are omitted by default."""
     for field, schema in document.schemas[name]["properties"].items():
         if "x-expansionResources" in schema or field in ("currency_options", "tiers", "refunds"):
             yield field
@@ -151,7 +151,7 @@ def test_an_amount_that_its_currency_cannot_have_is_refused(
 
 
 def test_another_site_cannot_forward_the_clock_through_the_control_doors(fake: FakeStripe) -> None:
-    """A page of any site may post text to 127.0.0.1; a browser says whose page it was."""
+    """Any site can post text to 127.0.0.1, but browsers send the Origin header."""
     from fake_stripe.api import Request
 
     headers = {"host": "127.0.0.1:12111", "origin": "https://evil.example", "content-type": "text/plain"}

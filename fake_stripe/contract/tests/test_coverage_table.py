@@ -1,4 +1,4 @@
-"""The table of validated calls names every endpoint of the fake, and finds its place in a README."""
+"""The table of validated calls, and its place in the README."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_endpoints_stand_by_path_before_events_and_a_sum_ends_it() -> None:
         "GET /v1/prices                                   1",
         "POST /v1/products             2        2",
         "event product.updated                                    3",
-        "in all                        2        2         1       3",
+        "Total                         2        2         1       3",
     ]
 
 
@@ -37,7 +37,9 @@ def test_in_a_readme_the_table_takes_the_place_between_its_marks() -> None:
 
 
 def test_the_readme_says_of_every_endpoint_how_often_it_was_validated() -> None:
-    listed = README.read_text(encoding="utf-8").partition(coverage_table.BEGIN)[2].partition(coverage_table.END)[0]
+    listed = (
+        README.read_text(encoding="utf-8").partition(coverage_table.BEGIN)[2].partition(coverage_table.END)[0]
+    )
     rows = [
         [cell.strip(" `") for cell in line.split("|")[1:-1]] for line in listed.splitlines() if "|" in line
     ]

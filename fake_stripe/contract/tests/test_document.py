@@ -1,4 +1,4 @@
-"""Without Stripe's document there is one clear sentence, and with it loading is quick."""
+"""Loading of Stripe's document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An event is checked, the object it carries, and the names of what changed."""
+"""Checks of events, their objects and their previous_attributes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def test_a_fault_in_the_carried_object_is_caught(contract: Contract, event: Even
 
 
 def test_a_type_that_stripe_does_not_send_is_caught(contract: Contract, event: Event) -> None:
-    with pytest.raises(ContractBroken, match=r"'product\.sold' is no type of event at Stripe"):
+    with pytest.raises(ContractBroken, match=r"'product\.sold' is not an event type of Stripe"):
         contract.check_event(event | {"type": "product.sold"})
 
 
 def test_a_carried_object_without_a_sort_is_caught(contract: Contract, event: Event) -> None:
     event["data"]["object"] = {"id": "x"}
 
-    with pytest.raises(ContractBroken, match="None is no object at Stripe"):
+    with pytest.raises(ContractBroken, match="None is not an object type of Stripe"):
         contract.check_event(event)
 
 

@@ -1,4 +1,4 @@
-"""Every endpoint that the fake answers is asked at least once, and its answer is as the document has it."""
+"""Every route of the fake answers as the document describes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Json = dict[str, Any]
 
 
 class Caller:
-    """Calls the API, and insists on success."""
+    """Calls the API and asserts status 200."""
 
     def __init__(self, fake: FakeStripe) -> None:
         self._fake = fake
 
     def __call__(self, method: str, path: str, **form: object) -> Json:
-        """`form` has __ for the brackets: `a__b` is `a[b]`."""
+        """`form` is written with __ for brackets: `a__b` is `a[b]`."""
         named = {self._name(name): value for name, value in form.items()}
         status, answer = self._fake.call(method, path, urlencode(named))
         assert status == 200, answer
@@ -35,7 +35,7 @@ class Caller:
 
 
 def walk(kind: str, call: Caller, path: str, *, change: bool = True) -> None:
-    """List, retrieve and, where one may, change the newest of a kind."""
+    """List, retrieve and, where possible, update the newest object of a kind."""
     (newest,) = call("GET", path, limit=1)["data"]
     assert newest["object"] == kind
     call("GET", f"{path}/{newest['id']}")
@@ -44,7 +44,7 @@ def walk(kind: str, call: Caller, path: str, *, change: bool = True) -> None:
 
 
 def sell(fake: FakeStripe, call: Caller) -> None:
-    """A product, its price, a checkout over it that is paid, and one that expires."""
+    """A product with its price, a paid checkout and an expired one."""
     shirt = call("POST", "/v1/products", name="Shirt", metadata__stock_M="15")
     price = call("POST", "/v1/prices", product=shirt["id"], currency="usd", unit_amount=2500)
     rate = call(
@@ -76,7 +76,7 @@ def sell(fake: FakeStripe, call: Caller) -> None:
 
 
 def charge(fake: FakeStripe, call: Caller) -> None:
-    """Payments that no checkout stands behind."""
+    """Payments without a checkout."""
     alone = call("POST", "/v1/charges", amount=500, currency="usd", source="tok_visa")
     call("GET", f"/v1/charges/{alone['id']}/refunds")
     intent = call("POST", "/v1/payment_intents", amount=500, currency="usd")
@@ -114,7 +114,7 @@ def test_every_endpoint_answers_as_the_document_describes_it(contract: Contract)
 
 
 def unasked(contract: Contract) -> list[str]:
-    """The routes of the fake for which no answer was validated."""
+    """The routes without a validated answer."""
     asked = {
         shape(name)
         for name, tally in contract.coverage.tallies.items()
@@ -124,7 +124,7 @@ def unasked(contract: Contract) -> list[str]:
 
 
 def shape(name: str) -> str:
-    """`GET /v1/prices/{price}` and `GET /v1/prices/{id}` are one endpoint."""
+    """`GET /v1/prices/{price}` and `GET /v1/prices/{id}` are the same endpoint."""
     return "/".join("{}" if step.startswith("{") else step for step in name.split("/"))
 
 

@@ -1,4 +1,4 @@
-"""An exception forgives exactly the violation it names, and one that forgives nothing is noticed."""
+"""Known differences: what they accept, and detection of those no longer needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API got after the document was published is answered, and explained one by one."""
+"""API changes since the document was published."""
 
 from __future__ import annotations
 

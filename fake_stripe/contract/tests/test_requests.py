@@ -1,4 +1,4 @@
-"""A request is read from its form as Stripe reads it, and a wrong one is caught."""
+"""Checks of requests, read from their forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A watch sees what every fake says, checks what it should, and never disturbs the call it looks at."""
+"""The watch that checks every fake of a test run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOP = {"mode": "payment", "line_items[0][quantity]": "1", "success_url": "https
 
 @pytest.fixture
 def watch(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
-    """The only one who looks: what is broken here on purpose is not the run's affair."""
+    """Replaces the run's own watch, so that violations made here on purpose do not fail the run."""
     monkeypatch.setattr(FakeStripe, "everywhere", [])
     monkeypatch.setattr(FakeStripe, "events_everywhere", [])
     watch = Watch(contract)

@@ -1,4 +1,4 @@
-"""What do the tests of the pages share? A fake with things in it, and a visitor with a plain form client."""
+"""Fixtures of the page tests: a fake, a product and a visitor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOW = 1_795_000_000.0
 
 @pytest.fixture
 def fake() -> FakeStripe:
-    """An account of its own whose clock stands still."""
+    """An account with a frozen clock."""
     return FakeStripe(base_url="http://pretend.test", now=NOW)
 
 
@@ -36,13 +36,13 @@ def shirt(fake: FakeStripe) -> Json:
 
 
 class Till:
-    """Opens Checkout Sessions as a shop would."""
+    """Opens Checkout Sessions as a shop does."""
 
     def __init__(self, fake: FakeStripe, price: str) -> None:
         self._fake, self._price = fake, price
 
     def open(self, **more: object) -> Json:
-        """A session over two shirts; `more` are parameters with __ for the brackets: `a__b` is `a[b]`."""
+        """A session for two shirts. `more` are parameters with __ for brackets: `a__b` is `a[b]`."""
         form: dict[str, object] = {
             "mode": "payment",
             "success_url": "http://shop.test/thanks?session={CHECKOUT_SESSION_ID}",

@@ -1,4 +1,4 @@
-"""Amounts are read and shown in the decimals that Stripe gives their currency."""
+"""Formatting and parsing of amounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody at the dashboard edits products, refunds, resends events, and lets things go wrong."""
+"""The dashboard: products, refunds, events, endpoints, faults and the clock."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_an_endpoint_is_switched_off_and_its_secret_rolled(fake: FakeStripe, vis
     endpoint = fake.add_webhook_endpoint("http://shop.test/hook", secret="whsec_old")
 
     rolled = visitor.press(visitor.get("/dashboard/webhooks"), "Roll secret")
-    # Somebody who reloads the page then does not roll once more.
+    # A reload of the redirected page does not roll the secret again.
     assert rolled.status == 303
     first, second = (visitor.follow(rolled).text for _ in range(2))
     visitor.press(visitor.get("/dashboard/webhooks"), "Disable")

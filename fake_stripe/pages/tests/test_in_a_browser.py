@@ -1,4 +1,4 @@
-"""In a real browser the pages pay, obey their policy, fit a phone, and axe finds nothing in light or dark."""
+"""The pages in a real browser: accessibility, security policy, keyboard and phone layout."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def served(fake: FakeStripe) -> Iterator[str]:
-    """The fake on a port of its own; its address."""
+    """The URL of a fake served on a port."""
     server = Server(fake)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -46,7 +46,7 @@ def served(fake: FakeStripe) -> Iterator[str]:
 
 @pytest.fixture
 def full(fake: FakeStripe, till: Till) -> list[str]:
-    """Something on every page; the paths of all of them."""
+    """Create content for every page; returns their paths."""
     fake.deliver_to(lambda url, headers, body: (500, b"no"))
     fake.add_webhook_endpoint("http://shop.test/stripe/webhook/")
     paid, waiting = fake.pay(till.open()["id"]), fake.pay(till.open()["id"], delayed=True)
@@ -74,7 +74,7 @@ def test_axe_finds_nothing(
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    # The policy forbids scripts, and axe is one.
+    # Bypassed because the policy forbids scripts, and axe is a script.
     context = chromium.new_context(color_scheme=scheme, viewport=DESKTOP, bypass_csp=True)
     page = context.new_page()
     found = []
@@ -129,7 +129,7 @@ def test_on_a_phone_every_page_fits_and_every_control_is_large_enough_for_a_fing
     assert (small, wide) == ([], [])
 
 
-# A box to tick or to choose counts with the label around it.
+# A checkbox or radio button is measured with the label around it.
 SIZES = """() => [...document.querySelectorAll('a, button, input, select, textarea, summary')]
   .filter(e => e.type !== 'hidden' && !e.closest('.hidden-text, .skip') && e.offsetParent)
   .map(e => (e.matches('[type=radio], [type=checkbox]') ? e.closest('label') : e))

@@ -1,4 +1,4 @@
-"""A buyer can pay on the hosted page, is told beside the field what is wrong, and loses nothing typed."""
+"""The hosted payment page."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ def test_one_press_fills_in_a_test_card_and_keeps_what_was_typed(visitor: Visito
 
 
 def test_enter_in_a_field_pays_and_does_not_fill_in_a_card(visitor: Visitor, till: Till) -> None:
-    """Browsers press the first button of a form."""
+    """Browsers submit a form with its first button."""
     html = visitor.get(address_of(till.open())).html
 
     first = html[html.index("<button") : html.index(">", html.index("<button"))]

@@ -1,4 +1,4 @@
-"""No other site can press our buttons, and no page runs or loads what is not its own."""
+"""Protection against other sites, and the content security policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A browser without a window: follows links, fills in forms as they stand on the page, and posts them."""
+"""A minimal browser for tests: reads pages, fills in their forms and posts them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOST = "pretend.test"
 
 @dataclass
 class Form:
-    """A form of a page: where it goes, what its fields hold, and its buttons by their words."""
+    """A form: its action, the values of its fields, and its buttons by label."""
 
     action: str = ""
     fields: dict[str, str] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Page:
 
 
 class Visitor:
-    """One person at the pages of one fake."""
+    """Visits the pages of one fake."""
 
     def __init__(self, fake: FakeStripe) -> None:
         self._fake = fake
@@ -56,14 +56,14 @@ class Visitor:
         return self._page(Request("POST", path, b"", urlencode(fields).encode(), given))
 
     def press(self, page: Page, button: str, **typed: str) -> Page:
-        """Fill in the form that has this button, over what stands there, and press it."""
+        """Submit the form that has this button, with the given fields changed."""
         form = page.form(button)
         name, value = form.buttons[button]
         fields = form.fields | typed | ({name: value} if name else {})
         return self.post(unquote(form.action), fields)
 
     def follow(self, page: Page) -> Page:
-        """Go where a redirect within the pages leads."""
+        """Follow a redirect within the pages."""
         parts = urlsplit(page.headers["Location"])
         return self.get(f"{parts.path}?{parts.query}")
 
@@ -84,7 +84,7 @@ class Visitor:
 
 
 class Reader(HTMLParser):
-    """Reads forms, labels, error messages and words off a page."""
+    """Extracts forms, labels, error messages and text from a page."""
 
     def __init__(self) -> None:
         super().__init__()
