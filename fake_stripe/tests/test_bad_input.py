@@ -78,7 +78,7 @@ def post(fake: FakeStripe, path: str, body: bytes, **headers: str) -> tuple[int,
         ),
     ],
 )
-def test_a_wrong_parameter_is_named(fake: FakeStripe, body: bytes, code: str | None, param: str) -> None:
+def test_an_invalid_parameter_is_named(fake: FakeStripe, body: bytes, code: str | None, param: str) -> None:
     status, answer = post(fake, "/v1/products", body)
 
     assert status == 400
@@ -100,7 +100,9 @@ def test_a_wrong_parameter_is_named(fake: FakeStripe, body: bytes, code: str | N
         ),
     ],
 )
-def test_a_wrong_parameter_of_a_price_is_named(fake: FakeStripe, shirt: Any, body: bytes, param: str) -> None:
+def test_an_invalid_parameter_of_a_price_is_named(
+    fake: FakeStripe, shirt: Any, body: bytes, param: str
+) -> None:
     status, answer = post(fake, "/v1/prices", b"currency=usd&" + body)
 
     assert (status, answer["error"]["param"]) == (400, param)
@@ -144,7 +146,7 @@ def test_a_wrong_parameter_of_a_price_is_named(fake: FakeStripe, shirt: Any, bod
         ),
     ],
 )
-def test_a_wrong_parameter_of_a_session_is_named(
+def test_an_invalid_parameter_of_a_session_is_named(
     fake: FakeStripe, shirt: Any, body: bytes, param: str
 ) -> None:
     line = f"line_items[0][price]={shirt['default_price']}&line_items[0][quantity]=1&".encode()
@@ -167,26 +169,26 @@ def test_a_wrong_parameter_of_a_session_is_named(
         (b"name=" + b"A" * 1_000_001, 413),
     ],
 )
-def test_bytes_that_are_no_form_are_refused(fake: FakeStripe, body: bytes, status: int) -> None:
+def test_malformed_forms_are_refused(fake: FakeStripe, body: bytes, status: int) -> None:
     answered, answer = post(fake, "/v1/products", body)
 
     assert (answered, answer["error"]["type"]) == (status, "invalid_request_error")
 
 
-def test_json_is_not_what_stripe_takes(fake: FakeStripe) -> None:
+def test_a_json_body_is_refused(fake: FakeStripe) -> None:
     status, answer = post(fake, "/v1/products", b'{"name": "A"}', **{"content-type": "application/json"})
 
     assert (status, answer["error"]["type"]) == (400, "invalid_request_error")
 
 
-def test_an_error_carries_its_request_and_its_documentation(fake: FakeStripe) -> None:
+def test_an_error_links_to_its_request_and_documentation(fake: FakeStripe) -> None:
     _, answer = post(fake, "/v1/products", b"")
 
     assert answer["error"]["doc_url"].endswith("/parameter-missing")
     assert answer["error"]["request_log_url"].endswith(fake.calls[-1].request_id)
 
 
-def test_an_error_inside_a_call_undoes_all_of_it(fake: FakeStripe, shirt: Any) -> None:
+def test_an_error_rolls_back_the_whole_call(fake: FakeStripe, shirt: Any) -> None:
     """The first line creates a product and a price before the second one is found to be invalid."""
     status, answer = post(
         fake,
@@ -265,7 +267,7 @@ def ids(busy: FakeStripe) -> list[str]:
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(route=st.sampled_from(ROUTES), which=st.integers(0, 8), form=FORMS, query=FORMS)
 @example(route=ROUTES[0], which=0, form=b"name=A&metadata[]=b", query=b"expand[]=default_price")
-def test_whatever_comes_the_answer_is_stripes(
+def test_arbitrary_bodies_get_a_stripe_answer(
     busy: FakeStripe, ids: list[str], caplog: Any, route: Any, which: int, form: bytes, query: bytes
 ) -> None:
     caplog.clear()
@@ -292,7 +294,7 @@ def test_whatever_comes_the_answer_is_stripes(
     value=st.text(max_size=20),
     body=st.binary(max_size=40),
 )
-def test_whatever_is_asked_nothing_breaks(
+def test_arbitrary_requests_never_cause_a_500(
     busy: FakeStripe, caplog: Any, method: str, path: str, name: str, value: str, body: bytes
 ) -> None:
     caplog.clear()

@@ -109,7 +109,7 @@ def test_metadata_merges_by_key(account: Tried) -> None:
     assert updated.metadata.to_dict() == {"stock_S": "4", "stock_M": "13", "mark": "1"}
 
 
-def test_an_empty_value_unsets_a_key_and_an_empty_whole_unsets_all(account: Tried) -> None:
+def test_an_empty_value_unsets_one_key_and_empty_metadata_unsets_all(account: Tried) -> None:
     product = account.product(metadata={"a": "1", "b": "2"})
 
     one = account.client.v1.products.update(product.id, {"metadata": {"a": ""}})
@@ -127,7 +127,7 @@ def test_metadata_has_limits(account: Tried, metadata: dict[str, str]) -> None:
     assert refused.value.http_status == 400
 
 
-def test_an_update_tells_the_old_values_of_the_changed_keys(account: Tried) -> None:
+def test_an_update_event_has_the_old_values_of_the_changed_keys(account: Tried) -> None:
     product = account.product(metadata={"stock_S": "4", "stock_M": "15"})
     key = f"{account.run}/7"
 
@@ -148,7 +148,7 @@ def test_an_update_tells_the_old_values_of_the_changed_keys(account: Tried) -> N
 # idempotency
 
 
-def test_a_key_makes_a_request_happen_once(account: Tried) -> None:
+def test_a_key_makes_a_request_run_once(account: Tried) -> None:
     product = account.product(metadata={"n": "0"})
     options: Any = {"idempotency_key": f"{account.run}/once"}
     change: Any = {"metadata": {"n": "1"}}
@@ -165,7 +165,7 @@ def test_a_key_makes_a_request_happen_once(account: Tried) -> None:
     assert again.last_response.headers["original-request"] == first.last_response.request_id
 
 
-def test_a_key_takes_no_other_parameters(account: Tried) -> None:
+def test_a_key_cannot_be_reused_with_other_parameters(account: Tried) -> None:
     product = account.product()
     options: Any = {"idempotency_key": f"{account.run}/other"}
     account.client.v1.products.update(product.id, {"metadata": {"n": "1"}}, options)
@@ -176,7 +176,7 @@ def test_a_key_takes_no_other_parameters(account: Tried) -> None:
     assert refused.value.http_status == 400
 
 
-def test_a_key_remembers_a_refusal_too(account: Tried) -> None:
+def test_a_refusal_is_stored_under_its_key(account: Tried) -> None:
     """A refusal that depends on the state counts as executed, so it is replayed after the state has changed."""
     product = account.product(default_price_data={"currency": "usd", "unit_amount": 1500})
     price, prices = str(product.default_price), account.client.v1.prices
@@ -198,7 +198,7 @@ def test_a_key_remembers_a_refusal_too(account: Tried) -> None:
 # lists
 
 
-def test_pages_follow_each_other_newest_first(account: Tried) -> None:
+def test_pages_are_listed_newest_first(account: Tried) -> None:
     url = f"https://example.com/{account.run}"
     created = [account.product(url=url).id for _ in range(3)]
     products = account.client.v1.products
@@ -213,7 +213,7 @@ def test_pages_follow_each_other_newest_first(account: Tried) -> None:
     assert [p.id for p in back] == [p.id for p in first]
 
 
-def test_a_list_of_ids_takes_no_cursor(account: Tried) -> None:
+def test_ids_cannot_be_combined_with_a_cursor(account: Tried) -> None:
     ids = [account.product().id for _ in range(2)]
 
     with pytest.raises(stripe.InvalidRequestError) as refused:
@@ -225,7 +225,7 @@ def test_a_list_of_ids_takes_no_cursor(account: Tried) -> None:
 @pytest.mark.parametrize(
     "params", [{"limit": 101}, {"limit": 0}, {"starting_after": "prod_0"}, {"colour": "red"}]
 )
-def test_a_list_refuses_what_it_does_not_know(account: Tried, params: Any) -> None:
+def test_a_list_refuses_unknown_parameters(account: Tried, params: Any) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         account.client.v1.products.list(params)
 
@@ -247,7 +247,7 @@ def test_an_unknown_product_is_a_404(account: Tried) -> None:
 # sessions
 
 
-def test_a_session_adds_up_and_keeps_the_metadata_of_its_lines(account: Tried) -> None:
+def test_a_session_has_totals_and_the_metadata_of_its_lines(account: Tried) -> None:
     session = account.session(account.priced(1500), metadata={"order": account.run})
 
     (line,) = account.client.v1.checkout.sessions.line_items.list(
@@ -263,7 +263,7 @@ def test_a_session_adds_up_and_keeps_the_metadata_of_its_lines(account: Tried) -
 
 
 @pytest.mark.parametrize("seconds", [29 * 60, 24 * 3600 + 120])
-def test_a_session_lives_for_half_an_hour_to_a_day(account: Tried, seconds: int) -> None:
+def test_a_session_expires_after_half_an_hour_to_a_day(account: Tried, seconds: int) -> None:
     price = account.priced()
 
     with pytest.raises(stripe.InvalidRequestError) as refused:
@@ -293,7 +293,7 @@ def test_an_open_session_expires_once(account: Tried) -> None:
         ({"nonsense": "1"}, "nonsense"),
     ],
 )
-def test_todays_version_refuses_yesterdays_words(account: Tried, change: Any, param: str) -> None:
+def test_the_current_version_refuses_removed_values(account: Tried, change: Any, param: str) -> None:
     price = account.priced()
 
     with pytest.raises(stripe.InvalidRequestError) as refused:
@@ -305,7 +305,7 @@ def test_todays_version_refuses_yesterdays_words(account: Tried, change: Any, pa
 # refunds
 
 
-def test_refunds_add_up_to_what_was_paid_and_no_further(account: Tried) -> None:
+def test_refunds_cannot_exceed_the_payment(account: Tried) -> None:
     intent = account.payment(3000)
     refunds = account.client.v1.refunds
 
@@ -324,7 +324,7 @@ def test_refunds_add_up_to_what_was_paid_and_no_further(account: Tried) -> None:
     assert nothing_left.value.code == "charge_already_refunded"
 
 
-def test_a_partial_refund_is_a_charge_refunded_too(account: Tried) -> None:
+def test_a_partial_refund_emits_charge_refunded(account: Tried) -> None:
     intent = account.payment(3000)
     for amount in (1000, 2000):
         account.client.v1.refunds.create({"payment_intent": intent.id, "amount": amount})

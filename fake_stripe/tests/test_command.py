@@ -85,7 +85,7 @@ def ask(url: str, path: str, form: dict[str, str] | None = None) -> Any:
     return json.loads(http_.getresponse().read())
 
 
-def test_the_command_starts_quickly_says_one_line_and_ends_cleanly(start: Start) -> None:
+def test_the_command_starts_quickly_prints_one_line_and_exits_cleanly(start: Start) -> None:
     """Measured in processor time, which does not depend on other processes: 0.2 s, with a limit of 0.5 s."""
     before = os.times()
     command = start()
@@ -116,7 +116,7 @@ def test_state_survives_a_kill(start: Start, tmp_path: Path) -> None:
     assert command.end() == 0
 
 
-def test_a_port_or_a_file_in_use_is_told_in_one_sentence(
+def test_a_port_or_file_in_use_is_reported_in_one_line(
     start: Start, refused: Refused, tmp_path: Path
 ) -> None:
     state = str(tmp_path / "state.sqlite3")
@@ -141,13 +141,11 @@ def test_a_port_or_a_file_in_use_is_told_in_one_sentence(
         (["--restricted-key", "rk_test_1=products:own"], 2),
     ],
 )
-def test_options_that_cannot_be_are_told_in_one_sentence(
-    refused: Refused, options: list[str], code: int
-) -> None:
+def test_invalid_options_are_reported_in_one_line(refused: Refused, options: list[str], code: int) -> None:
     assert refused(*options) == code
 
 
-def test_a_damaged_state_file_is_told_in_one_sentence(refused: Refused, tmp_path: Path) -> None:
+def test_a_damaged_state_file_is_reported_in_one_line(refused: Refused, tmp_path: Path) -> None:
     state = str(tmp_path / "state.sqlite3")
     FakeStripe(state_path=state).close()
     with contextlib.closing(sqlite3.connect(state)) as written, written:
@@ -156,7 +154,7 @@ def test_a_damaged_state_file_is_told_in_one_sentence(refused: Refused, tmp_path
     assert refused("--state", state) == 1
 
 
-def test_an_endpoint_that_hangs_does_not_keep_the_command_from_ending(start: Start, tmp_path: Path) -> None:
+def test_a_hanging_endpoint_does_not_delay_the_exit(start: Start, tmp_path: Path) -> None:
     """Twenty events, which is more than are posted in parallel. None may be lost."""
     state = str(tmp_path / "state.sqlite3")
     with socket.create_server(("127.0.0.1", 0)) as shop:
@@ -174,7 +172,7 @@ def test_an_endpoint_that_hangs_does_not_keep_the_command_from_ending(start: Sta
     fake.close()
 
 
-def test_a_restricted_key_may_do_what_it_was_given(start: Start) -> None:
+def test_a_restricted_key_has_only_its_permissions(start: Start) -> None:
     command = start("--restricted-key", "rk_test_shop=products:read,prices:write")
 
     def status(method: str, path: str) -> int:
@@ -188,7 +186,7 @@ def test_a_restricted_key_may_do_what_it_was_given(start: Start) -> None:
     assert command.end() == 0
 
 
-def test_it_listens_on_an_address_of_the_sixth_version_too(start: Start) -> None:
+def test_it_can_listen_on_an_ipv6_address(start: Start) -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -201,7 +199,7 @@ def test_it_listens_on_an_address_of_the_sixth_version_too(start: Start) -> None
     assert command.end() == 0
 
 
-def test_the_server_needs_no_library_but_pythons_own() -> None:
+def test_the_server_needs_only_the_standard_library() -> None:
     code = (
         "import sys, fake_stripe.__main__\n"
         "outside = {'stripe', 'requests', 'django', 'httpx', 'jsonschema'} & set(sys.modules)\n"

@@ -58,7 +58,7 @@ def test_another_card_may_be_tried_with_the_same_payment_intent(
     assert [charge["status"] for charge in fake.charges.values()] == ["failed", "succeeded"]
 
 
-def test_a_bank_may_ask_before_it_pays(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_bank_may_require_authentication(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     session = open_session(client, shirt["default_price"])
     card = "4000002760003184"
 
@@ -73,9 +73,7 @@ def test_a_bank_may_ask_before_it_pays(fake: FakeStripe, client: stripe.StripeCl
     assert "payment_intent.requires_action" in [e["type"] for e in fake.events.values()]
 
 
-def test_a_number_that_is_no_test_card_is_refused(
-    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
-) -> None:
+def test_only_test_cards_are_accepted(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     session = open_session(client, shirt["default_price"])
 
     for number in ("", "1234", "4111111111111111", "<script>"):
@@ -84,7 +82,7 @@ def test_a_number_that_is_no_test_card_is_refused(
     assert len(fake.events) == 0
 
 
-def test_what_the_customer_writes_is_in_the_session_and_in_the_payment(
+def test_the_customers_details_are_in_the_session_and_the_payment(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     session = open_session(client, shirt["default_price"], **COLLECTING)
@@ -121,7 +119,7 @@ def test_what_the_customer_writes_is_in_the_session_and_in_the_payment(
         ({"custom_fields": {}}, "size"),
     ],
 )
-def test_a_mistake_on_the_page_names_the_field_and_keeps_the_session_as_it_was(
+def test_an_invalid_entry_names_its_field_and_leaves_the_session_unchanged(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, mistake: dict[str, Any], field: str
 ) -> None:
     size = {
@@ -148,7 +146,9 @@ def test_a_mistake_on_the_page_names_the_field_and_keeps_the_session_as_it_was(
     assert len(fake.events) == 0
 
 
-def test_custom_fields_come_back_filled_in(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_custom_fields_are_returned_with_their_values(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
     fields = [
         {
             "key": "engraving",
@@ -170,7 +170,7 @@ def test_custom_fields_come_back_filled_in(fake: FakeStripe, client: stripe.Stri
     assert [f[f["type"]]["value"] for f in paid["custom_fields"]] == [None, "7"]
 
 
-def test_the_chosen_shipping_is_what_is_paid(
+def test_the_chosen_shipping_option_is_charged(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     options = [
@@ -198,9 +198,7 @@ def test_without_collecting_only_country_and_postal_code_are_known(
     assert whole["customer_details"]["address"]["city"] == "London"
 
 
-def test_the_session_that_knows_the_email_keeps_it(
-    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
-) -> None:
+def test_a_given_email_cannot_be_changed(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     session = open_session(client, shirt["default_price"], customer_email="known@example.com")
 
     paid = fake.pay(session.id, email="typed@example.com")
@@ -223,7 +221,7 @@ def test_payment_intent_data_reaches_the_payment(
     assert (intent["metadata"], intent["description"]) == ({"order": "o1"}, "Two shirts")
 
 
-def test_an_empty_value_is_no_key_of_the_payment(
+def test_an_empty_metadata_value_is_not_copied_to_the_payment(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     full = {f"k{n}": "v" for n in range(50)}
@@ -236,7 +234,7 @@ def test_an_empty_value_is_no_key_of_the_payment(
     assert intent["metadata"] == full
 
 
-def test_an_endless_email_is_refused_at_once(
+def test_a_very_long_email_is_refused_quickly(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     session = open_session(client, shirt["default_price"])
@@ -250,7 +248,7 @@ def test_an_endless_email_is_refused_at_once(
     assert time.perf_counter() - started < 5
 
 
-def test_nothing_to_pay_needs_no_payment(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_total_of_zero_needs_no_payment(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     free = fake.add_price("prod_shirt", unit_amount=0)
     session = open_session(client, free["id"])
 
@@ -307,7 +305,7 @@ def test_a_bank_debit_completes_unpaid_and_is_settled_later(
         ({"excluded_payment_method_types": ["card"]}, ["us_bank_account"]),
     ],
 )
-def test_a_session_says_with_what_it_may_be_paid_and_so_does_its_payment(
+def test_a_session_and_its_payment_list_the_same_payment_methods(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, change: Any, methods: list[str]
 ) -> None:
     session = open_session(client, shirt["default_price"], **change)
@@ -322,7 +320,7 @@ def test_a_session_says_with_what_it_may_be_paid_and_so_does_its_payment(
     assert fake.payment_intents[paid["payment_intent"]]["payment_method_types"] == methods
 
 
-def test_nobody_pays_twice(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_session_cannot_be_paid_twice(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     session = open_session(client, shirt["default_price"])
     fake.pay(session.id)
 

@@ -22,7 +22,7 @@ def names(receiver: Receiver) -> list[str]:
     return [event.data.object["name"] for event in receiver.events()]
 
 
-def test_events_go_out_in_the_order_of_their_making(
+def test_events_are_sent_in_the_order_of_their_creation(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     rename(client, "A", "B", "C")
@@ -34,7 +34,7 @@ def test_events_go_out_in_the_order_of_their_making(
     assert fake.deliver_due() == []
 
 
-def test_a_delivery_looks_like_stripes(
+def test_a_delivery_has_stripes_headers_and_signature(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     rename(client, "A")
@@ -50,7 +50,7 @@ def test_a_delivery_looks_like_stripes(
 @pytest.mark.parametrize(
     ("key", "gaps"), [("sk_test_1", SANDBOX_GAPS), ("sk_live_1", LIVE_GAPS)], ids=["a sandbox", "live"]
 )
-def test_a_failed_delivery_is_tried_again_after_growing_gaps(key: str, gaps: tuple[int, ...]) -> None:
+def test_a_failed_delivery_is_retried_after_growing_intervals(key: str, gaps: tuple[int, ...]) -> None:
     fake = FakeStripe(key, now=NOW)
     fake.add_webhook_endpoint("https://shop.test/")
     fake.deliver_to(Receiver(500))
@@ -69,13 +69,13 @@ def test_a_failed_delivery_is_tried_again_after_growing_gaps(key: str, gaps: tup
     assert len(delivery["attempts"]) == len(gaps) + 1
 
 
-def test_a_sandbox_tries_three_times_more_and_live_for_days() -> None:
+def test_a_sandbox_retries_three_times_and_live_mode_for_days() -> None:
     assert len(SANDBOX_GAPS) == 3
     assert sum(SANDBOX_GAPS) < 5 * 3600
     assert 2 * 24 * 3600 < sum(LIVE_GAPS) < 3 * 24 * 3600
 
 
-def test_a_redirect_is_a_failure_and_so_is_no_answer(
+def test_a_redirect_and_no_answer_are_failures(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     receiver.status = 301
@@ -111,7 +111,7 @@ def test_the_record_keeps_what_the_endpoint_answered(
     assert fake.events[event_id]["pending_webhooks"] == 0
 
 
-def test_an_event_can_be_sent_again_by_hand(
+def test_an_event_can_be_resent(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     rename(client, "A")
@@ -125,7 +125,7 @@ def test_an_event_can_be_sent_again_by_hand(
     assert first.id == second.id == event_id
 
 
-def test_an_event_is_sent_again_only_to_those_who_listen_to_it(
+def test_an_event_is_only_resent_to_subscribed_endpoints(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     (listening,) = fake.webhook_endpoints
@@ -145,7 +145,7 @@ def test_an_event_is_sent_again_only_to_those_who_listen_to_it(
     assert len(fake.deliveries(event_id)) == 3
 
 
-def test_each_endpoint_counts_for_itself(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_pending_webhooks_counts_endpoints(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     good, bad = "https://good.test/", "https://bad.test/"
     for url in (good, bad):
         fake.add_webhook_endpoint(url)
@@ -159,7 +159,7 @@ def test_each_endpoint_counts_for_itself(fake: FakeStripe, client: stripe.Stripe
     assert fake.events[event_id]["pending_webhooks"] == 1
 
 
-def test_a_second_success_at_one_endpoint_does_not_count_for_the_other(
+def test_a_second_success_at_one_endpoint_is_not_counted_for_another(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     good, bad = "https://good.test/", "https://bad.test/"
@@ -174,7 +174,7 @@ def test_a_second_success_at_one_endpoint_does_not_count_for_the_other(
     assert fake.events[event_id]["pending_webhooks"] == 1
 
 
-def test_a_live_event_is_not_told_to_a_test_endpoint(fake: FakeStripe, receiver: Receiver) -> None:
+def test_a_live_event_is_not_sent_to_a_test_endpoint(fake: FakeStripe, receiver: Receiver) -> None:
     fake.keys.add("sk_live_1")
     live = stripe.StripeClient("sk_live_1", http_client=fake.http_client())
 
@@ -201,7 +201,7 @@ def test_a_receiver_that_raises_is_a_failure_and_nothing_is_lost(
     assert names(receiver) == ["A"]
 
 
-def test_the_thread_goes_on_after_trouble_of_its_own(
+def test_the_delivery_thread_survives_its_own_errors(
     fake: FakeStripe, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken() -> None:
@@ -218,7 +218,7 @@ def test_the_thread_goes_on_after_trouble_of_its_own(
     assert "RuntimeError: a bug" in caplog.text
 
 
-def test_a_thread_delivers_by_itself(
+def test_a_delivery_thread_sends_events(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     arrived = threading.Event()

@@ -33,7 +33,7 @@ def test_events_are_listed_newest_first_by_type(
     assert listed(types=["price.updated", "charge.refunded"]) == ["price.updated"]
 
 
-def test_events_of_a_time_can_be_paged_through(
+def test_events_of_a_period_can_be_paginated(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     for n in range(25):
@@ -47,7 +47,7 @@ def test_events_of_a_time_can_be_paged_through(
     assert names == [f"name {n}" for n in range(24, 3, -1)]
 
 
-def test_events_that_could_not_be_delivered_can_be_asked_for(
+def test_undelivered_events_can_be_listed(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     rename(client, "A")
@@ -77,7 +77,7 @@ def test_events_are_kept_for_thirty_days(fake: FakeStripe, client: stripe.Stripe
     assert gone.value.http_status == 404
 
 
-def test_old_events_are_forgotten_with_their_deliveries(
+def test_old_events_are_deleted_with_their_deliveries(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     rename(client, "A")
@@ -117,7 +117,9 @@ def test_more_than_twenty_types_are_refused(client: stripe.StripeClient) -> None
     assert refused.value.param == "types"
 
 
-def test_an_event_keeps_what_stood_then(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_an_event_keeps_the_object_as_it_was(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
     rename(client, "A", "B", "C")
 
     assert [e["data"]["object"]["name"] for e in fake.events.values()] == ["A", "B", "C"]

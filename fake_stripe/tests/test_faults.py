@@ -56,7 +56,7 @@ def test_a_connection_is_cut_before_or_after_the_effect(
         assert fake.calls[-1].cut is True
 
 
-def test_an_outage_hits_replays_too_and_the_answer_is_still_remembered(
+def test_an_outage_affects_replays_and_the_answer_stays_stored(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     key: Any = {"idempotency_key": "k"}
@@ -76,7 +76,7 @@ def test_an_outage_hits_replays_too_and_the_answer_is_still_remembered(
     assert again.name == "B"
 
 
-def test_latency_holds_the_call_and_not_the_account(
+def test_latency_delays_the_call_but_does_not_lock_the_account(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, monkeypatch: Any
 ) -> None:
     waited: list[float] = []
@@ -90,7 +90,7 @@ def test_latency_holds_the_call_and_not_the_account(
     assert waited == [1.5, 1.5, 0.5]
 
 
-def test_a_rule_fits_only_what_it_names_and_is_used_up(
+def test_a_rule_matches_only_its_calls_and_is_used_up(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     fake.faults.add("error_429", method="POST", path="/v1/products/*", times=2)
@@ -106,7 +106,7 @@ def test_a_rule_fits_only_what_it_names_and_is_used_up(
     assert (rule["used"], rule["times"]) == (2, 2)
 
 
-def test_rules_can_be_taken_back(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_rules_can_be_removed(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     id = fake.faults.add("cut", times=None)
     fake.faults.add("error_429", times=None)
     assert fake.faults.remove(id) is True
@@ -129,7 +129,7 @@ def test_rules_can_be_taken_back(fake: FakeStripe, client: stripe.StripeClient, 
         ("duplicate", {"copies": 0}),
     ],
 )
-def test_a_rule_that_makes_no_sense_is_refused(fake: FakeStripe, kind: str, options: Any) -> None:
+def test_an_invalid_rule_is_refused(fake: FakeStripe, kind: str, options: Any) -> None:
     with pytest.raises(ValueError, match=r"\w+"):
         fake.faults.add(kind, **options)
 
@@ -148,7 +148,7 @@ def test_the_same_seed_gives_the_same_failures() -> None:
     assert 30 < sum(failures(1)) < 90
 
 
-def test_a_delivery_may_come_twice(
+def test_a_delivery_may_be_duplicated(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     fake.faults.add("duplicate", copies=3)
@@ -159,7 +159,7 @@ def test_a_delivery_may_come_twice(
     assert len(receiver.got) == 3
 
 
-def test_copies_may_arrive_at_the_same_moment(
+def test_duplicates_may_arrive_at_the_same_moment(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     fake.add_webhook_endpoint("https://shop.test/")
@@ -176,7 +176,7 @@ def test_copies_may_arrive_at_the_same_moment(
     assert [attempt["ok"] for attempt in fake.deliver_due()] == [True] * 8
 
 
-def test_twins_are_two_events_of_one_request(
+def test_twin_events_come_from_one_request(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     fake.faults.add("twin", types=["product.updated"])
@@ -207,7 +207,7 @@ def test_a_delivery_may_be_late(
     assert [e.data.object["metadata"]["stock_M"] for e in receiver.events()] == ["2", "1"]
 
 
-def test_a_delivery_may_never_come_and_the_event_is_still_listed(
+def test_a_dropped_event_is_still_listed(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     fake.faults.add("drop")
@@ -233,7 +233,7 @@ def arrivals(seed: object) -> list[str]:
     return [event.data.object["metadata"]["stock_M"] for event in receiver.events()]
 
 
-def test_deliveries_may_change_places_the_same_way_each_time() -> None:
+def test_deliveries_are_reordered_reproducibly() -> None:
     once = arrivals(5)
 
     assert once == arrivals(5)
@@ -243,7 +243,7 @@ def test_deliveries_may_change_places_the_same_way_each_time() -> None:
     assert all(abs(int(a) - int(b)) <= 21 for a, b in itertools.pairwise(once))
 
 
-def test_deliveries_change_places_on_a_running_clock_too() -> None:
+def test_deliveries_are_reordered_on_a_running_clock() -> None:
     fake = FakeStripe(seed=5)
     fake.add_product(id="prod_shirt", name="A", metadata={"stock_M": "0"})
     receiver = Receiver(secret=fake.add_webhook_endpoint("https://shop.test/")["secret"])
@@ -287,7 +287,7 @@ def test_a_dashboard_edit_may_name_a_request_or_none(fake: FakeStripe, shirt: An
     assert unnamed == {"id": None, "idempotency_key": None}
 
 
-def test_through_cuts_and_500s_every_change_is_made_once(
+def test_every_change_is_made_once_despite_cuts_and_500s(
     fake: FakeStripe, shirt: Any, monkeypatch: Any
 ) -> None:
     """Eight retrying clients at once. A third of the answers is lost or broken, half of those after the effect."""

@@ -15,7 +15,7 @@ def set_stock(client: stripe.StripeClient, value: str, options: Any = KEY) -> st
     return client.v1.products.update("prod_shirt", {"metadata": {"stock_M": value}}, options)
 
 
-def test_the_first_answer_is_given_again(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_the_first_answer_is_replayed(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     first = set_stock(client, "13")
     client.v1.products.update("prod_shirt", {"metadata": {"stock_M": "99"}})
     again = set_stock(client, "13")
@@ -59,7 +59,7 @@ def test_an_executed_400_is_replayed(fake: FakeStripe, client: stripe.StripeClie
     assert [call.replayed for call in fake.calls] == [False, True]
 
 
-def test_a_400_that_never_ran_is_not_remembered(
+def test_a_400_before_execution_is_not_stored(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError):
@@ -68,7 +68,7 @@ def test_a_400_that_never_ran_is_not_remembered(
     assert set_stock(client, "13").metadata["stock_M"] == "13"
 
 
-def test_a_refusal_of_limits_is_not_remembered_either(
+def test_a_refusal_for_metadata_limits_is_not_stored(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     """The limit is only checked after the merge, but nothing ran: the same key works once there is room."""
@@ -97,7 +97,7 @@ def test_a_stored_500_is_replayed_whether_it_took_effect_or_not(
         assert fake.calls[-1].replayed is True
 
 
-def test_a_429_is_not_remembered(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_429_is_not_stored(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     fake.faults.add("error_429")
 
     with pytest.raises(stripe.RateLimitError):
@@ -106,7 +106,7 @@ def test_a_429_is_not_remembered(fake: FakeStripe, client: stripe.StripeClient, 
     assert set_stock(client, "13").metadata["stock_M"] == "13"
 
 
-def test_after_a_cut_the_same_key_tells_what_happened(
+def test_after_a_cut_the_same_key_returns_the_answer(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     fake.faults.add("cut", when="after")
@@ -118,7 +118,7 @@ def test_after_a_cut_the_same_key_tells_what_happened(
     assert len(fake.events) == 1
 
 
-def test_the_library_recovers_by_itself_from_a_cut(fake: FakeStripe, shirt: Any, monkeypatch: Any) -> None:
+def test_the_library_recovers_from_a_cut(fake: FakeStripe, shirt: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("stripe._http_client.time.sleep", lambda seconds: None)
     client = stripe.StripeClient("sk_test_fake", http_client=fake.http_client(), max_network_retries=2)
     fake.faults.add("cut", when="after")
@@ -131,7 +131,7 @@ def test_the_library_recovers_by_itself_from_a_cut(fake: FakeStripe, shirt: Any,
     assert len(fake.calls) == 3
 
 
-def test_while_the_first_runs_the_second_is_a_409(
+def test_a_second_request_while_the_first_runs_is_a_409(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, monkeypatch: Any
 ) -> None:
     inside, release = threading.Event(), threading.Event()
@@ -157,7 +157,7 @@ def test_while_the_first_runs_the_second_is_a_409(
     assert len(fake.events) == 1
 
 
-def test_a_key_is_forgotten_after_a_day(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_key_expires_after_a_day(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     set_stock(client, "13")
     set_stock(client, "9", {})
 
@@ -178,7 +178,7 @@ def test_a_key_has_1_to_255_characters(fake: FakeStripe, key: str) -> None:
     assert (status, answer["error"]["type"]) == (400, "idempotency_error")
 
 
-def test_a_read_takes_no_notice_of_a_key(fake: FakeStripe, shirt: Any) -> None:
+def test_a_get_ignores_the_key(fake: FakeStripe, shirt: Any) -> None:
     for _ in range(2):
         assert fake.call("GET", "/v1/products/prod_shirt", idempotency_key="k")[0] == 200
     assert not any(call.replayed for call in fake.calls)
@@ -193,7 +193,7 @@ def test_the_same_key_in_the_other_mode_is_another_key(fake: FakeStripe) -> None
     assert len(fake.products) == 2
 
 
-def test_a_key_that_is_used_again_keeps_no_other_one_from_being_forgotten(
+def test_a_reused_key_does_not_delay_the_expiry_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The machine's clock is patched, because `forward` would delete the first key before it is used again."""

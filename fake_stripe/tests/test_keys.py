@@ -14,7 +14,7 @@ def client_of(fake: FakeStripe, key: str) -> stripe.StripeClient:
     return stripe.StripeClient(key, http_client=fake.http_client())
 
 
-def test_a_wrong_key_is_a_401_that_does_not_give_it_away(fake: FakeStripe) -> None:
+def test_a_wrong_key_is_a_401_with_the_key_masked(fake: FakeStripe) -> None:
     with pytest.raises(stripe.AuthenticationError) as refused:
         client_of(fake, "sk_test_wrong_but_secret_1234").v1.products.list()
 
@@ -30,13 +30,13 @@ def test_no_key_is_a_401(fake: FakeStripe, header: str) -> None:
     assert (status, answer["error"]["type"]) == (401, "invalid_request_error")
 
 
-def test_a_key_may_come_as_a_user_name(fake: FakeStripe) -> None:
+def test_a_key_may_be_sent_with_basic_authentication(fake: FakeStripe) -> None:
     header = "Basic " + base64.b64encode(b"sk_test_fake:").decode()
 
     assert fake.call("GET", "/v1/products", authorization=header)[0] == 200
 
 
-def test_a_restricted_key_may_do_what_it_was_given(fake: FakeStripe, shirt: Any) -> None:
+def test_a_restricted_key_has_only_its_permissions(fake: FakeStripe, shirt: Any) -> None:
     fake.keys.add("rk_test_1", {"products": "read", "checkout_sessions": "write"})
     restricted = client_of(fake, "rk_test_1")
 
@@ -58,9 +58,7 @@ def test_a_revoked_key_is_a_401(fake: FakeStripe) -> None:
         client_of(fake, "sk_test_fake").v1.products.list()
 
 
-def test_the_two_modes_do_not_see_each_other(
-    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
-) -> None:
+def test_test_and_live_mode_are_separate(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     fake.keys.add("sk_live_1")
     live = client_of(fake, "sk_live_1")
     product = live.v1.products.create({"name": "Live"})
@@ -75,7 +73,7 @@ def test_the_two_modes_do_not_see_each_other(
         client.v1.products.retrieve(product.id)
 
 
-def test_a_live_account_makes_live_objects() -> None:
+def test_a_live_account_creates_live_objects() -> None:
     fake = FakeStripe("sk_live_mine")
     product = fake.add_product(name="A", prices=[{"unit_amount": 500}])
     client = client_of(fake, "sk_live_mine")
@@ -90,13 +88,13 @@ def test_a_live_account_makes_live_objects() -> None:
     assert {event["livemode"] for event in fake.events.values()} == {True}
 
 
-def test_a_version_that_is_none_is_refused(fake: FakeStripe) -> None:
+def test_an_invalid_version_is_refused(fake: FakeStripe) -> None:
     assert fake.call("GET", "/v1/products", stripe_version="2025-09-30.clover")[0] == 200
     for version in ("latest", "2099-13-99", "2026-00-10", "2026-10-28.", "٢٠٢٦-10-28"):
         assert fake.call("GET", "/v1/products", stripe_version=version)[0] == 400
 
 
-def test_other_accounts_are_out_of_reach(fake: FakeStripe) -> None:
+def test_other_accounts_are_refused(fake: FakeStripe) -> None:
     status, answer = fake.call("GET", "/v1/products", stripe_account="acct_1")
 
     assert (status, answer["error"]["code"]) == (403, "account_invalid")
@@ -115,7 +113,7 @@ def test_other_accounts_are_out_of_reach(fake: FakeStripe) -> None:
         ("GET", "/v2/core/events"),
     ],
 )
-def test_an_unknown_address_is_stripes_404(fake: FakeStripe, method: str, path: str) -> None:
+def test_an_unknown_path_is_a_404(fake: FakeStripe, method: str, path: str) -> None:
     status, answer = fake.call(method, path)
 
     assert status == 404

@@ -10,7 +10,9 @@ import stripe
 from fake_stripe import FakeStripe
 
 
-def test_a_sandbox_takes_25_calls_a_second(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_sandbox_allows_25_calls_per_second(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
     fake.api.limits.enforced = True
     for n in range(25):
         if n % 2:
@@ -30,7 +32,7 @@ def test_a_sandbox_takes_25_calls_a_second(fake: FakeStripe, client: stripe.Stri
     assert client.v1.events.list().data == []
 
 
-def test_a_live_account_takes_100_but_one_endpoint_25() -> None:
+def test_live_mode_allows_100_calls_but_25_per_endpoint() -> None:
     fake = FakeStripe("sk_live_1", now=0)
     fake.api.limits.enforced = True
     client = stripe.StripeClient("sk_live_1", http_client=fake.http_client())
@@ -45,7 +47,7 @@ def test_a_live_account_takes_100_but_one_endpoint_25() -> None:
     assert limited.value.headers["stripe-rate-limited-reason"] == "endpoint-rate"
 
 
-def test_on_a_clock_that_stands_still_only_a_push_lets_more_calls_in(
+def test_on_a_frozen_clock_only_forward_allows_more_calls(
     fake: FakeStripe, client: stripe.StripeClient, monkeypatch: Any
 ) -> None:
     fake.api.limits.enforced = True
@@ -60,12 +62,12 @@ def test_on_a_clock_that_stands_still_only_a_push_lets_more_calls_in(
     client.v1.products.list()
 
 
-def test_limits_are_off_unless_they_are_wanted(fake: FakeStripe, client: stripe.StripeClient) -> None:
+def test_limits_are_off_by_default(fake: FakeStripe, client: stripe.StripeClient) -> None:
     for _ in range(200):
         client.v1.products.list()
 
 
-def test_a_second_change_of_the_same_object_times_out_and_says_retry(
+def test_a_second_change_of_an_object_times_out_and_allows_a_retry(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, monkeypatch: Any
 ) -> None:
     inside, release = threading.Event(), threading.Event()

@@ -16,13 +16,13 @@ def many(fake: FakeStripe) -> list[str]:
     return list(reversed(created))
 
 
-def test_every_product_comes_once_through_all_pages(client: stripe.StripeClient, many: list[str]) -> None:
+def test_every_product_is_listed_once_across_pages(client: stripe.StripeClient, many: list[str]) -> None:
     found = [p.id for p in client.v1.products.list({"limit": 50}).auto_paging_iter()]
 
     assert found == many
 
 
-def test_a_page_has_ten_unless_asked_otherwise(client: stripe.StripeClient, many: list[str]) -> None:
+def test_a_page_has_ten_entries_by_default(client: stripe.StripeClient, many: list[str]) -> None:
     page = client.v1.products.list()
 
     assert [p.id for p in page] == many[:10]
@@ -31,9 +31,7 @@ def test_a_page_has_ten_unless_asked_otherwise(client: stripe.StripeClient, many
     assert client.v1.products.list({"starting_after": many[-2]}).has_more is False
 
 
-def test_a_page_that_takes_the_last_one_says_there_is_no_more(
-    client: stripe.StripeClient, many: list[str], shirt: Any
-) -> None:
+def test_the_last_page_has_no_more(client: stripe.StripeClient, many: list[str], shirt: Any) -> None:
     session = open_session(client, "", line_items=[{"price": shirt["default_price"], "quantity": 1}] * 3)
 
     assert client.v1.products.list({"starting_after": many[-6], "limit": 5}).has_more is False
@@ -42,7 +40,7 @@ def test_a_page_that_takes_the_last_one_says_there_is_no_more(
     assert client.v1.checkout.sessions.line_items.list(session.id, {"limit": 2}).has_more is True
 
 
-def test_cursors_go_both_ways(client: stripe.StripeClient, many: list[str]) -> None:
+def test_cursors_work_in_both_directions(client: stripe.StripeClient, many: list[str]) -> None:
     after = client.v1.products.list({"starting_after": many[9], "limit": 5})
     before = client.v1.products.list({"ending_before": many[20], "limit": 5})
     first = client.v1.products.list({"ending_before": many[3], "limit": 5})
@@ -54,7 +52,7 @@ def test_cursors_go_both_ways(client: stripe.StripeClient, many: list[str]) -> N
     assert first.has_more is False
 
 
-def test_what_is_made_meanwhile_does_not_shift_the_pages(
+def test_new_objects_do_not_shift_the_pages(
     fake: FakeStripe, client: stripe.StripeClient, many: list[str]
 ) -> None:
     page = client.v1.products.list({"limit": 5})
@@ -120,7 +118,7 @@ def test_ids_expand_to_four_levels_through_lists(
     assert isinstance(listed.payment_intent.latest_charge, stripe.Charge)
 
 
-def test_a_null_is_no_obstacle_to_expanding(client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_null_field_can_be_expanded(client: stripe.StripeClient, shirt: Any) -> None:
     session = open_session(
         client, shirt["default_price"], expand=["payment_intent.latest_charge", "customer"]
     )
@@ -129,7 +127,7 @@ def test_a_null_is_no_obstacle_to_expanding(client: stripe.StripeClient, shirt: 
     assert session.customer is None
 
 
-def test_a_deleted_product_of_a_price_says_so(
+def test_an_expanded_deleted_product_is_marked_as_deleted(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     with fake.account.store.transaction():
@@ -144,14 +142,14 @@ def test_a_deleted_product_of_a_price_says_so(
 @pytest.mark.parametrize(
     "path", ["nothing", "name", "data.default_price", "default_price.name", "", "...", "default_price."]
 )
-def test_what_cannot_be_expanded_is_refused(client: stripe.StripeClient, shirt: Any, path: str) -> None:
+def test_unexpandable_paths_are_refused(client: stripe.StripeClient, shirt: Any, path: str) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.products.retrieve("prod_shirt", {"expand": [path]})
 
     assert refused.value.http_status == 400
 
 
-def test_a_fifth_level_is_refused_and_nothing_is_made(
+def test_a_fifth_level_is_refused_and_nothing_is_created(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="4 levels"):

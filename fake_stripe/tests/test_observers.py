@@ -37,7 +37,7 @@ def test_an_observer_sees_each_exchange_and_each_event(
     assert [event["type"] for event in events] == ["product.updated"]
 
 
-def test_an_observer_of_everywhere_sees_every_fake(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_global_observer_sees_every_fake(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     monkeypatch.setattr(FakeStripe, "everywhere", [lambda exchange: seen.append(exchange.path)])
     monkeypatch.setattr(FakeStripe, "events_everywhere", [lambda event: seen.append(event["type"])])
@@ -48,7 +48,7 @@ def test_an_observer_of_everywhere_sees_every_fake(monkeypatch: pytest.MonkeyPat
     assert seen == ["product.created", "/v1/products"] * 2
 
 
-def test_what_another_process_did_can_be_read_later(
+def test_a_record_of_another_process_can_be_read(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, tmp_path: Path
 ) -> None:
     file, seen = str(tmp_path / "record.jsonl"), list[Any]()
@@ -66,7 +66,7 @@ def test_what_another_process_did_can_be_read_later(
     assert len(seen) == 3
 
 
-def test_what_was_undone_is_told_to_nobody(fake: FakeStripe) -> None:
+def test_rolled_back_events_are_not_observed(fake: FakeStripe) -> None:
     events: list[Any] = []
     fake.event_observers.append(events.append)
     form = (

@@ -9,7 +9,7 @@ import stripe
 from fake_stripe import FakeStripe
 
 
-def test_a_price_has_an_amount_in_both_spellings(client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_price_has_an_integer_and_a_decimal_amount(client: stripe.StripeClient, shirt: Any) -> None:
     price = client.v1.prices.create({"product": "prod_shirt", "currency": "usd", "unit_amount": 1999})
 
     assert (price.currency, price.unit_amount, price.unit_amount_decimal) == ("usd", 1999, Decimal(1999))
@@ -25,7 +25,7 @@ def test_a_fraction_of_a_cent_leaves_the_whole_amount_null(client: stripe.Stripe
     assert str(price.unit_amount_decimal) == "0.5"
 
 
-def test_a_price_may_make_its_product(fake: FakeStripe, client: stripe.StripeClient) -> None:
+def test_a_price_can_create_its_product(fake: FakeStripe, client: stripe.StripeClient) -> None:
     price = client.v1.prices.create(
         {"currency": "usd", "unit_amount": 100, "product_data": {"name": "A sticker"}}
     )
@@ -71,7 +71,7 @@ def test_a_price_may_make_its_product(fake: FakeStripe, client: stripe.StripeCli
         ),
     ],
 )
-def test_a_price_that_makes_no_sense_is_refused(
+def test_an_invalid_price_is_refused(
     client: stripe.StripeClient, shirt: Any, params: Any, param: str
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
@@ -98,9 +98,7 @@ def test_currency_options_are_shown_when_asked_for(client: stripe.StripeClient, 
     assert shown["usd"].unit_amount == 2500
 
 
-def test_a_recurring_and_a_tiered_price_are_kept_as_what_they_are(
-    client: stripe.StripeClient, shirt: Any
-) -> None:
+def test_recurring_and_tiered_prices_are_stored(client: stripe.StripeClient, shirt: Any) -> None:
     recurring = client.v1.prices.create(
         {"product": "prod_shirt", "currency": "usd", "unit_amount": 5, "recurring": {"interval": "month"}}
     )
@@ -151,7 +149,7 @@ def test_a_lookup_key_belongs_to_one_price(client: stripe.StripeClient, shirt: A
     assert client.v1.prices.retrieve(first.id).lookup_key is None
 
 
-def test_a_changed_price_tells_so(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_changed_price_emits_an_event(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     client.v1.prices.update(shirt["default_price"], {"metadata": {"size": "M"}, "nickname": "n"})
 
     (event,) = fake.events.values()
@@ -159,7 +157,7 @@ def test_a_changed_price_tells_so(fake: FakeStripe, client: stripe.StripeClient,
     assert event["data"]["previous_attributes"] == {"metadata": {"size": None}, "nickname": None}
 
 
-def test_a_price_that_only_changes_in_another_currency_tells_so(
+def test_a_change_of_currency_options_emits_an_event(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     price = fake.add_price("prod_shirt", unit_amount=2500, currency_options={"eur": {"unit_amount": 2300}})
@@ -186,7 +184,7 @@ def test_a_price_that_only_changes_in_another_currency_tells_so(
 
 
 @pytest.mark.parametrize("kind", ["charges", "payment_intents"])
-def test_less_than_the_least_can_be_charged_by_nobody(
+def test_a_total_below_the_minimum_charge_is_refused_in_every_currency(
     fake: FakeStripe, client: stripe.StripeClient, kind: str
 ) -> None:
     params: Any = {"amount": 49, "currency": "usd"} | ({"source": "tok_visa"} if kind == "charges" else {})

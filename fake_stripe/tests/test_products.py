@@ -9,7 +9,7 @@ from fake_stripe import FakeStripe
 from fake_stripe.tests.conftest import NOW, Receiver
 
 
-def test_a_product_has_stripes_fields_and_an_id_of_its_shape(client: stripe.StripeClient) -> None:
+def test_a_product_has_stripes_fields_and_id_format(client: stripe.StripeClient) -> None:
     product = client.v1.products.create({"name": "A shirt", "images": ["https://x.test/a.png"]})
 
     assert product.id.startswith("prod_")
@@ -24,7 +24,7 @@ def test_a_product_has_stripes_fields_and_an_id_of_its_shape(client: stripe.Stri
     assert product.default_price is None
 
 
-def test_a_product_may_bring_its_id_and_its_default_price(client: stripe.StripeClient) -> None:
+def test_a_product_can_be_created_with_an_id_and_a_default_price(client: stripe.StripeClient) -> None:
     product = client.v1.products.create(
         {
             "id": "prod_mine",
@@ -40,7 +40,7 @@ def test_a_product_may_bring_its_id_and_its_default_price(client: stripe.StripeC
     assert product.default_price.metadata.to_dict() == {"size": "M"}
 
 
-def test_an_id_that_is_taken_is_refused(client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_duplicate_id_is_refused(client: stripe.StripeClient, shirt: Any) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.products.create({"id": "prod_shirt", "name": "Another"})
 
@@ -62,7 +62,7 @@ def test_empty_metadata_unsets_every_key(client: stripe.StripeClient, shirt: Any
     assert client.v1.products.update("prod_shirt", {"metadata": ""}).metadata.to_dict() == {}
 
 
-def test_an_update_tells_only_what_changed(
+def test_an_update_event_has_only_what_changed(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     fake.clock.forward(5)
@@ -91,7 +91,7 @@ def test_an_update_tells_only_what_changed(
     assert event.request.id == fake.calls[-1].request_id
 
 
-def test_an_update_that_changes_nothing_tells_nothing(
+def test_an_update_without_changes_emits_no_event(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     client.v1.products.update("prod_shirt", {"metadata": {"stock_M": "15"}, "name": "BALM T-Shirt"})
@@ -111,7 +111,7 @@ def test_a_product_with_a_price_cannot_be_deleted(client: stripe.StripeClient, s
         client.v1.products.delete("prod_shirt")
 
 
-def test_a_deleted_product_is_gone_and_says_so(fake: FakeStripe, client: stripe.StripeClient) -> None:
+def test_a_deleted_product_is_gone_and_emits_an_event(fake: FakeStripe, client: stripe.StripeClient) -> None:
     product = client.v1.products.create({"name": "A poster"})
 
     deleted = client.v1.products.delete(product.id)
@@ -140,7 +140,7 @@ def test_a_default_price_must_be_an_active_one_of_the_product(
     assert client.v1.products.update("prod_shirt", {"default_price": ""}).default_price is None
 
 
-def test_products_are_filtered_by_id_and_by_the_time_they_were_made(
+def test_products_are_filtered_by_id_and_creation_time(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     fake.clock.forward(100)
@@ -158,7 +158,7 @@ def test_products_are_filtered_by_id_and_by_the_time_they_were_made(
 
 
 @pytest.mark.parametrize("cursor", ["starting_after", "ending_before"])
-def test_ids_and_a_cursor_do_not_go_together(client: stripe.StripeClient, shirt: Any, cursor: str) -> None:
+def test_ids_and_a_cursor_cannot_be_combined(client: stripe.StripeClient, shirt: Any, cursor: str) -> None:
     params: Any = {"ids": ["prod_shirt"], cursor: "prod_shirt"}
 
     with pytest.raises(stripe.InvalidRequestError) as refused:
@@ -168,9 +168,7 @@ def test_ids_and_a_cursor_do_not_go_together(client: stripe.StripeClient, shirt:
 
 
 @pytest.mark.parametrize("kind", ["products", "webhook_endpoints"])
-def test_what_is_deleted_has_nothing_to_expand(
-    fake: FakeStripe, client: stripe.StripeClient, kind: str
-) -> None:
+def test_delete_does_not_accept_expand(fake: FakeStripe, client: stripe.StripeClient, kind: str) -> None:
     ids = {
         "products": client.v1.products.create({"name": "A poster"}).id,
         "webhook_endpoints": fake.add_webhook_endpoint("https://shop.test/")["id"],
@@ -182,7 +180,7 @@ def test_what_is_deleted_has_nothing_to_expand(
     assert (len(fake.products), len(fake.webhook_endpoints)) == (1, 1)
 
 
-def test_seeding_is_silent_unless_events_are_wanted(fake: FakeStripe) -> None:
+def test_seeding_emits_no_events_unless_asked(fake: FakeStripe) -> None:
     fake.add_product(name="Quiet", prices=[{"unit_amount": 1}])
     assert len(fake.events) == 0
 
@@ -190,7 +188,7 @@ def test_seeding_is_silent_unless_events_are_wanted(fake: FakeStripe) -> None:
     assert [e["type"] for e in fake.events.values()] == ["product.created", "price.created"]
 
 
-def test_a_seeded_product_takes_the_price_that_is_marked_as_its_default(fake: FakeStripe) -> None:
+def test_a_seeded_product_has_the_price_marked_as_default(fake: FakeStripe) -> None:
     product = fake.add_product(
         name="A",
         prices=[

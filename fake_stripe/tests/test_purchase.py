@@ -44,9 +44,7 @@ def test_the_completed_event_has_no_line_items_and_names_no_request(
     assert (completed.request.id, completed.request.idempotency_key) == (None, None)
 
 
-def test_lowering_the_stock_afterwards_changes_that_key_alone(
-    client: stripe.StripeClient, shirt: Any
-) -> None:
+def test_lowering_the_stock_changes_only_that_key(client: stripe.StripeClient, shirt: Any) -> None:
     product = client.v1.products.update("prod_shirt", {"metadata": {"stock_M": "13"}})
 
     assert product.metadata.to_dict() == {
@@ -68,7 +66,7 @@ def test_the_same_seed_gives_the_same_ids() -> None:
     assert len(set(ids[0])) == 3
 
 
-def test_the_record_of_calls_tells_what_was_sent(
+def test_calls_are_recorded_with_their_parameters(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     fake.forget_calls()
@@ -84,7 +82,7 @@ def test_the_record_of_calls_tells_what_was_sent(
     assert call.request_id.startswith("req_")
 
 
-def test_what_is_looked_at_is_a_copy(fake: FakeStripe, shirt: Any) -> None:
+def test_reading_returns_copies(fake: FakeStripe, shirt: Any) -> None:
     fake.products["prod_shirt"]["metadata"]["stock_M"] = "99"
 
     assert fake.products["prod_shirt"]["metadata"]["stock_M"] == "15"
@@ -92,7 +90,7 @@ def test_what_is_looked_at_is_a_copy(fake: FakeStripe, shirt: Any) -> None:
     assert len(fake.prices) == 1
 
 
-def test_what_an_act_returns_is_a_copy_too(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+def test_actions_return_copies(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     paid = fake.pay(open_session(client, shirt["default_price"]).id)
     edited = fake.dashboard.edit_product("prod_shirt", metadata={"stock_M": "9"})
     paid["metadata"]["order"] = edited["metadata"]["stock_M"] = shirt["metadata"]["stock_M"] = "lost"

@@ -16,5 +16,5 @@ def test_the_examples_run() -> None:
         exec(compile(example, "README.md", "exec"), {})
 
 
-def test_every_kind_of_fault_is_explained() -> None:
+def test_every_kind_of_fault_is_documented() -> None:
     assert set(re.findall(r"^\| `([a-z_0-9]+)` \|", README, re.M)) == {*CALL_KINDS, *DELIVERY_KINDS}

@@ -25,7 +25,7 @@ def charge_of(client: stripe.StripeClient, intent: str) -> stripe.Charge:
     return charge
 
 
-def test_a_whole_refund_gives_everything_back(
+def test_a_full_refund_returns_the_whole_amount(
     fake: FakeStripe, client: stripe.StripeClient, intent: str
 ) -> None:
     before = len(fake.events)
@@ -42,7 +42,7 @@ def test_a_whole_refund_gives_everything_back(
     assert types(fake, before) == ["refund.created", "charge.refunded"]
 
 
-def test_partial_refunds_add_up_and_no_more_than_that(
+def test_partial_refunds_cannot_exceed_the_charge(
     fake: FakeStripe, client: stripe.StripeClient, intent: str
 ) -> None:
     first = client.v1.refunds.create({"payment_intent": intent, "amount": 2000})
@@ -61,7 +61,7 @@ def test_partial_refunds_add_up_and_no_more_than_that(
     assert [r.id for r in listed] == [second.id, first.id]
 
 
-def test_each_partial_refund_is_a_charge_refunded_with_what_stood_before(
+def test_each_partial_refund_emits_charge_refunded_with_previous_values(
     fake: FakeStripe, client: stripe.StripeClient, intent: str
 ) -> None:
     for amount in (2000, 3000):
@@ -93,9 +93,7 @@ def test_a_refund_may_fail_weeks_later(fake: FakeStripe, client: stripe.StripeCl
         fake.dashboard.fail_refund(refund.id)
 
 
-def test_somebody_at_the_dashboard_may_refund(
-    fake: FakeStripe, client: stripe.StripeClient, intent: str
-) -> None:
+def test_the_dashboard_can_refund(fake: FakeStripe, client: stripe.StripeClient, intent: str) -> None:
     refund = fake.refund(payment_intent=intent, amount=1000, reason="requested_by_customer")
 
     event = next(e for e in fake.events.values() if e["type"] == "charge.refunded")
@@ -104,7 +102,7 @@ def test_somebody_at_the_dashboard_may_refund(
     assert event["request"]["idempotency_key"] is None
 
 
-def test_what_was_not_paid_cannot_be_refunded(
+def test_an_unpaid_charge_cannot_be_refunded(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     session = open_session(client, shirt["default_price"])
@@ -116,7 +114,7 @@ def test_what_was_not_paid_cannot_be_refunded(
     assert len(fake.refunds) == 0
 
 
-def test_the_refunds_of_a_charge_go_on_after_the_first_ten(client: stripe.StripeClient, intent: str) -> None:
+def test_all_refunds_of_a_charge_can_be_listed(client: stripe.StripeClient, intent: str) -> None:
     created = [client.v1.refunds.create({"payment_intent": intent, "amount": 100}).id for _ in range(12)]
 
     refunds = charge_of(client, intent).refunds

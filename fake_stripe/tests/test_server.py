@@ -77,7 +77,7 @@ class Shop:
         return [json.loads(body)["type"] for _, body in self.got]
 
 
-def test_one_purchase_over_http(served: FakeStripe, remote: stripe.StripeClient) -> None:
+def test_a_purchase_over_http(served: FakeStripe, remote: stripe.StripeClient) -> None:
     """The payment page answers after the shop has answered the completed event."""
     shop = Shop(seconds=0.2)
     served.add_webhook_endpoint(shop.url)
@@ -140,7 +140,7 @@ def test_the_stock_library_retries_a_cut_with_the_same_key(served: FakeStripe, m
         ({"Content-Length": "2000000", **FORM}, b"a" * 2_000_000, 413, "has 2000000 bytes"),
     ],
 )
-def test_bodies_of_no_or_too_great_a_length_are_refused(
+def test_bodies_without_length_or_too_long_are_refused(
     served: FakeStripe, headers: dict[str, str], body: bytes, status: int, words: str
 ) -> None:
     http_ = connection(served)
@@ -167,7 +167,7 @@ def test_bodies_of_no_or_too_great_a_length_are_refused(
         ("GET /v1/products of mine HTTP/1.1", "", 400),
     ],
 )
-def test_what_is_no_proper_http_is_refused_in_the_shape_of_the_api(
+def test_malformed_http_gets_the_apis_error_object(
     served: FakeStripe, first_line: str, headers: str, status: int
 ) -> None:
     assert refusal(served, f"{first_line}\r\n{headers}\r\n") == (status, "invalid_request_error")
@@ -184,7 +184,7 @@ def refusal(fake: FakeStripe, sent: str) -> tuple[int, str]:
         return answer.status, json.loads(answer.read())["error"]["type"]
 
 
-def test_an_address_may_name_the_server_too(served: FakeStripe) -> None:
+def test_an_absolute_url_is_accepted(served: FakeStripe) -> None:
     http_ = connection(served)
     for path in ("/v1/products", "/dashboard", "?x=1", ""):
         http_.request("GET", served.base_url + path, headers=KEY)
@@ -193,7 +193,7 @@ def test_an_address_may_name_the_server_too(served: FakeStripe) -> None:
         assert answer.status == (303 if path in ("", "?x=1") else 200)
 
 
-def test_an_unknown_page_and_a_wrong_method_say_so(served: FakeStripe) -> None:
+def test_an_unknown_page_is_a_404_and_a_wrong_method_a_405(served: FakeStripe) -> None:
     http_ = connection(served)
     for method, path, status in (
         ("GET", "/nothing", 404),
@@ -215,7 +215,7 @@ def control(fake: FakeStripe, method: str, path: str, content: Any = None) -> tu
     return answer.status, json.loads(answer.read())
 
 
-def test_another_process_may_order_faults(served: FakeStripe, remote: stripe.StripeClient) -> None:
+def test_another_process_can_add_faults(served: FakeStripe, remote: stripe.StripeClient) -> None:
     status, created = control(
         served, "POST", "/_faults", {"kind": "error_500", "path": "/v1/products", "times": 1}
     )
@@ -229,7 +229,7 @@ def test_another_process_may_order_faults(served: FakeStripe, remote: stripe.Str
     assert control(served, "DELETE", "/_faults") == (200, {"faults": []})
 
 
-def test_another_process_may_act_for_people(served: FakeStripe, remote: stripe.StripeClient) -> None:
+def test_another_process_can_run_actions(served: FakeStripe, remote: stripe.StripeClient) -> None:
     product = served.add_product(id="prod_a", name="A", metadata={"n": "1"}, prices=[{"unit_amount": 2500}])
     session = open_session(remote, product["default_price"])
 
@@ -248,7 +248,7 @@ def test_another_process_may_act_for_people(served: FakeStripe, remote: stripe.S
     assert control(served, "GET", "/_calls")[1]["calls"][0]["path"] == "/v1/checkout/sessions"
 
 
-def test_another_process_may_push_the_clock(served: FakeStripe) -> None:
+def test_another_process_can_move_the_clock(served: FakeStripe) -> None:
     before = control(served, "GET", "/_clock")[1]["now"]
 
     assert control(served, "POST", "/_clock", {"forward": 3600})[1]["now"] >= before + 3600
@@ -282,7 +282,7 @@ def test_another_process_may_push_the_clock(served: FakeStripe) -> None:
         ("/_faults", {"kind": "duplicate", "copies": 2.5}, 400),
     ],
 )
-def test_a_door_answers_nonsense_with_a_sentence(
+def test_a_control_endpoint_answers_bad_input_with_a_message(
     served: FakeStripe, path: str, content: Any, status: int
 ) -> None:
     served.add_product(id="prod_a", name="A")
@@ -298,7 +298,7 @@ def test_a_door_answers_nonsense_with_a_sentence(
 @pytest.mark.parametrize(
     "body", ['{"forward": NaN}', '{"forward": 1e999}', '{"forward": 1e20}', "[" * 200_000]
 )
-def test_a_clock_that_was_told_nonsense_goes_on(served: FakeStripe, body: str) -> None:
+def test_the_clock_survives_bad_input(served: FakeStripe, body: str) -> None:
     http_ = connection(served)
     http_.request("POST", "/_clock", body)
     assert http_.getresponse().status == 400
@@ -307,14 +307,14 @@ def test_a_clock_that_was_told_nonsense_goes_on(served: FakeStripe, body: str) -
     assert served.call("GET", "/v1/products")[0] == 200
 
 
-def test_time_runs_forward_by_so_much_in_all(served: FakeStripe) -> None:
+def test_the_clock_has_a_maximum_offset(served: FakeStripe) -> None:
     served.forward(10**9 - 1)
 
     with pytest.raises(ValueError, match="forward"):
         served.forward(2)
 
 
-def test_a_call_that_fails_before_it_begins_is_a_500_of_the_api(
+def test_an_internal_error_is_a_500_of_the_api(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def broken() -> None:
@@ -339,7 +339,9 @@ def test_a_call_that_fails_before_it_begins_is_a_500_of_the_api(
         {"Sec-Fetch-Site": "cross-site"},
     ],
 )
-def test_a_page_of_another_site_cannot_use_the_doors(served: FakeStripe, told: dict[str, str]) -> None:
+def test_a_page_of_another_site_cannot_use_the_control_endpoints(
+    served: FakeStripe, told: dict[str, str]
+) -> None:
     http_ = connection(served)
     http_.request("POST", "/_faults", json.dumps({"kind": "cut"}), told)
 
@@ -347,9 +349,7 @@ def test_a_page_of_another_site_cannot_use_the_doors(served: FakeStripe, told: d
     assert served.faults.listed() == []
 
 
-def test_deliveries_can_be_looked_at_and_repeated_from_outside(
-    served: FakeStripe, remote: stripe.StripeClient
-) -> None:
+def test_deliveries_can_be_read_and_resent_over_http(served: FakeStripe, remote: stripe.StripeClient) -> None:
     shop = Shop()
     served.add_webhook_endpoint(shop.url)
     remote.v1.products.create({"name": "A"})

@@ -13,7 +13,7 @@ SIZE: Any = {"key": "size", "label": {"type": "custom", "custom": "Size"}, "type
 PICTURE = {"type": "url", "url": "https://shop.test/a.png"}
 
 
-def test_an_open_session_has_an_address_and_a_day_to_live(client: stripe.StripeClient, shirt: Any) -> None:
+def test_an_open_session_has_a_url_and_expires_after_a_day(client: stripe.StripeClient, shirt: Any) -> None:
     session = open_session(client, shirt["default_price"], 3)
 
     assert session.url == f"http://127.0.0.1:12111/c/pay/{session.id}"
@@ -60,7 +60,7 @@ def test_a_session_shows_ten_lines_and_the_list_shows_all(client: stripe.StripeC
     assert [item.metadata["n"] for item in listed.auto_paging_iter()] == [str(n) for n in range(25)]  # type: ignore[index]
 
 
-def test_the_lines_of_a_session_show_todays_price(client: stripe.StripeClient, shirt: Any) -> None:
+def test_the_lines_of_a_session_show_the_current_price(client: stripe.StripeClient, shirt: Any) -> None:
     session = open_session(client, shirt["default_price"])
     client.v1.prices.update(shirt["default_price"], {"metadata": {"size": "L"}})
 
@@ -70,7 +70,7 @@ def test_the_lines_of_a_session_show_todays_price(client: stripe.StripeClient, s
     assert line.price.metadata.to_dict() == {"size": "L"}
 
 
-def test_prices_and_products_can_be_made_on_the_way(fake: FakeStripe, client: stripe.StripeClient) -> None:
+def test_a_session_can_create_prices_and_products(fake: FakeStripe, client: stripe.StripeClient) -> None:
     data = {"currency": "eur", "unit_amount": 700, "product_data": {"name": "A tote", "metadata": {"a": "b"}}}
     session = open_session(client, "", line_items=[{"price_data": data, "quantity": 2}])
 
@@ -175,7 +175,7 @@ def test_shipping_is_part_of_the_total(client: stripe.StripeClient, shirt: Any) 
         ),
     ],
 )
-def test_a_session_that_stripe_would_refuse_is_refused_and_leaves_nothing(
+def test_an_invalid_session_is_refused_and_leaves_nothing_behind(
     fake: FakeStripe,
     client: stripe.StripeClient,
     shirt: Any,
@@ -218,7 +218,7 @@ def test_a_session_that_stripe_would_refuse_is_refused_and_leaves_nothing(
         ),
     ],
 )
-def test_what_the_fake_has_nothing_of_is_refused_with_a_sentence_that_says_so(
+def test_unsupported_features_are_refused_with_a_message(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, change: Any, param: str
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="does not support") as refused:
@@ -240,7 +240,7 @@ def test_what_the_fake_has_nothing_of_is_refused_with_a_sentence_that_says_so(
         ),
     ],
 )
-def test_a_price_of_an_uncommon_kind_is_refused_as_one(
+def test_unsupported_kinds_of_prices_are_refused_with_a_message(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, price: Any, words: str
 ) -> None:
     asked: Any = {"currency": "usd", "product": "prod_shirt", **price}
@@ -253,7 +253,7 @@ def test_a_price_of_an_uncommon_kind_is_refused_as_one(
     assert len(fake.sessions) == 0
 
 
-def test_a_session_keeps_how_its_page_shall_look(client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_session_stores_its_branding(client: stripe.StripeClient, shirt: Any) -> None:
     plain = open_session(client, shirt["default_price"])
     branded = open_session(
         client, shirt["default_price"], branding_settings={"display_name": "BALM", "border_style": "pill"}
@@ -276,7 +276,7 @@ def test_a_session_keeps_how_its_page_shall_look(client: stripe.StripeClient, sh
 
 
 @pytest.mark.parametrize(("ui_mode", "status"), [("hosted_page", 400), ("form", 400), ("elements", 200)])
-def test_what_was_collected_is_only_told_by_a_shop_with_a_page_of_its_own(
+def test_collected_information_is_only_set_for_embedded_sessions(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, ui_mode: str, status: int
 ) -> None:
     own: Any = {"success_url": None, "cancel_url": None, "return_url": THANKS}
@@ -303,7 +303,7 @@ def test_a_quantity_is_a_whole_number_of_at_least_one(
     assert refused.value.param == "line_items[0][quantity]"
 
 
-def test_a_hundred_lines_fit_and_one_more_does_not(client: stripe.StripeClient, shirt: Any) -> None:
+def test_a_session_has_at_most_100_lines(client: stripe.StripeClient, shirt: Any) -> None:
     line = {"price": shirt["default_price"], "quantity": 1}
 
     assert open_session(client, "", line_items=[line] * 100).amount_total == 250_000
@@ -312,7 +312,7 @@ def test_a_hundred_lines_fit_and_one_more_does_not(client: stripe.StripeClient, 
     assert refused.value.param == "line_items"
 
 
-def test_what_is_archived_or_recurring_cannot_be_bought(
+def test_archived_and_recurring_prices_cannot_be_bought(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     retired = fake.add_price("prod_shirt", unit_amount=100, active=False)
@@ -325,7 +325,7 @@ def test_what_is_archived_or_recurring_cannot_be_bought(
         assert refused.value.param == "line_items[0][price]"
 
 
-def test_a_total_below_the_least_that_can_be_charged_is_refused(
+def test_a_total_below_the_minimum_charge_is_refused(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     cheap = fake.add_price("prod_shirt", unit_amount=49)
@@ -339,7 +339,7 @@ def test_a_total_below_the_least_that_can_be_charged_is_refused(
     assert (little.value.code, much.value.code) == ("amount_too_small", "amount_too_large")
 
 
-def test_metadata_of_a_session_merges_whatever_its_state(
+def test_metadata_of_a_session_is_merged_in_any_state(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     session = open_session(client, shirt["default_price"], metadata={"a": "1", "b": "2"})
@@ -385,9 +385,7 @@ def test_a_paid_session_cannot_be_expired(fake: FakeStripe, client: stripe.Strip
         client.v1.checkout.sessions.expire(session.id)
 
 
-def test_a_session_expires_by_itself_when_its_time_has_come(
-    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
-) -> None:
+def test_a_session_expires_at_its_time(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
     short = open_session(client, shirt["default_price"], expires_at=NOW + 1800)
     long = open_session(client, shirt["default_price"])
 
@@ -421,7 +419,7 @@ def test_sessions_are_found_by_payment_status_email_and_time(
     assert found(customer_details={"email": "ada@example.com"}) == [first.id]
 
 
-def test_older_versions_may_still_use_the_old_words(fake: FakeStripe, shirt: Any) -> None:
+def test_older_versions_can_use_removed_values(fake: FakeStripe, shirt: Any) -> None:
     form = (
         f"mode=payment&success_url=https://a.test&line_items[0][price]={shirt['default_price']}"
         "&line_items[0][quantity]=1&ui_mode=hosted&payment_method_types[0]=card"
@@ -434,7 +432,7 @@ def test_older_versions_may_still_use_the_old_words(fake: FakeStripe, shirt: Any
     assert (new, error["error"]["param"]) == (400, "ui_mode")
 
 
-def test_a_session_may_be_opened_by_somebody_else(
+def test_a_session_can_be_opened_outside_the_shop(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any
 ) -> None:
     fake.forget_calls()
@@ -450,9 +448,7 @@ def test_a_session_may_be_opened_by_somebody_else(
     assert (found.id, found.custom_fields[0].text.value) == (opened["id"], "M")
 
 
-def test_an_embedded_session_has_a_client_secret_and_no_address(
-    client: stripe.StripeClient, shirt: Any
-) -> None:
+def test_an_embedded_session_has_a_client_secret_and_no_url(client: stripe.StripeClient, shirt: Any) -> None:
     session = open_session(
         client,
         shirt["default_price"],

@@ -20,7 +20,7 @@ def unwatched(monkeypatch: pytest.MonkeyPatch) -> FakeStripe:
     return FakeStripe()
 
 
-def test_calls_in_the_process_reach_what_is_promised(unwatched: FakeStripe) -> None:
+def test_in_process_calls_are_fast_enough(unwatched: FakeStripe) -> None:
     """Equal parts of reads, updates with their events, and new sessions, each with its own idempotency key.
 
     The best of five rounds in processor time, which does not depend on other processes.

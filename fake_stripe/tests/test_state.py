@@ -16,7 +16,7 @@ from fake_stripe.store import Store, Table
 from fake_stripe.tests.conftest import NOW, Receiver, open_session
 
 
-def test_a_removal_that_is_undone_leaves_the_row_where_it_stood() -> None:
+def test_a_rolled_back_removal_keeps_the_rows_place() -> None:
     store = Store()
     with store.transaction():
         for id in ("a", "b", "c"):
@@ -33,7 +33,7 @@ def test_a_removal_that_is_undone_leaves_the_row_where_it_stood() -> None:
     assert [row["id"] for row in table.newest_first()] == ["c", "b", "a"]
 
 
-def test_many_removals_that_are_undone_leave_every_row_where_it_stood() -> None:
+def test_many_rolled_back_removals_keep_every_rows_place() -> None:
     ids = [f"{n:04}" for n in range(2000)]
     store = Store()
     with store.transaction():
@@ -58,7 +58,7 @@ def started(path: str) -> tuple[FakeStripe, stripe.StripeClient]:
     return fake, stripe.StripeClient("sk_test_fake", http_client=fake.http_client())
 
 
-def test_everything_is_there_after_a_restart(path: str) -> None:
+def test_the_state_survives_a_restart(path: str) -> None:
     fake, client = started(path)
     product = fake.add_product(
         name="A", prices=[{"unit_amount": 500, "currency_options": {"eur": {"unit_amount": 4}}}]
@@ -105,7 +105,7 @@ def test_new_ids_after_a_restart_are_new(path: str) -> None:
     assert len(set(ids)) == 3
 
 
-def test_deliveries_that_waited_go_out_after_a_restart_with_the_same_secret(path: str) -> None:
+def test_waiting_deliveries_are_sent_after_a_restart_with_the_same_secret(path: str) -> None:
     fake, client = started(path)
     secret = fake.add_webhook_endpoint("https://shop.test/")["secret"]
     client.v1.products.create({"name": "A"})
@@ -126,7 +126,7 @@ def test_deliveries_that_waited_go_out_after_a_restart_with_the_same_secret(path
     fake.close()
 
 
-def test_the_clock_stays_where_it_was_pushed(path: str) -> None:
+def test_the_clocks_offset_survives_a_restart(path: str) -> None:
     fake, _ = started(path)
     fake.forward(1000)
     fake.close()
@@ -137,7 +137,7 @@ def test_the_clock_stays_where_it_was_pushed(path: str) -> None:
     fake.close()
 
 
-def test_a_killed_process_loses_nothing_it_answered_for(path: str) -> None:
+def test_a_killed_process_loses_nothing_it_has_answered(path: str) -> None:
     code = (
         "import os, sys\n"
         "from fake_stripe import FakeStripe\n"
@@ -155,9 +155,7 @@ def test_a_killed_process_loses_nothing_it_answered_for(path: str) -> None:
     fake.close()
 
 
-def test_a_file_in_use_and_a_file_of_something_else_are_refused_in_a_sentence(
-    path: str, tmp_path: Path
-) -> None:
+def test_a_file_in_use_and_a_foreign_file_are_refused_with_a_message(path: str, tmp_path: Path) -> None:
     fake, _ = started(path)
     with pytest.raises(OSError, match="another process"):
         FakeStripe(state_path=path)
@@ -178,7 +176,7 @@ def test_a_file_of_another_format_is_refused(path: str) -> None:
         FakeStripe(state_path=path)
 
 
-def test_a_transaction_is_all_or_nothing() -> None:
+def test_a_transaction_is_atomic() -> None:
     store = Store()
     done: list[str] = []
     with store.transaction():
@@ -198,14 +196,14 @@ def test_a_transaction_is_all_or_nothing() -> None:
     assert done == ["told"]
 
 
-def test_rows_change_inside_a_transaction_only() -> None:
+def test_rows_can_only_be_changed_inside_a_transaction() -> None:
     store = Store()
 
     with pytest.raises(RuntimeError, match="transaction"):
         store.put("thing", "a", {})
 
 
-def test_a_table_keeps_its_order_when_much_is_removed() -> None:
+def test_a_table_keeps_its_order_after_many_removals() -> None:
     store = Store()
     with store.transaction():
         for n in range(3000):
@@ -225,12 +223,12 @@ def test_a_table_keeps_its_order_when_much_is_removed() -> None:
     assert list(table.oldest_first()) == list(table.newest_first()) == [{"n": 1}]
 
 
-def test_time_does_not_run_backwards(fake: FakeStripe) -> None:
+def test_the_clock_cannot_move_backward(fake: FakeStripe) -> None:
     with pytest.raises(ValueError, match="forward"):
         fake.forward(-1)
 
 
-def held_by_somebody(lock: Any) -> bool:
+def held_by_another_thread(lock: Any) -> bool:
     """Whether another thread would have to wait for the lock."""
 
     def attempt() -> bool:
@@ -243,18 +241,18 @@ def held_by_somebody(lock: Any) -> bool:
         return pool.submit(attempt).result()
 
 
-def test_what_is_due_is_looked_up_while_nobody_changes_it(monkeypatch: Any) -> None:
+def test_due_items_are_looked_up_under_the_lock(monkeypatch: Any) -> None:
     """Otherwise another thread could remove the last deadline, or an event, between two accesses."""
     fake = FakeStripe(now=NOW)
     held: list[bool] = []
 
     class Watched(list[Any]):
         def __getitem__(self, place: Any) -> Any:
-            held.append(held_by_somebody(fake.account.store.lock))
+            held.append(held_by_another_thread(fake.account.store.lock))
             return super().__getitem__(place)
 
     def watched(table: Table, after: int | None = None) -> Iterator[Any]:
-        held.append(held_by_somebody(fake.account.store.lock))
+        held.append(held_by_another_thread(fake.account.store.lock))
         return iter(())
 
     fake.account.deadlines = Watched([(NOW + 1, "cs_1")])

@@ -28,7 +28,7 @@ def test_the_secret_is_shown_once(client: stripe.StripeClient) -> None:
     assert "secret" not in client.v1.webhook_endpoints.update(created.id, {"description": "d"})
 
 
-def test_an_endpoint_hears_only_what_it_asked_for(
+def test_an_endpoint_receives_only_its_event_types(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     (everything,) = fake.webhook_endpoints
@@ -41,7 +41,7 @@ def test_an_endpoint_hears_only_what_it_asked_for(
     assert receiver.types() == ["price.updated"]
 
 
-def test_an_endpoint_that_is_switched_off_hears_nothing_until_it_is_on(
+def test_a_disabled_endpoint_receives_nothing(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     (id,) = fake.webhook_endpoints
@@ -54,7 +54,7 @@ def test_an_endpoint_that_is_switched_off_hears_nothing_until_it_is_on(
     assert [event.data.object["name"] for event in receiver.events()] == ["C"]
 
 
-def test_a_deleted_endpoint_hears_nothing_more(
+def test_a_deleted_endpoint_receives_nothing(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     client.v1.products.update("prod_shirt", {"name": "B"})
@@ -83,7 +83,7 @@ def test_a_deleted_endpoint_hears_nothing_more(
         ({"api_version": "2026-13-99"}, "api_version"),
     ],
 )
-def test_an_endpoint_that_makes_no_sense_is_refused(
+def test_an_invalid_endpoint_is_refused(
     fake: FakeStripe, client: stripe.StripeClient, change: Any, param: str
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
@@ -103,7 +103,7 @@ def test_the_version_of_an_endpoint_cannot_be_changed(client: stripe.StripeClien
     assert refused.value.code == "parameter_unknown"
 
 
-def test_sixteen_endpoints_are_enough(client: stripe.StripeClient) -> None:
+def test_there_are_at_most_sixteen_endpoints(client: stripe.StripeClient) -> None:
     for _ in range(16):
         make(client)
 
@@ -111,7 +111,7 @@ def test_sixteen_endpoints_are_enough(client: stripe.StripeClient) -> None:
         make(client)
 
 
-def test_while_a_secret_is_rolled_both_are_valid(
+def test_both_secrets_are_valid_after_a_roll(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     (id,) = fake.webhook_endpoints

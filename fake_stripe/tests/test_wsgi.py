@@ -30,7 +30,7 @@ def ask(fake: FakeStripe, method: str, path: str, body: bytes = b"", **environ: 
     return said[0], content
 
 
-def test_the_api_answers_as_wsgi_asks(fake: FakeStripe) -> None:
+def test_the_api_is_valid_wsgi(fake: FakeStripe) -> None:
     status, body = ask(fake, "POST", "/v1/products", b"name=A", **KEY, **FORM)
 
     assert status == "200 OK"
@@ -38,7 +38,7 @@ def test_the_api_answers_as_wsgi_asks(fake: FakeStripe) -> None:
     assert ask(fake, "GET", "/v1/products", QUERY_STRING="limit=0", **KEY)[0] == "400 Bad Request"
 
 
-def test_pages_answer_as_wsgi_asks(fake: FakeStripe, shirt: Any) -> None:
+def test_pages_are_valid_wsgi(fake: FakeStripe, shirt: Any) -> None:
     lines = [{"price": shirt["default_price"], "quantity": 1}]
     session = fake.open_session(line_items=lines)
 
@@ -48,12 +48,12 @@ def test_pages_answer_as_wsgi_asks(fake: FakeStripe, shirt: Any) -> None:
     assert ask(fake, "GET", "/c/pay/cs_test_nobody")[0].startswith("404")
 
 
-def test_a_path_of_any_bytes_is_an_address_that_is_not_there(fake: FakeStripe) -> None:
+def test_a_path_of_arbitrary_bytes_is_a_404(fake: FakeStripe) -> None:
     assert ask(fake, "GET", "/v1/products/\xff\xfe\x00", **KEY)[0] == "404 Not Found"
     assert ask(fake, "GET", "/\xff")[0] == "404 Not Found"
 
 
-def test_a_cut_leaves_the_application_as_an_exception(fake: FakeStripe) -> None:
+def test_a_cut_raises_from_the_application(fake: FakeStripe) -> None:
     fake.faults.add("cut")
 
     with pytest.raises(ConnectionCut):

@@ -92,7 +92,7 @@ def answers(draw: st.DrawFn) -> tuple[str, Any]:
 @example(("deleted_product", {"deleted": False, "id": "text", "object": "product"}))
 @settings(max_examples=300, deadline=None)
 @given(answers())
-def test_both_say_the_same_of_an_answer(answer: tuple[str, Any]) -> None:
+def test_both_agree_on_an_answer(answer: tuple[str, Any]) -> None:
     name, value = answer
     violations = Schemas(document.load()).named(name).check(value)
 
@@ -100,7 +100,7 @@ def test_both_say_the_same_of_an_answer(answer: tuple[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", OBJECTS)
-def test_the_samples_are_sound_to_both(stripes_document: Document, name: str) -> None:
+def test_both_accept_the_samples(stripes_document: Document, name: str) -> None:
     value = sample(stripes_document, stripes_document.schemas[name], filled=3)
 
     assert referee(name).is_valid(value)
@@ -115,7 +115,7 @@ def keywords(schema: Schema) -> Iterator[str]:
         yield from keywords(part)
 
 
-def test_the_document_uses_no_keyword_that_the_rules_pass_over(stripes_document: Document) -> None:
+def test_the_rules_cover_every_keyword_of_the_document(stripes_document: Document) -> None:
     used = {word for schema in stripes_document.schemas.values() for word in keywords(schema)}
 
     assert used <= UNDERSTOOD | WITHOUT_WEIGHT

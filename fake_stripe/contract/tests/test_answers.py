@@ -64,7 +64,7 @@ BREAKAGES: list[tuple[Callable[[Answer], None], str, str]] = [
 @pytest.mark.parametrize(
     ("breakage", "kind", "path"), BREAKAGES, ids=lambda part: getattr(part, "__name__", part)
 )
-def test_a_planted_fault_is_found_where_it_is(
+def test_a_violation_is_found_at_its_place(
     contract: Contract, session: Answer, breakage: Callable[[Answer], None], kind: str, path: str
 ) -> None:
     breakage(session)
@@ -78,7 +78,7 @@ def test_a_planted_fault_is_found_where_it_is(
     assert f"  {path}: " in str(broken.value)
 
 
-def test_a_sound_answer_passes_and_is_counted(contract: Contract, session: Answer) -> None:
+def test_a_valid_answer_passes_and_is_counted(contract: Contract, session: Answer) -> None:
     contract.check_response("GET", "/v1/checkout/sessions/cs_test_1", 200, session)
 
     tally = contract.coverage.tallies["GET /v1/checkout/sessions/{session}"]
@@ -94,7 +94,7 @@ def test_a_field_that_was_not_expanded_is_an_id_and_an_expanded_one_an_object(
         contract.check_response("GET", "/v1/products/prod_1", 200, product | {"default_price": 7})
 
 
-def test_of_several_sorts_of_object_the_one_that_was_meant_is_named(contract: Contract) -> None:
+def test_the_intended_type_among_several_is_reported(contract: Contract) -> None:
     """An invalid card is reported as a card, although a bank account would have no more violations."""
     error = {"type": "card_error", "source": {"object": "card", "id": "card_1"}}
 
@@ -111,14 +111,14 @@ def test_each_entry_of_a_list_is_checked(contract: Contract, product: Answer) ->
         contract.check_response("GET", "/v1/products", 200, answer)
 
 
-def test_a_list_that_names_another_address_is_caught(contract: Contract) -> None:
+def test_a_list_with_a_wrong_url_is_caught(contract: Contract) -> None:
     answer = {"object": "list", "url": "/v1/prices", "has_more": False, "data": []}
 
     with pytest.raises(ContractBroken, match=r"url: .* does not match \^/v1/products"):
         contract.check_response("GET", "/v1/products", 200, answer)
 
 
-def test_a_deleted_product_answers_with_its_tombstone(contract: Contract) -> None:
+def test_a_deleted_product_has_its_own_schema(contract: Contract) -> None:
     tombstone = {"id": "prod_1", "object": "product", "deleted": True}
 
     contract.check_response("DELETE", "/v1/products/prod_1", 200, tombstone)
@@ -139,7 +139,7 @@ def test_a_refusal_has_stripes_error_object(contract: Contract) -> None:
         contract.check_response("GET", "/v1/products/x", 500, {"message": "Traceback"})
 
 
-def test_a_refusal_of_an_unknown_address_is_checked_too(contract: Contract) -> None:
+def test_a_refusal_of_an_unknown_path_is_checked(contract: Contract) -> None:
     with pytest.raises(ContractBroken, match="GET /v1/nowhere"):
         contract.check_response("GET", "/v1/nowhere", 404, {"detail": "Not Found"})
 

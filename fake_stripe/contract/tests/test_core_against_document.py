@@ -73,13 +73,13 @@ def nullable(document: Document, name: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", [*NOT_ALWAYS, "product", "payment_intent", "event"])
-def test_a_field_without_a_value_is_null_and_not_left_out(
+def test_a_field_without_a_value_is_null_rather_than_omitted(
     stripes_document: Document, answers: dict[str, dict[str, Any]], name: str
 ) -> None:
     assert [field for field in nullable(stripes_document, name) if field not in answers[name]] == []
 
 
-def test_an_endpoint_cannot_ask_for_events_that_stripe_does_not_have(fake: FakeStripe) -> None:
+def test_an_endpoint_cannot_subscribe_to_unknown_events(fake: FakeStripe) -> None:
     form = {"url": "https://shop.example/hook", "enabled_events[0]": "checkout.session.complete"}
 
     status, answer = fake.call("POST", "/v1/webhook_endpoints", urlencode(form))
@@ -87,7 +87,7 @@ def test_an_endpoint_cannot_ask_for_events_that_stripe_does_not_have(fake: FakeS
     assert (status, answer["error"]["param"]) == (400, "enabled_events[0]")
 
 
-def test_an_expansion_has_four_levels_and_data_is_the_first(fake: FakeStripe) -> None:
+def test_expansion_has_four_levels_counting_data(fake: FakeStripe) -> None:
     """https://docs.stripe.com/api/expanding_objects"""
     status, _ = fake.call("GET", "/v1/checkout/sessions", "expand[]=data.line_items.data.price.product")
 
@@ -114,7 +114,7 @@ def expandable(document: Document, name: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_every_id_that_the_document_calls_expandable_can_be_expanded(
+def test_every_expandable_field_of_the_document_can_be_expanded(
     contract: Contract,
     stripes_document: Document,
     answers: dict[str, dict[str, Any]],
@@ -130,7 +130,7 @@ def test_every_id_that_the_document_calls_expandable_can_be_expanded(
         contract.check_response("GET", place, status, answer)
 
 
-def test_a_currency_that_nobody_has_is_refused(fake: FakeStripe, price: str) -> None:
+def test_an_unknown_currency_is_refused(fake: FakeStripe, price: str) -> None:
     product = fake.prices[price]["product"]
 
     status, _ = fake.call("POST", "/v1/prices", f"currency=zzz&unit_amount=100&product={product}")
@@ -139,7 +139,7 @@ def test_a_currency_that_nobody_has_is_refused(fake: FakeStripe, price: str) -> 
 
 
 @pytest.mark.parametrize(("currency", "amount"), [("kwd", 1001), ("isk", 101)])
-def test_an_amount_that_its_currency_cannot_have_is_refused(
+def test_an_amount_its_currency_does_not_allow_is_refused(
     fake: FakeStripe, price: str, currency: str, amount: int
 ) -> None:
     """https://docs.stripe.com/currencies: three decimals end in 0, ISK and UGX in 00."""
@@ -150,7 +150,7 @@ def test_an_amount_that_its_currency_cannot_have_is_refused(
     assert status == 400
 
 
-def test_another_site_cannot_forward_the_clock_through_the_control_doors(fake: FakeStripe) -> None:
+def test_another_site_cannot_move_the_clock(fake: FakeStripe) -> None:
     """Any site can post text to 127.0.0.1, but browsers send the Origin header."""
     from fake_stripe.api import Request
 

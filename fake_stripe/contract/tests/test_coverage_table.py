@@ -17,7 +17,7 @@ TALLIES = {
 }
 
 
-def test_endpoints_stand_by_path_before_events_and_a_sum_ends_it() -> None:
+def test_the_table_lists_endpoints_then_events_then_a_total() -> None:
     assert coverage_table.plain(TALLIES) == [
         "Endpoint or event      Requests  Answers  Refusals  Events",
         "GET /v1/prices                                   1",
@@ -27,7 +27,7 @@ def test_endpoints_stand_by_path_before_events_and_a_sum_ends_it() -> None:
     ]
 
 
-def test_in_a_readme_the_table_takes_the_place_between_its_marks() -> None:
+def test_the_table_replaces_the_text_between_its_markers() -> None:
     readme = f"# Fake\n\n{coverage_table.BEGIN}\nold\n{coverage_table.END}\n\nMore.\n"
 
     written = coverage_table.within(readme, ["| new |"])
@@ -36,7 +36,7 @@ def test_in_a_readme_the_table_takes_the_place_between_its_marks() -> None:
     assert coverage_table.within("", ["| new |"]) == "| new |\n"
 
 
-def test_the_readme_says_of_every_endpoint_how_often_it_was_validated() -> None:
+def test_the_readme_lists_every_endpoint() -> None:
     listed = (
         README.read_text(encoding="utf-8").partition(coverage_table.BEGIN)[2].partition(coverage_table.END)[0]
     )

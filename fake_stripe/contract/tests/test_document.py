@@ -20,12 +20,12 @@ def not_installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("not_installed")
-def test_its_absence_is_told_with_the_command_that_mends_it() -> None:
+def test_a_missing_document_is_reported_with_the_command_to_install_it() -> None:
     with pytest.raises(DocumentMissing, match=r"pip install --no-deps -r requirements-contract\.txt"):
         Contract.load()
 
 
-def test_a_check_costs_far_less_than_the_call_it_checks(contract: Contract) -> None:
+def test_a_check_takes_less_time_than_the_call(contract: Contract) -> None:
     form = "name=Shirt&metadata[stock_M]=15&expand[]=default_price"
     contract.check_request("POST", "/v1/products", form)
 

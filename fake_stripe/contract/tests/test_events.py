@@ -11,25 +11,25 @@ from fake_stripe.contract import Contract, ContractBroken
 Event = dict[str, Any]
 
 
-def test_a_sound_event_passes_and_is_counted_by_type(contract: Contract, event: Event) -> None:
+def test_a_valid_event_passes_and_is_counted_by_type(contract: Contract, event: Event) -> None:
     contract.check_event(event)
 
     assert contract.coverage.tallies["event product.updated"].events == 1
 
 
-def test_a_fault_in_the_carried_object_is_caught(contract: Contract, event: Event) -> None:
+def test_a_violation_in_the_events_object_is_caught(contract: Contract, event: Event) -> None:
     event["data"]["object"]["metadata"] = {"stock_M": 15}
 
     with pytest.raises(ContractBroken, match=r"data\.object\.metadata\.stock_M: text was expected, not 15"):
         contract.check_event(event)
 
 
-def test_a_type_that_stripe_does_not_send_is_caught(contract: Contract, event: Event) -> None:
+def test_an_unknown_event_type_is_caught(contract: Contract, event: Event) -> None:
     with pytest.raises(ContractBroken, match=r"'product\.sold' is not an event type of Stripe"):
         contract.check_event(event | {"type": "product.sold"})
 
 
-def test_a_carried_object_without_a_sort_is_caught(contract: Contract, event: Event) -> None:
+def test_an_event_with_an_untyped_object_is_caught(contract: Contract, event: Event) -> None:
     event["data"]["object"] = {"id": "x"}
 
     with pytest.raises(ContractBroken, match="None is not an object type of Stripe"):
@@ -43,7 +43,7 @@ def test_a_missing_part_of_the_envelope_is_caught(contract: Contract, event: Eve
         contract.check_event(event)
 
 
-def test_what_changed_is_named_as_the_object_names_it(contract: Contract, event: Event) -> None:
+def test_previous_attributes_must_be_fields_of_the_object(contract: Contract, event: Event) -> None:
     event["data"]["previous_attributes"] = {"name": "Old", "metadata": {"stock_M": None}, "description": None}
     contract.check_event(event)
 

@@ -133,7 +133,7 @@ def shape(name: str) -> str:
     [route for route in ROUTES if "{id}" in route.pattern],
     ids=lambda route: f"{route.method} {route.pattern}",
 )
-def test_an_unknown_id_is_refused_as_the_document_has_refusals(contract: Contract, route: Route) -> None:
+def test_an_unknown_id_is_refused_as_the_document_describes(contract: Contract, route: Route) -> None:
     watch = Watch(contract)
     with watching_everywhere(watch):
         status, answer = FakeStripe().call(route.method, route.pattern.replace("{id}", "nothing"))

@@ -20,7 +20,7 @@ def watch(stripes_document: Document) -> Watch:
     return Watch(Contract(stripes_document, known_differences=KNOWN_DIFFERENCES))
 
 
-def test_every_exception_is_needed_by_an_api_of_today(watch: Watch) -> None:
+def test_every_known_difference_occurs_in_the_current_api(watch: Watch) -> None:
     with watching_everywhere(watch):
         fake = FakeStripe()
         shirt = fake.add_product(name="Shirt", prices=[{"unit_amount": 900, "currency": "usd"}])
@@ -41,7 +41,7 @@ def test_every_exception_is_needed_by_an_api_of_today(watch: Watch) -> None:
     assert watch.contract.unused() == []
 
 
-def test_what_is_withdrawn_is_refused_by_the_fake_too(watch: Watch) -> None:
+def test_removed_parameters_are_refused_by_the_fake(watch: Watch) -> None:
     with watching_everywhere(watch):
         fake = FakeStripe()
         status, answer = fake.call(

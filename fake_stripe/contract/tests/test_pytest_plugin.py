@@ -20,7 +20,7 @@ def test_the_shop_reads_its_products():
 PLANTED = """
 from fake_stripe import FakeStripe
 
-def test_a_fake_that_answers_nonsense_is_not_noticed_by_its_test():
+def test_that_does_not_notice_an_invalid_answer():
     fake = FakeStripe()
     product = fake.add_product(name="Shirt")
     with fake.account.store.transaction():
@@ -33,7 +33,7 @@ IN_A_CHILD = """
 import os
 from fake_stripe import FakeStripe
 
-def test_a_child_whose_fake_answers_nonsense_is_not_noticed_by_its_test():
+def test_that_does_not_notice_an_invalid_answer_in_a_child():
     child = os.fork()
     if not child:
         fake = FakeStripe()
@@ -50,7 +50,7 @@ import sys
 from urllib.request import Request, urlopen
 from fake_stripe import FakeStripe
 
-def test_a_fake_on_a_port_that_answers_nonsense_is_not_noticed_by_its_test(contract_folder, tmp_path):
+def test_that_does_not_notice_an_invalid_answer_on_a_port(contract_folder, tmp_path):
     state = str(tmp_path / "state")
     fake = FakeStripe(state_path=state)
     product = fake.add_product(id="prod_a", name="Shirt")
@@ -76,7 +76,7 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
     return pytester
 
 
-def test_a_planted_answer_fails_the_test_in_which_it_was_given(suite: pytest.Pytester) -> None:
+def test_an_invalid_answer_fails_its_test(suite: pytest.Pytester) -> None:
     suite.makepyfile(test_shop=PLANTED)
 
     result = suite.runpytest_subprocess("test_shop.py")
@@ -91,7 +91,7 @@ def test_a_planted_answer_fails_the_test_in_which_it_was_given(suite: pytest.Pyt
 
 
 @pytest.mark.parametrize("planted", [IN_A_CHILD, ON_A_PORT])
-def test_a_planted_answer_in_another_process_fails_the_test_that_started_it(
+def test_an_invalid_answer_in_another_process_fails_the_test_that_started_it(
     suite: pytest.Pytester, planted: str
 ) -> None:
     suite.makepyfile(test_shop=planted)
@@ -124,7 +124,7 @@ def test_a_whole_run_without_a_single_call_fails(suite: pytest.Pytester) -> None
     result.stdout.fnmatch_lines(["No call to the fake was validated."])
 
 
-def test_a_whole_run_in_which_an_exception_was_never_needed_fails_and_a_part_of_it_does_not(
+def test_an_unused_known_difference_fails_a_whole_run_but_not_a_part(
     suite: pytest.Pytester,
 ) -> None:
     suite.makepyfile(test_shop=SOUND)
@@ -137,7 +137,7 @@ def test_a_whole_run_in_which_an_exception_was_never_needed_fails_and_a_part_of_
     part.stdout.no_fnmatch_line("*never needed*")
 
 
-def test_workers_tell_what_they_validated(suite: pytest.Pytester) -> None:
+def test_workers_report_what_they_validated(suite: pytest.Pytester) -> None:
     suite.makepyfile(test_shop=SOUND, test_other=SOUND, test_broken=PLANTED)
 
     result = suite.runpytest_subprocess("-p", "xdist", "-n", "2", ".")

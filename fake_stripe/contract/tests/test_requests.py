@@ -41,13 +41,13 @@ def test_a_checkout_as_the_shop_sends_it_passes_and_is_counted(contract: Contrac
         ("expand[]=line_items.data.price.product.default_price", ("value", "expand.1")),
     ],
 )
-def test_a_wrong_parameter_is_caught(contract: Contract, added: str, violation: tuple[str, str]) -> None:
+def test_an_invalid_parameter_is_caught(contract: Contract, added: str, violation: tuple[str, str]) -> None:
     form = f"{CHECKOUT}&{added}"
 
     assert faults_of(contract, "POST", "/v1/checkout/sessions", form) == [violation]
 
 
-def test_a_required_parameter_that_is_missing_is_caught(contract: Contract) -> None:
+def test_a_missing_required_parameter_is_caught(contract: Contract) -> None:
     assert faults_of(contract, "POST", "/v1/products", "description=x") == [("missing", "name")]
 
 
@@ -74,14 +74,14 @@ def test_an_empty_value_unsets_where_the_document_allows_it(contract: Contract) 
     assert faults_of(contract, "POST", "/v1/products/prod_1", "active=") == [("type", "active")]
 
 
-def test_a_literal_step_of_a_path_goes_before_a_parameter(contract: Contract) -> None:
+def test_a_literal_path_step_takes_precedence_over_a_parameter(contract: Contract) -> None:
     contract.check_request("GET", "/v1/products/search", "query=active%3A'true'")
     contract.check_request("GET", "/v1/products/prod_1", "")
 
     assert set(contract.coverage.tallies) == {"GET /v1/products/search", "GET /v1/products/{id}"}
 
 
-def test_a_form_that_cannot_be_read_is_told_apart_from_a_wrong_one(contract: Contract) -> None:
+def test_a_malformed_form_is_reported_as_such(contract: Contract) -> None:
     assert faults_of(contract, "POST", "/v1/products", "name[=x") == [("format", "")]
 
 

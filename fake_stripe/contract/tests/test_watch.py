@@ -45,9 +45,7 @@ def test_every_call_and_event_of_a_new_fake_is_checked(fake: FakeStripe, watch: 
     assert tallies["event checkout.session.completed"].events == 1
 
 
-def test_a_refused_request_is_not_held_against_the_document_but_its_refusal_is(
-    fake: FakeStripe, watch: Watch
-) -> None:
+def test_a_refused_request_is_not_checked_but_its_refusal_is(fake: FakeStripe, watch: Watch) -> None:
     assert fake.call("POST", "/v1/products", "colour=red")[0] == 400
 
     assert watch.take_broken() == []
@@ -55,9 +53,7 @@ def test_a_refused_request_is_not_held_against_the_document_but_its_refusal_is(
     assert (tally.requests, tally.refusals) == (0, 1)
 
 
-def test_a_request_of_an_older_version_is_not_held_against_a_newer_document(
-    fake: FakeStripe, watch: Watch
-) -> None:
+def test_a_request_of_an_older_version_is_not_checked(fake: FakeStripe, watch: Watch) -> None:
     shirt = fake.add_product(name="Shirt", prices=[{"unit_amount": 900, "currency": "usd"}])
     form = SHOP | {"line_items[0][price]": shirt["default_price"], "ui_mode": "hosted"}
 
@@ -68,7 +64,7 @@ def test_a_request_of_an_older_version_is_not_held_against_a_newer_document(
     assert (status, watch.take_broken()) == (200, [])
 
 
-def test_a_body_that_comes_with_a_get_is_not_taken_for_its_query(fake: FakeStripe, watch: Watch) -> None:
+def test_the_body_of_a_get_is_ignored(fake: FakeStripe, watch: Watch) -> None:
     headers = {"authorization": "Bearer sk_test_fake"}
 
     answer = fake.wsgi_app.answer(Request("GET", "/v1/products", b"limit=3", b"colour=red", headers))
@@ -76,7 +72,7 @@ def test_a_body_that_comes_with_a_get_is_not_taken_for_its_query(fake: FakeStrip
     assert (answer.status, watch.take_broken()) == (200, [])
 
 
-def test_a_broken_answer_is_remembered_and_the_caller_still_gets_it(fake: FakeStripe, watch: Watch) -> None:
+def test_an_invalid_answer_is_reported_and_still_returned(fake: FakeStripe, watch: Watch) -> None:
     product = fake.add_product(name="Shirt")
     with fake.account.store.transaction():
         fake.account.change(product, images="none")
@@ -89,7 +85,7 @@ def test_a_broken_answer_is_remembered_and_the_caller_still_gets_it(fake: FakeSt
     assert watch.take_broken() == []
 
 
-def test_a_broken_event_is_remembered(fake: FakeStripe, watch: Watch) -> None:
+def test_an_invalid_event_is_reported(fake: FakeStripe, watch: Watch) -> None:
     product = fake.add_product(name="Shirt")
     with fake.account.store.transaction():
         fake.account.change(product, metadata={"stock_M": 15})
@@ -99,7 +95,7 @@ def test_a_broken_event_is_remembered(fake: FakeStripe, watch: Watch) -> None:
     assert "the event product.updated" in str(broken)
 
 
-def test_a_fake_made_after_the_watch_is_over_is_not_seen(watch: Watch) -> None:
+def test_a_fake_created_after_the_watch_is_not_checked(watch: Watch) -> None:
     with watching_everywhere(Watch(watch.contract)):
         pass
     before = len(FakeStripe.everywhere)

@@ -33,5 +33,5 @@ def test_a_typed_amount_is_read(text: str, currency: str, amount: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.234", "1.", ".5", "ten", "1e3", "٣", "1 000", "9" * 13])
-def test_what_is_no_amount_is_not_guessed(text: str) -> None:
+def test_invalid_amounts_are_refused(text: str) -> None:
     assert minor(text, "usd") is None

@@ -21,7 +21,7 @@ def edit(visitor: Visitor, page: Page, key: str, value: str, **more: str) -> Pag
     return visitor.press(page, "Save", **{f"value_{number}": value}, **more)
 
 
-def test_only_what_was_changed_is_saved(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
+def test_only_changed_fields_are_saved(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
     path = f"/dashboard/products/{shirt['id']}"
     page = visitor.get(path)
     fake.dashboard.edit_product(shirt["id"], metadata={"stock_S": "3"})
@@ -34,7 +34,7 @@ def test_only_what_was_changed_is_saved(fake: FakeStripe, visitor: Visitor, shir
     assert metadata["details"] == "Soft\nWarm"
 
 
-def test_a_stale_form_posts_every_key_back_and_undoes_a_sale(
+def test_a_stale_form_posts_every_key_back_and_overwrites_a_sale(
     fake: FakeStripe, visitor: Visitor, shirt: Json
 ) -> None:
     page = visitor.get(f"/dashboard/products/{shirt['id']}")
@@ -46,7 +46,7 @@ def test_a_stale_form_posts_every_key_back_and_undoes_a_sale(
     assert (metadata["stock_S"], metadata["stock_M"], metadata["new"]) == ("4", "20", "kept")
 
 
-def test_an_emptied_value_takes_its_key_away_and_a_new_key_comes(
+def test_a_cleared_value_removes_its_key_and_a_new_key_is_added(
     fake: FakeStripe, visitor: Visitor, shirt: Json
 ) -> None:
     page = visitor.get(f"/dashboard/products/{shirt['id']}")
@@ -58,9 +58,7 @@ def test_an_emptied_value_takes_its_key_away_and_a_new_key_comes(
     assert metadata["stock_L"] == "7"
 
 
-def test_a_name_a_text_and_the_state_of_sale_are_saved(
-    fake: FakeStripe, visitor: Visitor, shirt: Json
-) -> None:
+def test_name_description_and_active_are_saved(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
     page = visitor.get(f"/dashboard/products/{shirt['id']}")
 
     visitor.press(page, "Save", name="Other", description="Long\r\nand warm", active="")
@@ -69,7 +67,7 @@ def test_a_name_a_text_and_the_state_of_sale_are_saved(
     assert (after["name"], after["description"], after["active"]) == ("Other", "Long\nand warm", False)
 
 
-def test_a_save_that_changes_nothing_makes_no_event(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
+def test_a_save_without_changes_emits_no_event(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
     page = visitor.get(f"/dashboard/products/{shirt['id']}")
 
     saved = visitor.press(page, "Save")
@@ -78,7 +76,7 @@ def test_a_save_that_changes_nothing_makes_no_event(fake: FakeStripe, visitor: V
     assert len(fake.events) == 0
 
 
-def test_a_product_with_an_odd_id_of_its_own_can_be_edited(fake: FakeStripe, visitor: Visitor) -> None:
+def test_a_product_with_a_custom_id_can_be_edited(fake: FakeStripe, visitor: Visitor) -> None:
     fake.add_product(id='100%&"<shirt>', name="Odd", metadata={"stock": "1"})
     address = visitor.get("/dashboard/products").html.split('href="/dashboard/products/')[1].split('"')[0]
     assert address == "100%25%26%22%3Cshirt%3E"
@@ -88,7 +86,7 @@ def test_a_product_with_an_odd_id_of_its_own_can_be_edited(fake: FakeStripe, vis
     assert fake.products['100%&"<shirt>']["metadata"] == {"stock": "2"}
 
 
-def test_what_cannot_be_saved_is_told_and_stays_in_the_form(
+def test_a_failed_save_shows_the_error_and_keeps_the_input(
     fake: FakeStripe, visitor: Visitor, shirt: Json
 ) -> None:
     page = visitor.get(f"/dashboard/products/{shirt['id']}")
@@ -116,7 +114,7 @@ def test_a_payment_is_refunded_in_part_and_the_rest_is_offered(
 
 
 @pytest.mark.parametrize("amount", ["60", "0", "-5", "ten", "1.234", ""])
-def test_a_refund_that_cannot_be_is_told_beside_the_amount(
+def test_an_invalid_refund_shows_an_error_at_the_amount(
     fake: FakeStripe, visitor: Visitor, paid: Json, amount: str
 ) -> None:
     page = visitor.get(f"/dashboard/payments/{paid['payment_intent']}")
@@ -128,7 +126,7 @@ def test_a_refund_that_cannot_be_is_told_beside_the_amount(
     assert len(fake.refunds) == 0
 
 
-def test_a_refund_comes_back_later(fake: FakeStripe, visitor: Visitor, paid: Json) -> None:
+def test_a_refund_can_fail_later(fake: FakeStripe, visitor: Visitor, paid: Json) -> None:
     path = f"/dashboard/payments/{paid['payment_intent']}"
     visitor.press(visitor.get(path), "Refund")
 
@@ -158,9 +156,7 @@ def test_an_open_checkout_is_expired(fake: FakeStripe, visitor: Visitor, till: T
     assert fake.sessions[session["id"]]["status"] == "expired"
 
 
-def test_an_event_shows_its_attempts_and_is_sent_again(
-    fake: FakeStripe, visitor: Visitor, shirt: Json
-) -> None:
+def test_an_event_shows_its_attempts_and_is_resent(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
     posted: list[str] = []
 
     def shop(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
@@ -182,7 +178,7 @@ def test_an_event_shows_its_attempts_and_is_sent_again(
     assert len(posted) == 2
 
 
-def test_an_event_can_only_be_sent_again_to_those_who_listen_to_it(
+def test_an_event_can_only_be_resent_to_subscribed_endpoints(
     fake: FakeStripe, visitor: Visitor, shirt: Json
 ) -> None:
     listening = fake.add_webhook_endpoint("http://shop.test/stripe/webhook/")["id"]
@@ -200,7 +196,7 @@ def test_an_event_can_only_be_sent_again_to_those_who_listen_to_it(
     assert len(fake.deliveries(event)) == 1
 
 
-def test_events_are_listed_by_type_a_page_at_a_time(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
+def test_events_are_filtered_by_type_and_paginated(fake: FakeStripe, visitor: Visitor, shirt: Json) -> None:
     for number in range(60):
         fake.dashboard.edit_product(shirt["id"], metadata={"stock_M": str(number)})
 
@@ -213,7 +209,7 @@ def test_events_are_listed_by_type_a_page_at_a_time(fake: FakeStripe, visitor: V
     assert visitor.get("/dashboard/events?type=refund.*").html.count("<wbr>") == 0
 
 
-def test_an_endpoint_is_switched_off_and_its_secret_rolled(fake: FakeStripe, visitor: Visitor) -> None:
+def test_an_endpoint_is_disabled_and_its_secret_rolled(fake: FakeStripe, visitor: Visitor) -> None:
     endpoint = fake.add_webhook_endpoint("http://shop.test/hook", secret="whsec_old")
 
     rolled = visitor.press(visitor.get("/dashboard/webhooks"), "Roll secret")
@@ -229,7 +225,7 @@ def test_an_endpoint_is_switched_off_and_its_secret_rolled(fake: FakeStripe, vis
     assert fake.webhook_endpoints[endpoint["id"]]["status"] == "disabled"
 
 
-def test_a_fault_is_put_in_force_and_removed(fake: FakeStripe, visitor: Visitor) -> None:
+def test_a_fault_is_added_and_removed(fake: FakeStripe, visitor: Visitor) -> None:
     page = visitor.get("/dashboard/faults")
 
     added = visitor.press(
@@ -264,7 +260,7 @@ def test_an_event_fault_takes_the_types_it_was_given(fake: FakeStripe, visitor: 
         ("reorder", {"window": "9"}, "up to 9 places later"),
     ],
 )
-def test_a_fault_takes_what_belongs_to_its_kind_and_the_list_tells_it(
+def test_a_fault_takes_the_options_of_its_kind_and_lists_them(
     fake: FakeStripe, visitor: Visitor, kind: str, typed: dict[str, str], told: str
 ) -> None:
     added = visitor.press(visitor.get("/dashboard/faults"), "Add fault", kind=kind, **typed)
@@ -275,7 +271,7 @@ def test_a_fault_takes_what_belongs_to_its_kind_and_the_list_tells_it(
     assert told in visitor.follow(added).text
 
 
-def test_a_500_is_remembered_and_copies_come_one_by_one_unless_it_is_chosen_otherwise(
+def test_by_default_a_500_is_stored_and_duplicates_are_sent_one_by_one(
     fake: FakeStripe, visitor: Visitor
 ) -> None:
     for kind in ("error_500", "duplicate"):
@@ -294,7 +290,7 @@ def test_limits_are_set_and_the_page_shows_them(fake: FakeStripe, visitor: Visit
     assert (fields["enforced"], fields["patience"]) == ("yes", "0.5")
 
 
-def test_limits_that_make_no_sense_change_nothing(fake: FakeStripe, visitor: Visitor) -> None:
+def test_invalid_limits_change_nothing(fake: FakeStripe, visitor: Visitor) -> None:
     refused = visitor.press(visitor.get("/dashboard/faults"), "Save limits", enforced="yes", patience="nan")
 
     assert "patience" in refused.errors
@@ -313,7 +309,7 @@ def test_limits_that_make_no_sense_change_nothing(fake: FakeStripe, visitor: Vis
         ("flood", "kind", "flood"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_told_beside_its_field(
+def test_an_invalid_fault_shows_an_error_at_its_field(
     fake: FakeStripe, visitor: Visitor, kind: str, name: str, value: str
 ) -> None:
     page = visitor.get("/dashboard/faults")
@@ -325,7 +321,7 @@ def test_a_fault_that_makes_no_sense_is_told_beside_its_field(
     assert fake.faults.listed() == []
 
 
-def test_time_passes(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+def test_the_clock_can_be_moved(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     session = till.open()
 
     visitor.press(visitor.get("/dashboard/faults"), "Move clock", seconds_on="86400")
@@ -333,18 +329,18 @@ def test_time_passes(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     assert fake.sessions[session["id"]]["status"] == "expired"
 
 
-def test_a_button_that_is_not_there_does_nothing(visitor: Visitor) -> None:
+def test_an_unknown_action_is_refused(visitor: Visitor) -> None:
     assert visitor.post("/dashboard/faults", {"do": "explode"}).status == 400
 
 
-def test_the_overview_counts_and_the_front_door_leads_to_it(visitor: Visitor, shirt: Json) -> None:
+def test_the_root_redirects_to_an_overview_with_counts(visitor: Visitor, shirt: Json) -> None:
     page = visitor.follow(visitor.get("/"))
 
     assert "1 products" in page.text
 
 
 @pytest.mark.parametrize("kind", ["products", "payments", "checkouts", "events"])
-def test_what_is_not_there_is_a_page_too(visitor: Visitor, kind: str) -> None:
+def test_an_unknown_object_is_a_404_page(visitor: Visitor, kind: str) -> None:
     page = visitor.get(f"/dashboard/{kind}/nothing<b>")
 
     assert page.status == 404

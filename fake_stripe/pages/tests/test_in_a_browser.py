@@ -69,7 +69,7 @@ def full(fake: FakeStripe, till: Till) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(
+def test_axe_finds_no_accessibility_problems(
     chromium: Any, served: str, full: list[str], scheme: Literal["light", "dark"]
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
@@ -87,7 +87,7 @@ def test_axe_finds_nothing(
     assert found == []
 
 
-def test_a_keyboard_pays_under_the_policy_and_goes_to_the_shop(
+def test_a_payment_with_the_keyboard_redirects_to_the_shop(
     chromium: Any, served: str, fake: FakeStripe, till: Till
 ) -> None:
     """The redirect to another origin must pass the policy's form-action, and nothing may be blocked."""
@@ -113,7 +113,7 @@ def test_a_keyboard_pays_under_the_policy_and_goes_to_the_shop(
     assert [text for text in told if "Content Security Policy" in text] == []
 
 
-def test_on_a_phone_every_page_fits_and_every_control_is_large_enough_for_a_finger(
+def test_on_a_phone_every_page_fits_and_every_control_is_large_enough(
     chromium: Any, served: str, full: list[str]
 ) -> None:
     context = chromium.new_context(viewport=PHONE, has_touch=True)

@@ -33,7 +33,7 @@ def address_of(session: dict[str, Any]) -> str:
     return f"/c/pay/{session['id']}"
 
 
-def test_a_good_card_pays_and_leads_back_to_the_shop(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+def test_a_valid_card_pays_and_redirects_to_the_shop(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     session = till.open()
 
     paid = pay(visitor, visitor.get(address_of(session)))
@@ -47,7 +47,7 @@ def test_a_good_card_pays_and_leads_back_to_the_shop(fake: FakeStripe, visitor: 
     assert after["customer_details"]["email"] == "ada@example.com"
 
 
-def test_the_page_tells_what_is_bought_what_it_costs_and_until_when(visitor: Visitor, till: Till) -> None:
+def test_the_page_shows_lines_totals_and_expiry(visitor: Visitor, till: Till) -> None:
     page = visitor.get(address_of(till.open(**PARCEL)))
 
     for words in ("2 × $25.00 · M", "Subtotal $50.00", "Shipping (Parcel) $4.50", "Total $54.50"):
@@ -56,7 +56,7 @@ def test_the_page_tells_what_is_bought_what_it_costs_and_until_when(visitor: Vis
     assert 'href="http://shop.test/cart"' in page.html
 
 
-def test_everything_from_outside_is_text(visitor: Visitor, till: Till) -> None:
+def test_values_are_escaped(visitor: Visitor, till: Till) -> None:
     page = visitor.get(address_of(till.open(line_items__0__metadata__note="<img src=x onerror=alert(1)>")))
 
     assert "Cursive &lt;Shirt&gt;" in page.html
@@ -64,7 +64,7 @@ def test_everything_from_outside_is_text(visitor: Visitor, till: Till) -> None:
     assert "<Shirt>" not in page.html
 
 
-def test_a_declined_card_is_told_beside_the_field_and_leaves_the_session_open(
+def test_a_declined_card_shows_an_error_at_its_field_and_keeps_the_session_open(
     fake: FakeStripe, visitor: Visitor, till: Till
 ) -> None:
     session = till.open()
@@ -78,7 +78,7 @@ def test_a_declined_card_is_told_beside_the_field_and_leaves_the_session_open(
     assert pay(visitor, refused).status == 303
 
 
-def test_insufficient_funds_are_called_by_their_name(visitor: Visitor, till: Till) -> None:
+def test_insufficient_funds_are_named_in_the_error(visitor: Visitor, till: Till) -> None:
     refused = pay(visitor, visitor.get(address_of(till.open())), card_number="4000000000009995")
 
     assert refused.errors == {"card_number": "Your card has insufficient funds."}
@@ -100,7 +100,7 @@ def test_insufficient_funds_are_called_by_their_name(visitor: Visitor, till: Til
         ("card_code", "12", "Enter any three digits."),
     ],
 )
-def test_a_wrong_answer_is_told_beside_its_field_and_nothing_happens(
+def test_an_invalid_value_shows_an_error_at_its_field_and_changes_nothing(
     fake: FakeStripe, visitor: Visitor, till: Till, name: str, value: str, told: str
 ) -> None:
     session = till.open()
@@ -113,7 +113,7 @@ def test_a_wrong_answer_is_told_beside_its_field_and_nothing_happens(
     assert fake.sessions[session["id"]]["payment_intent"] is None
 
 
-def test_the_bank_asks_and_yes_pays(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+def test_confirming_at_the_bank_pays(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     session = till.open()
     asked = pay(visitor, visitor.get(address_of(session)), card_number="4000002760003184")
     assert "Confirm this payment with your bank" in asked.text
@@ -125,7 +125,7 @@ def test_the_bank_asks_and_yes_pays(fake: FakeStripe, visitor: Visitor, till: Ti
     assert fake.sessions[session["id"]]["payment_status"] == "paid"
 
 
-def test_the_bank_asks_and_no_keeps_the_buyer_on_the_page(
+def test_declining_at_the_bank_keeps_the_buyer_on_the_page(
     fake: FakeStripe, visitor: Visitor, till: Till
 ) -> None:
     session = till.open()
@@ -138,7 +138,7 @@ def test_the_bank_asks_and_no_keeps_the_buyer_on_the_page(
     assert fake.sessions[session["id"]]["status"] == "open"
 
 
-def test_after_a_refusal_at_the_bank_another_try_is_asked_anew(visitor: Visitor, till: Till) -> None:
+def test_after_declining_at_the_bank_the_next_attempt_asks_again(visitor: Visitor, till: Till) -> None:
     asked = pay(visitor, visitor.get(address_of(till.open())), card_number="4000002760003184")
     refused = visitor.press(asked, "Decline payment")
 
@@ -147,7 +147,7 @@ def test_after_a_refusal_at_the_bank_another_try_is_asked_anew(visitor: Visitor,
     assert "Confirm this payment with your bank" in again.text
 
 
-def test_a_parcel_needs_an_address_in_a_country_of_the_shop(
+def test_shipping_needs_an_address_in_an_allowed_country(
     fake: FakeStripe, visitor: Visitor, till: Till
 ) -> None:
     session = till.open(**PARCEL)
@@ -163,7 +163,7 @@ def test_a_parcel_needs_an_address_in_a_country_of_the_shop(
     assert (details["name"], details["address"]["line1"]) == ("Ada Example", "Weg 1")
 
 
-def test_the_dearer_shipping_raises_the_total_and_is_paid(
+def test_a_more_expensive_shipping_option_raises_the_total_and_is_charged(
     fake: FakeStripe, visitor: Visitor, till: Till
 ) -> None:
     session = till.open(**PARCEL)
@@ -178,7 +178,7 @@ def test_the_dearer_shipping_raises_the_total_and_is_paid(
     assert fake.sessions[session["id"]]["amount_total"] == 6200
 
 
-def test_phone_and_own_questions_are_asked_as_the_session_wants(
+def test_phone_and_custom_fields_are_asked_for_by_the_session(
     fake: FakeStripe, visitor: Visitor, till: Till
 ) -> None:
     session = till.open(
@@ -206,9 +206,7 @@ def test_phone_and_own_questions_are_asked_as_the_session_wants(
     assert [field[field["type"]]["value"] for field in after["custom_fields"]] == ["M", "1987"]
 
 
-def test_an_address_that_the_shop_gave_is_not_asked_again(
-    fake: FakeStripe, visitor: Visitor, till: Till
-) -> None:
+def test_an_email_given_by_the_shop_cannot_be_changed(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     session = till.open(customer_email="known@example.com")
 
     pay(visitor, visitor.get(address_of(session)), email="other@example.com")
@@ -228,7 +226,7 @@ def test_a_bank_debit_completes_unpaid_and_needs_no_card(
     assert (after["status"], after["payment_status"]) == ("complete", "unpaid")
 
 
-def test_a_session_without_cards_asks_for_none(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+def test_a_session_without_cards_has_no_card_fields(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     session = till.open(excluded_payment_method_types__0="card")
 
     page = visitor.get(address_of(session))
@@ -239,13 +237,13 @@ def test_a_session_without_cards_asks_for_none(fake: FakeStripe, visitor: Visito
     assert fake.sessions[session["id"]]["payment_status"] == "unpaid"
 
 
-def test_a_page_has_the_name_that_the_session_gives_it(visitor: Visitor, till: Till) -> None:
+def test_a_page_shows_the_sessions_display_name(visitor: Visitor, till: Till) -> None:
     page = visitor.get(address_of(till.open(branding_settings__display_name="BALM & Co")))
 
     assert "BALM & Co" in page.text
 
 
-def test_one_press_fills_in_a_test_card_and_keeps_what_was_typed(visitor: Visitor, till: Till) -> None:
+def test_a_button_fills_in_a_test_card_and_keeps_other_input(visitor: Visitor, till: Till) -> None:
     page = visitor.get(address_of(till.open(**PARCEL)))
 
     filled = visitor.press(page, "is declined", email="me@example.com")
@@ -256,7 +254,7 @@ def test_one_press_fills_in_a_test_card_and_keeps_what_was_typed(visitor: Visito
     assert visitor.press(filled, "Pay $54.50").status == 402
 
 
-def test_enter_in_a_field_pays_and_does_not_fill_in_a_card(visitor: Visitor, till: Till) -> None:
+def test_pressing_enter_submits_the_payment(visitor: Visitor, till: Till) -> None:
     """Browsers submit a form with its first button."""
     html = visitor.get(address_of(till.open())).html
 
@@ -264,7 +262,7 @@ def test_enter_in_a_field_pays_and_does_not_fill_in_a_card(visitor: Visitor, til
     assert 'value="pay"' in first
 
 
-def test_an_expired_checkout_says_so_and_leads_back(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+def test_an_expired_checkout_links_back_to_the_shop(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     session = till.open()
     page = visitor.get(address_of(session))
     fake.forward(25 * 3600)
@@ -277,7 +275,7 @@ def test_an_expired_checkout_says_so_and_leads_back(fake: FakeStripe, visitor: V
     assert fake.sessions[session["id"]]["payment_intent"] is None
 
 
-def test_paying_twice_pays_once(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+def test_a_second_payment_is_not_charged(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     page = visitor.get(address_of(till.open()))
     pay(visitor, page)
 
@@ -287,9 +285,7 @@ def test_paying_twice_pays_once(fake: FakeStripe, visitor: Visitor, till: Till) 
     assert len(fake.payment_intents) == 1
 
 
-def test_a_checkout_that_costs_nothing_asks_for_no_card(
-    fake: FakeStripe, visitor: Visitor, till: Till
-) -> None:
+def test_a_free_checkout_has_no_card_fields(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
     free = fake.add_product(name="Sticker", prices=[{"unit_amount": 0, "currency": "usd"}])
     session = till.open(line_items__0__price=free["default_price"])
     page = visitor.get(address_of(session))
@@ -299,28 +295,30 @@ def test_a_checkout_that_costs_nothing_asks_for_no_card(
     assert fake.sessions[session["id"]]["payment_status"] == "no_payment_required"
 
 
-def test_an_unknown_checkout_is_a_page_too(visitor: Visitor) -> None:
+def test_an_unknown_checkout_is_a_404_page(visitor: Visitor) -> None:
     page = visitor.get("/c/pay/cs_test_nowhere")
 
     assert page.status == 404
     assert "Checkout not found" in page.text
 
 
-def test_a_form_that_cannot_be_read_is_refused_in_a_sentence(visitor: Visitor, till: Till) -> None:
+def test_a_malformed_form_is_refused_with_a_message(visitor: Visitor, till: Till) -> None:
     page = visitor.post(address_of(till.open()), {f"f{number}": "x" for number in range(2500)})
 
     assert page.status == 400
     assert "This form cannot be read" in page.text
 
 
-def test_fields_say_what_browsers_may_fill_in(visitor: Visitor, till: Till) -> None:
+def test_fields_have_autocomplete_attributes(visitor: Visitor, till: Till) -> None:
     html = visitor.get(address_of(till.open(phone_number_collection__enabled="true", **PARCEL))).html
 
     for purpose in ("email", "name", "tel", "cc-number", "cc-exp", "cc-csc", "shipping address-line1"):
         assert f'autocomplete="{purpose}"' in html
 
 
-def test_a_bill_may_want_an_address_without_a_parcel(fake: FakeStripe, visitor: Visitor, till: Till) -> None:
+def test_a_billing_address_can_be_required_without_shipping(
+    fake: FakeStripe, visitor: Visitor, till: Till
+) -> None:
     session = till.open(billing_address_collection="required")
     page = visitor.get(address_of(session))
 

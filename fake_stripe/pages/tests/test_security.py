@@ -45,7 +45,7 @@ def test_a_form_of_our_own_works_in_a_browser(fake: FakeStripe, visitor: Visitor
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_keeps_a_strict_policy(visitor: Visitor, path: str) -> None:
+def test_every_page_has_a_strict_policy(visitor: Visitor, path: str) -> None:
     page = visitor.get(path)
 
     policy = page.headers["Content-Security-Policy"]
@@ -58,15 +58,13 @@ def test_every_page_keeps_a_strict_policy(visitor: Visitor, path: str) -> None:
         assert inline not in page.html
 
 
-def test_the_payment_page_may_lead_only_to_its_shop_and_load_only_its_pictures(
-    visitor: Visitor, till: Till
-) -> None:
+def test_the_payment_page_allows_only_its_shop_and_its_images(visitor: Visitor, till: Till) -> None:
     policy = visitor.get(f"/c/pay/{till.open()['id']}").headers["Content-Security-Policy"]
 
     assert policy.endswith("form-action 'self' http://shop.test; img-src 'self' https://pictures.example")
 
 
-def test_an_address_with_odd_characters_gets_no_place_in_the_policy(visitor: Visitor, till: Till) -> None:
+def test_a_url_with_unsafe_characters_is_not_in_the_policy(visitor: Visitor, till: Till) -> None:
     session = till.open(success_url="http://shop.test;script-src/thanks")
 
     policy = visitor.get(f"/c/pay/{session['id']}").headers["Content-Security-Policy"]
@@ -74,7 +72,7 @@ def test_an_address_with_odd_characters_gets_no_place_in_the_policy(visitor: Vis
     assert "script-src" not in policy
 
 
-def test_a_products_name_is_text_on_the_dashboard(visitor: Visitor, shirt: Json) -> None:
+def test_a_products_name_is_escaped_on_the_dashboard(visitor: Visitor, shirt: Json) -> None:
     page = visitor.get(f"/dashboard/products/{shirt['id']}")
 
     assert "Cursive &lt;Shirt&gt;" in page.html
