@@ -184,7 +184,7 @@ def test_a_change_of_currency_options_emits_an_event(
 
 
 @pytest.mark.parametrize("kind", ["charges", "payment_intents"])
-def test_a_total_below_the_minimum_charge_is_refused_in_every_currency(
+def test_an_amount_below_the_minimum_charge_is_refused(
     fake: FakeStripe, client: stripe.StripeClient, kind: str
 ) -> None:
     params: Any = {"amount": 49, "currency": "usd"} | ({"source": "tok_visa"} if kind == "charges" else {})

@@ -41,7 +41,7 @@ def test_an_endpoint_receives_only_its_event_types(
     assert receiver.types() == ["price.updated"]
 
 
-def test_a_disabled_endpoint_receives_nothing(
+def test_a_disabled_endpoint_receives_nothing_until_it_is_enabled(
     fake: FakeStripe, client: stripe.StripeClient, shirt: Any, receiver: Receiver
 ) -> None:
     (id,) = fake.webhook_endpoints

@@ -97,8 +97,8 @@ def test_a_payment_with_the_keyboard_redirects_to_the_shop(
     session = till.open(success_url=f"{shop.base_url}/dashboard", cancel_url=f"{shop.base_url}/dashboard")
     context = chromium.new_context()
     page = context.new_page()
-    told: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
     page.goto(f"{served}/c/pay/{session['id']}")
 
     page.get_by_role("button", name="pays").focus()
@@ -110,7 +110,7 @@ def test_a_payment_with_the_keyboard_redirects_to_the_shop(
     other.server_close()
 
     assert fake.sessions[session["id"]]["payment_status"] == "paid"
-    assert [text for text in told if "Content Security Policy" in text] == []
+    assert [text for text in messages if "Content Security Policy" in text] == []
 
 
 def test_on_a_phone_every_page_fits_and_every_control_is_large_enough(
