@@ -1,1 +1,1 @@
-"""How fast is the shop, how right are its counts, and against what? See benchmarks/README.md."""
+"""Benchmarks: speed, page cost and correctness of the counts under load. See README.md in this directory."""

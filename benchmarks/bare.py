@@ -1,4 +1,4 @@
-"""Which settings does the bare view run with? The shop's, with nothing behind the middleware but bytes from a file."""
+"""Settings of the bare view: the shop's middleware in front of a view that returns bytes from a file."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What does a page cost a visitor? A real browser, with nothing in its cache, asked by its own performance API."""
+"""Measure pages in a real browser with an empty cache, through its performance API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 VIEWPORTS = ({"width": 1280, "height": 800}, {"width": 390, "height": 844})
 LOADS = 3
-# Shifts within half a second of an input are the visitor's own doing: https://web.dev/articles/cls
+# Shifts within half a second of an input are expected and do not count: https://web.dev/articles/cls
 WATCH = """
 window.shifted = 0;
 new PerformanceObserver((list) => {
@@ -28,7 +28,7 @@ FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint').map((entry
 
 @dataclass
 class Visit:
-    """One load. `bytes_by_kind`: what came over the wire, headers among it. `third_party`: addresses elsewhere."""
+    """One load. `bytes_by_kind`: bytes on the wire, headers included. `third_party`: URLs on other hosts."""
 
     bytes_by_kind: Counter[str] = field(default_factory=Counter)
     third_party: set[str] = field(default_factory=set)
@@ -37,7 +37,7 @@ class Visit:
 
     @property
     def bytes(self) -> int:
-        """Without pictures."""
+        """Bytes on the wire without images."""
         return self.bytes_by_kind.total() - self.bytes_by_kind["Image"]
 
 
@@ -50,7 +50,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def measure(browser: Browser, url: str, *, cookies: list[Any], image_origin: str) -> dict[str, Any]:
-    """The figures of one page, on a desktop and on a phone: the worse of the two, each the median of a few loads."""
+    """The figures of one page: the worse of desktop and phone. The first paint is the median of LOADS loads."""
     visits = [
         [_visit(browser, url, viewport, cookies, image_origin) for _ in range(LOADS)]
         for viewport in VIEWPORTS
@@ -83,7 +83,7 @@ def _visit(browser: Browser, url: str, viewport: Any, cookies: list[Any], image_
 
 
 def _scroll_through(page: Page) -> None:
-    """Down to the end and up again, so that lazy pictures come in and may push what they push."""
+    """Scroll down and up again, so that lazy images load and cause their layout shifts."""
     page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.wait_for_load_state("networkidle")
     page.evaluate("window.scrollTo(0, 0)")

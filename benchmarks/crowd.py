@@ -1,10 +1,9 @@
-"""Who wants what, and when do they pay? A drop's customers, drawn from one seed.
+"""The customers and Dashboard edits of a drop, generated from one seed.
 
-Every customer of the crowd gets what they want; the latecomers want more than is left, so a shop that looks at its
-stock sends them away, and one that does not sells them what is not there. Meanwhile a person at the Dashboard counts
-deliveries in, and mends a description in between. Beside the rush a few people buy something else, one by one, and
-each of their events is sent a second time a little later: there nothing is lost in a race that could make up for
-what is counted twice.
+There is enough stock for every regular customer. Latecomers want more than is left: a shop that checks its
+stock turns them away, and one that does not oversells. In between, a person edits counts and descriptions in
+the Dashboard. A few customers buy another product one at a time, and each of their events is delivered twice:
+without concurrent sales no unit can be lost there, so a loss cannot hide a double count.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SIZES = {"S": 14, "M": 28, "L": 26, "XL": 18, "2XL": 9, "3XL": 5}  # size -> how often it is asked for
+SIZES = {"S": 14, "M": 28, "L": 26, "XL": 18, "2XL": 9, "3XL": 5}  # size -> weight
 SPARE = 3
-LATECOMERS = 20  # one for each so many customers
+LATECOMERS = 20  # customers per latecomer
 DELIVERY = 12
-QUIET = 10  # customers of another product, who come one after the other and of whom Stripe tells twice
+QUIET = 10  # customers who buy the other product one at a time, with each event delivered twice
 
 
 @dataclass(frozen=True)
 class Customer:
-    """Wants so many of each size, and pays `pays_at` seconds after the drop began, if there is something to pay."""
+    """`wants`: size -> units. `pays_at`: seconds from the start of the drop to the payment, if a checkout opened."""
 
     wants: Mapping[str, int]
     pays_at: float
@@ -32,7 +31,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class Edit:
-    """A person at the Dashboard: so many more of a size; without a size, another description."""
+    """An edit in the Dashboard: `difference` more units of `size`, or a new description if `size` is empty."""
 
     at: float
     size: str
@@ -41,7 +40,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Drop:
-    """A whole drop: what stands at the beginning, who comes (latecomers last), what is edited."""
+    """A whole drop. `opened`: size -> units at the start. `quiet`: customers of the other product."""
 
     opened: Mapping[str, int]
     customers: tuple[Customer, ...]
@@ -51,7 +50,7 @@ class Drop:
 
 
 def plan(orders: int, seconds: float, seed: int) -> Drop:
-    """A drop of `orders` customers who pay within `seconds`, and a twentieth more who come too late."""
+    """A drop of `orders` customers who pay within `seconds`, plus one latecomer for every LATECOMERS of them."""
     chance = random.Random(seed)
     customers = tuple(_customer(chance, seconds) for _ in range(orders))
     late = tuple(
@@ -67,7 +66,6 @@ def plan(orders: int, seconds: float, seed: int) -> Drop:
 
 
 def _customer(chance: random.Random, seconds: float) -> Customer:
-    """Most want one shirt, some two of a size, some two sizes."""
     kinds = 2 if chance.random() < 0.15 else 1
     sizes = set(chance.choices(list(SIZES), weights=list(SIZES.values()), k=kinds))
     return Customer(

@@ -1,11 +1,13 @@
-"""What does a drop cost, and are the counts right after it? The shop and the control, under the same schedule.
+"""Measure a drop, its cost and the counts after it, for the shop and the control under the same schedule.
 
     python -m benchmarks.drop --orders 1000 --seconds 60 --db sqlite|postgres --json
 
-For each contender: a Stripe of its own, sessions opened, then latency and rate limit switched on and everybody pays;
-some deliveries come twice and at the same moment, some events have a twin, a person edits in between. When all is
-delivered, the judge looks. (Before, a few people buy something else, one by one, each event sent twice.) Then signed webhooks at a steady rate, with Stripe well and with Stripe hanging, and at
-last as many as will go. README.md beside this file says what each figure means.
+Each contender gets its own fake Stripe. First all sessions are opened, then latency and the rate limit are
+switched on. A few customers buy another product one at a time, with each event delivered twice. Then the
+crowd pays: some deliveries arrive twice at the same moment, some events have a twin, and a person edits in
+between. When everything is delivered, the judge gives its verdict. Then come signed webhooks at a steady
+rate, with Stripe healthy and with Stripe hanging, and a flood of them at the highest rate. README.md in this
+directory explains each figure.
 """
 
 from __future__ import annotations
@@ -50,14 +52,14 @@ AS_STRIPE_DELIVERS = [
     {"kind": "delay", "types": SALES, "seconds": 3.0, "probability": 0.03, "times": None},
 ]
 STORM_SECONDS = 8.0
-# The control's Stripe locks a product while it changes; spread over several, the control is at its quickest.
+# The control's Stripe locks a product during a change, so the control is fastest with sales of several products.
 SPREAD = [f"prod_spread{i}" for i in range(6)]
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for on the command line."""
+    """The options of the command line."""
 
     orders: int
     seconds: float
@@ -81,16 +83,16 @@ def main() -> int:
 def _options() -> tuple[Order, bool]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drop", description=__doc__.partition("\n")[0])
     parser.add_argument("--orders", type=int, default=1000)
-    parser.add_argument("--seconds", type=float, default=60.0, help="in which they are all paid")
+    parser.add_argument("--seconds", type=float, default=60.0, help="in which all of them are paid")
     parser.add_argument("--db", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", action="store_true", help="on one line")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
     given = parser.parse_args()
     return Order(given.orders, given.seconds, given.db, given.seed), given.json
 
 
 def told(what: str) -> None:
-    """Say on standard error what is going on; standard output is for the result."""
+    """Print progress to standard error; standard output is for the result."""
     print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
@@ -109,7 +111,7 @@ def _circumstances(wanted: Order) -> Json:
 
 
 def measure_shop(wanted: Order, folder: Path) -> Json:
-    """Everything about the shop; see `judged`, `steady` and `flooded` for the figures."""
+    """All figures of the shop; see `judged`, `steady` and `flooded`."""
     drop = plan(wanted.orders, wanted.seconds, wanted.seed)
     with StripeSide() as side, servers.database(wanted.database, folder) as url:
         _fill(side, drop)
@@ -144,23 +146,24 @@ def _connect(side: StripeSide, running: Running, events: list[str]) -> None:
 
 
 def _shop_sessions(running: Running, drop: Drop) -> tuple[list[str | None], int]:
-    """The sessions of all customers, and how many latecomers were turned away."""
+    """The sessions of all customers, and the number of latecomers who were turned away."""
     shop = Shop(f"http://127.0.0.1:{running.port}", PRODUCT)
     began = time.monotonic()
     first = shop.open_sessions([customer.wants for customer in drop.customers])
     late = shop.open_sessions([customer.wants for customer in drop.latecomers])
-    told(f"{len(first)} checkouts opened in {time.monotonic() - began:.0f} s, {late.count(None)} too late")
+    told(
+        f"{len(first)} checkouts opened in {time.monotonic() - began:.0f} s, {late.count(None)} latecomers turned away"
+    )
     return [*first, *late], late.count(None)
 
 
 def _warm_up(side: StripeSide, quiet: list[str]) -> None:
-    """The few who buy one by one."""
     side.tell("misbehave", rules=[LATENCY], limits=True)
     side.tell("pay_and_tell_twice", sessions=quiet)
 
 
 def _drop(side: StripeSide, drop: Drop, sessions: list[str | None]) -> None:
-    """Everybody pays at their second; returns when the last one has."""
+    """Let each customer pay at their time; returns after the last payment."""
     side.tell("misbehave", rules=[LATENCY, *AS_STRIPE_DELIVERS], limits=True)
     everybody = [*drop.customers, *drop.latecomers]
     payments = [(who.pays_at, session) for who, session in zip(everybody, sessions, strict=True) if session]
@@ -170,7 +173,7 @@ def _drop(side: StripeSide, drop: Drop, sessions: list[str | None]) -> None:
 
 
 def judged(side: StripeSide) -> Json:
-    """The figures of the drop, once it is delivered and at rest."""
+    """The figures of the drop, after all deliveries and once the counts have settled."""
     _deliver_all(side)
     verdict = _settled(side, patience=30)
     return verdict.as_dict() | _at_rest(side, verdict) | {"load": os.getloadavg()[0]}
@@ -191,7 +194,7 @@ def _at_rest(side: StripeSide, verdict: Verdict) -> Json:
 
 
 def _deliver_all(side: StripeSide, patience: float = 120) -> None:
-    """Wait for what is under way; a failed delivery is tried again at once instead of in an hour."""
+    """Wait for pending deliveries. Failed ones are retried at once, by moving the fake's clock forward."""
     deadline = time.monotonic() + patience
     quiet = 0
     while side.tell("undelivered") and time.monotonic() < deadline:
@@ -203,7 +206,7 @@ def _deliver_all(side: StripeSide, patience: float = 120) -> None:
 
 
 def _settled(side: StripeSide, patience: float) -> Verdict:
-    """The verdict once no count is wrong, or after `patience` seconds."""
+    """The verdict as soon as no count is wrong, or else after `patience` seconds."""
     deadline = time.monotonic() + patience
     verdict: Verdict = side.tell("verdict")
     while verdict.wrong and time.monotonic() < deadline:
@@ -213,7 +216,7 @@ def _settled(side: StripeSide, patience: float) -> Verdict:
 
 
 def _misread(side: StripeSide, drop: Drop, sessions: list[str | None]) -> int:
-    """How many paid sessions name other units than the customer put into the cart."""
+    """The number of paid sessions whose units differ from the customer's cart."""
     bought = side.tell("units_bought")
     wanted = {
         session: {(PRODUCT, f"stock_{size}"): units for size, units in who.wants.items()}
@@ -224,14 +227,16 @@ def _misread(side: StripeSide, drop: Drop, sessions: list[str | None]) -> int:
 
 
 def steady(side: StripeSide, running: Running, rate: Rate, rounds: int) -> Json:
-    """How long a webhook takes with Stripe well and with Stripe hanging, in turns, so that noise hits both."""
+    """Webhook latency with Stripe healthy and with Stripe hanging, in turns, so that noise affects both."""
     sales = side.tell("sale_events")
     well, hanging = [], []
     for size in list(SIZES)[:rounds]:
         side.tell("misbehave", rules=[LATENCY], limits=True)
         well.append(storm.trickle(running.port, sales, rate))
         side.tell("misbehave", rules=[HANGING], limits=True)
-        side.tell("edit", product=PRODUCT, size=size, difference=1)  # Something to ask Stripe about.
+        side.tell(
+            "edit", product=PRODUCT, size=size, difference=1
+        )  # Gives the worker a reason to call Stripe.
         time.sleep(1)
         hanging.append(storm.trickle(running.port, sales, rate))
     side.tell("misbehave", rules=[LATENCY], limits=True)
@@ -247,7 +252,7 @@ def steady(side: StripeSide, running: Running, rate: Rate, rounds: int) -> Json:
 
 
 def flooded(side: StripeSide, running: Running, *, spread_over: tuple[str, ...]) -> Json:
-    """How many webhooks are answered with 200 in a second, when they come as fast as they are answered."""
+    """Webhooks answered with 200 per second, when each is sent as soon as an earlier one is answered."""
     requests = storm.twins(side.tell("sale_events"), 12_000, spread_over=spread_over)
     load = storm.flood(running.port, requests, seconds=STORM_SECONDS)
     return {
@@ -259,7 +264,7 @@ def flooded(side: StripeSide, running: Running, *, spread_over: tuple[str, ...])
 
 
 def _drained(running: Running, events: int) -> Json:
-    """How long the worker needs for what the flood left in the inbox, and how many events that is a second."""
+    """The time the worker needs to handle the events of the flood, and its events per second."""
     ask = (
         "from inventory.models import StripeEvent; print(StripeEvent.objects.filter(state='waiting').count())"
     )
@@ -279,7 +284,7 @@ def _drained(running: Running, events: int) -> Json:
 
 
 def measure_control(wanted: Order, folder: Path) -> Json:
-    """The same drop, and everybody gets a session, for nobody looks whether there is anything left."""
+    """The same drop. Every customer gets a session, because the control does not check its stock."""
     drop = plan(wanted.orders, wanted.seconds, wanted.seed)
     with StripeSide() as side:
         _fill(side, drop)
@@ -298,11 +303,11 @@ def measure_control(wanted: Order, folder: Path) -> Json:
             return result | steady(side, running, Rate(per_second=2, seconds=6), rounds=1)
 
 
-# --- What was hoped for -----------------------------------------------------------------------------
+# --- Targets --------------------------------------------------------------------------------------
 
 
 def targets(shop: Json, control: Json) -> Json:
-    """Each target with what was measured, and whether it was met."""
+    """Each target with the measured value, and whether it was met."""
     times = shop["webhooks_per_second"] / max(control["webhooks_per_second"], 0.1)
     slower = shop["hanging_p99_ms"] / shop["healthy_p99_ms"]
     faults = shop["lost"] + shop["doubled"] + shop["oversold"] + shop["unreadable"] + shop["misread"]
@@ -332,7 +337,7 @@ def _target(measured: float, *, at_most: float = math.inf, at_least: float = -ma
 
 
 def exit_code(result: Json) -> int:
-    """1 if units went wrong in the shop, if a target was missed, or if the judge found nothing wrong with the control."""
+    """1 if the shop has wrong units, a target was missed, or the judge missed a kind of fault in the control."""
     names = Verdict.__dataclass_fields__
     verdict = Verdict(**{name: result["shop"][name] for name in names})
     missed = [f"{name} {target}" for name, target in result["targets"].items() if not target["met"]]

@@ -1,17 +1,17 @@
-"""What is on the shelves while pages are measured? As many shirts in six sizes as a page of the list shows."""
+"""The products that the page benchmark sells: one full list page of shirts in six sizes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from demo.catalogue import SAMPLES
+from demo.catalog import SAMPLES
 
 SIZES = ("S", "M", "L", "XL", "2XL", "3XL")
 HOW_MANY = 24  # shop.wishes.PAGE
-LONG_NAME = "Shirt of the Harbour, drawn in one line from the lighthouse to the last crane, second printing"
+LONG_NAME = "Shirt of the Harbor, drawn in one line from the lighthouse to the last crane, second printing"
 DESCRIPTION = (
     "Printed by hand in a back room with a good window, on heavy cotton that has been washed once already. "
-    "The ink is water-based, so the print bends with the cloth and stays when the colour fades. "
+    "The ink is water-based, so the print bends with the cloth and stays when the color fades. "
 )
 DETAILS = (
     "Fabric: 6.1 oz, 100 % combed cotton\nRibbed collar\nPrinted with water-based ink\nWash cold, hang to dry"
@@ -29,7 +29,7 @@ def _shirt(number: int, image_origin: str) -> dict[str, Any]:
         "id": f"prod_shirt{number:02}",
         "name": LONG_NAME
         if number == 0
-        else f"Shirt of the {('Harbour', 'Orchard', 'Night Bus', 'Tin Roof', 'Long Field')[number % 5]} {number + 1}",
+        else f"Shirt of the {('Harbor', 'Orchard', 'Night Bus', 'Tin Roof', 'Long Field')[number % 5]} {number + 1}",
         "description": DESCRIPTION * 2,
         "category": ("art", "music", "clothing")[number % 3],
         "unit_amount": 2500 + 100 * (number % 7),

@@ -1,16 +1,17 @@
-"""How many units were lost, doubled or oversold? Worked out from Stripe's side alone.
+"""Count lost, doubled and oversold units from Stripe's side alone.
 
-The judge knows what stood at the beginning, who paid for what, what people edited, and what stands now. It imports
-nothing of the shop, so a mistake there cannot excuse itself here.
+The judge knows the initial counts, the payments, the edits by people and the final counts. It imports nothing
+from the shop, so a bug there cannot affect the verdict.
 
 The three faults, in units:
 
-- *lost*: somebody paid, and the count does not show it: it is too high.
-- *doubled*: the count fell, and nobody paid: it is too low.
-- *oversold*: somebody paid for units that were not there.
+- *lost*: a payment is missing from the count, which is too high.
+- *doubled*: the count was lowered without a payment, and is too low.
+- *oversold*: units were paid for that were not in stock.
 
-A unit lost and a unit doubled in the same size cancel out at the end. What is doubled is therefore also looked for on
-the way (a count may lag behind the payments, but never run ahead of them), and the figures are *at least*.
+A lost and a doubled unit of the same size cancel out in the final count. Doubled units are therefore also
+detected during the run (a count may lag behind the payments, but never run ahead of them), and all figures
+are lower bounds.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
-# A count's place: the product's id and the metadata key, such as ("prod_1", "stock_M").
+# Where a count is stored: the product's id and the metadata key, such as ("prod_1", "stock_M").
 Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Paid:
-    """A session was paid for. The same session twice is one payment."""
+    """A session was paid. The same session twice is one payment."""
 
     session: str
     units: Mapping[Place, int]
@@ -40,7 +41,7 @@ class Edited:
 
 @dataclass(frozen=True)
 class Shown:
-    """From now on Stripe shows this count. None: it is missing or unreadable."""
+    """From now on Stripe shows this count. None: it is missing or invalid."""
 
     place: Place
     count: int | None
@@ -51,7 +52,7 @@ Happening = Paid | Edited | Shown
 
 @dataclass
 class Tally:
-    """The books of one place."""
+    """The units of one place."""
 
     opened: int
     sold: int = 0
@@ -66,7 +67,7 @@ class Tally:
 
     @property
     def due(self) -> int:
-        """What the count should come to: below 0 if it was oversold."""
+        """The correct count; below 0 if the size was oversold."""
         return self.opened + self.edited - self.sold
 
     def pay(self, units: int) -> None:
@@ -79,9 +80,9 @@ class Tally:
         self.lowered += min(0, difference)
 
     def show(self, count: int | None) -> None:
-        """A count below everything that was paid for ran ahead.
+        """Record a count that Stripe shows now. It ran ahead if it is lower than all payments so far explain.
 
-        Raises by a person are left out of this line: a write that was on its way may cover one for a moment.
+        Increases by a person are ignored here: a stock update in flight may overwrite one for a moment.
         """
         self.shown = count
         if count is not None:
@@ -89,7 +90,7 @@ class Tally:
 
     @property
     def gap(self) -> int:
-        """How far the count ended above (or below) what it should be. A missing count counts as 0."""
+        """The final count minus the correct one, which is at least 0. A missing count counts as 0."""
         return (self.shown or 0) - max(0, self.due)
 
     @property
@@ -103,7 +104,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge found, in units; `unreadable` and `wrong` are numbers of places."""
+    """The judge's findings, in units; `unreadable` and `wrong` are numbers of places."""
 
     orders: int
     units: int
@@ -122,12 +123,12 @@ class Verdict:
 
 
 class BlindJudge(Exception):
-    """Nothing was found where something is known to be wrong."""
+    """The judge missed a kind of fault that the control is known to have."""
 
 
 @dataclass
 class Judge:
-    """Hears what happened, in order, and then gives its verdict."""
+    """Receives the happenings in order, and then gives its verdict."""
 
     opened: Mapping[Place, int]
     tallies: dict[Place, Tally] = field(default_factory=dict)
@@ -137,7 +138,7 @@ class Judge:
         self.tallies = {place: Tally(count) for place, count in self.opened.items()}
 
     def hear(self, happening: Happening) -> None:
-        """Raises KeyError for a place that was not there at the beginning."""
+        """Raises KeyError for a place without an initial count."""
         if isinstance(happening, Paid):
             self._hear_payment(happening)
         elif isinstance(happening, Edited):
@@ -166,7 +167,7 @@ class Judge:
 
 
 def judge(opened: Mapping[Place, int], happened: Iterable[Happening]) -> Verdict:
-    """The verdict on `happened`, which is in the order in which Stripe saw it."""
+    """The verdict on `happened`, in the order of Stripe's events."""
     court = Judge(opened)
     for happening in happened:
         court.hear(happening)
@@ -174,10 +175,10 @@ def judge(opened: Mapping[Place, int], happened: Iterable[Happening]) -> Verdict
 
 
 def must_have_eyes(control: Verdict) -> None:
-    """Raise BlindJudge unless lost, doubled and oversold units were all found in the control."""
+    """Raises BlindJudge unless lost, doubled and oversold units were all found in the control."""
     missed = [name for name in ("lost", "doubled", "oversold") if not getattr(control, name)]
     if missed:
         raise BlindJudge(
-            f"The control is known to be wrong, and the judge found no unit {' and none '.join(missed)}: "
-            "either the schedule was too gentle, or the judge sees nothing. Do not believe its other verdicts."
+            f"The control is known to be wrong, and the judge found no unit {' and none '.join(missed)}. "
+            "The schedule was too easy or the judge is broken; do not trust its other verdicts."
         )

@@ -1,7 +1,7 @@
-"""How many answers a second, and how long does each take? Requests as bytes over a few connections, one thread.
+"""A load generator: prepared requests over a few connections in one thread.
 
-One loop over non-blocking sockets costs a few dozen microseconds a request, so on a small machine most of the time
-goes to whoever answers. Connections are kept open where the server allows it, as a proxy in front of it would.
+One loop over sockets costs a few dozen microseconds per request, so on a small machine most of the time is
+left to the server. Connections are kept open where the server allows it, as a proxy in front of it would do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NO_ANSWER = 0
 
 @dataclass
 class Load:
-    """What came back. `took`: seconds from when a request was due to its whole answer, one number each."""
+    """The responses. `took`: seconds from the time each request was due to its complete response."""
 
     seconds: float = 0.0
     took: list[float] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Load:
 
     @property
     def good(self) -> int:
-        """How many were answered with 200."""
+        """The number of 200 responses."""
         return self.statuses[200]
 
     @property
@@ -36,7 +36,7 @@ class Load:
         return self.good / self.seconds if self.seconds else 0.0
 
     def percentile_ms(self, share: float) -> float:
-        """The time in milliseconds within which `share` of the requests (0.99: 99 of 100) were answered."""
+        """Milliseconds within which `share` of the requests were answered (0.99: 99 in 100)."""
         if not self.took:
             raise ValueError("nothing was measured")
         ordered = sorted(self.took)
@@ -44,14 +44,14 @@ class Load:
 
 
 def get(path: str, *, host: str, headers: Sequence[tuple[str, str]] = ()) -> bytes:
-    """A GET request, byte for byte."""
+    """The bytes of a GET request."""
     return request("GET", path, host=host, headers=headers)
 
 
 def request(
     method: str, path: str, *, host: str, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
 ) -> bytes:
-    """An HTTP/1.1 request, byte for byte."""
+    """The bytes of an HTTP/1.1 request."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
     if body or method == "POST":
         lines.append(f"Content-Length: {len(body)}")
@@ -60,7 +60,7 @@ def request(
 
 @contextmanager
 def on_cores(*cores: int) -> Iterator[None]:
-    """Stay (and let children that are started meanwhile stay) on these processor cores, where the machine has them."""
+    """Pin this process, and children it starts meanwhile, to those of `cores` that the machine has."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, before & set(cores) or before)
     try:
@@ -72,9 +72,10 @@ def on_cores(*cores: int) -> Iterator[None]:
 def as_fast_as_possible(
     port: int, requests: Sequence[bytes], *, connections: int = 16, seconds: float, at_most: int | None = None
 ) -> Load:
-    """Send `requests` in turn, again from the first if need be, a new one as soon as one is answered.
+    """Send `requests` in a cycle, a new one as soon as one is answered.
 
-    Ends after `seconds`, or after `at_most` requests; a request still on its way then is waited for, and counted.
+    Ends after `seconds`, or after `at_most` requests. Requests in flight at the end are waited for, and
+    counted.
     """
     crowd = _Crowd(port, requests, connections, at_most)
     return crowd.run(seconds)
@@ -83,16 +84,17 @@ def as_fast_as_possible(
 def at_a_rate(
     port: int, requests: Sequence[bytes], *, per_second: float, seconds: float, connections: int = 64
 ) -> Load:
-    """Send one request every 1/`per_second` seconds, whether the earlier ones were answered or not.
+    """Send one request every 1/`per_second` seconds, whether or not the earlier ones were answered.
 
-    Time is counted from when a request was due, so a server that stalls cannot hide it by receiving less.
+    Latency is measured from the time a request was due, so a stalled server cannot hide by receiving fewer
+    requests.
     """
     crowd = _Crowd(port, requests, connections, int(per_second * seconds), gap=1 / per_second)
     return crowd.run(seconds)
 
 
 class _Crowd:
-    """Connections to one server, and what they are waiting for."""
+    """The connections to one server, idle or waiting for a response."""
 
     patience = 30.0
 
@@ -161,7 +163,7 @@ class _Crowd:
 
 
 class _Line:
-    """One connection, opened when it is needed, and the answer it waits for."""
+    """One connection, opened on demand, with the response it waits for."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -178,13 +180,13 @@ class _Line:
     def socket(self) -> socket.socket:
         if self.open is None:
             self.open = socket.create_connection(("127.0.0.1", self.port), timeout=10)
-            # With a time-out Python would wait for data in `_was_closed` whatever its flags say.
+            # With a timeout set, Python waits for data in `_was_closed` despite MSG_DONTWAIT.
             self.open.settimeout(None)
             self.open.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self.open
 
     def send(self, request: bytes, due: float) -> None:
-        """A connection that the server closed while it was idle is opened again."""
+        """Send one request; a connection that the server closed while idle is reopened first."""
         self._begin()
         self.due = due
         if self.open is not None and self._was_closed():
@@ -200,7 +202,7 @@ class _Line:
             return True
 
     def read(self) -> bool:
-        """Take what has come; True when the answer is complete (or will never be)."""
+        """Read available data; True if the response is complete or the connection has ended."""
         try:
             piece = self.socket.recv(262144)
         except OSError:

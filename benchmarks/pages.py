@@ -1,10 +1,11 @@
-"""What does a page cost the visitor, and what the server? Against a bare view, and against django-oscar.
+"""Measure the cost of a page to the visitor and the server, against a bare view and django-oscar.
 
     python -m benchmarks.pages --json
 
-The shop runs as script/server runs it, with a full page of shirts in six sizes. A browser that has nothing kept visits each
-page; then the same pages are asked for as fast as they are answered, in turns with a bare Django view that returns
-the same bytes and with oscar's pages of the same goods. README.md beside this file says what each figure means.
+The shop runs as script/server runs it, with a full list page of shirts in six sizes. A browser with an empty
+cache visits each page. Then the same pages are requested as fast as they are answered, in turns with a bare
+Django view that returns the same bytes and with oscar's pages of the same products. README.md in this
+directory explains each figure.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """One page of one contender. `cookie`: what its visitor sends."""
+    """One page of one contender. `cookie`: the visitor's Cookie header."""
 
     port: int
     path: str
@@ -53,14 +54,13 @@ class Target:
         return f"http://127.0.0.1:{self.port}{self.path}"
 
     def flood(self, seconds: float) -> Load:
-        headers = [
-            ("Accept-Encoding", "gzip, deflate, br")
-        ]  # As browsers say, whatever a server makes of it.
+        # The same header that browsers send.
+        headers = [("Accept-Encoding", "gzip, deflate, br")]
         headers += [("Cookie", self.cookie)] if self.cookie else []
         request = get(self.path, host="127.0.0.1", headers=headers)
         load = as_fast_as_possible(self.port, [request], connections=CONNECTIONS, seconds=seconds)
         if load.good < sum(load.statuses.values()):
-            told(f"{self.url}: not every answer was 200: {dict(load.statuses)}")
+            told(f"{self.url}: some responses were not 200: {dict(load.statuses)}")
         return load
 
 
@@ -77,20 +77,24 @@ def _options() -> argparse.Namespace:
         prog="python -m benchmarks.pages", description=__doc__.partition("\n")[0]
     )
     parser.add_argument(
-        "--without-oscar", action="store_true", help="do not install and measure it; ratio_oscar is null"
+        "--without-oscar",
+        action="store_true",
+        help="do not install or measure django-oscar; ratio_oscar is null",
     )
-    parser.add_argument("--without-rates", action="store_true", help="only queries and the browser's figures")
-    parser.add_argument("--json", action="store_true", help="on one line")
+    parser.add_argument(
+        "--without-rates", action="store_true", help="measure only queries and the browser's figures"
+    )
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
     return parser.parse_args()
 
 
 def told(what: str) -> None:
-    """Say on standard error what is going on; standard output is for the result."""
+    """Print progress to standard error; standard output is for the result."""
     print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def measure(folder: Path, stack: ExitStack, *, rated: bool, with_oscar: bool) -> Json:
-    """Everything, one after the other: queries, the browser's figures, rates."""
+    """Measure queries, the browser's figures and rates, one after the other."""
     images = f"http://127.0.0.1:{stack.enter_context(_images())}"
     shirts = goods(images)
     side = stack.enter_context(StripeSide())
@@ -102,7 +106,7 @@ def measure(folder: Path, stack: ExitStack, *, rated: bool, with_oscar: bool) ->
     pages = pages_of(shop, shirts[0]["id"])
     told("queries")
     queries = servers.counted_queries(shop.environment, "pages", shirts[0]["id"])
-    told("the browser")
+    told("browser")
     result = seen(pages, images)
     for name, count in queries.items():
         result[name]["queries"] = count
@@ -110,7 +114,7 @@ def measure(folder: Path, stack: ExitStack, *, rated: bool, with_oscar: bool) ->
         rivals = _rivals(folder, stack, shirts, with_oscar=with_oscar)
         bare = stack.enter_context(servers.bare(folder, _saved(folder, pages), shop.environment))
         for name in RATED:
-            told(f"requests a second: {name}")
+            told(f"requests per second: {name}")
             bare_page = Target(bare.port, f"/{name}")
             result[name] |= rates(pages[name], bare_page, rivals.get(name), cart_cookie(pages))
     return {**_circumstances(), **result, "targets": targets(result)}
@@ -118,7 +122,7 @@ def measure(folder: Path, stack: ExitStack, *, rated: bool, with_oscar: bool) ->
 
 @contextmanager
 def _images() -> Iterator[int]:
-    """The demo's pictures, on a port of their own as at a real shop."""
+    """Serve the demo's images from another origin, as a real shop does."""
     server = Images(free_port())
     try:
         yield server.server_address[1]
@@ -136,7 +140,7 @@ def _circumstances() -> Json:
 
 
 def pages_of(shop: Running, product_id: str) -> dict[str, Target]:
-    """The four pages that are measured; the product's under the address that it gives itself."""
+    """The four measured pages; the product page under its canonical address, after the redirect."""
     home = f"http://127.0.0.1:{shop.port}"
     landed = requests.get(f"{home}/products/{product_id}/", timeout=30).url
     paths = {"home": "/", "list": "/products/", "product": landed.removeprefix(home), "cart": "/cart/"}
@@ -144,7 +148,7 @@ def pages_of(shop: Running, product_id: str) -> dict[str, Target]:
 
 
 def cart_cookies(pages: Mapping[str, Target]) -> dict[str, str]:
-    """The cookies of a visitor who has put one shirt into the cart."""
+    """The cookies of a visitor with one shirt in the cart."""
     with requests.Session() as visitor:
         page = visitor.get(pages["product"].url, timeout=30).text
         form = {"item": CHOICE.findall(page)[-1][0], "colour": "Black", "quantity": "1"}
@@ -159,7 +163,7 @@ def cart_cookie(pages: Mapping[str, Target]) -> str:
 
 
 def seen(pages: Mapping[str, Target], image_origin: str) -> dict[str, Json]:
-    """What the browser says of each page; the visitor of the cart has something in it."""
+    """The browser's figures of each page; the cart page is visited with a shirt in the cart."""
     cookies = [
         {"name": name, "value": value, "url": pages["cart"].url}
         for name, value in cart_cookies(pages).items()
@@ -174,7 +178,7 @@ def seen(pages: Mapping[str, Target], image_origin: str) -> dict[str, Json]:
 
 
 def _saved(folder: Path, pages: Mapping[str, Target]) -> Path:
-    """The bytes that the shop answers with, for the bare view to return."""
+    """Save the shop's responses, for the bare view to return."""
     saved = folder / "bare"
     saved.mkdir()
     for name in RATED:
@@ -185,13 +189,13 @@ def _saved(folder: Path, pages: Mapping[str, Target]) -> Path:
 def _rivals(folder: Path, stack: ExitStack, shirts: list[Json], *, with_oscar: bool) -> dict[str, Target]:
     if not with_oscar:
         return {}
-    told("django-oscar, in its own environment")
+    told("django-oscar, in its own virtual environment")
     running, paths = stack.enter_context(oscar(folder, shirts))
     return {name: Target(running.port, path) for name, path in paths.items()}
 
 
 def rates(page: Target, bare: Target, rival: Target | None, cookie: str) -> Json:
-    """Requests a second of each, in turns, and the median of the rounds' ratios."""
+    """Requests per second of each contender, measured in turns, and the median of the ratios per round."""
     contenders = {"shop": page, "bare": bare, "shop_with_cart": Target(page.port, page.path, cookie)}
     if rival:
         contenders["oscar"] = rival
@@ -216,7 +220,7 @@ def _ratio(rounds: list[dict[str, float]], one: str, other: str) -> float:
 
 
 def targets(result: Mapping[str, Json]) -> Json:
-    """Each target with what was measured, and whether it was met."""
+    """Each target with the measured value, and whether it was met."""
     wanted: dict[str, tuple[float, float | None, float | None]] = {}
     wanted |= {f"{name}: queries": (result[name]["queries"], None, 4) for name in ("list", "product", "cart")}
     for name in ("home", "list", "product", "cart"):

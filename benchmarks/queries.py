@@ -1,8 +1,9 @@
-"""How many queries does a webhook cost, a hold, a page? Counted in a process that has the shop's settings.
+"""Count the SQL queries of a webhook, a hold and the pages, in a process with the shop's settings.
 
-`python -m benchmarks.queries orders` prints {"webhook": n, "hold": {"1": n, "3": n}}: a hold of so many sizes, which
-is released again. `python -m benchmarks.queries pages PRODUCT` prints a number for each page, for a visitor with that
-product in the cart and with nothing kept from before. BEGIN, COMMIT and savepoints are not counted.
+`python -m benchmarks.queries orders` prints {"webhook": n, "hold": {"1": n, "3": n}}: holds of one and of
+three sizes, which are released again. `python -m benchmarks.queries pages PRODUCT` prints a number for each
+page, for a visitor with that product in the cart and with an empty page cache. BEGIN, COMMIT and savepoints
+are not counted.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def main() -> None:
 
 
 def counted(act: Callable[[], object]) -> int:
-    """How many statements `act` sent to the database."""
+    """The number of statements that `act` sent to the database."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -37,7 +38,7 @@ def counted(act: Callable[[], object]) -> int:
 
 
 def webhook() -> int:
-    """Of an event that is new; the first one warms up."""
+    """Queries of a new event, after one that warms up."""
     from django.test import Client
 
     from benchmarks.storm import signed
@@ -74,14 +75,14 @@ def _event() -> dict[str, object]:
 
 
 def hold(lines: int) -> int:
-    """Of a checkout with so many sizes, one unit each."""
+    """Queries of a hold of `lines` sizes, one unit each."""
     from inventory import ledger
     from inventory.models import StockItem
 
     items = StockItem.objects.filter(available__gt=0).order_by("pk")[:lines]
     demand = {item.pk: 1 for item in items}
     if len(demand) < lines:
-        raise SystemExit(f"Only {len(demand)} sizes are left to hold; {lines} are wanted.")
+        raise SystemExit(f"Only {len(demand)} sizes are in stock; {lines} are needed.")
     reference = f"benchmark:{secrets.token_hex(8)}"
     try:
         return counted(lambda: ledger.hold(reference, demand))
@@ -90,7 +91,7 @@ def hold(lines: int) -> int:
 
 
 def pages(product_id: str) -> dict[str, int]:
-    """Name of the page -> queries. Each is asked for twice: what the first one opens is not the page's."""
+    """Page name -> queries. Each page is requested twice: the first request opens connections and loads modules."""
     from django.test import Client
 
     from inventory.models import StockItem

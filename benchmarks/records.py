@@ -1,4 +1,4 @@
-"""What happened, by Stripe's own records? Its events, turned into what the judge hears. Imports nothing of the shop."""
+"""Translate Stripe's events into the happenings that the judge receives. Imports nothing from the shop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAYMENTS = ("checkout.session.completed", "checkout.session.async_payment_succee
 
 
 def happenings(events: Iterable[Json], lines: Callable[[str], list[Any]]) -> Iterator[Happening]:
-    """`events`: Event objects in the order of their making; `lines`: the line items of a session, by its id."""
+    """`events`: Event objects in order of creation; `lines`: returns a session's line items by its id."""
     for event in events:
         thing = event["data"]["object"]
         if event["type"] in PAYMENTS and thing["payment_status"] != "unpaid":
@@ -23,7 +23,7 @@ def happenings(events: Iterable[Json], lines: Callable[[str], list[Any]]) -> Ite
 
 
 def units_of(session: Json, lines: list[Any]) -> dict[Place, int]:
-    """How many of what a session bought: each line's product and quantity, with the size it was marked with."""
+    """The units that a session bought: each line's product and quantity, with the size from its metadata."""
     units: dict[Place, int] = {}
     for number, line in enumerate(lines):
         product = line["price"]["product"]
@@ -35,20 +35,20 @@ def units_of(session: Json, lines: list[Any]) -> dict[Place, int]:
 
 
 def counts_of(product: Json) -> dict[Place, int | None]:
-    """Every count that a product shows, None where it is no number."""
+    """Every count of a product; None where the value is not a number."""
     metadata: Mapping[str, str] = product["metadata"]
     return {(product["id"], key): _count(value) for key, value in metadata.items() if _is_count(key)}
 
 
 def changes_counts(event: Json) -> bool:
-    """Did this event's request change a count?"""
+    """Whether this event's request changed a count."""
     return event["type"] == "product.updated" and any(isinstance(h, Shown) for h in _changes(event))
 
 
 def _changes(event: Json) -> Iterator[Happening]:
     product = event["data"]["object"]
     before = event["data"].get("previous_attributes", {}).get("metadata") or {}
-    # Stripe's own pages name no idempotency key; whatever a program wrote through a library has one.
+    # Edits in the Dashboard have no idempotency key; updates by a program through a library have one.
     by_a_person = event["request"]["idempotency_key"] is None
     for key in filter(_is_count, before):
         place, after = (product["id"], key), _count(product["metadata"].get(key))
@@ -63,6 +63,6 @@ def _is_count(key: str) -> bool:
 
 
 def _count(text: str | None) -> int | None:
-    """A count has blanks around it at times: people typed it."""
+    """The number in `text`. Counts typed by people may have spaces around them."""
     trimmed = (text or "").strip()
     return int(trimmed) if trimmed.isascii() and trimmed.isdigit() else None

@@ -1,4 +1,4 @@
-"""How is django-oscar measured beside us? In an environment of its own under var/, served as the shop is served."""
+"""Run django-oscar from its own virtual environment under var/, served like the shop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PYTHON = FOLDER / "bin" / "python"
 
 
 def environment_is_made() -> Path:
-    """Make the environment, unless it was made from the same requirements before; returns its Python."""
+    """Create the virtual environment, unless one from the same requirements exists; returns its Python."""
     stamp, wanted = FOLDER / "installed", hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", FOLDER], check=True)  # noqa: S603
@@ -37,7 +37,7 @@ def environment_is_made() -> Path:
 
 @contextmanager
 def oscar(folder: Path, goods: list[dict[str, Any]]) -> Iterator[tuple[Running, dict[str, str]]]:
-    """Oscar with `goods` in it, and the paths of its `list` and `product` pages."""
+    """Run oscar with `goods` in its catalog; yields it and the paths of its `list` and `product` pages."""
     python = environment_is_made()
     home = folder / "oscar"
     home.mkdir()
@@ -58,5 +58,5 @@ def _stock(python: Path, environment: dict[str, str], goods: Path) -> str:
     command = [str(python), "-W", "ignore", "-m", "benchmarks.oscar.stock", str(goods)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)  # noqa: S603
     if done.returncode:
-        raise SystemExit(f"Oscar could not be stocked:\n{done.stderr}")
+        raise SystemExit(f"Oscar's catalog could not be filled:\n{done.stderr}")
     return done.stdout.split()[-1]

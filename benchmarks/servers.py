@@ -1,7 +1,8 @@
-"""What is measured? The shop and the control, each as real processes under the same web server settings.
+"""Start the contenders as real processes under the same web server settings.
 
-The shop: gunicorn as script/server runs it, and one worker. The control: the same gunicorn around another application.
-Ports are free ones, data is temporary, output goes to files, and everything is ended by its own pid.
+The shop is gunicorn as script/server runs it, and one worker. The control is the same gunicorn with another
+application. They use free ports and temporary data, write their output to files, and are ended by their
+process ids.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from script.serve import GUNICORN, ROOT, worker_command
 
 WEBHOOK_SECRET = "whsec_benchmark"  # noqa: S105
 WEBHOOK_PATH = "/stripe/webhook/"
-# Settings of whoever runs the benchmark must not change what is measured.
+# Settings in the environment of the benchmark must not change the shop's.
 OTHERS = re.compile(
     "(STRIPE|SHOP|SECURE|STATIC|SHIPPING|EMAIL|DATABASE|CACHE|SITE|OWNER|IMAGE|LOG|DJANGO|DEBUG|ALLOWED|ENV_FILE)"
 )
@@ -37,14 +38,14 @@ OTHERS = re.compile(
 
 @dataclass(frozen=True)
 class Running:
-    """One contender: where it listens, and where its processes write."""
+    """One contender, with the log files of its processes."""
 
     port: int
     logs: tuple[Path, ...]
     environment: Mapping[str, str]
 
     def said(self, words: str) -> int:
-        """How often `words` stand in what its processes wrote."""
+        """How often `words` occur in the logs."""
         return sum(log.read_text(errors="replace").count(words) for log in self.logs)
 
     def last_words(self) -> str:
@@ -59,16 +60,16 @@ def free_port() -> int:
 
 @contextmanager
 def database(kind: str, folder: Path) -> Iterator[str]:
-    """The DATABASE_URL of an empty database: a file in `folder`, or a PostgreSQL of our own.
+    """The DATABASE_URL of an empty database: a file in `folder`, or a private PostgreSQL server.
 
-    PostgreSQL runs with its own settings here, not with the hurried ones of the tests: it waits for the disk.
+    PostgreSQL runs with its default settings here, unlike in the tests, so commits wait for the disk.
     """
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'shop.sqlite3'}"
         return
     binaries = postgres.find_binaries()
     if binaries is None:
-        raise SystemExit("PostgreSQL is not installed here.")
+        raise SystemExit("PostgreSQL is not installed.")
     with mock.patch.object(postgres, "FOR_SPEED", []), postgres.private_postgres(binaries) as url:
         yield url
 
@@ -76,7 +77,7 @@ def database(kind: str, folder: Path) -> Iterator[str]:
 def shop_environment(
     port: int, folder: Path, *, database_url: str, stripe_url: str, image_origin: str
 ) -> dict[str, str]:
-    """The shop's settings as an owner would make them, but for the addresses."""
+    """The shop's settings as in production, except for the addresses."""
     kept = {name: value for name, value in os.environ.items() if not OTHERS.match(name)}
     return kept | {
         "ENV_FILE": "",
@@ -99,7 +100,7 @@ def shop_environment(
 def shop(
     folder: Path, *, database_url: str, stripe_url: str, image_origin: str = "", worker: bool = True
 ) -> Iterator[Running]:
-    """The shop with the catalogue of `stripe_url`: migrated, synced, served and worked for."""
+    """Run the shop with the catalog of `stripe_url`, migrated and synced, with or without a worker."""
     port = free_port()
     environment = shop_environment(
         port, folder, database_url=database_url, stripe_url=stripe_url, image_origin=image_origin
@@ -123,7 +124,7 @@ def shop(
 
 @contextmanager
 def control(folder: Path, *, stripe_url: str) -> Iterator[Running]:
-    """The control, under the shop's web server and settings of it."""
+    """Run the control under the shop's web server and its settings."""
     port, log = free_port(), folder / "control.log"
     kept = {name: value for name, value in os.environ.items() if not OTHERS.match(name)}
     environment = kept | {
@@ -141,7 +142,7 @@ def control(folder: Path, *, stripe_url: str) -> Iterator[Running]:
 
 @contextmanager
 def bare(folder: Path, pages: Path, environment: Mapping[str, str]) -> Iterator[Running]:
-    """A bare Django view that answers `/name` with the bytes of `pages`/name.html, under the shop's settings."""
+    """Run a bare Django view under the shop's settings; it answers `/name` with the bytes of `pages`/name.html."""
     port, log = free_port(), folder / "bare.log"
     given = {**environment, "DJANGO_SETTINGS_MODULE": "benchmarks.bare", "BARE_PAGES": str(pages)}
     with Programs(grace=20) as programs:
@@ -152,7 +153,7 @@ def bare(folder: Path, pages: Path, environment: Mapping[str, str]) -> Iterator[
 
 
 def manage(environment: Mapping[str, str], *arguments: str) -> str:
-    """Run a command of manage.py to its end; returns what it printed, or ends with what it said."""
+    """Run a manage.py command and return its output; exits with the command's output if it fails."""
     done = subprocess.run(  # noqa: S603
         python("manage.py", *arguments), cwd=ROOT, env=dict(environment), capture_output=True, text=True
     )
@@ -162,7 +163,7 @@ def manage(environment: Mapping[str, str], *arguments: str) -> str:
 
 
 def counted_queries(environment: Mapping[str, str], *what: str) -> dict[str, Any]:
-    """What `python -m benchmarks.queries` counts, with the shop's settings and on its database."""
+    """The result of `python -m benchmarks.queries`, with the shop's settings and database."""
     given = {**environment, "DJANGO_SETTINGS_MODULE": "config.settings"}
     command = python("-m", "benchmarks.queries", *what)
     done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True)  # noqa: S603
@@ -173,12 +174,12 @@ def counted_queries(environment: Mapping[str, str], *what: str) -> dict[str, Any
 
 
 def gunicorn(port: int, application: str, *options: str) -> list[str]:
-    """The web server as script/server starts it; `options` come last, and count."""
+    """The web server's command as in script/server; `options` override its own."""
     return python(*GUNICORN[:-1], *options, "--bind", f"127.0.0.1:{port}", application)
 
 
 def wait_until_it_answers(url: str, programs: Programs, running: Running, seconds: float = 40) -> None:
-    """Any answer will do, a refusal too. Ends the run with the last words of a process that ended by itself."""
+    """Wait for any HTTP response. Exits with the end of the logs if a process ended or the time is over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not programs.ended():
         try:

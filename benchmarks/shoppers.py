@@ -1,7 +1,7 @@
-"""How do customers get to their payment page? Over the shop's own pages, many at once, as browsers would.
+"""Customers who open checkouts through the shop's pages, several at once, as browsers would.
 
-Each has a session of their own: looks at the product, puts sizes into the cart, goes to the checkout, and is sent to
-Stripe's page, whose address names the Checkout Session. One whom the shop sends away has none.
+Each has a session of their own, opens the product page, adds sizes to the cart and starts a checkout. The
+redirect to Stripe's page contains the id of the Checkout Session; a customer who is turned away has none.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ AT_ONCE = 8
 
 
 class NotServed(Exception):
-    """A page answered with something that no customer should see."""
+    """A page answered with an unexpected status or content."""
 
 
 @dataclass(frozen=True)
 class Shop:
-    """The shop from outside: its address and the page of the product that everybody wants.
+    """The shop over HTTP, and the id of the product to buy.
 
-    `doors`: addresses of more web processes of the same shop; each request goes to any of them, as behind a balancer.
+    `doors`: addresses of more web processes of the same shop. Each request goes to a random one, as behind a
+    load balancer.
     """
 
     url: str
@@ -42,15 +43,15 @@ class Shop:
         return random.choice([self.url, *self.doors])
 
     def choices(self) -> dict[str, str]:
-        """Size -> the value of its radio button on the product page."""
+        """Size -> value of its radio button on the product page."""
         return {size: item for item, size in CHOICE.findall(requests.get(self.page, timeout=30).text)}
 
     def open_sessions(self, wants: Sequence[Mapping[str, int]]) -> list[str | None]:
-        """One customer per basket, several at a time; the session each was sent to pay, or None if refused."""
+        """Let one customer per basket start a checkout, several at a time; the session of each, or None if refused."""
         items = self.choices()
         missing = {size for basket in wants for size in basket} - set(items)
         if missing:
-            raise NotServed(f"the product page offers no {', '.join(sorted(missing))}: it offers {items}")
+            raise NotServed(f"the product page does not offer {', '.join(sorted(missing))}, only {items}")
         with ThreadPoolExecutor(AT_ONCE) as crowd:
             return list(crowd.map(lambda basket: self._buy(items, basket), wants))
 

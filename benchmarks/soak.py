@@ -1,10 +1,10 @@
-"""Does a promise break if one tries long enough? Schedules of faults over the real code, seed after seed, for minutes.
+"""Run schedules of faults over the real code, seed after seed, for a given time.
 
     python -m benchmarks.soak --minutes N --db sqlite|postgres --into benchmarks/results/soak.json --json
 
-Each schedule is one of proofs.state_machine: customers, owner, people at Stripe and everything that can go wrong,
-in an order drawn from its seed; then healing, and the judgement of all promises. A seed that breaks one is printed
-with what to call to see it again.
+Each schedule is one of proofs.state_machine: actions of customers, the owner and people at Stripe, mixed with
+faults, in an order generated from its seed. Then the faults end, and all promises are checked. A seed that
+breaks one is printed with the call that reproduces it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """What is asked for: schedules of `steps` rules from seed `first` on, every `stride`-th seed, for `seconds`."""
+    """One process's share: schedules of `steps` rules from seed `first`, every `stride`-th seed, for `seconds`."""
 
     first: int
     stride: int
@@ -46,7 +46,7 @@ class Run:
 
 @dataclass
 class Sum:
-    """What came of the schedules so far. `broken`: the seed, the promise and what was seen."""
+    """Sums of the schedules so far. `broken`: the seed, the error and the call that reproduces it."""
 
     schedules: int = 0
     requests: int = 0
@@ -65,10 +65,10 @@ class Sum:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # The pool's processes end with us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # The pool's processes end with this one.
     given = _options()
     total, began = Sum(), time.monotonic()
-    # Each process has an empty database of its own, and its own share of the seeds.
+    # Each process has its own empty database and its own share of the seeds.
     with (
         databases(given.db, given.jobs) as urls,
         multiprocessing.get_context("spawn").Pool(given.jobs) as pool,
@@ -90,12 +90,12 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=None, help="the first; without it, one that is new")
+    parser.add_argument("--seed", type=int, default=None, help="the first seed (default: a new one)")
     parser.add_argument("--steps", type=int, default=40, help="rules in a schedule (default 40)")
     parser.add_argument("--jobs", type=int, default=1, help="processes that share the seeds (default 1)")
     parser.add_argument("--db", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--into", type=Path, metavar="FILE", help="add this run's sums to those in FILE")
-    parser.add_argument("--json", action="store_true", help="on one line")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
     given = parser.parse_args()
     if given.seed is None:
         given.seed = int(time.time()) % 10**8 * 100
@@ -105,13 +105,13 @@ def _options() -> argparse.Namespace:
 
 @contextmanager
 def databases(kind: str, number: int) -> Iterator[list[str]]:
-    """The DATABASE_URLs of so many empty databases: in memory, or on a PostgreSQL of our own."""
+    """The DATABASE_URLs of `number` empty databases: in memory, or on a private PostgreSQL server."""
     if kind == "sqlite":
         yield ["sqlite:///:memory:"] * number
         return
     binaries = postgres.find_binaries()
     if binaries is None:
-        raise SystemExit("PostgreSQL is not installed here.")
+        raise SystemExit("PostgreSQL is not installed.")
     with postgres.private_postgres(binaries) as url:
         names = [f"soak{n}" for n in range(number)]
         with psycopg.connect(url, autocommit=True) as connection:
@@ -121,7 +121,7 @@ def databases(kind: str, number: int) -> Iterator[list[str]]:
 
 
 def play(run: Run) -> Sum:
-    """Play schedules until the time is over; at least one."""
+    """Play schedules until the time is over, at least one."""
     _open_database(run.database_url)
     total, deadline, seed = Sum(), time.monotonic() + run.seconds, run.first
     while total.schedules == 0 or time.monotonic() < deadline:
@@ -131,7 +131,7 @@ def play(run: Run) -> Sum:
 
 
 def _open_database(url: str) -> None:
-    """Migrated, and with the tests' settings, so that nothing of this machine's reaches it."""
+    """Set up Django and migrate, with the test settings, which ignore the settings of this machine."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.test_settings"
     os.environ["DATABASE_URL"] = url
     django.setup()
@@ -148,7 +148,7 @@ def _play_one(total: Sum, seed: int, steps: int) -> None:
     try:
         tally = run_schedule(seed, steps)
     except Exception as error:
-        # Whatever ends a schedule early is a finding: a broken promise, or code that fell over.
+        # Any exception is a finding: a broken promise or a crash.
         seen = {
             "seed": seed,
             "what": f"{type(error).__name__}: {error}"[:500],
@@ -163,7 +163,7 @@ def _play_one(total: Sum, seed: int, steps: int) -> None:
 
 
 def summary(total: Sum, first: int, steps: int, seconds: float) -> Json:
-    """The counts of faults and rules are those of the schedules that kept every promise."""
+    """The result of a run. Faults and rules are counted only in schedules that kept every promise."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "cores": os.cpu_count(),
@@ -182,7 +182,7 @@ def summary(total: Sum, first: int, steps: int, seconds: float) -> Json:
 
 
 def gathered(before: Json, run: Json) -> Json:
-    """The sums of all runs so far, `run` the last of them."""
+    """The sums of all runs so far, with `run` as the last of them."""
     sums = {
         name: before.get(name, 0) + run[name]
         for name in ("minutes", "schedules", "faults", "rules", "requests", "broken_invariants")

@@ -1,7 +1,7 @@
-"""Where is Stripe during a drop? In a process of its own: the fake on a port, and everybody who uses its pages.
+"""The fake Stripe of a drop in a process of its own, with the people who use its pages.
 
-The measuring process holds a `StripeSide` and tells it what to do over a pipe; the customers who pay and the person
-at the Dashboard live over there, so nothing of theirs costs the shop a request.
+The measuring process holds a `StripeSide` and sends it commands over a pipe. Payments and Dashboard edits
+happen inside the other process, so they cause no API calls that would be counted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 class StripeSide:
-    """The measuring process's end of the pipe. Use as a context manager; the process is ended with it."""
+    """The measuring process's end of the pipe. Use as a context manager, which ends the other process."""
 
     def __init__(self) -> None:
         there = multiprocessing.get_context("spawn")
@@ -50,7 +50,7 @@ class StripeSide:
             self._process.kill()
 
     def tell(self, act: str, **given: Any) -> Any:
-        """Have it do something (a public method of Here) and return what came of it. Raises what was raised there."""
+        """Call a public method of Here in the other process and return its result. Raises RuntimeError if it raised."""
         self._pipe.send((act, given))
         good, result = self._pipe.recv()
         if not good:
@@ -78,7 +78,7 @@ def _serve(pipe: Connection) -> None:
 
 @dataclass(frozen=True)
 class Act:
-    """What somebody does at a second of the drop."""
+    """A payment or an edit, `at` seconds from the start of the drop."""
 
     at: float
     do: Callable[[], object]
@@ -86,7 +86,7 @@ class Act:
 
 @dataclass
 class Here:
-    """What can be done on Stripe's side."""
+    """The commands that the Stripe process accepts."""
 
     fake: FakeStripe
     opened: dict[Place, int] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class Here:
         self.told_at[event["id"]] = self.fake.clock.exact()
 
     def add_product(self, *, id: str, name: str, counts: Mapping[str, int], unit_amount: int = 2500) -> None:
-        """A product with a count per size."""
+        """Add a product with a count per size."""
         metadata = {"sizes": ",".join(counts), "category": "clothing"}
         metadata |= {f"stock_{size}": str(count) for size, count in counts.items()}
         price = {"unit_amount": unit_amount, "currency": "usd", "default": True}
@@ -113,7 +113,7 @@ class Here:
         self.opened |= {(id, f"stock_{size}"): count for size, count in counts.items()}
 
     def add_goods(self, *, goods: list[Json]) -> None:
-        """Products as benchmarks.goods lists them."""
+        """Add products in the format of benchmarks.goods."""
         for one in goods:
             metadata = {"sizes": ",".join(one["counts"]), "category": one["category"]}
             metadata |= {"colors": one["colours"], "details": one["details"]}
@@ -131,7 +131,7 @@ class Here:
         self.fake.add_webhook_endpoint(url, enabled_events=events, secret=secret)
 
     def open_sessions(self, *, product: str, wants: Sequence[Mapping[str, int]]) -> list[str]:
-        """Sessions as the control's shop opens them: nothing is looked at, sizes ride in the session's metadata."""
+        """Open sessions as the control's shop does: without a check of the stock, with sizes in the metadata."""
         return [self._open_session(product, basket) for basket in wants]
 
     def _open_session(self, product: str, basket: Mapping[str, int]) -> str:
@@ -147,14 +147,14 @@ class Here:
         return str(session["id"])
 
     def misbehave(self, *, rules: list[Json], limits: bool) -> None:
-        """Put fault rules in force instead of those there were, and begin to count calls."""
+        """Replace the fault rules, and switch the rate limits on or off."""
         self.fake.faults.clear()
         for rule in rules:
             self.fake.faults.add(**rule)
         self.fake.api.limits.enforced = limits
 
     def begin(self, *, product: str, payments: list[tuple[float, str]], edits: list[Edit]) -> None:
-        """Let the customers pay and the person edit, each at their second from now on; returns at once."""
+        """Start the payments and edits, each at its time from now; returns at once. Resets the count of API calls."""
         self.calls.clear()
         acts = [Act(at, partial(self.fake.pay, session)) for at, session in payments]
         acts += [Act(edit.at, partial(self._edit, product, edit)) for edit in edits]
@@ -173,10 +173,10 @@ class Here:
 
     def _edit(self, product: str, edit: Edit) -> None:
         if not edit.size:
-            self.fake.dashboard.edit_product(product, description=f"Mended after {edit.at:.0f} seconds.")
+            self.fake.dashboard.edit_product(product, description=f"Edited after {edit.at:.0f} seconds.")
             return
         key = f"stock_{edit.size}"
-        with self.fake.account.store.lock:  # A person types a number in no time here: the hardest moment.
+        with self.fake.account.store.lock:  # Atomic here: a person cannot read and save faster.
             count = int(self.fake.products[product]["metadata"][key])
             self.fake.dashboard.edit_product(product, metadata={key: str(count + edit.difference)})
 
@@ -184,7 +184,7 @@ class Here:
         self._edit(product, Edit(0, size, difference))
 
     def pay_and_tell_twice(self, *, sessions: list[str]) -> None:
-        """Pay one after the other; when an event was answered, somebody sends it once more by hand."""
+        """Pay one session after the other; resend each event from the Dashboard once it was answered."""
         for session in sessions:
             self.fake.pay(session)
             event = next(
@@ -197,19 +197,19 @@ class Here:
             self.fake.courier.wait_for(event, timeout=10)
 
     def is_acting(self) -> bool:
-        """Are there still customers to come? Raises what went wrong with one."""
+        """Whether payments or edits are still to come. Raises RuntimeError with the errors of those that failed."""
         if self.trouble:
             raise RuntimeError("; ".join(self.trouble[:3]))
         return self.acting is not None and self.acting.is_alive()
 
     def undelivered(self) -> int:
-        """Deliveries that were not answered with 2xx yet and will be tried again."""
+        """The number of deliveries that are waiting for their first attempt or for a retry."""
         store = self.fake.account.store
         with store.lock:
             return sum(row["state"] == "waiting" for row in store.table("delivery").oldest_first())
 
     def forward_to_next_try(self) -> float:
-        """Push the clock to when the next delivery is tried again; returns by how many seconds."""
+        """Move the clock forward to the next delivery attempt; returns by how many seconds."""
         due = self.fake.account.outbox.next_due()
         wait = max(0.0, (due or 0.0) - self.fake.clock.exact())
         if wait:
@@ -217,16 +217,16 @@ class Here:
         return wait
 
     def verdict(self) -> Verdict:
-        """The judge's, on everything that happened until now."""
+        """The judge's verdict on all events so far."""
         return judge(self.opened, happenings(self._events(), self.fake.lines))
 
     def units_bought(self) -> dict[str, dict[Place, int]]:
-        """What each paid session bought, by the lines that Stripe kept."""
+        """Session id -> units bought, from the line items of each paid session."""
         heard = happenings(self._events(), self.fake.lines)
         return {one.session: dict(one.units) for one in heard if isinstance(one, Paid)}
 
     def _events(self) -> list[Json]:
-        # Rows are never changed in place, so what is read under the lock stays as it was.
+        # Rows are never changed in place, so a list read under the lock is a snapshot.
         store = self.fake.account.store
         with store.lock:
             return list(store.table("event").oldest_first())
@@ -245,7 +245,7 @@ class Here:
         return [(attempt["seconds"], attempt["status"]) for attempt in self._sale_attempts()]
 
     def answered_by(self) -> dict[str, int]:
-        """Address -> how many events of sales it answered with 200."""
+        """Address -> number of sale events that it answered with 200."""
         return dict(Counter(attempt["url"] for attempt in self._sale_attempts() if attempt["status"] == 200))
 
     def _sale_attempts(self) -> list[Json]:
@@ -255,7 +255,7 @@ class Here:
         return [attempt for row in rows for attempt in row["attempts"]]
 
     def api_calls(self) -> dict[tuple[str, int], int]:
-        """(method, status) -> how many calls of the API since `begin`."""
+        """(method, status) -> number of API calls since `begin`."""
         return dict(self.calls)
 
     def sale_events(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Start the shop with a sample catalogue and a Stripe of its own: `python -m demo [--fresh | --check]`."""
+"""Start the shop with a sample catalog and a fake Stripe: `python -m demo [--fresh | --check]`."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ WELCOME = """
   The shop is open.
 
     Shop          {site}/
-    Owner's desk  {site}/admin/   name: {owner}   password: {password}
-    Stripe        {stripe}/dashboard   a small one of its own, for this demo
-    Data, logs    {folder}   (script/demo --fresh begins anew)
+    Admin         {site}/admin/   user name: {owner}   password: {password}
+    Stripe        {stripe}/dashboard   a fake Stripe, for this demo only
+    Data, logs    {folder}   (script/demo --fresh deletes them)
 
-  Pay with the card 4242 4242 4242 4242, any date to come, any three digits,
-  and watch stock_M of the BALM T-Shirt at Stripe go down.
+  Pay with the card 4242 4242 4242 4242, any future date and any three digits,
+  and watch stock_M of the BALM T-Shirt go down at Stripe.
 
-  Ctrl-C closes everything.
+  Press Ctrl-C to stop.
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--fresh", action="store_true", help="forget the data of earlier starts")
-    what.add_argument("--check", action="store_true", help="make one purchase on temporary data, and end")
+    what.add_argument("--fresh", action="store_true", help="delete the data of earlier runs first")
+    what.add_argument("--check", action="store_true", help="make one purchase with temporary data, then exit")
     options = parser.parse_args()
     end_on_signals()
     try:
         run_check() if options.check else run(fresh=options.fresh)
-    except (DidNotStart, NotAsExpected, StripeSaid, AlreadyRunning, Unreadable) as trouble:
-        sys.exit(f"{trouble}")
+    except (DidNotStart, NotAsExpected, StripeSaid, AlreadyRunning, Unreadable) as exc:
+        sys.exit(str(exc))
     except KeyboardInterrupt:
-        # Ctrl-C is how a demo ends; a check that was cut short has shown nothing.
+        # Ctrl-C is the normal end of a demo, but an interrupted check has shown nothing.
         sys.exit(1 if options.check else 0)
 
 
@@ -57,7 +57,9 @@ def run(*, fresh: bool) -> None:
             keep(FOLDER, demo.kept)
             print(welcome(demo), flush=True)
             ended = demo.programs.wait_for_one_to_end()
-            raise DidNotStart(f"“{ended}” has ended, so the rest was ended too.\n{demo.last_words(ended)}")
+            raise DidNotStart(
+                f"“{ended}” has stopped, so everything else was stopped too.\n{demo.last_words(ended)}"
+            )
 
 
 def welcome(demo: Demo) -> str:
@@ -77,9 +79,9 @@ def run_check() -> None:
         with demo.running():
             try:
                 check(demo)
-            except NotAsExpected as trouble:
+            except NotAsExpected as exc:
                 logs = [demo.last_words(name) for name in ("shop", "worker")]
-                raise NotAsExpected("\n".join([str(trouble), *logs])) from trouble
+                raise NotAsExpected("\n".join([str(exc), *logs])) from exc
     print(f"A purchase lowers the count at Stripe. ({time.monotonic() - began:.0f} s)")
 
 

@@ -1,21 +1,21 @@
-"""What stands in the demo's Stripe account? The sample products, and one endpoint: ours."""
+"""Prepare the demo's Stripe account: the sample products, and no webhook endpoint but the shop's."""
 
 from __future__ import annotations
 
-from demo.catalogue import SAMPLES, Sample
+from demo.catalog import SAMPLES, Sample
 from demo.stripe_api import Json, StripeApi
 
 CURRENCY = "usd"
 
 
 def prepare(stripe: StripeApi, *, image_origin: str, webhook_url: str) -> None:
-    """Enter the catalogue into an empty account; after a start on other ports, mend the addresses in it."""
-    there = {product["id"]: product for product in stripe.get("/v1/products", limit="100")["data"]}
-    if not there:
+    """Add the sample products to an empty account; after a start on other ports, update the addresses in it."""
+    existing = {product["id"]: product for product in stripe.get("/v1/products", limit="100")["data"]}
+    if not existing:
         for sample in SAMPLES:
             enter(stripe, sample, image_origin)
     for sample in SAMPLES:
-        move_images(stripe, there.get(sample.id), sample, image_origin)
+        move_images(stripe, existing.get(sample.id), sample, image_origin)
     forget_other_endpoints(stripe, webhook_url)
 
 
@@ -41,7 +41,7 @@ def enter(stripe: StripeApi, sample: Sample, image_origin: str) -> None:
 
 
 def move_images(stripe: StripeApi, product: Json | None, sample: Sample, image_origin: str) -> None:
-    """Pictures that the demo drew follow its port; those that somebody entered since are left alone."""
+    """Update the port in the URLs of the demo's own images; images that were set by hand stay."""
     if product is None or product["images"] == addresses(sample, image_origin):
         return
     if all(address.startswith("http://127.0.0.1:") for address in product["images"]):
@@ -53,7 +53,7 @@ def addresses(sample: Sample, image_origin: str) -> list[str]:
 
 
 def forget_other_endpoints(stripe: StripeApi, webhook_url: str) -> None:
-    """An endpoint on a port of an earlier start would be tried for days."""
+    """Delete endpoints of earlier runs on other ports: Stripe would retry them for days."""
     for endpoint in stripe.get("/v1/webhook_endpoints", limit="100")["data"]:
         if endpoint["url"] != webhook_url:
             stripe.delete(f"/v1/webhook_endpoints/{endpoint['id']}")

@@ -1,4 +1,4 @@
-"""Does a purchase lower the count at Stripe? One is made over HTTP, and Stripe's API is asked before and after."""
+"""Make one purchase over HTTP, and check that the count at Stripe goes down."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PATIENCE = 30  # seconds from the payment to the lower count
 
 
 def check(demo: Demo) -> None:
-    """Buy two Medium shirts and print what Stripe shows. Raises NotAsExpected, saying what was not."""
+    """Buy two Medium shirts and print the counts at Stripe. Raises NotAsExpected."""
     before = published(demo)
     print(f"stock_{SIZE} at Stripe before: {before}", flush=True)
     arrived = Customer().buy(f"{demo.site_url}/products/{PRODUCT}/", size=SIZE, quantity=QUANTITY)
@@ -34,5 +34,5 @@ def wait_until_published(demo: Demo, count: int) -> None:
 
 
 def published(demo: Demo) -> int:
-    """By a GET of our own from Stripe's API, not from the shop's database."""
+    """The count from Stripe's API, not from the shop's database."""
     return int(demo.stripe.stock(PRODUCT, SIZE))

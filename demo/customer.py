@@ -1,4 +1,4 @@
-"""How does a customer buy who has no browser? Pages are fetched, forms are filled in and sent, cookies are kept."""
+"""A customer without a browser: fetches pages, submits forms and keeps cookies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
-# Whatever of this a payment page asks for; 4242... is the card that pays.
+# Values for the fields of the payment page. Payments with the card 4242... succeed.
 BUYER = {
     "email": "ada@example.com",
     "phone": "+1 415 555 0100",
@@ -33,12 +33,12 @@ BUYER = {
 
 
 class NotAsExpected(Exception):
-    """What a page answered or lacked, in a sentence."""
+    """A page that lacks something or answered with an error; the message names it."""
 
 
 @dataclass
 class Form:
-    """`fields`: what the browser would send if nobody touched it. `radios`: name -> {text beside it: value}."""
+    """`fields`: what a browser would send for the untouched form. `radios`: name -> {label: value}."""
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
@@ -68,12 +68,12 @@ class Customer:
         return self._open(Request(url))
 
     def send(self, page: Page, form: Form, changes: Mapping[str, str]) -> Page:
-        """Post the form as filled in, and follow where it leads."""
+        """Post the form with `changes` to its fields, and follow redirects."""
         body = urlencode({**form.fields, **changes}).encode()
         return self._open(Request(urljoin(page.url, form.action), data=body, headers={"Referer": page.url}))
 
     def buy(self, product_url: str, *, size: str, quantity: int) -> Page:
-        """Put it into the cart, go to the payment page, pay there; the page on which the customer arrives."""
+        """Add the product to the cart, check out and pay; returns the page after the payment."""
         page = self.get(product_url)
         form = page.form("/cart/add/")
         if size not in form.radios.get("item", {}):
@@ -100,13 +100,13 @@ class Customer:
 
 
 def alerts(text: str) -> str:
-    """What a page says in its role="alert", without its tags."""
+    """The text of a page's role="alert" element, without tags."""
     found = re.search(r'role="alert"[^>]*>(.*?)</(?:div|section|li)>', text, re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>", " ", found[1]).split()) if found else ""
 
 
 class FormReader(HTMLParser):
-    """Collects `forms`. A label that stands around a radio button names it by its first word."""
+    """Collects `forms`. A radio button is known by the first word of the label around it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,11 +1,11 @@
-"""What does a picture of the demo show? A garment in one colour with one print on it, or the print from near."""
+"""Draw the demo's images: a garment in one color with a print on it, or a close-up of the print."""
 
 from __future__ import annotations
 
 from demo.garments import CLOTHS, GARMENTS, Cloth
 from demo.prints import PRINTS
 
-# Where the print lies: x, y and scale of its square of 100, in the picture's square of 400.
+# Position of the print: x, y and scale of its 100 × 100 square in the image's 400 × 400 square.
 PLACES = {
     "tee": (138, 136, 1.24),
     "button-up": (140, 150, 1.1),
@@ -18,7 +18,7 @@ FROM_NEAR = (60, 60, 2.8)
 
 
 def picture(garment: str, print_name: str, colour: str) -> str:
-    """The garment on nothing: what is behind it is the page's. Raises KeyError for what is not drawn here."""
+    """The garment on a transparent background. Raises KeyError for an unknown garment, print or color."""
     cloth = CLOTHS[colour]
     worn = _placed(print_name, cloth, PLACES[garment])
     shadow = '<ellipse cx="200" cy="352" rx="124" ry="10" fill="#2e2515" opacity=".2"/>'
@@ -27,7 +27,7 @@ def picture(garment: str, print_name: str, colour: str) -> str:
 
 
 def detail(print_name: str, colour: str) -> str:
-    """The print from near, on the cloth."""
+    """A close-up of the print on the cloth. Raises KeyError for an unknown print or color."""
     cloth = CLOTHS[colour]
     weave = "".join(
         f'<path d="M0 {y} H400" stroke="{cloth.shade}" stroke-width=".7" opacity=".28"/>'
@@ -45,7 +45,7 @@ def _placed(print_name: str, cloth: Cloth, place: tuple[float, float, float]) ->
 
 
 def _page(content: str) -> str:
-    """What is drawn by hand wavers a little."""
+    # The displacement filter makes the lines look drawn by hand.
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" width="800" height="800">'
         '<defs><filter id="by-hand" x="-10%" y="-10%" width="120%" height="120%">'

@@ -1,6 +1,6 @@
-"""How are the demo's goods drawn? Each function draws one thing, in a square of 400 by 400, as SVG.
+"""Draw the demo's garments: each function returns one, in a square of 400 by 400, as SVG.
 
-`fabric` is its colour, `shade` and `light` are the same colour in shadow and in light. The print lies on top.
+`fabric` is its color, `shade` and `light` are the same color in shadow and in light. The print lies on top.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cloth:
-    """One colour of cloth, and the two inks that read well on it."""
+    """One color of cloth, and the two inks that are readable on it."""
 
     fabric: str
     shade: str
@@ -133,7 +133,7 @@ def tote(cloth: Cloth) -> str:
 
 
 def sleeve(cloth: Cloth) -> str:
-    """A record's cover, half of the record out of it."""
+    """A record cover with the record half out of it."""
     grooves = "".join(
         f'<circle cx="258" cy="206" r="{r}" fill="none" stroke="#4b474c" stroke-width="1"/>'
         for r in range(40, 100, 9)
@@ -147,7 +147,7 @@ def sleeve(cloth: Cloth) -> str:
 
 
 def sheet(cloth: Cloth) -> str:
-    """A sheet of paper, with one corner up."""
+    """A sheet of paper with one corner turned up."""
     return (
         f'<path d="M104 62 L296 62 L296 306 L262 344 L104 344 Z" fill="{cloth.fabric}" stroke="{cloth.shade}" '
         f'stroke-width="2"/><path d="M262 344 L266 310 L296 306 Z" fill="{cloth.shade}"/>'
@@ -162,7 +162,7 @@ def _outlined(path: str, cloth: Cloth) -> str:
 
 
 def _folds(cloth: Cloth) -> str:
-    """Where the cloth bends: shadow below the arms and over the hem."""
+    """Folds in the cloth: shadows below the arms and above the hem."""
     return (
         f'<g fill="none" stroke="{cloth.shade}" stroke-width="5" stroke-linecap="round" opacity=".45">'
         '<path d="M124 176 C132 186 138 202 140 220"/><path d="M276 176 C268 186 262 202 260 220"/>'

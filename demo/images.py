@@ -1,4 +1,4 @@
-"""Where do the demo's pictures come from? A small server of their own, on this machine, that draws what is asked for."""
+"""A local HTTP server that draws the demo's images on request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from demo.drawings import detail, picture
 
 
 class Images(ThreadingHTTPServer):
-    """/<garment>/<print>/<colour>.svg and /detail/<print>/<colour>.svg, from a thread of this process."""
+    """Serves /<garment>/<print>/<color>.svg and /detail/<print>/<color>.svg from a thread of this process."""
 
     daemon_threads = True
 
@@ -28,7 +28,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "image/svg+xml")
         self.send_header("Content-Length", str(len(drawn)))
         self.send_header("Cache-Control", "max-age=3600")
-        # A page of another origin may show these and do nothing else with them.
+        # An SVG opened as a page of its own may not load or run anything.
         self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
         self.end_headers()
         self.wfile.write(drawn)
@@ -36,11 +36,11 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
-        """A picture is not news."""
+        pass  # Requests for images are not worth a log line.
 
 
 def draw(path: str) -> bytes:
-    """The picture at that path as SVG; nothing where there is none."""
+    """The SVG for a path, or b"" if the path is unknown."""
     parts = path.removeprefix("/").removesuffix(".svg").split("/")
     try:
         match parts:

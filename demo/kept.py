@@ -1,4 +1,4 @@
-"""What does the demo keep from one start to the next? A folder with its ports, its secrets and two databases."""
+"""The demo's folder, which keeps its ports, secrets and two databases between runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANY_PORTS = dict.fromkeys(USUAL_PORTS, 0)
 
 @dataclass(frozen=True)
 class Kept:
-    """Ports on this machine (of "shop", "stripe" and "images"), and secrets that no other machine knows."""
+    """The ports of "shop", "stripe" and "images", and the secrets generated for this folder."""
 
     ports: dict[str, int]
     django_secret: str
@@ -29,14 +29,14 @@ class Kept:
 
 
 class Unreadable(Exception):
-    """What was kept cannot be read any more."""
+    """The demo's file of ports and secrets is damaged."""
 
 
 def open_folder(folder: Path, *, fresh: bool = False, ports: dict[str, int] = USUAL_PORTS) -> Kept:
-    """What was kept in `folder`, or a new beginning; a port that somebody else has taken since is replaced.
+    """Read the ports and secrets in `folder`, or create them; ports that are in use now are replaced.
 
-    Another port is kept only by `keep`, once everything has started on it.
-    `fresh`: forget what was kept. `ports`: to begin with, where they are free; 0 is any.
+    A replacement is only saved by `keep`, once everything has started on it.
+    `fresh`: delete the folder first. `ports`: preferred ports of a new folder; 0 is any free port.
     """
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
@@ -50,7 +50,7 @@ def open_folder(folder: Path, *, fresh: bool = False, ports: dict[str, int] = US
 
 def keep(folder: Path, kept: Kept) -> None:
     file = folder / "demo.json"
-    file.touch(mode=0o600)  # Only its owner may read the passwords in it.
+    file.touch(mode=0o600)  # Only the owner may read the secrets.
     file.write_text(json.dumps(asdict(kept), indent=2))
 
 
@@ -58,7 +58,7 @@ def read(file: Path) -> Kept:
     try:
         return Kept(**json.loads(file.read_text()))
     except (ValueError, TypeError):
-        raise Unreadable(f"{file} cannot be read any more; script/demo --fresh begins anew.") from None
+        raise Unreadable(f"{file} is damaged. Run script/demo --fresh to start over.") from None
 
 
 def new(ports: dict[str, int]) -> Kept:
@@ -72,22 +72,22 @@ def new(ports: dict[str, int]) -> Kept:
 
 
 def free_ports(wanted: dict[str, int]) -> dict[str, int]:
-    """The same, with others where these are taken. All are held until all are known, so that none comes twice."""
+    """`wanted`, with free ports in place of used ones. All stay bound until the end, so that no port is given twice."""
     with ExitStack() as held:
         return {name: held.enter_context(bound(port)).getsockname()[1] for name, port in wanted.items()}
 
 
 def bound(port: int) -> socket.socket:
-    """A socket on that port of this machine, or on any other if somebody has it."""
-    one = socket.socket()
+    """A socket bound to `port`, or to any free port if that is in use."""
+    bound_socket = socket.socket()
     if os.name == "posix":
-        # A port whose last connections are still dying away is free all the same.
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # A port with old connections in TIME_WAIT counts as free.
+        bound_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        one.bind(("127.0.0.1", port))
+        bound_socket.bind(("127.0.0.1", port))
     except OSError:
-        one.bind(("127.0.0.1", 0))
-    return one
+        bound_socket.bind(("127.0.0.1", 0))
+    return bound_socket
 
 
 class AlreadyRunning(Exception):
@@ -96,13 +96,13 @@ class AlreadyRunning(Exception):
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Keep other demos out of the folder; the system takes the lock back however this process ends."""
+    """Lock the folder against other demos; the system releases the lock however this process ends."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as file:
         try:
             _lock(file.fileno())
         except OSError:
-            raise AlreadyRunning(f"A demo is running already with the data in {folder}.") from None
+            raise AlreadyRunning(f"Another demo is already running with the data in {folder}.") from None
         yield
 
 

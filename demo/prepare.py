@@ -1,6 +1,6 @@
-"""What must be done before the demo's shop opens? Run as a program of its own: `python -m demo.prepare`.
+"""Prepare the demo's shop: `python -m demo.prepare`.
 
-The tables, the static files, an owner with their own texts, and one reading of the whole catalogue.
+Creates the tables, the static files, the owner's account and texts, and syncs the catalog.
 """
 
 from __future__ import annotations

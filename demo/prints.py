@@ -1,6 +1,6 @@
-"""What is printed on the demo's goods? Each function draws one print, in a square of 100 by 100, as SVG.
+"""Draw the demo's prints: each function returns one, in a square of 100 by 100, as SVG.
 
-`ink` and `accent` are the two colours of the screen print.
+`ink` and `accent` are the two colors of the screen print.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 def balm(ink: str, accent: str) -> str:
-    """A tin of balm, lettered by hand."""
+    """A tin of balm with hand lettering."""
     letters = (
         "M22 40 L22 62 M22 40 C34 39 34 50 23 50 C37 50 37 62 22 62 "
         "M41 62 L48 40 L55 62 M43.5 55 L52.5 55 M60 40 L60 62 L70 62 M74 62 L75 40 L81 54 L87 40 L88 62"
@@ -24,7 +24,7 @@ def balm(ink: str, accent: str) -> str:
     )
 
 
-# One stroke of handwriting each, from base line to base line.
+# One stroke of handwriting each, from baseline to baseline.
 LETTERS = {
     "e": "c5 -2 8 -11 3 -11 c-5 0 -4 11 3 11",
     "l": "c7 -4 10 -22 5 -22 c-5 0 -6 22 2 22",
@@ -36,7 +36,7 @@ LETTERS = {
 
 
 def cursive(ink: str, accent: str) -> str:
-    """Lines of a letter that nobody can quite read."""
+    """Lines of a letter in illegible handwriting."""
     lines = ["ule tely lue", "yet ell uetle", "tell eluy ete", "ley utel yell", "uelt ye leute"]
     rows = []
     for row, line in enumerate(lines):
@@ -143,7 +143,7 @@ def lighthouse(ink: str, accent: str) -> str:
 
 
 def misprint(ink: str, accent: str) -> str:
-    """The two colours of one print, which did not meet."""
+    """A flower whose two colors are out of register."""
     flower = "".join(
         f'<ellipse cx="50" cy="28" rx="11" ry="19" transform="rotate({turn} 50 50)"/>'
         for turn in range(0, 360, 60)
@@ -156,7 +156,7 @@ def misprint(ink: str, accent: str) -> str:
 
 
 def weather(ink: str, accent: str) -> str:
-    """A cloud, and rain that takes its time."""
+    """A cloud and slow rain."""
     rain = "".join(
         f'<path d="M{x} {y} l-5 13" stroke="{accent}" stroke-width="3.4" stroke-linecap="round"/>'
         for x, y in [(28, 66), (44, 74), (60, 66), (76, 74), (36, 90), (68, 90)]
@@ -178,7 +178,7 @@ def anchor(ink: str, accent: str) -> str:
 
 
 def stickers(ink: str, accent: str) -> str:
-    """Five of the other prints, small."""
+    """Five of the other prints in miniature."""
     places = [(pear, 4, 2), (comet, 54, 2), (crane, 4, 52), (lighthouse, 54, 52), (night_swim, 29, 104)]
     return "".join(
         f'<g transform="translate({x} {y}) scale(.42)">{draw(ink, accent)}</g>' for draw, x, y in places

@@ -1,4 +1,4 @@
-"""How is the whole house started? Pictures, Stripe, tables, web server, worker: in this order, ended the other way round."""
+"""Start the image server, Stripe, the shop and its worker in this order, and stop them in reverse."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from demo.stripe_api import StripeApi
 from script.processes import Programs, python
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 40  # seconds until a program that does not answer is given up
-# What programs need of a person's environment. Nothing that the shop reads: a real key must not reach the demo.
+PATIENCE = 40  # seconds to wait for a program to answer
+# Environment variables that programs need. The shop's settings are not among them: no real key may reach the demo.
 KEPT_VARIABLES = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TMP", "TEMP"),
     *("SYSTEMROOT", "SYSTEMDRIVE", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "COMSPEC", "PATHEXT"),
@@ -27,16 +27,16 @@ KEPT_VARIABLES = (
 
 
 class DidNotStart(Exception):
-    """Says which program did not, and what it said last."""
+    """A program did not start; the message has the end of its log."""
 
 
 class Demo:
-    """The shop, its worker, its Stripe and its pictures on ports of this machine, while `running()`."""
+    """The shop, its worker, a fake Stripe and the image server on local ports, while `running()`."""
 
     def __init__(
         self, folder: Path, kept: Kept, *, database_url: str = "", record: Path | None = None
     ) -> None:
-        """`database_url`: instead of a SQLite file in `folder`. `record`: where Stripe writes its calls down."""
+        """`database_url`: default is a SQLite file in `folder`. `record`: where Stripe records its API calls."""
         self.folder, self.kept, self.record = folder, kept, record
         self.database_url = database_url or f"sqlite:///{(folder / 'shop.sqlite3').as_posix()}"
         self.site_url = address(kept.ports["shop"])
@@ -56,7 +56,7 @@ class Demo:
             yield
 
     def environment(self) -> dict[str, str]:
-        """Everything that the shop's settings read, for these processes only."""
+        """The environment of the shop's processes, with all of its settings."""
         kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         return {
             **kept,
@@ -121,11 +121,11 @@ class Demo:
         )
 
     def _wait_for(self, name: str, url: str) -> None:
-        """Until `url` answers 200. Raises DidNotStart if a program ends or the patience does."""
+        """Wait until `url` answers 200. Raises DidNotStart if a program ends or after PATIENCE seconds."""
         deadline = time.monotonic() + PATIENCE
         while not answers(url):
             if ended := self.programs.ended():
-                raise DidNotStart(f"“{ended}” ended at once.\n{self.last_words(ended)}")
+                raise DidNotStart(f"“{ended}” stopped during startup.\n{self.last_words(ended)}")
             if time.monotonic() > deadline:
                 raise DidNotStart(f"“{name}” does not answer at {url}.\n{self.last_words(name)}")
             time.sleep(0.05)
@@ -144,6 +144,6 @@ def answers(url: str) -> bool:
         with urlopen(url, timeout=5) as answer:
             return bool(answer.status == 200)
     except HTTPError as error:
-        raise DidNotStart(f"{url} answers {error.code}.") from error
+        raise DidNotStart(f"{url} answers with status {error.code}.") from error
     except (URLError, OSError):
         return False

@@ -1,4 +1,4 @@
-"""What did the demo's owner write beside the catalogue? Size guides and the shop's texts, kept in its own database."""
+"""The demo's size guides and texts, which live in the shop's database and not in Stripe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZE_GUIDES = [
         "name": "For children",
         "category": "kids",
         "lines": "2Y 15 1/2, 12, 18\n4Y 17, 13, 20\n6Y 18 1/2, 14, 22\n8Y 20, 15, 24",
-        "note": "Children grow: when in doubt, the larger one.",
+        "note": "Children grow: if in doubt, take the larger size.",
     },
 ]
 
@@ -32,7 +32,7 @@ TEXTS = {
 
 
 def write_once() -> None:
-    """Into an empty database; whatever the owner changed since stays."""
+    """Add the size guides and texts if there are none, so that the owner's changes stay."""
     from shop.models import SizeGuide, Storefront
 
     if not SizeGuide.objects.exists():

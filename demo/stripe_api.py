@@ -1,4 +1,4 @@
-"""How does the demo speak to Stripe's API by itself? Forms over HTTP with the standard library, beside the shop's own client."""
+"""A small client of Stripe's API with the standard library, independent of the shop's."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Json = dict[str, Any]
 
 
 class StripeSaid(Exception):
-    """An answer that is not 2xx: its status and Stripe's message."""
+    """A response with an error status; the message has Stripe's answer."""
 
 
 class StripeApi:
-    """`base`: the address; `key`: the secret key."""
+    """`base`: the URL of the API. `key`: the secret key."""
 
     def __init__(self, base: str, key: str) -> None:
         self.base, self.key = base, key
@@ -32,7 +32,7 @@ class StripeApi:
         return self._call("DELETE", path)
 
     def stock(self, product_id: str, size: str) -> str:
-        """The published count as the owner would read it, such as "15"; empty where there is none."""
+        """The count in the product's metadata as text, such as "15", or "" if there is none."""
         return str(self.get(f"/v1/products/{product_id}")["metadata"].get(f"stock_{size}", ""))
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Json:
@@ -49,7 +49,7 @@ class StripeApi:
 
 
 def flattened(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """{"a": {"b": [1]}} as Stripe's forms have it: ("a[b][0]", "1")."""
+    """Encode nested parameters as Stripe does: {"a": {"b": [1]}} becomes ("a[b][0]", "1")."""
     for name, value in params.items():
         key = f"{prefix}[{name}]" if prefix else name
         if isinstance(value, list):

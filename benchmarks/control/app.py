@@ -1,7 +1,7 @@
-"""Which WSGI application is the control? POST verifies the signature, handles the event, and only then answers.
+"""The control's WSGI application: POST verifies the signature, handles the event, and only then answers.
 
-Settings are environment variables: STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET and STRIPE_API_BASE, as for the shop.
-The stripe library is used as it comes: its own retries (none) and its own time-out (80 s).
+Settings are environment variables: STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET and STRIPE_API_BASE, as for the
+shop. The stripe library runs with its defaults: no retries and a timeout of 80 s.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 def make_app(client: stripe.StripeClient, secret: str) -> App:
-    """The application around one client and one signing secret."""
-
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         status, text = answer(client, secret, environ)
         body = text.encode()
@@ -33,7 +31,7 @@ def make_app(client: stripe.StripeClient, secret: str) -> App:
 
 
 def answer(client: stripe.StripeClient, secret: str, environ: dict[str, Any]) -> tuple[str, str]:
-    """Status line and text: 405 for other methods, 400 without a good signature, 500 when handling failed."""
+    """Status line and text: 405 for other methods, 400 without a valid signature, 500 if handling failed."""
     if environ["REQUEST_METHOD"] != "POST":
         return "405 Method Not Allowed", "POST only"
     payload = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -44,7 +42,7 @@ def answer(client: stripe.StripeClient, secret: str, environ: dict[str, Any]) ->
     try:
         handle(client, event)
     except Exception as error:
-        # Stripe will send the event again, and everything that was already taken is taken once more.
+        # Stripe will retry the event, and lines that were already subtracted are subtracted again.
         log.error("%s failed: %s", event.id, error)
         return "500 Internal Server Error", str(error)
     return "200 OK", "counted"

@@ -1,8 +1,14 @@
-"""What happens when an order is paid? The counts are read, lowered and written back, while Stripe waits.
+"""Handle a paid order: read the counts, subtract, and write them back, while Stripe waits.
 
-Known to be wrong, and kept so: it counts a second delivery again; when line k fails, the retry takes lines 1 to k-1
-once more; the whole metadata goes back, so an edit made meanwhile is undone; two sales at once lose one; holding at 0
-hides what was oversold; a missing key and an unreadable one count as 0; `payment_status` is not looked at.
+Wrong on purpose:
+
+- A second delivery is counted again.
+- If line k fails, the retry subtracts lines 1 to k-1 again.
+- The whole metadata is written back, which undoes an edit made in between.
+- Of two concurrent sales one is lost.
+- Counts never fall below 0, which hides oversold units.
+- A missing or invalid count is taken as 0.
+- `payment_status` is ignored.
 """
 
 from __future__ import annotations
@@ -39,7 +45,7 @@ def lines(metadata: dict[str, str]) -> Iterator[tuple[str, str, int]]:
 
 
 def take(client: stripe.StripeClient, product_id: str, size: str, quantity: int) -> None:
-    """Read the product, subtract, never below 0, and write its whole metadata back."""
+    """Read the product, subtract down to 0 at most, and write its whole metadata back."""
     product = client.v1.products.retrieve(product_id)
     metadata = product.metadata.to_dict() if product.metadata else {}
     key = f"stock_{size}"
@@ -50,7 +56,7 @@ def take(client: stripe.StripeClient, product_id: str, size: str, quantity: int)
 
 
 def whole_number(text: str) -> int:
-    """The number in `text`, or 0 where there is none."""
+    """The number in `text`, or 0 if it is not a number."""
     try:
         return int(text)
     except ValueError:

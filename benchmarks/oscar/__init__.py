@@ -1,1 +1,1 @@
-"""django-oscar's catalogue with our goods in it, for comparison. Runs in an environment of its own."""
+"""django-oscar with the same products, for comparison. Runs in its own virtual environment."""

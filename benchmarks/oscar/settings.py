@@ -1,7 +1,7 @@
-"""Which settings does the comparison run with? Oscar's own defaults, as its manual's first chapter sets them up.
+"""Settings of the comparison: oscar's defaults, as the first chapter of its documentation sets them up.
 
-The database's file comes from OSCAR_DATABASE. Nothing is tuned, and nothing is made slower: DEBUG is off, templates
-are cached, and SQLite runs as the shop's does.
+The database file comes from OSCAR_DATABASE. Nothing is tuned and nothing is slowed down: DEBUG is off,
+templates are cached, and SQLite runs with the shop's settings.
 """
 
 import os
@@ -20,7 +20,7 @@ LANGUAGE_CODE = "en"
 STATIC_URL, MEDIA_URL = "/static/", "/media/"
 MEDIA_ROOT = os.path.dirname(os.environ["OSCAR_DATABASE"])  # noqa: PTH120
 OSCAR_DEFAULT_CURRENCY = "USD"
-OSCAR_PRODUCTS_PER_PAGE = 24  # As many as the shop's list shows.
+OSCAR_PRODUCTS_PER_PAGE = 24  # The shop's page size.
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 
 INSTALLED_APPS = [
@@ -102,7 +102,7 @@ AUTHENTICATION_BACKENDS = [
     "oscar.apps.customer.auth_backends.EmailBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-# Oscar lists products through a search index; of those that need no server of their own, this one can do it.
+# Oscar lists products through a search index; this backend needs no server.
 HAYSTACK_CONNECTIONS = {
     "default": {
         "ENGINE": "haystack.backends.whoosh_backend.WhooshEngine",
@@ -115,8 +115,8 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ["OSCAR_DATABASE"],
-        # Its manual switches ATOMIC_REQUESTS on; on SQLite its product page, which writes a view count after
-        # reading, would then answer every other visitor with "database is locked". Off, it is quicker too.
+        # Oscar's documentation sets ATOMIC_REQUESTS. Its product page writes a view count after reading, which on
+        # SQLite would fail for every other visitor with "database is locked". Without it oscar is also faster.
         "ATOMIC_REQUESTS": False,
         "OPTIONS": {"timeout": 30, "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"},
     }

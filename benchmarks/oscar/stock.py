@@ -1,7 +1,7 @@
-"""How do our goods get into oscar? A parent per product, a child with a stock record per size, one category each.
+"""Fill oscar's catalog: a parent per product, a child with a stock record per size, one category each.
 
-Run with oscar's Python: `python -m benchmarks.oscar.stock goods.json`; prints the path of the first product's page.
-`goods.json`: a list of {name, description, category, unit_amount (cents), counts: {size: units}}.
+Run with oscar's Python: `python -m benchmarks.oscar.stock goods.json`; prints the path of the first product
+page. `goods.json`: a list of {name, description, category, unit_amount (cents), counts: {size: units}}.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def main() -> None:
 
 
 def stock(goods: dict[str, Any]) -> Any:
-    """Make one parent with its children; returns the parent."""
+    """Create one parent with its children; returns the parent."""
     from oscar.apps.catalogue.models import Category, Product, ProductClass  # type: ignore[import-not-found]
 
-    kind, made = ProductClass.objects.get_or_create(name="Shirt", defaults={"track_stock": True})
-    if made:
+    kind, created = ProductClass.objects.get_or_create(name="Shirt", defaults={"track_stock": True})
+    if created:
         kind.attributes.create(name="Size", code="size", type="text")
     parent = Product.objects.create(
         structure=Product.PARENT, product_class=kind, title=goods["name"], description=goods["description"]

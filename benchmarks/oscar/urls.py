@@ -1,4 +1,4 @@
-"""Which address shows what? Oscar's own, from the root."""
+"""Oscar's URLs, at the root."""
 
 from django.apps import apps
 from django.urls import include, path

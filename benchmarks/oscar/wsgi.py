@@ -1,4 +1,4 @@
-"""What gunicorn serves for the comparison."""
+"""WSGI application of oscar."""
 
 import os
 

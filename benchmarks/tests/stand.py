@@ -1,4 +1,4 @@
-"""Where does the control stand in a test? Behind the webhooks of a small Stripe with one shirt."""
+"""The control behind the webhooks of a fake Stripe with one shirt."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ M, S = (PRODUCT, "stock_M"), (PRODUCT, "stock_S")
 
 
 class Stand:
-    """A Stripe with one shirt, and the control behind its webhooks. No port, no thread."""
+    """A fake Stripe with one shirt, and the control behind its webhooks. No port, no thread."""
 
     def __init__(self, count: int = 5) -> None:
         self.opened = {S: count, M: count}
@@ -45,11 +45,11 @@ class Stand:
         return int(answered[0].split()[0]), text
 
     def sell(self, **wants: int) -> None:
-        """Somebody pays for so many of each size; the event waits to be delivered."""
+        """Pay for the given units of each size; the event waits for delivery."""
         self.fake.pay(self.open(**wants))
 
     def open(self, **wants: int) -> str:
-        """A session as the control's shop opens it: nothing is looked at, sizes ride in the session's metadata."""
+        """Open a session as the control's shop does: without a check of the stock, with sizes in the metadata."""
         form = {"mode": "payment", "success_url": "http://shop.test/"}
         for i, (size, quantity) in enumerate(wants.items()):
             form |= {f"line_items[{i}][price]": self.fake.products[PRODUCT]["default_price"]}
@@ -63,7 +63,7 @@ class Stand:
         return str(session["id"])
 
     def once_read(self, act: Callable[[], object]) -> None:
-        """Let `act` happen between the control's first reading and its writing."""
+        """Run `act` between the control's first read and its write."""
 
         def observe(call: Exchange) -> None:
             if call.method == "GET" and call.path == f"/v1/products/{PRODUCT}":

@@ -1,4 +1,4 @@
-"""Does the control do what it is there for? It works on a good day, and the judge sees each of its faults."""
+"""The control works without faults, and the judge finds each of its known ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def stand() -> Stand:
     return Stand()
 
 
-def test_on_a_good_day_it_counts(stand: Stand) -> None:
+def test_without_faults_it_counts_right(stand: Stand) -> None:
     stand.sell(M=2, S=1)
     stand.fake.deliver_due()
 
@@ -37,7 +37,7 @@ def test_a_second_delivery_is_doubled(stand: Stand) -> None:
 def test_two_sales_at_the_same_moment_lose_one(stand: Stand) -> None:
     stand.sell(M=1)
     stand.sell(M=1)
-    stand.once_read(stand.fake.deliver_due)  # The second event comes while the first is being handled.
+    stand.once_read(stand.fake.deliver_due)  # The second event arrives while the first is being handled.
     stand.fake.courier.attempt(_first(stand))
 
     assert stand.faults() == (1, 0, 0)
@@ -70,7 +70,7 @@ def test_more_is_sold_than_there_is(stand: Stand) -> None:
     assert stand.faults() == (0, 0, 2)
 
 
-def test_a_failure_on_the_second_line_takes_the_first_one_twice(stand: Stand) -> None:
+def test_a_failure_on_the_second_line_subtracts_the_first_one_twice(stand: Stand) -> None:
     stand.sell(M=1, S=1)
     stand.fake.observers.append(_fail_second_write(stand.fake))
     stand.fake.deliver_due()
@@ -81,7 +81,7 @@ def test_a_failure_on_the_second_line_takes_the_first_one_twice(stand: Stand) ->
 
 
 def _fail_second_write(fake: FakeStripe) -> Callable[[Exchange], None]:
-    """Once the first line was written, the next write is refused, one time."""
+    """Make the first write after a successful one fail, once."""
 
     def observe(call: Exchange) -> None:
         if call.method == "POST" and call.status == 200:
@@ -91,7 +91,7 @@ def _fail_second_write(fake: FakeStripe) -> Callable[[Exchange], None]:
     return observe
 
 
-def test_together_they_open_the_judges_eyes(stand: Stand) -> None:
+def test_with_all_three_kinds_of_fault_the_judge_is_not_blind(stand: Stand) -> None:
     stand.fake.faults.add("duplicate", types=["checkout.session.completed"], copies=2)
     stand.sell(M=1)
     stand.fake.deliver_due()

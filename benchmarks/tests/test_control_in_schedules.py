@@ -1,7 +1,7 @@
-"""Does the judge see the control's faults in schedules like those of proofs/state_machine? Same customers, same trouble.
+"""The judge finds the control's faults in schedules with the customers and faults of proofs/state_machine.
 
-Deliveries come twice, at once, late, out of order or never; calls fail before or after their effect; people edit; and
-whenever the control has asked Stripe for something, somebody else may come in between.
+Deliveries arrive twice, at once, late, out of order or never, calls fail before or after their effect, and
+people edit. Between the control's read and its write other actions may happen.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ class Schedule:
         self.stand.open(**wants)
 
     def play(self, steps: int, *, trouble: bool) -> Verdict:
-        """Rules drawn from the seed; then faults off, everything is paid and delivered, and the judge looks."""
+        """Play `steps` rules chosen by the seed; then stop the faults, pay and deliver everything, and judge."""
         rules = dict(self.rules)
         if trouble:
             rules |= {"calls fail": self._calls_fail, "deliveries go wrong": self.trouble.deliveries_go_wrong}
             self.stand.fake.observers.append(self._come_in_between)
         else:
-            del rules["edit to a number"]  # Who counts none leaves none to be sold, and nobody here looks.
+            del rules["edit to a number"]  # It may set a count to 0, and the control would oversell.
         for name in self.dice.choices(list(rules), k=steps):
             self.interruptions = self.dice.choice([0, 1, 2]) if name == "deliver" else 0
             rules[name](self.dice)
@@ -83,7 +83,7 @@ class Schedule:
         return self.stand.verdict()
 
     def _calls_fail(self, dice: Random) -> None:
-        """It hits the control alone: customers and people open what they open."""
+        """Make calls of the control fail. Deliveries happen here, so that no other caller is affected."""
         self.stand.fake.deliver_due()
         self.stand.sell(S=1)
         self.trouble.call_fails(dice)
@@ -106,7 +106,7 @@ def summed(verdicts: list[Verdict]) -> Verdict:
     return Verdict(**{name: total[name] for name in Verdict.__dataclass_fields__})
 
 
-def test_in_schedules_with_trouble_the_control_loses_doubles_and_oversells() -> None:
+def test_in_schedules_with_faults_the_control_loses_doubles_and_oversells() -> None:
     schedules = [Schedule(seed, count=12) for seed in SEEDS]
     found = summed([schedule.play(STEPS, trouble=True) for schedule in schedules])
     tally = Tally()
@@ -120,6 +120,6 @@ def test_in_schedules_with_trouble_the_control_loses_doubles_and_oversells() -> 
 
 
 @pytest.mark.parametrize("seed", SEEDS[:5])
-def test_without_trouble_the_same_customers_are_counted_right(seed: int) -> None:
-    """So what the judge finds above comes of the trouble, and of nothing else."""
+def test_without_faults_the_same_customers_are_counted_right(seed: int) -> None:
+    """So the faults that the judge finds above have no other cause."""
     assert not Schedule(seed, PLENTY).play(STEPS, trouble=False).guilty

@@ -1,4 +1,4 @@
-"""Does the judge see each fault? Made-up records, each with one fault put into it."""
+"""The judge finds each kind of fault in constructed records."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_sale_that_is_shown_is_right() -> None:
     assert not found.guilty
 
 
-def test_a_shop_that_shows_nothing_lost_everything() -> None:
+def test_sales_without_a_lowered_count_are_lost() -> None:
     assert faults(verdict(Paid("cs_1", {M: 2}), Paid("cs_2", {S: 1}))) == (3, 0, 0)
 
 
@@ -48,7 +48,7 @@ def test_a_second_delivery_that_is_counted_is_doubled() -> None:
     assert faults(verdict(Paid("cs_1", {M: 2}), Shown(M, 8), Shown(M, 6))) == (0, 2, 0)
 
 
-def test_the_same_session_told_twice_is_one_payment() -> None:
+def test_the_same_session_reported_twice_is_one_payment() -> None:
     found = verdict(Paid("cs_1", {M: 2}), Paid("cs_1", {M: 2}), Shown(M, 8))
 
     assert faults(found) == (0, 0, 0)
@@ -56,7 +56,7 @@ def test_the_same_session_told_twice_is_one_payment() -> None:
 
 
 def test_lost_and_doubled_units_do_not_hide_each_other() -> None:
-    """The count ends where it should, by a double and a loss: it ran ahead of the payments in between."""
+    """The final count is right, but in between it ran ahead of the payments."""
     found = verdict(Paid("cs_1", {M: 1}), Shown(M, 9), Shown(M, 8), Paid("cs_2", {M: 1}))
 
     assert faults(found) == (1, 1, 0)
@@ -68,7 +68,7 @@ def test_a_loss_in_one_size_does_not_hide_a_double_in_another() -> None:
     assert faults(verdict(Paid("cs_1", {M: 1, S: 1}), Shown(S, 8))) == (1, 1, 0)
 
 
-def test_holding_at_zero_does_not_hide_an_oversell() -> None:
+def test_a_count_that_stops_at_zero_does_not_hide_an_oversell() -> None:
     assert faults(verdict(Paid("cs_1", {M: 9}), Shown(M, 1), Paid("cs_2", {M: 3}), Shown(M, 0))) == (0, 0, 2)
 
 
@@ -78,7 +78,7 @@ def test_stock_that_arrives_later_does_not_undo_an_oversell() -> None:
     assert faults(found) == (0, 0, 2)
 
 
-def test_a_debt_that_is_forgotten_is_lost() -> None:
+def test_a_restock_that_ignores_oversold_units_is_a_loss() -> None:
     found = verdict(Paid("cs_1", {M: 12}), Shown(M, 0), Edited(M, 5), Shown(M, 5))
 
     assert faults(found) == (2, 0, 2)
@@ -92,8 +92,8 @@ def test_an_edit_that_is_undone_is_seen() -> None:
     assert faults(lowered) == (5, 0, 0)
 
 
-def test_a_raise_that_is_covered_for_a_moment_is_no_fault() -> None:
-    """A total that was on its way when a person raised the count lands after it, and the next total mends it."""
+def test_an_increase_that_is_overwritten_for_a_moment_is_no_fault() -> None:
+    """A total in flight during the increase overwrites it, and the next total corrects that."""
     found = verdict(Paid("cs_1", {M: 1}), Edited(M, 5), Shown(M, 15), Shown(M, 9), Shown(M, 14))
 
     assert not found.guilty
@@ -105,13 +105,13 @@ def test_a_count_that_is_gone_is_a_fault() -> None:
     assert (found.unreadable, found.wrong, found.guilty) == (1, 1, True)
 
 
-def test_a_payment_for_an_unknown_place_is_not_overlooked() -> None:
+def test_a_payment_for_an_unknown_place_raises() -> None:
     with pytest.raises(KeyError):
         verdict(Paid("cs_1", {("prod_2", "stock_M"): 1}))
 
 
 @pytest.mark.parametrize("blind", ["lost", "doubled", "oversold"])
-def test_a_judge_that_misses_a_fault_of_the_control_is_not_believed(blind: str) -> None:
+def test_a_judge_that_misses_a_fault_of_the_control_is_blind(blind: str) -> None:
     seen = {"lost": 3, "doubled": 2, "oversold": 1, blind: 0}
     control = Verdict(orders=9, units=9, unreadable=0, wrong=1, **seen)
 
@@ -119,12 +119,11 @@ def test_a_judge_that_misses_a_fault_of_the_control_is_not_believed(blind: str) 
         must_have_eyes(control)
 
 
-def test_a_judge_that_sees_all_three_is_believed() -> None:
+def test_a_judge_that_finds_all_three_faults_is_not_blind() -> None:
     must_have_eyes(Verdict(orders=9, units=9, lost=3, doubled=2, oversold=1, unreadable=0, wrong=1))
 
 
-def test_a_count_with_blanks_around_it_is_a_count() -> None:
-    """People typed it."""
+def test_a_count_with_spaces_around_it_is_a_count() -> None:
     edit = {
         "type": "product.updated",
         "request": {"idempotency_key": None},
@@ -138,7 +137,7 @@ def test_a_count_with_blanks_around_it_is_a_count() -> None:
 
 
 @pytest.mark.parametrize("module", [judging, records])
-def test_the_judge_and_its_records_import_nothing_of_the_shop(module: ModuleType) -> None:
+def test_the_judge_and_its_records_import_nothing_from_the_shop(module: ModuleType) -> None:
     tree = ast.parse(Path(str(module.__file__)).read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

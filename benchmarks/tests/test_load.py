@@ -1,4 +1,4 @@
-"""Is the load counted right? A small server in this process that can be slow, or hang up."""
+"""Tests of the load generator, with a server in this process that can be slow or close connections."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_body_reaches_the_server(port: int) -> None:
     assert load.good == 5
 
 
-def test_a_slow_answer_takes_as_long_as_it_took(port: int) -> None:
+def test_a_slow_answer_is_measured_in_full(port: int) -> None:
     load = as_fast_as_possible(port, [get("/slow", host="shop")], connections=1, seconds=30, at_most=3)
 
     assert min(load.took) >= 0.05
@@ -75,14 +75,14 @@ def test_a_steady_rate_sends_each_request_once(port: int) -> None:
 
 
 def test_waiting_for_a_free_connection_counts_as_time(port: int) -> None:
-    """Ten requests due at once over one connection at 50 ms each: the last waited for nine others."""
+    """Ten requests are due at once over one connection at 50 ms each, so the last waits for nine others."""
     load = at_a_rate(port, [get("/slow", host="shop")], per_second=1000, seconds=0.01, connections=1)
 
     assert load.good == 10
     assert max(load.took) >= 0.4
 
 
-def test_a_percentile_names_a_measured_time() -> None:
+def test_a_percentile_is_a_measured_time() -> None:
     load = Load(took=[n / 1000 for n in range(1, 101)])
 
     assert load.percentile_ms(0.5) == 51

@@ -1,4 +1,4 @@
-"""Do the benchmarks say it by their exit code, and do the sums of many runs add up?"""
+"""Exit codes of the benchmarks, and the sums over many runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_good_drop_exits_0() -> None:
         {"control": RIGHT},
     ],
 )
-def test_a_missed_target_a_wrong_unit_and_a_blind_judge_exit_1(
+def test_a_missed_target_a_wrong_unit_or_a_blind_judge_exits_1(
     changes: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert exit_code(result(**changes)) == 1

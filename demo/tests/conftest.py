@@ -1,4 +1,4 @@
-"""What do the demo's tests share? A whole house, running, on the database that this run is about."""
+"""Fixtures of the demo's tests: the running demo, on the database of this test run."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from demo.running import Demo
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, contract_folder: Path) -> Iterator[Demo]:
-    """Shop, worker, Stripe and pictures, each a process or port of its own, with the sample catalogue.
+    """Shop, worker, fake Stripe and image server with the sample catalog.
 
-    What is said between the shop and its Stripe is held against Stripe's document.
+    The API calls between shop and fake are recorded and checked against Stripe's OpenAPI document.
     """
     folder = tmp_path_factory.mktemp("demo")
     with database_url() as url:
@@ -30,7 +30,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, contract_folder: Path) -> Ite
 
 @contextmanager
 def database_url() -> Iterator[str]:
-    """A database of the demo's own on the server that the tests use; with SQLite the demo makes its file."""
+    """A new database on the tests' PostgreSQL server, or "" with SQLite, where the demo creates a file."""
     url = os.environ.get("DATABASE_URL", "")
     if not url.startswith("postgres"):
         yield ""

@@ -1,4 +1,4 @@
-"""Does the whole house work for a person? A browser buys two Medium shirts; Stripe's API is asked what is left."""
+"""A browser buys two Medium shirts in the running demo, and the count at Stripe goes down."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def test_a_browser_buys_two_medium_shirts_and_the_count_at_stripe_goes_down_by_t
     demo: Demo, page: Page
 ) -> None:
     before = published(demo)
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
 
     put_two_medium_into_the_cart(page, demo)
     page.get_by_role("button", name="Go to payment").click()
@@ -32,10 +32,10 @@ def test_a_browser_buys_two_medium_shirts_and_the_count_at_stripe_goes_down_by_t
     wait_until_published(demo, before - 2)
     page.goto(f"{demo.site_url}/cart/")
     expect(page.get_by_role("button", name="Go to payment")).to_have_count(0)
-    assert said == []
+    assert errors == []
 
 
-def test_every_picture_of_the_catalogue_is_shown(demo: Demo, page: Page) -> None:
+def test_every_image_of_a_product_is_shown(demo: Demo, page: Page) -> None:
     page.goto(f"{demo.site_url}/products/{PRODUCT}/")
     pictures = page.locator(f'img[src^="{demo.image_origin}"]')
 
@@ -49,14 +49,14 @@ def put_two_medium_into_the_cart(page: Page, demo: Demo) -> None:
     page.get_by_role("link", name="BALM T-Shirt").first.click()
     page.get_by_role("radio", name=re.compile(r"^M\b")).check(force=True)
     page.get_by_label("Quantity").fill("2")
-    # With JavaScript the page stays where it is, without it comes back: either way the answer has to be there.
+    # With JavaScript the page stays, without it reloads; in both cases wait for the response.
     with page.expect_response(lambda answer: answer.url.endswith("/cart/add/")):
         page.get_by_role("button", name="Put into the cart").click()
     page.goto(f"{demo.site_url}/cart/")
 
 
 def pay(page: Page) -> None:
-    """Fill in what the payment page asks for, as a customer with the card that pays."""
+    """Fill in the payment page with a card that succeeds."""
     for name, value in BUYER.items():
         field = page.locator(f'[name="{name}"]')
         if field.count() and field.evaluate("one => one.tagName") == "SELECT":

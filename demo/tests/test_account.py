@@ -1,4 +1,4 @@
-"""What does the demo enter at Stripe: once, and without undoing what somebody did there since?"""
+"""The demo fills an empty Stripe account once, and keeps later changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from demo.account import prepare
-from demo.catalogue import SAMPLES
+from demo.catalog import SAMPLES
 from demo.stripe_api import StripeApi, StripeSaid
 from fake_stripe import FakeStripe
 from fake_stripe.server import Server
@@ -33,9 +33,7 @@ def stripe(account: FakeStripe) -> Iterator[StripeApi]:
     server.server_close()
 
 
-def test_an_empty_account_is_given_the_catalogue_with_its_prices(
-    stripe: StripeApi, account: FakeStripe
-) -> None:
+def test_an_empty_account_gets_the_catalog_with_its_prices(stripe: StripeApi, account: FakeStripe) -> None:
     prepare(stripe, image_origin=IMAGES, webhook_url=WEBHOOK)
 
     assert {product["name"] for product in account.products.values()} == {sample.name for sample in SAMPLES}
@@ -62,9 +60,7 @@ def test_a_second_start_changes_nothing(stripe: StripeApi, account: FakeStripe) 
     assert stripe.stock("prod_balm_tshirt", "M") == "7"
 
 
-def test_pictures_follow_their_port_and_those_of_others_are_left_alone(
-    stripe: StripeApi, account: FakeStripe
-) -> None:
+def test_own_images_follow_their_port_and_other_images_stay(stripe: StripeApi, account: FakeStripe) -> None:
     prepare(stripe, image_origin=IMAGES, webhook_url=WEBHOOK)
     stripe.post("/v1/products/prod_fern", {"images": ["https://pictures.example/fern.jpg"]})
 
@@ -74,9 +70,7 @@ def test_pictures_follow_their_port_and_those_of_others_are_left_alone(
     assert account.products["prod_fern"]["images"] == ["https://pictures.example/fern.jpg"]
 
 
-def test_an_endpoint_on_the_port_of_an_earlier_start_is_forgotten(
-    stripe: StripeApi, account: FakeStripe
-) -> None:
+def test_an_endpoint_on_the_port_of_an_earlier_run_is_deleted(stripe: StripeApi, account: FakeStripe) -> None:
     account.add_webhook_endpoint("http://127.0.0.1:7999/stripe/webhook/")
     account.add_webhook_endpoint(WEBHOOK)
 
@@ -85,6 +79,6 @@ def test_an_endpoint_on_the_port_of_an_earlier_start_is_forgotten(
     assert [endpoint["url"] for endpoint in account.webhook_endpoints.values()] == [WEBHOOK]
 
 
-def test_a_refusal_says_what_was_asked_and_what_stripe_answered(stripe: StripeApi) -> None:
+def test_an_error_names_the_request_and_stripes_answer(stripe: StripeApi) -> None:
     with pytest.raises(StripeSaid, match=r"GET /v1/products/prod_nowhere: 404 .*No such product"):
         stripe.stock("prod_nowhere", "M")

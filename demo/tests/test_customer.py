@@ -1,4 +1,4 @@
-"""Does the customer without a browser send what a browser would?"""
+"""The customer without a browser sends what a browser would."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_a_form_is_read_as_a_browser_would_send_it_untouched() -> None:
     }
 
 
-def test_a_radio_button_is_known_by_the_word_after_it_and_not_when_it_is_disabled() -> None:
+def test_a_radio_button_is_known_by_its_first_word_unless_it_is_disabled() -> None:
     form = Page("http://shop.test/", PAGE).form("/cart/add/")
 
     assert form.radios["item"]["M"] == "2"
     assert "S" not in form.radios["item"]
 
 
-def test_a_page_without_the_form_is_told() -> None:
+def test_a_page_without_the_form_raises() -> None:
     with pytest.raises(NotAsExpected, match="has no form that leads to /checkout/"):
         Page("http://shop.test/", PAGE).form("/checkout/")

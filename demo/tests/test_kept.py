@@ -1,4 +1,4 @@
-"""What does the demo keep between two starts, and what does it do when a port or the folder is taken?"""
+"""The demo keeps ports and secrets between runs, and handles ports and folders in use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_ports_and_secrets_are_the_same_at_the_next_start(folder: Path) -> None:
     assert open_folder(folder) == first
 
 
-def test_a_fresh_start_forgets_everything(folder: Path) -> None:
+def test_a_fresh_start_deletes_everything(folder: Path) -> None:
     first = open_folder(folder, ports=ANY_PORTS)
     (folder / "shop.sqlite3").touch()
 
@@ -36,26 +36,26 @@ def test_two_folders_share_no_secret(tmp_path: Path) -> None:
     assert one.django_secret != other.django_secret
 
 
-def test_a_port_that_somebody_took_meanwhile_is_replaced_and_the_others_stay(folder: Path) -> None:
+def test_a_port_in_use_is_replaced_and_the_others_stay(folder: Path) -> None:
     first = open_folder(folder, ports=ANY_PORTS)
     keep(folder, first)
 
-    with socket.socket() as somebody:
-        somebody.bind(("127.0.0.1", first.ports["shop"]))
-        somebody.listen()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", first.ports["shop"]))
+        other.listen()
         second = open_folder(folder)
 
     assert second.ports["shop"] != first.ports["shop"]
     assert second.ports["stripe"] == first.ports["stripe"]
     assert second.owner_password == first.owner_password
-    assert open_folder(folder) == first  # Nothing has started on the other port yet.
+    assert open_folder(folder) == first  # The replacement is not saved yet.
 
 
 def test_the_three_ports_differ(folder: Path) -> None:
     assert len(set(open_folder(folder, ports=ANY_PORTS).ports.values())) == 3
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights otherwise")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no POSIX permissions")
 def test_only_the_owner_may_read_the_secrets(folder: Path) -> None:
     open_folder(folder, ports=ANY_PORTS)
 
@@ -63,11 +63,11 @@ def test_only_the_owner_may_read_the_secrets(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]"])
-def test_a_damaged_file_is_told_in_one_sentence(folder: Path, text: str) -> None:
+def test_a_damaged_file_raises_with_advice(folder: Path, text: str) -> None:
     folder.mkdir()
     (folder / "demo.json").write_text(text)
 
-    with pytest.raises(Unreadable, match="--fresh begins anew"):
+    with pytest.raises(Unreadable, match="is damaged"):
         open_folder(folder)
 
 

@@ -1,4 +1,4 @@
-"""Do the demo's programs end with it, however it ends?"""
+"""The demo's programs end with it, even if it is killed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_program_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
 
     starter.kill()
 
-    # Both write to the same pipe: it ends when both have.
+    # Starter and program share the pipe, which ends when both have ended.
     try:
         assert starter.communicate(timeout=20)[0] == ""
     except subprocess.TimeoutExpired:

@@ -1,10 +1,10 @@
-"""Can the demo's own size guides and texts be read, and does what the owner changed stay?"""
+"""The demo's size guides and texts are valid, and the owner's changes stay."""
 
 from __future__ import annotations
 
 import pytest
 
-from demo.catalogue import SAMPLES
+from demo.catalog import SAMPLES
 from demo.storefront import SIZE_GUIDES, write_once
 from shop import size_guide
 from shop.metadata import parse
@@ -13,7 +13,7 @@ from shop.models import SizeGuide, Storefront
 pytestmark = pytest.mark.django_db
 
 
-def test_every_size_that_is_sold_stands_in_a_guide() -> None:
+def test_every_size_of_the_catalog_is_in_a_guide() -> None:
     write_once()
 
     in_guides = {line.split()[0] for guide in SIZE_GUIDES for line in guide["lines"].splitlines()}
@@ -25,7 +25,7 @@ def test_every_size_that_is_sold_stands_in_a_guide() -> None:
     ]
 
 
-def test_what_the_owner_changed_stays_at_the_next_start() -> None:
+def test_the_owners_changes_survive_the_next_start() -> None:
     write_once()
     Storefront.objects.update(tagline="Ours")
     SizeGuide.objects.filter(category="kids").delete()

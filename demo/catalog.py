@@ -1,7 +1,7 @@
-"""What does the demo's label sell? Fourteen products, as their owner would have entered them at Stripe.
+"""Sample catalog: fourteen products, as an owner would enter them in Stripe.
 
-Shirts, an album that is only heard, one thing of everything that a catalogue can hold: prices per size, sold-out
-sizes, a last one, a product without sizes, one sold without counting, and one that is broken on purpose.
+They cover every case: prices per size, sold-out sizes, a last item, a product without sizes, one whose stock
+is not tracked, one that is only a link, and one with invalid metadata.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ SIZES = "S,M,L,XL,2XL,3XL"
 
 @dataclass(frozen=True)
 class Sample:
-    """`price`: cents, None for what is not sold. `prices`: cents of the sizes that cost something else.
+    """`price`: cents, None if it is not for sale. `prices`: size -> cents, for sizes with another price.
 
-    `drawn`: garment and print of its pictures, one for each of `colours` as they are drawn.
+    `drawn`: garment and print of its images, of which there is one per color.
     """
 
     id: str
@@ -28,30 +28,30 @@ class Sample:
     prices: dict[str, int] = field(default_factory=dict)
 
     def image_paths(self) -> list[str]:
-        """Where demo.images has its pictures: the garment in each colour, then the print from near."""
+        """Paths in demo.images: the garment in each color, then a close-up of the print."""
         garment, print_name = self.drawn
         whole = [f"/{garment}/{print_name}/{colour}.svg" for colour in self.colours]
         return [*whole, f"/detail/{print_name}/{self.colours[0]}.svg"]
 
 
 def stock(**counts: int | str) -> dict[str, str]:
-    """stock(S=3, _2XL=1) is {"stock_S": "3", "stock_2XL": "1"}: a name in Python cannot begin with a digit."""
+    """stock(S=3, _2XL=1) is {"stock_S": "3", "stock_2XL": "1"}; the underscore is for names that begin with a digit."""
     return {f"stock_{size.lstrip('_')}": str(count) for size, count in counts.items()}
 
 
 SAMPLES = [
     Sample(
-        # The oldest, and the last by its id: the home page shows what is for sale instead.
+        # The oldest and the last by id, so that the home page shows other products instead.
         id="prod_zz_misprint",
         name="Misprint",
-        description="This one is broken on purpose: its counts are what people type on a bad day. See the admin.",
+        description="This one is broken on purpose: its counts have the mistakes that people make. See the admin.",
         drawn=("tee", "misprint"),
         colours=("White",),
         metadata={
             "category": "clothing",
             "sizes": "S,M,,L,XL",
             "colors": "White",
-            # A word for a count, one size without a count, one whose key differs in case, and one that is fine.
+            # A count in words, a size without a count, a key in the wrong case, and a valid count.
             "stock_S": "ten",
             "stock_l": "4",
             "stock_XL": "2",
@@ -61,7 +61,7 @@ SAMPLES = [
     Sample(
         id="prod_buttonup_cursive",
         name="Buttonup Screenprint Cursive",
-        description="A letter that nobody has to answer, printed by hand on a shirt that dries on the way home.",
+        description="A letter that needs no answer, printed by hand on a shirt that dries on the way home.",
         drawn=("button-up", "cursive"),
         colours=("Black", "White", "Navy"),
         metadata={
@@ -114,7 +114,7 @@ SAMPLES = [
         colours=("Sage", "Cream"),
         metadata={
             "category": "art",
-            # The blanks after the commas are as the owner typed them, and must not matter.
+            # Spaces after commas must make no difference.
             "sizes": "S, M, L, XL, 2XL",
             "colors": "Sage, Cream",
             "details": "By Teo Marchetti\nFabric: 5.3 oz organic cotton, garment-dyed",
@@ -163,7 +163,7 @@ SAMPLES = [
             "category": "clothing",
             "sizes": "S,M,L,XL",
             "colors": "Rust,Navy,White",
-            "details": "Fabric: 5.3 oz organic cotton\nReflecting ink: it shows in headlights",
+            "details": "Fabric: 5.3 oz organic cotton\nReflective ink: it shows in headlights",
             **stock(S=20, M=24, L=18, XL=9),
         },
     ),
@@ -215,7 +215,7 @@ SAMPLES = [
     ),
     Sample(
         id="prod_harbour_tote",
-        name="Harbour Tote",
+        name="Harbor Tote",
         description="Holds a record, a loaf and a wet towel, though not for long in that order.",
         drawn=("tote", "anchor"),
         colours=("Cream",),
@@ -234,7 +234,7 @@ SAMPLES = [
     Sample(
         id="prod_slow_weather",
         name="Slow Weather",
-        description="Nine songs recorded while it rained. To be heard, not to be bought.",
+        description="Nine songs recorded while it rained. For listening only: it is not for sale here.",
         drawn=("sleeve", "weather"),
         colours=("Sky",),
         metadata={

@@ -1,4 +1,4 @@
-"""Is the sample catalogue what it says: everything a catalogue can hold, within Stripe's limits, with its pictures?"""
+"""The sample catalog covers every case, keeps to Stripe's limits and has all of its images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from demo.catalogue import SAMPLES, Sample
+from demo.catalog import SAMPLES, Sample
 from demo.garments import CLOTHS, GARMENTS
 from demo.images import draw
 from demo.prints import PRINTS
@@ -15,11 +15,11 @@ from shop.metadata import parse
 BY_ID = {sample.id: sample for sample in SAMPLES}
 
 
-def test_there_are_fourteen_products_with_ids_of_their_own() -> None:
+def test_there_are_fourteen_products_with_distinct_ids() -> None:
     assert len(SAMPLES) == len(BY_ID) == 14
 
 
-def test_the_balm_t_shirt_begins_with_fifteen_medium() -> None:
+def test_the_balm_t_shirt_starts_with_fifteen_medium() -> None:
     assert BY_ID["prod_balm_tshirt"].metadata["stock_M"] == "15"
 
 
@@ -48,11 +48,11 @@ def test_a_product_keeps_to_stripes_limits(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("path", sorted({path for sample in SAMPLES for path in sample.image_paths()}))
-def test_every_picture_can_be_drawn(path: str) -> None:
+def test_every_image_can_be_drawn(path: str) -> None:
     assert ElementTree.fromstring(draw(path)).tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_any_print_may_lie_on_any_garment_in_any_colour() -> None:
+def test_any_print_can_be_drawn_on_any_garment_in_any_color() -> None:
     drawn = {
         draw(f"/{garment}/{name}/{colour}.svg")
         for garment in GARMENTS
@@ -67,5 +67,5 @@ def test_any_print_may_lie_on_any_garment_in_any_colour() -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/tee/balm/Pink.svg", "/tee/nothing/White.svg", "/a/b/c/d.svg", "/detail/x/y"]
 )
-def test_what_is_not_drawn_here_is_no_picture(path: str) -> None:
+def test_an_unknown_path_has_no_image(path: str) -> None:
     assert draw(path) == b""
