@@ -12,7 +12,7 @@ from fake_stripe.recorder import Recorder
 from fake_stripe.routes import ROUTES
 from fake_stripe.server import Server
 
-MADE_HERE = "made by --webhook-url"
+COMMAND_ENDPOINT = "made by --webhook-url"
 
 
 def main() -> int:
@@ -107,11 +107,11 @@ def _connect_endpoint(fake: FakeStripe, url: str | None, secret: str | None) -> 
     """Create the endpoint, or update the one an earlier start created: its URL or secret may have changed."""
     if not url:
         return
-    existing = [e for e in fake.webhook_endpoints.values() if e["description"] == MADE_HERE]
+    existing = [e for e in fake.webhook_endpoints.values() if e["description"] == COMMAND_ENDPOINT]
     if existing:
         endpoint = fake.move_webhook_endpoint(existing[0]["id"], url, secret)
     else:
-        endpoint = fake.add_webhook_endpoint(url, secret=secret, description=MADE_HERE)
+        endpoint = fake.add_webhook_endpoint(url, secret=secret, description=COMMAND_ENDPOINT)
     if not secret:
         print(f"Events are sent to {url}, signed with {endpoint['secret']}", flush=True)
 

@@ -133,7 +133,7 @@ def answered(account: Account, event_id: str) -> bool:
     return all(delivery["attempts"] for delivery in of_event(account, event_id))
 
 
-def forget(account: Account, event_id: str) -> None:
+def delete(account: Account, event_id: str) -> None:
     """Delete an event's deliveries, when the event is deleted."""
-    for id in account.outbox.forget(event_id):
+    for id in account.outbox.delete(event_id):
         account.store.remove("delivery", id)

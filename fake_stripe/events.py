@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fake_stripe.account import API_VERSION, Account, Call, Cause
-from fake_stripe.deliveries import forget, schedule
+from fake_stripe.deliveries import delete, schedule
 from fake_stripe.faults import DeliveryPlan
 from fake_stripe.store import Json
 
@@ -52,7 +52,7 @@ def _record(account: Account, event: Json, plan: DeliveryPlan) -> Json:
     return event
 
 
-def forget_old(account: Account) -> None:
+def delete_old(account: Account) -> None:
     """Delete events older than 30 days, as Stripe does, with their deliveries."""
     oldest = account.clock.now() - RETENTION
     table = account.store.table("event")
@@ -61,7 +61,7 @@ def forget_old(account: Account) -> None:
             return
     with account.store.transaction():
         for event in list(_older(table.oldest_first(), oldest)):
-            forget(account, event["id"])
+            delete(account, event["id"])
             account.store.remove("event", event["id"])
 
 

@@ -70,7 +70,7 @@ class FakeStripe:
 
     def _connect(self) -> None:
         sessions.watch_deadlines(self.account)
-        self.account.on_tick.append(lambda: events.forget_old(self.account))
+        self.account.on_tick.append(lambda: events.delete_old(self.account))
         self.clock.when_pushed.append(self._time_passed)
         self.api.observers.extend(type(self).everywhere)
         self.account.event_observers.extend(type(self).events_everywhere)

@@ -43,6 +43,6 @@ class Outbox:
         """The ids of an event's deliveries, oldest first."""
         return list(self._of_event.get(event_id, ()))
 
-    def forget(self, event_id: str) -> list[str]:
+    def delete(self, event_id: str) -> list[str]:
         """Remove an event from the index; returns the ids of its deliveries."""
         return self._of_event.pop(event_id, [])

@@ -223,7 +223,7 @@ def test_ids_cannot_be_combined_with_a_cursor(account: Tried) -> None:
 
 
 @pytest.mark.parametrize(
-    "params", [{"limit": 101}, {"limit": 0}, {"starting_after": "prod_0"}, {"colour": "red"}]
+    "params", [{"limit": 101}, {"limit": 0}, {"starting_after": "prod_0"}, {"color": "red"}]
 )
 def test_a_list_refuses_unknown_parameters(account: Tried, params: Any) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:

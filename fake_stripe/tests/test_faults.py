@@ -123,7 +123,7 @@ def test_rules_can_be_removed(fake: FakeStripe, client: stripe.StripeClient, shi
         ("cut", {"when": "sometimes"}),
         ("cut", {"probability": 2}),
         ("cut", {"times": 0}),
-        ("cut", {"colour": "red"}),
+        ("cut", {"color": "red"}),
         ("latency", {"seconds": -1}),
         ("latency", {"seconds": "long"}),
         ("duplicate", {"copies": 0}),

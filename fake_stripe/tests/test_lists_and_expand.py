@@ -74,7 +74,7 @@ def test_new_objects_do_not_shift_the_pages(
         ({"starting_after": "prod_001", "ending_before": "prod_002"}, "starting_after"),
         ({"created": {"since": 1}}, "created[since]"),
         ({"created": "today"}, "created"),
-        ({"colour": "red"}, "colour"),
+        ({"color": "red"}, "color"),
     ],
 )
 def test_a_list_refuses_what_stripe_refuses(

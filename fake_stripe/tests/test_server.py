@@ -267,7 +267,7 @@ def test_another_process_can_move_the_clock(served: FakeStripe) -> None:
         ("/_clock", {"forward": -1}, 400),
         ("/_clock", {}, 400),
         ("/_actions/pay", {"session_id": "cs_nobody"}, 404),
-        ("/_actions/pay", {"colour": "red"}, 400),
+        ("/_actions/pay", {"color": "red"}, 400),
         ("/_actions/fly", {}, 404),
         ("/_actions/edit_product", {"id": "prod_nobody"}, 404),
         ("/_deliveries", {"event": "evt_nobody"}, 404),
@@ -331,7 +331,7 @@ def test_an_internal_error_is_a_500_of_the_api(
 
 
 @pytest.mark.parametrize(
-    "told",
+    "headers",
     [
         {"Origin": "https://evil.test"},
         {"Origin": "null"},
@@ -340,10 +340,10 @@ def test_an_internal_error_is_a_500_of_the_api(
     ],
 )
 def test_a_page_of_another_site_cannot_use_the_control_endpoints(
-    served: FakeStripe, told: dict[str, str]
+    served: FakeStripe, headers: dict[str, str]
 ) -> None:
     http_ = connection(served)
-    http_.request("POST", "/_faults", json.dumps({"kind": "cut"}), told)
+    http_.request("POST", "/_faults", json.dumps({"kind": "cut"}), headers)
 
     assert http_.getresponse().status == 403
     assert served.faults.listed() == []

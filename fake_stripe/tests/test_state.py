@@ -186,14 +186,14 @@ def test_a_transaction_is_atomic() -> None:
         store.put("thing", "a", {"n": 2})
         store.put("thing", "b", {"n": 3})
         store.remove("thing", "a")
-        store.after_commit(lambda: done.append("told"))
+        store.after_commit(lambda: done.append("committed"))
         raise RuntimeError("stop")
 
     assert store.table("thing").rows == {"a": {"n": 1}}
     assert done == []
     with store.transaction():
-        store.after_commit(lambda: done.append("told"))
-    assert done == ["told"]
+        store.after_commit(lambda: done.append("committed"))
+    assert done == ["committed"]
 
 
 def test_rows_can_only_be_changed_inside_a_transaction() -> None:

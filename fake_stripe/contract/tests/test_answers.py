@@ -32,7 +32,7 @@ def invent_a_name(answer: Answer) -> None:
     answer["stock"] = 15
 
 
-def forget_the_list(answer: Answer) -> None:
+def remove_the_list(answer: Answer) -> None:
     answer["line_items"] = {"object": "list", "has_more": False, "url": "/v1/x"}
 
 
@@ -54,7 +54,7 @@ BREAKAGES: list[tuple[Callable[[Answer], None], str, str]] = [
     (count_with_a_truth_value, "type", "amount_total"),
     (invent_a_mode, "choice", "mode"),
     (invent_a_name, "unknown", "stock"),
-    (forget_the_list, "missing", "line_items.data"),
+    (remove_the_list, "missing", "line_items.data"),
     (set_null_where_none_may_be, "type", "livemode"),
     (break_an_expanded_object, "missing", "payment_intent.status"),
     (break_a_line, "format", "line_items.data.0.currency"),

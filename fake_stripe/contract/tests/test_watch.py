@@ -46,7 +46,7 @@ def test_every_call_and_event_of_a_new_fake_is_checked(fake: FakeStripe, watch: 
 
 
 def test_a_refused_request_is_not_checked_but_its_refusal_is(fake: FakeStripe, watch: Watch) -> None:
-    assert fake.call("POST", "/v1/products", "colour=red")[0] == 400
+    assert fake.call("POST", "/v1/products", "color=red")[0] == 400
 
     assert watch.take_broken() == []
     tally = watch.contract.coverage.tallies["POST /v1/products"]
@@ -67,7 +67,7 @@ def test_a_request_of_an_older_version_is_not_checked(fake: FakeStripe, watch: W
 def test_the_body_of_a_get_is_ignored(fake: FakeStripe, watch: Watch) -> None:
     headers = {"authorization": "Bearer sk_test_fake"}
 
-    answer = fake.wsgi_app.answer(Request("GET", "/v1/products", b"limit=3", b"colour=red", headers))
+    answer = fake.wsgi_app.answer(Request("GET", "/v1/products", b"limit=3", b"color=red", headers))
 
     assert (answer.status, watch.take_broken()) == (200, [])
 

@@ -253,7 +253,7 @@ def test_an_event_fault_takes_the_types_it_was_given(fake: FakeStripe, visitor: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "typed", "told"),
+    ("kind", "typed", "expected"),
     [
         ("duplicate", {"copies": "3", "parallel": "yes"}, "3 of them, at the same moment"),
         ("error_500", {"stored": ""}, "before the effect, not stored"),
@@ -261,14 +261,14 @@ def test_an_event_fault_takes_the_types_it_was_given(fake: FakeStripe, visitor: 
     ],
 )
 def test_a_fault_takes_the_options_of_its_kind_and_lists_them(
-    fake: FakeStripe, visitor: Visitor, kind: str, typed: dict[str, str], told: str
+    fake: FakeStripe, visitor: Visitor, kind: str, typed: dict[str, str], expected: str
 ) -> None:
     added = visitor.press(visitor.get("/dashboard/faults"), "Add fault", kind=kind, **typed)
 
     (rule,) = fake.faults.listed()
     wanted = {"copies": 3, "parallel": True, "stored": False, "window": 9}
     assert {name: rule[name] for name in typed} == {name: wanted[name] for name in typed}
-    assert told in visitor.follow(added).text
+    assert expected in visitor.follow(added).text
 
 
 def test_by_default_a_500_is_stored_and_duplicates_are_sent_one_by_one(

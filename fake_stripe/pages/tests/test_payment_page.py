@@ -85,7 +85,7 @@ def test_insufficient_funds_are_named_in_the_error(visitor: Visitor, till: Till)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "expected"),
     [
         ("email", "ada", "Enter an email address, such as you@example.com."),
         ("card_name", " ", "Enter your name."),
@@ -101,14 +101,14 @@ def test_insufficient_funds_are_named_in_the_error(visitor: Visitor, till: Till)
     ],
 )
 def test_an_invalid_value_shows_an_error_at_its_field_and_changes_nothing(
-    fake: FakeStripe, visitor: Visitor, till: Till, name: str, value: str, told: str
+    fake: FakeStripe, visitor: Visitor, till: Till, name: str, value: str, expected: str
 ) -> None:
     session = till.open()
 
     again = pay(visitor, visitor.get(address_of(session)), **{name: value})
 
     assert again.status == 422
-    assert again.errors == {name: told}
+    assert again.errors == {name: expected}
     assert f'aria-describedby="{name}-error"' in again.html
     assert fake.sessions[session["id"]]["payment_intent"] is None
 
