@@ -1,4 +1,4 @@
-"""What does the owner see and do about stock? Everything is shown; counts change through the ledger only."""
+"""Admin pages of stock. Rows are read-only; counts change through the ledger only."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from inventory.stock_form import StockForm, change_stock
 
 
 class MovementsOfItem(OnlyShown, admin.TabularInline):  # type: ignore[type-arg]
-    """The newest ones: a size that sells has thousands. The page links to all of them."""
-
-    NEWEST = 50
+    NEWEST = 50  # A size may have thousands; the page links to the full list.
     model = Movement
     verbose_name_plural = gettext_lazy("newest movements")
     fields = ["created_at", "kind", "delta", "reason", "actor", "reference", "published_at"]
@@ -80,27 +78,27 @@ class StockItemAdmin(ToLookAt):
         address = f"{reverse('admin:inventory_movement_changelist')}?item__id__exact={item.pk}"
         return format_html('<a href="{}">{}</a>', address, text)
 
-    @admin.action(description=gettext_lazy("Change stock of the chosen items"), permissions=["act"])
+    @admin.action(description=gettext_lazy("Change stock of selected items"), permissions=["act"])
     def change_stock_of(self, request: HttpRequest, chosen: QuerySet[StockItem]) -> HttpResponse:
         ids = "&".join(f"id={pk}" for pk in chosen.order_by("pk").values_list("pk", flat=True))
         return HttpResponseRedirect(f"{_change_url()}?{ids}")
 
     def change_stock_view(self, request: HttpRequest) -> HttpResponse:
-        """The form for the items in the query string; posting it writes down one movement each."""
+        """Form for the items in the query string; a POST records one movement per item."""
         if not self.has_act_permission(request):
-            return HttpResponse(_("You may not change stock."), status=403)
+            return HttpResponse(_("You do not have permission to change stock."), status=403)
         items = self._chosen(request)
         if not items:
-            self.message_user(request, _("Choose at least one item."), messages.WARNING)
+            self.message_user(request, _("Select at least one item."), messages.WARNING)
             return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
         form = StockForm(request.POST) if request.method == "POST" else StockForm.blank()
         if not form.is_valid():
             return self._show(request, form, items)
-        made, refused = change_stock(items, form, request.user.get_username())
-        if refused and not made:
+        created, refused = change_stock(items, form, request.user.get_username())
+        if refused and not created:
             form.add_error(None, refused)
             return self._show(request, form, items)
-        self._tell(request, made, refused)
+        self._tell(request, created, refused)
         return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
 
     def _show(self, request: HttpRequest, form: StockForm, items: list[StockItem]) -> HttpResponse:
@@ -117,10 +115,10 @@ class StockItemAdmin(ToLookAt):
         ids = [pk for pk in request.GET.getlist("id") if pk.isdecimal() and len(pk) < 19]
         return list(StockItem.objects.filter(pk__in=ids).select_related("product"))
 
-    def _tell(self, request: HttpRequest, made: list[Movement], refused: list[str]) -> None:
-        number = len(made)
+    def _tell(self, request: HttpRequest, created: list[Movement], refused: list[str]) -> None:
+        number = len(created)
         text = ngettext("%(n)d count changed.", "%(n)d counts changed.", number) % {"n": number}
-        self.message_user(request, text, messages.SUCCESS if made else messages.INFO)
+        self.message_user(request, text, messages.SUCCESS if created else messages.INFO)
         for sentence in refused:
             self.message_user(request, sentence, messages.ERROR)
 
@@ -159,17 +157,17 @@ class StripeEventAdmin(ToLookAt):
     actions = ["replay"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StripeEvent]:
-        # A list of a hundred needs none of their payloads.
+        # The list shows no payloads, and they are large.
         return super().get_queryset(request).defer("payload")
 
     @admin.display(description=gettext_lazy("payload"))
     def readable_payload(self, event: StripeEvent) -> SafeString:
         return format_html("<pre>{}</pre>", json.dumps(event.payload, indent=2, ensure_ascii=False))
 
-    @admin.action(description=gettext_lazy("Handle the chosen events again"), permissions=["act"])
+    @admin.action(description=gettext_lazy("Handle selected events again"), permissions=["act"])
     def replay(self, request: HttpRequest, chosen: QuerySet[StripeEvent]) -> None:
         number = inbox.replay(chosen.values_list("pk", flat=True), timezone.now())
-        text = ngettext("%(n)d event is handled again.", "%(n)d events are handled again.", number)
+        text = ngettext("%(n)d event will be handled again.", "%(n)d events will be handled again.", number)
         self.message_user(request, text % {"n": number})
 
 
@@ -189,26 +187,30 @@ class ProductStockAdmin(ToLookAt):
     search_fields = ["product__name", "product__id"]
     actions = ["look_again", "write_again", "take_over"]
 
-    @admin.display(description=gettext_lazy("parked because"), ordering="parked")
+    @admin.display(description=gettext_lazy("paused because"), ordering="parked")
     def parked_because(self, stock: ProductStock) -> str:
         return stock.why_parked or "–"
 
-    @admin.action(description=gettext_lazy("Look at the chosen products"), permissions=["act"])
+    @admin.action(description=gettext_lazy("Refresh selected products"), permissions=["act"])
     def look_again(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
         number = look.want(list(chosen.values_list("pk", flat=True)))
-        text = ngettext("%(n)d product will be read.", "%(n)d products will be read.", number)
+        text = ngettext("%(n)d product will be refreshed.", "%(n)d products will be refreshed.", number)
         self.message_user(request, text % {"n": number})
 
-    @admin.action(description=gettext_lazy("Write the chosen products again"), permissions=["act"])
+    @admin.action(description=gettext_lazy("Resume stock updates of selected products"), permissions=["act"])
     def write_again(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
         number = sum(publish.unpark(pk) for pk in chosen.values_list("pk", flat=True))
-        text = ngettext("%(n)d product is written again.", "%(n)d products are written again.", number)
+        text = ngettext(
+            "Stock updates of %(n)d product resumed.", "Stock updates of %(n)d products resumed.", number
+        )
         self.message_user(request, text % {"n": number})
 
-    @admin.action(description=gettext_lazy("Take over from another shop"), permissions=["act"])
+    @admin.action(
+        description=gettext_lazy("Take over selected products from another shop"), permissions=["act"]
+    )
     def take_over(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
         number = sum(bool(taking_in.take_over(pk)) for pk in chosen.values_list("pk", flat=True))
-        text = ngettext("%(n)d product is taken over.", "%(n)d products are taken over.", number)
+        text = ngettext("%(n)d product taken over.", "%(n)d products taken over.", number)
         self.message_user(request, text % {"n": number})
 
 
@@ -224,8 +226,8 @@ class CaseAdmin(ToLookAt):
     def first_line(self, case: Case) -> str:
         return case.text.split("\n")[0][:200]
 
-    @admin.action(description=gettext_lazy("Close: this is dealt with"), permissions=["act"])
+    @admin.action(description=gettext_lazy("Close selected issues"), permissions=["act"])
     def close(self, request: HttpRequest, chosen: QuerySet[Case]) -> None:
         number = chosen.filter(closed_at=None).update(closed_at=timezone.now())
-        text = ngettext("%(n)d case closed.", "%(n)d cases closed.", number)
+        text = ngettext("%(n)d issue closed.", "%(n)d issues closed.", number)
         self.message_user(request, text % {"n": number})

@@ -1,7 +1,7 @@
-"""What is new that the owner should hear of by mail? Cases, and sizes that have become low or are sold out; each once.
+"""Mail to the shop owner about new issues and about sizes that run low or sell out.
 
-The mail is sent under a lease, and only then is written down what was in it: two workers never both send it, and one
-that dies on the way leaves it to the next. What was sold beyond the stock is a case, and told as one.
+A lease keeps two workers from sending the same mail. Rows are marked as notified after the mail is sent; a crash in
+between may repeat a mail but never loses one. Oversold units are reported as issues.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from shop.house import open_house
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)
-SECONDS_TO_SEND = 30  # for each step of the way to the mail server
-MOST = 20  # Things that one mail names; of the others it gives the number.
+SECONDS_TO_SEND = 30  # socket timeout of the mail server
+MOST = 20  # items listed in one mail; the rest is given as a number
 
 
 class Level(IntEnum):
-    """How much is on the shelf, what open checkouts hold included: that may come back."""
+    """Stock level of an item. Held units count as stock, because a checkout may still be canceled."""
 
     ENOUGH = 0
     LOW = 1
@@ -46,7 +46,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class News:
-    """One thing that the owner hears of; every text is one line."""
+    """One entry of the mail; `title` and `text` are single lines."""
 
     title: str
     text: str
@@ -54,35 +54,35 @@ class News:
 
 
 def tell_the_owner(now: datetime) -> int:
-    """The worker's duty: send what is new in one mail. Returns how many things it told; 0 too if it could not be sent."""
+    """Worker task: send everything new in one mail. Returns the number of entries, 0 if the mail was not sent."""
     if not settings.OWNER_EMAIL:
         return 0
     _note_what_is_no_news()
     if not (_new_cases().exists() or _emptier_items().exists()):
         return 0
-    with _the_pen() as ours:
-        return _write(now) if ours else 0
+    with _the_pen() as acquired:
+        return _write(now) if acquired else 0
 
 
 def _write(now: datetime) -> int:
-    told_cases, told_items = list(_new_cases()), list(_emptier_items().select_related("product"))
-    news = [*map(_of_case, told_cases), *map(_of_item, told_items)]
+    new_cases, low_items = list(_new_cases()), list(_emptier_items().select_related("product"))
+    news = [*map(_of_case, new_cases), *map(_of_item, low_items)]
     if not news or not _send(news):
         return 0
-    Case.objects.filter(pk__in=[case.pk for case in told_cases]).update(told_at=now)
-    _remember_levels(told_items)
-    logger.info("The owner was written to, of %d things", len(news))
+    Case.objects.filter(pk__in=[case.pk for case in new_cases]).update(told_at=now)
+    _remember_levels(low_items)
+    logger.info("Sent a mail with %d items to the owner", len(news))
     return len(news)
 
 
 @contextmanager
 def _the_pen() -> Iterator[bool]:
-    """True for the one worker that writes now."""
+    """Take the mail lock for the block; yields False if another worker has it."""
     Postbox.objects.get_or_create(one=1)
     holder = secrets.token_hex(8)
-    ours = Postbox.objects.filter(free()).update(lease_until=Now() + LEASE, lease_holder=holder)
+    acquired = Postbox.objects.filter(free()).update(lease_until=Now() + LEASE, lease_holder=holder)
     try:
-        yield bool(ours)
+        yield bool(acquired)
     finally:
         Postbox.objects.filter(lease_holder=holder).update(lease_until=None, lease_holder="")
 
@@ -91,12 +91,12 @@ def _the_pen() -> Iterator[bool]:
 
 
 def _new_cases() -> QuerySet[Case]:
-    """Those that still need somebody, oldest first. A note is for whoever looks."""
+    # Notes are for the admin pages only.
     return Case.objects.filter(closed_at=None, told_at=None).exclude(kind=cases.NOTE).order_by("pk")
 
 
 def _items() -> QuerySet[StockItem]:
-    """What is counted and on show, with its `there` and `level` as they are now."""
+    """Counted items of visible products, annotated with `there` (units) and `level`."""
     on_show = StockItem.objects.filter(
         state=StockItem.State.COUNTED, listed=True, product__active=True, product__deleted=False
     )
@@ -113,7 +113,7 @@ def _emptier_items() -> QuerySet[StockItem]:
 
 
 def _note_what_is_no_news() -> None:
-    """Items that nobody looked at before, a whole catalogue at first, and those that were filled up."""
+    # Restocked items, and items seen for the first time: a first catalog sync must not mail about every low item.
     _remember_levels(_items().filter(Q(told_level=None) | Q(told_level__gt=F("level"))))
 
 
@@ -129,14 +129,14 @@ def _remember_levels(items: Sequence[StockItem] | QuerySet[StockItem]) -> None:
 
 
 def _of_case(case: Case) -> News:
-    title = _("To look at: %(kind)s (%(subject)s)") % {"kind": case.kind, "subject": case.subject}
+    title = _("Needs attention: %(kind)s (%(subject)s)") % {"kind": case.kind, "subject": case.subject}
     return _news(title, case.text, "admin:inventory_case_change", case.pk)
 
 
 def _of_item(item: StockItem) -> News:
     there: int = item.there  # type: ignore[attr-defined]
-    words = _("Low stock: %(item)s, %(left)d left") if there > 0 else _("Sold out: %(item)s")
-    return _news(words % {"item": item, "left": there}, "", "admin:inventory_stockitem_change", item.pk)
+    title = _("Low stock: %(item)s, %(left)d left") if there > 0 else _("Sold out: %(item)s")
+    return _news(title % {"item": item, "left": there}, "", "admin:inventory_stockitem_change", item.pk)
 
 
 def _news(title: str, text: str, page: str, pk: int) -> News:
@@ -145,13 +145,13 @@ def _news(title: str, text: str, page: str, pk: int) -> News:
 
 
 def _one_line(text: str, most: int) -> str:
-    """Names come from Stripe: a line break in one would begin another header, or look like a line of ours."""
+    # Names come from Stripe: a line break in one could inject a header or a line of the mail.
     printable = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
     return Truncator(printable).chars(most)
 
 
 def _send(news: Sequence[News]) -> bool:
-    """False if it could not be sent; the log says why, and the next round tries again."""
+    """Return False and log the error if the mail could not be sent; the next run retries."""
     context = {
         "shop": _one_line(open_house().name, 50),
         "first": news[0],
@@ -165,9 +165,7 @@ def _send(news: Sequence[News]) -> bool:
         connection = get_connection(timeout=SECONDS_TO_SEND)
         EmailMessage(subject, body.strip() + "\n", to=[settings.OWNER_EMAIL], connection=connection).send()
     except Exception as error:
-        # Mail servers fail in many ways, none of which may keep anything else from being done.
-        logger.error(
-            "The mail to OWNER_EMAIL was not sent and is tried again: %s", _one_line(repr(error), 500)
-        )
+        # Mail backends raise many kinds of errors; none of them may stop the worker.
+        logger.error("Could not send mail to OWNER_EMAIL, will retry: %s", _one_line(repr(error), 500))
         return False
     return True

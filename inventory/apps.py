@@ -7,4 +7,4 @@ class InventoryConfig(AppConfig):
     verbose_name = _("Inventory")
 
     def ready(self) -> None:
-        from inventory import checks  # noqa: F401 -- registers them
+        from inventory import checks  # noqa: F401 -- registers the system checks

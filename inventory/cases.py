@@ -1,4 +1,4 @@
-"""What needs a person? A case is opened once per subject, gathers what happens meanwhile, and is closed by the owner."""
+"""Open and close issues, which need a person. One issue is open per kind and subject; later texts are appended to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inventory.rows import insert_new
 
 logger = logging.getLogger(__name__)
 
-# Kinds, as the owner reads them.
+# Kinds. Stored in the database and shown in the admin.
 OVERSOLD = "oversold"
 TOO_MANY = "more than a count can say"
 UNREADABLE = "unreadable count"
@@ -34,33 +34,33 @@ EVENT_FAILED = "event not handled"
 KEY = "stripe key"
 LOOK_FAILED = "product cannot be read"
 PUBLISH_FAILED = "product cannot be written"
-LONGEST = 20_000  # A case that repeats itself for weeks stays readable.
+LONGEST = 20_000  # characters; keeps an issue that recurs for weeks readable
 FULL = gettext_noop(
-    "There is more, and this case is full: the log has it all, “manage.py reconcile” what does not agree now."
+    "This issue is full. The log has the rest; “manage.py reconcile” lists the current differences."
 )
 
 
 def in_words(sentence: str, **facts: object) -> str:
-    """A sentence marked for translation, with its facts, in the owner's language, whoever's request this is."""
+    """Translate `sentence` into LANGUAGE_CODE, whatever the language of the request, and insert `facts`."""
     with override(settings.LANGUAGE_CODE):
         return gettext(sentence) % facts if facts else gettext(sentence)
 
 
 def open_case(kind: str, subject: str, sentence: str, **facts: object) -> bool:
-    """Tell the owner what happened, as `in_words` says it. True if no such case was open.
+    """Open an issue with the translated text, or append the text to the open one unless it is there already.
 
-    Else the text is added to the open one, unless it says so already.
+    Returns True if a new issue was opened.
     """
     text = in_words(sentence, **facts)
     with transaction.atomic():
         opened = _open(kind, subject, text)
         added = 0 if opened else _add(kind, subject, text)
         if not opened and not added and not is_open(kind, subject):
-            # The owner closed it between the two.
+            # The owner closed the issue between the two statements.
             opened = _open(kind, subject, text)
     if opened or added:
-        # A log line is true only once the case is stored.
-        transaction.on_commit(lambda: logger.error("Case: %s (%s): %s", kind, subject, text))
+        # Log after the commit: a rolled back issue must not be logged.
+        transaction.on_commit(lambda: logger.error("Needs attention: %s (%s): %s", kind, subject, text))
     return opened
 
 
@@ -84,7 +84,7 @@ def is_open(kind: str, subject: str) -> bool:
 
 
 def close(kind: str, subject: str, *, opened_before: datetime | None = None) -> int:
-    """Close the case where what it told of has ended by itself. Returns how many were open."""
+    """Close the open issue because its cause is gone. Returns the number closed."""
     now = timezone.now()
     open_one = Case.objects.filter(
         kind=kind, subject=subject, closed_at=None, opened_at__lte=opened_before or now

@@ -1,4 +1,4 @@
-"""Is the database one that the protocol was proven on? Django's system checks, and a look at the start of a worker."""
+"""System checks of the database that holds the ledger; the worker runs them too when it starts."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ READ_COMMITTED = "read committed"
 def database_can_carry_the_ledger(
     databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Runs where Django is asked for checks of the database (migrate, check --database default)."""
-    found: list[CheckMessage] = []
+    """Database check: runs with `migrate` and `check --database default` only."""
+    problems: list[CheckMessage] = []
     for alias in databases or []:
         vendor = connections[alias].vendor
         if vendor == "postgresql":
-            found += isolation_problems(_isolation(alias))
-    return found
+            problems += isolation_problems(_isolation(alias))
+    return problems
 
 
 @register
 def sqlite_can_carry_the_ledger(**kwargs: Any) -> list[CheckMessage]:
-    """Runs at every start; the version is known without opening the database."""
+    # Runs at every start: the version is known without opening the database.
     if connections["default"].vendor != "sqlite":
         return []
     return [problem for problem in sqlite_problems(sqlite3.sqlite_version_info) if isinstance(problem, Error)]
@@ -36,7 +36,7 @@ def sqlite_can_carry_the_ledger(**kwargs: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def sqlite_is_sound(**kwargs: Any) -> list[CheckMessage]:
-    """Runs with “check --deploy”: to try the shop, any SQLite will do."""
+    # Deployment check only: for development any SQLite is good enough.
     if connections["default"].vendor != "sqlite":
         return []
     return [
@@ -45,7 +45,7 @@ def sqlite_is_sound(**kwargs: Any) -> list[CheckMessage]:
 
 
 def at_start() -> list[CheckMessage]:
-    """All of them, for a worker that begins."""
+    """Run all checks, for a worker that starts."""
     return [
         *database_can_carry_the_ledger(databases=["default"]),
         *sqlite_can_carry_the_ledger(),
@@ -60,16 +60,16 @@ def _isolation(alias: str) -> str:
 
 
 def isolation_problems(level: str) -> list[CheckMessage]:
-    """At READ COMMITTED a conditional UPDATE decides anew on the row it waited for; measured: 500 of 500 sold.
+    """Require READ COMMITTED, where a conditional UPDATE re-evaluates its condition on the row it waited for.
 
-    Under REPEATABLE READ, looking and deciding on one snapshot sold 515 of 500.
+    Measured: 500 of 500 units sold. A check on the snapshot of REPEATABLE READ sold 515 of 500.
     """
     if level == READ_COMMITTED:
         return []
     return [
         Error(
-            f"PostgreSQL's transactions are {level.upper()}; the ledger needs READ COMMITTED.",
-            hint="Take default_transaction_isolation out of the database's or the role's settings.",
+            f"PostgreSQL's isolation level is {level.upper()}; the ledger requires READ COMMITTED.",
+            hint="Remove default_transaction_isolation from the settings of the database or the role.",
             id="inventory.E001",
         )
     ]
@@ -78,25 +78,25 @@ def isolation_problems(level: str) -> list[CheckMessage]:
 def sqlite_problems(version: tuple[int, ...]) -> list[CheckMessage]:
     """Versions as tuples, such as (3, 40, 1)."""
     if version < RETURNING_SINCE:
-        text = f"SQLite {_dotted(version)} is too old: the ledger needs RETURNING, which came with 3.35."
+        text = f"SQLite {_dotted(version)} is too old: the ledger requires RETURNING, added in 3.35."
         return [Error(text, id="inventory.E002")]
     if not _has_wal_reset_bug(version):
         return []
     return [
         Warning(
-            f"SQLite {_dotted(version)} can, very rarely, damage a database that several processes write (WAL reset).",
-            hint="Fixed in 3.51.3, 3.50.7 and 3.44.6. For a shop that earns money, use one of those, or PostgreSQL.",
+            f"SQLite {_dotted(version)} can in rare cases corrupt a database with several writers (WAL reset bug).",
+            hint="Fixed in 3.51.3, 3.50.7 and 3.44.6. In production, use one of these versions or PostgreSQL.",
             id="inventory.W001",
         )
     ]
 
 
 def _has_wal_reset_bug(version: tuple[int, ...]) -> bool:
-    """https://sqlite.org/wal.html says which: 3.7.0 to 3.51.2, but for two lines that had the fix brought back."""
-    mended = (version[:2] == (3, 44) and version >= (3, 44, 6)) or (
+    # https://sqlite.org/wal.html: 3.7.0 to 3.51.2 are affected; the fix was backported to 3.44 and 3.50.
+    fixed = (version[:2] == (3, 44) and version >= (3, 44, 6)) or (
         version[:2] == (3, 50) and version >= (3, 50, 7)
     )
-    return (3, 7, 0) <= version <= (3, 51, 2) and not mended
+    return (3, 7, 0) <= version <= (3, 51, 2) and not fixed
 
 
 def _dotted(version: tuple[int, ...]) -> str:

@@ -1,6 +1,6 @@
-"""Who works on a product now? A claim with a lease, by the database's clock, so that hosts need not agree on theirs.
+"""Leases on products, measured by the database's clock so that hosts need not agree on the time.
 
-The lease saves work: two workers do not read and write the same product. Safety does not rest on it.
+A lease saves work, since two workers do not process the same product. Correctness does not depend on it.
 """
 
 from __future__ import annotations
@@ -26,31 +26,33 @@ class Claim:
     holder: str
 
     def is_ours(self, stock: ProductStock) -> bool:
-        """Does the locked row still name us? A worker that slept past its lease finds another name there."""
+        """Check that the locked row is still leased to this claim; the lease may have expired and been taken over."""
         return stock.lease_holder == self.holder
 
     def renew(self) -> bool:
-        """Begin the lease anew; False if somebody else has taken the product over."""
-        ours = ProductStock.objects.filter(pk=self.product_id, lease_holder=self.holder)
-        return bool(ours.update(lease_until=Now() + LEASE))
+        """Extend the lease. Returns False if another worker has taken it over."""
+        own_row = ProductStock.objects.filter(pk=self.product_id, lease_holder=self.holder)
+        return bool(own_row.update(lease_until=Now() + LEASE))
 
 
 def free() -> Q:
-    """The rows (products, events) that nobody works on. No lease is so long that it ends beyond LONGER_THAN_ANY_WAIT:
-    such a one was taken by a clock since set back."""
-    never, over = Q(lease_until=None), Q(lease_until__lt=Now())
-    return never | over | Q(lease_until__gt=Now() + LONGER_THAN_ANY_WAIT)
+    """Filter for rows without a valid lease.
+
+    Leases further ahead than LONGER_THAN_ANY_WAIT are ignored: the clock has been set back since they were taken.
+    """
+    unset, expired = Q(lease_until=None), Q(lease_until__lt=Now())
+    return unset | expired | Q(lease_until__gt=Now() + LONGER_THAN_ANY_WAIT)
 
 
 def due(column: str, now: datetime, *, longest: timedelta = LONGER_THAN_ANY_WAIT) -> Q:
-    """The rows whose wait is over. What seems to wait for `longest` or more was put off by a clock since set back."""
-    never, over = Q(**{column: None}), Q(**{f"{column}__lte": now})
-    return never | over | Q(**{f"{column}__gt": now + longest})
+    """Filter for rows whose `column` has passed. Times beyond `longest` are ignored: the clock was set back since."""
+    unset, passed = Q(**{column: None}), Q(**{f"{column}__lte": now})
+    return unset | passed | Q(**{f"{column}__gt": now + longest})
 
 
 @contextmanager
 def claimed(product_id: str) -> Iterator[Claim | None]:
-    """Work on a product alone for the length of the block; None if somebody else does."""
+    """Lease the product for the block; yields None if another worker has the lease."""
     claim = Claim(product_id, secrets.token_hex(8))
     taken = ProductStock.objects.filter(free(), pk=product_id).update(
         lease_until=Now() + LEASE, lease_holder=claim.holder

@@ -1,4 +1,4 @@
-"""What does the owner have to know first? Panels for the admin's first page."""
+"""Admin panels for a stopped worker, open issues and stock problems."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from inventory.models import Case, Heartbeat, ProductStock, StockItem
 logger = logging.getLogger(__name__)
 
 Panel = dict[str, str]
-# So far another host's clock may be ahead; a later beat was made by a clock since set back.
+# Tolerance for the clocks of other hosts. Later beats are ignored: the clock has been set back since.
 TWO_CLOCKS = timedelta(minutes=1)
 
 
 def worker_silence(now: datetime) -> timedelta | None:
-    """How long no worker has been heard; None while one is at work. A shop that never had one: since ever."""
+    """Time since the last heartbeat; None while a worker runs, timedelta.max if none ever did."""
     newest = Heartbeat.objects.filter(beat_at__lte=now + TWO_CLOCKS).order_by("-beat_at").first()
     if newest is None:
         return timedelta.max
@@ -30,35 +30,32 @@ def worker_silence(now: datetime) -> timedelta | None:
 
 
 def warn_if_no_worker(now: datetime) -> None:
-    """A log line while nobody handles what Stripe tells."""
     silence = worker_silence(now)
     if silence is not None:
-        logger.error("No worker is at work (%s): start “manage.py work”, or events wait", _since(silence))
+        logger.error("No worker is running (%s): start “manage.py work” to handle events", _since(silence))
 
 
 def _since(silence: timedelta) -> str:
     if silence == timedelta.max:
-        return _("none was ever heard of")
+        return _("none has ever run")
     seconds = int(silence.total_seconds())
-    return ngettext("silent for %(n)d second", "silent for %(n)d seconds", seconds) % {"n": seconds}
+    return ngettext("last seen %(n)d second ago", "last seen %(n)d seconds ago", seconds) % {"n": seconds}
 
 
 def worker_panel(request: HttpRequest) -> Panel | None:
-    """Nobody at work: paid orders wait, and counts at Stripe stand still."""
     silence = worker_silence(timezone.now())
     if silence is None:
         return None
     return {
         "level": "error",
-        "title": _("No worker is at work"),
-        "text": _("Paid orders and edits wait until “manage.py work” runs (%(since)s).")
+        "title": _("No worker is running"),
+        "text": _("Paid orders and stock edits are not processed until “manage.py work” runs (%(since)s).")
         % {"since": _since(silence)},
         "url": "",
     }
 
 
 def cases_panel(request: HttpRequest) -> Panel | None:
-    """What waits for a person."""
     cases = Case.objects.filter(closed_at=None)
     number = cases.count()
     if not number:
@@ -66,14 +63,15 @@ def cases_panel(request: HttpRequest) -> Panel | None:
     newest = cases.first()
     return {
         "level": "warning",
-        "title": ngettext("%(n)d open case", "%(n)d open cases", number) % {"n": number},
+        "title": ngettext("%(n)d issue needs attention", "%(n)d issues need attention", number)
+        % {"n": number},
         "text": f"{newest}" if newest else "",
         "url": f"{reverse('admin:inventory_case_changelist')}?closed_at__isempty=1",
     }
 
 
 def problems_panel(request: HttpRequest) -> Panel | None:
-    """What is not for sale because nobody knows how many there are, and what is not written to Stripe."""
+    """Items that are not for sale because their count is unknown, and products whose stock updates are paused."""
     unknown = StockItem.objects.filter(
         listed=True, state=StockItem.State.UNKNOWN, product__active=True, product__deleted=False
     )

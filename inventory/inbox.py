@@ -1,7 +1,7 @@
-"""What becomes of an event that was remembered? It is claimed, handled, tried again, and at last a case.
+"""Store Stripe events and handle them: lease, call the handlers, retry with backoff, open an issue on failure.
 
-Handlers are found by the event's type in config.stripe_events. Each reads what it needs from Stripe first and
-is then one transaction that is harmless twice: an event may be handled again after a crash at any step.
+config.stripe_events lists the handlers by event type. A handler first reads what it needs from Stripe and then runs
+one idempotent transaction, because an event may be handled again after a crash at any step.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 LEASE = timedelta(seconds=60)
-A_ROUND = 50  # Events that one round of a worker takes at most, so that it can stop in between.
-AT_ONCE = 200  # Events in one statement: a database takes so many values and no more, SQLite 32,766.
+A_ROUND = 50  # events per run, so that the worker can stop in between
+AT_ONCE = 200  # events per INSERT: databases limit the parameters of a statement, SQLite to 32,766
 MOST_ATTEMPTS = 10
-MOST_CLAIMS = 15  # Of an event whose handling never comes to an end, because the process dies of it.
+MOST_CLAIMS = 15  # of an event whose handling never finishes, for example because it kills the process
 LONGEST_WAIT = timedelta(minutes=10)
 LONGEST_ID = 255
 KEY_TROUBLE = (WrongKey, NotAllowed, NotConfigured)
@@ -44,18 +44,18 @@ KEY_CASE = (cases.KEY, "events")
 
 
 class NotAnEvent(ValueError):
-    """This is no event that can be remembered; the text says why."""
+    """The payload is not an event that can be stored."""
 
 
 class NeedsStripe(Exception):
-    """The handler must read from Stripe and may not just now: the event is handled by the duty that may."""
+    """Raised by a handler that must call Stripe where it may not; `handle_with_stripe` then handles the event."""
 
 
 _may_call: ContextVar[bool] = ContextVar("may_call_stripe", default=False)
 
 
 def may_call_stripe() -> bool:
-    """May a handler read from Stripe here? If not, and it must, it raises NeedsStripe."""
+    """Whether handlers may call Stripe in this context; one that must call it raises NeedsStripe otherwise."""
     return _may_call.get()
 
 
@@ -68,17 +68,17 @@ def stripe_allowed() -> Iterator[None]:
         _may_call.reset(token)
 
 
-# --- Remembering ------------------------------------------------------------------------------
+# --- Storing ----------------------------------------------------------------------------------
 
 
 def parse(body: bytes) -> Json:
-    """The event in a signed body. Raises NotAnEvent for what has no id to be remembered by."""
+    """Parse a signed body. Raises NotAnEvent if it is not a JSON object with an id."""
     try:
         event = storable_json(body)
     except (ValueError, RecursionError) as error:
-        raise NotAnEvent(f"The body is no JSON: {error}") from error
+        raise NotAnEvent(f"The body is not JSON: {error}") from error
     if not isinstance(event, dict):
-        raise NotAnEvent("The body is no JSON object.")
+        raise NotAnEvent("The body is not a JSON object.")
     name = event.get("id")
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_ID:
         raise NotAnEvent("The event has no id.")
@@ -86,19 +86,19 @@ def parse(body: bytes) -> Json:
 
 
 def check_mode(event: Json) -> None:
-    """A test event at a live shop, or the other way round, is somebody's mistake. Raises NotAnEvent."""
+    """Raise NotAnEvent for a test event with a live key, or a live event with a test key."""
     live, key = bool(event.get("livemode")), settings.STRIPE_SECRET_KEY
     if live != ("_live_" in key):
-        theirs, ours = ("live", "a test key") if live else ("test", "a live key")
+        event_mode, key_mode = ("live", "a test key") if live else ("test", "a live key")
         raise NotAnEvent(
-            f"The event is from {theirs} mode, but STRIPE_SECRET_KEY is {ours if key else 'not set'}."
+            f"The event is from {event_mode} mode, but STRIPE_SECRET_KEY is {key_mode if key else 'not set'}."
         )
 
 
 def remember(events: Iterable[Json]) -> list[str]:
-    """Store events by their ids; what is known already stays as it is. Returns the ids that are new.
+    """Store events whose ids are not stored yet. Returns the new ids.
 
-    Their texts are storable: `parse` and the gateways, by which events come in, made them so.
+    `parse` and the gateways have already cleaned the JSON, so that every database can store it.
     """
     now = timezone.now()
     rows = sorted((_row(event, now) for event in events), key=lambda row: row.id)
@@ -124,7 +124,7 @@ def _row(event: Json, now: datetime) -> StripeEvent:
 
 
 def _moment(seconds: object, now: datetime) -> datetime:
-    """Stripe's seconds since 1970; `now` where an odd event has none that a calendar knows."""
+    """Convert Unix seconds; fall back to `now` if they are missing or out of range."""
     try:
         return datetime.fromtimestamp(float(seconds), UTC)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, OSError):
@@ -142,18 +142,17 @@ def _object_id(event: Json) -> str:
 
 
 def handle_waiting(now: datetime) -> int:
-    """Handle what is due and needs nothing from Stripe. Returns how many events were taken."""
+    """Worker task: handle due events without calling Stripe. Returns the number of events taken."""
     return _handle_due(now, needs_stripe=False)
 
 
 def handle_with_stripe(now: datetime) -> int:
-    """Handle what is due and must read from Stripe. Returns how many events were taken."""
+    """Worker task: handle due events that need a call to Stripe. Returns the number of events taken."""
     with stripe_allowed():
         return _handle_due(now, needs_stripe=True)
 
 
 def _handle_due(now: datetime, *, needs_stripe: bool) -> int:
-    """One round. It ends early where Stripe does not answer: the other events would wait as long for nothing."""
     waiting = _due(now).filter(needs_stripe=needs_stripe).order_by("next_try_at", "received_at")
     taken = 0
     for event_id in list(waiting.values_list("pk", flat=True)[:A_ROUND]):
@@ -161,7 +160,7 @@ def _handle_due(now: datetime, *, needs_stripe: bool) -> int:
         if event is not None:
             taken += 1
             if isinstance(_attempt(event, now), NoAnswer):
-                break
+                break  # Stripe is unreachable; the other events would each wait for the same timeout.
     return taken
 
 
@@ -170,26 +169,26 @@ def _due(now: datetime) -> QuerySet[StripeEvent]:
 
 
 def handle(event_id: str, now: datetime) -> bool:
-    """Claim one event and handle it. False if somebody else has it, it is not due, or it failed."""
+    """Lease one event and handle it. False if it is leased by another worker, not due, or failed."""
     event = _claim(event_id, now)
     return event is not None and _attempt(event, now) is None
 
 
 def _claim(event_id: str, now: datetime) -> StripeEvent | None:
-    """One conditional UPDATE decides which of several workers has the event."""
+    # The conditional UPDATE is atomic: only one worker gets the event.
     claimed = _due(now).filter(pk=event_id).update(lease_until=Now() + LEASE, attempts=F("attempts") + 1)
     fault_point("handle.claimed")
     if not claimed:
         return None
     event = StripeEvent.objects.get(pk=event_id)
     if event.attempts > MOST_CLAIMS:
-        _give_up(event, event.error or "Its handling never came to an end; perhaps the process dies of it.")
+        _give_up(event, event.error or "Handling never finished; it may crash the process.")
         return None
     return event
 
 
 def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
-    """Call the handlers; what one of them raises stays with the event and is returned."""
+    """Call the handlers. An exception is stored with the event and returned."""
     try:
         for handler in _handlers(event.type):
             handler(event)
@@ -215,30 +214,30 @@ def _finish(event: StripeEvent, **changes: Any) -> None:
 
 
 def _try_again(event: StripeEvent, error: Exception, now: datetime) -> None:
-    """Back off; at last give up and tell the owner. A Stripe that is away is waited for, however long."""
+    """Retry with backoff; after MOST_ATTEMPTS mark as failed. Transient errors of Stripe are retried without limit."""
     text = f"{type(error).__name__}: {error}"
-    logger.error("Event %s (%s) failed at try %d: %s", event.pk, event.type, event.attempts, text)
+    logger.error("Event %s (%s) failed at attempt %d: %s", event.pk, event.type, event.attempts, text)
     if isinstance(error, KEY_TROUBLE):
-        sentence = _("Events wait, and what they tell is not counted: %(error)s")
+        sentence = _("Events are not processed: %(error)s")
         cases.open_case(*KEY_CASE, sentence, error=error)
     if _may_pass(error) or event.attempts < MOST_ATTEMPTS:
         wait = min(timedelta(seconds=2 ** min(event.attempts - 1, 20)), LONGEST_WAIT)
         attempts = min(event.attempts, MOST_ATTEMPTS - 1) if _may_pass(error) else event.attempts
         _finish(event, error=text, next_try_at=now + wait, attempts=attempts)
         return
-    logger.error("Why event %s fails:", event.pk, exc_info=error)
+    logger.error("Traceback of event %s:", event.pk, exc_info=error)
     _give_up(event, text)
 
 
 def _give_up(event: StripeEvent, text: str) -> None:
-    logger.error("Event %s is given up; replay it when the reason is mended", event.pk)
+    logger.error("Event %s failed permanently; replay it when the cause is fixed", event.pk)
     _finish(event, error=text, state=StripeEvent.State.FAILED)
-    sentence = _("%(type)s, after %(tries)d tries: %(error)s")
+    sentence = _("%(type)s failed after %(tries)d attempts: %(error)s")
     cases.open_case(cases.EVENT_FAILED, event.pk, sentence, type=event.type, tries=event.attempts, error=text)
 
 
 def _close_key_case(passed: StripeEvent) -> None:
-    """The key may do again what it might not; once nothing waits for it any more, nobody needs to be told."""
+    # The key works again. Keep the issue open while other events still wait because of the key.
     names = "|".join(kind.__name__ for kind in KEY_TROUBLE)
     waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, error__regex=f"^({names}):")
     if passed.error.startswith(tuple(kind.__name__ for kind in KEY_TROUBLE)) and not waiting.exists():
@@ -246,12 +245,12 @@ def _close_key_case(passed: StripeEvent) -> None:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Is it Stripe, or the way to it, that fails? A refusal will stay one."""
+    # Stripe, or the network, failed. A request that Stripe rejects would be rejected again.
     return isinstance(error, StripeTrouble) and not isinstance(error, Refused)
 
 
 def replay(event_ids: Iterable[str], now: datetime) -> int:
-    """Handle events again, whatever became of them: harmless, and the way out of a case. Returns how many."""
+    """Queue events for handling again, in whatever state they are; handlers are idempotent. Returns the number."""
     chosen = StripeEvent.objects.filter(pk__in=list(event_ids))
     for event_id in chosen.filter(state=StripeEvent.State.FAILED).values_list("pk", flat=True):
         cases.close(cases.EVENT_FAILED, event_id)

@@ -1,8 +1,8 @@
-"""Who writes down what many deliveries tell at the same moment? One of them, in one statement for all that wait.
+"""Group commit: one thread inserts the events of all waiting deliveries in one statement.
 
-A rush brings events more quickly than a database commits them one by one, and SQLite lets one writer in at a time.
-So whoever comes while another writes waits; the next one to write takes along the events of all who wait. Each is
-answered when its own event is committed, and what is wrong with one event is no other's trouble.
+In a rush, events arrive faster than a database can commit them one by one, and SQLite allows one writer at a time.
+Deliveries that arrive during an insert wait, and the next thread inserts all of them. Each delivery is answered once
+its own event is committed, and an event that cannot be stored does not fail the others.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ Delivery = tuple[inbox.Json, Future[bool]]
 
 
 class Intake:
-    """One for a process; its threads meet here."""
+    """Shared by the threads of a process."""
 
     def __init__(self) -> None:
         self._waiting: deque[Delivery] = deque()
         self._writing = threading.Lock()
 
     def remember(self, event: inbox.Json) -> bool:
-        """Store one event. False if it was known already; raises what its writing raised."""
+        """Store one event. False if it was stored before; raises the error of its own insert."""
         written: Future[bool] = Future()
         self._waiting.append((event, written))
         with self._writing:
             if not written.done():
                 _write([self._waiting.popleft() for _ in range(len(self._waiting))])
-        # Whatever became of the others: without an answer of its own it is not called stored.
+        # A timeout of 0 raises if the insert has no result for this event: never report it as stored then.
         return written.result(timeout=0)
 
 
 def _write(deliveries: Sequence[Delivery]) -> None:
     try:
         new = set(inbox.remember(event for event, _ in deliveries))
-    except OperationalError as trouble:
-        # The database is away, or locked for too long: so it is for all of them.
+    except OperationalError as exc:
+        # The database is unavailable or locked for too long, which affects all deliveries.
         for _, written in deliveries:
-            written.set_exception(trouble)
-    except Exception as trouble:
+            written.set_exception(exc)
+    except Exception as exc:
         if len(deliveries) == 1:
-            deliveries[0][1].set_exception(trouble)
+            deliveries[0][1].set_exception(exc)
         else:
-            for each in deliveries:
-                _write([each])
+            for delivery in deliveries:
+                _write([delivery])
     else:
         for event, written in deliveries:
             written.set_result(event["id"] in new)

@@ -1,7 +1,7 @@
-"""How many are there, who holds them, and what was told to Stripe? The rows of the stock protocol.
+"""Models of the stock protocol: counts, movements, holds, Stripe events and the sync state of each product.
 
-Counts change only through the modules of inventory, most of them through inventory.ledger; docs/stock-protocol.md says
-why. `on_hand` + `pending` - `held` is what may still be sold.
+Counts change only through the modules of inventory, most of them through inventory.ledger (see
+docs/stock-protocol.md). `on_hand` + `pending` - `held` is what may still be sold.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shop.models import Product
 
 
 class ShopIdentity(models.Model):
-    """One random row: whose marks are these? A second database on the same Stripe account has another."""
+    """A single row with a random id, part of every version tag; another database on the account has another id."""
 
     one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     id_text = models.CharField(max_length=32, unique=True)
@@ -34,35 +34,35 @@ class ShopIdentity(models.Model):
 
     @classmethod
     def current(cls) -> str:
-        row, _made = cls.objects.get_or_create(one=1, defaults={"id_text": secrets.token_hex(6)})
+        row, _created = cls.objects.get_or_create(one=1, defaults={"id_text": secrets.token_hex(6)})
         return row.id_text
 
 
 class StockItem(models.Model):
-    """What is counted: one size of one product, or the product itself. `key` is the exact metadata key at Stripe."""
+    """One size of a product, or the product itself where it has no sizes. `key` is the exact metadata key at Stripe."""
 
     class State(models.TextChoices):
         COUNTED = "counted", _("counted")
-        UNLIMITED = "unlimited", _("sold without counting")
+        UNLIMITED = "unlimited", _("not tracked")
         UNKNOWN = "unknown", _("unknown")
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_items")
-    key = models.CharField(_("key"), max_length=520, help_text=_("The metadata key at Stripe, exactly."))
+    key = models.CharField(_("key"), max_length=520, help_text=_("The exact metadata key at Stripe."))
     size = models.CharField(_("size"), max_length=500, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
     listed = models.BooleanField(
-        _("listed"), default=True, help_text=_("Among the product's sizes at Stripe.")
+        _("listed"), default=True, help_text=_("Whether Stripe lists it among the product's sizes.")
     )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.UNKNOWN)
     problem = models.CharField(_("problem"), max_length=500, blank=True)
     on_hand = models.IntegerField(
         _("on hand"),
         null=True,
-        help_text=_("What the ledger says Stripe shows; empty until a count was first read."),
+        help_text=_("The count Stripe should show, by the ledger. Empty until a count has been read."),
     )
     held = models.PositiveIntegerField(_("held"), default=0, help_text=_("Units in open checkouts."))
     pending = models.IntegerField(
-        _("pending"), default=0, help_text=_("Movements not yet at Stripe, summed.")
+        _("pending"), default=0, help_text=_("Sum of the movements not yet at Stripe.")
     )
     available = models.GeneratedField(
         expression=CaseExpression(
@@ -72,22 +72,26 @@ class StockItem(models.Model):
         output_field=models.IntegerField(null=True),
         db_persist=True,
     )
-    # While somebody's edits made the count unreadable (inventory.counts.Garble). Events come in any order, so
-    # both may pass through negative numbers on their way back to 0.
+    # Invalid edits that have not been corrected yet (inventory.counts.Garble). Events arrive in any order, so
+    # the first two may be negative for a while before they return to 0.
     garbled = models.SmallIntegerField(
-        default=0, help_text=_("Edits that garbled it less edits that mended it.")
+        default=0, help_text=_("Edits that made the count invalid, minus edits that corrected it.")
     )
-    garbled_by = models.IntegerField(default=0, help_text=_("What those edits changed, in units."))
-    garbled_over = models.BooleanField(default=False, help_text=_("One of them was written over."))
+    garbled_by = models.IntegerField(default=0, help_text=_("Net change of those edits, in units."))
+    garbled_over = models.BooleanField(
+        default=False, help_text=_("Whether an update of ours replaced an invalid count.")
+    )
     garbled_since = models.DateTimeField(
-        null=True, blank=True, help_text=_("Empty unless “garbled” is not 0.")
+        null=True, blank=True, help_text=_("Set while there are invalid edits.")
     )
-    # How little the owner was last told of (inventory.alerts.Level); empty: never looked at for that.
+    # The inventory.alerts.Level last recorded or mailed to the owner; empty until the first check.
     told_level = models.PositiveSmallIntegerField(null=True, blank=True)
-    # The reading at which the ledger of this item began: an edit that this reading already shows is not counted.
-    began_at = models.DateTimeField(null=True, blank=True, help_text=_("The product's “updated” in it."))
+    # The Stripe snapshot with which the ledger of this item began; edits it already contains are not counted.
+    began_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("“updated” of the product in the first snapshot.")
+    )
     began_with = models.IntegerField(
-        null=True, blank=True, help_text=_("The count in it; empty: unreadable.")
+        null=True, blank=True, help_text=_("The count in the first snapshot; empty if it was unreadable.")
     )
 
     class Meta:
@@ -107,78 +111,89 @@ class StockItem(models.Model):
 
     @property
     def for_sale(self) -> bool:
-        """Is there anything to sell, as far as this row knows?"""
         return self.listed and (self.state == self.State.UNLIMITED or bool(self.available))
 
 
 class ProductStockQuerySet(models.QuerySet["ProductStock"]):
     def locked(self, product_id: str) -> ProductStock:
-        """The row, kept from everybody else until the transaction ends. It is locked before any StockItem."""
+        """Lock the row until the transaction ends. Lock order: ProductStock before any StockItem."""
         return self.select_for_update().get(pk=product_id)
 
     def want_look(self, **also: Any) -> int:
-        """The worker reads them from Stripe soon; `also`: what else changes in the same statement."""
+        """Request a refresh; `also`: further columns to set in the same UPDATE. Returns the number of rows."""
         return self.update(looks_wanted=F("looks_wanted") + 1, **also)
 
 
 class ProductStock(models.Model):
-    """The writer's desk of one product: who writes it now, what was written last, what must be looked at."""
+    """Sync state of one product: its lease, the last update sent, pending refreshes."""
 
     class Parked(models.TextChoices):
-        """Why nothing of this product is written to Stripe until somebody does something about it."""
+        """Why the product's counts are not sent to Stripe; a person has to resolve it."""
 
         NOT = "", _("no")
         DELETED = "deleted", _("deleted at Stripe")
-        FOREIGN = "foreign", _("another shop writes its counts")
-        REFUSED = "refused", _("Stripe refused a write")
-        UNEXPLAINED = "unexplained", _("its counts differ, and the key may not list Stripe's events")
+        FOREIGN = "foreign", _("another shop updates its counts")
+        REFUSED = "refused", _("Stripe rejected an update")
+        UNEXPLAINED = "unexplained", _("unexplained difference, and the Stripe key may not list events")
 
     product = models.OneToOneField(Product, on_delete=models.PROTECT, primary_key=True, related_name="stock")
-    n = models.PositiveIntegerField(_("number of the last write"), default=0)
+    n = models.PositiveIntegerField(_("last update number"), default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_holder = models.CharField(max_length=32, blank=True)
-    # Counters, not flags: a wish that arrives during a look is not lost when that look ends.
+    # Counters, not flags: a request that arrives during a refresh is not lost when that refresh ends.
     looks_wanted = models.PositiveBigIntegerField(default=1)
     looks_done = models.PositiveBigIntegerField(default=0)
     not_looked_before = models.DateTimeField(null=True, blank=True)
     look_failures = models.PositiveSmallIntegerField(default=0)
     looked_at = models.DateTimeField(
-        _("looked at"), null=True, blank=True, help_text=_("When the last look, or the last write, began.")
+        _("refreshed at"), null=True, blank=True, help_text=_("Start of the last refresh or stock update.")
     )
     mark_wanted = models.BooleanField(default=True)
     differs = models.BooleanField(
         default=False,
-        help_text=_("A look found what no event has explained; those at Stripe are asked for first."),
+        help_text=_(
+            "Stripe's counts differ and no event explains it. Events are fetched before the next update."
+        ),
     )
-    not_before = models.DateTimeField(_("not written before"), null=True, blank=True)
+    not_before = models.DateTimeField(_("next update not before"), null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
     parked = models.CharField(
-        _("parked"), max_length=20, choices=Parked.choices, default=Parked.NOT, blank=True
+        _("paused"), max_length=20, choices=Parked.choices, default=Parked.NOT, blank=True
     )
     parked_by = models.CharField(
-        _("parked by"),
+        _("pause detail"),
         max_length=500,
         blank=True,
-        help_text=_("The other shop's mark, or what Stripe answered."),
+        help_text=_("The other shop's version tag, or Stripe's error message."),
     )
-    taken_over = models.CharField(_("mark that was taken over"), max_length=500, blank=True)
-    fence = models.DateTimeField(_("sales up to here are not counted by themselves"), null=True, blank=True)
-    adopted = models.BooleanField(default=False, help_text=_("The fence is from a restored database."))
+    taken_over = models.CharField(_("version tag taken over"), max_length=500, blank=True)
+    fence = models.DateTimeField(
+        _("sales cutoff"),
+        null=True,
+        blank=True,
+        help_text=_("Sales paid up to this time are not counted automatically."),
+    )
+    adopted = models.BooleanField(
+        default=False, help_text=_("The sales cutoff was set after a database restore.")
+    )
     gap = models.BooleanField(
-        default=False, help_text=_("Events were missed that Stripe has forgotten: the next look is believed.")
+        default=False,
+        help_text=_(
+            "Events are missing that Stripe no longer lists. The next refresh accepts Stripe's counts."
+        ),
     )
     lost_n = models.PositiveIntegerField(
         default=0,
-        help_text=_("The newest write of ours that an event told of and this database has no row of."),
+        help_text=_("Highest update number seen in an event without a local row (after a restore)."),
     )
 
     objects = ProductStockQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("product stock")
-        verbose_name_plural = _("product stocks")
+        verbose_name = _("product sync state")
+        verbose_name_plural = _("product sync states")
         indexes = [
-            # The worker asks each second: which products want a look?
+            # The worker looks up pending refreshes every second.
             models.Index(
                 fields=["product"],
                 condition=Q(looks_wanted__gt=F("looks_done")),
@@ -194,13 +209,13 @@ class ProductStock(models.Model):
 
     @property
     def why_parked(self) -> str:
-        """For the owner; "" where it is not parked."""
-        words = [str(self.get_parked_display()), self.parked_by] if self.parked else []
-        return ": ".join(filter(None, words))
+        """The reason and its detail, for display; "" unless paused."""
+        parts = [str(self.get_parked_display()), self.parked_by] if self.parked else []
+        return ": ".join(filter(None, parts))
 
 
 class StockWrite(models.Model):
-    """One update of one product at Stripe: what was sent, and what mark n stands for."""
+    """One stock update of a product at Stripe; `n` is the number in its version tag."""
 
     class State(models.TextChoices):
         OPEN = "open", _("open")
@@ -210,16 +225,16 @@ class StockWrite(models.Model):
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_writes")
     n = models.PositiveIntegerField(_("number"))
     key = models.CharField(_("idempotency key"), max_length=255, unique=True)
-    totals = models.JSONField(_("totals"), help_text=_("Metadata key to count, the mark not among them."))
+    totals = models.JSONField(_("totals"), help_text=_("Counts by metadata key, without the version tag."))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
     created_at = models.DateTimeField(_("created"))
     sent_at = models.DateTimeField(_("first sent"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
-    seen = models.BooleanField(_("its event was seen"), default=False)
+    seen = models.BooleanField(_("event received"), default=False)
 
     class Meta:
-        verbose_name = _("write")
-        verbose_name_plural = _("writes")
+        verbose_name = _("stock update")
+        verbose_name_plural = _("stock updates")
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["product", "n"], name="a_mark_stands_for_one_write"),
@@ -233,20 +248,22 @@ class StockWrite(models.Model):
 
 
 class MarkState(models.Model):
-    """One set of counts that stood under mark n: first what write n left, then what edits under it made of it.
+    """Counts that Stripe showed under version tag n: those of update n first, then those after each edit.
 
-    A form that brings mark n back was filled in before one of these.
+    A Dashboard form that brings tag n back was opened while Stripe showed one of these.
     """
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     n = models.PositiveIntegerField(_("number"))
-    counts = models.JSONField(_("counts"), help_text=_("Metadata key to count; unreadable ones are absent."))
-    by_write = models.BooleanField(default=False, help_text=_("What the write left, before any edit."))
+    counts = models.JSONField(
+        _("counts"), help_text=_("Counts by metadata key; unreadable ones are left out.")
+    )
+    by_write = models.BooleanField(default=False, help_text=_("Set by the update itself, before any edit."))
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        verbose_name = _("state of a mark")
-        verbose_name_plural = _("states of marks")
+        verbose_name = _("version snapshot")
+        verbose_name_plural = _("version snapshots")
         ordering = ["product_id", "n", "-by_write", "id"]
         indexes = [models.Index(fields=["product", "n"], name="states_of_a_mark")]
         constraints = [
@@ -260,15 +277,15 @@ class MarkState(models.Model):
 
 
 class CountedRequest(models.Model):
-    """A request to Stripe whose product.updated was counted; its other events say nothing new."""
+    """A Stripe request id whose product.updated was applied; further events of the same request are ignored."""
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     request = models.CharField(max_length=255)
     counted_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        verbose_name = _("counted request")
-        verbose_name_plural = _("counted requests")
+        verbose_name = _("processed request")
+        verbose_name_plural = _("processed requests")
         constraints = [
             models.UniqueConstraint(fields=["product", "request"], name="a_request_is_counted_once"),
         ]
@@ -278,13 +295,13 @@ class CountedRequest(models.Model):
 
 
 class EventCursor(models.Model):
-    """How far was Stripe's own list of product events read? One row."""
+    """How far Stripe's list of product events has been read. A single row."""
 
     one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     read_to = models.DateTimeField(
-        help_text=_("The newest event seen in a complete reading, by Stripe's clock.")
+        help_text=_("Newest event of the last complete listing, by Stripe's clock.")
     )
-    listed_at = models.DateTimeField(help_text=_("When that reading began."))
+    listed_at = models.DateTimeField(help_text=_("When that listing began."))
 
     class Meta:
         verbose_name = _("event cursor")
@@ -298,21 +315,21 @@ class EventCursor(models.Model):
 class AppendOnly(models.QuerySet["Movement"]):
     def update(self, **changes: Any) -> int:
         if not changes.keys() <= {"write", "write_id", "published_at"}:
-            raise TypeError("A movement is never changed; make another one that corrects it.")
+            raise TypeError("Movements cannot be changed; add a correcting movement.")
         return super().update(**changes)
 
     def delete(self) -> Any:
-        raise TypeError("A movement is never deleted; make another one that corrects it.")
+        raise TypeError("Movements cannot be deleted; add a correcting movement.")
 
 
 class Movement(models.Model):
-    """One line of the ledger: never changed, never deleted; a mistake is corrected by another line.
+    """One line of the ledger, append-only: mistakes are corrected by another movement.
 
-    `write` and `published_at` say how Stripe heard of it; they are the only columns that are ever updated.
+    Only `write` and `published_at` are ever updated; they record the stock update that carried it to Stripe.
     """
 
     class Kind(models.TextChoices):
-        OPENED = "opened", _("first count seen")
+        OPENED = "opened", _("opening count")
         SALE = "sale", _("sale")
         RETURNED = "returned", _("returned")
         RECEIVED = "received", _("received")
@@ -320,14 +337,14 @@ class Movement(models.Model):
         ADJUSTED = "adjusted", _("adjusted")
         EDITED = "edited", _("edited at Stripe")
         OVERSOLD = "oversold", _("oversold")
-        ADOPTED = "adopted", _("adopted after a restore")
+        ADOPTED = "adopted", _("accepted after a restore")
 
     item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="movements")
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
-    delta = models.IntegerField(_("difference"), help_text=_("0: sold without counting."))
+    delta = models.IntegerField(_("difference"), help_text=_("0 for items that are not tracked."))
     reference = models.CharField(_("reference"), max_length=255)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
-    actor = models.CharField(_("who"), max_length=150, blank=True)
+    actor = models.CharField(_("by"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("when"), auto_now_add=True)
     write = models.ForeignKey(
         StockWrite, null=True, blank=True, on_delete=models.PROTECT, related_name="movements"
@@ -344,7 +361,7 @@ class Movement(models.Model):
             models.UniqueConstraint(fields=["kind", "reference", "item"], name="a_movement_is_counted_once"),
         ]
         indexes = [
-            # What the publisher gathers.
+            # Used by the publisher to collect movements for the next update.
             models.Index(fields=["item"], condition=Q(published_at=None), name="movements_not_yet_at_stripe"),
         ]
 
@@ -353,15 +370,15 @@ class Movement(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk is not None:
-            raise TypeError("A movement is never changed; make another one that corrects it.")
+            raise TypeError("Movements cannot be changed; add a correcting movement.")
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("A movement is never deleted; make another one that corrects it.")
+        raise TypeError("Movements cannot be deleted; add a correcting movement.")
 
 
 class Hold(models.Model):
-    """Units that somebody's open checkout keeps. It ends only on proof from Stripe."""
+    """Units reserved for an open checkout. Released or sold only once Stripe confirms the outcome."""
 
     reference = models.CharField(_("reference"), max_length=255)
     item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="holds")
@@ -381,7 +398,7 @@ class Hold(models.Model):
 
 
 class StripeEvent(models.Model):
-    """The inbox: what Stripe told us, stored before it was answered. The primary key is Stripe's event id."""
+    """An event from Stripe, stored before the delivery is answered. The primary key is Stripe's event id."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -392,16 +409,18 @@ class StripeEvent(models.Model):
     type = models.CharField(_("type"), max_length=255)
     created_at = models.DateTimeField(_("created at Stripe"))
     livemode = models.BooleanField()
-    object_id = models.CharField(_("about"), max_length=255, blank=True, help_text=_("The id of its object."))
+    object_id = models.CharField(
+        _("object"), max_length=255, blank=True, help_text=_("Id of the object the event is about.")
+    )
     payload = models.JSONField(_("payload"))
     received_at = models.DateTimeField(_("received"), auto_now_add=True)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
     needs_stripe = models.BooleanField(
         default=False,
-        help_text=_("Its handler must read from Stripe, so it is handled apart from those that need not."),
+        help_text=_("The handler must call Stripe, so a separate worker task handles the event."),
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    next_try_at = models.DateTimeField(_("next try"))
+    next_try_at = models.DateTimeField(_("next attempt"))
     lease_until = models.DateTimeField(null=True, blank=True)
     error = models.TextField(_("last error"), blank=True)
     handled_at = models.DateTimeField(_("handled"), null=True, blank=True)
@@ -411,9 +430,9 @@ class StripeEvent(models.Model):
         verbose_name_plural = _("Stripe events")
         ordering = ["-received_at"]
         indexes = [
-            # The worker's round: what is due?
+            # Due events, polled by the worker.
             models.Index(fields=["next_try_at"], condition=Q(state="waiting"), name="events_that_wait"),
-            # What happened to this product?
+            # The history of one product.
             models.Index(fields=["object_id"], name="events_about_an_object"),
         ]
 
@@ -422,18 +441,18 @@ class StripeEvent(models.Model):
 
 
 class Case(models.Model):
-    """Something that needs a person: opened once, closed by the owner."""
+    """An issue that needs a person. At most one is open per kind and subject."""
 
     kind = models.CharField(_("kind"), max_length=40)
     subject = models.CharField(_("subject"), max_length=255)
     text = models.TextField(_("what happened"))
     opened_at = models.DateTimeField(_("opened"), auto_now_add=True)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
-    told_at = models.DateTimeField(_("in a mail"), null=True, blank=True)
+    told_at = models.DateTimeField(_("mailed"), null=True, blank=True)
 
     class Meta:
-        verbose_name = _("case")
-        verbose_name_plural = _("cases")
+        verbose_name = _("issue")
+        verbose_name_plural = _("issues")
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
@@ -446,15 +465,15 @@ class Case(models.Model):
 
 
 class Postbox(models.Model):
-    """Who writes to the owner now? One row, with a lease: two workers never send the same mail."""
+    """A single row whose lease keeps two workers from mailing the same news."""
 
     one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_holder = models.CharField(max_length=32, blank=True)
 
     class Meta:
-        verbose_name = _("postbox")
-        verbose_name_plural = _("postbox")
+        verbose_name = _("mail lock")
+        verbose_name_plural = _("mail lock")
         constraints = [models.CheckConstraint(condition=Q(one=1), name="there_is_one_postbox")]
 
     def __str__(self) -> str:
@@ -462,11 +481,13 @@ class Postbox(models.Model):
 
 
 class Heartbeat(models.Model):
-    """When did a worker last say that it is alive?"""
+    """Last sign of life of a worker process."""
 
     name = models.CharField(primary_key=True, max_length=100)
     beat_at = models.DateTimeField()
-    patience = models.PositiveIntegerField(default=60, help_text=_("Seconds of silence that are no alarm."))
+    patience = models.PositiveIntegerField(
+        default=60, help_text=_("Seconds without a beat before the worker counts as stopped.")
+    )
 
     class Meta:
         verbose_name = _("heartbeat")

@@ -1,7 +1,7 @@
-"""Which rows did we really insert, or really delete? What the database answers, in one statement each.
+"""INSERT and DELETE helpers that return the affected rows, using RETURNING.
 
-Two workers may try the same insert at the same moment. The unique constraint lets one of them in; RETURNING
-says who it was. Looking first and inserting then would let both in.
+When two workers insert the same row at once, the unique constraint admits one and RETURNING tells which. Checking
+first and inserting afterwards would be a race.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 def insert_new(rows: Sequence[Row], *, unique: Sequence[str]) -> list[Row]:
-    """Insert the rows that are not there yet; return those, with their primary keys.
+    """Insert the rows that do not exist yet; return those, with their primary keys set.
 
-    `unique`: attribute names by which the rows of this call differ, such as ("kind", "reference", "item_id").
-    Rows come in one statement in the order given: give them in one order everywhere, so that two
-    transactions which insert the same rows wait for each other and never in a circle.
+    `unique`: attribute names that identify a row within this call, such as ("kind", "reference", "item_id").
+    One statement inserts the rows in the given order. Use the same order everywhere: two transactions that
+    insert the same rows in different orders can deadlock.
     """
     if not rows:
         return []
@@ -29,25 +29,24 @@ def insert_new(rows: Sequence[Row], *, unique: Sequence[str]) -> list[Row]:
     values = [_value(field, row) for row in rows for field in _written(model)]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        made = {tuple(answer[1:]): answer[0] for answer in cursor.fetchall()}
-    return _with_keys(rows, unique, made)
+        created = {tuple(record[1:]): record[0] for record in cursor.fetchall()}
+    return _with_keys(rows, unique, created)
 
 
-@lru_cache
+@lru_cache  # Under load the same few statements are needed over and over.
 def _insert(model: type[models.Model], rows: int, unique: tuple[str, ...]) -> str:
-    """The statement for so many rows; kept, for a rush asks for the same few again and again."""
     fields = _written(model)
-    place = f"({', '.join(['%s'] * len(fields))})"
+    placeholders = f"({', '.join(['%s'] * len(fields))})"
     return (
         f"INSERT INTO {_name(model._meta.db_table)} ({', '.join(_name(field.column) for field in fields)}) "  # noqa: S608
-        f"VALUES {', '.join([place] * rows)} ON CONFLICT DO NOTHING "
+        f"VALUES {', '.join([placeholders] * rows)} ON CONFLICT DO NOTHING "
         f"RETURNING {', '.join(_column(model, name) for name in (model._meta.pk.attname, *unique))}"
     )
 
 
 @lru_cache
 def _written(model: type[models.Model]) -> list[models.Field[Any, Any]]:
-    """The fields that a new row gives a value to; the database fills in the others."""
+    # The database fills in the others.
     return [
         field
         for field in model._meta.concrete_fields
@@ -55,10 +54,10 @@ def _written(model: type[models.Model]) -> list[models.Field[Any, Any]]:
     ]
 
 
-def _with_keys(rows: Sequence[Row], unique: Sequence[str], made: dict[tuple[Any, ...], Any]) -> list[Row]:
+def _with_keys(rows: Sequence[Row], unique: Sequence[str], created: dict[tuple[Any, ...], Any]) -> list[Row]:
     new = []
     for row in rows:
-        key = made.get(tuple(getattr(row, name) for name in unique))
+        key = created.get(tuple(getattr(row, name) for name in unique))
         if key is not None:
             row.pk = key
             row._state.adding = False
@@ -69,7 +68,7 @@ def _with_keys(rows: Sequence[Row], unique: Sequence[str], made: dict[tuple[Any,
 def delete_returning(
     model: type[models.Model], *, where: dict[str, Any], columns: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    """Delete the rows that match; return `columns` of those that this call deleted."""
+    """Delete the rows that match `where`; return `columns` of the rows this call deleted."""
     sql = (
         f"DELETE FROM {_name(model._meta.db_table)} "  # noqa: S608
         f"WHERE {' AND '.join(f'{_column(model, name)} = %s' for name in where)} "
@@ -85,7 +84,7 @@ def _value(field: models.Field[Any, Any], row: models.Model) -> Any:
 
 
 def _column(model: type[models.Model], name: str) -> str:
-    """The quoted column of a field, named as the model names it ("item") or as its rows do ("item_id")."""
+    """Quoted column of a field, given by its name ("item") or attname ("item_id")."""
     return next(
         _name(field.column) for field in model._meta.concrete_fields if name in (field.name, field.attname)
     )
@@ -93,5 +92,5 @@ def _column(model: type[models.Model], name: str) -> str:
 
 def _name(name: str | None) -> str:
     if name is None:
-        raise ValueError("A field without a column cannot be written.")
+        raise ValueError("A field without a column cannot be inserted.")
     return connection.ops.quote_name(name)

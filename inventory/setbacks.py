@@ -1,4 +1,4 @@
-"""What if one product fails? It is tried again with growing gaps, and keeps no other waiting; at last a case tells of it."""
+"""Backoff for products whose processing fails; an issue is opened after several failures."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from inventory import cases
 logger = logging.getLogger(__name__)
 
 LONGEST_WAIT = timedelta(minutes=1)
-SEVERAL = 5  # tries before the owner is told; about half a minute
-MOST_COUNTED = 100  # The columns are small; a product may fail for months.
+SEVERAL = 5  # failures before an issue is opened; about half a minute
+MOST_COUNTED = 100  # The columns are small integers, and a product may fail for months.
 
 
 def wait_after(failures: int) -> timedelta:
-    """How long to leave a product alone that failed `failures` times before this one."""
+    """Delay until the next attempt; `failures` does not include the current one."""
     return min(timedelta(seconds=2 ** min(failures, 10)), LONGEST_WAIT)
 
 
@@ -30,9 +30,9 @@ def in_a_line(error: Exception) -> str:
 
 
 def tell(kind: str, product_id: str, error: Exception, *, failures: int) -> None:
-    """Our own code failed on this product, `failures` times with this one: the log has where, the owner hears at last."""
+    """Log an error of our own code with its traceback; `failures` includes this one. Opens an issue after SEVERAL."""
     text = in_a_line(error)
-    logger.error("%s: %s at try %d: %s", product_id, kind, failures, text, exc_info=error)
+    logger.error("%s: %s at attempt %d: %s", product_id, kind, failures, text, exc_info=error)
     if failures >= SEVERAL:
-        sentence = _("%(error)s. It is tried again every minute; the log says where it fails.")
+        sentence = _("%(error)s. It is retried every minute. The log has the traceback.")
         cases.open_case(kind, product_id, sentence, error=text)

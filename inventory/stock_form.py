@@ -1,4 +1,4 @@
-"""How does the owner change a count here? One form for one item or many, written down by the ledger with a reason."""
+"""Admin form that changes the stock of one or more items through the ledger."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from inventory.models import Movement, StockItem
 
 
 class StockForm(forms.Form):
-    """`token` makes a second click on the button count nothing."""
+    """`token` makes submitting the form idempotent: a double click is counted once."""
 
     RECEIVED, COUNTED, ADJUSTED = "received", "counted", "adjusted"
 
     what = forms.ChoiceField(
         label=gettext_lazy("What happened?"),
         choices=[
-            (RECEIVED, gettext_lazy("A delivery came: add")),
-            (COUNTED, gettext_lazy("I counted the shelf: there are, open checkouts included")),
-            (ADJUSTED, gettext_lazy("Something else: add, or with a minus take")),
+            (RECEIVED, gettext_lazy("Received (add)")),
+            (COUNTED, gettext_lazy("Counted (set total, held units included)")),
+            (ADJUSTED, gettext_lazy("Adjustment (use − to remove)")),
         ],
     )
     number = forms.IntegerField(label=gettext_lazy("Number"), min_value=-MOST, max_value=MOST)
@@ -36,11 +36,11 @@ class StockForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         what, number = cleaned.get("what"), cleaned.get("number")
         if number is not None and what == self.RECEIVED and number < 1:
-            self.add_error("number", _("A delivery has at least 1."))
+            self.add_error("number", _("Enter at least 1 for a delivery."))
         if number is not None and what == self.COUNTED and number < 0:
-            self.add_error("number", _("A count is 0 or more."))
+            self.add_error("number", _("A count cannot be negative."))
         if number == 0 and what == self.ADJUSTED:
-            self.add_error("number", _("0 changes nothing."))
+            self.add_error("number", _("An adjustment cannot be 0."))
         return cleaned
 
     @classmethod
@@ -49,21 +49,21 @@ class StockForm(forms.Form):
 
 
 def change_stock(items: Iterable[StockItem], form: StockForm, actor: str) -> tuple[list[Movement], list[str]]:
-    """Do what a valid form says to each item. Returns the movements that are new, and a sentence per item refused."""
+    """Apply a valid form to each item. Returns the new movements and an error message per refused item."""
     verb: Callable[..., Movement | None] = {
         StockForm.RECEIVED: ledger.receive,
         StockForm.COUNTED: ledger.count,
         StockForm.ADJUSTED: ledger.adjust,
     }[form.cleaned_data["what"]]
     reference, reason = f"form:{form.cleaned_data['token']}", form.cleaned_data["reason"]
-    made, refused = [], []
+    created, refused = [], []
     for item in items:
         try:
             movement = verb(
                 item.pk, form.cleaned_data["number"], reference=reference, reason=reason, actor=actor
             )
-        except (ledger.NotThere, ledger.TooMany, ValueError) as refusal:
-            refused.append(f"{item}: {refusal}")
+        except (ledger.NotThere, ledger.TooMany, ValueError) as exc:
+            refused.append(f"{item}: {exc}")
         else:
-            made += [movement] if movement else []
-    return made, refused
+            created += [movement] if movement else []
+    return created, refused

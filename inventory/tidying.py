@@ -1,7 +1,7 @@
-"""What is thrown away, and when? Sessions that have expired, and events whose work is done long since.
+"""Delete expired sessions and events that were handled long ago.
 
-Nothing counts twice for it: Stripe repeats no event after 30 days, edits are known by CountedRequest and sales by
-their movements. What failed, and what no case or person has dealt with, stays.
+Deleting events cannot make anything count twice: Stripe does not resend events after 30 days, edits are recorded in
+CountedRequest and sales in their movements. Waiting and failed events are kept.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from django.conf import settings
 from inventory.models import StripeEvent
 
 KEEP_EVENTS = timedelta(days=90)
-AT_ONCE = 500  # A long transaction would keep others waiting, on SQLite everybody.
+AT_ONCE = 500  # A long transaction would block others; on SQLite, every writer.
 
 
 def throw_away_old(now: datetime) -> int:
-    """The worker's daily duty. Returns how many events are gone: while there are any, the next round goes on."""
+    """Daily worker task. Returns the number of deleted events; while it is not 0, the worker runs it again."""
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     old = StripeEvent.objects.filter(state=StripeEvent.State.HANDLED, handled_at__lt=now - KEEP_EVENTS)
     chosen = list(old.values_list("pk", flat=True)[:AT_ONCE])

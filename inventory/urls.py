@@ -1,4 +1,4 @@
-"""Which view answers which address?"""
+"""URLs of the Stripe webhook."""
 
 from django.urls import path
 

@@ -1,7 +1,7 @@
-"""What do we answer when Stripe calls? Verify, remember, answer; everything else is the worker's.
+"""Stripe webhook: verify the signature, store the event, answer. The worker handles the event later.
 
-A later failure is never told to Stripe: its next try comes hours later, a broken product would hold up every
-order that has it, and endpoints that fail are switched off.
+Failures of handlers are not reported to Stripe: its next attempt would come hours later, one broken product would
+delay every order that contains it, and Stripe disables endpoints that keep failing.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from inventory.intake import Intake
 logger = logging.getLogger(__name__)
 
 WARN_EVERY = 60  # seconds
-# Both spellings answer themselves: to Stripe a redirect is a failed delivery.
+# Both spellings are served without a redirect, which Stripe would count as a failed delivery.
 PATHS = ("stripe/webhook/", "stripe/webhook")
 
 
 def stripe_first(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware before all others. Stripe is no visitor with a browser: session, language, headers and what else is
-    done for those would be a quarter of the work that a delivery is."""
+    """Outermost middleware: webhooks skip session, CSP and header middleware, a quarter of the request time."""
     addresses = {f"/{path}" for path in PATHS}
 
     def answer(request: HttpRequest) -> HttpResponse:
@@ -44,15 +43,15 @@ def stripe_first(
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest) -> HttpResponse:
-    """200 once the event is stored; 400, 405 or 413 for what is not Stripe's; 503 only if it cannot be stored."""
+    """Answer 200 once the event is stored; 400, 405 or 413 for invalid requests; 503 if the event cannot be stored."""
     if _is_too_big(request):
-        return _refuse(413, f"More than {settings.WEBHOOK_MAX_BYTES} bytes.")
+        return _refuse(413, f"The body is larger than {settings.WEBHOOK_MAX_BYTES} bytes.")
     try:
         _verify(request)
         event = inbox.parse(request.body)
         inbox.check_mode(event)
-    except (gateway.BadSignature, inbox.NotAnEvent) as trouble:
-        return _refuse(400, str(trouble))
+    except (gateway.BadSignature, inbox.NotAnEvent) as exc:
+        return _refuse(400, str(exc))
     fault_point("receive.verified")
     return _remember(event)
 
@@ -64,18 +63,18 @@ def _remember(event: inbox.Json) -> HttpResponse:
     try:
         new = _intake.remember(event)
     except DatabaseError:
-        logger.exception("Could not store event %s; Stripe will send it again", event["id"])
-        return _text(503, "The event could not be stored; please send it again.")
+        logger.exception("Could not store event %s; Stripe will retry", event["id"])
+        return _text(503, "The event could not be stored; please retry.")
     fault_point("receive.stored")
     _warn_now_and_then()
-    return _text(200, "Remembered." if new else "Known already.")
+    return _text(200, "Stored." if new else "Already stored.")
 
 
 _warned_at = 0.0
 
 
 def _warn_now_and_then() -> None:
-    """Once a minute and process: is there a worker who will handle this?"""
+    """Log a warning if no worker is running, at most once per WARN_EVERY and process."""
     global _warned_at
     if time.monotonic() - _warned_at > WARN_EVERY:
         _warned_at = time.monotonic()
@@ -83,14 +82,14 @@ def _warn_now_and_then() -> None:
 
 
 def _is_too_big(request: HttpRequest) -> bool:
-    """By the header, so that a huge body is never read."""
+    # Check the header, so that a huge body is never read.
     length = request.headers.get("Content-Length", "")
     return length.isdecimal() and int(length) > settings.WEBHOOK_MAX_BYTES
 
 
 def _verify(request: HttpRequest) -> None:
     if not settings.STRIPE_WEBHOOK_SECRETS:
-        raise gateway.BadSignature("STRIPE_WEBHOOK_SECRET is not set, so no event can be trusted.")
+        raise gateway.BadSignature("STRIPE_WEBHOOK_SECRET is not set, so no event can be verified.")
     gateway.verify(
         request.body,
         request.headers.get("Stripe-Signature", ""),
@@ -101,7 +100,7 @@ def _verify(request: HttpRequest) -> None:
 
 
 def _refuse(status: int, why: str) -> HttpResponse:
-    logger.warning("Webhook refused with %d: %s", status, why)
+    logger.warning("Webhook rejected with %d: %s", status, why)
     return _text(status, why)
 
 

@@ -1,6 +1,6 @@
-"""What runs all the time? The loop over config.duties, in threads where something outside is waited for, until told to stop.
+"""The worker: runs the tasks of config.duties until stopped, those that wait for other services in threads.
 
-Any number of workers on any number of hosts may run: everything they do is claimed in the database.
+Any number of workers on any number of hosts may run: work is claimed through leases in the database.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from inventory.models import Heartbeat, StripeEvent
 logger = logging.getLogger(__name__)
 
 BEAT_EVERY = 10.0  # seconds
-QUIET = timedelta(minutes=1)  # so long a worker may be silent before the admin warns
+QUIET = timedelta(minutes=1)  # without a heartbeat until the admin warns
 FORGET_BEATS = timedelta(days=1)
-LONGEST_REST = 30.0  # seconds between tries of a duty that fails
-LAST_WORDS = 20.0  # seconds for a request that is on its way to Stripe when the worker is told to stop
+LONGEST_REST = 30.0  # seconds between attempts of a failing task
+LAST_WORDS = 20.0  # seconds for threads to finish their requests to Stripe when the worker is stopped
 PATIENCE = timedelta(seconds=10)
 MOST_ROUNDS = 10_000
-# What a cron job that comes that often need not do anew: for so long the runs of “--once” are one worker.
+# Runs of “--once” within this time count as one worker: they skip the full refresh and the hourly tasks.
 AN_HOUR = timedelta(hours=1)
 
 
 class WrongDatabase(Exception):
-    """The database is not one that the ledger can be kept in; the text says why."""
+    """The database is not suitable for the ledger."""
 
 
 def run(duty: Duty, now: datetime) -> int:
-    """Do one duty once; returns how much it did. Stripe's troubles are logged, everything else is raised."""
+    """Run a task once; returns how much it did. Errors of Stripe are logged, all others are raised."""
     try:
         return _do(duty, now)
-    except StripeTrouble as trouble:
-        logger.warning("%s: %s", duty.path, trouble)
+    except StripeTrouble as exc:
+        logger.warning("%s: %s", duty.path, exc)
         return 0
 
 
@@ -58,9 +58,9 @@ def _do(duty: Duty, now: datetime) -> int:
 
 
 def start() -> None:
-    """What a worker does before anything else: nothing that happened while it was away is taken for granted.
+    """Check the database, resume stock updates and request a refresh of every product.
 
-    Raises WrongDatabase where the ledger could not decide rightly.
+    Stripe may have changed while no worker was running. Raises WrongDatabase.
     """
     check_database()
     publish.resume()
@@ -68,7 +68,7 @@ def start() -> None:
 
 
 def check_database() -> None:
-    """Raises WrongDatabase; what is not so bad is logged."""
+    """Raise WrongDatabase for errors of the system checks; log their warnings."""
     for problem in checks.at_start():
         if problem.level >= ERROR:
             raise WrongDatabase(f"{problem.msg} {problem.hint or ''}".strip())
@@ -76,9 +76,9 @@ def check_database() -> None:
 
 
 def once() -> int:
-    """Do what is due and end, for cron; returns how much was done. Stripe is read anew only if nobody did for an hour.
+    """Do what is due and return how much was done, for cron. Raises WrongDatabase.
 
-    Raises WrongDatabase.
+    All products are refreshed only if no worker has run for an hour.
     """
     check_database()
     now = timezone.now()
@@ -91,13 +91,11 @@ def once() -> int:
 
 
 class Worker:
-    """Runs until `stop` is set."""
-
     def __init__(self, stop: threading.Event) -> None:
         self.stop = stop
 
     def run(self) -> None:
-        """Duties that stand alone in a thread each, the others here, in turn. `start` goes before it."""
+        """Run until `stop` is set: tasks marked `alone` in a thread each, the others here in turn. Call `start` first."""
         beat = Duty("inventory.worker.beat", every=BEAT_EVERY, alone=False)
         alone = [duty for duty in DUTIES if duty.alone]
         threads = [
@@ -106,14 +104,13 @@ class Worker:
         ]
         for thread in threads:
             thread.start()
-        logger.info("Worker %s is at work", name())
+        logger.info("Worker %s started", name())
         self._repeat([beat, *(duty for duty in DUTIES if not duty.alone)])
         for thread in threads:
             thread.join(LAST_WORDS)
-        logger.info("Worker %s has stopped", name())
+        logger.info("Worker %s stopped", name())
 
     def _repeat(self, duties: Sequence[Duty]) -> None:
-        """Each duty when its time has come, at once again while it finds work; with a connection of this thread's own."""
         rounds = [_Round(duty) for duty in duties]
         try:
             while not self.stop.is_set():
@@ -122,11 +119,11 @@ class Worker:
                         each.go()
                 self.stop.wait(min(each.rest() for each in rounds))
         finally:
-            connections.close_all()
+            connections.close_all()  # Connections belong to the thread.
 
 
 class _Round:
-    """One duty's own rhythm. Times are seconds of a clock that never jumps."""
+    """Schedule of one task: again at once while it finds work. Times are seconds of the monotonic clock."""
 
     def __init__(self, duty: Duty) -> None:
         self.duty, self.due_at, self.failures = duty, 0.0, 0
@@ -150,12 +147,12 @@ class _Round:
 
     def _log(self, error: Exception) -> None:
         if isinstance(error, StripeTrouble):
-            logger.warning("%s is tried again in %d s: %s", self.duty.path, self._pause(), error)
+            logger.warning("%s will be retried in %d s: %s", self.duty.path, self._pause(), error)
         else:
-            logger.error("%s failed; it is tried again", self.duty.path, exc_info=error)
+            logger.error("%s failed and will be retried", self.duty.path, exc_info=error)
 
     def _pause(self) -> float:
-        """As often as the duty says; after a failure soon, and then with growing gaps, be the duty a rare one or not."""
+        # Exponential backoff after failures. It starts at a second or less, so that hourly tasks are retried soon too.
         if not self.failures:
             return self.duty.every
         growing: float = min(self.duty.every, 1.0) * 2 ** min(self.failures, 12)
@@ -167,21 +164,20 @@ def name() -> str:
 
 
 def beat(now: datetime) -> int:
-    """Say that this process is alive; the admin warns when nobody has for a minute."""
     _beat(name(), now, patience=QUIET)
     Heartbeat.objects.filter(Q(beat_at__lt=now - FORGET_BEATS) | Q(beat_at__gt=now + FORGET_BEATS)).delete()
     return 0
 
 
 def _beat(who: str, now: datetime, *, patience: timedelta) -> None:
-    """`patience`: how much silence of this one is no alarm."""
+    """`patience`: time without a beat before this worker counts as stopped."""
     Heartbeat.objects.update_or_create(
         name=who, defaults={"beat_at": now, "patience": int(patience.total_seconds())}
     )
 
 
 def work() -> None:
-    """Run a worker until SIGTERM or SIGINT; what is in hand is finished first."""
+    """Run a worker until SIGTERM or SIGINT; running tasks are finished first."""
     stop = threading.Event()
 
     def be_asked(number: int, frame: FrameType | None) -> None:
@@ -193,10 +189,10 @@ def work() -> None:
 
 
 def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
-    """Do all duties in turn until nothing is left to do; returns how much was done. Never sleeps.
+    """Run the tasks in turn until nothing is left to do; returns how much was done. Never sleeps.
 
-    What waits for its time (a write that gathers movements, a second try) is waited for by reading the clock
-    up to ten seconds ahead. `hourly`: the rare duties too.
+    Work that is due within PATIENCE (a stock update that collects movements, a retry) is done early, by passing
+    a later `now`. `hourly`: include tasks that run once a minute or less often.
     """
     duties = [duty for duty in DUTIES if hourly or duty.every < 60]
     now = now or timezone.now()
@@ -210,11 +206,10 @@ def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
                 return done
             now = next_due
         duties = [duty for duty in duties if duty.every < 60]
-    raise RuntimeError(f"The duties found no rest in {MOST_ROUNDS} rounds.")
+    raise RuntimeError(f"Tasks still found work after {MOST_ROUNDS} rounds.")
 
 
 def _next_due(now: datetime) -> datetime | None:
-    """The next moment at which something that waits for its time may be done."""
     events = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, next_try_at__gt=now)
     products = publish.waiting().filter(not_before__gt=now)
     looks = look.wished().filter(not_looked_before__gt=now)

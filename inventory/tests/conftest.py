@@ -1,4 +1,4 @@
-"""Nouns for the tests of stock: a shirt at Stripe, the same shirt in the shop, and ways to say what happens to it."""
+"""Fixtures of the stock tests: a shirt at Stripe, and the same shirt synced to the shop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def new_shirt(fake: FakeStripe, db: None) -> Callable[..., Shirt]:
-    """A shirt at Stripe that the shop has not read yet: `new_shirt(S=10, M=15)`."""
+    """A shirt at Stripe that the shop has not synced yet: `new_shirt(S=10, M=15)`."""
 
     def make(product_id: str = "prod_shirt", **counts: int | str) -> Shirt:
         stock = {f"stock_{size}": str(count) for size, count in counts.items()}
@@ -35,7 +35,7 @@ def new_shirt(fake: FakeStripe, db: None) -> Callable[..., Shirt]:
 
 @pytest.fixture
 def shirt(new_shirt: Callable[..., Shirt]) -> Shirt:
-    """10 in S, 15 in M, 5 in L; marked at Stripe, and known to the shop for longer than a second."""
+    """10 in S, 15 in M, 5 in L; synced and tagged at Stripe, opened a minute ago."""
     shirt = new_shirt(S=10, M=15, L=5)
     shirt.sync()
     StockItem.objects.update(began_at=F("began_at") - timedelta(minutes=1))

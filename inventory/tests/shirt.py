@@ -1,4 +1,4 @@
-"""What can happen to a shirt, in the words of a shop: at Stripe (the fake) and here."""
+"""Factory for the stock tests: sell, edit and sync a shirt, here and at the fake Stripe."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Shirt:
         return ProductStock.objects.get(pk=self.product_id)
 
     def sync(self) -> None:
-        """The first look, and the first mark."""
+        """First refresh and first version tag."""
         look.look_at(self.product_id)
         now = timezone.now()
         publish.publish_waiting(now)
@@ -49,14 +49,14 @@ class Shirt:
         return ledger.sell(order, [line], now=timezone.now())
 
     def settle(self) -> None:
-        """Stripe's deliveries arrive and the worker works, until both rest."""
+        """Deliver events and run the worker until both have nothing left to do."""
         for _round in range(20):
             done = drain()
             if not self.fake.deliver_due() and not done:
                 return
 
     def movements(self, size: str, *kinds: str) -> list[int]:
-        """Differences, oldest first; of `kinds` if any are named."""
+        """Differences, oldest first; only of the given kinds, if any."""
         rows = self.item(size).movements.order_by("id")
         return [row.delta for row in rows if not kinds or row.kind in kinds]
 
@@ -75,14 +75,14 @@ class Shirt:
         return self.metadata.get("inventory_version")
 
     def edit(self, **sizes: int | str | None) -> None:
-        """Somebody edits counts in the Dashboard; None takes the key away."""
+        """Edit counts in the Dashboard; None removes the key."""
         self.edit_keys({f"stock_{size}": _text(value) for size, value in sizes.items()})
 
     def edit_keys(self, metadata: Mapping[str, str]) -> None:
         self.fake.dashboard.edit_product(self.product_id, metadata=metadata)
 
     def form(self) -> dict[str, str]:
-        """The metadata form of the Dashboard, opened now."""
+        """Open the metadata form of the Dashboard."""
         return self.fake.dashboard.read_form(self.product_id)
 
     def save_form(self, form: Mapping[str, str], **sizes: int | str) -> None:
@@ -90,12 +90,12 @@ class Shirt:
         self.fake.dashboard.save_stale_form(self.product_id, {**form, **changed})
 
     def writes_sent(self) -> list[Any]:
-        """The POSTs that reached Stripe for this product."""
+        """POST requests for this product that reached Stripe."""
         path = f"/v1/products/{self.product_id}"
         return [call for call in self.fake.calls if call.method == "POST" and call.path == path]
 
     def is_at_rest(self) -> bool:
-        """Stripe, on_hand and the ledger say the same, and nothing is pending."""
+        """Whether Stripe, on_hand and the ledger agree and nothing is pending."""
         items = StockItem.objects.filter(product=self.product_id)
         return not ledger.sums_that_drifted() and all(
             item.pending == 0 and self.metadata.get(item.key) == str(item.on_hand) for item in items

@@ -1,4 +1,4 @@
-"""The owner's pages of stock: everything is shown, counts change through the ledger with a reason."""
+"""Admin pages of stock: rows are read-only, and counts change through the ledger with a reason."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def act(owner: Client, model: str, action: str, *pks: Any) -> Any:
 
 
 @pytest.mark.parametrize("model", PAGES)
-def test_every_list_opens_and_says_what_it_lists(owner: Client, shirt: Shirt, model: str) -> None:
+def test_every_list_opens_with_its_title(owner: Client, shirt: Shirt, model: str) -> None:
     shirt.sell("L", 9)
     shirt.settle()
 
@@ -98,7 +98,7 @@ def test_the_list_of_events_reads_no_payloads(owner: Client, shirt: Shirt) -> No
     assert not [query["sql"] for query in queries if "payload" in query["sql"]]
 
 
-def test_a_delivery_is_written_down_with_its_reason_and_reaches_stripe(owner: Client, shirt: Shirt) -> None:
+def test_a_delivery_is_recorded_with_its_reason_and_reaches_stripe(owner: Client, shirt: Shirt) -> None:
     url = change_url(shirt.item("M"))
     page = owner.get(url)
 
@@ -154,18 +154,18 @@ def test_an_impossible_number_is_refused_and_nothing_is_stored(
     assert shirt.item("M").pending == 0
 
 
-def test_a_reason_is_asked_for(owner: Client, shirt: Shirt) -> None:
+def test_a_reason_is_required(owner: Client, shirt: Shirt) -> None:
     owner.post(change_url(shirt.item("M")), {"what": "received", "number": 1, "reason": "", "token": "t"})
 
     assert shirt.item("M").pending == 0
 
 
-def test_taking_more_than_is_there_is_refused_in_a_sentence(owner: Client, shirt: Shirt) -> None:
+def test_removing_more_than_is_there_is_refused_with_a_message(owner: Client, shirt: Shirt) -> None:
     form = {"what": "adjusted", "number": -16, "reason": "Broken", "token": "t"}
 
     answer = owner.post(change_url(shirt.item("M")), form, follow=True)
 
-    assert "Only 15 are there." in answer.content.decode()
+    assert "Only 15 in stock." in answer.content.decode()
     assert shirt.item("M").pending == 0
 
 
@@ -190,7 +190,7 @@ def test_where_only_some_of_the_chosen_items_are_refused_the_others_are_changed(
     answer = owner.post(change_url(shirt.item("M"), shirt.item("S")), form, follow=True)
 
     page = answer.content.decode()
-    assert "1 count changed." in page and "BALM T-Shirt S: Only 10 are there." in page
+    assert "1 count changed." in page and "BALM T-Shirt S: Only 10 in stock." in page
     assert shirt.item("M").pending == -12 and shirt.item("S").pending == 0
 
 
@@ -208,7 +208,7 @@ def test_the_form_without_items_goes_back_to_the_list(owner: Client, shirt: Shir
     assert answer.status_code == 302
 
 
-def test_somebody_who_may_only_look_changes_nothing(client: Client, shirt: Shirt) -> None:
+def test_a_user_with_view_permission_only_cannot_change_stock(client: Client, shirt: Shirt) -> None:
     from django.contrib.auth.models import Permission
 
     clerk = User.objects.create_user("clerk", password="secret", is_staff=True)
@@ -221,7 +221,7 @@ def test_somebody_who_may_only_look_changes_nothing(client: Client, shirt: Shirt
     assert shirt.item("M").pending == 0
 
 
-def test_strangers_are_sent_to_the_login(client: Client, shirt: Shirt) -> None:
+def test_anonymous_visitors_are_sent_to_the_login(client: Client, shirt: Shirt) -> None:
     answer: Any = client.get(change_url(shirt.item("M")))
 
     assert answer.status_code == 302 and "/login/" in answer["Location"]
@@ -239,7 +239,7 @@ def test_an_event_can_be_handled_again(owner: Client, shirt: Shirt) -> None:
     assert event.state == "waiting"
 
 
-def test_a_case_is_closed_by_the_owner(owner: Client, shirt: Shirt) -> None:
+def test_the_owner_can_close_an_issue(owner: Client, shirt: Shirt) -> None:
     case = Case.objects.create(kind="note", subject="x", text="y")
 
     act(owner, "case", "close", case.pk)
@@ -248,7 +248,7 @@ def test_a_case_is_closed_by_the_owner(owner: Client, shirt: Shirt) -> None:
     assert case.closed_at is not None
 
 
-def test_a_parked_product_is_written_again(owner: Client, shirt: Shirt) -> None:
+def test_stock_updates_of_a_paused_product_can_be_resumed(owner: Client, shirt: Shirt) -> None:
     ProductStock.objects.update(parked="refused", parked_by="no")
     shirt.sell("M", 2)
 
@@ -258,7 +258,7 @@ def test_a_parked_product_is_written_again(owner: Client, shirt: Shirt) -> None:
     assert shirt.at_stripe("M") == "13"
 
 
-def test_a_look_can_be_asked_for(owner: Client, shirt: Shirt) -> None:
+def test_a_refresh_can_be_requested(owner: Client, shirt: Shirt) -> None:
     before = shirt.stock.looks_wanted
 
     act(owner, "productstock", "look_again", "prod_shirt")
@@ -277,7 +277,7 @@ def test_another_shop_can_be_taken_over_from_the_admin(owner: Client, shirt: Shi
     assert not shirt.stock.parked and shirt.is_at_rest()
 
 
-def test_the_desk_warns_of_a_missing_worker(owner: Client) -> None:
+def test_the_admin_warns_of_a_missing_worker(owner: Client) -> None:
     page = owner.get(reverse("admin:index"))
 
     alarms = page.context["alarms"]

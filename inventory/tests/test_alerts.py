@@ -1,4 +1,4 @@
-"""What does the owner hear of by mail, and how often?"""
+"""Mail to the owner: what is reported, and how often."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shop.models import Product
 
 
 def look_round() -> list[Any]:
-    """The duty once; the mails that it sent."""
+    """Run the task once; returns the mails it sent."""
     before = len(mail.outbox)
     alerts.tell_the_owner(timezone.now())
     return mail.outbox[before:]
@@ -28,12 +28,12 @@ def look_round() -> list[Any]:
 
 @pytest.fixture
 def known(shirt: Shirt) -> Shirt:
-    """10 in S, 15 in M, 5 in L, and a worker that has looked at them."""
+    """10 in S, 15 in M, 5 in L, with alert levels recorded."""
     assert look_round() == []
     return shirt
 
 
-def test_a_size_that_becomes_low_is_told_once(known: Shirt) -> None:
+def test_a_size_that_runs_low_is_reported_once(known: Shirt) -> None:
     known.sell("M", 11)
 
     (told,) = look_round()
@@ -46,7 +46,7 @@ def test_a_size_that_becomes_low_is_told_once(known: Shirt) -> None:
     assert look_round() == []
 
 
-def test_a_first_look_at_a_catalogue_sends_nothing(shirt: Shirt) -> None:
+def test_a_first_sync_of_the_catalog_sends_nothing(shirt: Shirt) -> None:
     shirt.edit(S=0)
     shirt.settle()
     assert shirt.item("L").available == 5
@@ -55,7 +55,7 @@ def test_a_first_look_at_a_catalogue_sends_nothing(shirt: Shirt) -> None:
     assert set(StockItem.objects.values_list("size", "told_level")) == {("S", 2), ("M", 0), ("L", 1)}
 
 
-def test_sold_out_is_told_after_low(known: Shirt) -> None:
+def test_sold_out_is_reported_after_low(known: Shirt) -> None:
     known.sell("M", 11)
     look_round()
     known.sell("M", 4)
@@ -65,13 +65,13 @@ def test_sold_out_is_told_after_low(known: Shirt) -> None:
     assert told.subject == "[Our Shop] Sold out: BALM T-Shirt M"
 
 
-def test_what_open_checkouts_hold_is_not_sold_yet(known: Shirt) -> None:
+def test_held_units_are_not_sold_yet(known: Shirt) -> None:
     ledger.hold("order:1", {known.item("M").pk: 15})
 
     assert look_round() == []
 
 
-def test_a_size_that_was_filled_up_is_told_again_when_it_falls_again(known: Shirt) -> None:
+def test_a_restocked_size_is_reported_again_when_it_falls_again(known: Shirt) -> None:
     known.sell("M", 11)
     assert len(look_round()) == 1
     ledger.receive(known.item("M").pk, 20, reference="form:1")
@@ -83,20 +83,20 @@ def test_a_size_that_was_filled_up_is_told_again_when_it_falls_again(known: Shir
     assert "BALM T-Shirt M, 4 left" in told.subject
 
 
-def test_what_is_oversold_comes_with_its_case_in_one_mail(known: Shirt) -> None:
+def test_an_oversold_size_and_its_issue_come_in_one_mail(known: Shirt) -> None:
     known.sell("M", 17)
     known.sell("S", 10)
 
     (told,) = look_round()
 
     case = Case.objects.get()
-    assert told.subject == "[Our Shop] To look at: oversold (prod_shirt stock_M) and 2 more"
+    assert told.subject == "[Our Shop] Needs attention: oversold (prod_shirt stock_M) and 2 more"
     assert f"\nhttp://testserver/admin/inventory/case/{case.pk}/change/\n" in told.body
     assert "\nSold out: BALM T-Shirt S\n" in told.body and "\nSold out: BALM T-Shirt M\n" in told.body
     assert look_round() == []
 
 
-def test_a_note_and_a_case_that_is_closed_already_are_not_told(known: Shirt) -> None:
+def test_notes_and_closed_issues_are_not_reported(known: Shirt) -> None:
     cases.open_case(cases.NOTE, "prod_shirt", "Perhaps an old form.")
     cases.open_case(cases.STOPPED, "Stripe", "No key.")
     cases.close(cases.STOPPED, "Stripe")
@@ -104,21 +104,21 @@ def test_a_note_and_a_case_that_is_closed_already_are_not_told(known: Shirt) -> 
     assert look_round() == []
 
 
-def test_a_case_that_is_opened_anew_is_told_anew(known: Shirt) -> None:
+def test_a_reopened_issue_is_reported_again(known: Shirt) -> None:
     for _time in range(2):
         cases.open_case(cases.STOPPED, "Stripe", "No key.")
         assert len(look_round()) == 1
         cases.close(cases.STOPPED, "Stripe")
 
 
-def test_what_is_not_on_show_is_not_told(known: Shirt) -> None:
+def test_hidden_products_are_not_reported(known: Shirt) -> None:
     Product.objects.update(active=False)
     known.sell("M", 15)
 
     assert look_round() == []
 
 
-def test_a_mail_that_cannot_be_sent_is_told_in_the_log_and_sent_later(
+def test_a_mail_that_cannot_be_sent_is_logged_and_sent_later(
     known: Shirt, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     known.sell("M", 11)
@@ -130,11 +130,11 @@ def test_a_mail_that_cannot_be_sent_is_told_in_the_log_and_sent_later(
         patch.setattr(EmailBackend, "send_messages", away)
         assert look_round() == []
 
-    assert "not sent and is tried again: SMTPServerDisconnected" in caplog.text
+    assert "Could not send mail to OWNER_EMAIL, will retry: SMTPServerDisconnected" in caplog.text
     assert len(look_round()) == 1 and look_round() == []
 
 
-def test_while_one_worker_writes_another_does_not(known: Shirt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_worker_sends_the_mail(known: Shirt, monkeypatch: pytest.MonkeyPatch) -> None:
     known.sell("M", 11)
     send, seen = alerts._send, []
 
@@ -147,7 +147,7 @@ def test_while_one_worker_writes_another_does_not(known: Shirt, monkeypatch: pyt
     assert len(look_round()) == 1 and seen == [0]
 
 
-def test_a_worker_that_died_while_it_wrote_leaves_the_mail_to_the_next(known: Shirt) -> None:
+def test_after_a_crash_while_sending_the_next_worker_sends_the_mail(known: Shirt) -> None:
     known.sell("M", 11)
     Postbox.objects.update_or_create(
         one=1, defaults={"lease_until": timezone.now() + timedelta(minutes=5), "lease_holder": "dead"}
@@ -159,7 +159,7 @@ def test_a_worker_that_died_while_it_wrote_leaves_the_mail_to_the_next(known: Sh
     assert len(look_round()) == 1
 
 
-def test_nothing_is_sent_without_an_owner_and_the_open_cases_are_told_when_there_is_one(
+def test_nothing_is_sent_without_an_owner_and_open_issues_are_reported_once_there_is_one(
     known: Shirt, settings: Any
 ) -> None:
     settings.OWNER_EMAIL = ""
@@ -187,7 +187,7 @@ def test_no_name_of_a_product_becomes_a_header_or_a_line_of_its_own(known: Shirt
     assert len(told.body.strip().splitlines()) == 2
 
 
-def test_a_mail_names_twenty_things_and_says_how_many_more_there_are(known: Shirt) -> None:
+def test_a_mail_lists_twenty_items_and_counts_the_rest(known: Shirt) -> None:
     for number in range(25):
         cases.open_case(cases.EVENT_FAILED, f"evt_{number}", "No.")
 
@@ -198,14 +198,12 @@ def test_a_mail_names_twenty_things_and_says_how_many_more_there_are(known: Shir
     assert look_round() == []
 
 
-def test_idle_it_asks_the_database_three_times(
-    known: Shirt, django_assert_num_queries: Callable[..., Any]
-) -> None:
+def test_an_idle_run_takes_three_queries(known: Shirt, django_assert_num_queries: Callable[..., Any]) -> None:
     with django_assert_num_queries(3):
         alerts.tell_the_owner(timezone.now())
 
 
-def test_a_cron_job_tells_as_well(known: Shirt) -> None:
+def test_a_cron_job_sends_the_mail_as_well(known: Shirt) -> None:
     call_command("work", "--once")
     known.sell("M", 11)
 

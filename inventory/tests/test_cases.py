@@ -1,4 +1,4 @@
-"""What a case says, and in whose language."""
+"""Opening issues and appending to them, in the language of the owner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inventory.models import Case
 pytestmark = pytest.mark.django_db
 
 
-def test_a_case_is_written_in_the_owners_language_whoever_buys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_issues_are_in_the_language_of_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     from django.utils.translation import get_language
 
     monkeypatch.setattr(cases, "gettext", lambda sentence: f"{get_language()}: {sentence}")
@@ -25,13 +25,13 @@ def test_a_case_is_written_in_the_owners_language_whoever_buys(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("facts", [{}, {"name": "50 % cotton"}])
-def test_a_percent_sign_in_what_stripe_says_is_a_percent_sign(facts: dict[str, Any]) -> None:
+def test_a_percent_sign_in_a_text_from_stripe_is_kept(facts: dict[str, Any]) -> None:
     cases.open_case(cases.NOTE, "prod_shirt", "%(name)s" if facts else "50 % cotton", **facts)
 
     assert Case.objects.get().text == "50 % cotton"
 
 
-def test_what_happens_meanwhile_is_added_once() -> None:
+def test_a_repeated_text_is_added_once() -> None:
     assert cases.open_case(cases.NOTE, "prod_shirt", "First.")
     for _time in range(2):
         assert not cases.open_case(cases.NOTE, "prod_shirt", "Second.")
@@ -39,7 +39,7 @@ def test_what_happens_meanwhile_is_added_once() -> None:
     assert Case.objects.get().text == "First.\nSecond."
 
 
-def test_a_case_that_is_closed_while_it_is_added_to_is_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_issue_closed_during_an_addition_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
     cases.open_case(cases.NOTE, "prod_shirt", "First.")
     add = cases._add
 

@@ -1,4 +1,4 @@
-"""What does a person type? sync_catalog, why, replay_events."""
+"""Management commands sync_catalog, why and replay_events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def said(command: str, *arguments: str) -> tuple[str, str]:
-    """What the command wrote to stdout and stderr."""
+    """Run a command; returns its stdout and stderr."""
     out, err = io.StringIO(), io.StringIO()
     call_command(command, *arguments, stdout=out, stderr=err, no_color=True)
     return out.getvalue(), err.getvalue()
@@ -42,7 +42,7 @@ def test_a_first_sync_creates_and_says_so(new_shirt: Callable[..., Shirt]) -> No
     assert StockItem.objects.get(product="prod_a").on_hand == 15
 
 
-def test_a_second_sync_changes_nothing_and_writes_nothing(shirt: Shirt) -> None:
+def test_a_second_sync_writes_nothing(shirt: Shirt) -> None:
     said("sync_catalog")
 
     with CaptureQueriesContext(connection) as queries:
@@ -53,8 +53,7 @@ def test_a_second_sync_changes_nothing_and_writes_nothing(shirt: Shirt) -> None:
     assert writing == []
 
 
-def test_what_we_wrote_ourselves_is_no_news_to_a_sync(shirt: Shirt) -> None:
-    """The count that went down and the mark are ours; nobody touched the product."""
+def test_our_own_update_is_no_change_to_a_sync(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     shirt.settle()
 
@@ -78,7 +77,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(new_shirt: Callabl
 
     out, _err = said("sync_catalog", "--dry-run")
 
-    assert out == "Would be: 1 created, 0 updated, 0 unchanged, 0 problems\n"
+    assert out == "Dry run: 1 created, 0 updated, 0 unchanged, 0 problems\n"
     assert not Product.objects.exists() and not StockItem.objects.exists()
 
 
@@ -89,10 +88,10 @@ def test_a_dry_run_lists_the_problems_that_the_sync_would_list(fake: FakeStripe,
     wet, wet_problems = said("sync_catalog")
 
     assert dry_problems == wet_problems == "prod_bare Bare: It has no default price that can be used.\n"
-    assert dry == f"Would be: {wet}"
+    assert dry == f"Dry run: {wet}"
 
 
-def test_a_product_that_was_mended_has_no_problem_in_a_dry_run(shirt: Shirt) -> None:
+def test_a_corrected_product_has_no_problem_in_a_dry_run(shirt: Shirt) -> None:
     shirt.edit_keys({"link": "http://music.example"})
     said("sync_catalog")
     shirt.edit_keys({"link": ""})
@@ -100,7 +99,7 @@ def test_a_product_that_was_mended_has_no_problem_in_a_dry_run(shirt: Shirt) -> 
     assert said("sync_catalog", "--dry-run")[0].endswith(" 0 problems\n")
 
 
-def test_what_is_archived_has_no_problems_to_mend(fake: FakeStripe, db: None) -> None:
+def test_archived_products_have_no_problems(fake: FakeStripe, db: None) -> None:
     fake.add_product(id="prod_old", name="Old", metadata={"sizes": "M", "stock_M": "ten"}, active=False)
 
     out, err = said("sync_catalog")
@@ -126,7 +125,7 @@ def test_one_product_can_be_synced_alone(shirt: Shirt) -> None:
     assert Product.objects.get().name == "New name"
 
 
-def test_a_product_that_nobody_knows_is_an_error_in_one_sentence(fake: FakeStripe, db: None) -> None:
+def test_an_unknown_product_is_an_error_of_one_sentence(fake: FakeStripe, db: None) -> None:
     with pytest.raises(CommandError, match="Stripe has no product prod_x"):
         said("sync_catalog", "--product", "prod_x")
 
@@ -173,7 +172,7 @@ def test_an_edit_that_only_a_sync_finds_is_counted_from_its_event(shirt: Shirt) 
 # --- why --------------------------------------------------------------------------------------
 
 
-def test_why_tells_the_equation_line_by_line(shirt: Shirt) -> None:
+def test_why_prints_the_running_count_line_by_line(shirt: Shirt) -> None:
     shirt.sell("M", 2, order="order:77")
     shirt.settle()
     shirt.edit(M=20)
@@ -185,16 +184,16 @@ def test_why_tells_the_equation_line_by_line(shirt: Shirt) -> None:
 
     lines = [line for line in out.splitlines() if " = " in line and line[:4].isdigit()]
     assert [line.rsplit(" = ")[-1] for line in lines] == ["15", "13", "20", "25"]
-    assert "sale           −2 order:77:0 [write 2, applied] = 13" in out
+    assert "sale           −2 order:77:0 [update 2, applied] = 13" in out
     assert "received       +5 form:1 (Delivery) by owner [not yet at Stripe] = 25" in out
-    assert "on hand   20 = the movements at Stripe\n" in out
-    assert "pending   +5 = the movements on their way\n" in out
+    assert "on hand   20 = movements published to Stripe\n" in out
+    assert "pending   +5 = movements not yet published\n" in out
     assert "1 for order:78 since" in out
     assert "available 24" in out
     assert "product.updated evt_" in out
 
 
-def test_why_tells_times_as_the_shops_clocks_do(shirt: Shirt, settings: Any) -> None:
+def test_why_prints_local_times(shirt: Shirt, settings: Any) -> None:
     settings.TIME_ZONE = "Asia/Tokyo"
     opened = shirt.item("M").movements.get().created_at
 
@@ -208,7 +207,7 @@ def test_why_names_a_sum_that_drifted(shirt: Shirt) -> None:
 
     out, _err = said("why", "prod_shirt", "stock_M")
 
-    assert "NO: they add up to 15" in out
+    assert "MISMATCH: they add up to 15" in out
 
 
 def test_why_of_a_size_that_is_not_there_names_those_that_are(shirt: Shirt) -> None:
@@ -271,14 +270,14 @@ def test_failed_events_are_replayed(handled: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Say which"),
-        (["evt_nowhere"], "Not in the inbox: evt_nowhere"),
+        ([], "Specify event ids"),
+        (["evt_nowhere"], "Events not found: evt_nowhere"),
         (["--since", "yesterday"], "is no time"),
         (["--since", "2026-13-45"], "is no time"),
         (["--since", "2999-01-01"], "lies ahead"),
     ],
 )
-def test_bad_words_get_a_sentence(db: None, arguments: list[str], sentence: str) -> None:
+def test_bad_arguments_get_an_error_message(db: None, arguments: list[str], sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         said("replay_events", *arguments)
 

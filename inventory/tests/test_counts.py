@@ -1,4 +1,4 @@
-"""The arithmetic of stock: what a count is, totals, edits in any order, the counts under a mark."""
+"""Arithmetic of stock: parsing, totals, edits in any order, the counts under a version tag."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_everything_else_is_unreadable(text: str | None) -> None:
 
 
 @given(COUNTS)
-def test_a_count_is_read_back_as_it_was_written(count: int) -> None:
+def test_a_count_is_parsed_back_as_it_was_formatted(count: int) -> None:
     assert parse_count(str(count)) == count
 
 
@@ -80,7 +80,7 @@ def test_a_total_can_be_read_again_and_says_what_is_missing_or_too_much(on_hand:
 
 
 def replayed(edits: list[tuple[int | None, int | None]]) -> tuple[int, Garble]:
-    """What a list of edits moves in all, and the account in the end."""
+    """Apply a list of edits; returns the total moved and the final account."""
     moved, account = 0, Garble()
     for before, after in edits:
         units, account = edited(account, before, after)
@@ -89,10 +89,8 @@ def replayed(edits: list[tuple[int | None, int | None]]) -> tuple[int, Garble]:
 
 
 @given(st.lists(READABLE_OR_NOT, min_size=2, max_size=6), st.randoms())
-def test_edits_count_the_same_in_whatever_order_they_are_heard_of(
-    stood: list[int | None], order: object
-) -> None:
-    """`stood` is what stood at Stripe, one edit after the other; the first and the last are readable."""
+def test_edits_count_the_same_in_any_order_of_arrival(stood: list[int | None], order: object) -> None:
+    """`stood`: successive values at Stripe; the first and the last are readable."""
     stood = [stood[0] or 0, *stood[1:-1], stood[-1] or 0]
     edits = list(itertools.pairwise(stood))
     order.shuffle(edits)  # type: ignore[attr-defined]
@@ -103,7 +101,7 @@ def test_edits_count_the_same_in_whatever_order_they_are_heard_of(
     assert account == Garble()
 
 
-def test_a_garbled_count_moves_nothing_until_it_is_mended() -> None:
+def test_an_invalid_count_moves_nothing_until_it_is_corrected() -> None:
     assert replayed([(10, None)]) == (0, Garble(times=1, units=-10))
     assert replayed([(10, None), (None, 12)]) == (2, Garble())
 
@@ -116,9 +114,7 @@ def test_a_plain_edit_counts_at_once_even_while_an_account_is_open() -> None:
 
 
 @given(READABLE_OR_NOT.filter(lambda count: count is not None), st.booleans())
-def test_what_a_write_replaced_unseen_never_moves_the_ledger(
-    stood: int, write_is_heard_of_first: bool
-) -> None:
+def test_an_edit_overwritten_unseen_never_moves_the_ledger(stood: int, write_is_heard_of_first: bool) -> None:
     if write_is_heard_of_first:
         moved, account = edited(written_over(Garble()), stood, None)
     else:
@@ -128,10 +124,10 @@ def test_what_a_write_replaced_unseen_never_moves_the_ledger(
     assert (moved, account) == (0, Garble())
 
 
-# --- The counts under a mark ------------------------------------------------------------------
+# --- The counts under a version tag -----------------------------------------------------------
 
 
-def test_a_form_is_measured_from_what_its_write_left() -> None:
+def test_a_form_is_measured_from_the_counts_its_update_left() -> None:
     base = base_under(
         [{"stock_S": 10, "stock_M": 15}],
         before={"stock_S": 9, "stock_M": 15},
@@ -143,7 +139,7 @@ def test_a_form_is_measured_from_what_its_write_left() -> None:
 
 
 def test_a_form_opened_after_an_edit_is_measured_from_that_edit() -> None:
-    """S went from 10 to 12 under the mark; the form shows 12, and changes M only."""
+    """S went from 10 to 12 under the tag; the form shows 12 and changes only M."""
     states = [{"stock_S": 10, "stock_M": 15, "stock_L": 5}, {"stock_S": 12, "stock_M": 15, "stock_L": 5}]
 
     base = base_under(
@@ -166,7 +162,7 @@ def test_a_form_that_fits_two_states_takes_the_first_and_says_so() -> None:
 
 
 def test_of_two_states_that_fit_the_form_shows_the_one_that_still_stood() -> None:
-    """Edited from 13 to 10, a form opened, a new mark written, the form saved with 11: one more, and not two less."""
+    """13 edited to 10, form opened, new tag sent, form saved with 11: that is +1, not -2."""
     states = [{"stock": 13}, {"stock": 10}]
 
     base = base_under(states, before={"stock": 10}, after={"stock": 11})
@@ -176,8 +172,8 @@ def test_of_two_states_that_fit_the_form_shows_the_one_that_still_stood() -> Non
 
 
 @pytest.mark.parametrize("shown", [{"stock": 13}, {"stock": 10}])
-def test_a_form_that_nobody_touched_is_taken_for_what_it_shows(shown: dict[str, int]) -> None:
-    """Though it might be the other one, in which somebody typed just this count."""
+def test_an_untouched_form_is_taken_for_what_it_shows(shown: dict[str, int]) -> None:
+    """It could also be the other state, edited to exactly this count."""
     states = [{"stock": 13}, {"stock": 10}]
 
     base = base_under(states, before={"stock": 10}, after=shown)
@@ -190,7 +186,7 @@ def test_without_a_known_state_there_is_no_base() -> None:
     assert base_under([], before={"stock_S": 10}, after={"stock_S": 11}) is None
 
 
-def test_what_the_form_leaves_unreadable_says_nothing_about_its_age() -> None:
+def test_an_unreadable_count_does_not_decide_the_age_of_a_form() -> None:
     base = base_under(
         [{"stock_S": 1, "stock_M": 1}],
         before={"stock_S": 1, "stock_M": 1},
@@ -235,5 +231,5 @@ def test_an_edit_of_the_name_changes_no_count() -> None:
     assert not may_undo([{"S": 10}], {"S": 10}, {"S": 10})
 
 
-def test_a_difference_is_written_as_people_write_it() -> None:
+def test_a_difference_is_formatted_with_its_sign() -> None:
     assert [signed(3), signed(-2), signed(0)] == ["+3", "−2", "0"]

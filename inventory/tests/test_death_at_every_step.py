@@ -1,7 +1,7 @@
-"""A worker, or a web process, may die at any step: whoever comes next finishes the work, and nothing counts twice.
+"""Crashes at every fault point: the next worker finishes the work, and nothing is counted twice.
 
-The steps are found by reading the code, so that a new one cannot be forgotten; each test asserts that the
-death happened *there*. Dying is an exception that nobody catches; the lease of the dead stays taken.
+The fault points are collected from the source, so that none is forgotten. Each test asserts that the crash
+happened at its step. A crash is an uncaught exception that leaves the lease taken.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def later(seconds: float) -> Any:
     return timezone.now() + timedelta(seconds=seconds)
 
 
-# --- What has to be going on for a step to be reached ------------------------------------------
+# --- Scenarios that reach the steps ------------------------------------------------------------
 
 
 def receive(shirt: Shirt) -> None:
@@ -134,7 +134,7 @@ def way_to(point: str) -> Callable[[Shirt], None]:
 
 
 @pytest.mark.parametrize("point", sorted(named_in_the_code()))
-def test_after_a_death_at_this_step_the_next_worker_finishes(
+def test_after_a_crash_at_this_step_the_next_worker_finishes(
     point: str, shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     died_at: list[str] = []
@@ -169,7 +169,7 @@ def _the_lease_runs_out() -> None:
 
 
 @pytest.mark.parametrize("point", ["hold.inserted", "hold.set_aside"])
-def test_a_hold_that_died_half_way_holds_nothing(
+def test_a_hold_that_crashed_half_way_holds_nothing(
     point: str, shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die_there(name: str) -> None:
@@ -197,7 +197,7 @@ def test_an_event_that_was_answered_is_stored(shirt: Shirt, monkeypatch: pytest.
     assert StripeEvent.objects.filter(pk="evt_death").exists()
 
 
-def test_every_module_of_the_room_that_acts_has_steps_to_die_at() -> None:
+def test_every_module_with_side_effects_has_fault_points() -> None:
     prefixes = {point.split(".")[0] for point in named_in_the_code()}
 
     assert {

@@ -1,4 +1,4 @@
-"""Somebody edits a count in Stripe's Dashboard: it is counted once, as a difference, whatever happens meanwhile."""
+"""Count edits in Stripe's Dashboard are applied once, as differences, in any order of events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def latest_event(shirt: Shirt) -> dict[str, Any]:
 
 
 def test_an_edit_adds_to_what_was_sold_meanwhile(shirt: Shirt) -> None:
-    """The owner saw 15 and wrote 25; two were sold before the shop heard of it."""
+    """The owner changed 15 to 25; two were sold before the event arrived."""
     shirt.sell("M", 2)
     shirt.edit(M=25)
 
@@ -34,7 +34,7 @@ def test_an_edit_adds_to_what_was_sold_meanwhile(shirt: Shirt) -> None:
 
 
 def test_an_edit_that_our_write_replaced_is_not_lost(shirt: Shirt) -> None:
-    """The edit came while our total was on its way: the event brings it back, and the next total has it."""
+    """The edit arrived while our update was in flight: its event restores it, and the next total includes it."""
     shirt.edit(M=25)
     shirt.sell("M", 2)
     drain()
@@ -55,7 +55,7 @@ def test_edits_of_several_sizes_at_once_are_counted_each(shirt: Shirt) -> None:
     assert shirt.is_at_rest()
 
 
-def test_every_edit_is_followed_by_a_new_mark(shirt: Shirt) -> None:
+def test_every_edit_is_followed_by_a_new_version_tag(shirt: Shirt) -> None:
     before = shirt.mark
 
     shirt.edit(M=20)
@@ -111,7 +111,7 @@ def test_events_count_the_same_in_any_order(shirt: Shirt) -> None:
         assert shirt.item("M").on_hand == 30, [event["id"] for event in order]
 
 
-def test_our_own_write_is_no_edit(shirt: Shirt) -> None:
+def test_our_own_update_is_no_edit(shirt: Shirt) -> None:
     shirt.sell("M", 2)
 
     shirt.settle()
@@ -120,8 +120,8 @@ def test_our_own_write_is_no_edit(shirt: Shirt) -> None:
     assert shirt.stock.looks_done == shirt.stock.looks_wanted
 
 
-def test_the_event_of_our_write_proves_that_it_applied(shirt: Shirt) -> None:
-    """The answer was lost and the worker died: the event alone publishes the movements."""
+def test_the_event_of_our_update_proves_that_it_applied(shirt: Shirt) -> None:
+    """The response was lost and the worker crashed: the event alone marks the movements as published."""
     shirt.sell("M", 2)
     shirt.fake.faults.add("cut", method="POST", path="/v1/products/*", when="after", times=1)
     with pytest.raises(NoAnswer):
@@ -167,7 +167,7 @@ def test_a_product_that_is_new_at_stripe_comes_into_the_shop_by_its_event(shirt:
     assert Movement.objects.filter(item__product="prod_new").count() == 1
 
 
-def test_an_edit_before_the_first_look_is_in_the_first_count_already(new_shirt: Any) -> None:
+def test_an_edit_before_the_first_refresh_is_part_of_the_first_count(new_shirt: Any) -> None:
     shirt = new_shirt(M=15)
     shirt.edit(M=20)
 
@@ -177,7 +177,7 @@ def test_an_edit_before_the_first_look_is_in_the_first_count_already(new_shirt: 
     assert shirt.is_at_rest()
 
 
-def test_an_edit_right_after_the_first_look_is_counted_though_the_clock_shows_the_same_second(
+def test_an_edit_in_the_second_of_the_first_refresh_is_counted(
     new_shirt: Any,
 ) -> None:
     shirt = new_shirt(M=15)
@@ -193,7 +193,7 @@ def test_an_edit_right_after_the_first_look_is_counted_though_the_clock_shows_th
     assert shirt.is_at_rest()
 
 
-def test_what_nothing_can_tell_apart_becomes_a_case_and_no_guess(new_shirt: Any) -> None:
+def test_an_ambiguous_edit_becomes_an_issue_and_is_not_guessed(new_shirt: Any) -> None:
     shirt = new_shirt(M=15)
     for count in (20, 18):
         shirt.edit(M=count)
@@ -230,7 +230,7 @@ def test_a_size_is_case_sensitive_and_the_wrong_key_is_named(shirt: Shirt) -> No
 
 
 @pytest.mark.parametrize("garbage", ["ten", "-1", "1_0", "+5", "٣", "3.0", "", None])
-def test_an_unreadable_count_is_unknown_and_its_mending_is_one_edit(
+def test_an_unreadable_count_is_unknown_and_its_correction_is_one_edit(
     shirt: Shirt, garbage: str | None
 ) -> None:
     shirt.edit(M=garbage)
@@ -245,7 +245,7 @@ def test_an_unreadable_count_is_unknown_and_its_mending_is_one_edit(
     assert shirt.item("M").state == "counted" and shirt.is_at_rest()
 
 
-def test_a_mending_that_is_heard_of_first_counts_the_same(shirt: Shirt) -> None:
+def test_a_correction_that_arrives_first_counts_the_same(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     garbling = latest_event(shirt)
     shirt.edit(M=20)
@@ -258,7 +258,7 @@ def test_a_mending_that_is_heard_of_first_counts_the_same(shirt: Shirt) -> None:
     assert shirt.item("M").on_hand == 20 and shirt.item("M").garbled == 0
 
 
-def test_while_only_the_mending_was_heard_of_the_size_is_not_for_sale(shirt: Shirt) -> None:
+def test_while_only_the_correction_has_arrived_the_size_is_not_for_sale(shirt: Shirt) -> None:
     shirt.fake.faults.add("drop", types=("product.updated",), times=1)
     shirt.edit(M="ten")
     shirt.edit(M=20)
@@ -270,10 +270,10 @@ def test_while_only_the_mending_was_heard_of_the_size_is_not_for_sale(shirt: Shi
     assert shirt.item("M").state == "counted" and shirt.item("M").on_hand == 20
 
 
-def test_a_garbling_that_nobody_will_ever_hear_of_does_not_keep_a_size_from_sale_for_good(
+def test_an_invalid_edit_whose_event_is_lost_does_not_block_sales_permanently(
     shirt: Shirt,
 ) -> None:
-    """Its event is older than Stripe keeps: once the list was read and nothing came, the whole count is believed."""
+    """Its event is older than Stripe keeps: after a complete listing the valid count is accepted."""
     shirt.edit(M="ten")
     with shirt.fake.account.store.transaction():
         shirt.fake.account.store.remove("event", latest_event(shirt)["id"])
@@ -304,8 +304,8 @@ def test_a_count_that_becomes_unlimited_and_a_count_again_is_one_edit(shirt: Shi
     assert shirt.at_stripe("M") == "12" and shirt.is_at_rest()
 
 
-def test_a_write_that_replaced_an_unreadable_count_becomes_a_case(shirt: Shirt) -> None:
-    """Our total was on its way when somebody wrote “ten”: the count is whole again, and a person is asked."""
+def test_an_update_that_replaced_an_unreadable_count_becomes_an_issue(shirt: Shirt) -> None:
+    """Our update was in flight when the count was set to “ten”."""
     shirt.edit(M="ten")
     shirt.sell("M", 2)
     drain()
@@ -317,7 +317,7 @@ def test_a_write_that_replaced_an_unreadable_count_becomes_a_case(shirt: Shirt) 
     assert shirt.item("M").state == "counted" and shirt.is_at_rest()
 
 
-# --- Events that were lost --------------------------------------------------------------------
+# --- Lost events ------------------------------------------------------------------------------
 
 
 def test_an_edit_whose_event_never_came_is_counted_from_stripes_own_list(shirt: Shirt) -> None:
@@ -375,7 +375,7 @@ def test_an_edit_of_one_size_leaves_none(shirt: Shirt) -> None:
         {"data": {"object": {"id": "prod_shirt", "updated": "x"}}, "created": "y", "request": {"id": 5}},
     ],
 )
-def test_an_update_with_odd_fields_counts_nothing_and_fails_nobody(
+def test_an_update_with_odd_fields_counts_nothing_and_raises_nothing(
     shirt: Shirt, payload: dict[str, Any]
 ) -> None:
     event = {"id": "evt_odd", "type": "product.updated", "created": 1, "livemode": False, **payload}
@@ -387,9 +387,7 @@ def test_an_update_with_odd_fields_counts_nothing_and_fails_nobody(
 
 
 @pytest.mark.parametrize("metadata", ["absent", None, "x", []])
-def test_an_update_that_says_nothing_of_counts_does_not_take_them_off_sale(
-    shirt: Shirt, metadata: object
-) -> None:
+def test_an_update_without_counts_does_not_take_them_off_sale(shirt: Shirt, metadata: object) -> None:
     shirt.edit(M=16)
     shirt.settle()
     told = copy.deepcopy(latest_event(shirt))

@@ -1,4 +1,4 @@
-"""What if another shop's database writes the same product?"""
+"""Another shop's database updates the same product."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def foreign_write(shirt: Shirt, **counts: int) -> None:
-    """Another shop's database writes its totals and its mark."""
+    """Another shop's database sends its totals and version tag."""
     metadata = {f"stock_{size}": str(count) for size, count in counts.items()}
     shirt.edit_keys({**metadata, "inventory_version": "them/prod_shirt/4"})
 
 
-def test_a_foreign_mark_stops_our_writing_and_tells_the_owner(shirt: Shirt) -> None:
+def test_a_foreign_version_tag_pauses_our_updates_and_notifies_the_owner(shirt: Shirt) -> None:
     foreign_write(shirt, M=14)
     shirt.settle()
     shirt.sell("M", 2)
@@ -31,12 +31,12 @@ def test_a_foreign_mark_stops_our_writing_and_tells_the_owner(shirt: Shirt) -> N
     shirt.settle()
 
     assert shirt.at_stripe("M") == "14"
-    assert shirt.stock.why_parked == "another shop writes its counts: them/prod_shirt/4"
+    assert shirt.stock.why_parked == "another shop updates its counts: them/prod_shirt/4"
     assert "--take-over" in Case.objects.get(kind="another shop writes here").text
     assert shirt.item("M").pending == -2
 
 
-def test_what_the_foreign_shop_wrote_is_an_edit_to_us(shirt: Shirt) -> None:
+def test_an_update_of_the_other_shop_is_an_edit_here(shirt: Shirt) -> None:
     foreign_write(shirt, M=14)
 
     shirt.settle()
@@ -44,7 +44,7 @@ def test_what_the_foreign_shop_wrote_is_an_edit_to_us(shirt: Shirt) -> None:
     assert shirt.movements("M") == [15, -1]
 
 
-def test_taking_over_publishes_what_waited(shirt: Shirt) -> None:
+def test_taking_over_publishes_pending_movements(shirt: Shirt) -> None:
     foreign_write(shirt, M=14)
     shirt.settle()
     shirt.sell("M", 2)
@@ -59,7 +59,7 @@ def test_taking_over_publishes_what_waited(shirt: Shirt) -> None:
     assert shirt.is_at_rest()
 
 
-def test_a_shop_that_goes_on_writing_after_it_was_taken_over_stops_us_again(shirt: Shirt) -> None:
+def test_a_shop_that_keeps_updating_after_the_takeover_pauses_us_again(shirt: Shirt) -> None:
     foreign_write(shirt, M=14)
     shirt.settle()
     call_command("sync_catalog", "--product", "prod_shirt", "--take-over")
@@ -71,7 +71,7 @@ def test_a_shop_that_goes_on_writing_after_it_was_taken_over_stops_us_again(shir
     assert shirt.stock.parked_by == "them/prod_shirt/5"
 
 
-def test_a_shop_whose_mark_is_as_long_as_stripe_lets_it_be_can_be_taken_over(shirt: Shirt) -> None:
+def test_a_version_tag_of_the_longest_length_can_be_taken_over(shirt: Shirt) -> None:
     long_name = "x" * (500 - len("/prod_shirt/5"))
     shirt.edit_keys({"inventory_version": f"{long_name}/prod_shirt/5"})
     shirt.settle()
@@ -82,10 +82,10 @@ def test_a_shop_whose_mark_is_as_long_as_stripe_lets_it_be_can_be_taken_over(shi
     assert not shirt.stock.parked and shirt.is_at_rest()
 
 
-def test_a_product_that_another_shop_writes_can_be_shown_with_its_counts(
+def test_a_product_updated_by_another_shop_is_shown_with_its_counts(
     new_shirt: Callable[..., Shirt],
 ) -> None:
-    """A second database on the same account reads what there is, and writes nothing."""
+    """A second database on the same account reads the counts and sends no updates."""
     shirt = new_shirt(M=15)
     foreign_write(shirt, M=14)
 
@@ -95,8 +95,8 @@ def test_a_product_that_another_shop_writes_can_be_shown_with_its_counts(
     assert shirt.mark == "them/prod_shirt/4"
 
 
-def test_a_duplicated_product_begins_its_own_ledger_and_mark(shirt: Shirt) -> None:
-    """The Dashboard copies the metadata, our mark of the other product too."""
+def test_a_duplicated_product_begins_its_own_ledger_and_version(shirt: Shirt) -> None:
+    """The Dashboard copies all metadata, including the version tag of the original product."""
     shirt.fake.add_product(id="prod_copy", name="Copy", metadata=shirt.metadata)
     copy = Shirt(shirt.fake, "prod_copy")
 

@@ -1,4 +1,4 @@
-"""What becomes of an event that was remembered?"""
+"""Handling of stored events: leases, retries, failures, replays."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def remembered(event_id: str = "evt_1", event_type: str = "test.happened") -> St
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids of the events that the handler of test.happened was called with."""
+    """Event ids passed to the handler of test.happened."""
     seen: list[str] = []
     handled_by(monkeypatch, lambda event: seen.append(event.pk))
     return seen
@@ -58,7 +58,7 @@ def test_a_long_list_is_stored_in_statements_that_every_database_takes() -> None
     assert inbox.remember(many) == []
 
 
-def test_a_lease_from_a_clock_that_was_set_back_since_holds_nothing_up(calls: list[str]) -> None:
+def test_a_lease_from_before_the_clock_was_set_back_blocks_nothing(calls: list[str]) -> None:
     remembered()
     StripeEvent.objects.update(lease_until=timezone.now() + timedelta(days=365))
 
@@ -67,7 +67,7 @@ def test_a_lease_from_a_clock_that_was_set_back_since_holds_nothing_up(calls: li
     assert calls == ["evt_1"]
 
 
-def test_an_event_of_a_type_that_nobody_handles_is_done() -> None:
+def test_an_event_without_a_handler_is_done() -> None:
     event = remembered(event_type="invoice.paid")
 
     inbox.handle_waiting(timezone.now())
@@ -124,7 +124,7 @@ def fail_until_given_up(monkeypatch: pytest.MonkeyPatch, error: Exception, tries
     return now
 
 
-def test_an_event_that_fails_for_good_becomes_a_case_and_can_be_replayed(
+def test_an_event_that_fails_permanently_becomes_an_issue_and_can_be_replayed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     event = remembered()
@@ -142,7 +142,7 @@ def test_an_event_that_fails_for_good_becomes_a_case_and_can_be_replayed(
     assert not Case.objects.filter(closed_at=None).exists()
 
 
-def test_an_event_waits_as_long_as_stripe_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_is_retried_as_long_as_stripe_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     event = remembered()
     fail_until_given_up(monkeypatch, NoAnswer("away"))
 
@@ -151,7 +151,7 @@ def test_an_event_waits_as_long_as_stripe_is_away(monkeypatch: pytest.MonkeyPatc
     assert not Case.objects.exists()
 
 
-def test_what_stripe_refuses_will_be_refused_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_stripe_rejects_is_not_retried_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     event = remembered()
     fail_until_given_up(monkeypatch, Refused("no such session"))
 
@@ -159,14 +159,14 @@ def test_what_stripe_refuses_will_be_refused_again(monkeypatch: pytest.MonkeyPat
     assert event.state == "failed"
 
 
-@pytest.mark.parametrize("trouble", [WrongKey("no"), NotAllowed("no sessions"), NotConfigured("none")])
-def test_a_key_that_may_not_read_what_an_event_needs_is_told_once_until_it_may(
-    monkeypatch: pytest.MonkeyPatch, trouble: Exception
+@pytest.mark.parametrize("error", [WrongKey("no"), NotAllowed("no sessions"), NotConfigured("none")])
+def test_a_key_without_read_permission_is_reported_once_until_it_works(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     remembered("evt_1"), remembered("evt_2")
-    now = fail_until_given_up(monkeypatch, trouble)
+    now = fail_until_given_up(monkeypatch, error)
     case = Case.objects.get()
-    assert (case.kind, case.closed_at) == ("stripe key", None) and str(trouble) in case.text
+    assert (case.kind, case.closed_at) == ("stripe key", None) and str(error) in case.text
     assert set(StripeEvent.objects.values_list("state", flat=True)) == {"waiting"}
 
     handled_by(monkeypatch, lambda event: None)
@@ -177,11 +177,11 @@ def test_a_key_that_may_not_read_what_an_event_needs_is_told_once_until_it_may(
     assert Case.objects.get().closed_at is not None
 
 
-def test_an_event_that_kills_whoever_handles_it_is_given_up_in_the_end(
+def test_an_event_that_kills_its_worker_is_marked_as_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Death(BaseException):
-        """As SIGKILL: nobody is left to write anything down."""
+        """Like SIGKILL: no cleanup runs."""
 
     tries = []
 
@@ -201,7 +201,7 @@ def test_an_event_that_kills_whoever_handles_it_is_given_up_in_the_end(
     assert Case.objects.get().subject == "evt_1"
 
 
-def test_one_failing_event_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_event_does_not_delay_others(monkeypatch: pytest.MonkeyPatch) -> None:
     remembered("evt_bad")
     remembered("evt_good")
     seen = []
@@ -217,7 +217,7 @@ def test_one_failing_event_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) ->
     assert seen == ["evt_good"]
 
 
-def test_a_handler_that_needs_stripe_is_called_by_the_duty_that_may_ask(
+def test_a_handler_that_needs_stripe_is_called_by_the_task_that_may_call_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     event, seen = remembered(), []
@@ -238,7 +238,7 @@ def test_a_handler_that_needs_stripe_is_called_by_the_duty_that_may_ask(
     assert seen == ["evt_1"] and event.state == "handled"
 
 
-def test_a_round_that_finds_stripe_away_does_not_try_every_other_event(
+def test_a_run_that_finds_stripe_unreachable_ends_early(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for number in range(5):
@@ -256,7 +256,7 @@ def test_a_round_that_finds_stripe_away_does_not_try_every_other_event(
     assert len(asked) == 1
 
 
-def test_a_handler_that_needs_stripe_where_it_may_ask_is_at_fault_itself(
+def test_needs_stripe_raised_where_calls_are_allowed_is_a_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     event = remembered()

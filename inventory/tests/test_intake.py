@@ -1,4 +1,4 @@
-"""Many deliveries at the same moment: one statement for those who waited, an answer of its own for each."""
+"""Group commit of concurrent deliveries, each with its own result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def event(name: str) -> inbox.Json:
 
 
 class Crowd:
-    """Deliveries that all come while another one is being written, and `remember` as a database that is watched."""
+    """Deliveries that arrive during an insert, with `remember` replaced by a recorder."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.intake, self.statements = Intake(), list[list[str]]()
@@ -70,7 +70,7 @@ def test_several_are_stored_by_one_query(django_assert_num_queries: Callable[...
     assert StripeEvent.objects.count() == 3
 
 
-def test_those_who_come_while_another_writes_are_written_together(crowd: Crowd) -> None:
+def test_deliveries_that_arrive_during_an_insert_are_inserted_together(crowd: Crowd) -> None:
     answers = crowd.come("a", "b", "known", "c")
 
     assert sorted(crowd.statements[0]) == ["a", "b", "c", "known"]
@@ -83,7 +83,7 @@ def test_those_who_come_while_another_writes_are_written_together(crowd: Crowd) 
     }
 
 
-def test_one_that_cannot_be_stored_is_the_only_one_refused(crowd: Crowd) -> None:
+def test_only_the_event_that_cannot_be_stored_is_refused(crowd: Crowd) -> None:
     crowd.trouble["bad"] = DataError("too long")
 
     answers = crowd.come("a", "bad", "b")
@@ -92,8 +92,8 @@ def test_one_that_cannot_be_stored_is_the_only_one_refused(crowd: Crowd) -> None
     assert isinstance(answers["bad"].exception(), DataError)
 
 
-def test_whatever_goes_wrong_nothing_is_called_stored_that_was_not(crowd: Crowd) -> None:
-    """A fault of our own is answered with 500, and Stripe sends again."""
+def test_an_error_never_reports_an_event_as_stored(crowd: Crowd) -> None:
+    """An internal error is answered with 500, and Stripe retries."""
     crowd.trouble["odd"] = ZeroDivisionError()
 
     answers = crowd.come("a", "odd")
@@ -102,7 +102,7 @@ def test_whatever_goes_wrong_nothing_is_called_stored_that_was_not(crowd: Crowd)
     assert isinstance(answers["odd"].exception(), ZeroDivisionError)
 
 
-def test_a_database_that_is_away_is_asked_once_for_all(crowd: Crowd) -> None:
+def test_an_unavailable_database_is_tried_once_for_all_deliveries(crowd: Crowd) -> None:
     crowd.trouble["a"] = crowd.trouble["b"] = OperationalError("database is locked")
 
     answers = crowd.come("a", "b", "c")

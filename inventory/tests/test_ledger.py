@@ -1,4 +1,4 @@
-"""The ledger's verbs: each counts once, none lets two people have the last one."""
+"""Ledger operations: each is idempotent, and the last unit is sold once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sums(item: StockItem) -> tuple[int | None, int, int, int | None]:
 # --- Holding ----------------------------------------------------------------------------------
 
 
-def test_a_hold_keeps_units_from_everybody_else(medium: StockItem) -> None:
+def test_a_hold_keeps_units_from_other_carts(medium: StockItem) -> None:
     ledger.hold("order:1", {medium.pk: 2})
 
     assert sums(medium) == (15, 0, 2, 13)
@@ -88,7 +88,7 @@ def test_a_size_that_is_no_longer_listed_is_not_for_sale(shirt: Shirt) -> None:
         ledger.hold("order:1", {shirt.item("M").pk: 1})
 
 
-def test_what_is_sold_without_counting_can_always_be_held(shirt: Shirt) -> None:
+def test_items_that_are_not_tracked_can_always_be_held(shirt: Shirt) -> None:
     shirt.edit(M="unlimited")
     shirt.settle()
 
@@ -151,7 +151,7 @@ def test_a_sale_of_several_sizes_counts_each(shirt: Shirt) -> None:
     assert {size: shirt.item(size).pending for size in "SML"} == {"S": -1, "M": -1, "L": -1}
 
 
-def test_a_paid_order_is_never_refused_but_what_is_short_becomes_a_case(shirt: Shirt) -> None:
+def test_a_paid_order_is_never_refused_and_a_shortage_becomes_an_issue(shirt: Shirt) -> None:
     shirt.sell("L", 6)
 
     assert shirt.item("L").pending == -6
@@ -160,7 +160,7 @@ def test_a_paid_order_is_never_refused_but_what_is_short_becomes_a_case(shirt: S
     assert case.subject == "prod_shirt stock_L"
 
 
-def test_a_sale_that_takes_what_somebody_else_holds_becomes_a_case(shirt: Shirt) -> None:
+def test_a_sale_that_takes_held_units_becomes_an_issue(shirt: Shirt) -> None:
     ledger.hold("order:other", {shirt.item("L").pk: 5})
 
     shirt.sell("L", 1)
@@ -168,7 +168,7 @@ def test_a_sale_that_takes_what_somebody_else_holds_becomes_a_case(shirt: Shirt)
     assert Case.objects.filter(kind="oversold").exists()
 
 
-def test_what_is_sold_without_counting_is_written_down_with_no_difference(shirt: Shirt) -> None:
+def test_a_sale_of_an_item_that_is_not_tracked_is_recorded_without_difference(shirt: Shirt) -> None:
     shirt.edit(M="unlimited")
     shirt.settle()
 
@@ -201,7 +201,7 @@ def test_a_return_gives_back_no_more_than_the_sale_took(shirt: Shirt) -> None:
     assert shirt.item("M").pending == 0
 
 
-def test_a_return_told_twice_counts_once(shirt: Shirt) -> None:
+def test_a_repeated_return_counts_once(shirt: Shirt) -> None:
     shirt.sell("M", 2, order="order:1")
 
     assert ledger.take_back("order:1:0", 1, reference="refund:a") == 1
@@ -209,11 +209,11 @@ def test_a_return_told_twice_counts_once(shirt: Shirt) -> None:
     assert shirt.item("M").pending == -1
 
 
-def test_nothing_comes_back_from_a_sale_that_never_was(medium: StockItem) -> None:
+def test_a_return_without_a_sale_changes_nothing(medium: StockItem) -> None:
     assert ledger.take_back("order:never:0", 1, reference="refund:a") == 0
 
 
-# --- What the owner does ----------------------------------------------------------------------
+# --- Changes by the owner ---------------------------------------------------------------------
 
 
 def test_a_delivery_adds_once(medium: StockItem) -> None:
@@ -223,7 +223,7 @@ def test_a_delivery_adds_once(medium: StockItem) -> None:
     assert sums(medium) == (15, 20, 0, 35)
 
 
-def test_a_counted_shelf_is_written_down_as_a_difference(shirt: Shirt) -> None:
+def test_a_stocktake_is_recorded_as_a_difference(shirt: Shirt) -> None:
     shirt.sell("M", 2)
 
     movement = ledger.count(shirt.item("M").pk, 12, reference="form:1", reason="Stocktaking")
@@ -232,7 +232,7 @@ def test_a_counted_shelf_is_written_down_as_a_difference(shirt: Shirt) -> None:
     assert shirt.item("M").available == 12
 
 
-def test_a_shelf_that_is_as_the_ledger_says_changes_nothing(medium: StockItem) -> None:
+def test_a_stocktake_that_matches_the_ledger_changes_nothing(medium: StockItem) -> None:
     assert ledger.count(medium.pk, 15, reference="form:1") is None
 
 
@@ -249,7 +249,7 @@ def test_an_adjustment_cannot_take_more_than_is_there(medium: StockItem) -> None
     assert sums(medium) == (15, 0, 0, 15)
 
 
-def test_a_delivery_that_a_count_of_six_digits_cannot_say_is_refused(medium: StockItem) -> None:
+def test_a_delivery_beyond_six_digits_is_refused(medium: StockItem) -> None:
     for add in (ledger.receive, ledger.adjust):
         with pytest.raises(TooMany, match=r"six digits at most: 999999\. There are 15 already"):
             add(medium.pk, 999_985, reference="form:1")
@@ -258,7 +258,7 @@ def test_a_delivery_that_a_count_of_six_digits_cannot_say_is_refused(medium: Sto
     assert medium.pending == 0 and not Movement.objects.filter(reference="form:1").exists()
 
 
-def test_the_largest_count_is_reached_once_however_often_it_is_told(shirt: Shirt) -> None:
+def test_the_largest_count_is_reached_once_however_often_it_is_repeated(shirt: Shirt) -> None:
     for _click in range(2):
         ledger.receive(shirt.item("M").pk, 999_984, reference="form:1")
     shirt.settle()
@@ -266,7 +266,7 @@ def test_the_largest_count_is_reached_once_however_often_it_is_told(shirt: Shirt
     assert shirt.at_stripe("M") == "999999" and shirt.is_at_rest()
 
 
-def test_a_return_beyond_the_largest_count_is_written_down_told_and_never_makes_it_unreadable(
+def test_a_return_beyond_the_largest_count_is_recorded_and_reported(
     shirt: Shirt,
 ) -> None:
     shirt.sell("M", 5, order="order:77")
@@ -282,7 +282,7 @@ def test_a_return_beyond_the_largest_count_is_written_down_told_and_never_makes_
     assert Case.objects.get(kind="more than a count can say").subject == "prod_shirt stock_M"
 
 
-def test_what_is_sold_without_counting_cannot_be_counted(shirt: Shirt) -> None:
+def test_an_item_that_is_not_tracked_cannot_be_counted(shirt: Shirt) -> None:
     shirt.edit(M="unlimited")
     shirt.settle()
 
@@ -290,7 +290,7 @@ def test_what_is_sold_without_counting_cannot_be_counted(shirt: Shirt) -> None:
         ledger.receive(shirt.item("M").pk, 3, reference="form:1")
 
 
-# --- The database keeps the promises ----------------------------------------------------------
+# --- Database constraints ---------------------------------------------------------------------
 
 
 def test_a_movement_is_never_changed_nor_deleted(shirt: Shirt) -> None:
@@ -302,7 +302,7 @@ def test_a_movement_is_never_changed_nor_deleted(shirt: Shirt) -> None:
         Movement.objects.all().delete,
         lambda: Movement.objects.update(delta=0),
     ):
-        with pytest.raises(TypeError, match="never"):
+        with pytest.raises(TypeError, match="cannot be"):
             forbidden()
 
 
@@ -324,7 +324,7 @@ def test_available_is_computed_by_the_database_and_never_negative(medium: StockI
     assert sums(medium) == (15, -20, 0, 0)
 
 
-# --- What is logged ---------------------------------------------------------------------------
+# --- Logging ----------------------------------------------------------------------------------
 
 
 def test_the_log_says_what_was_counted_and_what_is_low_and_out(
@@ -347,8 +347,8 @@ def test_the_log_says_what_was_counted_and_what_is_low_and_out(
 # --- A restored database ----------------------------------------------------------------------
 
 
-def test_a_sale_paid_before_the_first_look_is_not_counted(shirt: Shirt) -> None:
-    """Whatever sold it then has lowered the count that the shop began with."""
+def test_a_sale_paid_before_the_first_refresh_is_not_counted(shirt: Shirt) -> None:
+    """The opening count is already lower by such a sale."""
     fence = shirt.stock.fence
     assert fence is not None
     before = fence - timedelta(minutes=1)
@@ -365,8 +365,8 @@ def test_the_audit_names_each_sum_that_drifted(shirt: Shirt) -> None:
     StockItem.objects.filter(pk=shirt.item("M").pk).update(held=3, on_hand=16)
 
     assert ledger.sums_that_drifted() == [
-        "BALM T-Shirt M (stock_M): held says 3, its rows add up to 0.",
-        "BALM T-Shirt M (stock_M): on_hand says 16, its rows add up to 15.",
+        "BALM T-Shirt M (stock_M): held is 3, but its rows add up to 0.",
+        "BALM T-Shirt M (stock_M): on_hand is 16, but its rows add up to 15.",
     ]
 
 
@@ -374,9 +374,7 @@ def test_the_audit_names_each_sum_that_drifted(shirt: Shirt) -> None:
 
 
 @pytest.mark.parametrize("verb", [ledger.receive, ledger.adjust])
-def test_a_size_without_a_count_takes_no_delivery_that_its_count_would_have_once_more(
-    shirt: Shirt, verb: Callable[..., object]
-) -> None:
+def test_a_size_without_a_first_count_takes_no_delivery(shirt: Shirt, verb: Callable[..., object]) -> None:
     shirt.edit_keys({"sizes": "S,M,L,XL"})
     shirt.settle()
 

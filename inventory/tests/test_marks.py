@@ -1,4 +1,4 @@
-"""The mark at Stripe tells old forms, foreign shops, duplicated products and restored databases apart."""
+"""Version tags distinguish stale forms, other shops, duplicated products and restored databases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     pass
 
 
-# --- Forms that were opened a while ago -------------------------------------------------------
+# --- Forms opened a while ago -----------------------------------------------------------------
 
 
 def test_an_old_form_saved_untouched_does_not_bring_sold_shirts_back(shirt: Shirt) -> None:
@@ -45,7 +45,7 @@ def test_an_old_form_counts_what_its_owner_changed_and_keeps_what_was_sold_since
     assert shirt.is_at_rest()
 
 
-def test_a_form_that_is_several_marks_old_is_measured_from_its_own(shirt: Shirt) -> None:
+def test_a_form_several_versions_old_is_measured_from_its_own_version(shirt: Shirt) -> None:
     form = shirt.form()
     for _sale in range(3):
         shirt.sell("M")
@@ -59,7 +59,7 @@ def test_a_form_that_is_several_marks_old_is_measured_from_its_own(shirt: Shirt)
 
 
 def test_a_form_that_was_opened_after_an_edit_is_measured_from_that_edit(shirt: Shirt) -> None:
-    """The edit stands at Stripe under the mark that was there; the form shows both."""
+    """The edit was made under the current tag, and the form shows both."""
     shirt.edit(S=12)
     form = shirt.form()
     shirt.settle()
@@ -73,7 +73,7 @@ def test_a_form_that_was_opened_after_an_edit_is_measured_from_that_edit(shirt: 
     assert shirt.is_at_rest()
 
 
-def test_a_form_that_fits_two_states_is_counted_and_becomes_a_case(shirt: Shirt) -> None:
+def test_a_form_that_fits_two_snapshots_is_counted_and_becomes_an_issue(shirt: Shirt) -> None:
     shirt.edit(S=12)
     form = shirt.form()
     shirt.settle()
@@ -85,7 +85,7 @@ def test_a_form_that_fits_two_states_is_counted_and_becomes_a_case(shirt: Shirt)
     assert shirt.is_at_rest()
 
 
-def test_a_form_with_a_mark_that_nobody_remembers_is_a_case_and_changes_nothing(shirt: Shirt) -> None:
+def test_a_form_with_an_unknown_version_becomes_an_issue_and_changes_nothing(shirt: Shirt) -> None:
     form = shirt.form()
     shirt.sell("M", 2)
     shirt.settle()
@@ -99,7 +99,7 @@ def test_a_form_with_a_mark_that_nobody_remembers_is_a_case_and_changes_nothing(
     assert shirt.is_at_rest()
 
 
-def test_an_old_form_over_an_unreadable_count_is_measured_from_its_mark_and_becomes_a_case(
+def test_an_old_form_over_an_unreadable_count_is_measured_from_its_version(
     shirt: Shirt,
 ) -> None:
     form = shirt.form()
@@ -116,7 +116,7 @@ def test_an_old_form_over_an_unreadable_count_is_measured_from_its_mark_and_beco
     assert shirt.item("M").state == "counted" and shirt.is_at_rest()
 
 
-def test_an_edit_under_our_mark_that_knows_no_mark_key_is_a_plain_difference(shirt: Shirt) -> None:
+def test_an_edit_that_does_not_touch_the_version_key_is_a_plain_difference(shirt: Shirt) -> None:
     shirt.edit(M=20)
 
     shirt.settle()
@@ -124,7 +124,7 @@ def test_an_edit_under_our_mark_that_knows_no_mark_key_is_a_plain_difference(shi
     assert shirt.movements("M") == [15, 5]
 
 
-def test_a_mark_that_somebody_took_away_is_written_again(shirt: Shirt) -> None:
+def test_a_removed_version_tag_is_sent_again(shirt: Shirt) -> None:
     shirt.edit_keys({"inventory_version": ""})
     shirt.sell("M", 2)
 

@@ -1,4 +1,4 @@
-"""What Stripe's metadata says of stock: counts, problems in sentences, the mark."""
+"""Parsing of stock metadata: counts, problems, version tags, updates."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_key_that_differs_in_case_or_blanks_is_named(near: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["unlimited", "Unlimited", " UNLIMITED "])
-def test_unlimited_is_sold_without_counting(text: str) -> None:
+def test_unlimited_is_not_tracked(text: str) -> None:
     (reading,) = read({"stock_M": text}, ["M"])
 
     assert reading.unlimited and reading.count is None and not reading.problem
@@ -63,7 +63,7 @@ def test_unlimited_is_sold_without_counting(text: str) -> None:
 @given(
     st.dictionaries(st.text(max_size=40), st.text(max_size=500)), st.lists(st.text(max_size=34), max_size=5)
 )
-def test_whatever_stands_in_the_metadata_each_size_gets_exactly_one_answer(
+def test_every_size_has_exactly_one_reading_for_any_metadata(
     metadata: dict[str, str], sizes: list[str]
 ) -> None:
     found = read(metadata, sizes)
@@ -83,45 +83,45 @@ def test_only_readable_counts_are_counted() -> None:
     assert counts({"a": "1", "b": "x", "c": None}, ["a", "b", "c", "d"]) == {"a": 1}
 
 
-# --- The mark ---------------------------------------------------------------------------------
+# --- The version tag --------------------------------------------------------------------------
 
 NAMES = st.text(alphabet="abcdefghij0123456789_", min_size=1, max_size=20)
 IDS = st.text(alphabet="abc/019_ é", min_size=1, max_size=20)
 
 
 @given(NAMES, IDS, st.integers(min_value=0, max_value=999_999_999))
-def test_a_mark_is_read_back_as_it_was_written(shop: str, product: str, n: int) -> None:
+def test_a_version_tag_is_parsed_back_as_it_was_formatted(shop: str, product: str, n: int) -> None:
     assert parse_mark(str(Mark(shop, product, n))) == Mark(shop, product, n)
 
 
 @pytest.mark.parametrize(
     "text", [None, "", "x", "a/b", "a/b/c", "a//2", "/b/2", "a/b/-1", "a/b/٣", "a b/c/1"]
 )
-def test_anything_else_is_no_mark(text: str | None) -> None:
+def test_anything_else_is_no_version_tag(text: str | None) -> None:
     assert parse_mark(text) is None
 
 
-def test_our_mark_tells_its_number() -> None:
+def test_our_version_tag_has_a_number() -> None:
     assert whose("us/prod_a/7", shop="us", product="prod_a") == Whose(n=7)
 
 
-def test_another_databases_mark_is_foreign() -> None:
+def test_the_version_tag_of_another_database_is_foreign() -> None:
     assert whose("them/prod_a/7", shop="us", product="prod_a") == Whose(foreign="them/prod_a/7")
 
 
 @pytest.mark.parametrize("text", ["us/prod_b/7", "them/prod_b/7"])
-def test_a_duplicated_product_carries_the_mark_of_another_product_which_is_none(text: str) -> None:
+def test_the_version_tag_of_another_product_is_ignored(text: str) -> None:
     assert whose(text, shop="us", product="prod_a") == Whose()
 
 
-def test_a_write_carries_totals_and_mark_and_no_other_key() -> None:
+def test_an_update_contains_totals_and_version_tag_and_no_other_key() -> None:
     sent = body({"stock_S": 3}, Mark("us", "prod_a", 8))
 
     assert sent == {"stock_S": "3", MARK_KEY: "us/prod_a/8"}
 
 
-def test_a_write_is_the_same_bytes_in_whatever_order_its_totals_were_stored() -> None:
-    """PostgreSQL gives the keys of stored JSON back in an order of its own."""
+def test_the_body_of_an_update_does_not_depend_on_the_order_of_its_totals() -> None:
+    """PostgreSQL returns the keys of stored JSON in its own order."""
     one, other = {"stock_S": 3, "stock_2XL": 1}, {"stock_2XL": 1, "stock_S": 3}
 
     assert list(body(one, Mark("us", "prod_a", 8))) == list(body(other, Mark("us", "prod_a", 8)))
@@ -130,7 +130,7 @@ def test_a_write_is_the_same_bytes_in_whatever_order_its_totals_were_stored() ->
 # --- Updates ----------------------------------------------------------------------------------
 
 
-def test_a_change_is_told_by_after_and_the_old_values_of_changed_keys() -> None:
+def test_a_change_is_derived_from_the_new_metadata_and_the_old_values() -> None:
     found = change({"stock_S": "12", "stock_M": "15"}, {"stock_S": "10"}, ["stock_S", "stock_M"])
 
     assert found.before == {"stock_S": 10, "stock_M": 15}
@@ -144,5 +144,5 @@ def test_null_in_the_old_values_means_that_the_key_was_not_there() -> None:
     assert found.before == {"stock_S": None}
 
 
-def test_a_mark_among_the_changed_keys_was_set_by_this_update() -> None:
+def test_a_version_tag_among_the_changed_keys_was_set_by_this_update() -> None:
     assert change({MARK_KEY: "us/p/3"}, {MARK_KEY: "us/p/4"}, []).mark_was_set

@@ -1,4 +1,4 @@
-"""Does a shop that updates keep what its rows said? One test for each migration that moves what rows say."""
+"""Data migrations keep the meaning of existing rows; one test each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def migrate_to(name: str) -> Any:
-    """The models as they are after that migration of inventory."""
+    """Migrate inventory to `name`; returns the historical models."""
     executor = MigrationExecutor(connection)
     executor.migrate([("inventory", name)])
     return executor.loader.project_state([("inventory", name)]).apps
@@ -28,7 +28,7 @@ def migrated_again() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("migrated_again")
-def test_a_parked_product_stays_parked_for_the_same_reason() -> None:
+def test_a_paused_product_stays_paused_for_the_same_reason() -> None:
     reasons = {
         "": ("", ""),
         "Deleted at Stripe.": ("deleted", ""),

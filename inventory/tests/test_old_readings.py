@@ -1,4 +1,4 @@
-"""What if a reading is older than what was heard meanwhile? No ledger begins with it, and no count is taken from it."""
+"""Snapshots older than the events received meanwhile: they open no ledger and set no count."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Once = Callable[[str, Callable[[], object]], None]
 
 @pytest.fixture
 def once_at(monkeypatch: pytest.MonkeyPatch) -> Once:
-    """Let something happen when a fault point is reached for the first time."""
+    """Call `act` when a fault point is first reached."""
 
     def arrange(point: str, act: Callable[[], object]) -> None:
         def visit(name: str) -> None:
@@ -38,7 +38,7 @@ def once_at(monkeypatch: pytest.MonkeyPatch) -> Once:
 
 
 def edit_and_hear(shirt: Shirt, **sizes: int | str) -> Callable[[], None]:
-    """Somebody edits at Stripe, and the inbox is quicker than the look that is under way."""
+    """Edit at Stripe and handle the event before the running refresh ends."""
 
     def act() -> None:
         shirt.fake.forward(2)
@@ -80,10 +80,10 @@ def test_until_it_is_read_again_such_a_size_is_not_for_sale(shirt: Shirt, once_a
     assert shirt.item("XL").state == "unknown" and shirt.item("XL").available is None
 
 
-def test_a_first_look_with_an_older_reading_than_another_process_keeps_the_edit(
+def test_a_first_refresh_with_an_older_snapshot_keeps_the_edit(
     new_shirt: Callable[..., Shirt], once_at: Once
 ) -> None:
-    """sync_catalog has read 10 and is slow; the event of an edit makes the worker look for the first time too."""
+    """sync_catalog has read 10 and is slow; the event of an edit starts a first refresh in the worker as well."""
     shirt = new_shirt(S=10)
     shirt.fake.deliver_due()
     StripeEvent.objects.all().delete()
@@ -105,7 +105,7 @@ def test_a_first_look_with_an_older_reading_than_another_process_keeps_the_edit(
     assert shirt.is_at_rest()
 
 
-def test_a_count_that_was_never_readable_opens_with_what_stands_at_last(
+def test_a_count_that_was_never_readable_opens_with_its_first_readable_value(
     new_shirt: Callable[..., Shirt], once_at: Once
 ) -> None:
     shirt = new_shirt(S=10, M="ten")
@@ -124,9 +124,7 @@ def test_a_count_that_was_never_readable_opens_with_what_stands_at_last(
     assert shirt.is_at_rest()
 
 
-def test_an_edit_that_is_heard_while_counts_are_adopted_is_not_adopted_away(
-    shirt: Shirt, once_at: Once
-) -> None:
+def test_an_edit_that_arrives_while_counts_are_accepted_is_kept(shirt: Shirt, once_at: Once) -> None:
     ProductStock.objects.update(gap=True)
     look.want_all()
     shirt.fake.forward(5)
@@ -139,10 +137,8 @@ def test_an_edit_that_is_heard_while_counts_are_adopted_is_not_adopted_away(
     assert shirt.is_at_rest()
 
 
-def test_while_a_restored_database_has_no_fresh_reading_nothing_is_written(
-    shirt: Shirt, once_at: Once
-) -> None:
-    """Stripe is ahead, and an edit is heard during the look: what would be written now would undo what was lost."""
+def test_a_restored_database_without_a_fresh_snapshot_sends_nothing(shirt: Shirt, once_at: Once) -> None:
+    """Stripe is ahead, and an edit arrives during the refresh: an update now would overwrite what was lost."""
     shop, product, _n = str(shirt.mark).split("/")
     shirt.fake.call(
         "POST",
@@ -166,7 +162,7 @@ def test_while_a_restored_database_has_no_fresh_reading_nothing_is_written(
 # --- Clocks -----------------------------------------------------------------------------------
 
 
-def test_a_clock_that_was_set_back_does_not_make_the_worker_ask_without_end(shirt: Shirt) -> None:
+def test_a_clock_that_was_set_back_causes_no_endless_requests(shirt: Shirt) -> None:
     ProductStock.objects.update(looked_at=timezone.now() + timedelta(hours=1))
     shirt.fake.forget_calls()
     shirt.edit(M=20)
@@ -177,7 +173,7 @@ def test_a_clock_that_was_set_back_does_not_make_the_worker_ask_without_end(shir
     assert len(shirt.fake.calls) < 20
 
 
-def test_what_was_put_off_by_a_clock_that_was_ahead_is_published_all_the_same(shirt: Shirt) -> None:
+def test_an_update_delayed_by_a_clock_that_was_ahead_is_published(shirt: Shirt) -> None:
     ProductStock.objects.update(not_before=timezone.now() + timedelta(hours=1))
     shirt.sell("M")
 
@@ -186,7 +182,7 @@ def test_what_was_put_off_by_a_clock_that_was_ahead_is_published_all_the_same(sh
     assert shirt.at_stripe("M") == "14"
 
 
-def test_an_order_of_our_own_is_counted_though_the_clock_was_ahead_at_the_first_look(shirt: Shirt) -> None:
+def test_our_own_order_is_counted_though_the_clock_was_ahead_at_the_first_refresh(shirt: Shirt) -> None:
     paid_at = timezone.now()
     ProductStock.objects.update(fence=paid_at + timedelta(minutes=4))
     item = shirt.item("M")
@@ -198,13 +194,13 @@ def test_an_order_of_our_own_is_counted_though_the_clock_was_ahead_at_the_first_
     assert not Hold.objects.exists()
 
 
-# --- Counting what cannot be read -------------------------------------------------------------
+# --- Counting while the count is unreadable ---------------------------------------------------
 
 
 def test_a_shelf_cannot_be_counted_here_while_its_count_is_unreadable(
     new_shirt: Callable[..., Shirt],
 ) -> None:
-    """Counted here and mended at Stripe, both would be the same shirts, and would count twice."""
+    """A count here and a correction at Stripe would count the same shirts twice."""
     shirt = new_shirt(S=10, M="ten")
     shirt.sync()
 
@@ -216,14 +212,14 @@ def test_a_shelf_cannot_be_counted_here_while_its_count_is_unreadable(
     assert shirt.at_stripe("M") == "10" and shirt.movements("M") == [10]
 
 
-# --- A sale against an adoption ---------------------------------------------------------------
+# --- A sale during a recovery -----------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_sale_and_an_adoption_at_the_same_moment_count_its_units_once(
+def test_a_sale_during_the_recovery_counts_its_units_once(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A restored database hears again of a sale that the lost one had published, while it looks for the first time."""
+    """During its first refresh a restored database receives a sale that the lost database had already published."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite lets one writer in at a time")
     paid_at = timezone.now()
@@ -239,7 +235,7 @@ def test_a_sale_and_an_adoption_at_the_same_moment_count_its_units_once(
     def visit(name: str) -> None:
         if name == "sell.inserted" and threading.current_thread().name == "seller":
             inserted.set()
-            go_on.wait(0.5)  # As long as the look may need, if nothing keeps it waiting.
+            go_on.wait(0.5)  # Time for the refresh to finish, if no lock blocks it.
 
     monkeypatch.setattr(fault_points, "visit", visit)
     line = SaleLine("order:lost:0", shirt.item("M").pk, 2, paid_at)
@@ -260,8 +256,8 @@ def test_a_sale_and_an_adoption_at_the_same_moment_count_its_units_once(
     assert Case.objects.filter(kind="restored database").exists()
 
 
-def test_a_first_look_that_ended_half_way_is_finished_by_the_worker(new_shirt: Callable[..., Shirt]) -> None:
-    """The process died with the product's row made, and its counts not yet read."""
+def test_an_interrupted_first_refresh_is_finished_by_the_worker(new_shirt: Callable[..., Shirt]) -> None:
+    """The process crashed after it created the product row and before it read the counts."""
     shirt = new_shirt(S=10)
     mirror.store(gateway.fetch_product("prod_shirt"))
 
@@ -270,7 +266,7 @@ def test_a_first_look_that_ended_half_way_is_finished_by_the_worker(new_shirt: C
     assert shirt.item("S").on_hand == 10 and shirt.is_at_rest()
 
 
-def test_a_product_whose_id_somebody_chose_with_slashes_is_counted_like_any_other(
+def test_a_product_with_slashes_in_its_id_is_counted(
     new_shirt: Callable[..., Shirt],
 ) -> None:
     shirt = new_shirt("shirts/2026/balm", M=15)

@@ -1,4 +1,4 @@
-"""The faults of the handler that this shop replaces, in the room of stock: each has a test that bears its number."""
+"""Regression tests for the faults of the handler this shop replaces, numbered as in its list of faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inventory.tests.shirt import Shirt
 
 
 def test_origin_fault_01_a_duplicate_event_counts_once(shirt: Shirt) -> None:
-    """The same event eight times, and a second event for the same happening."""
+    """The same event eight times, and a second event for the same change."""
     shirt.fake.faults.add("duplicate", types=("product.updated",), copies=8)
     shirt.fake.faults.add("twin", types=("product.updated",))
     shirt.edit(M=20)
@@ -30,8 +30,8 @@ def test_origin_fault_01_a_duplicate_event_counts_once(shirt: Shirt) -> None:
     assert sorted(shirt.movements("M")) == [-2, 5, 15]
 
 
-def test_origin_fault_03_a_write_reverts_nobodys_edit_of_any_key(shirt: Shirt) -> None:
-    """The origin read all metadata, changed one key and wrote all of it back."""
+def test_origin_fault_03_an_update_reverts_no_edit_of_another_key(shirt: Shirt) -> None:
+    """The origin read all metadata, changed one key and sent all of it back."""
     shirt.sell("M", 2)
     shirt.edit_keys({"details": "new fabric", "stock_S": "99", "supplier": "77"})
 
@@ -41,7 +41,7 @@ def test_origin_fault_03_a_write_reverts_nobodys_edit_of_any_key(shirt: Shirt) -
     assert (shirt.at_stripe("S"), shirt.at_stripe("M")) == ("99", "13")
 
 
-def test_origin_fault_03_a_write_sends_no_key_that_is_not_ours(shirt: Shirt) -> None:
+def test_origin_fault_03_an_update_sends_only_our_own_keys(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
     shirt.sell("M", 2)
 
@@ -53,7 +53,7 @@ def test_origin_fault_03_a_write_sends_no_key_that_is_not_ours(shirt: Shirt) -> 
 
 
 def test_origin_fault_04_s_and_m_sold_at_the_same_moment_are_both_counted(shirt: Shirt) -> None:
-    """Two handlers read 10 and 15, and the second wrote the first one's S back. Here totals are written, one at a time."""
+    """Two handlers read 10 and 15, and the second restored the first one's S. Here one update at a time sends totals."""
     shirt.sell("S")
 
     def somebody_buys_m_and_another_worker_publishes() -> None:
@@ -67,7 +67,7 @@ def test_origin_fault_04_s_and_m_sold_at_the_same_moment_are_both_counted(shirt:
     assert shirt.is_at_rest()
 
 
-def test_control_of_fault_04_what_is_read_and_written_back_undoes_the_sale_between(shirt: Shirt) -> None:
+def test_control_of_fault_04_read_and_write_back_undoes_the_sale_in_between(shirt: Shirt) -> None:
     def read_and_write(size: str) -> None:
         products = stripe_client().v1.products
         metadata = products.retrieve(shirt.product_id).metadata.to_dict()
@@ -81,7 +81,7 @@ def test_control_of_fault_04_what_is_read_and_written_back_undoes_the_sale_betwe
 
 
 def _at_the_next_call(shirt: Shirt, act: Callable[[], object]) -> None:
-    """Let `act` happen once Stripe has done what it is asked next, and before the asker hears of it."""
+    """Call `act` after Stripe has executed the next request and before the caller has the response."""
 
     def observe(call: Exchange) -> None:
         shirt.fake.observers.remove(observe)
@@ -90,7 +90,7 @@ def _at_the_next_call(shirt: Shirt, act: Callable[[], object]) -> None:
     shirt.fake.observers.append(observe)
 
 
-def test_origin_fault_05_an_oversell_is_a_case_and_not_hidden_by_a_zero(shirt: Shirt) -> None:
+def test_origin_fault_05_an_oversell_is_an_issue_and_not_hidden_by_a_zero(shirt: Shirt) -> None:
     shirt.sell("L", 7)
 
     shirt.settle()
@@ -102,7 +102,7 @@ def test_origin_fault_05_an_oversell_is_a_case_and_not_hidden_by_a_zero(shirt: S
 
 
 def test_origin_fault_06_a_missing_key_stays_missing(shirt: Shirt) -> None:
-    """The origin took a missing key for 0, and wrote 0 back."""
+    """The origin took a missing key for 0 and wrote 0 back."""
     shirt.edit(M=None)
     shirt.settle()
     shirt.sell("S")
@@ -146,10 +146,10 @@ def test_origin_fault_19_a_key_in_the_wrong_case_is_named(shirt: Shirt) -> None:
     assert shirt.metadata["stock_m"] == "15"
 
 
-def test_origin_fault_20_low_and_sold_out_are_told(
+def test_origin_fault_20_low_and_sold_out_are_reported(
     shirt: Shirt, caplog: pytest.LogCaptureFixture, django_capture_on_commit_callbacks: object
 ) -> None:
-    """The owner reads it in the admin's list of items as well; mails build on the same movement."""
+    """Log lines; the admin's list of items and the mails build on the same movement."""
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
         shirt.sell("S", 6)
         shirt.sell("L", 5)
@@ -161,7 +161,7 @@ def test_origin_fault_20_low_and_sold_out_are_told(
 def test_a_handler_that_fails_on_the_way_counts_nothing_of_its_event_until_it_passes(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault 2 at home in stock: one transaction per event, so that a retry finds all or nothing."""
+    """Fault 2: one transaction per event, so that a retry finds all of it or nothing."""
     shirt.edit(S=11, L=9)
     mended = observe._count_item
     calls = []

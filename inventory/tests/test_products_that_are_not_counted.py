@@ -1,4 +1,4 @@
-"""What has no count and needs none? A product that is only a link: an album to listen to, a poster to look at."""
+"""Products that are only a link, such as an album to listen to, have no count."""
 
 from __future__ import annotations
 

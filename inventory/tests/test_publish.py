@@ -1,4 +1,4 @@
-"""How does Stripe hear of what was sold?"""
+"""Publishing of counts: stock updates sent to Stripe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PRODUCT = "/v1/products/prod_shirt"
 
 
-# --- The usual way ----------------------------------------------------------------------------
+# --- The usual path ---------------------------------------------------------------------------
 
 
 def test_two_sold_medium_shirts_lower_stock_m_from_15_to_13(shirt: Shirt) -> None:
@@ -61,7 +61,7 @@ def test_keys_that_are_not_ours_stay_as_they_are(shirt: Shirt) -> None:
     assert shirt.metadata["supplier"] == "77"
 
 
-def test_many_sales_ride_in_one_write(shirt: Shirt) -> None:
+def test_many_sales_are_published_in_one_update(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
     for _order in range(9):
         shirt.sell("M")
@@ -72,7 +72,7 @@ def test_many_sales_ride_in_one_write(shirt: Shirt) -> None:
     assert shirt.at_stripe("M") == "6"
 
 
-def test_a_first_look_opens_the_ledger_and_marks_the_product(new_shirt: Callable[..., Shirt]) -> None:
+def test_a_first_refresh_opens_the_ledger_and_tags_the_product(new_shirt: Callable[..., Shirt]) -> None:
     shirt = new_shirt(S=10, M=15)
 
     shirt.sync()
@@ -82,7 +82,7 @@ def test_a_first_look_opens_the_ledger_and_marks_the_product(new_shirt: Callable
     assert shirt.is_at_rest()
 
 
-def test_a_product_with_nothing_to_count_gets_no_mark(fake: FakeStripe, db: None) -> None:
+def test_a_product_with_nothing_to_count_gets_no_version_tag(fake: FakeStripe, db: None) -> None:
     fake.add_product(id="prod_album", name="Album", metadata={"category": "music"})
     album = Shirt(fake, "prod_album")
 
@@ -91,7 +91,7 @@ def test_a_product_with_nothing_to_count_gets_no_mark(fake: FakeStripe, db: None
     assert album.metadata == {"category": "music"}
 
 
-def test_a_write_follows_the_last_by_a_second_at_least_so_that_movements_gather(shirt: Shirt) -> None:
+def test_updates_are_at_least_a_second_apart_so_that_movements_gather(shirt: Shirt) -> None:
     now = timezone.now()
     shirt.sell("M")
     publish.publish_waiting(now + timedelta(seconds=3))
@@ -106,7 +106,7 @@ def test_a_write_follows_the_last_by_a_second_at_least_so_that_movements_gather(
 def test_the_more_products_wait_the_longer_each_gathers(
     shirt: Shirt, new_shirt: Callable[..., Shirt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """25 writes a second is all that Stripe takes; 100 waiting products write every 80 seconds each."""
+    """0.8 s per waiting product, to stay below Stripe's 25 requests per second: 100 wait 80 s each."""
     others = [new_shirt(f"prod_{number}", M=5) for number in range(9)]
     for other in others:
         other.sync()
@@ -122,7 +122,7 @@ def test_the_more_products_wait_the_longer_each_gathers(
 # --- Calls to Stripe --------------------------------------------------------------------------
 
 
-def test_a_drop_costs_one_call_per_write_while_the_last_look_is_fresh(shirt: Shirt) -> None:
+def test_an_update_costs_one_call_while_the_last_refresh_is_recent(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
 
     for _second in range(3):
@@ -133,7 +133,7 @@ def test_a_drop_costs_one_call_per_write_while_the_last_look_is_fresh(shirt: Shi
     assert [call.method for call in shirt.fake.calls] == ["POST"] * 3
 
 
-def test_after_a_minute_a_write_looks_first(shirt: Shirt) -> None:
+def test_after_a_minute_an_update_refreshes_first(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
     shirt.sell("M")
 
@@ -142,7 +142,9 @@ def test_after_a_minute_a_write_looks_first(shirt: Shirt) -> None:
     assert [call.method for call in shirt.fake.calls] == ["GET", "GET", "POST"]
 
 
-def test_no_transaction_is_open_while_stripe_is_asked(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_transaction_is_open_during_a_call_to_stripe(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from django.db import connection
 
     depth = len(connection.savepoint_ids)
@@ -156,7 +158,7 @@ def test_no_transaction_is_open_while_stripe_is_asked(shirt: Shirt, monkeypatch:
     assert len(seen) > 3 and set(seen) == {depth}
 
 
-# --- When Stripe does not do as it is asked ---------------------------------------------------
+# --- Failures of Stripe -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ def test_a_write_that_fails_once_is_counted_once_in_the_end(
     assert not StockWrite.objects.filter(state="open").exists()
 
 
-def test_a_write_whose_answer_was_cut_off_is_sent_again_under_the_same_key(shirt: Shirt) -> None:
+def test_an_update_whose_response_was_lost_is_retried_under_the_same_key(shirt: Shirt) -> None:
     shirt.fake.faults.add("cut", method="POST", path=PRODUCT, when="after")
     shirt.fake.forget_calls()
     shirt.sell("M", 2)
@@ -199,7 +201,7 @@ def test_a_write_whose_answer_was_cut_off_is_sent_again_under_the_same_key(shirt
 
 @pytest.fixture
 def frozen(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> Iterator[StockWrite]:
-    """Two medium shirts in a write that was frozen, and never sent."""
+    """Two medium shirts in an update that was created but never sent."""
     shirt.sell("M", 2)
     with monkeypatch.context() as patch:
         patch.setattr(publish, "_deliver", lambda write, now: None)
@@ -207,8 +209,8 @@ def frozen(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> Iterator[StockWrite
     yield StockWrite.objects.get(state="open")
 
 
-def test_an_open_write_that_is_found_is_sent_as_it_stands(shirt: Shirt, frozen: StockWrite) -> None:
-    """A worker died between freezing and sending; what was sold since rides in the next write."""
+def test_an_open_update_is_sent_unchanged(shirt: Shirt, frozen: StockWrite) -> None:
+    """A worker crashed before it sent the update; later sales go into the next one."""
     shirt.sell("M", 1)
 
     publish.publish_waiting(later(3))
@@ -219,7 +221,7 @@ def test_an_open_write_that_is_found_is_sent_as_it_stands(shirt: Shirt, frozen: 
     assert shirt.is_at_rest()
 
 
-def test_a_product_never_has_two_open_writes(shirt: Shirt, frozen: StockWrite) -> None:
+def test_a_product_never_has_two_open_updates(shirt: Shirt, frozen: StockWrite) -> None:
     from django.db import IntegrityError, transaction
 
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -228,10 +230,10 @@ def test_a_product_never_has_two_open_writes(shirt: Shirt, frozen: StockWrite) -
         )
 
 
-def test_a_write_first_sent_long_ago_that_took_effect_is_found_by_its_mark(
+def test_an_old_update_that_took_effect_is_recognized_by_its_version_tag(
     shirt: Shirt, frozen: StockWrite
 ) -> None:
-    """Stripe has forgotten the key, so sending again would write again: it is looked for instead."""
+    """Stripe has expired the idempotency key, so a retry would apply the update twice."""
     gateway.write_metadata("prod_shirt", writes.body_of(frozen), key=frozen.key)
     StockWrite.objects.update(sent_at=timezone.now() - timedelta(hours=21))
     shirt.fake.forget_calls()
@@ -245,7 +247,7 @@ def test_a_write_first_sent_long_ago_that_took_effect_is_found_by_its_mark(
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
 
 
-def test_a_write_first_sent_long_ago_that_never_arrived_is_abandoned_and_gathered_anew(
+def test_an_old_update_that_never_arrived_is_abandoned_and_collected_again(
     shirt: Shirt, frozen: StockWrite
 ) -> None:
     StockWrite.objects.update(sent_at=timezone.now() - timedelta(hours=21))
@@ -258,7 +260,7 @@ def test_a_write_first_sent_long_ago_that_never_arrived_is_abandoned_and_gathere
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
 
 
-def test_a_write_whose_mark_somebody_took_away_is_found_by_its_event(
+def test_an_update_whose_version_tag_was_removed_is_found_by_its_event(
     shirt: Shirt, frozen: StockWrite
 ) -> None:
     gateway.write_metadata("prod_shirt", writes.body_of(frozen), key=frozen.key)
@@ -273,8 +275,8 @@ def test_a_write_whose_mark_somebody_took_away_is_found_by_its_event(
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
 
 
-def test_an_abandoned_write_that_arrives_all_the_same_does_no_harm(shirt: Shirt, frozen: StockWrite) -> None:
-    """A zombie sends the old bytes after the new total: its event wants a look, and the total is written again."""
+def test_an_abandoned_update_that_arrives_late_does_no_harm(shirt: Shirt, frozen: StockWrite) -> None:
+    """A zombie sends the old body after the new total: its event requests a refresh, and the total is sent again."""
     writes.abandon(frozen.pk, timezone.now())
     shirt.sell("M", 1)
     shirt.settle()
@@ -296,7 +298,7 @@ def test_a_write_that_two_workers_believe_in_is_applied_once(shirt: Shirt, froze
     assert shirt.item("M").on_hand == 13 and shirt.item("M").pending == 0
 
 
-def test_an_applied_write_is_not_abandoned_any_more(shirt: Shirt, frozen: StockWrite) -> None:
+def test_an_applied_update_cannot_be_abandoned(shirt: Shirt, frozen: StockWrite) -> None:
     writes.apply(frozen.pk, timezone.now())
     writes.abandon(frozen.pk, timezone.now())
 
@@ -304,7 +306,7 @@ def test_an_applied_write_is_not_abandoned_any_more(shirt: Shirt, frozen: StockW
     assert frozen.state == "applied"
 
 
-def test_a_write_whose_event_was_seen_is_applied_rather_than_abandoned(
+def test_an_update_whose_event_was_received_is_applied_and_not_abandoned(
     shirt: Shirt, frozen: StockWrite
 ) -> None:
     StockWrite.objects.update(seen=True)
@@ -315,7 +317,7 @@ def test_a_write_whose_event_was_seen_is_applied_rather_than_abandoned(
     assert frozen.state == "applied"
 
 
-def test_a_worker_that_lost_its_lease_freezes_nothing(shirt: Shirt) -> None:
+def test_a_worker_that_lost_its_lease_creates_no_update(shirt: Shirt) -> None:
     from inventory.claims import claimed
 
     shirt.sell("M", 2)
@@ -327,7 +329,7 @@ def test_a_worker_that_lost_its_lease_freezes_nothing(shirt: Shirt) -> None:
     assert not StockWrite.objects.filter(state="open").exists()
 
 
-def test_a_product_that_somebody_works_on_is_left_alone(shirt: Shirt) -> None:
+def test_a_leased_product_is_left_alone(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     ProductStock.objects.update(lease_until=later(3), lease_holder="another")
 
@@ -344,17 +346,17 @@ def test_a_product_whose_worker_died_is_taken_over_when_the_lease_is_over(shirt:
     assert shirt.at_stripe("M") == "13"
 
 
-def test_a_parked_product_is_not_written_even_when_it_is_named(shirt: Shirt, frozen: StockWrite) -> None:
+def test_a_paused_product_is_not_updated_even_when_named(shirt: Shirt, frozen: StockWrite) -> None:
     ProductStock.objects.update(parked="refused", parked_by="no")
 
     assert publish.publish_product("prod_shirt", later(3)) is False
     assert shirt.at_stripe("M") == "15"
 
 
-# --- Too little, unreadable -------------------------------------------------------------------
+# --- Oversold or unreadable -------------------------------------------------------------------
 
 
-def test_what_was_oversold_is_written_as_zero_and_told_as_a_case(shirt: Shirt) -> None:
+def test_an_oversold_size_is_published_as_zero_and_becomes_an_issue(shirt: Shirt) -> None:
     shirt.sell("L", 7)
 
     shirt.settle()
@@ -365,7 +367,7 @@ def test_what_was_oversold_is_written_as_zero_and_told_as_a_case(shirt: Shirt) -
     assert shirt.is_at_rest()
 
 
-def test_an_unreadable_count_is_never_written_over_and_its_movements_wait(shirt: Shirt) -> None:
+def test_an_unreadable_count_is_never_overwritten_and_its_movements_wait(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     shirt.settle()
     shirt.sell("M", 2)
@@ -379,7 +381,7 @@ def test_an_unreadable_count_is_never_written_over_and_its_movements_wait(shirt:
     assert shirt.item("M").state == "unknown"
 
 
-def test_when_it_is_mended_what_waited_is_published(shirt: Shirt) -> None:
+def test_pending_movements_are_published_after_the_correction(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     shirt.settle()
     shirt.sell("M", 2)
@@ -392,7 +394,7 @@ def test_when_it_is_mended_what_waited_is_published(shirt: Shirt) -> None:
     assert shirt.is_at_rest()
 
 
-def test_a_count_of_unlimited_is_never_written_over(shirt: Shirt) -> None:
+def test_a_count_of_unlimited_is_never_overwritten(shirt: Shirt) -> None:
     shirt.edit(M="unlimited")
     shirt.settle()
     shirt.sell("M", 2)
@@ -406,8 +408,8 @@ def test_a_count_of_unlimited_is_never_written_over(shirt: Shirt) -> None:
 # --- Differences ------------------------------------------------------------------------------
 
 
-def test_a_difference_is_explained_by_events_before_it_is_written_over(shirt: Shirt) -> None:
-    """The event of the edit was lost; the look finds the difference, and Stripe's own list explains it."""
+def test_a_difference_is_explained_by_events_before_it_is_overwritten(shirt: Shirt) -> None:
+    """The event of the edit was lost. The refresh finds the difference, and Stripe's event list explains it."""
     shirt.fake.faults.add("drop", types=("product.updated",))
     shirt.edit(M=20)
     assert shirt.fake.deliver_due() == []
@@ -421,7 +423,7 @@ def test_a_difference_is_explained_by_events_before_it_is_written_over(shirt: Sh
     assert shirt.is_at_rest()
 
 
-def test_where_events_may_not_be_listed_a_difference_is_not_written_over(
+def test_without_permission_to_list_events_a_difference_is_not_overwritten(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gateway, "product_events", raising(NotAllowed("events_read")))
@@ -444,7 +446,7 @@ def test_held_units_are_not_published(shirt: Shirt) -> None:
     assert shirt.at_stripe("M") == "15"
 
 
-def test_a_movement_rides_in_one_write_and_is_published_once(shirt: Shirt) -> None:
+def test_a_movement_belongs_to_one_update_and_is_published_once(shirt: Shirt) -> None:
     (sale,) = shirt.sell("M", 2)
 
     shirt.settle()
@@ -454,10 +456,10 @@ def test_a_movement_rides_in_one_write_and_is_published_once(shirt: Shirt) -> No
     assert StockItem.objects.get(pk=sale.item_id).pending == 0
 
 
-def test_what_was_never_written_comes_before_what_was_written_just_now(
+def test_products_never_published_come_before_recently_published_ones(
     new_shirt: Callable[..., Shirt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A backlog is longer than a round: on every database the round begins with those that waited longest."""
+    """The backlog is larger than one run: on every database the run starts with the longest waiting products."""
     for name in ("prod_a", "prod_b"):
         new_shirt(name, M=15).sync()
     now = timezone.now()

@@ -1,8 +1,8 @@
-"""Many at once, on PostgreSQL: the last one, opposite orders, one event eight times, two workers.
+"""Races on PostgreSQL: the last unit, opposite lock orders, one event eight times, two workers.
 
-Threads meet at a barrier, each with a connection of its own. On SQLite writers stand in line (IMMEDIATE), so
-there is nothing to race; the processes of the drop benchmark cover it. Two tests take a guard out and
-must see the harm: a race that can do none proves nothing.
+Threads meet at a barrier, each with its own connection. SQLite serializes writers (IMMEDIATE), so there is nothing
+to race; the drop benchmark covers it. Two control tests remove a guard and must see the damage, which proves
+that the race can happen.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MANY = 8
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """Do all acts at the same moment; what each returned or raised, in order."""
+    """Run all functions at the same moment; returns what each returned or raised, in order."""
     barrier = threading.Barrier(len(acts))
 
     def run(act: Callable[[], Any]) -> Any:
@@ -69,7 +69,7 @@ def shirt(fake: FakeStripe, transactional_db: None) -> Iterator[Shirt]:
     shirt.sync()
     StockItem.objects.update(began_at=F("began_at") - timedelta(minutes=1))
     yield shirt
-    # Movements are append-only, for a test's flush too.
+    # Movements are append-only, which applies to the flush of a test as well.
     Movement.objects.all()._raw_delete("default")
 
 
@@ -87,10 +87,10 @@ def test_the_last_unit_goes_to_one_of_eight(shirt: Shirt) -> None:
     assert Hold.objects.count() == 1 and shirt.item("L").held == 1
 
 
-def test_control_looking_first_and_leaping_then_sells_the_last_unit_twice(
+def test_control_check_then_act_sells_the_last_unit_twice(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The guard taken out: read what is left, decide, write. The race must see it oversell."""
+    """Without the atomic UPDATE: read what is left, decide, write. The race must oversell."""
     looked = threading.Barrier(2)
 
     def look_then_leap(item_id: int, quantity: int) -> bool:
@@ -107,7 +107,7 @@ def test_control_looking_first_and_leaping_then_sells_the_last_unit_twice(
     assert answers == [None, None] and shirt.item("L").held == 2
 
 
-def test_carts_with_the_same_sizes_in_opposite_order_never_wait_in_a_circle(shirt: Shirt) -> None:
+def test_carts_with_the_same_sizes_in_opposite_order_do_not_deadlock(shirt: Shirt) -> None:
     one, other = shirt.item("S").pk, shirt.item("M").pk
 
     def buy(number: int) -> None:
@@ -124,7 +124,7 @@ def test_carts_with_the_same_sizes_in_opposite_order_never_wait_in_a_circle(shir
 
 
 def test_all_or_nothing_holds_under_pressure(shirt: Shirt) -> None:
-    """Each cart wants one S and the only L: whoever gets no L must not keep an S."""
+    """Each cart wants one S and the only L. Carts without the L must not keep an S."""
     demand = {shirt.item("S").pk: 1, shirt.item("L").pk: 1}
 
     at_once(*(partial(ledger.hold, f"order:{number}", demand) for number in range(MANY)))
@@ -185,8 +185,8 @@ def test_returns_at_once_give_back_no_more_than_was_sold(shirt: Shirt) -> None:
     assert sum(answers) == 3 and shirt.item("M").pending == 0
 
 
-def test_a_shelf_counted_while_it_sells_is_right_in_the_end(shirt: Shirt) -> None:
-    """Whichever comes first: counting says 12 at its moment, and three sales each take one."""
+def test_a_stocktake_during_sales_is_correct(shirt: Shirt) -> None:
+    """In any order: the count sets 12 at its moment, and three sales take one each."""
     item = shirt.item("M")
     acts: list[Callable[[], Any]] = [lambda: ledger.count(item.pk, 12, reference="form:1")]
     acts += [partial(shirt.sell, "M", order=f"order:{number}") for number in range(3)]
@@ -246,7 +246,7 @@ def test_twin_events_counted_at_once_are_one_edit(shirt: Shirt) -> None:
 def test_control_asking_whether_a_request_was_counted_lets_twins_count_twice(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The guards taken out: no row lock, and a SELECT where the unique constraint should decide."""
+    """Without the row lock, and with a SELECT in place of the unique constraint."""
     from inventory.models import CountedRequest, ProductStock
 
     asked = threading.Barrier(2)
@@ -274,7 +274,7 @@ def test_control_asking_whether_a_request_was_counted_lets_twins_count_twice(
 # --- Publishing -------------------------------------------------------------------------------
 
 
-def test_two_workers_write_a_product_one_after_the_other(shirt: Shirt) -> None:
+def test_two_workers_update_a_product_one_after_the_other(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     shirt.fake.forget_calls()
     now = timezone.now() + timedelta(seconds=3)
@@ -286,7 +286,7 @@ def test_two_workers_write_a_product_one_after_the_other(shirt: Shirt) -> None:
     assert shirt.at_stripe("M") == "13"
 
 
-def test_a_write_applied_by_answer_and_event_at_once_is_published_once(shirt: Shirt) -> None:
+def test_an_update_applied_by_response_and_event_at_once_is_published_once(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(publish, "_deliver", lambda write, now: None)
@@ -299,7 +299,7 @@ def test_a_write_applied_by_answer_and_event_at_once_is_published_once(shirt: Sh
     assert (shirt.item("M").on_hand, shirt.item("M").pending) == (13, 0)
 
 
-def test_movements_that_come_while_a_write_is_frozen_ride_in_this_one_or_the_next(shirt: Shirt) -> None:
+def test_movements_made_during_an_update_belong_to_it_or_to_the_next(shirt: Shirt) -> None:
     stop = threading.Event()
 
     def publishing() -> int:
@@ -325,8 +325,8 @@ def test_movements_that_come_while_a_write_is_frozen_ride_in_this_one_or_the_nex
     assert not Movement.objects.filter(published_at=None).exists()
 
 
-def test_edits_and_sales_and_writes_at_once_add_up(shirt: Shirt) -> None:
-    """Two workers drain while somebody edits and others buy."""
+def test_concurrent_edits_sales_and_updates_add_up(shirt: Shirt) -> None:
+    """Two workers drain during edits and sales."""
     acts: list[Callable[[], Any]] = [drain, drain]
     acts += [partial(shirt.sell, "M", order=f"order:{number}") for number in range(5)]
     acts.append(lambda: shirt.edit(S=12))
@@ -339,15 +339,15 @@ def test_edits_and_sales_and_writes_at_once_add_up(shirt: Shirt) -> None:
     assert shirt.is_at_rest()
 
 
-def test_a_transaction_that_waits_decides_on_what_the_other_left(shirt: Shirt) -> None:
-    """READ COMMITTED: the UPDATE that waited looks at the row again."""
+def test_a_waiting_transaction_decides_on_the_committed_row(shirt: Shirt) -> None:
+    """READ COMMITTED: the UPDATE that waited re-evaluates its condition on the new row."""
     item, held = shirt.item("L"), threading.Event()
 
     def first() -> None:
         with transaction.atomic():
             ledger.hold("order:first", {item.pk: 1})
             held.set()
-            # The other is on its way to the same row, or will be: it finds the row locked or changed.
+            # The other transaction finds the row locked or already changed, depending on the timing.
             threading.Event().wait(0.05)
 
     def second() -> None:

@@ -1,4 +1,4 @@
-"""What if Stripe refuses our counts, or the key is wrong?"""
+"""Stripe rejects an update, or the key is invalid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fake_stripe import FakeStripe
 
 
-def test_a_refused_write_parks_the_product_and_never_loops(
+def test_a_rejected_update_pauses_the_product_and_is_not_retried(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
@@ -37,7 +37,7 @@ def test_a_refused_write_parks_the_product_and_never_loops(
     assert shirt.item("M").pending == -2
 
 
-def test_a_parked_product_is_written_when_the_owner_says_so(
+def test_a_paused_product_is_updated_after_the_owner_resumes_it(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -53,7 +53,7 @@ def test_a_parked_product_is_written_when_the_owner_says_so(
 
 
 @pytest.mark.parametrize("error", [stripe_client.WrongKey, stripe_client.NotAllowed])
-def test_a_key_that_may_not_write_stops_publishing_until_a_worker_starts_anew(
+def test_a_key_without_write_permission_stops_publishing_until_a_worker_restarts(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     with monkeypatch.context() as patch:
@@ -70,9 +70,7 @@ def test_a_key_that_may_not_write_stops_publishing_until_a_worker_starts_anew(
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
 
 
-def test_a_stripe_that_is_away_is_waited_for_with_growing_gaps(
-    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unavailable_stripe_is_retried_with_backoff(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway, "write_metadata", raising(NoAnswer("away")))
     shirt.sell("M", 2)
     now, gaps = later(3), []
@@ -86,10 +84,10 @@ def test_a_stripe_that_is_away_is_waited_for_with_growing_gaps(
     assert gaps == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
 
 
-def test_what_was_published_before_stripe_went_away_counts_as_work(
+def test_updates_sent_before_an_outage_count_as_work(
     shirt: Shirt, new_shirt: Callable[..., Shirt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker rests only where nothing went through."""
+    """The task reports no work only if no update went through."""
     other = new_shirt("prod_z", M=5)
     other.sync()
     shirt.sell("M")
@@ -116,7 +114,7 @@ def test_nothing_is_published_without_a_key(shirt: Shirt, settings: Any) -> None
     assert publish.publish_waiting(later(3)) == 0
 
 
-def test_a_product_deleted_at_stripe_is_parked_and_keeps_its_movements(fake: FakeStripe, db: None) -> None:
+def test_a_product_deleted_at_stripe_is_paused_and_keeps_its_movements(fake: FakeStripe, db: None) -> None:
     fake.add_product(id="prod_shirt", name="Shirt", metadata={"sizes": "M", "stock_M": "15"})
     shirt = Shirt(fake, "prod_shirt")
     shirt.sync()

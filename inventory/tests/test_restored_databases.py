@@ -1,4 +1,4 @@
-"""What if Stripe knows more than our database, or has forgotten what we never heard?"""
+"""Restored databases, and events that Stripe no longer lists."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def restore(shirt: Shirt) -> Callable[[], None]:
-    """Remember the shop's rows now; calling the answer brings them back, as a backup would."""
+    """Save the shop's rows; calling the returned function restores them, as a backup would."""
     kept = {
         model: list(model.objects.all())
         for model in (
@@ -81,7 +81,7 @@ def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shi
     assert shirt.is_at_rest()
 
 
-def test_how_many_were_oversold_is_told_again_after_a_restore(shirt: Shirt) -> None:
+def test_the_number_oversold_is_reported_again_after_a_restore(shirt: Shirt) -> None:
     shirt.sell("M", 14)
     shirt.settle()
     bring_back = restore(shirt)
@@ -100,7 +100,7 @@ def test_how_many_were_oversold_is_told_again_after_a_restore(shirt: Shirt) -> N
     assert shirt.at_stripe("M") == "0" and shirt.is_at_rest()
 
 
-def test_an_unreadable_count_that_a_lost_write_replaced_is_told_again_after_a_restore(shirt: Shirt) -> None:
+def test_an_unreadable_count_replaced_by_a_lost_update_is_reported_again(shirt: Shirt) -> None:
     bring_back = restore(shirt)
     shirt.edit(M="ten")
     shirt.sell("M", 2)
@@ -117,7 +117,7 @@ def test_an_unreadable_count_that_a_lost_write_replaced_is_told_again_after_a_re
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
 
 
-def test_what_a_restored_database_thinks_pending_was_published_by_the_one_that_was_lost(shirt: Shirt) -> None:
+def test_movements_pending_in_a_restored_database_were_published_already(shirt: Shirt) -> None:
     shirt.sell("M", 2, order="order:pending")
     bring_back = restore(shirt)
     shirt.settle()
@@ -132,7 +132,7 @@ def test_what_a_restored_database_thinks_pending_was_published_by_the_one_that_w
     assert shirt.is_at_rest()
 
 
-def test_an_open_write_of_a_restored_database_is_never_sent_again(shirt: Shirt) -> None:
+def test_an_open_update_of_a_restored_database_is_never_sent_again(shirt: Shirt) -> None:
     shirt.fake.faults.add("cut", method="POST", path="/v1/products/*", when="before")
     shirt.sell("M", 2)
     from inventory import publish
@@ -154,8 +154,8 @@ def test_an_open_write_of_a_restored_database_is_never_sent_again(shirt: Shirt) 
     assert shirt.at_stripe("M") == "10" and shirt.is_at_rest()
 
 
-def test_a_restored_database_is_noticed_though_an_old_form_put_an_older_mark_back(shirt: Shirt) -> None:
-    """Mark 1 stands again, as if nothing had been written since; the event of write 2 is the proof that it was."""
+def test_a_restore_is_detected_though_an_old_form_set_an_older_version_tag(shirt: Shirt) -> None:
+    """Tag 1 is back, as if there had been no later update. The event of update 2 proves that there was one."""
     bring_back = restore(shirt)
     form = shirt.form()
     shirt.sell("M", 2, order="order:lost")
@@ -172,7 +172,7 @@ def test_a_restored_database_is_noticed_though_an_old_form_put_an_older_mark_bac
     assert shirt.is_at_rest()
 
 
-def test_a_sale_from_before_the_fence_goes_into_the_case_and_not_into_the_count(shirt: Shirt) -> None:
+def test_a_sale_from_before_the_cutoff_goes_into_the_issue_and_not_into_the_count(shirt: Shirt) -> None:
     bring_back = restore(shirt)
     shirt.sell("M", 2, order="order:lost")
     shirt.settle()
@@ -190,7 +190,7 @@ def test_a_sale_from_before_the_fence_goes_into_the_case_and_not_into_the_count(
     assert shirt.at_stripe("M") == "13"
 
 
-def test_a_sale_from_after_the_fence_is_counted_as_ever(shirt: Shirt) -> None:
+def test_a_sale_from_after_the_cutoff_is_counted(shirt: Shirt) -> None:
     bring_back = restore(shirt)
     shirt.sell("M", 2)
     shirt.settle()
@@ -218,7 +218,7 @@ def test_an_edit_that_the_lost_database_counted_is_not_counted_again(shirt: Shir
     assert shirt.is_at_rest()
 
 
-def test_a_count_that_is_unreadable_while_it_is_adopted_is_measured_from_what_we_had(shirt: Shirt) -> None:
+def test_a_count_unreadable_during_recovery_is_measured_from_the_last_known_count(shirt: Shirt) -> None:
     bring_back = restore(shirt)
     shirt.edit(M="ten")
     shirt.settle()
@@ -236,7 +236,7 @@ def test_a_count_that_is_unreadable_while_it_is_adopted_is_measured_from_what_we
     assert shirt.at_stripe("M") == "20" and shirt.is_at_rest()
 
 
-def test_what_was_sold_of_a_size_that_was_never_readable_waits_for_its_first_count(
+def test_sales_of_a_size_that_was_never_readable_wait_for_its_first_count(
     new_shirt: Callable[..., Shirt],
 ) -> None:
     shirt = new_shirt(S=10, M="ten")
@@ -263,8 +263,8 @@ def test_an_older_reading_never_replaces_a_newer_one(shirt: Shirt) -> None:
     assert shirt.item("M").state == "unknown"
 
 
-def test_a_product_whose_opening_was_lost_keeps_the_number_of_its_mark(shirt: Shirt) -> None:
-    """The backup is older than the product: its first look finds our own mark."""
+def test_a_product_whose_opening_was_lost_keeps_its_version_number(shirt: Shirt) -> None:
+    """The backup is older than the product: its first refresh finds our own tag."""
     Movement.objects.all()._raw_delete("default")
     for model in (CountedRequest, StockWrite, MarkState, StockItem, ProductStock):
         model.objects.all().delete()
@@ -277,10 +277,10 @@ def test_a_product_whose_opening_was_lost_keeps_the_number_of_its_mark(shirt: Sh
     assert shirt.is_at_rest()
 
 
-# --- Events that Stripe has forgotten ---------------------------------------------------------
+# --- Events that Stripe no longer lists -------------------------------------------------------
 
 
-def test_after_a_month_away_stripes_counts_are_believed_and_our_sales_still_counted(
+def test_after_a_month_offline_stripes_counts_are_accepted_and_our_sales_still_counted(
     shirt: Shirt, fake: FakeStripe
 ) -> None:
     fake.faults.add("drop", types=("product.updated",), times=None)
@@ -300,8 +300,8 @@ def test_after_a_month_away_stripes_counts_are_believed_and_our_sales_still_coun
     assert shirt.is_at_rest()
 
 
-def test_what_no_database_keeps_in_a_listed_event_is_a_question_mark(shirt: Shirt, fake: FakeStripe) -> None:
-    """A delivered one is cleaned by the inbox. PostgreSQL stores no NUL, and no database's JSON knows infinity."""
+def test_values_no_database_can_store_are_replaced_in_listed_events(shirt: Shirt, fake: FakeStripe) -> None:
+    """The inbox cleans delivered events. PostgreSQL stores no NUL, and JSON columns no infinity."""
     fake.faults.add("drop", types=("product.updated",), times=None)
     shirt.edit_keys({"details": "soft"})
     event_id, event = list(fake.events.items())[-1]
@@ -325,7 +325,7 @@ def test_a_quiet_month_with_a_worker_is_no_gap(shirt: Shirt) -> None:
     assert not shirt.stock.gap
 
 
-def test_a_worker_that_starts_looks_at_every_product_before_it_writes(shirt: Shirt) -> None:
+def test_a_starting_worker_refreshes_every_product_before_it_sends_updates(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
     shirt.sell("M")
 
@@ -336,7 +336,7 @@ def test_a_worker_that_starts_looks_at_every_product_before_it_writes(shirt: Shi
     assert ("GET", "/v1/products/prod_shirt") in methods[:posted]
 
 
-def test_a_note_in_the_log_says_why_a_write_is_wanted(shirt: Shirt, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_says_why_an_update_is_needed(shirt: Shirt, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "inventory.look")
     shirt.fake.faults.add("drop", types=("product.updated",))
     shirt.edit(M=20)

@@ -1,4 +1,4 @@
-"""One product that makes our own code fail: the others are looked at, published and synced all the same."""
+"""A product that makes our own code fail does not keep the others from refresh, publishing and sync."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shop import mirror
 
 @pytest.fixture
 def shirts(new_shirt: Callable[..., Shirt]) -> list[Shirt]:
-    """Three, of which the first comes first everywhere."""
+    """Three shirts; the first one is processed first everywhere."""
     shirts = [new_shirt(f"prod_{number}", M=15) for number in range(3)]
     for shirt in shirts:
         shirt.sync()
@@ -29,7 +29,7 @@ def shirts(new_shirt: Callable[..., Shirt]) -> list[Shirt]:
 
 
 def break_for(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, product_id: str) -> None:
-    """`module.name` raises for one product, and works for the others."""
+    """Make `module.name` raise for one product only."""
     works = getattr(module, name)
 
     def may_fail(first: Any, *rest: Any, **options: Any) -> Any:
@@ -40,7 +40,7 @@ def break_for(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, product_i
     monkeypatch.setattr(module, name, may_fail)
 
 
-def test_a_product_that_cannot_be_stored_keeps_no_other_from_being_looked_at_and_published(
+def test_a_product_that_cannot_be_stored_does_not_block_others(
     shirts: list[Shirt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for shirt in shirts:
@@ -55,7 +55,7 @@ def test_a_product_that_cannot_be_stored_keeps_no_other_from_being_looked_at_and
     assert not look.wished().exclude(pk="prod_0").exists()
 
 
-def test_a_product_that_cannot_be_written_keeps_no_other_from_being_written(
+def test_a_product_that_cannot_be_published_does_not_block_others(
     shirts: list[Shirt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for shirt in shirts:
@@ -67,7 +67,7 @@ def test_a_product_that_cannot_be_written_keeps_no_other_from_being_written(
     assert [shirt.at_stripe("M") for shirt in shirts] == ["15", "13", "13"]
 
 
-def test_it_is_tried_again_with_growing_gaps_and_at_last_a_case_says_so(
+def test_failures_are_retried_with_backoff_and_become_an_issue(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     break_for(monkeypatch, writes, "freeze", "prod_shirt")
@@ -88,7 +88,7 @@ def test_it_is_tried_again_with_growing_gaps_and_at_last_a_case_says_so(
     assert "Traceback" in caplog.text
 
 
-def test_the_case_is_closed_again_when_the_product_can_be_written(
+def test_the_issue_is_closed_once_the_product_can_be_published(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shirt.sell("M", 2)
@@ -105,7 +105,7 @@ def test_the_case_is_closed_again_when_the_product_can_be_written(
     assert shirt.at_stripe("M") == "13" and shirt.stock.failures == 0
 
 
-def test_a_look_that_fails_is_put_off_and_its_case_is_closed_by_one_that_works(
+def test_a_failed_refresh_is_postponed_and_a_successful_one_closes_its_issue(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look.want_all()
@@ -126,7 +126,7 @@ def test_a_look_that_fails_is_put_off_and_its_case_is_closed_by_one_that_works(
     assert (shirt.stock.look_failures, shirt.stock.not_looked_before) == (0, None)
 
 
-def test_a_product_that_stripe_fails_on_is_not_looked_at_each_second(
+def test_a_product_on_which_stripe_fails_is_not_refreshed_every_second(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look.want_all()
@@ -157,7 +157,7 @@ def test_a_product_that_fails_for_months_does_not_outgrow_its_column(
     assert shirt.stock.failures == setbacks.MOST_COUNTED
 
 
-def test_a_sync_names_the_product_that_it_cannot_store_and_reads_the_rest(
+def test_a_sync_names_the_product_it_cannot_store_and_reads_the_rest(
     new_shirt: Callable[..., Shirt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):

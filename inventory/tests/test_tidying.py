@@ -1,4 +1,4 @@
-"""What is thrown away, and what is not."""
+"""Deletion of expired sessions and old events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inventory.worker import drain
 pytestmark = pytest.mark.django_db
 
 
-def test_carts_of_expired_sessions_are_thrown_away_and_others_kept() -> None:
+def test_expired_sessions_are_deleted_and_others_kept() -> None:
     for days in (-1, 1):
         session = SessionStore()
         session["cart"] = "3 shirts"
@@ -29,7 +29,7 @@ def test_carts_of_expired_sessions_are_thrown_away_and_others_kept() -> None:
     assert [row.expire_date > timezone.now() for row in Session.objects.all()] == [True]
 
 
-def test_events_handled_long_ago_are_thrown_away_and_count_nothing_anew_should_they_come_back(
+def test_old_events_are_deleted_and_count_nothing_if_resent(
     shirt: Shirt,
 ) -> None:
     shirt.edit(M=20)
@@ -45,7 +45,7 @@ def test_events_handled_long_ago_are_thrown_away_and_count_nothing_anew_should_t
     assert shirt.movements("M") == before and shirt.is_at_rest()
 
 
-def test_events_that_wait_or_failed_are_never_thrown_away(shirt: Shirt) -> None:
+def test_waiting_and_failed_events_are_never_deleted(shirt: Shirt) -> None:
     shirt.edit(M=20)
     shirt.settle()
     first, second = StripeEvent.objects.all()[:2]
@@ -58,7 +58,7 @@ def test_events_that_wait_or_failed_are_never_thrown_away(shirt: Shirt) -> None:
     assert StripeEvent.objects.count() == 2
 
 
-def test_many_events_go_a_few_at_a_time(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_are_deleted_in_batches(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> None:
     shirt.edit(M=20)
     shirt.settle()
     StripeEvent.objects.update(handled_at=timezone.now() - timedelta(days=91))

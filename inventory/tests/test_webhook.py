@@ -1,4 +1,4 @@
-"""What do we answer when Stripe calls?"""
+"""Answers of the webhook."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def post(
     return answer  # type: ignore[no-any-return]
 
 
-def test_a_delivery_passes_by_what_is_done_for_browsers(settings: Settings) -> None:
-    """Behind a proxy that does not tell of https, pages are redirected; a redirect would be a failed delivery."""
+def test_a_delivery_skips_the_middleware_for_browsers(settings: Settings) -> None:
+    """Behind a proxy without X-Forwarded-Proto, pages redirect to https; a redirect would be a failed delivery."""
     settings.SECURE_SSL_REDIRECT = True
 
     answer = post(an_event())
@@ -120,7 +120,7 @@ def test_an_unsigned_post_is_400_and_leaves_nothing_behind() -> None:
         "t=1,v1=é",
     ],
 )
-def test_a_garbled_signature_is_400(signature: str) -> None:
+def test_an_invalid_signature_is_400(signature: str) -> None:
     signature = signature.format(now=int(time.time()))
     assert post(an_event(), signature=signature).status_code == 400
     assert not StripeEvent.objects.exists()
@@ -164,13 +164,13 @@ def test_a_header_with_several_signatures_needs_one_that_fits() -> None:
     assert post(body, signature=f"{moment},{other},{signed(body).split(',')[1]}").status_code == 200
 
 
-def test_without_a_secret_nothing_is_trusted(settings: Any) -> None:
+def test_without_a_secret_every_event_is_rejected(settings: Any) -> None:
     settings.STRIPE_WEBHOOK_SECRETS = []
 
     assert post(an_event()).status_code == 400
 
 
-def test_an_empty_secret_opens_no_door(settings: Any) -> None:
+def test_an_empty_secret_verifies_nothing(settings: Any) -> None:
     settings.STRIPE_WEBHOOK_SECRETS = [""]
 
     assert post(an_event(), secret="").status_code == 400
@@ -242,13 +242,13 @@ def test_a_body_nested_deeper_than_a_database_takes_is_400(levels: int) -> None:
         {"\x00": "\ud800"},
     ],
 )
-def test_a_signed_event_with_odd_fields_is_remembered_all_the_same(changes: dict[str, Any]) -> None:
+def test_a_signed_event_with_odd_fields_is_stored(changes: dict[str, Any]) -> None:
     assert post(an_event(**changes)).status_code == 200
     assert StripeEvent.objects.count() == 1
 
 
 @pytest.mark.parametrize("number", ["Infinity", "NaN", "1e999", "-1e999"])
-def test_a_number_that_no_database_stores_is_remembered_as_nothing(number: str) -> None:
+def test_a_number_that_no_database_can_store_becomes_null(number: str) -> None:
     body = json.dumps(an_event())[:-1] + f', "much": {number}}}'
 
     assert post(body).status_code == 200
@@ -267,7 +267,7 @@ def test_an_event_that_cannot_be_stored_is_503_so_that_stripe_sends_it_again(
 
 
 def test_a_delivery_calls_no_handler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a handler would do or break, Stripe has its answer first."""
+    """Stripe is answered before any handler runs."""
     monkeypatch.setattr(inbox, "_attempt", lambda *_: pytest.fail("handled"))
 
     assert post(an_event()).status_code == 200

@@ -1,4 +1,4 @@
-"""The worker: its loop, its threads, its heartbeat, its end."""
+"""The worker: loop, threads, heartbeat, shutdown, panels, system checks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_draining_goes_on_until_nothing_is_left(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.django_db
-def test_draining_survives_a_stripe_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draining_survives_an_unavailable_stripe(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(now: datetime) -> int:
         raise NoAnswer("away")
 
@@ -56,7 +56,7 @@ def test_draining_survives_a_stripe_that_is_away(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.django_db
-def test_draining_hides_no_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draining_does_not_hide_our_own_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(now: datetime) -> int:
         raise ZeroDivisionError
 
@@ -67,11 +67,11 @@ def test_draining_hides_no_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.django_db
-def test_duties_that_find_no_rest_are_named_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tasks_that_never_finish_raise_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     duties(monkeypatch, a=lambda now: 1)
     monkeypatch.setattr(worker, "MOST_ROUNDS", 5)
 
-    with pytest.raises(RuntimeError, match="no rest"):
+    with pytest.raises(RuntimeError, match="Tasks still found work"):
         worker.drain()
 
 
@@ -80,7 +80,7 @@ def test_duties_that_find_no_rest_are_named_a_fault(monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A worker without a database whose duties the test names; it is stopped in the end."""
+    """Start a worker without a database that runs the given tasks; it is stopped afterwards."""
     stop = threading.Event()
     monkeypatch.setattr(worker, "beat", lambda now: 0)
     running: list[threading.Thread] = []
@@ -132,7 +132,7 @@ def test_a_hanging_stripe_never_delays_what_needs_only_the_database(loop: Any) -
 
 
 @pytest.mark.django_db
-def test_a_duty_that_fails_is_tried_again_and_keeps_no_other_from_its_work(loop: Any) -> None:
+def test_a_failing_task_is_retried_and_does_not_block_others(loop: Any) -> None:
     failed, tried_again, other = threading.Event(), threading.Event(), threading.Event()
 
     def broken(now: datetime) -> int:
@@ -160,7 +160,7 @@ def test_a_duty_that_fails_is_tried_again_and_keeps_no_other_from_its_work(loop:
         (3600, [2, 4, 8, 16, 32, 64, 128, 256]),
     ],
 )
-def test_a_stripe_that_does_not_do_as_asked_is_asked_less_and_less_often_and_at_once_when_it_does_again(
+def test_a_failing_task_backs_off_and_runs_normally_after_a_success(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, every: float, pauses: list[float]
 ) -> None:
     troubles: list[StripeTrouble] = [NoAnswer("away"), WrongKey("no such key")] * 4
@@ -184,7 +184,7 @@ def test_a_stripe_that_does_not_do_as_asked_is_asked_less_and_less_often_and_at_
     assert len(caplog.records) == 8 and "Traceback" not in caplog.text
 
 
-def test_a_connection_that_cannot_be_closed_ends_no_duty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_cannot_be_closed_ends_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise RuntimeError("The database is gone.")
 
@@ -226,10 +226,10 @@ def _connections() -> int:
         return int(cursor.fetchone()[0])
 
 
-# --- Start, end, heartbeat --------------------------------------------------------------------
+# --- Start, shutdown, heartbeat ---------------------------------------------------------------
 
 
-def test_a_worker_starts_by_wanting_a_look_at_every_product(shirt: Shirt) -> None:
+def test_a_starting_worker_requests_a_refresh_of_every_product(shirt: Shirt) -> None:
     before = shirt.stock.looks_wanted
 
     worker.start()
@@ -238,15 +238,15 @@ def test_a_worker_starts_by_wanting_a_look_at_every_product(shirt: Shirt) -> Non
 
 
 @pytest.mark.django_db
-def test_a_worker_refuses_a_database_that_decides_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_refuses_an_unsuitable_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "at_start", lambda: [Error("REPEATABLE READ.", hint="Change it.")])
 
     with pytest.raises(CommandError, match=r"REPEATABLE READ\. Change it\."):
         call_command("work", "--once")
 
 
-def test_a_real_worker_beats_and_ends_cleanly_when_it_is_told_to(tmp_path: Path) -> None:
-    """A process of its own, on a database file of its own, ended by SIGTERM as a service manager would."""
+def test_a_real_worker_beats_and_exits_cleanly_on_sigterm(tmp_path: Path) -> None:
+    """A separate process with its own database file, stopped with SIGTERM as by a service manager."""
     environment = {
         **os.environ,
         "DATABASE_URL": f"sqlite:///{tmp_path / 'shop.sqlite3'}",
@@ -261,17 +261,17 @@ def test_a_real_worker_beats_and_ends_cleanly_when_it_is_told_to(tmp_path: Path)
     said = []
     for line in process.stderr:
         said.append(line)
-        if "is at work" in line:
+        if " started" in line:
             break
     process.send_signal(signal.SIGTERM)
     rest = process.stderr.read()
 
     assert process.wait(30) == 0, "".join(said) + rest
-    assert "has stopped" in rest and "Traceback" not in rest
+    assert " stopped" in rest and "Traceback" not in rest
 
 
 @pytest.mark.django_db
-def test_a_worker_that_is_silent_for_a_minute_is_a_banner_and_a_log_line(
+def test_a_worker_without_a_beat_for_a_minute_causes_a_banner_and_a_log_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     worker.beat(timezone.now() - timedelta(seconds=61))
@@ -281,11 +281,11 @@ def test_a_worker_that_is_silent_for_a_minute_is_a_banner_and_a_log_line(
     assert panel is not None and panel["level"] == "error"
     assert "manage.py work" in panel["text"] and "61 seconds" in panel["text"]
     desk.warn_if_no_worker(timezone.now())
-    assert "No worker is at work" in caplog.text
+    assert "No worker is running" in caplog.text
 
 
 @pytest.mark.django_db
-def test_a_worker_that_beats_is_no_news() -> None:
+def test_a_beating_worker_causes_no_warning() -> None:
     worker.beat(timezone.now())
 
     assert desk.worker_panel(RequestFactory().get("/admin/")) is None
@@ -295,11 +295,11 @@ def test_a_worker_that_beats_is_no_news() -> None:
 def test_a_shop_that_never_had_a_worker_says_so() -> None:
     panel = desk.worker_panel(RequestFactory().get("/admin/"))
 
-    assert panel is not None and "none was ever heard of" in panel["text"]
+    assert panel is not None and "none has ever run" in panel["text"]
 
 
 @pytest.mark.django_db
-def test_a_beat_from_a_clock_that_was_set_back_since_is_nobodys() -> None:
+def test_a_beat_from_before_the_clock_was_set_back_is_ignored() -> None:
     now = timezone.now()
     worker.beat(now + timedelta(days=30))
 
@@ -309,7 +309,7 @@ def test_a_beat_from_a_clock_that_was_set_back_since_is_nobodys() -> None:
 
 
 @pytest.mark.django_db
-def test_heartbeats_of_the_long_dead_are_forgotten() -> None:
+def test_old_heartbeats_are_deleted() -> None:
     Heartbeat.objects.create(name="old", beat_at=timezone.now() - timedelta(days=2))
 
     worker.beat(timezone.now())
@@ -317,7 +317,7 @@ def test_heartbeats_of_the_long_dead_are_forgotten() -> None:
     assert Heartbeat.objects.count() == 1
 
 
-def test_work_once_publishes_and_ends(shirt: Shirt, capsys: pytest.CaptureFixture[str]) -> None:
+def test_work_once_publishes_and_exits(shirt: Shirt, capsys: pytest.CaptureFixture[str]) -> None:
     shirt.sell("M", 2)
 
     call_command("work", "--once")
@@ -326,7 +326,7 @@ def test_work_once_publishes_and_ends(shirt: Shirt, capsys: pytest.CaptureFixtur
     assert "done." in capsys.readouterr().out
 
 
-def test_a_cron_job_looks_at_an_idle_catalogue_once_and_then_asks_stripe_nothing(shirt: Shirt) -> None:
+def test_a_cron_job_refreshes_an_idle_catalog_once_and_then_makes_no_calls(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
     call_command("work", "--once")
     first = len(shirt.fake.calls)
@@ -337,7 +337,7 @@ def test_a_cron_job_looks_at_an_idle_catalogue_once_and_then_asks_stripe_nothing
     assert first > 0 and shirt.fake.calls == []
 
 
-def test_a_cron_job_that_did_not_come_for_an_hour_looks_and_lists_again(shirt: Shirt) -> None:
+def test_a_cron_job_after_an_hour_refreshes_and_lists_again(shirt: Shirt) -> None:
     call_command("work", "--once")
     long_ago = timezone.now() - timedelta(minutes=61)
     Heartbeat.objects.update(beat_at=long_ago)
@@ -349,7 +349,7 @@ def test_a_cron_job_that_did_not_come_for_an_hour_looks_and_lists_again(shirt: S
     assert {call.path for call in shirt.fake.calls} >= {"/v1/products/prod_shirt", "/v1/events"}
 
 
-def test_a_cron_job_is_at_work_for_an_hour_and_in_one_row(shirt: Shirt) -> None:
+def test_a_cron_job_counts_as_running_for_an_hour_in_one_row(shirt: Shirt) -> None:
     for _run in range(2):
         call_command("work", "--once")
     request = RequestFactory().get("/admin/")
@@ -361,7 +361,7 @@ def test_a_cron_job_is_at_work_for_an_hour_and_in_one_row(shirt: Shirt) -> None:
     assert desk.worker_panel(request) is not None
 
 
-def test_a_worker_that_ends_is_missed_after_a_minute_even_if_a_cron_job_came_before(shirt: Shirt) -> None:
+def test_a_stopped_worker_is_missed_after_a_minute_even_after_a_cron_job(shirt: Shirt) -> None:
     call_command("work", "--once")
     Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=5))
     worker.beat(timezone.now() - timedelta(seconds=61))
@@ -369,7 +369,7 @@ def test_a_worker_that_ends_is_missed_after_a_minute_even_if_a_cron_job_came_bef
     assert desk.worker_silence(timezone.now()) is not None
 
 
-def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_no_case_each_time(
+def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_one_issue(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*args: Any, **options: Any) -> None:
@@ -394,21 +394,21 @@ def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_no_case_each_
 # --- Panels -----------------------------------------------------------------------------------
 
 
-def test_open_cases_are_on_the_desk(shirt: Shirt) -> None:
+def test_open_issues_are_shown_in_the_admin(shirt: Shirt) -> None:
     shirt.sell("L", 9)
 
     panel = desk.cases_panel(RequestFactory().get("/admin/"))
 
-    assert panel is not None and panel["title"] == "1 open case"
+    assert panel is not None and panel["title"] == "1 issue needs attention"
 
 
-def test_a_tidy_shop_has_an_empty_desk(shirt: Shirt) -> None:
+def test_a_shop_without_problems_has_no_panels(shirt: Shirt) -> None:
     request = RequestFactory().get("/admin/")
 
     assert desk.cases_panel(request) is None and desk.problems_panel(request) is None
 
 
-def test_unknown_counts_and_parked_products_are_on_the_desk(shirt: Shirt) -> None:
+def test_unknown_counts_and_paused_products_are_shown_in_the_admin(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     shirt.settle()
     ProductStock.objects.update(parked="refused", parked_by="no")
@@ -416,7 +416,7 @@ def test_unknown_counts_and_parked_products_are_on_the_desk(shirt: Shirt) -> Non
     panel = desk.problems_panel(RequestFactory().get("/admin/"))
 
     assert panel is not None and panel["title"] == "2 stock problems"
-    assert "“ten”" in panel["text"] and "refused" in panel["text"]
+    assert "“ten”" in panel["text"] and "rejected" in panel["text"]
 
 
 # --- System checks ----------------------------------------------------------------------------
@@ -437,7 +437,7 @@ def test_unknown_counts_and_parked_products_are_on_the_desk(shirt: Shirt) -> Non
         ((3, 52, 0), None),
     ],
 )
-def test_a_sqlite_that_cannot_be_trusted_is_named(version: tuple[int, ...], problem: str | None) -> None:
+def test_an_unsafe_sqlite_version_is_reported(version: tuple[int, ...], problem: str | None) -> None:
     assert [found.id for found in checks.sqlite_problems(version)] == ([problem] if problem else [])
 
 

@@ -1,4 +1,4 @@
-"""manage.py replay_events: handle remembered events again."""
+"""manage.py replay_events: handle stored events again."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from inventory.models import StripeEvent
 
 
 class Command(BaseCommand):
-    help = (
-        "Handle events again: one, those of a range of days, or those that failed. Nothing is counted twice."
-    )
+    help = "Handle events again: by id, by time range, or all that failed. Nothing is counted twice."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("ids", nargs="*", metavar="evt_x", help="Events by their ids.")
-        parser.add_argument("--failed", action="store_true", help="All that were given up.")
+        parser.add_argument("ids", nargs="*", metavar="evt_x", help="Event ids.")
+        parser.add_argument("--failed", action="store_true", help="All failed events.")
         parser.add_argument(
             "--since",
             type=past_moment,
@@ -29,8 +27,8 @@ class Command(BaseCommand):
             help="Received at or after: 7d, 36h, 2026-11-24, 2026-11-24T09:30.",
         )
         parser.add_argument("--until", type=moment, metavar="WHEN", help="Received before.")
-        parser.add_argument("--type", help="Only of this type, such as checkout.session.completed.")
-        parser.add_argument("--dry-run", action="store_true", help="Name them, and do nothing.")
+        parser.add_argument("--type", help="Only events of this type, such as checkout.session.completed.")
+        parser.add_argument("--dry-run", action="store_true", help="List the events without handling them.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = self._choose(options)
@@ -45,7 +43,7 @@ class Command(BaseCommand):
     def _choose(self, options: dict[str, Any]) -> list[StripeEvent]:
         events: QuerySet[StripeEvent] = StripeEvent.objects.order_by("received_at")
         if not any(options[name] for name in ("ids", "failed", "since", "until")):
-            raise CommandError("Say which: ids, --failed, or --since and --until.")
+            raise CommandError("Specify event ids, --failed, --since or --until.")
         if options["ids"]:
             events = events.filter(pk__in=options["ids"])
             self._name_missing(options["ids"], events)
@@ -62,4 +60,4 @@ class Command(BaseCommand):
     def _name_missing(self, ids: list[str], events: QuerySet[StripeEvent]) -> None:
         missing = set(ids) - set(events.values_list("pk", flat=True))
         if missing:
-            raise CommandError(f"Not in the inbox: {', '.join(sorted(missing))}.")
+            raise CommandError(f"Events not found: {', '.join(sorted(missing))}.")

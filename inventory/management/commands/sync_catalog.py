@@ -1,4 +1,4 @@
-"""manage.py sync_catalog: read the catalogue from Stripe."""
+"""manage.py sync_catalog: read the catalog from Stripe."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ from inventory.models import ProductStock
 
 
 class Command(BaseCommand):
-    help = "Read products, prices and counts from Stripe. What is as it was costs no write; running it again is harmless."
+    help = "Read products, prices and counts from Stripe. Idempotent; unchanged products are not written."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Say what would change, change nothing.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Show what would change without changing it."
+        )
         parser.add_argument("--product", metavar="prod_x", help="Read this product only.")
         parser.add_argument(
             "--take-over",
             action="store_true",
-            help="Write counts here from now on, where another shop's database did. End that shop's worker first.",
+            help="Take over products whose counts another shop's database updates. Stop that shop's worker first.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["take_over"] and options["dry_run"]:
-            raise CommandError("--take-over changes something; --dry-run must not.")
+            raise CommandError("--take-over and --dry-run cannot be combined.")
         try:
             summary = self._one(options) if options["product"] else self._all(options)
-        except StripeTrouble as trouble:
-            raise CommandError(str(trouble)) from trouble
+        except StripeTrouble as exc:
+            raise CommandError(str(exc)) from exc
         for problem in summary.problems:
             self.stderr.write(self.style.WARNING(problem))
-        self.stdout.write(f"{'Would be: ' if options['dry_run'] else ''}{summary}")
+        self.stdout.write(f"{'Dry run: ' if options['dry_run'] else ''}{summary}")
         if options["take_over"]:
             self._take_over(options["product"])
 
@@ -47,7 +49,7 @@ class Command(BaseCommand):
         return summary
 
     def _progress(self, done: int, name: str) -> None:
-        """A line that rewrites itself on a terminal; a pipe or a log gets the summary only."""
+        # Only on a terminal; pipes and logs get the summary alone.
         if self.stdout.isatty():
             printable = "".join(letter for letter in name if letter.isprintable())
             self.stdout.write(f"\r\x1b[K{done} {printable[:60]}", ending="")
@@ -57,4 +59,6 @@ class Command(BaseCommand):
         parked = ProductStock.objects.filter(parked=ProductStock.Parked.FOREIGN)
         for pk in [product_id] if product_id else list(parked.values_list("pk", flat=True)):
             mark = taking_in.take_over(pk)
-            self.stdout.write(f"{pk}: taken over from {mark}." if mark else f"{pk}: nobody else writes it.")
+            self.stdout.write(
+                f"{pk}: taken over from {mark}." if mark else f"{pk}: no other shop updates it."
+            )

@@ -1,4 +1,4 @@
-"""manage.py work: the worker."""
+"""manage.py work: run the worker."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from inventory import worker
 
 
 class Command(BaseCommand):
-    help = (
-        "Handle events, write counts to Stripe, and do all else that is due, until stopped (SIGTERM, Ctrl-C)."
-    )
+    help = "Run the worker: handle events, send counts to Stripe and run periodic tasks, until SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="Do what is due now and end; for cron.")
+        parser.add_argument("--once", action="store_true", help="Do what is due now and exit; for cron.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -25,5 +23,5 @@ class Command(BaseCommand):
             else:
                 worker.start()
                 worker.work()
-        except worker.WrongDatabase as trouble:
-            raise CommandError(str(trouble)) from trouble
+        except worker.WrongDatabase as exc:
+            raise CommandError(str(exc)) from exc
