@@ -163,21 +163,21 @@ def test_a_handler_that_fails_on_the_way_counts_nothing_of_its_event_until_it_pa
 ) -> None:
     """Fault 2: one transaction per event, so that a retry finds all of it or nothing."""
     shirt.edit(S=11, L=9)
-    mended = observe._count_item
+    original = observe._count_item
     calls = []
 
     def fails_on_the_second_item(*args: object) -> None:
         calls.append(args)
         if len(calls) == 2:
             raise ZeroDivisionError
-        mended(*args)  # type: ignore[arg-type]
+        original(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(observe, "_count_item", fails_on_the_second_item)
     shirt.fake.deliver_due()
     inbox.handle_waiting(timezone.now())
     assert not Movement.objects.filter(kind="edited").exists()
 
-    monkeypatch.setattr(observe, "_count_item", mended)
+    monkeypatch.setattr(observe, "_count_item", original)
     call_command("replay_events", *StripeEvent.objects.values_list("pk", flat=True))
     shirt.settle()
 

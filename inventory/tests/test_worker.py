@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # --- Draining ---------------------------------------------------------------------------------
 
 
-def duties(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> None:
+def tasks(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> None:
     monkeypatch.setattr(worker, "DUTIES", [Duty(name, every=1, alone=False) for name in functions])
     monkeypatch.setattr(worker, "import_string", functions.__getitem__)
 
@@ -40,7 +40,7 @@ def duties(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> None:
 @pytest.mark.django_db
 def test_draining_goes_on_until_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     left = [3, 2, 1]
-    duties(monkeypatch, a=lambda now: left.pop() if left else 0)
+    tasks(monkeypatch, a=lambda now: left.pop() if left else 0)
 
     assert worker.drain() == 6
 
@@ -50,7 +50,7 @@ def test_draining_survives_an_unavailable_stripe(monkeypatch: pytest.MonkeyPatch
     def away(now: datetime) -> int:
         raise NoAnswer("away")
 
-    duties(monkeypatch, a=away)
+    tasks(monkeypatch, a=away)
 
     assert worker.drain() == 0
 
@@ -60,7 +60,7 @@ def test_draining_does_not_hide_our_own_errors(monkeypatch: pytest.MonkeyPatch) 
     def broken(now: datetime) -> int:
         raise ZeroDivisionError
 
-    duties(monkeypatch, a=broken)
+    tasks(monkeypatch, a=broken)
 
     with pytest.raises(ZeroDivisionError):
         worker.drain()
@@ -68,7 +68,7 @@ def test_draining_does_not_hide_our_own_errors(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.django_db
 def test_tasks_that_never_finish_raise_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    duties(monkeypatch, a=lambda now: 1)
+    tasks(monkeypatch, a=lambda now: 1)
     monkeypatch.setattr(worker, "MOST_ROUNDS", 5)
 
     with pytest.raises(RuntimeError, match="Tasks still found work"):
@@ -172,15 +172,15 @@ def test_a_failing_task_backs_off_and_runs_normally_after_a_success(
 
     monkeypatch.setattr(worker, "import_string", lambda path: away)
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
-    duty = worker._Round(Duty("publish", every=every, alone=True))
+    task = worker._Round(Duty("publish", every=every, alone=True))
 
     rests = []
     for _try in range(8):
-        duty.go()
-        rests.append(duty.rest())
-    duty.go()
+        task.go()
+        rests.append(task.rest())
+    task.go()
 
-    assert rests == pauses and duty.rest() == every
+    assert rests == pauses and task.rest() == every
     assert len(caplog.records) == 8 and "Traceback" not in caplog.text
 
 
@@ -189,11 +189,11 @@ def test_a_connection_that_cannot_be_closed_ends_no_task(monkeypatch: pytest.Mon
         raise RuntimeError("The database is gone.")
 
     monkeypatch.setattr(worker, "close_old_connections", fail)
-    duty = worker._Round(Duty("publish", every=5, alone=True))
+    task = worker._Round(Duty("publish", every=5, alone=True))
 
-    duty.go()
+    task.go()
 
-    assert duty.failures == 1 and duty.rest() > 0
+    assert task.failures == 1 and task.rest() > 0
 
 
 @pytest.mark.django_db(transaction=True)
