@@ -28,7 +28,7 @@ def does(card: Card) -> str:
     if card.refused:
         code, decline_code, _ = card.refused
         return WORDS.get(decline_code or code, "is declined")
-    return "asks for authentication" if card.asks else "pays"
+    return "requires authentication" if card.asks else "pays"
 
 
 def spaced(number: str) -> str:

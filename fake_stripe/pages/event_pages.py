@@ -70,7 +70,7 @@ def event_page(event: Json, deliveries: Iterable[Json], endpoints: Mapping[str, 
     resend = join(_resend(event, endpoint) for endpoint in listening)
     again = Markup(f'<div class="row">{resend}</div>') if resend else NOTHING
     left = Markup(f'<div class="stack">{sheet("Deliveries", tries, again)}{sheet("Event data", body)}</div>')
-    return Markup(f'<div class="two">{left}{sheet("Facts", details)}</div>')
+    return Markup(f'<div class="two">{left}{sheet("Details", details)}</div>')
 
 
 def _resend(event: Json, endpoint: Json) -> Markup:

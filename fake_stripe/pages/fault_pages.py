@@ -12,7 +12,7 @@ from fake_stripe.pages.parts import button, code, sheet, table
 
 Json = Mapping[str, Any]
 WHEN = (("before", "Before it takes effect"), ("after", "After it takes effect"))
-STORED = (("yes", "Stored under the idempotency key"), ("", "Not stored: the key can be retried"))
+STORED = (("yes", "Stored under its key"), ("", "Not stored, can be retried"))
 PARALLEL = (("", "One after the other"), ("yes", "At the same moment"))
 ENFORCED = (("", "Not enforced"), ("yes", "429 beyond 25 per second, live 100"))
 SKIPS = (
@@ -61,7 +61,7 @@ def fault_page(
     rules: Iterable[Json], limits: Limits, filled: Mapping[str, str], errors: Mapping[str, str]
 ) -> Markup:
     rows = [_rule_row(rule) for rule in rules]
-    names = ("Fault", "Where", "Remaining", "Used", "")
+    names = ("Fault", "Where", "Limit", "Used", "")
     listed = table("Active faults", names, rows, empty="No active faults.")
     stop = button("/dashboard/faults", "Remove all faults", {"do": "clear"})
     inforce = sheet("Active faults", listed, *([stop] if rows else []))
@@ -73,7 +73,7 @@ def fault_page(
 def _rule_row(rule: Json) -> Sequence[object]:
     kind = BY_KIND[rule["kind"]]
     where = f"{rule['method']} {rule['path']}" if kind.of_calls else ", ".join(rule["types"])
-    left = "always" if rule["times"] is None else f"{rule['times']} ×"
+    left = "no limit" if rule["times"] is None else f"{rule['times']} ×"
     chance = f", {rule['probability']:.0%} of them" if rule["probability"] < 1 else ""
     ending = button("/dashboard/faults", "Remove", {"do": "remove", "rule": rule["id"]}, about=kind.words)
     return f"{kind.words}{_detail(rule)}", code(where), f"{left}{chance}", f"{rule['used']} ×", ending
@@ -87,7 +87,7 @@ def _detail(rule: Json) -> str:
         "stored": "" if rule["stored"] else "not stored",
         "copies": f"{rule['copies']} of them",
         "parallel": "at the same moment" if rule["parallel"] else "",
-        "window": f"up to {rule['window']} places later",
+        "window": f"behind up to {rule['window']} later ones",
     }
     return "".join(f", {text}" for name, text in words.items() if name in takes and text)
 
@@ -111,18 +111,20 @@ def _fault_form(filled: Mapping[str, str], errors: Mapping[str, str]) -> Markup:
         choice("stored", "Answer", STORED, "yes", "For calls that answer 500."),
         text("copies", "Copies", "2", "The total number of deliveries.", inputmode="numeric"),
         choice("parallel", "Sent", PARALLEL, "", "For duplicated deliveries."),
-        text("window", "Places", "5", "The largest shift, for reordered deliveries.", inputmode="numeric"),
+        text("window", "Window", "5", "The largest shift, for reordered deliveries.", inputmode="numeric"),
         text("path", "Calls to", "/v1/*", "For calls; * matches anything."),
         text("types", "Events of type", "*", "For events; * matches anything."),
         text("times", "How many times", "1", "0 for no limit.", inputmode="numeric"),
         text("percent", "Probability in percent", "100", "100 for every one.", inputmode="numeric"),
     ]
-    return sheet("Let something go wrong", fill("fault_form", fields=join(fields)))
+    return sheet("New fault", fill("fault_form", fields=join(fields)))
 
 
 def _clock_form(errors: Mapping[str, str]) -> Markup:
-    choice = select("seconds_on", "Let pass", SKIPS, "1860", errors=errors, hint="Time only runs forward.")
-    return sheet("The clock", fill("clock_form", field=choice))
+    choice = select(
+        "seconds_on", "Move forward by", SKIPS, "1860", errors=errors, hint="The clock only moves forward."
+    )
+    return sheet("Clock", fill("clock_form", field=choice))
 
 
 def _limits_form(limits: Limits, filled: Mapping[str, str], errors: Mapping[str, str]) -> Markup:

@@ -79,7 +79,7 @@ def checkout_page(session: Json, lines: Iterable[Json]) -> Markup:
     )
     left = Markup(f'<div class="stack">{sheet("Lines", bought, total)}{_session_acts(session)}</div>')
     right = Markup(
-        f'<div class="stack">{sheet("Facts", details)}{sheet("Metadata", facts(_metadata(session)))}</div>'
+        f'<div class="stack">{sheet("Details", details)}{sheet("Metadata", facts(_metadata(session)))}</div>'
     )
     return Markup(f'<div class="two">{left}{right}</div>')
 
@@ -152,7 +152,7 @@ def payment_page(
     given = sheet("Refunds", table("Refunds", names, rows, empty="No refunds yet."))
     parts = [note(error.get("message"), "bad"), given, _refund_form(intent, charge, filled, errors)]
     right = Markup(
-        f'<div class="stack">{sheet("Facts", details)}{sheet("Metadata", facts(_metadata(intent)))}</div>'
+        f'<div class="stack">{sheet("Details", details)}{sheet("Metadata", facts(_metadata(intent)))}</div>'
     )
     return Markup(f'<div class="two"><div class="stack">{join(parts)}</div>{right}</div>')
 

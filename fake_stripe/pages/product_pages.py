@@ -60,7 +60,7 @@ def product_page(product: Json, prices: Iterable[Json], draft: Draft) -> Markup:
         for price in prices
     ]
     priced = table("Prices", ("Price", "Amount", "Metadata", "State"), rows, empty="No prices yet.")
-    side = Markup(f'<div class="stack">{sheet("Facts", details)}{sheet("Prices", priced)}</div>')
+    side = Markup(f'<div class="stack">{sheet("Details", details)}{sheet("Prices", priced)}</div>')
     return Markup(f'<div class="two">{sheet("Edit", _form(product["id"], draft))}{side}</div>')
 
 

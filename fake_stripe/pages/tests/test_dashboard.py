@@ -257,7 +257,7 @@ def test_an_event_fault_takes_the_types_it_was_given(fake: FakeStripe, visitor: 
     [
         ("duplicate", {"copies": "3", "parallel": "yes"}, "3 of them, at the same moment"),
         ("error_500", {"stored": ""}, "before the effect, not stored"),
-        ("reorder", {"window": "9"}, "up to 9 places later"),
+        ("reorder", {"window": "9"}, "behind up to 9 later ones"),
     ],
 )
 def test_a_fault_takes_the_options_of_its_kind_and_lists_them(
