@@ -1,7 +1,7 @@
-"""Which product events did not reach us? Stripe's own list has those of 30 days.
+"""Fetch product events that never arrived from Stripe's event list, which covers 30 days.
 
-It is read hourly, when a worker starts, and before a write that would replace a difference nobody has
-explained. Reading it twice is harmless: events have ids, and edits are counted once per request.
+The list is read hourly, when a worker starts, and before a stock update would replace an unexplained difference.
+Fetching is idempotent: events are stored by their ids, and edits are counted once per request.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from inventory.models import EventCursor, ProductStock, StockItem, StripeEvent
 
 logger = logging.getLogger(__name__)
 
-OVERLAP = timedelta(minutes=5)  # An event may show in the list a little after younger ones.
+OVERLAP = timedelta(minutes=5)  # An event may appear in the list a little after newer ones.
 SETTLED = 2 * OVERLAP
-KEPT = timedelta(days=29)  # Stripe says 30.
+KEPT = timedelta(days=29)  # Stripe keeps events for 30 days.
 
 
 def fetch_product_events(now: datetime) -> int:
-    """Remember every product event since the last complete reading. Returns how many were new.
+    """Store every product event since the last complete listing. Returns how many were new.
 
-    They wait in the inbox like those that were delivered. Raises config.stripe_client.StripeTrouble.
+    They wait in the inbox like delivered events. Raises config.stripe_client.StripeTrouble.
     """
     if not is_configured():
         return 0
@@ -43,41 +43,41 @@ def fetch_product_events(now: datetime) -> int:
     _advance(since, events, began, now)
     _look_again_at_garbled()
     if new:
-        logger.info("%d product events had not reached the webhook", new)
+        logger.info("Fetched %d product events that had not reached the webhook", new)
     return new
 
 
 def was_listed_since(moment: datetime) -> bool:
-    """Has a complete reading of Stripe's list begun since then?"""
+    """Whether a complete listing of Stripe's events has begun since then."""
     return EventCursor.objects.filter(listed_at__gt=moment).exists()
 
 
 def _first_reading(now: datetime) -> datetime:
-    """When the oldest ledger began: before that there was nothing to count, and after it an edit may have been missed."""
+    # Before the oldest ledger began there was nothing to count. After it, an edit may have been missed.
     return ProductStock.objects.aggregate(at=Min("fence"))["at"] or now
 
 
 def _advance(since: datetime, events: list[inbox.Json], began: datetime, now: datetime) -> None:
-    """The newest event seen, by Stripe's clock; it never goes back."""
+    # The cursor is the newest event seen, by Stripe's clock. It never moves back.
     seen = [datetime.fromtimestamp(event["created"], now.tzinfo) for event in events]
     read_to = max([*seen, since])
     EventCursor.objects.update_or_create(one=1, defaults={"read_to": read_to, "listed_at": began})
 
 
 def _admit_gap() -> None:
-    """Events were missed that Stripe has forgotten by now: nothing can explain a difference any more."""
-    logger.error("Stripe's events were not read for %d days: its counts are believed as they are", KEPT.days)
+    # Stripe no longer lists some of the missed events, so differences can no longer be explained.
+    logger.error("Stripe's events were not read for %d days: its counts are accepted as they are", KEPT.days)
     ProductStock.objects.want_look(gap=True)
 
 
 def _look_again_at_garbled() -> None:
-    """Perhaps a count is whole again, and the event that mended it was lost for good."""
+    # A count may be valid again although the event of its correction was lost for good.
     garbled = StockItem.objects.exclude(garbled=0).values("product")
     ProductStock.objects.filter(pk__in=garbled).want_look()
 
 
 def nothing_more_will_come(item: StockItem) -> bool:
-    """Was Stripe's list read in full well after this count was garbled, and is everything in it handled?"""
+    """Whether Stripe's list was read well after this count became invalid, and every event of the product is handled."""
     cursor = EventCursor.objects.filter(one=1).first()
     if cursor is None or item.garbled_since is None or cursor.listed_at < item.garbled_since + SETTLED:
         return False
@@ -86,7 +86,7 @@ def nothing_more_will_come(item: StockItem) -> bool:
 
 
 def handle_product_events(product_id: str, now: datetime) -> bool:
-    """Handle what waits in the inbox about one product, now. True if nothing waits any more."""
+    """Handle the waiting updates of one product now. True if none is left waiting."""
     about = StripeEvent.objects.filter(object_id=product_id, type="product.updated")
     waiting = about.filter(state=StripeEvent.State.WAITING)
     with inbox.stripe_allowed():

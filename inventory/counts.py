@@ -1,4 +1,4 @@
-"""What do counts add up to? Totals and shortfall, an edit as a difference, the counts under a mark. Pure."""
+"""Arithmetic of counts: totals and shortfalls, edits as differences, the counts behind a version tag. No Django."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-Counts = Mapping[str, int | None]  # Metadata key to count; None, or no such key, where it is unreadable.
+Counts = Mapping[str, int | None]  # Metadata key to count; None, or a missing key, without a valid count.
 
-# int() would also take "1_0", "+5" and "٣": nobody who typed one of those meant what int() makes of it.
+# int() would also accept "1_0", "+5" and "٣", which are more likely typing errors than counts.
 _COUNT = re.compile(r"[0-9]{1,6}", re.ASCII)
 MOST = 999_999
 
 
 def parse_count(text: str | None) -> int | None:
-    """The count that a metadata value says: one to six digits, blanks around them aside. None: unreadable."""
+    """Parse one to six digits with optional blanks around them. None if the value is not a valid count."""
     trimmed = (text or "").strip()
     return int(trimmed) if _COUNT.fullmatch(trimmed) else None
 
 
 @dataclass(frozen=True)
 class Total:
-    """What a write carries for one item. `shortfall`: units sold that were not there, 0 or more.
+    """The count that a stock update carries for one item. `shortfall`: units sold beyond the stock, 0 or more.
 
-    `surplus`: units more than a count can say, 0 or more.
+    `surplus`: units above MOST, 0 or more.
     """
 
     count: int
@@ -32,34 +32,35 @@ class Total:
 
 
 def total(on_hand: int, pending: int) -> Total:
-    """The count after `pending`, never below 0 or above MOST; what is missing or too much is said apart, for a person."""
+    """Clamp `on_hand + pending` to 0..MOST. The rest is returned as shortfall or surplus, for an issue."""
     count = on_hand + pending
     return Total(min(max(0, count), MOST), max(0, -count), max(0, count - MOST))
 
 
-# --- Counts under a mark ----------------------------------------------------------------------
+# --- Counts behind a version tag --------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Base:
-    """The counts that a form was filled in from. `certain`: False if it could have been others as well."""
+    """The counts that a saved form had shown when it was opened. `certain`: False if other counts fit as well."""
 
     counts: Counts
     certain: bool
 
 
 def differing(state: Counts, after: Counts) -> int:
-    """In how many items does `after` say something else than `state`? What `after` leaves unreadable says nothing."""
+    """The number of items whose count in `after` differs from `state`. Invalid counts in `after` are ignored."""
     return sum(count is not None and count != state.get(key) for key, count in after.items())
 
 
 def base_under(states: Sequence[Counts], before: Counts, after: Counts) -> Base | None:
-    """From which of the states of its mark was the form filled in that made `after` of `before`? None if none is known.
+    """Find the state that a form showed when it was opened, if saving it changed `before` to `after`. None without states.
 
-    `states` begins with what the write left, edits under the mark follow. People change one size at a time, so it
-    is the state with the fewest differences; where two differ in one, nothing at Stripe can tell them apart. A form
-    that shows what still stood undoes nobody's edit: it is taken for that one, and what was typed stays as it was
-    typed. Else it is taken for the earlier, which stood for longer.
+    `states` are the counts that stood under the form's version tag: first those the stock update left, then those
+    after each edit. People usually change one size at a time, so the state with the fewest differences is chosen.
+    A tie goes to the state that equals `before`: such a form reverts no other edit, and what was typed stays as
+    typed. Otherwise it goes to the earlier state, which stood for longer. Where several states are within one
+    difference, no data at Stripe can distinguish them, and `certain` is False.
     """
     if not states:
         return None
@@ -72,7 +73,10 @@ def base_under(states: Sequence[Counts], before: Counts, after: Counts) -> Base 
 
 
 def may_undo(states: Sequence[Counts], before: Counts, after: Counts) -> bool:
-    """Could this edit be a form that undid another edit? Two sizes at once, or back to an earlier state's count."""
+    """Whether the edit may be an old form that reverted another edit.
+
+    Signs are several sizes changed at once, or a size set back to the count of an earlier state.
+    """
     changed = [
         key
         for key, count in after.items()
@@ -85,16 +89,16 @@ def _same(state: Counts) -> frozenset[tuple[str, int | None]]:
     return frozenset((key, count) for key, count in state.items() if count is not None)
 
 
-# --- Edits, garbled counts among them ---------------------------------------------------------
+# --- Edits, including invalid counts ----------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Garble:
-    """The open account of a count that somebody made unreadable.
+    """The open account of a count that an edit made invalid.
 
-    Edits arrive in any order, so the mending may come first: `times` (garbled less mended) and `units` (what
-    they changed) are sums, and only when `times` is back at 0 do the units mean something. `over`: a write
-    replaced a garbled count, so that those units are lost on purpose.
+    Events arrive in any order, so the correction may come first. `times` (edits that made the count invalid minus
+    edits that corrected it) and `units` (what they changed) are sums, and `units` is meaningful only when `times` is
+    back at 0. `over`: a stock update or an old form replaced the invalid count, so its units are dropped on purpose.
     """
 
     times: int = 0
@@ -107,9 +111,9 @@ class Garble:
 
 
 def edited(account: Garble, before: int | None, after: int | None) -> tuple[int, Garble]:
-    """Count one edit of one item: the units that the ledger moves now, and the account as it stands then.
+    """Count one edit of one item. Returns the units to record in the ledger now, and the new account.
 
-    From a count to a count is a plain difference, whatever the account; so is what stays unreadable (none).
+    A change from count to count is a plain difference, whatever the account; from invalid to invalid it is 0.
     """
     if (before is None) == (after is None):
         return (after or 0) - (before or 0), account
@@ -123,7 +127,7 @@ def edited(account: Garble, before: int | None, after: int | None) -> tuple[int,
 
 
 def written_over(account: Garble) -> Garble:
-    """A garbled count was replaced by a write or a form that did not know of it: nothing of it moves the ledger."""
+    """The account after a stock update or an old form replaced an invalid count. Its units never reach the ledger."""
     return _settled(replace(account, times=account.times - 1, over=True))[1]
 
 
@@ -134,5 +138,5 @@ def _settled(account: Garble) -> tuple[int, Garble]:
 
 
 def signed(difference: int) -> str:
-    """A difference as people write it: “+3”, “−2”, “0”."""
+    """Format a difference with its sign and a real minus: “+3”, “−2”, “0”."""
     return f"{difference:+d}".replace("-", "−") if difference else "0"

@@ -1,4 +1,4 @@
-"""Why is this count what it is? The equation from the opening count to today, line by line."""
+"""Explain an item's count line by line: movements, sums, holds, stock updates and events."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from inventory.models import Hold, Movement, ProductStock, StockItem, StockWrite
 
 
 class NotKnown(Exception):
-    """There is no such item; the text names those that there are."""
+    """There is no such item. The message lists the product's sizes."""
 
 
 def find(product_id: str, size: str) -> StockItem:
-    """The item of a size, or of its exact key. Raises NotKnown."""
+    """Find an item by its size or by its exact metadata key. Raises NotKnown."""
     items = StockItem.objects.filter(product=product_id).select_related("product")
     for item in items:
         if size in (item.size, item.key):
             return item
-    known = ", ".join(item.size or item.key for item in items)
-    if known:
-        raise NotKnown(f"{product_id} has no size “{size}”; it has {known}.")
-    raise NotKnown(f"Nothing is counted for {product_id}; has “manage.py sync_catalog” read it?")
+    sizes = ", ".join(item.size or item.key for item in items)
+    if sizes:
+        raise NotKnown(f"{product_id} has no size “{size}”; it has {sizes}.")
+    raise NotKnown(f"Nothing is counted for {product_id}. Run “manage.py sync_catalog” first.")
 
 
 def why(item: StockItem) -> Iterator[str]:
-    """The lines of the explanation."""
     yield f"{item} ({item.product_id} {item.key}), {item.get_state_display()}"
     if item.problem:
         yield f"Problem: {item.problem}"
@@ -42,7 +41,6 @@ def why(item: StockItem) -> Iterator[str]:
 
 
 def _movements(item: StockItem) -> Iterator[str]:
-    """Each movement with the count that it leads to."""
     running = 0
     for movement in item.movements.select_related("write").order_by("pk"):
         running += movement.delta
@@ -56,7 +54,7 @@ def _line(movement: Movement) -> str:
     if movement.actor:
         words.append(f"by {movement.actor}")
     if movement.write is not None:
-        words.append(f"[write {movement.write.n}, {movement.write.state}]")
+        words.append(f"[update {movement.write.n}, {movement.write.state}]")
     elif movement.published_at is None:
         words.append("[not yet at Stripe]")
     return " ".join(words)
@@ -65,31 +63,34 @@ def _line(movement: Movement) -> str:
 def _today(item: StockItem) -> Iterator[str]:
     published = item.movements.exclude(published_at=None).aggregate(units=Sum("delta"))["units"] or 0
     waiting = item.movements.filter(published_at=None).aggregate(units=Sum("delta"))["units"] or 0
-    yield f"on hand   {item.on_hand} = the movements at Stripe{_check(item.on_hand or 0, published)}"
-    yield f"pending   {signed(item.pending)} = the movements on their way{_check(item.pending, waiting)}"
+    yield f"on hand   {item.on_hand} = movements published to Stripe{_check(item.on_hand or 0, published)}"
+    yield f"pending   {signed(item.pending)} = movements not yet published{_check(item.pending, waiting)}"
     held = list(Hold.objects.filter(item=item).order_by("pk"))
-    yield f"held      {item.held} = the open checkouts{_check(item.held, sum(hold.quantity for hold in held))}"
+    yield f"held      {item.held} = open checkouts{_check(item.held, sum(hold.quantity for hold in held))}"
     for hold in held:
         yield f"          {hold.quantity} for {hold.reference} since {in_local_time(hold.created_at)}"
     yield f"available {item.available} = on hand + pending − held, never below 0"
     if item.garbled:
-        yield f"An edit that made the count unreadable is not mended yet ({signed(item.garbled)})."
+        yield f"An edit that made the count invalid has not been corrected yet ({signed(item.garbled)})."
 
 
-def _check(says: int, adds_up_to: int) -> str:
-    return "" if says == adds_up_to else f" — NO: they add up to {adds_up_to}. Run “manage.py reconcile”."
+def _check(stored: int, total: int) -> str:
+    return "" if stored == total else f" — MISMATCH: they add up to {total}. Run “manage.py reconcile”."
 
 
 def _writes(item: StockItem) -> Iterator[str]:
     stock = ProductStock.objects.filter(pk=item.product_id).first()
     if stock is None:
         return
-    yield f"Last write: {stock.n}. Last look: {in_local_time(stock.looked_at)}." if stock.looked_at else ""
+    yield (
+        f"Last update: {stock.n}. Last refresh: {in_local_time(stock.looked_at)}." if stock.looked_at else ""
+    )
     if stock.parked:
-        yield f"Parked: {stock.why_parked}"
+        yield f"Paused: {stock.why_parked}"
     for write in StockWrite.objects.filter(product=item.product_id).order_by("-n")[:10]:
-        said = write.totals.get(item.key, "nothing")
-        yield f"  write {write.n}: {item.key} = {said}, {write.state}, event {'seen' if write.seen else 'not seen'}"
+        sent = write.totals.get(item.key, "not sent")
+        seen = "event received" if write.seen else "event not received"
+        yield f"  update {write.n}: {item.key} = {sent}, {write.state}, {seen}"
 
 
 def _events(item: StockItem) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""How does inventory speak with Stripe? Signatures, one write of a product's metadata, and Stripe's list of events.
+"""Stripe access of inventory: webhook signatures, metadata updates of a product, and the list of product events.
 
-The only place in inventory that touches Stripe's objects. https://docs.stripe.com/webhooks#verify-events,
+The only module in inventory that handles Stripe's objects. https://docs.stripe.com/webhooks#verify-events,
 https://docs.stripe.com/api/products/update, https://docs.stripe.com/api/events/list,
 https://docs.stripe.com/api/idempotent_requests
 """
@@ -17,36 +17,36 @@ from config.texts import storable
 
 PRODUCT_EVENTS = ["product.updated"]
 PAGE = 100
-RETRIES = 2  # Reads may always be asked again; a write is never repeated by the library behind our back.
+RETRIES = 2  # Reads are safe to repeat. Updates are never retried by the library, only by the worker.
 
 
 class BadSignature(Exception):
-    """This body does not come from Stripe, or not now; the text says why, for whoever sets the endpoint up."""
+    """The signature is missing, invalid or out of tolerance. The message helps to set up the endpoint."""
 
 
 def verify(payload: bytes, header: str, *, secrets: Sequence[str], tolerance: int, now: float) -> None:
-    """Raise BadSignature unless one of `secrets` signed `payload` within `tolerance` seconds of `now`, both ways.
+    """Raise BadSignature unless one of `secrets` signed `payload` within `tolerance` seconds of `now`, either way.
 
-    The library checks the age of a signature against its own clock, and lets one from the future pass.
+    stripe-python checks the age against its own clock, and accepts signatures from the future.
     """
     import stripe
 
     if not header:
-        raise BadSignature("There is no Stripe-Signature header.")
+        raise BadSignature("The Stripe-Signature header is missing.")
     if not any(_signed_with(stripe, payload, header, secret) for secret in secrets):
-        raise BadSignature("No secret in STRIPE_WEBHOOK_SECRET made this signature.")
+        raise BadSignature("The signature matches no secret in STRIPE_WEBHOOK_SECRET.")
     age = now - _timestamp(header)
     if age > tolerance:
-        raise BadSignature(f"The signature is {age:.0f} s old; {tolerance} s are allowed.")
+        raise BadSignature(f"The signature is {age:.0f} s old; at most {tolerance} s are allowed.")
     if age < -tolerance:
-        raise BadSignature(f"The signature is {-age:.0f} s from the future; is this machine's clock right?")
+        raise BadSignature(f"The signature is {-age:.0f} s in the future; check this machine's clock.")
 
 
 def _signed_with(stripe: Any, payload: bytes, header: str, secret: str) -> bool:
     try:
         stripe.WebhookSignature.verify_header(payload, header, secret)
     except (stripe.SignatureVerificationError, ValueError, TypeError):
-        # TypeError: a header with letters beyond ASCII, which the library compares without looking.
+        # TypeError: stripe-python cannot compare a header with non-ASCII characters.
         return False
     return True
 
@@ -58,16 +58,16 @@ def _timestamp(header: str) -> int:
 
 @dataclass(frozen=True)
 class Written:
-    """Stripe's answer to a write. `replayed`: the stored answer of an earlier request with the same key."""
+    """Stripe's answer to an update. `replayed`: the stored answer to an earlier request with the same key."""
 
     metadata: dict[str, str]
     replayed: bool
 
 
 def write_metadata(product_id: str, changes: Mapping[str, str], *, key: str) -> Written:
-    """Send one POST, once. Keys that are not in `changes` stay as they are at Stripe.
+    """Send one POST without retries. Keys that are not in `changes` stay unchanged at Stripe.
 
-    Raises config.stripe_client.StripeTrouble; its `outcome_known` says whether the write may have happened.
+    Raises config.stripe_client.StripeTrouble; `outcome_known` is False if the update may have been applied.
     """
     with our_errors():
         product = stripe_client(retries=0).v1.products.update(

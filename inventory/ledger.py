@@ -1,8 +1,8 @@
-"""How can stock change? hold, release, sell, take_back, receive, count, adjust: one short transaction each.
+"""Stock operations: hold, release, sell, take_back, receive, adjust and count, one short transaction each.
 
-Every verb inserts rows that the database lets in only once, and changes the sums in StockItem by
-conditional UPDATEs in the order of primary keys. So a verb said twice counts once, two carts never wait
-for each other in a circle, and nothing is decided by a number that somebody else may have changed since.
+Each operation inserts rows under unique constraints and updates the sums in StockItem by conditional UPDATEs
+in the order of primary keys. So every operation is idempotent, carts cannot deadlock, and no decision rests on
+a value that may have changed since it was read.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from inventory.rows import delete_returning, insert_new
 
 logger = logging.getLogger(__name__)
 
-# The fence is by our clock, a payment by Stripe's, which tells whole seconds: this near, nobody knows which came first.
+# The cutoff is by our clock, a payment by Stripe's in whole seconds. Closer than this, their order is unknown.
 TWO_CLOCKS = timedelta(seconds=5)
 MOVEMENT_KEY = ("kind", "reference", "item_id")
 
 
 @dataclass(frozen=True)
 class Shortage:
-    """One item of which less is there than was asked for."""
+    """An item with fewer units available than requested."""
 
     item_id: int
     wanted: int
@@ -49,7 +49,7 @@ class Shortage:
 
 
 class OutOfStock(Exception):
-    """Not everything that was asked for is there; nothing was held. `shortages` names each item."""
+    """At least one item is short, so nothing was held. `shortages` lists every short item."""
 
     def __init__(self, shortages: list[Shortage]) -> None:
         super().__init__("; ".join(map(str, shortages)))
@@ -57,22 +57,22 @@ class OutOfStock(Exception):
 
 
 class NotThere(Exception):
-    """An adjustment would take more than there is; the text says how many are left."""
+    """An adjustment would remove more units than are in stock. The message says how many are left."""
 
 
 class Unreadable(ValueError):
-    """What is there cannot be said here while the count at Stripe is no number; the text says where."""
+    """Stock cannot be entered here while the count at Stripe is missing or invalid. The message says what to correct."""
 
 
 class TooMany(Exception):
-    """There would be more than a count of six digits can say; the text says how many there are."""
+    """The count would exceed six digits. The message says how many units are in stock."""
 
 
 @dataclass(frozen=True)
 class SaleLine:
-    """One paid line. `reference` is the line's own; `paid_at` by Stripe's clock, for what a reading has already.
+    """One paid line. `reference` is unique to the line. `paid_at` is Stripe's time, compared with the sales cutoff.
 
-    `ours`: it was held in this database, so the item's ledger had begun before it was paid.
+    `ours`: the units were held in this database, so the item's ledger had begun before the payment.
     """
 
     reference: str
@@ -86,9 +86,9 @@ class SaleLine:
 
 
 def hold(reference: str, demand: Mapping[int, int]) -> None:
-    """Keep `demand` (item id to units) for the checkout `reference`: everything or nothing; harmless twice.
+    """Hold `demand` (item id to units) for the checkout `reference`: all or nothing, idempotent.
 
-    Raises OutOfStock naming every item that is short, ValueError for quantities below 1.
+    Raises OutOfStock with every short item, ValueError for quantities below 1.
     """
     _must_be_positive(demand.values())
     rows = [Hold(reference=reference, item_id=pk, quantity=demand[pk]) for pk in sorted(demand)]
@@ -103,26 +103,26 @@ def hold(reference: str, demand: Mapping[int, int]) -> None:
 
 
 def _set_aside(item_id: int, quantity: int) -> bool:
-    """The decision who gets the last one: one statement, so that nobody can come between look and leap."""
     enough = Q(state=StockItem.State.UNLIMITED) | Q(available__gte=quantity)
+    # A single UPDATE checks and reserves atomically, so the last unit cannot be held twice.
     return bool(StockItem.objects.filter(enough, pk=item_id, listed=True).update(held=F("held") + quantity))
 
 
 def _shortages(wanted: Mapping[int, int]) -> list[Shortage]:
-    found = StockItem.objects.in_bulk(list(wanted))
+    items = StockItem.objects.in_bulk(list(wanted))
     return [
         Shortage(
             pk,
             quantity,
-            (found[pk].available or 0) if pk in found and found[pk].listed else 0,
-            found[pk].size if pk in found else "",
+            (items[pk].available or 0) if pk in items and items[pk].listed else 0,
+            items[pk].size if pk in items else "",
         )
         for pk, quantity in wanted.items()
     ]
 
 
 def release(reference: str) -> int:
-    """End the hold of `reference`; returns the units that came free, 0 if it had ended before."""
+    """End the hold of `reference`. Returns the units released, 0 if it had ended before."""
     with transaction.atomic():
         freed = _end_hold(reference)
         fault_point("release.deleted")
@@ -133,7 +133,7 @@ def release(reference: str) -> int:
 
 
 def _end_hold(reference: str) -> dict[int, int]:
-    """Delete the rows of a hold; item id to units of those that this transaction deleted."""
+    """Delete the rows of a hold. Returns item id to units for the rows that this transaction deleted."""
     rows: list[Any] = delete_returning(Hold, where={"reference": reference}, columns=("item", "quantity"))
     return dict(rows)
 
@@ -142,10 +142,10 @@ def _end_hold(reference: str) -> dict[int, int]:
 
 
 def sell(hold_reference: str, lines: Sequence[SaleLine], *, now: datetime, actor: str = "") -> list[Movement]:
-    """Write down what was paid for and end the hold of the same checkout. Never refuses; harmless twice.
+    """Record the paid lines as sales and end the checkout's hold. Never refuses; idempotent.
 
-    Returns the movements that are new. What exceeds the stock opens a case, and so does what was paid before
-    a restored database was read again: nobody but a person can say whether Stripe's count already has it.
+    Returns the new movements. Sales beyond the stock open an issue, and so do sales that were paid before a
+    restored database was refreshed: only a person can decide whether Stripe's count already includes those.
     """
     _must_be_positive(line.quantity for line in lines)
     with transaction.atomic():
@@ -178,22 +178,25 @@ def _sale(item: StockItem, line: SaleLine, now: datetime, actor: str) -> Movemen
 
 
 def _locked_with_their_desks(pks: Iterable[int]) -> dict[int, StockItem]:
-    """The items, kept from a look that adopts counts meanwhile; only then where their ledgers begin can be read."""
     ids = sorted(set(pks))
+    # Lock before reading the sales cutoff: a concurrent refresh may accept Stripe's counts and move it.
     list(StockItem.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
     return {item.pk: item for item in _items(ids)}
 
 
 def is_before(stock: ProductStock | None, paid_at: datetime | None, *, ours: bool) -> bool:
-    """Was this paid before the reading from which the product's ledger goes on? What was held here is not before the
-    first one, whatever the clocks say; before a restored database was read, it may be."""
+    """Whether the payment is older than the reading from which the product's ledger continues.
+
+    Units held in this database are never older than the first reading, whatever the clocks say. They may be older
+    than the reading after a restore.
+    """
     if stock is None or stock.fence is None or paid_at is None or (ours and not stock.adopted):
         return False
     return paid_at <= stock.fence
 
 
 def _is_fenced(item: StockItem, line: SaleLine) -> bool:
-    """Does Stripe's count have this sale already, or may it? If it is not certain, a person hears of it."""
+    """Whether Stripe's count includes this sale already, or may include it. Opens an issue if that is uncertain."""
     stock: ProductStock | None = getattr(item.product, "stock", None)
     if not is_before(stock, line.paid_at, ours=line.ours):
         return False
@@ -203,8 +206,8 @@ def _is_fenced(item: StockItem, line: SaleLine) -> bool:
             cases.RESTORED if stock.adopted else cases.FIRST_LOOK,
             item.product_id,
             gettext_noop(
-                "%(quantity)d of %(key)s were paid for at %(when)s (%(line)s). Is that in Stripe's count? "
-                "If not, take it out by hand."
+                "%(quantity)d of %(key)s were paid for at %(when)s (%(line)s). Please check whether Stripe's count "
+                "already includes this sale. If it does not, subtract it by hand."
             ),
             quantity=line.quantity,
             key=item.key,
@@ -213,7 +216,7 @@ def _is_fenced(item: StockItem, line: SaleLine) -> bool:
         )
     else:
         logger.info(
-            "Not counted, it was before the shop's first look: %d of %s at %s (%s)",
+            "Sale not counted, paid before the product was first read: %d of %s at %s (%s)",
             line.quantity,
             item.key,
             line.paid_at,
@@ -225,9 +228,9 @@ def _is_fenced(item: StockItem, line: SaleLine) -> bool:
 def take_back(
     sale_reference: str, quantity: int, *, reference: str, reason: str = "", actor: str = ""
 ) -> int:
-    """Put units of a sale back on the shelf; `reference` names the return and makes it harmless twice.
+    """Return units of a sale to stock. `reference` names the return and makes it idempotent.
 
-    Returns the units that came back: never more than the sale took, whatever several returns ask for.
+    Returns the units added: all returns of one sale together never exceed it.
     """
     _must_be_positive([quantity])
     with transaction.atomic():
@@ -243,7 +246,7 @@ def take_back(
 
 
 def returnable(prefix: str) -> Counter[str]:
-    """Units that may come back of each sale whose reference begins with `prefix`: what it took, less what is back."""
+    """Units that can still be returned, for each sale whose reference begins with `prefix`."""
     kinds = [Movement.Kind.SALE, Movement.Kind.RETURNED]
     rows = Movement.objects.filter(kind__in=kinds, reference__startswith=prefix)
     left: Counter[str] = Counter()
@@ -258,45 +261,49 @@ def returnable(prefix: str) -> Counter[str]:
 def receive(
     item_id: int, quantity: int, *, reference: str, reason: str = "", actor: str = ""
 ) -> Movement | None:
-    """A delivery came in. None if `reference` was written down before. Raises TooMany, Unreadable."""
+    """Add delivered units. None if `reference` was recorded before. Raises TooMany, Unreadable."""
     _must_be_positive([quantity])
     with transaction.atomic():
         return _fitting(_record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor))
 
 
 def adjust(item_id: int, delta: int, *, reference: str, reason: str = "", actor: str = "") -> Movement | None:
-    """Add or take units. None if `reference` was written down before.
+    """Add or remove units. None if `reference` was recorded before.
 
-    Raises NotThere if more are taken than are there, TooMany if more are added than can be counted, Unreadable.
+    Raises NotThere if more are removed than are in stock, TooMany if the count would exceed six digits, Unreadable.
     """
     with transaction.atomic():
         item = _locked(item_id)
         if _there(item) + delta < 0:
-            raise NotThere(_("Only %(there)d are there.") % {"there": _there(item)})
+            raise NotThere(_("Only %(there)d in stock.") % {"there": _there(item)})
         return _fitting(_record(item_id, Movement.Kind.ADJUSTED, delta, reference, reason, actor))
 
 
 def count(
     item_id: int, counted: int, *, reference: str, reason: str = "", actor: str = ""
 ) -> Movement | None:
-    """Somebody counted the shelf, held units included: the difference to what the ledger says is written down.
+    """Set the stock to the units counted on the shelf, held units included, by recording the difference.
 
-    None if nothing differs or `reference` was written down before. Raises Unreadable, and ValueError for no count.
+    None if nothing differs or `reference` was recorded before. Raises Unreadable, and ValueError outside 0 to MOST.
     """
     if not 0 <= counted <= MOST:
         raise ValueError(_("A count is a whole number from 0 to %(most)d.") % {"most": MOST})
     with transaction.atomic():
         item = _locked(item_id)
         if item.state == StockItem.State.UNKNOWN:
-            # Mending the text at Stripe says a number too: both together would count the shelf twice.
-            raise Unreadable(_("Its count is unreadable: write what is there into the product at Stripe."))
+            # Correcting the value at Stripe sets a number too: both together would count the shelf twice.
+            raise Unreadable(
+                _("Its count is invalid. Enter the number in stock in the product's metadata at Stripe.")
+            )
         delta = counted - _there(item)
         return _record(item_id, Movement.Kind.COUNTED, delta, reference, reason, actor) if delta else None
 
 
 def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, actor: str) -> Movement | None:
-    """One movement that Stripe has yet to hear of. Raises Unreadable before the item's first count, and ValueError for
-    what is sold without counting."""
+    """Record one pending movement.
+
+    Raises Unreadable before the item's first count, ValueError for items that are sold without counting.
+    """
     item = _locked(item_id)
     _must_have_begun(item)
     if item.state == StockItem.State.UNLIMITED:
@@ -310,9 +317,10 @@ def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, ac
 
 
 def _fitting(new: Movement | None) -> Movement | None:
-    """A longer number at Stripe would be one that nobody can read. Raises TooMany, and the caller's transaction is undone.
+    """Raise TooMany above six digits, which rolls back the caller's transaction. A longer count is invalid at Stripe.
 
-    Returns and edits have happened and are not asked: should they add up to too much, the write tells of it.
+    Returns and edits have already happened and are not checked. If they exceed the limit, the next stock update
+    opens an issue.
     """
     if new is not None and new.delta > 0:
         there = _there(_locked(new.item_id))
@@ -323,16 +331,18 @@ def _fitting(new: Movement | None) -> Movement | None:
 
 
 def _must_have_begun(item: StockItem) -> None:
-    """Before its first count, a delivery would be counted twice: here, and in the number typed at Stripe."""
+    # Before the first count, a delivery would be counted twice: here, and in the number entered at Stripe.
     if item.on_hand is None and item.state == StockItem.State.UNKNOWN:
         raise Unreadable(
-            _("It has no count yet: write how many are there into the product at Stripe, as %(key)s.")
+            _(
+                "It has no count yet. Enter the number in stock in the product's metadata at Stripe, as %(key)s."
+            )
             % {"key": item.key}
         )
 
 
 def _there(item: StockItem) -> int:
-    """Units on the shelf, those in open checkouts included."""
+    """Units on the shelf, including those in open checkouts."""
     return (item.on_hand or 0) + item.pending
 
 
@@ -344,7 +354,7 @@ def _locked(item_id: int) -> StockItem:
 
 
 def _move(*, pending: Mapping[int, int], held: Mapping[int, int]) -> None:
-    """Change the sums together with the rows they sum, items in the order of their primary keys."""
+    # In the order of primary keys everywhere, so that concurrent transactions cannot deadlock.
     for item_id in sorted({*pending, *held}):
         StockItem.objects.filter(pk=item_id).update(
             pending=F("pending") + pending.get(item_id, 0), held=F("held") + held.get(item_id, 0)
@@ -372,7 +382,7 @@ def _must_be_positive(quantities: Iterable[int]) -> None:
 
 
 def _tell(new: Sequence[Movement]) -> None:
-    """Log each movement and what it leaves; what exceeds the stock becomes a case."""
+    """Log each movement with the units left, and open an issue where more is held or sold than is in stock."""
     after = {item.pk: item for item in _items(movement.item_id for movement in new)} if new else {}
     for movement in new:
         _log_after_commit(movement, after[movement.item_id])
@@ -405,24 +415,24 @@ def _log(movement: Movement, item: StockItem) -> None:
 
 def _open_shortfall(item: StockItem) -> None:
     sentence = gettext_noop(
-        "%(item)s: %(there)d are there, %(held)d of them in open checkouts. More was sold than there was."
+        "%(item)s: %(there)d in stock, %(held)d in open checkouts. More units are sold or held than are in stock."
     )
     subject = f"{item.product_id} {item.key}"
     cases.open_case(cases.OVERSOLD, subject, sentence, item=item, there=_there(item), held=item.held)
 
 
 def sums_that_drifted() -> list[str]:
-    """Audit: where `held` or `pending` is not the sum of its rows, or the ledger not what it adds up to. Sentences."""
+    """Compare `held`, `pending` and `on_hand` of every item with its rows. Returns one sentence per mismatch."""
     items = StockItem.objects.select_related("product").order_by("pk")
     held = dict(Hold.objects.order_by().values_list("item").annotate(units=Sum("quantity")))
     waiting = Movement.objects.order_by().filter(published_at=None)
     pending = dict(waiting.values_list("item").annotate(units=Sum("delta")))
-    told = Movement.objects.order_by().exclude(published_at=None)
-    published = dict(told.values_list("item").annotate(units=Sum("delta")))
-    found = []
+    done = Movement.objects.order_by().exclude(published_at=None)
+    published = dict(done.values_list("item").annotate(units=Sum("delta")))
+    problems = []
     for item in items:
         for name, sums in (("held", held), ("pending", pending), ("on_hand", published)):
-            says, adds_up_to = getattr(item, name) or 0, sums.get(item.pk, 0)
-            if says != adds_up_to:
-                found.append(f"{item} ({item.key}): {name} says {says}, its rows add up to {adds_up_to}.")
-    return found
+            stored, total = getattr(item, name) or 0, sums.get(item.pk, 0)
+            if stored != total:
+                problems.append(f"{item} ({item.key}): {name} is {stored}, but its rows add up to {total}.")
+    return problems

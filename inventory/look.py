@@ -1,7 +1,7 @@
-"""Which products are looked at, and when? One read serves the mirror and the counts.
+"""Refresh products from Stripe. One read updates both the local copy and the counts.
 
-Whoever hears of a change wishes for a look; a worker grants it. What a reading means for the counts is
-inventory.taking_in's to say.
+Event handlers and commands request a refresh, and a worker performs it. inventory.taking_in applies the reading
+to the counts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FRESH = timedelta(seconds=60)
 
 
 def look_at(product_id: str) -> mirror.Outcome:
-    """Read one product from Stripe, mirror it, and take in what its metadata says of stock.
+    """Read one product from Stripe, update the local copy, and apply its stock metadata.
 
     Raises config.stripe_client.StripeTrouble.
     """
@@ -42,20 +42,20 @@ def look_at(product_id: str) -> mirror.Outcome:
 
 
 def look_at_wanted(now: datetime) -> int:
-    """Look at the products of which something was heard. Returns how many were looked at.
+    """Refresh the products with open requests. Returns how many were refreshed.
 
-    Raises StripeTrouble where no other product would fare better.
+    Raises StripeTrouble where every other product would fail as well.
     """
     if not is_configured():
         return 0
-    on_its_way = StockWrite.objects.filter(product=OuterRef("pk"), state=StockWrite.State.OPEN)
-    chosen = wished().filter(free(), ~Exists(on_its_way), due("not_looked_before", now))
-    looked = sum(_look_alone(pk, now) for pk in list(chosen.values_list("pk", flat=True)[:A_ROUND]))
-    return looked + _finish_first_looks()
+    open_update = StockWrite.objects.filter(product=OuterRef("pk"), state=StockWrite.State.OPEN)
+    chosen = wished().filter(free(), ~Exists(open_update), due("not_looked_before", now))
+    refreshed = sum(_look_alone(pk, now) for pk in list(chosen.values_list("pk", flat=True)[:A_ROUND]))
+    return refreshed + _finish_first_looks()
 
 
 def _finish_first_looks() -> int:
-    """A process may die between a product's row and its desk; nobody could wish for a look at it then."""
+    # A process may die after creating a product and before its ProductStock, where refreshes are requested.
     begun = Product.objects.filter(stock=None, deleted=False).order_by("pk").values_list("pk", flat=True)
     for product_id in list(begun[:A_ROUND]):
         look_at(product_id)
@@ -63,31 +63,30 @@ def _finish_first_looks() -> int:
 
 
 def wished() -> QuerySet[ProductStock]:
-    """The products of which a look is wanted."""
     return ProductStock.objects.filter(looks_wanted__gt=F("looks_done"))
 
 
 def _look_alone(product_id: str, now: datetime) -> bool:
-    """True if we looked. One product that fails, by Stripe's fault or ours, does not keep the others waiting."""
+    """Refresh one product; False if it is claimed by another worker or failed. Its failure does not stop the others."""
     with claimed(product_id) as claim:
         if claim is None:
             return False
         try:
             look_at(product_id)
-        except (Busy, StripeFailed, Refused) as trouble:
+        except (Busy, StripeFailed, Refused) as exc:
             _put_off(product_id, now)
-            logger.warning("Looking at %s is put off: %s", product_id, trouble)
+            logger.warning("Refreshing %s is postponed: %s", product_id, exc)
             return False
         except StripeTrouble:
             raise
-        except Exception as error:
-            setbacks.tell(cases.LOOK_FAILED, product_id, error, failures=_put_off(product_id, now))
+        except Exception as exc:
+            setbacks.tell(cases.LOOK_FAILED, product_id, exc, failures=_put_off(product_id, now))
             return False
     return True
 
 
 def _put_off(product_id: str, now: datetime) -> int:
-    """Look again later, with growing gaps. Returns how often it has failed now."""
+    """Postpone the next refresh with backoff. Returns the number of failures."""
     stock = ProductStock.objects.get(pk=product_id)
     failures = setbacks.one_more(stock.look_failures)
     ProductStock.objects.filter(pk=product_id).update(
@@ -97,17 +96,16 @@ def _put_off(product_id: str, now: datetime) -> int:
 
 
 def want_all() -> int:
-    """A worker starts: whatever happened meanwhile, each product is looked at before it is written."""
+    # When a worker starts, changes may have been missed: every product is refreshed before an update is sent.
     return ProductStock.objects.want_look()
 
 
 def want(product_ids: Iterable[str]) -> int:
-    """Somebody wants these looked at; the worker does it."""
     return ProductStock.objects.filter(pk__in=product_ids).want_look()
 
 
 def wishes(product_ids: Iterable[str] | None = None) -> dict[str, int]:
-    """Which wishes will a reading that begins now fulfil? Those that come later want another."""
+    """Requested refreshes per product, as a reading that begins now fulfills them. Later requests need another one."""
     stocks = ProductStock.objects.all()
     if product_ids is not None:
         stocks = stocks.filter(pk__in=product_ids)

@@ -1,4 +1,4 @@
-"""What does a product's metadata say about stock? `stock_<size>` to counts and back, and the mark. Pure."""
+"""Stock metadata of a product: counts in `stock_<size>`, the version tag, and what an update changed. No Django."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNLIMITED = "unlimited"
 
 @dataclass(frozen=True)
 class Reading:
-    """What stands under one key. One of `count` and `unlimited` says how many, or `problem` says why nobody knows."""
+    """The value under one key: a `count`, or `unlimited`, or a `problem` sentence if it is neither."""
 
     key: str
     size: str
@@ -26,17 +26,16 @@ class Reading:
 
 
 def key_for(size: str) -> str:
-    """The exact metadata key of a size; case counts."""
+    """The metadata key of a size. Keys are case-sensitive."""
     return f"{PREFIX}{size}" if size else ONE_ITEM
 
 
 def read(metadata: Mapping[str, str], sizes: Sequence[str]) -> list[Reading]:
-    """One reading per size, in order; one for the whole product if it has no sizes. Never fails."""
+    """One reading per size, in order; a single one for a product without sizes. Never raises."""
     return [read_key(metadata, key_for(size), size) for size in (sizes or [""])]
 
 
 def read_key(metadata: Mapping[str, str], key: str, size: str) -> Reading:
-    """What stands under `key`; anything but a count or “unlimited” is a problem in one sentence."""
     text = metadata.get(key)
     count = parse_count(text)
     if count is not None:
@@ -46,14 +45,14 @@ def read_key(metadata: Mapping[str, str], key: str, size: str) -> Reading:
     if text.strip().lower() == UNLIMITED:
         return Reading(key, size, unlimited=True)
     return Reading(
-        key, size, problem=f"{key} is “{text[:40]}”, which is no count: write digits only, such as 12."
+        key, size, problem=f"{key} is “{text[:40]}”, which is not a count. Enter digits only, such as 12."
     )
 
 
 def _missing(metadata: Mapping[str, str], key: str) -> str:
     near = _nearly(metadata, key)
     if near:
-        return f"{key} is missing; there is “{near}”, but case and blanks count in keys."
+        return f"{key} is missing. There is “{near}”, but keys must match exactly, including case and blanks."
     return f"{key} is missing."
 
 
@@ -67,20 +66,20 @@ def _folded(key: str) -> str:
 
 
 def counts(metadata: Mapping[str, str | None], keys: Iterable[str]) -> dict[str, int]:
-    """The readable counts under `keys`."""
-    found = {key: parse_count(metadata.get(key)) for key in keys}
-    return {key: count for key, count in found.items() if count is not None}
+    """The valid counts under `keys`; other keys are left out."""
+    parsed = {key: parse_count(metadata.get(key)) for key in keys}
+    return {key: count for key, count in parsed.items() if count is not None}
 
 
-# --- The mark ---------------------------------------------------------------------------------
+# --- The version tag --------------------------------------------------------------------------
 
-# A product's id may be anything that somebody chose, with slashes too.
+# A product id can be chosen freely and may contain slashes.
 _MARK = re.compile(r"([^/\s]+)/(.+)/([0-9]{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """`<shop>/<product>/<n>`: which write of which database made this product's counts."""
+    """The version tag `<shop>/<product>/<n>`: the stock update, and its database, that set a product's counts."""
 
     shop: str
     product: str
@@ -91,16 +90,15 @@ class Mark:
 
 
 def parse_mark(text: str | None) -> Mark | None:
-    """The mark that a metadata value says; None if it says none."""
     match = _MARK.fullmatch((text or "").strip())
     return Mark(match[1], match[2], int(match[3])) if match else None
 
 
 @dataclass(frozen=True)
 class Whose:
-    """A mark as this shop sees it: `n` if it is ours, `foreign` if another database's, neither if there is none.
+    """A version tag from this shop's point of view: `n` if it is ours, `foreign` if another database set it, else neither.
 
-    A product that was duplicated in the Dashboard carries the mark of the one it was copied from: none.
+    A product that was duplicated in the Dashboard carries the tag of its original, which counts as none.
     """
 
     n: int | None = None
@@ -115,10 +113,10 @@ def whose(text: str | None, *, shop: str, product: str) -> Whose:
 
 
 def body(totals: Mapping[str, int], mark: Mark) -> dict[str, str]:
-    """What a write sends: the totals and the mark, and no other key.
+    """The metadata that a stock update sends: the totals and the version tag, and no other key.
 
-    In one order, for PostgreSQL gives stored totals back in an order of its own, and the same idempotency key must
-    come with the same bytes.
+    Sorted, because PostgreSQL returns stored totals in an order of its own, and the same idempotency key requires
+    the same bytes.
     """
     return {**{key: str(totals[key]) for key in sorted(totals)}, MARK_KEY: str(mark)}
 
@@ -128,7 +126,7 @@ def body(totals: Mapping[str, int], mark: Mark) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Change:
-    """What one update did to the keys that count: before, after, and the marks; `mark_was_set` if it set or took one."""
+    """The stock keys and version tags before and after one update. `mark_was_set`: it set or removed the tag."""
 
     before: Counts
     after: Counts
@@ -140,7 +138,7 @@ class Change:
 def change(
     after: Mapping[str, str | None], previous: Mapping[str, str | None], keys: Iterable[str]
 ) -> Change:
-    """`previous` has the old values of changed keys only, None where a key was not there: Stripe's own form."""
+    """`previous` holds the old values of changed keys only, None for new keys, as in Stripe's previous_attributes."""
     wanted = list(keys)
     before = {**after, **previous}
     return Change(

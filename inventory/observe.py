@@ -1,8 +1,8 @@
-"""What do product.* and price.* events tell? Our own echo, somebody's edit, a reason to look.
+"""Handle product.* and price.* events: confirm our own stock updates, count edits, request refreshes.
 
-An edit is counted from the event that reports it, after minus before, once per request: so it adds to what
-was sold meanwhile, and no write of ours can lose it. Nothing here reads from Stripe, but for the first look
-at a product that is not known yet.
+An edit is counted from the event that reports it, after minus before, once per request. So it adds to what was
+sold meanwhile, and no stock update can lose it. Nothing here reads from Stripe, except the first refresh of an
+unknown product.
 """
 
 from __future__ import annotations
@@ -41,11 +41,10 @@ Json = Mapping[str, Any]
 
 
 def on_product_event(event: StripeEvent) -> None:
-    """A product was made, changed or deleted at Stripe."""
     product_id = event.object_id
     if not ProductStock.objects.filter(pk=product_id).exists():
         _first_look(product_id)
-        # Another process may have been quicker with an older reading: then this edit is not in it.
+        # Another process may have been faster, with an older reading that does not include this edit.
         if event.type == "product.updated" and ProductStock.objects.filter(pk=product_id).exists():
             count_update(event.payload)
     elif event.type == "product.updated":
@@ -55,7 +54,6 @@ def on_product_event(event: StripeEvent) -> None:
 
 
 def on_price_event(event: StripeEvent) -> None:
-    """A price was made, changed or deleted: the mirror must read its product again."""
     product_id = _text(_object(event.payload).get("product"))
     if not product_id:
         logger.warning("Event %s names no product; nothing to do", event.pk)
@@ -66,7 +64,7 @@ def on_price_event(event: StripeEvent) -> None:
 
 
 def _first_look(product_id: str) -> None:
-    """A product nobody has read yet: its counts as they are now open its ledger, whatever the event said."""
+    # The current counts begin the ledger, whatever the event reports.
     if not product_id:
         return
     if not inbox.may_call_stripe():
@@ -79,7 +77,7 @@ def _first_look(product_id: str) -> None:
 
 @dataclass(frozen=True)
 class Update:
-    """A product.updated event in our words. `request`: what it is counted once by. `key`: "" if it carried none."""
+    """A parsed product.updated event. `request`: it is counted once per this value. `key`: idempotency key or ""."""
 
     product_id: str
     request: str
@@ -93,7 +91,7 @@ class Update:
 
 
 def read_update(event: Json) -> Update:
-    """Odd and missing fields read as nothing; only the product's id must be there (KeyError)."""
+    """Malformed and missing fields become empty. Only the product's id is required (KeyError)."""
     data = _mapping(event.get("data"))
     product = _mapping(data.get("object"))
     previous = _mapping(data.get("previous_attributes"))
@@ -109,7 +107,7 @@ def read_update(event: Json) -> Update:
 
 
 def _fingerprint(event: Json, product: Json, previous: Json) -> str:
-    """What an update without a request is counted by: the product, the moment, before and after."""
+    """Stands in for a missing request id: a hash of the product, the time, and the metadata before and after."""
     facts = [
         product.get("id"),
         event.get("created"),
@@ -120,9 +118,9 @@ def _fingerprint(event: Json, product: Json, previous: Json) -> str:
 
 
 def count_update(event: Json) -> None:
-    """Count one product.updated event in one transaction; its twins and later deliveries change nothing."""
+    """Apply one product.updated event in one transaction. Idempotent per request: twins and redeliveries change nothing."""
     if not isinstance(_object(event).get("metadata"), Mapping):
-        # An odd event that says nothing of counts does not say that they are gone.
+        # A malformed event without metadata does not mean that the counts are gone.
         writes.want_look(_object(event)["id"])
         return
     update = read_update(event)
@@ -143,7 +141,7 @@ def count_update(event: Json) -> None:
 
 
 def _see_echo(stock: ProductStock, update: Update) -> None:
-    """One of our own writes took effect: no edit, but the proof that it did."""
+    # Our own stock update: not an edit, but the proof that it was applied.
     write = StockWrite.objects.filter(key=update.key).first()
     if write is None:
         _see_lost_write(stock, update)
@@ -161,20 +159,22 @@ def _see_echo(stock: ProductStock, update: Update) -> None:
 
 
 def _see_lost_write(stock: ProductStock, update: Update) -> None:
-    """A write that only a lost database can have made. Its mark may be gone from Stripe, if an old form put back an
-    older one: the event proves it all the same."""
+    """Record an update that only a lost database can have sent.
+
+    Its version tag may be gone from Stripe, if an old form restored an older one. The event is still proof.
+    """
     n = writes.number_in(update.key, stock.pk)
     ProductStock.objects.filter(pk=stock.pk, lost_n__lt=n).update(lost_n=n)
     writes.want_look(stock.pk)
     change = update.change(list(_items(stock.pk)))
     for key, count in change.after.items():
         if change.before[key] is None and count is not None:
-            # The case that told of it is lost too.
+            # The issue that reported it was lost with the database.
             cases.open_case(cases.UNREADABLE, f"{stock.pk} {key}", BY_A_WRITE, key=key)
 
 
 def _count_edit(stock: ProductStock, update: Update) -> None:
-    """Somebody else's update: per item, after minus before; under a mark that it brought back, minus that mark's counts."""
+    """Count an update that is not ours: per item after minus before, or, if it restored a version tag, minus its counts."""
     items = _items_that_had_begun(stock, update)
     if not items:
         return
@@ -194,21 +194,21 @@ def _count_edit(stock: ProductStock, update: Update) -> None:
 
 
 def _base(stock: ProductStock, change: Change, states: list[dict[str, int]]) -> Counts | None:
-    """The counts before the person whose form brought the mark back; None opens a case and counts nothing."""
-    found = counts.base_under(states, change.before, change.after)
-    if found is None:
+    """The counts that the saved form had shown. None if they are not on record: an issue is opened, nothing counted."""
+    base = counts.base_under(states, change.before, change.after)
+    if base is None:
         sentence = _(
-            "A form was saved that is older than anything this shop remembers; please check the counts."
+            "A form was saved that is older than any update this shop has on record. Please check the counts."
         )
         cases.open_case(cases.STALE_FORM, stock.pk, sentence)
         return None
-    if not found.certain:
+    if not base.certain:
         sentence = _(
-            "An old form was saved (%(change)s); it may be older than it was taken for. Please check."
+            "An old form was saved (%(change)s). It may be older than assumed. Please check the counts."
         )
         cases.open_case(cases.STALE_FORM, stock.pk, sentence, change=_told(change))
-    # What was unreadable then, or not yet there, is measured from what stood just before.
-    return {key: found.counts.get(key, before) for key, before in change.before.items()}
+    # Counts that were invalid or missing in the form are measured from the value just before.
+    return {key: base.counts.get(key, before) for key, before in change.before.items()}
 
 
 def _count_item(item: StockItem, update: Update, change: Change, base: Counts, brought_back: bool) -> None:
@@ -222,7 +222,7 @@ def _count_item(item: StockItem, update: Update, change: Change, base: Counts, b
 
 
 def _of_garbled(item: StockItem, before: int | None, after: int | None) -> int | None:
-    """What a form that found an unreadable count is measured from."""
+    """The base of an old form that replaced an invalid count."""
     if after is None:
         return None
     _note_overwrite(item, BY_A_FORM)
@@ -230,7 +230,7 @@ def _of_garbled(item: StockItem, before: int | None, after: int | None) -> int |
 
 
 def _move(item: StockItem, update: Update, units: int, reason: str) -> None:
-    """The edit stands at Stripe already, so it goes straight into on_hand; a new mark follows every edit."""
+    # The edit is at Stripe already, so it goes straight into on_hand. Every edit is followed by a new version tag.
     movement = Movement(
         item=item,
         kind=Movement.Kind.EDITED,
@@ -256,15 +256,15 @@ def _items_that_had_begun(stock: ProductStock, update: Update) -> dict[str, Stoc
 
 
 def _name_edit_of_the_gap(stock: ProductStock, update: Update, change: Change, keys: Set[str]) -> None:
-    """Made after the backup and before it was put back: Stripe's counts have it, our ledger never will."""
-    told = _told(change, keys)
-    if told:
-        sentence = _("Edited at Stripe meanwhile: %(change)s (%(request)s).")
-        cases.open_case(cases.RESTORED, stock.pk, sentence, change=told, request=update.request)
+    # Made between the backup and its restore: Stripe's counts include the edit, our ledger never will.
+    summary = _told(change, keys)
+    if summary:
+        sentence = _("Edited at Stripe in between: %(change)s (%(request)s).")
+        cases.open_case(cases.RESTORED, stock.pk, sentence, change=summary, request=update.request)
 
 
 def _in_beginning(item: StockItem, update: Update, change: Change) -> bool:
-    """Does the reading that this item's ledger began with show this update already? Both moments are Stripe's."""
+    """Whether the reading that this item's ledger began with includes the update. Both times are Stripe's."""
     if item.on_hand is None or item.began_at is None or update.updated_at is None:
         return item.on_hand is None
     if update.updated_at != item.began_at:
@@ -273,8 +273,11 @@ def _in_beginning(item: StockItem, update: Update, change: Change) -> bool:
 
 
 def _in_the_same_second(item: StockItem, change: Change) -> bool:
-    """Stripe's clock cannot tell, so the counts do: an update that ends where the reading stood is in it, one that
-    begins there is not, and the next begins where that one ended. Where they say neither, a person must."""
+    """Decide by the counts where Stripe's whole seconds cannot order the reading and the update.
+
+    An update that ends at the count of the reading is included in it. One that begins at that count is not, and the
+    next one is compared with the count it ended at. If neither applies, an issue asks the owner.
+    """
     before, after = change.before[item.key], change.after[item.key]
     if before == after or item.began_with == after:
         return True
@@ -282,7 +285,9 @@ def _in_the_same_second(item: StockItem, change: Change) -> bool:
         item.began_with = after
         item.save(update_fields=["began_with"])
         return False
-    sentence = _("%(key)s was changed in the very second of the first look (%(change)s). Please check it.")
+    sentence = _(
+        "%(key)s was edited in the same second as it was first read (%(change)s). Please check the count."
+    )
     cases.open_case(cases.STALE_FORM, item.product_id, sentence, key=item.key, change=_told(change))
     return True
 
@@ -291,10 +296,10 @@ def _in_the_same_second(item: StockItem, change: Change) -> bool:
 
 
 BY_A_WRITE = _(
-    "A write of the shop replaced an unreadable %(key)s before anybody could mend it. Please check the count."
+    "A stock update replaced the invalid %(key)s before it could be corrected. Please check the count."
 )
 BY_A_FORM = _(
-    "An old form replaced an unreadable %(key)s before anybody could mend it. Please check the count."
+    "An old form replaced the invalid %(key)s before it could be corrected. Please check the count."
 )
 
 
@@ -304,12 +309,12 @@ def _note_overwrite(item: StockItem, sentence: str) -> None:
 
 
 def _note_possible_undo(stock: ProductStock, update: Update, change: Change) -> None:
-    sentence = _("%(change)s in one edit (%(request)s). If that was an old form, it undid another edit.")
+    sentence = _("%(change)s in one edit (%(request)s). If this was an old form, it reverted another edit.")
     cases.open_case(cases.NOTE, stock.pk, sentence, change=_told(change), request=update.request)
 
 
 def _told(change: Change, keys: Set[str] | None = None) -> str:
-    """Which counts changed (of `keys`), as people say it: “stock_S 3 → 5, stock_M 4 → 2”."""
+    """Describe the changed counts (of `keys`): “stock_S 3 → 5, stock_M 4 → 2”."""
     return ", ".join(
         f"{key} {_word(change.before[key])} → {_word(after)}"
         for key, after in change.after.items()
@@ -318,10 +323,10 @@ def _told(change: Change, keys: Set[str] | None = None) -> str:
 
 
 def _word(count: int | None) -> str:
-    return "unreadable" if count is None else str(count)
+    return "no count" if count is None else str(count)
 
 
-# --- Small things -----------------------------------------------------------------------------
+# --- Helpers ----------------------------------------------------------------------------------
 
 
 def _items(product_id: str) -> dict[str, StockItem]:

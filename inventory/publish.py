@@ -1,9 +1,9 @@
-"""How does Stripe hear of pending movements? One product at a time, many movements in one write.
+"""Publish pending movements to Stripe: one product at a time, many movements in one stock update.
 
-The steps, none of them inside a transaction while Stripe is asked (docs/stock-protocol.md, Publishing):
-1. Claim the product. 2. Look, unless the last look is fresh; a difference is first explained by events.
-3. Freeze what is pending into a write. 4. Send it; its answer decides. 5. Where no answer can be
-had, look whether it happened. 6. Release.
+The steps (docs/stock-protocol.md, Publishing), with no transaction open during a request to Stripe:
+1. Claim the product. 2. Refresh it unless the last refresh is recent, and fetch the events behind a difference.
+3. Freeze pending movements into a stock update. 4. Send it and act on the answer. 5. If the answer is lost for
+good, find out whether the update was applied. 6. Release the claim.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from shop.gateway import fetch_product
 
 logger = logging.getLogger(__name__)
 
-A_ROUND = 10  # Products that one round takes at most, so that a worker can stop in between.
-KEY_MEMORY = timedelta(hours=20)  # Stripe remembers an idempotency key for 24 hours at least.
+A_ROUND = 10  # Maximum number of products per round, so that a worker can stop in between.
+KEY_MEMORY = timedelta(hours=20)  # Stripe keeps an idempotency key for at least 24 hours.
 SUBJECT = "Stripe"
 Parked = ProductStock.Parked
 
 
 def publish_waiting(now: datetime) -> int:
-    """Publish what waits and is due. Returns how many products were worked on. Raises NoAnswer if that kept all waiting."""
+    """Publish the products that are due. Returns how many were processed; raises NoAnswer if Stripe answered for none."""
     if not is_configured():
         return 0
     chosen = list(
@@ -55,11 +55,11 @@ def publish_waiting(now: datetime) -> int:
     for product_id in chosen:
         try:
             done += publish_product(product_id, now)
-        except (WrongKey, NotAllowed) as trouble:
-            _stop(trouble)
+        except (WrongKey, NotAllowed) as exc:
+            _stop(exc)
             return done
         except NoAnswer:
-            # The others would wait as long for nothing.
+            # The other products would only run into the same timeout.
             if done:
                 return done
             raise
@@ -67,23 +67,23 @@ def publish_waiting(now: datetime) -> int:
 
 
 def waiting(now: datetime | None = None) -> QuerySet[ProductStock]:
-    """The products that have something to tell Stripe; with `now`, those that may be worked on."""
+    """The products with something to publish; with `now`, only those that are due and not claimed."""
     counted = StockItem.objects.filter(product=OuterRef("pk"), state=StockItem.State.COUNTED)
-    told = Movement.objects.filter(
+    pending = Movement.objects.filter(
         item__product=OuterRef("pk"), item__state=StockItem.State.COUNTED, published_at=None
     )
-    on_its_way = StockWrite.objects.filter(product=OuterRef("pk"), state=StockWrite.State.OPEN)
-    something = Q(mark_wanted=True) & Exists(counted) | Exists(told) | Exists(on_its_way)
-    stocks = ProductStock.objects.filter(something, parked=Parked.NOT)
+    open_update = StockWrite.objects.filter(product=OuterRef("pk"), state=StockWrite.State.OPEN)
+    has_work = Q(mark_wanted=True) & Exists(counted) | Exists(pending) | Exists(open_update)
+    stocks = ProductStock.objects.filter(has_work, parked=Parked.NOT)
     if now is None:
         return stocks
     return stocks.filter(free(), due("not_before", now))
 
 
 def publish_product(product_id: str, now: datetime) -> bool:
-    """Bring one product's counts to Stripe, as far as it goes now. False if it is parked or somebody else works on it.
+    """Publish one product as far as possible now. False if it is paused or claimed by another worker.
 
-    Raises StripeTrouble where no other product would fare better. A product that fails has been put off.
+    Raises StripeTrouble where every other product would fail as well. A product that fails is retried with backoff.
     """
     with claimed(product_id) as claim:
         if claim is None or not ProductStock.objects.filter(pk=product_id, parked=Parked.NOT).exists():
@@ -93,27 +93,27 @@ def publish_product(product_id: str, now: datetime) -> bool:
             write = _open_write(product_id) or _next_write(claim, now)
             if write is not None and claim.renew():
                 _deliver(write, now)
-        except StripeTrouble as trouble:
+        except StripeTrouble as exc:
             _put_off(product_id, now)
-            if not isinstance(trouble, Busy | StripeFailed | Refused):
+            if not isinstance(exc, Busy | StripeFailed | Refused):
                 raise
-            logger.warning("Publishing %s is put off: %s", product_id, trouble)
-        except Exception as error:
-            setbacks.tell(cases.PUBLISH_FAILED, product_id, error, failures=_put_off(product_id, now))
+            logger.warning("Publishing %s is postponed: %s", product_id, exc)
+        except Exception as exc:
+            setbacks.tell(cases.PUBLISH_FAILED, product_id, exc, failures=_put_off(product_id, now))
     fault_point("publish.released")
     return True
 
 
-# --- 2, 3: look and freeze --------------------------------------------------------------------
+# --- 2, 3: refresh and freeze -----------------------------------------------------------------
 
 
 def _open_write(product_id: str) -> StockWrite | None:
-    """A write that somebody else left open. Where a look is wanted, as when a worker starts, that comes first: should
-    our rows be a backup's, the write is an old one, and the look abandons it."""
     write = writes.open_write(product_id)
     wanted = ProductStock.objects.filter(pk=product_id, looks_wanted__gt=F("looks_done"))
     if write is None or not wanted.exists():
         return write
+    # A requested refresh, as after a worker's start, comes before sending. If our rows come from a backup, the update
+    # is outdated, and the refresh abandons it.
     look.look_at(product_id)
     return writes.open_write(product_id)
 
@@ -126,7 +126,7 @@ def _next_write(claim: Claim, now: datetime) -> StockWrite | None:
 
 
 def _knows_enough(product_id: str, now: datetime) -> bool:
-    """Do we know what stands at Stripe, and what explains it? If not yet, the next round goes on."""
+    """Whether Stripe's counts are known and every difference is explained. If not yet, the next round continues."""
     if not _is_fresh(product_id, now):
         look.look_at(product_id)
     stock = ProductStock.objects.get(pk=product_id)
@@ -136,7 +136,7 @@ def _knows_enough(product_id: str, now: datetime) -> bool:
 
 
 def _is_fresh(product_id: str, now: datetime) -> bool:
-    """Has anybody looked within a minute, nothing been heard since, and every count been readable?"""
+    """Whether the last refresh is under a minute old, no other was requested since, and every count was valid."""
     unreadable = StockItem.objects.filter(
         product=OuterRef("pk"), listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
     )
@@ -152,14 +152,15 @@ def _is_fresh(product_id: str, now: datetime) -> bool:
 
 
 def _explain(product_id: str, now: datetime) -> bool:
-    """Count the edits that a difference may come from, before a total replaces it. False: not all could be counted."""
+    """Count the edits behind a difference before a total replaces it. False if not all could be counted."""
     try:
         catch_up.fetch_product_events(now)
-    except NotAllowed as trouble:
+    except NotAllowed as exc:
         sentence = _(
-            "Its counts differ from the ledger, and the key may not list events to find out why: %(trouble)s"
+            "Its counts at Stripe differ from the ledger, and the API key has no permission to list the events that "
+            "explain the difference: %(error)s"
         )
-        cases.open_case(cases.REFUSED, product_id, sentence, trouble=trouble)
+        cases.open_case(cases.REFUSED, product_id, sentence, error=exc)
         _park(product_id, Parked.UNEXPLAINED)
         return False
     if not catch_up.handle_product_events(product_id, now):
@@ -173,7 +174,7 @@ def _explain(product_id: str, now: datetime) -> bool:
 
 
 def _deliver(write: StockWrite, now: datetime) -> None:
-    """Send the write, the same bytes under the same key whoever sends it, and do as the answer says."""
+    """Send the update, always the same bytes under the same idempotency key, and act on the answer."""
     if now - (write.sent_at or write.created_at) > KEY_MEMORY:
         _find_out(write, now)
         return
@@ -182,10 +183,10 @@ def _deliver(write: StockWrite, now: datetime) -> None:
     try:
         answer = gateway.write_metadata(write.product_id, writes.body_of(write), key=write.key)
     except StripeFailed:
-        # The failure is what Stripe would answer to this key for a day.
+        # Stripe would replay the failure for this idempotency key for a day.
         _find_out(write, now)
-    except Refused as refusal:
-        _give_up(write, refusal, now)
+    except Refused as exc:
+        _give_up(write, exc, now)
     else:
         fault_point("publish.sent")
         _applied(write, now, answered=None if answer.replayed else began)
@@ -195,7 +196,7 @@ def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> 
     if answered is None:
         writes.want_look(write.product_id)
     writes.apply(write.pk, now, answered=answered)
-    # 25 requests a second, and a product costs a look and a write now and then: so nobody waits for a turn in vain.
+    # Spread the updates to stay below Stripe's 25 requests a second: a product costs an update and at times a refresh.
     gather = timedelta(seconds=min(max(1.0, 0.8 * waiting().count()), 300.0))
     stock = ProductStock.objects.filter(pk=write.product_id)
     if stock.filter(failures__gt=0).update(failures=0):
@@ -205,7 +206,7 @@ def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> 
 
 
 def _give_up(write: StockWrite, refusal: Refused, now: datetime) -> None:
-    """400 or 404: sending it again would be refused again. The movements wait until the owner has mended it."""
+    # 400 or 404: a retry would be refused again. The movements wait until the owner has fixed the cause.
     writes.abandon(write.pk, now)
     sentence = _("Stripe refused the counts: %(refusal)s")
     cases.open_case(cases.REFUSED, write.product_id, sentence, refusal=refusal)
@@ -220,20 +221,20 @@ def _park(product_id: str, why: str, by: str = "") -> None:
 
 
 def unpark(product_id: str) -> bool:
-    """The owner has mended what stopped the product's writes. False if nothing did, or another shop's mark does."""
-    ours = ProductStock.objects.exclude(parked__in=[Parked.NOT, Parked.FOREIGN])
-    unparked = ours.filter(pk=product_id).want_look(
+    """Resume a product whose problem is fixed. False if it is not paused, or paused by another shop's version tag."""
+    resumable = ProductStock.objects.exclude(parked__in=[Parked.NOT, Parked.FOREIGN])
+    resumed = resumable.filter(pk=product_id).want_look(
         parked=Parked.NOT, parked_by="", not_before=None, failures=0
     )
     cases.close(cases.REFUSED, product_id)
-    return bool(unparked)
+    return bool(resumed)
 
 
 # --- 5: find out ------------------------------------------------------------------------------
 
 
 def _find_out(write: StockWrite, now: datetime) -> None:
-    """Did a write happen whose answer is lost for good? The mark at Stripe says it, else the event of the write."""
+    """Find out whether an update without an answer was applied: by the version tag at Stripe, or by its event."""
     wanted = ProductStock.objects.values_list("looks_wanted", flat=True).get(pk=write.product_id)
     product = fetch_product(write.product_id)
     mirror.store(product)
@@ -250,9 +251,9 @@ def _find_out(write: StockWrite, now: datetime) -> None:
 
 def _its_event_is_there(write: StockWrite) -> bool:
     events = list(gateway.product_events(write.created_at - catch_up.OVERLAP))
-    ours = [event for event in events if _key_of(event) == write.key]
-    inbox.remember(ours)
-    return bool(ours)
+    matching = [event for event in events if _key_of(event) == write.key]
+    inbox.remember(matching)
+    return bool(matching)
 
 
 def _key_of(event: inbox.Json) -> str:
@@ -260,11 +261,11 @@ def _key_of(event: inbox.Json) -> str:
     return request.get("idempotency_key") or ""
 
 
-# --- When Stripe does not want to -------------------------------------------------------------
+# --- Failures ---------------------------------------------------------------------------------
 
 
 def _put_off(product_id: str, now: datetime) -> int:
-    """Try again later, with growing gaps; the open write stays as it is. Returns how often it has failed now."""
+    """Retry later with backoff; an open update stays open. Returns the number of failures."""
     stock = ProductStock.objects.get(pk=product_id)
     failures = setbacks.one_more(stock.failures)
     ProductStock.objects.filter(pk=product_id).update(
@@ -273,14 +274,14 @@ def _put_off(product_id: str, now: datetime) -> int:
     return failures
 
 
-def _stop(trouble: StripeTrouble) -> None:
-    """401 or 403: no write will pass until the key is mended. A worker that starts tries again."""
+def _stop(exc: StripeTrouble) -> None:
+    # 401 or 403: every update fails until the key is corrected. A starting worker tries again.
     sentence = _(
-        "No count is written to Stripe: %(trouble)s Mend the key, then close this case or start the worker again."
+        "No counts are sent to Stripe: %(error)s Correct the key, then close this issue or restart the worker."
     )
-    cases.open_case(cases.STOPPED, SUBJECT, sentence, trouble=trouble)
+    cases.open_case(cases.STOPPED, SUBJECT, sentence, error=exc)
 
 
 def resume(*, stopped_before: datetime | None = None) -> int:
-    """A worker starts, perhaps with a better key."""
+    # Called when a worker starts: the key may have been corrected.
     return cases.close(cases.STOPPED, SUBJECT, opened_before=stopped_before)

@@ -1,8 +1,8 @@
-"""What if Stripe knows more than our database? Then Stripe's counts are right, and a person hears of the gap.
+"""Accept Stripe's counts where Stripe is ahead of our database, and open an issue that lists the differences.
 
-A database restored from a backup shows by the mark, or by the event of a write that we have no row of: they are
-ahead of us. Where Stripe has forgotten events that we have not read, a gap, nothing explains a difference any more,
-and Stripe is believed too; but then nothing that was sold is lost, and every sale is counted as always.
+A restored backup is detected by a version tag, or by the event of an update without a local row, that is ahead of
+our own number. After an event gap, when Stripe no longer lists events that were never read, differences cannot be
+explained, and Stripe's counts are accepted too. No sale is lost then, and every sale is counted as usual.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ from inventory.metadata import Reading, Whose
 from inventory.models import Movement, ProductStock, StockItem, StockWrite
 
 WHEN_RESTORED = _(
-    "On %(when)s Stripe knew more than this shop's database, as after a restored backup. Stripe's counts were "
-    "taken. Say “manage.py backfill_events --since” with the day of the backup: what was sold and edited in "
-    "between is then listed here. Please compare it with the shelf."
+    "On %(when)s Stripe was ahead of this shop's database, as after restoring a backup. Stripe's counts were "
+    "accepted. Run “manage.py backfill_events --since” with the day of the backup: sales and edits made in between "
+    "are then listed here. Please compare the counts with the shelf."
 )
 WHEN_FORGOTTEN = _(
-    "On %(when)s Stripe's events had not been read for so long that it has forgotten some. Its counts were "
-    "taken as they are, and what was sold meanwhile is taken off. Please compare with the shelf."
+    "On %(when)s Stripe's events had not been read for so long that some are no longer available. Stripe's counts "
+    "were accepted as they are, and sales made in the meantime are subtracted. Please compare the counts with the "
+    "shelf."
 )
 BELIEVED = ["on_hand", "began_at", "began_with", "garbled", "garbled_by", "garbled_over", "garbled_since"]
 
 
 def is_due(stock: ProductStock, mark: Whose) -> bool:
-    """Is Stripe ahead of us? A gap is bridged only while no write is on its way."""
+    """Whether Stripe is ahead of us, or an event gap can be closed. A gap waits until no update is open."""
     return _is_ahead(stock, mark) or (stock.gap and writes.open_write(stock.pk) is None)
 
 
 def _is_ahead(stock: ProductStock, mark: Whose) -> bool:
-    """Has a database of this shop written more than this one remembers? The mark says so, or the event of such a write."""
+    """Whether a database of this shop sent updates that this one has no rows of, by version tag or by event."""
     return max(mark.n or 0, stock.lost_n) > stock.n
 
 
@@ -47,10 +48,10 @@ def adopt(
     read_at: datetime,
     updated_at: datetime | None,
 ) -> None:
-    """Take Stripe's counts for ours, in the caller's transaction; `stock` and the items are locked, and saved by it.
+    """Accept Stripe's counts, in the caller's transaction, which has locked `stock` and the items and saves them.
 
-    If the mark is ahead, what our database thinks pending was published by the database that was lost, and what
-    was paid up to now may be in Stripe's counts: the fence moves here.
+    If the version tag is ahead, the lost database had published what is pending here, and payments up to now may be
+    in Stripe's counts, so the sales cutoff moves to `read_at`.
     """
     restored = _is_ahead(stock, mark)
     published = _count_as_published(stock, pairs, read_at) if restored else []
@@ -70,7 +71,7 @@ def adopt(
 
 
 def postpone(stock: ProductStock, mark: Whose) -> None:
-    """The reading is too old to take counts from: until the next one, nothing is written over what stands there."""
+    # The reading is too old to accept counts from. Until the next one, no update may overwrite Stripe's counts.
     stock.lost_n = max(stock.lost_n, mark.n or 0)
 
 
@@ -80,19 +81,19 @@ def _count_as_published(
     StockWrite.objects.filter(product=stock.pk, state=StockWrite.State.OPEN).update(
         state=StockWrite.State.ABANDONED, finished_at=now
     )
-    begun = [item for item, _reading in pairs if item.on_hand is not None]
-    waiting = Movement.objects.filter(item__in=begun, published_at=None)
-    listed = list(waiting.select_related("item"))
-    waiting.update(published_at=now)
-    for item in begun:
+    items = [item for item, _reading in pairs if item.on_hand is not None]
+    pending = Movement.objects.filter(item__in=items, published_at=None)
+    movements = list(pending.select_related("item"))
+    pending.update(published_at=now)
+    for item in items:
         item.on_hand = (item.on_hand or 0) + item.pending
         item.pending = 0
         item.save(update_fields=["on_hand", "pending"])
-    return listed
+    return movements
 
 
 def believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: datetime | None) -> None:
-    """Stripe's count from here on; an unreadable one is measured from what we had when somebody mends it."""
+    """Continue the ledger with Stripe's count. An invalid count will be measured from ours once it is corrected."""
     on_hand = item.on_hand or 0
     item.began_at, item.began_with = updated_at, reading.count
     readable = reading.count is not None
@@ -104,7 +105,7 @@ def believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: da
             kind=Movement.Kind.ADOPTED,
             delta=reading.count - on_hand,
             reference=f"adopted:{item.product_id}:{read_at.isoformat()}",
-            reason=f"Stripe showed {reading.count}, the ledger said {on_hand}.",
+            reason=f"Stripe showed {reading.count}, the ledger had {on_hand}.",
             actor="Stripe",
             published_at=timezone.now(),
         )
@@ -113,14 +114,14 @@ def believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: da
 
 
 def _told_published(movements: Sequence[Movement]) -> Iterator[str]:
-    line = _("Taken for published: %(movement)s %(key)s (%(reference)s).")
-    for each in movements:
-        yield cases.in_words(line, movement=each, key=each.item.key, reference=each.reference)
+    line = _("Treated as published: %(movement)s %(key)s (%(reference)s).")
+    for movement in movements:
+        yield cases.in_words(line, movement=movement, key=movement.item.key, reference=movement.reference)
 
 
 def _told_differences(pairs: Sequence[tuple[StockItem, Reading]]) -> Iterator[str]:
-    """Below 0 the ledger says how many were sold that were not there; nothing else remembers it."""
-    line = _("%(key)s: the ledger said %(ledger)d, Stripe showed %(count)d.")
+    # A ledger below 0 is the number of units sold beyond the stock, which is recorded nowhere else.
+    line = _("%(key)s: the ledger had %(ledger)d, Stripe showed %(count)d.")
     for item, reading in pairs:
         if item.on_hand is not None and reading.count not in (None, item.on_hand):
             yield cases.in_words(line, key=item.key, ledger=item.on_hand, count=reading.count)

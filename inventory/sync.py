@@ -1,4 +1,4 @@
-"""Is the mirror what the account shows? The whole catalogue read once, or one product of it, with a summary for people."""
+"""Refresh the whole catalog, or one product, and summarize the result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Summary:
-    """What a reading of the catalogue, or of one product, found; `problems` are sentences with the product's id before them."""
+    """The result of a refresh. `problems` are sentences that begin with the product's id and name."""
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -36,10 +36,10 @@ Progress = Callable[[int, str], None]
 
 
 def look_at_all(*, dry_run: bool = False, progress: Progress = lambda done, name: None) -> Summary:
-    """Read every product of the account. With `dry_run`, say what would change and change nothing.
+    """Refresh every product of the account. With `dry_run`, report the changes and make none.
 
-    `progress(done, name)` is called after each product. A product that cannot be stored is a problem, and the
-    others are read all the same. Raises config.stripe_client.StripeTrouble; what was taken in before stays.
+    `progress(done, name)` is called after each product. A product that cannot be stored is reported as a problem and
+    does not stop the others. Raises config.stripe_client.StripeTrouble; products refreshed before it stay stored.
     """
     began, wanted = timezone.now(), wishes()
     summary, seen = Summary(), set()
@@ -49,7 +49,7 @@ def look_at_all(*, dry_run: bool = False, progress: Progress = lambda done, name
         progress(len(seen), product.name)
     gone = Product.objects.filter(deleted=False, read_at__lte=began).exclude(pk__in=seen)
     for product_id in list(gone.values_list("pk", flat=True)):
-        # It may only be new since the listing began: Stripe is asked before it counts as deleted.
+        # It may have been created while the listing ran, so ask Stripe before treating it as deleted.
         _sum_up(gateway.fetch_product(product_id), wanted, summary, dry_run=dry_run)
     return summary
 
@@ -70,7 +70,7 @@ def _sum_up(
 
 
 def look_at_one(product_id: str, *, dry_run: bool = False) -> Summary:
-    """The same for one product. Raises config.stripe_client.NotFound where neither Stripe nor the mirror knows it."""
+    """Refresh one product. Raises config.stripe_client.NotFound if neither Stripe nor the local copy has it."""
     wanted = wishes([product_id])
     product = gateway.fetch_product(product_id)
     if product.deleted and not Product.objects.filter(pk=product_id).exists():
@@ -83,29 +83,29 @@ def look_at_one(product_id: str, *, dry_run: bool = False) -> Summary:
 
 def _store(product: gateway.StripeProduct, wanted: dict[str, int]) -> mirror.Outcome:
     outcome = mirror.store(product)
+    # An unchanged product costs no further database write.
     if outcome != "unchanged" or _has_news(product):
         taking_in.take_in(product, wanted.get(product.id, 0))
     return outcome
 
 
 def _has_news(product: gateway.StripeProduct) -> bool:
-    """A product that is as it was costs no write."""
     stock = ProductStock.objects.filter(pk=product.id).first()
     if stock is None or stock.looks_wanted > stock.looks_done:
         return True
     if product.deleted:
         return False
-    known = {item.key: item for item in StockItem.objects.filter(product=product.id)}
+    items = {item.key: item for item in StockItem.objects.filter(product=product.id)}
     return _mark_is_news(stock, taking_in.mark_of(product)) or any(
-        reading.key not in known or _differs_from(known[reading.key], reading)
+        reading.key not in items or _differs_from(items[reading.key], reading)
         for reading in taking_in.readings_of(product)
     )
 
 
 def _mark_is_news(stock: ProductStock, mark: Whose) -> bool:
     if mark.foreign:
-        known = stock.parked == stock.Parked.FOREIGN and stock.parked_by == mark.foreign
-        return mark.foreign != stock.taken_over and not known
+        paused = stock.parked == stock.Parked.FOREIGN and stock.parked_by == mark.foreign
+        return mark.foreign != stock.taken_over and not paused
     return (mark.n or 0) != stock.n
 
 
@@ -116,7 +116,7 @@ def _differs_from(item: StockItem, reading: Reading) -> bool:
 
 
 def _problems(product: gateway.StripeProduct) -> list[str]:
-    """What the owner has to mend; nobody misses what is archived or deleted."""
+    # Archived and deleted products are not for sale, so their problems need no attention.
     if product.deleted or not product.active:
         return []
     readings = [reading.problem for reading in taking_in.readings_of(product) if reading.problem]

@@ -1,7 +1,7 @@
-"""What does one reading of a product mean for its counts?
+"""Apply one reading of a product to its counts.
 
-It counts nothing but the first count of an item: it lists what is unreadable, parks a product that another shop
-writes, adopts Stripe's counts when our database is older than Stripe, and says when something differs. Edits are
+A reading records only the first count of an item. It also lists invalid counts, pauses a product that another
+shop writes, accepts Stripe's counts when our database is older than Stripe, and detects differences. Edits are
 counted from events (inventory.observe).
 """
 
@@ -28,7 +28,7 @@ Pair = tuple[StockItem, Reading]
 
 
 def take_in(product: gateway.StripeProduct, wanted: int) -> None:
-    """What was read, in one transaction. `wanted`: how many looks were wanted when the reading began."""
+    """Apply a reading in one transaction. `wanted`: how many refreshes were requested when it began."""
     ShopIdentity.current()
     with transaction.atomic():
         stock, is_new = _desk(product)
@@ -38,7 +38,7 @@ def take_in(product: gateway.StripeProduct, wanted: int) -> None:
             if not stock.parked:
                 stock.park(Parked.DELETED)
         else:
-            # An edit may have been counted since the reading began: this reading is too old to begin a ledger with.
+            # An edit may have been counted since the reading began, which is then too old to begin a ledger with.
             _take_in_counts(stock, product, may_begin=is_new or stock.looks_wanted <= wanted)
         stock.looked_at = product.read_at
         stock.looks_done = max(stock.looks_done, wanted)
@@ -49,7 +49,7 @@ def take_in(product: gateway.StripeProduct, wanted: int) -> None:
 
 
 def _desk(product: gateway.StripeProduct) -> tuple[ProductStock | None, bool]:
-    """The product's row, locked, and whether it is new; made at the first look, which is also its fence."""
+    """The product's row, locked, and whether it is new. The first reading creates it and is its sales cutoff."""
     if not Product.objects.filter(pk=product.id).exists():
         return None, False
     is_new = False
@@ -61,12 +61,12 @@ def _desk(product: gateway.StripeProduct) -> tuple[ProductStock | None, bool]:
 
 
 def _is_overtaken(stock: ProductStock, read_at: datetime) -> bool:
-    """Was a younger reading taken in before? One from the future was made before the clock was set back."""
+    # A newer reading was applied before. One from the future does not count: the clock has been set back since.
     return stock.looked_at is not None and read_at < stock.looked_at <= timezone.now()
 
 
 def _take_in_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_begin: bool) -> None:
-    """`may_begin`: may a ledger begin, or go on, with the counts of this reading?"""
+    """`may_begin`: whether a ledger may begin, or continue, with the counts of this reading."""
     pairs, mark = _pairs(product), mark_of(product)
     if stock.parked == Parked.DELETED:
         stock.park(Parked.NOT)
@@ -83,12 +83,12 @@ def _take_in_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_
 
 
 def _is_parked_by(stock: ProductStock, mark: Whose) -> bool:
-    """Another database's mark stops our writing until the owner takes over; its going away starts it again."""
+    """Pause the product while another database's version tag stands, until the owner takes over or the tag is gone."""
     if mark.foreign and mark.foreign != stock.taken_over:
         stock.park(Parked.FOREIGN, mark.foreign)
         sentence = _(
-            "Its mark is %(mark)s, which this shop's database did not write. Nothing is written until you say "
-            "“manage.py sync_catalog --product %(product)s --take-over”."
+            "Its version tag is %(mark)s, which this shop's database did not set. No counts are sent to Stripe until "
+            "you run “manage.py sync_catalog --product %(product)s --take-over”."
         )
         cases.open_case(cases.FOREIGN_MARK, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
         return True
@@ -99,7 +99,7 @@ def _is_parked_by(stock: ProductStock, mark: Whose) -> bool:
 
 
 def _compare(stock: ProductStock, pairs: list[Pair], mark: Whose) -> None:
-    """Wish for a write where Stripe shows other than the ledger says. While a write is on its way nothing can be said."""
+    """Request a stock update where Stripe's counts differ from the ledger. Undecidable while an update is open."""
     counted = [(item, reading) for item, reading in pairs if item.state == StockItem.State.COUNTED]
     if not counted or writes.open_write(stock.pk):
         return
@@ -107,7 +107,7 @@ def _compare(stock: ProductStock, pairs: list[Pair], mark: Whose) -> None:
     stock.differs = stock.n > 0 and (bool(other) or mark.n != stock.n)
     stock.mark_wanted = stock.mark_wanted or stock.differs
     if stock.differs:
-        logger.info("Differs at Stripe: %s %s, mark %s of %d", stock.pk, other, mark.n, stock.n)
+        logger.info("Differs at Stripe: %s %s, version %s instead of %d", stock.pk, other, mark.n, stock.n)
 
 
 # --- Items ------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def mark_of(product: gateway.StripeProduct) -> Whose:
 
 
 def readings_of(product: gateway.StripeProduct) -> list[Reading]:
-    """One per size. None for a product to listen to or look at: without a price nothing of it is ever counted."""
+    """One reading per size. Empty for a product that is only a link: without a price, nothing of it is counted."""
     facts = parse(product.metadata)
     if facts.link and not product.prices and not facts.sizes and ONE_ITEM not in product.metadata:
         return []
@@ -126,7 +126,7 @@ def readings_of(product: gateway.StripeProduct) -> list[Reading]:
 
 
 def _pairs(product: gateway.StripeProduct) -> list[Pair]:
-    """The product's items, those that are no longer listed among its sizes too, with what stands under their keys."""
+    """The product's items, including those whose size is no longer listed, with the readings of their keys."""
     readings = readings_of(product)
     items = {item.key: item for item in _locked_items(product.id)}
     missing = [reading for reading in readings if reading.key not in items]
@@ -134,9 +134,9 @@ def _pairs(product: gateway.StripeProduct) -> list[Pair]:
         StockItem.objects.create(product_id=product.id, key=reading.key, size=reading.size, listed=False)
     if missing:
         items = {item.key: item for item in _locked_items(product.id)}
-    place = {reading.key: position for position, reading in enumerate(readings)}
+    positions = {reading.key: position for position, reading in enumerate(readings)}
     for item in items.values():
-        item.listed, item.position = item.key in place, place.get(item.key, item.position)
+        item.listed, item.position = item.key in positions, positions.get(item.key, item.position)
     return [(item, read_key(product.metadata, item.key, item.size)) for item in items.values()]
 
 
@@ -155,7 +155,7 @@ def _open_items(pairs: list[Pair], product: gateway.StripeProduct, *, may_begin:
 
 
 def _begin(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
-    """A readable count: the ledger begins with it, or goes on where no event will say how it was mended."""
+    """Begin the ledger with a valid count, or continue it where no event will report the correction."""
     if item.on_hand is None:
         _open_ledger(item, reading.count or 0, product)
     elif item.garbled and catch_up.nothing_more_will_come(item):
@@ -163,7 +163,6 @@ def _begin(item: StockItem, reading: Reading, product: gateway.StripeProduct) ->
 
 
 def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) -> None:
-    """The first count that was ever read: the ledger of this item begins with it."""
     Movement.objects.create(
         item=item,
         kind=Movement.Kind.OPENED,
@@ -176,10 +175,10 @@ def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) ->
 
 
 def _give_up_waiting(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
-    """The count was unreadable, is whole again, and no event will ever say how: Stripe is believed, a person is asked."""
+    # The count is valid again, but no event will report the correction: accept it, and ask the owner to check.
     restore.believe(item, reading, product.read_at, product.updated_at)
     sentence = _(
-        "%(key)s was unreadable and is %(count)s now; what was edited meanwhile is not known. Please check."
+        "%(key)s was invalid and is %(count)s now. Edits made in between are not known. Please check the count."
     )
     subject = f"{item.product_id} {item.key}"
     cases.open_case(cases.UNREADABLE, subject, sentence, key=item.key, count=reading.count)
@@ -191,9 +190,9 @@ def _state_of(item: StockItem, reading: Reading) -> tuple[str, str]:
     if reading.count is None:
         return StockItem.State.UNKNOWN, reading.problem[:500]
     if item.on_hand is None:
-        return StockItem.State.UNKNOWN, f"{item.key} was edited while it was read; it is read again."
+        return StockItem.State.UNKNOWN, f"{item.key} was edited during the refresh and is read again."
     if item.garbled:
-        return StockItem.State.UNKNOWN, f"{item.key} was unreadable; its mending is not reported yet."
+        return StockItem.State.UNKNOWN, f"{item.key} was invalid, and its correction is not reported yet."
     return StockItem.State.COUNTED, ""
 
 
@@ -201,7 +200,7 @@ def _state_of(item: StockItem, reading: Reading) -> tuple[str, str]:
 
 
 def take_over(product_id: str) -> str:
-    """The owner says that this shop writes the product from now on. Returns the mark taken over, "" if there was none."""
+    """Let this shop write the product from now on. Returns the version tag taken over, "" if there was none."""
     with transaction.atomic():
         stock = ProductStock.objects.select_for_update().filter(pk=product_id).first()
         if stock is None or stock.parked != Parked.FOREIGN:

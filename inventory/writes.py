@@ -1,4 +1,4 @@
-"""What becomes of a write? It is frozen, then applied or abandoned: one transaction each, and no network.
+"""Life cycle of a stock update: frozen, then applied or abandoned. One transaction each, no network.
 
 Lock order everywhere: the product's row in ProductStock first, then its items by primary key.
 """
@@ -31,18 +31,18 @@ def open_write(product_id: str) -> StockWrite | None:
 
 
 def key_prefix(product_id: str) -> str:
-    """How the idempotency keys of all our writes of a product begin, those of lost rows too."""
+    """The prefix of the idempotency keys of all our updates of a product, including those whose rows are lost."""
     return f"{ShopIdentity.current()}/{product_id}/"
 
 
 def number_in(key: str, product_id: str) -> int:
-    """The number of the write that an idempotency key of ours names; 0 if it names none."""
+    """The update number in one of our idempotency keys; 0 if there is none."""
     text = key.removeprefix(key_prefix(product_id)).partition("/")[0]
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def body_of(write: StockWrite) -> dict[str, str]:
-    """What is sent: the same bytes every time, whoever sends it."""
+    """The metadata to send. A retry reuses the idempotency key, so the bytes must be the same every time."""
     return body(write.totals, Mark(ShopIdentity.current(), write.product_id, write.n))
 
 
@@ -50,14 +50,16 @@ def body_of(write: StockWrite) -> dict[str, str]:
 
 
 def freeze(claim: Claim) -> StockWrite | None:
-    """Gather what is pending into one write under the next mark. None if there is nothing to say, or not for us."""
+    """Gather pending movements into one update under the next version tag. None if there is nothing to send now."""
     prefix = key_prefix(claim.product_id)
     with transaction.atomic():
         stock = ProductStock.objects.locked(claim.product_id)
         if not claim.is_ours(stock) or stock.parked or open_write(stock.pk):
             return None
         if stock.lost_n > stock.n or stock.gap:
-            return None  # Our rows are a backup's, or too old: the look that is wanted takes Stripe's counts first.
+            return (
+                None  # Our rows are from a backup, or too old: first, a refresh must accept Stripe's counts.
+            )
         items = _readable_items(stock.pk)
         if not stock.mark_wanted and not _waiting(items):
             return None
@@ -77,7 +79,6 @@ def _waiting(items: list[StockItem]) -> bool:
 
 
 def _make_write(stock: ProductStock, items: list[StockItem], prefix: str) -> StockWrite:
-    """The write, its movements, and its mark: all in the caller's transaction."""
     n = stock.n + 1
     totals = {item.key: _total(item, n) for item in items}
     write = StockWrite.objects.create(
@@ -94,28 +95,26 @@ def _make_write(stock: ProductStock, items: list[StockItem], prefix: str) -> Sto
 
 
 def _total(item: StockItem, n: int) -> int:
-    """The item's count after all that is pending; what is missing below 0, or too much to be said, is written down and told."""
-    found, subject = counts.total(item.on_hand or 0, item.pending), f"{item.product_id} {item.key}"
-    if found.shortfall:
-        reason = "More was sold than there was; a count at Stripe is never below 0."
-        _write_down(item, Movement.Kind.OVERSOLD, found.shortfall, n, reason)
-        sentence = _(
-            "%(units)d of %(key)s were sold that were not there: deliver them later, or give money back."
-        )
-        cases.open_case(cases.OVERSOLD, subject, sentence, units=found.shortfall, key=item.key)
-    if found.surplus:
+    """The item's count with everything pending. A shortfall or surplus is recorded as a movement and opens an issue."""
+    total, subject = counts.total(item.on_hand or 0, item.pending), f"{item.product_id} {item.key}"
+    if total.shortfall:
+        reason = "More was sold than was in stock; a count at Stripe is never below 0."
+        _write_down(item, Movement.Kind.OVERSOLD, total.shortfall, n, reason)
+        sentence = _("%(units)d of %(key)s were sold beyond the stock. Deliver them later, or refund them.")
+        cases.open_case(cases.OVERSOLD, subject, sentence, units=total.shortfall, key=item.key)
+    if total.surplus:
         _write_down(
-            item, Movement.Kind.ADJUSTED, -found.surplus, n, "A count at Stripe has six digits at most."
+            item, Movement.Kind.ADJUSTED, -total.surplus, n, "A count at Stripe has six digits at most."
         )
-        sentence = _("%(units)d of %(key)s are there beyond %(most)d, which is all that a count can say.")
+        sentence = _("%(units)d of %(key)s are in stock beyond %(most)d, the highest possible count.")
         cases.open_case(
-            cases.TOO_MANY, subject, sentence, units=found.surplus, key=item.key, most=counts.MOST
+            cases.TOO_MANY, subject, sentence, units=total.surplus, key=item.key, most=counts.MOST
         )
-    return found.count
+    return total.count
 
 
 def _write_down(item: StockItem, kind: str, delta: int, n: int, reason: str) -> None:
-    """What makes the ledger agree with the count that write `n` carries."""
+    """Record the movement that makes the ledger agree with the count in update `n`."""
     reference = f"write:{item.product_id}:{n}"
     Movement.objects.create(item=item, kind=kind, delta=delta, reference=reference, reason=reason)
     StockItem.objects.filter(pk=item.pk).update(pending=F("pending") + delta)
@@ -125,9 +124,9 @@ def _write_down(item: StockItem, kind: str, delta: int, n: int, reason: str) -> 
 
 
 def apply(write_id: int, now: datetime, *, answered: datetime | None = None) -> bool:
-    """The write is at Stripe: its movements are published. False if that was known before.
+    """Record that the update is at Stripe and publish its movements. False if that was recorded before.
 
-    `answered`: when the request began whose own, first answer this is; it tells as much as a look.
+    `answered`: when the request began, if this is its own answer and not a replay. It is as good as a refresh.
     """
     with transaction.atomic():
         write = StockWrite.objects.get(pk=write_id)
@@ -141,20 +140,20 @@ def apply(write_id: int, now: datetime, *, answered: datetime | None = None) -> 
             want_look(stock.pk)
         if answered is not None:
             ProductStock.objects.filter(pk=stock.pk).update(looked_at=answered)
-    logger.info("At Stripe: %s write %d %s", write.product_id, write.n, write.totals)
+    logger.info("Published to Stripe: %s update %d %s", write.product_id, write.n, write.totals)
     fault_point("apply.committed")
     return True
 
 
 def _was_looked_at_meanwhile(stock: ProductStock, write: StockWrite) -> bool:
-    """A look with a write on its way compares nothing, so another must follow."""
+    # A refresh compares nothing while an update is open, so another one must follow.
     return stock.looked_at is not None and stock.looked_at >= write.created_at
 
 
 def _publish_movements(write: StockWrite, now: datetime) -> None:
-    riding = Movement.objects.filter(write=write, published_at=None)
-    sums = dict(riding.order_by().values_list("item").annotate(units=Sum("delta")))
-    riding.update(published_at=now)
+    movements = Movement.objects.filter(write=write, published_at=None)
+    sums = dict(movements.order_by().values_list("item").annotate(units=Sum("delta")))
+    movements.update(published_at=now)
     for item_id in sorted(sums):
         StockItem.objects.filter(pk=item_id).update(
             on_hand=F("on_hand") + sums[item_id], pending=F("pending") - sums[item_id]
@@ -162,15 +161,15 @@ def _publish_movements(write: StockWrite, now: datetime) -> None:
 
 
 def _differs(write: StockWrite) -> bool:
-    """Did an edit move the ledger while the write was on its way? Nobody knows yet which of them Stripe did last."""
+    # An edit moved the ledger while the update was open: it is unknown which of the two Stripe applied last.
     on_hand = dict(StockItem.objects.filter(product=write.product_id).values_list("key", "on_hand"))
     return any(on_hand.get(key) != count for key, count in write.totals.items())
 
 
 def abandon(write_id: int, now: datetime) -> None:
-    """Nothing proves that the write is at Stripe: its movements are gathered anew.
+    """Give up an update without proof that it is at Stripe. Its movements go into the next one.
 
-    Should it be there after all, the next total sets it right; being wrong here does no harm.
+    If it was applied after all, the next total corrects the count, so a wrong guess does no harm.
     """
     with transaction.atomic():
         write = StockWrite.objects.get(pk=write_id)
@@ -184,7 +183,7 @@ def abandon(write_id: int, now: datetime) -> None:
         StockWrite.objects.filter(pk=write_id).update(state=Abandoned, finished_at=now)
         Movement.objects.filter(write=write, published_at=None).update(write=None)
         ProductStock.objects.filter(pk=write.product_id).want_look(mark_wanted=True)
-    logger.warning("Abandoned: %s write %d", write.product_id, write.n)
+    logger.warning("Abandoned: %s update %d", write.product_id, write.n)
     fault_point("abandon.committed")
 
 
@@ -193,7 +192,7 @@ def want_look(product_id: str) -> None:
 
 
 def remember_state(product_id: str, n: int, state: Mapping[str, int | None], *, by_write: bool) -> None:
-    """Under mark n, these counts stood. What a write left is said once; edits follow, each state once."""
+    """Store the counts that stood under version tag n: one state left by the update, then each state after an edit once."""
     readable = {key: count for key, count in state.items() if count is not None}
     if by_write:
         MarkState.objects.update_or_create(
@@ -204,5 +203,5 @@ def remember_state(product_id: str, n: int, state: Mapping[str, int | None], *, 
 
 
 def states_of(product_id: str, n: int) -> list[dict[str, int]]:
-    """The states of mark n, what the write left first."""
+    """The states of version tag n, beginning with the one that the update left."""
     return list(MarkState.objects.filter(product=product_id, n=n).values_list("counts", flat=True))
