@@ -48,7 +48,6 @@ def fetch_product_events(now: datetime) -> int:
 
 
 def was_listed_since(moment: datetime) -> bool:
-    """Whether a complete listing of Stripe's events has begun since then."""
     return EventCursor.objects.filter(listed_at__gt=moment).exists()
 
 
@@ -86,7 +85,6 @@ def nothing_more_will_come(item: StockItem) -> bool:
 
 
 def handle_product_events(product_id: str, now: datetime) -> bool:
-    """Handle the waiting updates of one product now. True if none is left waiting."""
     about = StripeEvent.objects.filter(object_id=product_id, type="product.updated")
     waiting = about.filter(state=StripeEvent.State.WAITING)
     with inbox.stripe_allowed():

@@ -127,7 +127,6 @@ def edited(account: Garble, before: int | None, after: int | None) -> tuple[int,
 
 
 def written_over(account: Garble) -> Garble:
-    """The account after a stock update or an old form replaced an invalid count. Its units never reach the ledger."""
     return _settled(replace(account, times=account.times - 1, over=True))[1]
 
 
@@ -138,5 +137,4 @@ def _settled(account: Garble) -> tuple[int, Garble]:
 
 
 def signed(difference: int) -> str:
-    """Format a difference with its sign and a real minus: “+3”, “−2”, “0”."""
     return f"{difference:+d}".replace("-", "−") if difference else "0"

@@ -16,7 +16,6 @@ class NotKnown(Exception):
 
 
 def find(product_id: str, size: str) -> StockItem:
-    """Find an item by its size or by its exact metadata key. Raises NotKnown."""
     items = StockItem.objects.filter(product=product_id).select_related("product")
     for item in items:
         if size in (item.size, item.key):

@@ -52,7 +52,6 @@ def _signed_with(stripe: Any, payload: bytes, header: str, secret: str) -> bool:
 
 
 def _timestamp(header: str) -> int:
-    """The `t=` of a header that has passed the library's parsing."""
     return int(next(part[2:] for part in header.split(",") if part.startswith("t=")))
 
 

@@ -133,7 +133,6 @@ def release(reference: str) -> int:
 
 
 def _end_hold(reference: str) -> dict[int, int]:
-    """Delete the rows of a hold. Returns item id to units for the rows that this transaction deleted."""
     rows: list[Any] = delete_returning(Hold, where={"reference": reference}, columns=("item", "quantity"))
     return dict(rows)
 
@@ -342,7 +341,6 @@ def _must_have_begun(item: StockItem) -> None:
 
 
 def _there(item: StockItem) -> int:
-    """Units on the shelf, including those in open checkouts."""
     return (item.on_hand or 0) + item.pending
 
 
@@ -382,7 +380,6 @@ def _must_be_positive(quantities: Iterable[int]) -> None:
 
 
 def _tell(new: Sequence[Movement]) -> None:
-    """Log each movement with the units left, and open an issue where more is held or sold than is in stock."""
     after = {item.pk: item for item in _items(movement.item_id for movement in new)} if new else {}
     for movement in new:
         _log_after_commit(movement, after[movement.item_id])

@@ -86,7 +86,7 @@ def _look_alone(product_id: str, now: datetime) -> bool:
 
 
 def _put_off(product_id: str, now: datetime) -> int:
-    """Postpone the next refresh with backoff. Returns the number of failures."""
+    # Postpone the next refresh with backoff. Returns the number of failures.
     stock = ProductStock.objects.get(pk=product_id)
     failures = setbacks.one_more(stock.look_failures)
     ProductStock.objects.filter(pk=product_id).update(

@@ -26,12 +26,10 @@ class Reading:
 
 
 def key_for(size: str) -> str:
-    """The metadata key of a size. Keys are case-sensitive."""
     return f"{PREFIX}{size}" if size else ONE_ITEM
 
 
 def read(metadata: Mapping[str, str], sizes: Sequence[str]) -> list[Reading]:
-    """One reading per size, in order; a single one for a product without sizes. Never raises."""
     return [read_key(metadata, key_for(size), size) for size in (sizes or [""])]
 
 
@@ -66,7 +64,6 @@ def _folded(key: str) -> str:
 
 
 def counts(metadata: Mapping[str, str | None], keys: Iterable[str]) -> dict[str, int]:
-    """The valid counts under `keys`; other keys are left out."""
     parsed = {key: parse_count(metadata.get(key)) for key in keys}
     return {key: count for key, count in parsed.items() if count is not None}
 

@@ -91,7 +91,7 @@ class Update:
 
 
 def read_update(event: Json) -> Update:
-    """Malformed and missing fields become empty. Only the product's id is required (KeyError)."""
+    # Malformed and missing fields become empty. Only the product's id is required (KeyError).
     data = _mapping(event.get("data"))
     product = _mapping(data.get("object"))
     previous = _mapping(data.get("previous_attributes"))
@@ -107,7 +107,7 @@ def read_update(event: Json) -> Update:
 
 
 def _fingerprint(event: Json, product: Json, previous: Json) -> str:
-    """Stands in for a missing request id: a hash of the product, the time, and the metadata before and after."""
+    # Stands in for a missing request id: a hash of the product, the time, and the metadata before and after.
     facts = [
         product.get("id"),
         event.get("created"),
@@ -222,7 +222,6 @@ def _count_item(item: StockItem, update: Update, change: Change, base: Counts, b
 
 
 def _of_garbled(item: StockItem, before: int | None, after: int | None) -> int | None:
-    """The base of an old form that replaced an invalid count."""
     if after is None:
         return None
     _note_overwrite(item, BY_A_FORM)
@@ -314,7 +313,6 @@ def _note_possible_undo(stock: ProductStock, update: Update, change: Change) -> 
 
 
 def _told(change: Change, keys: Set[str] | None = None) -> str:
-    """Describe the changed counts (of `keys`): “stock_S 3 → 5, stock_M 4 → 2”."""
     return ", ".join(
         f"{key} {_word(change.before[key])} → {_word(after)}"
         for key, after in change.after.items()

@@ -67,7 +67,6 @@ def publish_waiting(now: datetime) -> int:
 
 
 def waiting(now: datetime | None = None) -> QuerySet[ProductStock]:
-    """The products with something to publish; with `now`, only those that are due and not claimed."""
     counted = StockItem.objects.filter(product=OuterRef("pk"), state=StockItem.State.COUNTED)
     pending = Movement.objects.filter(
         item__product=OuterRef("pk"), item__state=StockItem.State.COUNTED, published_at=None
@@ -126,7 +125,6 @@ def _next_write(claim: Claim, now: datetime) -> StockWrite | None:
 
 
 def _knows_enough(product_id: str, now: datetime) -> bool:
-    """Whether Stripe's counts are known and every difference is explained. If not yet, the next round continues."""
     if not _is_fresh(product_id, now):
         look.look_at(product_id)
     stock = ProductStock.objects.get(pk=product_id)
@@ -152,7 +150,6 @@ def _is_fresh(product_id: str, now: datetime) -> bool:
 
 
 def _explain(product_id: str, now: datetime) -> bool:
-    """Count the edits behind a difference before a total replaces it. False if not all could be counted."""
     try:
         catch_up.fetch_product_events(now)
     except NotAllowed as exc:
@@ -174,7 +171,7 @@ def _explain(product_id: str, now: datetime) -> bool:
 
 
 def _deliver(write: StockWrite, now: datetime) -> None:
-    """Send the update, always the same bytes under the same idempotency key, and act on the answer."""
+    # Send the update, always the same bytes under the same idempotency key, and act on the answer.
     if now - (write.sent_at or write.created_at) > KEY_MEMORY:
         _find_out(write, now)
         return
@@ -265,7 +262,6 @@ def _key_of(event: inbox.Json) -> str:
 
 
 def _put_off(product_id: str, now: datetime) -> int:
-    """Retry later with backoff; an open update stays open. Returns the number of failures."""
     stock = ProductStock.objects.get(pk=product_id)
     failures = setbacks.one_more(stock.failures)
     ProductStock.objects.filter(pk=product_id).update(

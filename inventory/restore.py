@@ -37,7 +37,7 @@ def is_due(stock: ProductStock, mark: Whose) -> bool:
 
 
 def _is_ahead(stock: ProductStock, mark: Whose) -> bool:
-    """Whether a database of this shop sent updates that this one has no rows of, by version tag or by event."""
+    # Whether a database of this shop sent updates that this one has no rows of, by version tag or by event.
     return max(mark.n or 0, stock.lost_n) > stock.n
 
 
@@ -93,7 +93,7 @@ def _count_as_published(
 
 
 def believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: datetime | None) -> None:
-    """Continue the ledger with Stripe's count. An invalid count will be measured from ours once it is corrected."""
+    # Continue the ledger with Stripe's count. An invalid count will be measured from ours once it is corrected.
     on_hand = item.on_hand or 0
     item.began_at, item.began_with = updated_at, reading.count
     readable = reading.count is not None

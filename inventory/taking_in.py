@@ -49,7 +49,7 @@ def take_in(product: gateway.StripeProduct, wanted: int) -> None:
 
 
 def _desk(product: gateway.StripeProduct) -> tuple[ProductStock | None, bool]:
-    """The product's row, locked, and whether it is new. The first reading creates it and is its sales cutoff."""
+    # The product's row, locked, and whether it is new. The first reading creates it and is its sales cutoff.
     if not Product.objects.filter(pk=product.id).exists():
         return None, False
     is_new = False
@@ -83,7 +83,7 @@ def _take_in_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_
 
 
 def _is_parked_by(stock: ProductStock, mark: Whose) -> bool:
-    """Pause the product while another database's version tag stands, until the owner takes over or the tag is gone."""
+    # Pause the product while another database's version tag stands, until the owner takes over or the tag is gone.
     if mark.foreign and mark.foreign != stock.taken_over:
         stock.park(Parked.FOREIGN, mark.foreign)
         sentence = _(
@@ -99,7 +99,7 @@ def _is_parked_by(stock: ProductStock, mark: Whose) -> bool:
 
 
 def _compare(stock: ProductStock, pairs: list[Pair], mark: Whose) -> None:
-    """Request a stock update where Stripe's counts differ from the ledger. Undecidable while an update is open."""
+    # Request a stock update where Stripe's counts differ from the ledger. Undecidable while an update is open.
     counted = [(item, reading) for item, reading in pairs if item.state == StockItem.State.COUNTED]
     if not counted or writes.open_write(stock.pk):
         return
@@ -118,7 +118,7 @@ def mark_of(product: gateway.StripeProduct) -> Whose:
 
 
 def readings_of(product: gateway.StripeProduct) -> list[Reading]:
-    """One reading per size. Empty for a product that is only a link: without a price, nothing of it is counted."""
+    # One reading per size. Empty for a product that is only a link: without a price, nothing of it is counted.
     facts = parse(product.metadata)
     if facts.link and not product.prices and not facts.sizes and ONE_ITEM not in product.metadata:
         return []
@@ -126,7 +126,6 @@ def readings_of(product: gateway.StripeProduct) -> list[Reading]:
 
 
 def _pairs(product: gateway.StripeProduct) -> list[Pair]:
-    """The product's items, including those whose size is no longer listed, with the readings of their keys."""
     readings = readings_of(product)
     items = {item.key: item for item in _locked_items(product.id)}
     missing = [reading for reading in readings if reading.key not in items]
@@ -155,7 +154,6 @@ def _open_items(pairs: list[Pair], product: gateway.StripeProduct, *, may_begin:
 
 
 def _begin(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
-    """Begin the ledger with a valid count, or continue it where no event will report the correction."""
     if item.on_hand is None:
         _open_ledger(item, reading.count or 0, product)
     elif item.garbled and catch_up.nothing_more_will_come(item):

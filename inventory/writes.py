@@ -36,13 +36,12 @@ def key_prefix(product_id: str) -> str:
 
 
 def number_in(key: str, product_id: str) -> int:
-    """The update number in one of our idempotency keys; 0 if there is none."""
     text = key.removeprefix(key_prefix(product_id)).partition("/")[0]
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def body_of(write: StockWrite) -> dict[str, str]:
-    """The metadata to send. A retry reuses the idempotency key, so the bytes must be the same every time."""
+    # The metadata to send. A retry reuses the idempotency key, so the bytes must be the same every time.
     return body(write.totals, Mark(ShopIdentity.current(), write.product_id, write.n))
 
 
@@ -95,7 +94,7 @@ def _make_write(stock: ProductStock, items: list[StockItem], prefix: str) -> Sto
 
 
 def _total(item: StockItem, n: int) -> int:
-    """The item's count with everything pending. A shortfall or surplus is recorded as a movement and opens an issue."""
+    # The item's count with everything pending. A shortfall or surplus is recorded as a movement and opens an issue.
     total, subject = counts.total(item.on_hand or 0, item.pending), f"{item.product_id} {item.key}"
     if total.shortfall:
         reason = "More was sold than was in stock; a count at Stripe is never below 0."
@@ -114,7 +113,6 @@ def _total(item: StockItem, n: int) -> int:
 
 
 def _write_down(item: StockItem, kind: str, delta: int, n: int, reason: str) -> None:
-    """Record the movement that makes the ledger agree with the count in update `n`."""
     reference = f"write:{item.product_id}:{n}"
     Movement.objects.create(item=item, kind=kind, delta=delta, reference=reference, reason=reason)
     StockItem.objects.filter(pk=item.pk).update(pending=F("pending") + delta)
@@ -203,5 +201,4 @@ def remember_state(product_id: str, n: int, state: Mapping[str, int | None], *, 
 
 
 def states_of(product_id: str, n: int) -> list[dict[str, int]]:
-    """The states of version tag n, beginning with the one that the update left."""
     return list(MarkState.objects.filter(product=product_id, n=n).values_list("counts", flat=True))
