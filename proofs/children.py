@@ -1,7 +1,7 @@
-"""How does a test run something in a process of its own, on a database with real commits? It forks, which is quick.
+"""Run parts of a test in forked child processes, on a database with real commits.
 
-The child speaks to a database that a dying process leaves behind as a real one would: a file of SQLite's, or the
-PostgreSQL that the tests run on. It ends by `os._exit`, so nothing of the test's own is cleaned up in it.
+The database is an SQLite file, or the PostgreSQL that the tests run on, so a killed child leaves it as a killed
+process would. A child ends by `os._exit`, which skips the cleanup of the test it was forked from.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from django.db import connections
 from proofs.state_machine import database
 
 GOOD, FAILED, DIED = 0, 1, 77
-LONGEST = 60  # seconds; a child that takes longer hangs
+LONGEST = 60  # seconds; a child that takes longer is taken to hang
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a child ended: its exit code, and what it said."""
+    """A child's exit code and its output."""
 
     code: int
     said: str
@@ -33,15 +33,15 @@ class Ending:
 
 @dataclass(frozen=True)
 class House:
-    """The database that the children of one test share. `file`: None where the tests run on PostgreSQL."""
+    """The database shared by the children of one test. `file`: None if the tests run on PostgreSQL."""
 
     empty: database.Copy
     file: Path | None
 
     def move_in(self) -> None:
-        """Called first thing in a child: connect anew, to the shared database."""
+        """Connect a child to the shared database. Must be called before anything else in the child."""
         connection = connections["default"]
-        # The parent's connection is left as it is: closing it here would end it for the parent too.
+        # The inherited connection is dropped without closing, which would end it for the parent too.
         connection.connection = None
         if self.file is not None:
             connection.settings_dict["NAME"] = str(self.file)
@@ -49,9 +49,9 @@ class House:
 
 
 def new_house(folder: Path, *, empty: database.Copy | None = None) -> House:
-    """A migrated, empty database for children; call it in a test with transaction=True.
+    """Create a migrated, empty database for children. The test needs transaction=True.
 
-    `empty`: the copy of an earlier house; on PostgreSQL what happened there is wiped out by it.
+    `empty`: the copy of an earlier database of this test. On PostgreSQL it also resets what happened there.
     """
     copy = empty or database.take()
     if empty is not None and not isinstance(empty, sqlite3.Connection):
@@ -72,7 +72,7 @@ class Child:
     _pipe: int
 
     def wait(self) -> Ending:
-        """Until it ends; what it said is read first, so that it never waits for us."""
+        # Read the output before waiting, or a child with a full pipe would never end.
         with os.fdopen(self._pipe, "rb") as pipe:
             said = pipe.read().decode()
         _pid, status = os.waitpid(self.pid, 0)
@@ -83,7 +83,7 @@ class Child:
 
 
 def start(house: House, act: Callable[[Callable[[str], None]], object]) -> Child:
-    """Fork a child that does `act(say)`; what it says reaches the parent when it has ended."""
+    """Fork a child that runs `act(say)`. `Child.wait` returns the texts passed to `say`."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid:

@@ -1,4 +1,4 @@
-"""Which proofs run? The quick ones always; those marked slow with ALL_PROOFS=1, as CI does."""
+"""Deselect proofs marked slow unless ALL_PROOFS=1 is set, as in CI, or tests are selected by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where may a process die? Every fault point that the shop's code names, found by reading it."""
+"""Collect the fault points in the shop's code by parsing it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOMS = ["config", "shop", "inventory", "checkout"]
 
 
 def named_points() -> list[str]:
-    """The names given to fault_point, in alphabetical order."""
+    """The names passed to fault_point, sorted."""
     files = [file for room in ROOMS for file in (ROOT / room).rglob("*.py") if "tests" not in file.parts]
     return sorted({name for file in files for name in _names_in(file)})
 
@@ -28,6 +28,6 @@ def _name_of(call: ast.Call, file: Path) -> str:
     argument = call.args[0]
     if not isinstance(argument, ast.Constant) or not isinstance(argument.value, str):
         raise ValueError(
-            f"{file}:{call.lineno}: a fault point is named by plain text, so that it can be found."
+            f"{file}:{call.lineno}: the name of a fault point must be a string literal, so that it can be found."
         )
     return argument.value

@@ -1,7 +1,7 @@
-"""What happens in the shop before, while and after a process dies? One story that passes every fault point.
+"""A scenario that passes every fault point, and can be continued after its process was killed at any of them.
 
-Each act is what somebody would do again if the shop's process died under it: a customer clicks once more, Stripe
-sends once more, the worker is started once more. Stripe keeps its own file, so it survives the shop's death.
+Every act is repeated after a kill, as it would be in reality: the customer clicks again, Stripe sends again, the
+worker is restarted. Stripe's state is in a file of its own and survives.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from proofs.state_machine.world import without_type
 
 SHIRT = "prod_shirt"
 OPENED = {"stock_S": 10, "stock_M": 15, "stock_L": 5}
-# What the acts below add up to, each of them once.
+# The final counts if every act below is counted once.
 EXPECTED = {"stock_S": "14", "stock_M": "16", "stock_L": "4"}
 START = 1_790_000_000.0
 SECRET = "whsec_test"  # noqa: S105
@@ -38,7 +38,7 @@ Act = Callable[["Story"], object]
 
 @dataclass
 class Story:
-    """One process's hold on the story. `notes` is the file in which is written how far it has come."""
+    """The scenario as one process runs it. `notes` is the file that records its progress."""
 
     fake: FakeStripe
     notes: Path
@@ -69,7 +69,7 @@ class Story:
         try:
             order = start_checkout(Cart(_request(browser)), now=timezone.now())
         except Refused:
-            # It took so long that the page's time had come too near: the cart is kept, and she tries again.
+            # The session's expiry has come too near meanwhile: the cart is kept, and the customer tries again.
             order = start_checkout(Cart(_request(browser)), now=timezone.now())
         self.keep("orders", who, str(order.pk))
 
@@ -80,10 +80,10 @@ class Story:
         ledger.receive(self.item(size).pk, units, reference=reference)
 
     def session_of(self, who: str) -> str:
-        """By Stripe's own list: the shop may not have heard."""
         order = self.read("orders")[who]
-        found = [id for id, row in self.fake.sessions.items() if row["client_reference_id"] == order]
-        return found[-1]
+        # Looked up at Stripe, because the shop may not have received the session's id.
+        sessions = [id for id, row in self.fake.sessions.items() if row["client_reference_id"] == order]
+        return sessions[-1]
 
     def look_is_wanted(self) -> None:
         look.want([SHIRT])
@@ -91,8 +91,8 @@ class Story:
     # --- the notes
 
     def read(self, chapter: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.notes.read_text()).get(chapter, {})
-        return found
+        entries: dict[str, Any] = json.loads(self.notes.read_text()).get(chapter, {})
+        return entries
 
     def keep(self, chapter: str, name: str, value: Any) -> None:
         everything = json.loads(self.notes.read_text())
@@ -116,29 +116,29 @@ def _pass_time(seconds: float) -> Act:
 WRITES = {"method": "POST", "path": "/v1/products/*"}
 ACTS: list[Act] = [
     lambda story: story.look(),
-    # Ada buys three, and pays.
+    # Ada buys three units and pays.
     lambda story: story.go_to_payment("Ada", M=2, S=1),
     lambda story: story.fake.pay(story.session_of("Ada")),
     lambda story: story.deliver(),
     lambda story: story.work(),
-    # Bob walks away.
+    # Bob leaves without paying.
     lambda story: story.go_to_payment("Bob", L=1),
     lambda story: story.fake.expire(story.session_of("Bob")),
     lambda story: story.deliver(),
     lambda story: story.work(),
-    # A delivery comes in; somebody at Stripe counts three more in M.
+    # A delivery is received, and M is edited at Stripe.
     lambda story: story.receive("S", 4, "delivery:1"),
     lambda story: story.work(),
     _edit(M="16"),
     lambda story: story.deliver(),
     lambda story: story.work(),
-    # An edit of which no event reaches the shop.
+    # An edit whose event never reaches the shop.
     _fault("drop", times=1, types=("product.updated",)),
     _edit(L="4"),
     lambda story: story.look_is_wanted(),
     lambda story: story.receive("S", 1, "delivery:2"),
     lambda story: story.work(),
-    # Stripe fails after, and before, it has written.
+    # Stripe fails after, then before, applying an update.
     _pass_time(61),
     lambda story: story.receive("S", 1, "delivery:3"),
     _fault("error_500", when="after", times=1, **WRITES),
@@ -149,7 +149,7 @@ ACTS: list[Act] = [
     lambda story: story.work(),
     _pass_time(61),
     lambda story: story.work(),
-    # Carol's payment page: Stripe opened it, the answer was lost.
+    # Stripe creates Carol's session, but the answer is lost.
     _fault("cut", when="after", times=1, method="POST", path="/v1/checkout/sessions"),
     lambda story: story.go_to_payment("Carol", S=1, M=2),
     _pass_time(61),
@@ -161,7 +161,7 @@ ACTS: list[Act] = [
 
 
 def begin(folder: Path) -> None:
-    """Stripe has a shirt, and the shop has heard of nothing yet."""
+    """Set up Stripe with one product. The shop has read nothing yet."""
     fake = _stripe(folder)
     counts = {key: str(count) for key, count in OPENED.items()}
     fake.add_product(
@@ -182,7 +182,7 @@ def _stripe(folder: Path) -> FakeStripe:
 
 
 def tell(folder: Path, *, after_a_death: bool = False) -> None:
-    """Go on with the story from where it was left, to its end; then everything heals."""
+    """Run the scenario from its recorded progress to the end, then clear all faults and finish open work."""
     fake = _stripe(folder)
     story = Story(fake, folder / "notes")
     clock = WorldClock(fake)
@@ -190,7 +190,7 @@ def tell(folder: Path, *, after_a_death: bool = False) -> None:
     with clock.told_to_everybody(), mock.patch.object(stripe_client, "http_client", fake.http_client):
         stripe_client._client.cache_clear()
         if after_a_death:
-            fake.forward(600)  # Whatever the dead process had claimed is free again.
+            fake.forward(600)  # The leases of the killed process have expired.
             worker.start()
         for place in range(story.read("place").get("act", 0), len(ACTS)):
             story.keep("place", "act", place)
@@ -219,11 +219,10 @@ def _to_the_shop(url: str, headers: dict[str, str], body: bytes) -> tuple[int, b
 
 
 def at_stripe(folder: Path) -> dict[str, str]:
-    """The product's metadata at the end."""
     fake = _stripe(folder)
-    found: dict[str, str] = fake.products[SHIRT]["metadata"]
+    metadata: dict[str, str] = fake.products[SHIRT]["metadata"]
     fake.close()
-    return found
+    return metadata
 
 
 def _request(browser: dict[str, Any]) -> HttpRequest:

@@ -1,6 +1,6 @@
-"""Is anything lost or counted twice when a process dies? At every fault point a real one does, by os._exit.
+"""Kill a real process by os._exit at every fault point: nothing is lost or counted twice.
 
-Each test asserts that the child died there, starts another one that goes on, and looks at the counts in the end.
+Each test asserts that the child died at the fault point, lets another child continue, and checks the final counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from proofs.kills.story import EXPECTED, SHIRT, at_stripe, begin, tell
 from proofs.state_machine import safety
 
 POINTS = named_points()
-# Always died at, one of each kind; the others with ALL_PROOFS=1.
+# One fault point of each kind; the others run with ALL_PROOFS=1.
 QUICK = {
     "receive.stored",
     "start.held",
@@ -46,7 +46,7 @@ def house(tmp_path: Path) -> House:
 
 
 def die_at(point: str, visit: int, folder: Path) -> Callable[[Say], None]:
-    """A process that ends without a word of farewell when it passes `point` for the `visit`-th time."""
+    """A child that exits without cleanup when it passes `point` for the `visit`-th time."""
 
     def act(say: Say) -> None:
         seen: Counter[str] = Counter()
@@ -68,7 +68,7 @@ def go_on(folder: Path) -> Callable[[Say], None]:
 
 
 def at_the_last_visit(point: str, house: House, folder: Path) -> int:
-    """How often the story passes `point`, when nobody dies."""
+    """How often the scenario passes `point` when no process is killed."""
 
     def count(say: Say) -> None:
         seen: Counter[str] = Counter()
@@ -80,7 +80,7 @@ def at_the_last_visit(point: str, house: House, folder: Path) -> int:
 
 
 def look_at_everything(folder: Path) -> Callable[[Say], None]:
-    """In a child too, for it looks into the children's database."""
+    """Check the final state. Runs in a child too, because it needs the children's database."""
 
     def act(say: Say) -> None:
         safety.check_rows()
@@ -105,21 +105,21 @@ def look_at_everything(folder: Path) -> Callable[[Say], None]:
     return act
 
 
-def test_the_story_without_a_death_ends_as_it_should(house: House, tmp_path: Path) -> None:
+def test_the_scenario_without_a_kill_ends_with_the_expected_counts(house: House, tmp_path: Path) -> None:
     told = start(house, lambda say: tell(tmp_path)).wait()
     looked = start(house, look_at_everything(tmp_path)).wait()
 
     assert (told.code, looked.code) == (GOOD, GOOD)
 
 
-def test_the_quick_ones_are_points_that_there_are() -> None:
+def test_every_quick_fault_point_exists() -> None:
     assert set(POINTS) >= QUICK
 
 
 @pytest.mark.parametrize(
     "point", [pytest.param(point, marks=[] if point in QUICK else [pytest.mark.slow]) for point in POINTS]
 )
-def test_a_process_that_dies_there_loses_nothing(point: str, house: House, tmp_path: Path) -> None:
+def test_a_process_killed_at_a_fault_point_loses_nothing(point: str, house: House, tmp_path: Path) -> None:
     death = start(house, die_at(point, 1, tmp_path)).wait()
     assert (death.code, death.said) == (DIED, point)
 
@@ -130,7 +130,7 @@ def test_a_process_that_dies_there_loses_nothing(point: str, house: House, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
-def test_a_process_that_dies_there_at_its_last_visit_loses_nothing(
+def test_a_process_killed_at_its_last_visit_to_a_fault_point_loses_nothing(
     point: str, house: House, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     rehearsal = tmp_path_factory.mktemp("rehearsal")

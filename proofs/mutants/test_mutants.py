@@ -1,6 +1,6 @@
-"""Would a test notice if a rule of the protocol were broken? Each patch breaks one, and the test named beside it must fail.
+"""Mutation tests: each patch breaks one rule of the protocol, and the test named for it must fail.
 
-A patch that no longer applies fails too: whoever changes that code writes the patch anew.
+A patch that no longer applies fails too. Update it together with the code it patches.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ NEEDED = [
     "conftest.py",
     "manage.py",
 ]
-LONGEST = 60  # seconds; unbroken, each of them takes one or two
+LONGEST = 60  # seconds; without a mutant, each test takes one or two
 
-# What is broken, and who notices.
+# Patch name to the test that must fail.
 KILLERS = {
     "edits_taken_from_looks": "inventory/tests/test_edits_at_stripe.py::test_an_edit_that_our_write_replaced_is_not_lost",
     "dedupe_by_event_id_alone": "inventory/tests/test_edits_at_stripe.py::test_two_events_for_one_request_count_once",
@@ -50,7 +50,7 @@ KILLERS = {
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tree, where it may be broken."""
+    """A copy of the source tree, to apply patches in."""
     folder = tmp_path_factory.mktemp("mutants")
     for name in NEEDED:
         source, target = ROOT / name, folder / name
@@ -58,14 +58,14 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    for name in ("pyproject.toml", ".env.example"):  # The settings of the tests read the names in the latter.
+    for name in ("pyproject.toml", ".env.example"):  # The test settings read variable names from the latter.
         shutil.copy(ROOT / name, folder)
     return folder
 
 
 def _patch(folder: Path, name: str, *options: str) -> None:
     command = ["git", "apply", "--whitespace=nowarn", *options, str(PATCHES / f"{name}.patch")]
-    # The copy lies in no repository; git must not look for one above it either.
+    # The copy is in no repository, and git must not search the folders above it for one.
     applied = subprocess.run(
         command,
         cwd=folder,
@@ -85,11 +85,11 @@ def _run(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
             command, cwd=folder, capture_output=True, text=True, env=environment, timeout=LONGEST
         )
     except subprocess.TimeoutExpired:
-        # Broken so that the worker never comes to rest: that is noticed too.
+        # The mutant keeps the worker busy for good, which counts as detected.
         return subprocess.CompletedProcess(command, 1, "1 failed: it ran for too long", "")
 
 
-def test_every_patch_has_its_killer() -> None:
+def test_every_patch_has_a_test() -> None:
     assert sorted(path.stem for path in PATCHES.glob("*.patch")) == sorted(KILLERS)
 
 
@@ -107,13 +107,13 @@ def test_the_mutant_is_killed(name: str, copy: Path) -> None:
     finally:
         _patch(copy, name, "--reverse")
 
-    # A test ran and failed; tests that could not even be loaded kill nothing.
+    # A test must have run and failed; an import error does not count.
     assert ran.returncode == 1 and "1 failed" in ran.stdout, ran.stdout[-3000:] + ran.stderr[-2000:]
 
 
 @pytest.mark.slow
-def test_without_a_mutant_the_killers_pass(copy: Path) -> None:
-    """Else they would kill anything."""
+def test_without_a_mutant_the_tests_pass(copy: Path) -> None:
+    """A test that always fails would detect any mutant."""
     command_line = sorted(set(KILLERS.values()))
     environment = {**os.environ, "DATABASE_URL": "sqlite:///:memory:", "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("EXPECT_DATABASE", None)

@@ -1,4 +1,4 @@
-"""How does a real process die where a test says? By SIGKILL, at the fault point that a file is named after."""
+"""App that kills its process by SIGKILL at a fault point if a file in DIE_HERE has the fault point's name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.apps import AppConfig
 
 from config import fault_points
 
-LEASE = timedelta(seconds=4)  # By the database's clock, as the real one of a minute.
+LEASE = timedelta(seconds=4)  # By the database's clock, like the real lease of a minute.
 
 
 class Mortal(AppConfig):
@@ -25,7 +25,7 @@ class Mortal(AppConfig):
 
 
 def _die_if_asked(point: str) -> None:
-    """Several processes may come by; the one that can take the file away is the one that dies."""
+    # Several processes may pass the fault point; only the one that deletes the file is killed.
     try:
         (Path(os.environ["DIE_HERE"]) / point).unlink()
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""What runs as two hosts would run it? Two web servers and two workers on one PostgreSQL, and Stripe on a port.
+"""A cluster of two web servers and two workers on one PostgreSQL, with the fake Stripe on a port.
 
-They share the database and the settings, and nothing else. Stripe tells both web servers of every event, at the same
-moment, and the customers' requests go to either, as behind a balancer.
+The processes share only the database and the settings. Stripe sends every event to both web servers at once, and
+customers' requests go to either, as behind a load balancer.
 """
 
 from __future__ import annotations
@@ -41,26 +41,24 @@ class House:
     database_url: str
 
     def hire(self, name: str) -> None:
-        """One more worker."""
         log = self.folder / f"{name}.log"
         self.programs.start(name, WORK, environment=self.environment, folder=ROOT, log=log)
 
     def let_one_die_at(self, point: str) -> None:
-        """The first process that comes to this fault point is killed there."""
+        """Kill the first process that reaches this fault point."""
         (self.folder / point).touch()
 
     def dead(self) -> tuple[str, int] | None:
-        """A process that has ended by itself: its name, and how; it is buried with that."""
+        """Name and exit code of a process that has ended, which is removed from the running ones; None if all run."""
         name = self.programs.ended()
         return (name, self.programs.running.pop(name).wait()) if name else None
 
     def ask(self, question: str) -> list[Any]:
-        """The rows of an SQL query."""
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(question.encode()).fetchall()
 
     def is_at_rest(self) -> bool:
-        """Is everything delivered, handled, published, and no count wrong by Stripe's own records?"""
+        """Whether every event is delivered and handled, every movement published, and every count right at Stripe."""
         undone = self.ask(
             "SELECT 1 FROM inventory_stockwrite WHERE state = 'open'"
             " UNION ALL SELECT 1 FROM inventory_stockitem WHERE pending <> 0 OR held <> 0"
@@ -69,8 +67,8 @@ class House:
         return not undone and not self.side.tell("undelivered") and not self.verdict().wrong
 
     def verdict(self) -> Verdict:
-        found: Verdict = self.side.tell("verdict")
-        return found
+        verdict: Verdict = self.side.tell("verdict")
+        return verdict
 
     def last_words(self) -> str:
         return "\n".join(
@@ -79,18 +77,18 @@ class House:
 
 
 def until(condition: Callable[[], Any], house: House, *, seconds: float = 90) -> Any:
-    """What `condition` returns, once that is true. Fails with what the processes wrote last."""
+    """Wait until `condition` returns a true value, and return it. On timeout, fails with the ends of the logs."""
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (result := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"{condition} never came true.\n{house.last_words()}")
+            raise AssertionError(f"{condition} never became true.\n{house.last_words()}")
         time.sleep(0.1)
-    return found
+    return result
 
 
 @contextmanager
 def new_house(folder: Path, counts: dict[str, int]) -> Iterator[House]:
-    """A shop that sells one shirt, `counts` per size. Ends every process it started, and the database."""
+    """A shop that sells one shirt, `counts` per size. On exit, its processes are ended and its database dropped."""
     with ExitStack() as stack:
         database_url = stack.enter_context(_database())
         side = stack.enter_context(StripeSide())
@@ -129,7 +127,7 @@ def _open_doors(programs: Programs, ports: list[int], environment: dict[str, str
 
 @contextmanager
 def _database() -> Iterator[str]:
-    """A database of their own, on the server that the tests run on."""
+    """A separate database, on the server that the tests run on."""
     server = os.environ["DATABASE_URL"]
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")

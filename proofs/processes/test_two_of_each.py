@@ -1,4 +1,4 @@
-"""Do two web processes and two workers that share a database keep every promise? Judged by Stripe's own records."""
+"""Two web processes and two workers on one database keep the invariants, judged by Stripe's own records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proofs.processes.house import SHIRT, House, new_house, until
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 LEFT = 6
-# Everybody wants an S, and some go for S and M in the opposite order.
+# Every customer wants an S; some want S and M, in opposite orders.
 CROWD = [{"S": 1}, {"S": 1, "M": 1}, {"M": 1, "S": 1}, {"S": 1}] * 5
 SALE = ["checkout.session.completed"]
 
@@ -26,12 +26,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def faults(house: House) -> tuple[int, int, int]:
-    found = house.verdict()
-    return found.lost, found.doubled, found.oversold
+    verdict = house.verdict()
+    return verdict.lost, verdict.doubled, verdict.oversold
 
 
 def test_the_last_units_are_sold_once_through_two_web_processes(house: House) -> None:
-    """Each event reaches both at the same moment, twice; of some there are two; somebody edits meanwhile."""
+    """Each event reaches both servers at once, twice. Some have a twin, and counts are edited at the same time."""
     duplicate = {"kind": "duplicate", "types": SALE, "copies": 2, "times": None}
     twin = {"kind": "twin", "types": SALE, "probability": 0.5, "times": None}
 
@@ -59,8 +59,8 @@ def test_the_last_units_are_sold_once_through_two_web_processes(house: House) ->
 
 
 @pytest.mark.parametrize("point", ["freeze.committed", "publish.sent"])
-def test_another_worker_finishes_what_a_killed_one_began(house: House, point: str) -> None:
-    """Before the request its write is frozen and unsent; after it Stripe has the count and nobody here knows."""
+def test_another_worker_finishes_the_update_of_a_killed_one(house: House, point: str) -> None:
+    """At the first point the update is frozen and not sent; at the second it is applied and not recorded."""
     house.let_one_die_at(point)
     (session,) = house.shop.open_sessions([{"L": 2}])
     house.side.tell("begin", product=SHIRT, payments=[(0.0, session)], edits=[])

@@ -1,4 +1,4 @@
-"""How do several processes do something at the same moment? Forked children that meet at a barrier, round after round."""
+"""Run acts in several forked processes at the same moment: they meet at a barrier in every round."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from django.db import connection
 from proofs.children import House, start
 
 PATIENCE = 30.0  # seconds that a child waits for the others
-GAP = 0.4  # seconds that a look waits for the others' looks before it leaps, where the guard was taken out
+GAP = 0.4  # seconds between check and act in a control, in which the other processes check too
 
-# What one process does in one round. It is handed a function that waits until the others are there too.
+# What one process does in one round, given its number and a function that waits for the other processes.
 Act = Callable[[int, Callable[[], None]], Any]
 
 
 def race(
     house: House, acts: Sequence[Act], *, rounds: int = 1, patches: Callable[[], None] | None = None
 ) -> list[list[Any]]:
-    """Do all acts at once, `rounds` times. Returns, for each round, what each act returned or the name of what it raised.
+    """Run all acts at once, `rounds` times. Returns per round what each act returned, or the name of its exception.
 
-    `patches` is called first thing in every child: a control takes a guard out there.
+    `patches` is called first in every child. Controls use it to remove a guard.
     """
     fork = multiprocessing.get_context("fork")
     gate, inner = fork.Barrier(len(acts)), fork.Barrier(len(acts))
@@ -33,7 +33,7 @@ def race(
         try:
             inner.wait(GAP)
         except threading.BrokenBarrierError:
-            inner.reset()  # The others are not coming: somebody else's guard stopped them.
+            inner.reset()  # The other processes were stopped by another guard.
 
     def child(act: Act) -> Callable[[Callable[[str], None]], None]:
         def run(say: Callable[[str], None]) -> None:
@@ -48,8 +48,8 @@ def race(
         return run
 
     children = [start(house, child(act)) for act in acts]
-    told = [json.loads(each.wait().said) for each in children]
-    return [list(outcomes) for outcomes in zip(*told, strict=True)]
+    results = [json.loads(each.wait().said) for each in children]
+    return [list(outcomes) for outcomes in zip(*results, strict=True)]
 
 
 def _outcome(act: Act, number: int, meet: Callable[[], None]) -> Any:
@@ -62,5 +62,5 @@ def _outcome(act: Act, number: int, meet: Callable[[], None]) -> Any:
 
 
 def alone(house: House, act: Callable[[], Any]) -> Any:
-    """One child by itself: to prepare a race, or to look what became of it. Returns what `act` did, as JSON."""
+    """Run `act` in a single child, to prepare or inspect a race. Returns its result, passed as JSON."""
     return json.loads(start(house, lambda say: say(json.dumps(act()))).wait().said)

@@ -1,4 +1,4 @@
-"""How does a control take a guard out? It rewrites the very function that holds it, for the process it runs in."""
+"""Remove a guard for a control: rewrite the source of the function that contains it, in the current process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def take_out(module: ModuleType, function: str, guard: str, instead: str, **names: Any) -> None:
-    """Put `instead` in the place of `guard` in the source of `module`.`function`; `names` are what it may use.
+    """Replace `guard` by `instead` in the source of `module`.`function`. `names`: globals that `instead` uses.
 
-    Raises AssertionError where the guard does not stand there once: the control would then prove nothing.
+    Raises AssertionError unless the guard occurs exactly once, since the control would then prove nothing.
     """
     source = inspect.getsource(getattr(module, function))
     if source.count(guard) != 1:

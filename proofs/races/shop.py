@@ -1,4 +1,4 @@
-"""What do the racers race for? A product with sizes, orders that hold units, events that say they were paid."""
+"""Data for the races: a product with sizes, orders that hold units, and events that report their payment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECRET = "whsec_test"  # noqa: S105
 
 
 def open_shop(counts: dict[str, int]) -> list[int]:
-    """A shirt in those sizes, read by the shop. Returns the items' ids in the order of the sizes."""
+    """Create a shirt with these counts and let the shop read it. Returns the item ids in the order of the sizes."""
     fake = FakeStripe("sk_test_fake", base_url="http://stripe.test")
     metadata = {"sizes": ",".join(counts), **{f"stock_{size}": str(count) for size, count in counts.items()}}
     price = {"unit_amount": 2500, "currency": "usd", "default": True}
@@ -36,7 +36,7 @@ def open_shop(counts: dict[str, int]) -> list[int]:
 
 
 def open_orders(item: int, how_many: int, units: int = 1) -> list[str]:
-    """Orders whose customers stand before the payment page. Returns the ids of their sessions."""
+    """Create orders with open payment pages. Returns the ids of their sessions."""
     return [_open_order(item, number, units) for number in range(how_many)]
 
 
@@ -56,7 +56,7 @@ def _open_order(item: int, number: int, units: int) -> str:
 
 
 def paid(session: str) -> str:
-    """Settle it as paid; returns the state of the order after it."""
+    """Apply the session as paid. Returns the state of its order afterwards."""
     return _settled(CheckoutSession(id=session, status="complete", payment_status="paid"))
 
 
@@ -70,7 +70,6 @@ def _settled(session: CheckoutSession) -> str:
 
 
 def event(name: str, session: str) -> dict[str, Any]:
-    """checkout.session.completed, as Stripe would send it."""
     return {
         "id": name,
         "object": "event",
@@ -82,7 +81,6 @@ def event(name: str, session: str) -> dict[str, Any]:
 
 
 def signed(body: bytes) -> Any:
-    """A request as Stripe makes it."""
     header = WebhookSignature.generate_signature_header(body.decode(), SECRET)
     return RequestFactory().post(
         "/stripe/webhook/", data=body, content_type="application/json", HTTP_STRIPE_SIGNATURE=header
@@ -90,7 +88,7 @@ def signed(body: bytes) -> Any:
 
 
 def books() -> dict[str, Any]:
-    """What the rows say after a race; `broken` is the promise that they break, or nothing."""
+    """The state of the rows after a race. `broken`: the invariant that they violate, or ""."""
     try:
         safety.check_rows()
         broken = ""

@@ -1,6 +1,6 @@
-"""What if two do it at the same moment? Processes at a barrier, on a file of SQLite's and on PostgreSQL.
+"""Races between processes at a barrier, on an SQLite file and on PostgreSQL.
 
-Beside each race stands its control: the same race with the guard taken out must do harm, or the race proves nothing.
+Each race has a control: the same race without its guard must go wrong, or the race proves nothing.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def open_shop(house: House, counts: dict[str, int]) -> list[int]:
 
 
 def books(house: House) -> dict[str, Any]:
-    found: dict[str, Any] = alone(house, shop.books)
-    return found
+    rows: dict[str, Any] = alone(house, shop.books)
+    return rows
 
 
-# --- the last one -----------------------------------------------------------------------------
+# --- the last unit ----------------------------------------------------------------------------
 
 
 def hold_one(items: list[int], racer: int) -> Callable[[int, Meet], bool]:
@@ -72,10 +72,10 @@ def test_the_last_one_goes_to_one_of_eight(house: House) -> None:
     assert books(house)["broken"] == ""
 
 
-def test_control_looking_first_and_holding_then_sells_the_last_one_twice(house: House) -> None:
+def test_control_a_separate_check_holds_the_last_unit_twice(house: House) -> None:
     items = open_shop(house, SIZES)
 
-    def look_then_leap(number: int, meet: Meet) -> bool:
+    def check_then_hold(number: int, meet: Meet) -> bool:
         _without_transaction("hold")
         take_out(
             ledger,
@@ -87,13 +87,13 @@ def test_control_looking_first_and_holding_then_sells_the_last_one_twice(house: 
         )
         return hold_one(items, os.getpid())(number, meet)
 
-    outcomes = race(house, [look_then_leap] * 4)[0]
+    outcomes = race(house, [check_then_hold] * 4)[0]
 
     assert outcomes.count(True) > 1
 
 
 def _without_transaction(function: str) -> None:
-    """On SQLite the transaction alone would keep the others out."""
+    # On SQLite the transaction alone would exclude the other processes.
     take_out(ledger, function, "transaction.atomic()", "nullcontext()", nullcontext=nullcontext)
 
 
@@ -126,8 +126,8 @@ def test_two_carts_with_their_lines_in_opposite_order_never_wait_in_a_circle(hou
 
 
 @pytest.mark.postgres
-def test_control_without_the_order_of_primary_keys_they_do(house: House) -> None:
-    """On SQLite writers stand in one line, so there is nothing to take out."""
+def test_control_without_the_order_of_primary_keys_two_carts_deadlock(house: House) -> None:
+    """PostgreSQL only: SQLite serializes writers, so they cannot deadlock."""
     one, other = open_shop(house, {"S": 50, "M": 50})
 
     def in_any_order(first: int, second: int) -> Callable[[int, Meet], bool]:
@@ -159,15 +159,15 @@ def receive(number: int, meet: Meet) -> int:
     return webhooks.receive(shop.signed(body)).status_code
 
 
-def test_an_event_that_comes_eight_times_at_once_is_remembered_once(house: House) -> None:
+def test_an_event_delivered_eight_times_at_once_is_stored_once(house: House) -> None:
     rounds = race(house, [receive] * 8, rounds=6)
 
     assert rounds == [[200] * 8] * 6
     assert alone(house, lambda: StripeEvent.objects.count()) == 6
 
 
-def test_control_looking_first_and_inserting_then_refuses_some(house: House) -> None:
-    def look_then_insert(number: int, meet: Meet) -> int:
+def test_control_a_separate_check_refuses_some_deliveries(house: House) -> None:
+    def check_then_insert(number: int, meet: Meet) -> int:
         def insert(rows: Any) -> list[StripeEvent]:
             new = [row for row in rows if not StripeEvent.objects.filter(pk=row.pk).exists()]
             meet()
@@ -178,7 +178,7 @@ def test_control_looking_first_and_inserting_then_refuses_some(house: House) -> 
         inbox._insert = insert
         return receive(number, meet)
 
-    outcomes = race(house, [look_then_insert] * 4)[0]
+    outcomes = race(house, [check_then_insert] * 4)[0]
 
     assert outcomes.count(200) < 4
 
@@ -200,7 +200,7 @@ def remember_payments(house: House, item: int, how_many: int, *, twins: bool = F
     return sessions
 
 
-def test_an_event_that_eight_workers_handle_at_once_is_handled_by_one(house: House) -> None:
+def test_an_event_is_handled_by_one_of_eight_workers(house: House) -> None:
     (item,) = open_shop(house, {"S": 50})
     remember_payments(house, item, 8)
 
@@ -227,9 +227,9 @@ def test_twin_events_of_one_payment_sell_once(house: House) -> None:
 
 
 def without_unique_sales(meet: Meet) -> None:
-    """The order's state is looked at and then written, and a sale has a name of its own each time."""
+    """Check the order's state and update it in two steps, and give every sale a reference of its own."""
 
-    def look_then_go(order_id: Any, *from_states: str, to: str, **facts: Any) -> bool:
+    def check_then_go(order_id: Any, *from_states: str, to: str, **facts: Any) -> bool:
         may = Order.objects.filter(id=order_id, state__in=from_states).exists()
         meet()
         return may and bool(Order.objects.filter(id=order_id).update(state=to, **facts))
@@ -241,8 +241,8 @@ def without_unique_sales(meet: Meet) -> None:
         sale.reference = f"{sale.reference}/{os.getpid()}"
         return sale
 
-    fulfilment._go, ledger._sale = look_then_go, nameless
-    # SQLite lets one transaction write at a time; the look must come before it, as it does where nobody thought of it.
+    fulfilment._go, ledger._sale = check_then_go, nameless
+    # SQLite allows one writing transaction at a time, so the check must come before the transaction.
     mock.patch.object(fulfilment, "transaction", _no_transaction()).start()
 
 
@@ -250,7 +250,7 @@ def _no_transaction() -> Any:
     return SimpleNamespace(atomic=nullcontext)
 
 
-def test_control_without_the_condition_and_the_unique_reference_twins_sell_twice(house: House) -> None:
+def test_control_without_the_condition_and_the_unique_reference_twin_events_sell_twice(house: House) -> None:
     (item,) = open_shop(house, {"S": 50})
     remember_payments(house, item, 1, twins=True)
 
@@ -267,7 +267,7 @@ def test_control_without_the_condition_and_the_unique_reference_twins_sell_twice
 
 
 def an_edit(name: str) -> dict[str, Any]:
-    """Somebody at Stripe made 50 of S into 57, in one request; `name` is the event's own."""
+    """The event `name` of one request that changed S from 50 to 57."""
     return {
         "id": name,
         "type": "product.updated",
@@ -317,11 +317,11 @@ def test_control_without_the_unique_request_an_edit_counts_twice(house: House) -
     assert books(house)["items"]["S"][0] == 64
 
 
-# --- how a checkout ends ----------------------------------------------------------------------
+# --- the end of a checkout --------------------------------------------------------------------
 
 
-def test_a_payment_against_an_expiry_is_a_payment(house: House) -> None:
-    """Stripe says one of the two, but an old answer may be on its way while the customer pays."""
+def test_a_payment_wins_against_an_expiry(house: House) -> None:
+    """Stripe reports only one of them, but an old answer may arrive while the customer pays."""
     (item,) = open_shop(house, {"S": 50})
     sessions = alone(house, lambda: shop.open_orders(item, 12))
 
@@ -341,14 +341,14 @@ def test_control_without_the_condition_an_expiry_undoes_a_payment(house: House) 
     def expire(number: int, meet: Meet) -> str:
         true_go = fulfilment._go
 
-        def look_then_go(order_id: Any, *from_states: str, to: str, **facts: Any) -> bool:
+        def check_then_go(order_id: Any, *from_states: str, to: str, **facts: Any) -> bool:
             may = Order.objects.filter(id=order_id, state__in=from_states).exists()
-            meet()  # The payment is settled here.
+            meet()  # The payment is applied here.
             meet()
             return may and bool(Order.objects.filter(id=order_id).update(state=to, **facts))
 
         mock.patch.object(fulfilment, "transaction", _no_transaction()).start()
-        fulfilment._go = look_then_go
+        fulfilment._go = check_then_go
         try:
             return shop.expired(session)
         finally:
@@ -390,7 +390,7 @@ def test_releases_against_new_movements_keep_the_sums(house: House) -> None:
     assert books(house) == {"broken": "", "items": {"S": [50, 40, 0]}, "orders": ["released"] * 20}
 
 
-def test_control_reading_a_sum_and_writing_it_back_loses_one(house: House) -> None:
+def test_control_reading_a_sum_and_writing_it_back_loses_a_delivery(house: House) -> None:
     (item,) = open_shop(house, {"S": 50})
 
     def deliver(number: int, meet: Meet) -> bool:
@@ -418,7 +418,7 @@ def test_control_reading_a_sum_and_writing_it_back_loses_one(house: House) -> No
 
 
 def claim_product(number: int, meet: Meet) -> bool:
-    """As a worker that publishes does; it keeps the product for the length of the round."""
+    """Claim the product as a publishing worker does, and keep it until the others have tried."""
     with claims.claimed(shop.SHIRT) as claim:
         meet()
         return claim is not None
@@ -432,10 +432,10 @@ def test_a_product_is_claimed_by_one_of_four_workers(house: House) -> None:
     assert sorted(outcomes) == [False, False, False, True]
 
 
-def test_control_looking_at_the_lease_first_lets_several_in(house: House) -> None:
+def test_control_a_separate_check_of_the_lease_lets_several_workers_in(house: House) -> None:
     open_shop(house, {"S": 50})
 
-    def look_then_claim(number: int, meet: Meet) -> bool:
+    def check_then_claim(number: int, meet: Meet) -> bool:
         take_out(
             claims,
             "claimed",
@@ -446,13 +446,13 @@ def test_control_looking_at_the_lease_first_lets_several_in(house: House) -> Non
         )
         return claim_product(number, meet)
 
-    outcomes = race(house, [look_then_claim] * 4)[0]
+    outcomes = race(house, [check_then_claim] * 4)[0]
 
     assert outcomes.count(True) > 1
 
 
-def test_the_races_run_where_they_say(house: House) -> None:
-    """On SQLite the children share a file, never the memory of this process."""
+def test_the_races_run_on_a_shared_database(house: House) -> None:
+    """On SQLite the children share a file, not the parent's database in memory."""
     where = alone(house, lambda: str(connection.settings_dict["NAME"]))
 
     assert where.endswith("shop.sqlite3") or connection.vendor == "postgresql"

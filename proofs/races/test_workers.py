@@ -1,4 +1,4 @@
-"""What if two workers publish at once? Processes that speak to one Stripe on a port, while each of them also sells."""
+"""Workers that publish at once: processes that sell and publish against one fake Stripe on a port."""
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ def test_workers_that_publish_at_once_lose_and_double_nothing(stripe_on_a_port: 
     assert alone(house, shop.books)["broken"] == ""
 
 
-def test_control_reading_the_count_at_stripe_and_writing_it_back_loses_one(
+def test_control_reading_the_count_at_stripe_and_writing_it_back_loses_a_sale(
     stripe_on_a_port: None, tmp_path: Path
 ) -> None:
-    """What most shops do: the count is read, lowered, and written, by each worker for itself."""
+    """The usual read-modify-write: each worker reads the count, lowers it and writes it back."""
     house = new_house(tmp_path)
     alone(house, _put_on_sale)
 

@@ -1,4 +1,4 @@
-"""Play schedules by hand: `python -m proofs.state_machine [first seed] [how many] [steps]`, on an empty database in memory."""
+"""Play schedules on a database in memory: `python -m proofs.state_machine [first seed] [how many] [steps]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rules are there, and how often is each played? A name, a weight, and what happens."""
+"""The rules of the schedules: name, weight, and what happens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Play = Callable[["World", Random], bool]
 
 @dataclass(frozen=True)
 class Action:
-    """`play` returns False where there was nothing to do."""
+    """`play` returns False if there was nothing to do."""
 
     weight: int
     play: Play
@@ -43,7 +43,7 @@ def _backfill(world: World, dice: Random) -> bool:
 
 
 def _mend_key(world: World, dice: Random) -> bool:
-    """And the worker is started again, as the case says."""
+    # The worker is restarted too, as the issue of the refused key asks.
     if not world.trouble.key_is_mended():
         return False
     world.process("start", worker.start)
@@ -87,12 +87,12 @@ ACTIONS: dict[str, Action] = {
     "remove the mark": Action(1, lambda world, dice: world.people.remove_mark(dice)),
     "another shop writes": Action(2, lambda world, dice: world.people.another_shop_writes(dice)),
     "write a note": Action(2, lambda world, dice: world.people.write_a_note(dice)),
-    # the shop's machines
+    # the shop's processes
     "deliver": Action(12, _deliver),
     "work": Action(14, _work),
     "work until nothing is left": Action(5, _work_all),
     "backfill": Action(1, _backfill),
-    # trouble
+    # faults
     "calls fail": Action(8, lambda world, dice: world.trouble.call_fails(dice)),
     "deliveries go wrong": Action(8, lambda world, dice: world.trouble.deliveries_go_wrong(dice)),
     "a request will be late": Action(3, lambda world, dice: world.trouble.request_will_be_late(dice)),
@@ -107,14 +107,14 @@ ACTIONS: dict[str, Action] = {
     "restore": Action(3, lambda world, dice: world.restore()),
 }
 
-# What may happen while a process sleeps.
+# Rules that may be played while a process sleeps.
 IN_BETWEEN = [
     "buy", "pay", "pay", "walk away", "debit ends", "come back", "edit by some", "edit to a number", "save a form",
     "remove the mark", "deliver", "deliver", "work", "work", "work until nothing is left", "a minute passes",
     "a day passes", "receive", "write a note",
 ]  # fmt: skip
 
-# How everything that is still open at Stripe ends.
+# End everything that is still open at Stripe.
 AT_THE_END: list[Play] = [
     lambda world, dice: world.customers.end_somehow(dice),
     lambda world, dice: world.customers.debit_ends(dice),

@@ -1,4 +1,4 @@
-"""What should the counts be? The world's own books, kept from what people, customers and the owner did, not from the shop."""
+"""The expected counts, kept from what people, customers and the owner did, independently of the shop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Key = tuple[str, str]  # (product, metadata key)
 
 @dataclass(frozen=True)
 class Verb:
-    """Something the owner did in the admin: a delivery, an adjustment, a count, goods taken back."""
+    """An action of the owner in the admin: a delivery, an adjustment, a count, a return."""
 
     reference: str
     kind: str
@@ -27,7 +27,7 @@ class Edit:
 
 @dataclass
 class Books:
-    """Units. `paid`: session to key to units, as Stripe's page took the money; `edits`: what people at Stripe meant."""
+    """Units. `paid`: session to key to units, as paid at Stripe. `edits`: the differences intended at Stripe."""
 
     opened: dict[Key, int]
     edits: Counter[Key] = field(default_factory=Counter)
@@ -35,26 +35,26 @@ class Books:
     elsewhere: set[str] = field(default_factory=set)
     verbs: list[Verb] = field(default_factory=list)
     last_readable: dict[Key, int] = field(default_factory=dict)
-    # Nothing at Stripe can tell which edit was meant: the count of these may be anything.
+    # No data at Stripe shows which edit was meant, so the count of these may be anything.
     undecided: set[Key] = field(default_factory=set)
-    # A person must be told if the count of this product is not what the books say.
+    # If a count of these products differs from the books, an issue must exist.
     doubtful: set[str] = field(default_factory=set)
-    # What somebody took off the shelf by hand: an oversell after that is not the shop's.
+    # Keys with units removed by hand or sold externally: an oversell after that is not the shop's.
     somebody_took: set[Key] = field(default_factory=set)
     other_keys: dict[str, dict[str, str]] = field(default_factory=dict)
     refunded: set[str] = field(default_factory=set)
     restored: bool = False
-    # What people meant, edit by edit, with the events that tell of it.
+    # The intended edits one by one, with the events that report them.
     edit_log: list[Edit] = field(default_factory=list)
-    # Edits of which a restored database had not heard: a lost one may have written over them.
+    # Edits whose events a restored database had not handled: the lost database may have overwritten them.
     unheard: list[Edit] = field(default_factory=list)
-    # What only the lost database knew: what the owner did, and what was sold that was not there.
+    # Recorded only in the lost database: actions of the owner, and units sold beyond the stock.
     lost_verbs: list[Verb] = field(default_factory=list)
 
     def sold(self, key: Key) -> int:
         return sum(units[key] for units in self.paid.values())
 
     def expected(self, key: Key) -> int:
-        """What the count should be, below 0 if more was sold than there was."""
-        said = sum(verb.delta for verb in self.verbs if verb.key == key)
-        return self.opened[key] + self.edits[key] + said - self.sold(key)
+        """The expected count, below 0 if more was sold than was in stock."""
+        by_owner = sum(verb.delta for verb in self.verbs if verb.key == key)
+        return self.opened[key] + self.edits[key] + by_owner - self.sold(key)

@@ -1,4 +1,4 @@
-"""How does a proof fail? With the promise that was broken, and what was seen."""
+"""The error of a failed proof: the invariant that was violated, and what was seen."""
 
 
 class BrokenPromise(AssertionError):

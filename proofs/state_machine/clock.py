@@ -1,4 +1,4 @@
-"""What time is it? One clock for Stripe, for the shop and for its database, that moves only when the world says so."""
+"""One clock for Stripe, the shop and its database, which moves only when a schedule moves it."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from django.utils import timezone
 
 from fake_stripe import FakeStripe
 
-INSTANT = 0.001  # seconds that pass whenever somebody reads the clock
+INSTANT = 0.001  # seconds that pass whenever the clock is read
 
 
 class WorldClock:
-    """The fake's clock, read by everybody. `skew`: how far the shop's machine is ahead of Stripe, in seconds."""
+    """The fake's clock, used everywhere. `skew`: seconds by which the shop's machine is ahead of Stripe."""
 
     def __init__(self, fake: FakeStripe, skew: float = 0.0) -> None:
         self.fake, self.skew = fake, skew
 
     def now(self) -> datetime:
-        """The shop's time. Reading it takes an instant, so that no two readings are alike."""
+        # Reading the time takes an instant, so that no two readings are equal.
         self.fake.clock.forward(INSTANT)
         return datetime.fromtimestamp(self.fake.clock.exact() + self.skew, UTC)
 
     def let_pass(self, seconds: float) -> None:
-        """A little time; what it makes due happens at the next call."""
+        """Move the clock a little. What becomes due happens at the next call."""
         self.fake.clock.forward(seconds)
 
     @contextmanager
     def told_to_everybody(self) -> Iterator[None]:
-        """Django's `timezone.now`, and the database's own clock, by which leases are measured."""
+        """Patch Django's `timezone.now` and the database's own clock, which leases use."""
 
         def database_now(expression: Any, compiler: Any, connection: Any, **rest: Any) -> Any:
             cast = "%s::timestamptz" if connection.vendor == "postgresql" else "%s"

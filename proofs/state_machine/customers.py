@@ -1,4 +1,4 @@
-"""What do customers do? They fill carts, go to the payment page, pay at once or later, walk away, come back."""
+"""Actions of customers: fill carts, go to the payment page, pay at once or later, leave, return."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Customers:
         self.browsers: list[dict[str, Any]] = []
         self.outcomes: Counter[str] = Counter()
 
-    # --- here
+    # --- in the shop
 
     def buy(self, dice: Random) -> bool:
         """A new customer with one to three sizes goes to the payment page."""
@@ -52,7 +52,7 @@ class Customers:
         return True
 
     def go_again(self, dice: Random) -> bool:
-        """From the same cart once more, perhaps with something else in it."""
+        """Go to payment again with the same cart, possibly with one more item."""
         if not self.browsers:
             return False
         browser = dice.choice(self.browsers)
@@ -67,7 +67,7 @@ class Customers:
         return True
 
     def cancel(self, dice: Random) -> bool:
-        """Back from the payment page to take something out of the cart; what is left goes to another page."""
+        """Return from the payment page, remove a line, and go to payment with the rest."""
         if not self.browsers:
             return False
         browser, which = dice.choice(self.browsers), dice.randrange(100)
@@ -98,7 +98,7 @@ class Customers:
         self.outcomes["page" if order.session_url else f"order {order.state}"] += 1
 
     def come_back(self, dice: Random) -> bool:
-        """The thank-you page, looked at twice with some seconds between."""
+        """Load the thank-you page twice, a few seconds apart."""
         sessions = [id for id, row in self.fake.sessions.items() if row["status"] == "complete"]
         if not sessions:
             return False
@@ -123,7 +123,7 @@ class Customers:
         return self._complete(dice, lambda session: self.fake.pay(session))
 
     def pay_later(self, dice: Random) -> bool:
-        """By bank debit: the session completes unpaid."""
+        """Pay by bank debit: the session completes unpaid."""
         return self._complete(dice, lambda session: self.fake.pay(session, delayed=True))
 
     def _complete(self, dice: Random, act: Callable[[str], Any]) -> bool:
@@ -148,7 +148,7 @@ class Customers:
         self.books.paid[session] = units
 
     def debit_ends(self, dice: Random) -> bool:
-        """Days later the bank says yes or no."""
+        """Let a bank debit succeed or fail, as happens days later."""
         waiting = [session for session in self._of_status("complete") if self._is_processing(session)]
         if not waiting:
             return False
@@ -165,7 +165,7 @@ class Customers:
         return unpaid and str(self.fake.payment_intents[row["payment_intent"]]["status"]) == "processing"
 
     def walk_away(self, dice: Random) -> bool:
-        """The session's time comes."""
+        """Let an open session expire."""
         waiting = self._of_status("open")
         if not waiting:
             return False
@@ -173,11 +173,11 @@ class Customers:
         return True
 
     def end_somehow(self, dice: Random) -> bool:
-        """Nothing stays open for ever: it is paid, or its time comes."""
+        """End an open session, paid or expired."""
         return self.pay(dice) if dice.random() < 0.5 else self.walk_away(dice)
 
     def buy_elsewhere(self, dice: Random) -> bool:
-        """Through a payment page that this shop did not open; only Stripe knows of it."""
+        """Buy through a payment page that this shop did not open."""
         key = dice.choice(self.world.keys)
         size = key[1].removeprefix("stock_") if key[1] != "stock" else ""
         form = {
@@ -190,7 +190,7 @@ class Customers:
         rules, self.fake.faults.rules = (
             self.fake.faults.rules,
             [],
-        )  # What goes wrong, goes wrong for the shop.
+        )  # Faults apply only to the shop's requests.
         _status, session = self.fake.call("POST", "/v1/checkout/sessions", urlencode(form))
         self.fake.faults.rules = rules
         self.books.elsewhere.add(session["id"])

@@ -1,4 +1,4 @@
-"""How is the whole database copied and put back? For a fresh start of each schedule, and for backups that are restored."""
+"""Copy the whole database and put it back, to reset it before each schedule and to restore backups in one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Copy = sqlite3.Connection | Rows
 
 
 def take() -> Copy:
-    """A copy of everything that is committed."""
+    """Copy all committed rows."""
     connection.ensure_connection()
     if connection.vendor == "sqlite":
         copy = sqlite3.connect(":memory:", check_same_thread=False)
@@ -23,7 +23,7 @@ def take() -> Copy:
 
 
 def put_back(copy: Copy) -> None:
-    """Everything is as it was when the copy was taken."""
+    """Reset the database to the copy."""
     if isinstance(copy, sqlite3.Connection):
         copy.backup(connection.connection)
         return

@@ -1,4 +1,4 @@
-"""What must hold when everything has healed? The counts, the sales, the holds, against the world's own books."""
+"""Check the invariants after healing: counts, sales and holds against the world's own books."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Judge:
         self.world, self.books, self.fake = world, world.books, world.fake
 
     def everything(self) -> None:
-        """Raises BrokenPromise."""
+        """Check every invariant. Raises BrokenPromise."""
         with self.world.processes.aside():
             self._nothing_is_left()
             self._at_rest()
@@ -40,11 +40,11 @@ class Judge:
 
     def _nothing_is_left(self) -> None:
         left = {
-            "7: a write stays open": StockWrite.objects.filter(state=StockWrite.State.OPEN),
+            "7: an update stays open": StockWrite.objects.filter(state=StockWrite.State.OPEN),
             "7: movements stay pending": Movement.objects.filter(published_at=None),
             "8: a hold outlives its session": Hold.objects.all(),
             "an event was not handled": StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED),
-            "7: a product stays parked": ProductStock.objects.exclude(parked=ProductStock.Parked.NOT),
+            "7: a product stays paused": ProductStock.objects.exclude(parked=ProductStock.Parked.NOT),
             "an order stays open": Order.objects.filter(
                 state__in=[Order.State.OPEN, Order.State.AWAITING_PAYMENT]
             ),
@@ -60,28 +60,29 @@ class Judge:
         """2: Stripe's count = on_hand = the sum of the movements."""
         for key in self.world.keys:
             item = StockItem.objects.get(product=key[0], key=key[1])
-            stands = self.fake.products[key[0]]["metadata"].get(key[1])
+            text = self.fake.products[key[0]]["metadata"].get(key[1])
             total = item.movements.aggregate(units=Sum("delta"))["units"] or 0
-            if not is_count(stands) or not int(stands or 0) == item.on_hand == total or item.pending:
-                seen = f"{key}: at Stripe {stands!r}, on_hand {item.on_hand}, movements {total}, pending {item.pending}"
-                raise broken("2: at rest the counts are not one", seen)
+            if not is_count(text) or not int(text or 0) == item.on_hand == total or item.pending:
+                seen = f"{key}: at Stripe {text!r}, on_hand {item.on_hand}, movements {total}, pending {item.pending}"
+                raise broken("2: at rest the counts are not equal", seen)
 
     def _sales_are_those_that_were_paid(self) -> None:
-        """1: at most one sale per line, and in the end every paid session has its sales, or a person was told."""
-        told = self._told_of_restore()
+        """1: at most one sale per line, and in the end every paid session has its sales, or an issue lists it."""
+        reported = self._told_of_restore()
         for session, units in self.books.paid.items():
             order = Order.objects.filter(session_id=session).first()
             if order is None:
                 raise broken("1: a paid session has no order", session)
-            counted = self._counted(order, told)
+            counted = self._counted(order, reported)
             if counted != units:
                 raise broken(
-                    "1: what was paid is not what was counted", f"{session}: paid {units}, counted {counted}"
+                    "1: the units paid are not the units counted",
+                    f"{session}: paid {units}, counted {counted}",
                 )
         self._nothing_else_was_sold()
 
-    def _counted(self, order: Order, told: str) -> Counter[Key]:
-        """Units by the ledger; a line that a restore left to a person counts as told."""
+    def _counted(self, order: Order, reported: str) -> Counter[Key]:
+        """Units by the ledger. A line without a sale counts too if the issue of a restore lists it (`reported`)."""
         counted: Counter[Key] = Counter()
         for line in order.lines.select_related("item"):
             sales = list(
@@ -89,7 +90,7 @@ class Judge:
             )
             for sale in sales:
                 counted[sale.item.product_id, sale.item.key] -= sale.delta
-            if not sales and line.item is not None and line.reference in told:
+            if not sales and line.item is not None and line.reference in reported:
                 counted[line.item.product_id, line.item.key] += line.quantity
         return counted
 
@@ -97,7 +98,7 @@ class Judge:
         sold = Movement.objects.filter(kind="sale").values_list("reference", flat=True)
         paid = {f"order:{order.pk}" for order in Order.objects.filter(session_id__in=list(self.books.paid))}
         if extra := [reference for reference in sold if reference.rpartition(":")[0] not in paid]:
-            raise broken("1: something was sold that nobody paid for", extra)
+            raise broken("1: a sale without a payment", extra)
 
     def _told_of_restore(self) -> str:
         return "\n".join(Case.objects.filter(kind=cases.RESTORED).values_list("text", flat=True))
@@ -105,18 +106,18 @@ class Judge:
     # --- the counts themselves
 
     def _count_is_right(self, key: Key) -> None:
-        stands = int(self.fake.products[key[0]]["metadata"][key[1]])
-        wanted = self.books.expected(key) + self._oversold(key)
-        if stands == wanted or key in self.books.undecided:
+        actual = int(self.fake.products[key[0]]["metadata"][key[1]])
+        expected = self.books.expected(key) + self._oversold(key)
+        if actual == expected or key in self.books.undecided:
             return
         if self._a_person_was_told(key):
-            self.world.tally.note("wrong, and told")
+            self.world.tally.note("wrong, with an issue")
             return
-        if self.books.restored and (stands - wanted) in self._what_may_be_missing(key):
-            self.world.tally.note("restored: listed for a person")
+        if self.books.restored and (actual - expected) in self._what_may_be_missing(key):
+            self.world.tally.note("restored: listed in an issue")
             return
         raise broken(
-            "2: the count at Stripe is wrong", f"{key}: {stands}, should be {wanted}; books {self.books}"
+            "2: the count at Stripe is wrong", f"{key}: {actual}, should be {expected}; books {self.books}"
         )
 
     def _oversold(self, key: Key) -> int:
@@ -130,20 +131,22 @@ class Judge:
         return Case.objects.filter(kind__in=TELL, subject__in=subjects).exists()
 
     def _what_may_be_missing(self, key: Key) -> set[int]:
-        """After a restore: every sum of what was listed for a person, and of what only the lost database knew."""
-        told = self._told_of_restore()
+        """After a restore: every sum of changes that the issue lists or that only the lost database recorded."""
+        reported = self._told_of_restore()
         parts = [verb.delta for verb in self.books.lost_verbs if verb.key == key]
-        # The case says “compare what was edited shortly before”: each edit that the restored database had not heard of.
+        # The issue asks to check edits made in between: each edit whose event the restored database had not handled.
         parts += [-edit.difference for edit in self.books.unheard if edit.key == key]
-        parts += [-verb.delta for verb in self.books.verbs if verb.key == key and verb.reference in told]
+        parts += [-verb.delta for verb in self.books.verbs if verb.key == key and verb.reference in reported]
         for session, units in self.books.paid.items():
             order = Order.objects.filter(session_id=session).first()
-            if order is not None and units[key] and any(line.reference in told for line in order.lines.all()):
+            if order is None or not units[key]:
+                continue
+            if any(line.reference in reported for line in order.lines.all()):
                 parts.append(units[key])
         return {sum(some) for size in range(len(parts[:14]) + 1) for some in combinations(parts[:14], size)}
 
     def _edits_are_counted_once(self) -> None:
-        """4, seen in the ledger: its edits are the people's, where nothing made them doubtful."""
+        """4, by the ledger: its edits equal those in the books, except for doubtful products."""
         if self.books.restored:
             return
         for key in self.world.keys:
@@ -154,11 +157,11 @@ class Judge:
             if counted != self.books.edits[key]:
                 raise broken(
                     "4: edits were not counted once",
-                    f"{key}: {counted}, people meant {self.books.edits[key]}",
+                    f"{key}: {counted}, intended {self.books.edits[key]}",
                 )
 
     def _oversold_only_by_others(self) -> None:
-        """3: where nobody took anything off by hand or elsewhere, there is never too little."""
+        """3: without reductions by hand or external sales, a size is never oversold."""
         if self.books.restored:
             return
         for key in self.world.keys:
@@ -168,10 +171,10 @@ class Judge:
                 raise broken("3: oversold by the shop alone", f"{key}: {self._oversold(key)}")
 
     def _what_was_replaced_was_told(self) -> None:
-        """10: an unreadable count that a write of ours replaced is a case."""
+        """10: an invalid count that our update replaced has an issue."""
         for product, key in self.world.wire.replaced:
             if not Case.objects.filter(kind=cases.UNREADABLE, subject=f"{product} {key}").exists():
-                raise broken("10: an unreadable count was replaced in silence", f"{product} {key}")
+                raise broken("10: an invalid count was replaced without an issue", f"{product} {key}")
 
     def _refunds_were_told(self) -> None:
         for session in self.books.refunded:
@@ -182,4 +185,4 @@ class Judge:
                     kind__startswith="refund", subject__contains=order.number
                 ).exists()
             ):
-                raise broken("a refund opened no case", f"{session} {order}")
+                raise broken("a refund opened no issue", f"{session} {order}")

@@ -1,4 +1,4 @@
-"""What does the owner do in the admin? Deliveries, adjustments, counts, goods taken back: each perhaps clicked twice."""
+"""The owner's actions in the admin: deliveries, adjustments, counts and returns, each possibly clicked twice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Owner:
             return StockItem.objects.get(product=key[0], key=key[1])
 
     def _say(self, kind: str, key: Key, delta: int, act: Callable[[str], object]) -> None:
-        """Do it, perhaps twice, perhaps killed; then look whether it was written down, and once."""
+        """Do it, possibly twice or killed, then check that it was recorded at most once, and correctly."""
         reference = f"click:{next(self._numbers)}"
         for _click in range(self.world.dice.choice([1, 1, 2])):
             self.world.process(kind, lambda: act(reference))
@@ -44,7 +44,7 @@ class Owner:
     def _may_be_refused(
         self, refusal: type[Exception], note: str, verb: Callable[..., object], item: int, units: int
     ) -> Callable[[str], object]:
-        """What `_say` calls: the verb, whose refusal is an answer like any other, and noted."""
+        """Wrap the verb for `_say`. Its refusal is a valid outcome, which is noted in the tally."""
 
         def act(name: str) -> None:
             try:
@@ -76,7 +76,7 @@ class Owner:
         return True
 
     def take_back(self, dice: Random) -> bool:
-        """Goods of a sale come back: never more than it took, however often it is said."""
+        """Return units of a sale. All returns together may never exceed it."""
         with self.world.processes.aside():
             sales = list(
                 Movement.objects.filter(kind="sale", delta__lt=0).select_related("item").order_by("pk")
@@ -95,7 +95,7 @@ class Owner:
             self.world.process("returned", lambda: ledger.take_back(sale.reference, asked, reference=name))
         with self.world.processes.aside():
             if self._returned(sale.reference) > -sale.delta:
-                raise broken("more came back than was sold", sale.reference)
+                raise broken("more was returned than was sold", sale.reference)
         return True
 
     def _say_back(self, key: Key, sale: str, asked: int, room: int) -> None:
@@ -113,12 +113,12 @@ class Owner:
         return rows.aggregate(units=Sum("delta"))["units"] or 0
 
     def take_over(self, dice: Random) -> bool:
-        """“This shop writes that product from now on.”"""
+        """Make this shop the writer of a product that another shop's version tag paused."""
         with self.world.processes.aside():
             foreign = ProductStock.objects.filter(parked=ProductStock.Parked.FOREIGN)
-            parked = list(foreign.values_list("pk", flat=True))
-        if not parked:
+            paused = list(foreign.values_list("pk", flat=True))
+        if not paused:
             return False
-        product = dice.choice(sorted(parked))
+        product = dice.choice(sorted(paused))
         self.world.process("take over", lambda: taking_in.take_over(product))
         return True

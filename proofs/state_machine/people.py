@@ -1,4 +1,4 @@
-"""What do people do to a product at Stripe? Edits of every kind, and what they meant by them, in the books."""
+"""Actions of people in the Stripe Dashboard: edits of every kind, recorded in the books with what was intended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Form:
 
 
 class People:
-    """Everybody with a login at Stripe."""
+    """The people with a login at Stripe."""
 
     def __init__(self, world: World) -> None:
         self.world, self.books, self.fake = world, world.books, world.fake
@@ -33,11 +33,11 @@ class People:
         self._meant: list[tuple[Key, int]] = []
 
     def metadata(self, product: str) -> dict[str, str]:
-        found: dict[str, str] = self.fake.products[product]["metadata"]
-        return found
+        metadata: dict[str, str] = self.fake.products[product]["metadata"]
+        return metadata
 
     def shown(self, key: Key) -> int:
-        """The count a person takes this for: what stands, or, if that is none, what stood last."""
+        """The count that a person assumes: the current one or, if that is invalid, the last valid one."""
         text = self.metadata(key[0]).get(key[1])
         return int(text) if text is not None and is_count(text) else self.books.last_readable[key]
 
@@ -45,16 +45,16 @@ class People:
         return is_count(self.metadata(key[0]).get(key[1]))
 
     def _save(self, product: str, changes: dict[str, str]) -> None:
-        """Every edit goes through here, so that the books know what stood readable last."""
+        # Every edit goes through here, so that the books keep the last valid count.
         self._remember(product)
         self.fake.dashboard.names_requests = self.world.dice.random() < 0.8
-        known = len(self.fake.events)
+        before = len(self.fake.events)
         self.fake.dashboard.edit_product(product, metadata=changes)
-        events = tuple(list(self.fake.events)[known:])
+        events = tuple(list(self.fake.events)[before:])
         edits = [Edit(key, difference, events) for key, difference in self._meant]
         self.books.edit_log += edits
         if self.books.restored and self.world.trouble.late:
-            # A write of the lost database is still on its way, and may yet write over this.
+            # An update of the lost database is still on its way and may overwrite this edit.
             self.books.unheard += edits
         self._meant.clear()
         self._remember(product)
@@ -78,10 +78,10 @@ class People:
     def _written(self, count: int) -> str:
         return f" {count} " if self.world.dice.random() < 0.1 else str(count)
 
-    # --- what they do
+    # --- actions
 
     def edit_by_some(self, dice: Random) -> bool:
-        """“Three more came in.”"""
+        """Add or remove some units, such as three more after a delivery."""
         key = dice.choice(self.world.keys)
         if not self.is_readable(key):
             return False
@@ -89,7 +89,7 @@ class People:
         return True
 
     def edit_to_a_number(self, dice: Random) -> bool:
-        """“There are seven.”"""
+        """Set a count, such as seven after counting the shelf."""
         key = dice.choice(self.world.keys)
         if not self.is_readable(key):
             return False
@@ -121,7 +121,7 @@ class People:
         return True
 
     def save_form(self, dice: Random) -> bool:
-        """Every key is posted back as the form showed it, one count perhaps changed."""
+        """Save an open form: every key is posted as the form showed it, with at most one count changed."""
         if not self.forms:
             return False
         form = self.forms.pop(dice.randrange(len(self.forms)))
@@ -130,7 +130,7 @@ class People:
         new = int(form.shown[chosen[1]]) + (dice.choice(CHANGES) if dice.random() < 0.7 else 0)
         self._judge_form(form)
         if new != int(form.shown[chosen[1]]) and self._stood(form, {chosen[1]: max(0, new)}):
-            # What was typed makes it look like an older form in which nothing was.
+            # With the typed count it equals an older form that was saved unchanged.
             self.books.doubtful.add(form.product)
         self._mean(chosen, max(0, new) - int(form.shown[chosen[1]]))
         self.books.somebody_took.update(keys)
@@ -140,18 +140,18 @@ class People:
         return True
 
     def _judge_form(self, form: Form) -> None:
-        """Could anybody tell this form from an edit? If not, the books say so."""
-        stands, keys = self.metadata(form.product), self.world.keys_of(form.product)
-        changed = any(stands.get(key) != form.shown[key] for _product, key in keys)
+        """Record in the books if the form cannot be distinguished from an edit."""
+        current, keys = self.metadata(form.product), self.world.keys_of(form.product)
+        changed = any(current.get(key) != form.shown[key] for _product, key in keys)
         mark = form.shown.get(MARK)
         ours = mark is not None and not mark.startswith("another/")
-        if changed and (not ours or mark == stands.get(MARK)):
+        if changed and (not ours or mark == current.get(MARK)):
             self.books.undecided.update(keys)
         if changed:
             self.books.doubtful.add(form.product)
 
     def _stood(self, form: Form, typed: dict[str, int]) -> bool:
-        """Were the form's counts, `typed` among them, ever those at Stripe under the form's mark?"""
+        """Whether the form's counts, with those `typed`, ever stood at Stripe under the form's version tag."""
         counts = {key: int(form.shown[key]) for _product, key in self.world.keys_of(form.product)} | typed
         return any(
             event["data"]["object"]["metadata"].get(MARK) == form.shown.get(MARK)
@@ -168,7 +168,7 @@ class People:
         return True
 
     def another_shop_writes(self, dice: Random) -> bool:
-        """A second database on the same account sells two and leaves its own mark."""
+        """A second database on the same account sells two units and leaves its own version tag."""
         key = dice.choice(self.world.keys)
         if not self.is_readable(key):
             return False
@@ -179,7 +179,7 @@ class People:
         return True
 
     def write_a_note(self, dice: Random) -> bool:
-        """A key that is none of the shop's business, and must survive everything."""
+        """Edit a key that is not the shop's. It must never be changed by the shop."""
         product = dice.choice(self.world.products)
         text = f"note {dice.randint(0, 999)}"
         self.books.other_keys.setdefault(product, {})["details"] = text

@@ -1,8 +1,8 @@
-"""Who is at work, and who dies where? Processes of the shop as calls in one thread, killed or interrupted at any step.
+"""Simulate the shop's processes as calls in one thread, which can be killed or interrupted at any step.
 
-A step is a fault point, an SQL statement, or a request to Stripe before and after it took effect. A process that
-is killed runs no further statement, not even in its `finally` blocks: its transaction is rolled back and whatever
-it had claimed stays claimed. One that is interrupted sleeps on while others work, as a zombie does.
+A step is a fault point, an SQL statement, or a request to Stripe before and after it takes effect. A killed process
+runs no further statement, not even in its `finally` blocks: its transaction is rolled back, and its claims stay. An
+interrupted process sleeps while others work.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ DEEPEST = 3
 
 
 class Killed(BaseException):
-    """The process ends here. Nothing in the shop may catch it."""
+    """Ends a process. A BaseException, so that no handler in the shop catches it."""
 
 
 @dataclass
 class Process:
-    """`steps_left`: None lives for ever."""
+    """`steps_left`: None if the process is not killed."""
 
     name: str
     steps_left: int | None = None
@@ -36,7 +36,7 @@ class Process:
 
 
 class Processes:
-    """The processes that are under way, the innermost last. `interrupt(where)` may let others work meanwhile."""
+    """The running processes, innermost last. `interrupt(where)` may run others in between."""
 
     def __init__(self, interrupt: Callable[[str], None], at_point: Callable[[str], None]) -> None:
         self.running: list[Process] = []
@@ -45,7 +45,7 @@ class Processes:
         self._aside = False
 
     def run(self, name: str, act: Callable[[], Result], *, steps: int | None = None) -> Result | None:
-        """Do `act` as a process of its own; None if it was killed. `steps`: after how many it dies."""
+        """Run `act` as a process. Returns None if it was killed. `steps`: the step at which it is killed."""
         self.running.append(Process(name, steps))
         try:
             return Context().run(act)
@@ -58,7 +58,7 @@ class Processes:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """The world itself looks into the database: that is nobody's step."""
+        """Access the database as an observer: statements inside are no steps of a process."""
         before, self._aside = self._aside, True
         try:
             yield
@@ -76,13 +76,13 @@ class Processes:
             raise Killed(where)
 
     def pause(self, where: str) -> None:
-        """A place where others may come in between: never inside a transaction, for it would be theirs too."""
+        # Never inside a transaction, since other processes share the connection and would run in it.
         if not self._aside and 0 < len(self.running) < DEEPEST and not connection.in_atomic_block:
             self._interrupt(where)
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Fault points and SQL statements become steps."""
+        """Turn fault points and SQL statements into steps."""
 
         def visit(name: str) -> None:
             self._at_point(name)
@@ -98,7 +98,7 @@ class Processes:
 
 
 def _forget_the_transaction() -> None:
-    """What the database does when a connection breaks off."""
+    # As the database does when a connection is lost.
     connection.savepoint_ids.clear()
     connection.run_on_commit.clear()
     connection.needs_rollback = False

@@ -1,4 +1,4 @@
-"""What must hold after every step, whatever is still under way? Sums, unique sales, holds, no oversell. Plain SQL."""
+"""Check the invariants that hold after every step: sums, unique sales, holds, no oversell. Plain SQL."""
 
 from __future__ import annotations
 
@@ -54,30 +54,30 @@ def check(world: World) -> None:
 
 
 def check_rows() -> None:
-    """The promises that the rows keep by themselves, whoever is around. Raises BrokenPromise."""
-    for key, held, holds, pending, waiting, on_hand, told in rows(SUMS):
-        if (held, pending, on_hand) != (holds, waiting, told):
-            seen = f"{key}: held {held}/{holds}, pending {pending}/{waiting}, on_hand {on_hand}/{told}"
+    """Check the invariants that concern only the shop's rows. Raises BrokenPromise."""
+    for key, held, holds, pending, waiting, on_hand, published in rows(SUMS):
+        if (held, pending, on_hand) != (holds, waiting, published):
+            seen = f"{key}: held {held}/{holds}, pending {pending}/{waiting}, on_hand {on_hand}/{published}"
             raise broken("9: a sum is not the sum of its rows", seen)
     for promise, sql in (
-        ("1: a movement is there twice", TWICE),
-        ("5: two writes of a product are open", OPEN_WRITES),
-        ("5: a movement is published without its write, or the other way round", RIDING_TWICE),
+        ("1: a movement exists twice", TWICE),
+        ("5: two updates of a product are open", OPEN_WRITES),
+        ("5: a movement is published without its update, or the other way round", RIDING_TWICE),
     ):
-        if found := rows(sql):
-            raise broken(promise, found)
+        if violations := rows(sql):
+            raise broken(promise, violations)
 
 
 def a_hold_was_made(world: World) -> None:
-    """Promise 3, at the moment of the decision: what was held was there, by the movements and holds themselves."""
+    """Invariant 3 at the moment of the hold: the units were in stock, by the movements and holds themselves."""
     with world.processes.aside():
         for key, left in rows(LAST_HOLD):
             if left < 0:
-                raise broken("3: more was held than there was", f"{key}: {left}")
+                raise broken("3: more was held than was in stock", f"{key}: {left}")
 
 
 def _no_hold_ended_early(world: World) -> None:
-    """As long as somebody can still pay, or a debit is under way, the units are kept."""
+    """As long as the customer can still pay, or a bank debit is processing, the units stay held."""
     held = {reference for reference, _units in rows(HELD)}
     for order, session, state in rows(ORDERS):
         row = world.fake.sessions.get(session) if session else None
@@ -87,11 +87,11 @@ def _no_hold_ended_early(world: World) -> None:
             raise broken("8: a hold ended while its page is open", f"{order} {session}")
         undone = row["status"] == "complete" and state == "released" and session in world.books.paid
         if undone and not world.books.restored and not world.on_its_way(session):
-            raise broken("8: a paid order counts as not bought", f"{order} {session}")
+            raise broken("8: a paid order was released", f"{order} {session}")
 
 
 def _dashed(identity: Any) -> str:
-    """SQLite keeps a UUID without dashes."""
+    # SQLite stores a UUID without dashes.
     text = str(identity).replace("-", "")
     return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
 
@@ -102,6 +102,6 @@ def _other_keys_are_untouched(world: World) -> None:
         for key, text in keys.items():
             if metadata.get(key) != text:
                 raise broken(
-                    "10: somebody else's key was changed",
+                    "10: a key that is not the shop's was changed",
                     f"{product} {key}: {metadata.get(key)!r}, not {text!r}",
                 )

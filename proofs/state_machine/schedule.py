@@ -1,4 +1,4 @@
-"""How is one schedule played, or ten thousand? By a seed: the same seed and steps give the same rules and faults."""
+"""Play a schedule from a seed. The same seed and number of steps give the same rules and faults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES, WEIGHTS = list(ACTIONS), [action.weight for action in ACTIONS.values()]
 
 
 def empty_database() -> database.Copy:
-    """The migrated database before anything happened; the first caller's must be so."""
+    """A copy of the migrated, empty database. The database must be empty at the first call."""
     global _empty
     if _empty is None:
         _empty = database.take()
@@ -22,7 +22,7 @@ def empty_database() -> database.Copy:
 
 
 def run_schedule(seed: int, steps: int = 40) -> Tally:
-    """Play `steps` rules drawn from `seed`, heal, judge. Raises BrokenPromise, with the rules played in its notes."""
+    """Play `steps` rules drawn from `seed`, heal and judge. Raises BrokenPromise with the played rules in its notes."""
     dice = Random(seed)
     played: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""Which schedules broke a promise once? The shortest form of each, so that none of them does again."""
+"""Regression tests for the schedules that once broke an invariant, each in its shortest form."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from proofs.state_machine.world import SHIRT, World
 
 @pytest.fixture
 def world(transactional_db: None) -> Iterator[World]:
-    """A shop that has read its two products and written its first marks; nothing goes wrong by itself."""
+    """A shop that has read its two products and sent its first version tags, without random faults."""
     with World(Random(1), empty_database()) as world:
         worker.drain()
         yield world
@@ -38,7 +38,7 @@ def _count(world: World, key: str) -> str:
 def test_an_edit_whose_event_was_lost_before_the_first_worker_ever_listed_events_is_counted(
     world: World,
 ) -> None:
-    """Imported, edited at Stripe while no event could arrive, and only an hour later does a worker start."""
+    """Imported, then edited at Stripe while no event could arrive. The first worker starts an hour later."""
     world.fake.faults.add("drop", times=1, types=("product.updated",))
     world.fake.dashboard.edit_product(SHIRT, metadata={"stock_S": "77"})
     world.fake.forward(3600)
@@ -49,10 +49,10 @@ def test_an_edit_whose_event_was_lost_before_the_first_worker_ever_listed_events
     assert _count(world, "stock_S") == "77"
 
 
-def test_a_sale_of_another_door_in_the_second_of_the_first_look_is_counted_or_told(
+def test_an_external_sale_in_the_second_of_the_first_refresh_is_counted_or_reported(
     transactional_db: None,
 ) -> None:
-    """Stripe counts whole seconds: paid a moment after the look, it seems to have been paid before it."""
+    """Stripe's times are whole seconds: a payment just after the refresh seems to precede it."""
     with World(Random(1), empty_database(), head_start=0) as world:
         while not world.books.elsewhere:
             world.customers.buy_elsewhere(Random(5))
@@ -73,7 +73,7 @@ def _item(key: str) -> StockItem:
 
 
 def _set(world: World, key: str, count: int) -> None:
-    """Somebody edits, and all comes to rest."""
+    """Edit a count at Stripe and let all events and tasks finish."""
     world.fake.dashboard.edit_product(SHIRT, metadata={key: str(count)})
     _rest(world)
 
@@ -91,7 +91,7 @@ def _sell(key: str, name: str) -> None:
 
 
 def _buy_elsewhere(world: World, how_many: int, **metadata: str) -> None:
-    """Payment links: paid for, and the shop knows nothing of it yet."""
+    """Pay through a payment link, which the shop did not open."""
     for _one in range(how_many):
         form = {
             "mode": "payment",
@@ -104,7 +104,7 @@ def _buy_elsewhere(world: World, how_many: int, **metadata: str) -> None:
         world.fake.pay(session["id"])
 
 
-def test_after_a_month_away_a_delivery_does_not_write_over_an_edit_that_nobody_heard_of(world: World) -> None:
+def test_after_a_month_away_a_delivery_does_not_overwrite_an_edit_whose_event_was_lost(world: World) -> None:
     _rest(world)
     world.fake.faults.add("drop", times=1, types=("product.updated",))
     world.fake.dashboard.edit_product(SHIRT, metadata={"stock_S": "500"})
@@ -117,8 +117,8 @@ def test_after_a_month_away_a_delivery_does_not_write_over_an_edit_that_nobody_h
     assert _count(world, "stock_S") == "503"
 
 
-def test_what_was_paid_while_nobody_worked_for_a_month_is_counted(world: World) -> None:
-    """Our database lost nothing: Stripe's count cannot have these sales."""
+def test_payments_made_while_no_worker_ran_for_a_month_are_counted(world: World) -> None:
+    """The database lost nothing, so Stripe's count cannot include these sales."""
     _set(world, "stock_S", 50)
     world.fake.forward(MONTH - 3600)
     _buy_elsewhere(world, 7, size="S")
@@ -132,8 +132,8 @@ def test_what_was_paid_while_nobody_worked_for_a_month_is_counted(world: World) 
     assert _count(world, "stock_S") == "43"
 
 
-def test_a_list_of_events_that_stays_refused_is_no_gap(world: World) -> None:
-    """Each hour a worker with too narrow a key would else adopt anew, and what was paid around then be left out."""
+def test_a_list_of_events_that_always_fails_is_no_gap(world: World) -> None:
+    """Otherwise a worker with a restricted key would accept Stripe's counts every hour and skip sales around that time."""
     _set(world, "stock_S", 50)
     world.fake.forward(MONTH)
     world.fake.faults.add("error_500", path="/v1/events", when="before", times=None)
@@ -143,8 +143,8 @@ def test_a_list_of_events_that_stays_refused_is_no_gap(world: World) -> None:
     assert not ProductStock.objects.filter(gap=True).exists()
 
 
-def test_a_restored_write_that_was_never_sent_is_not_sent_before_a_look(world: World) -> None:
-    """The backup was made between freezing and sending; the lost database sent it, and went on."""
+def test_a_restored_update_that_was_never_sent_is_not_sent_before_a_refresh(world: World) -> None:
+    """The backup was made between freezing and sending. The lost database sent the update and went on."""
     _rest(world)
     _sell("stock_S", "order:a")
     with claims.claimed(SHIRT) as claim:
@@ -167,7 +167,7 @@ def test_a_restored_write_that_was_never_sent_is_not_sent_before_a_look(world: W
         assert Case.objects.filter(kind="restored database").exists()
 
 
-def test_the_case_of_a_restored_database_names_what_was_sold_and_edited_in_between(world: World) -> None:
+def test_the_issue_of_a_restored_database_lists_sales_and_edits_made_in_between(world: World) -> None:
     _rest(world)
     backup = database.take()
     before = timezone.now()
@@ -180,17 +180,19 @@ def test_the_case_of_a_restored_database_names_what_was_sold_and_edited_in_betwe
     _rest(world)
     backfill.settle_completed(since=before - timedelta(hours=1), now=timezone.now())
 
-    told = Case.objects.get(kind="restored database", subject=SHIRT).text
-    assert "→ 44" in told and "1 of stock_S were paid for" in told
-    assert "backfill_events --since" in told
+    text = Case.objects.get(kind="restored database", subject=SHIRT).text
+    assert "→ 44" in text and "1 of stock_S were paid for" in text
+    assert "backfill_events --since" in text
     doubts = [
         each.kind for each in reconcile(since=before - timedelta(days=1), now=timezone.now()).differences
     ]
     assert doubts == ["sale_in_doubt"]
 
 
-def test_placing_a_sale_from_before_the_first_look_takes_nothing(transactional_db: None) -> None:
-    """Its session named no size; by the time the owner does, it is as old as one that named it."""
+def test_assigning_the_size_of_a_sale_from_before_the_first_refresh_takes_nothing(
+    transactional_db: None,
+) -> None:
+    """The session named no size. Once the owner assigns it, the sale is treated like one that named it."""
     with World(Random(1), empty_database(), head_start=0) as world:
         world.fake.dashboard.edit_product(SHIRT, metadata={"inventory_version": ""})
         database.put_back(empty_database())
@@ -219,10 +221,10 @@ def test_reconcile_fetches_an_edit_whose_event_was_lost(world: World) -> None:
     assert report.agrees, report.differences
 
 
-def test_a_form_opened_right_after_an_edit_and_saved_after_our_next_write_leaves_what_was_typed(
+def test_a_form_opened_right_after_an_edit_and_saved_after_our_next_update_keeps_the_typed_count(
     world: World,
 ) -> None:
-    """Twelve, no, make that fourteen; in between the shop wrote its mark. Seed 1795651393226."""
+    """A person sets 12, then 14. In between, the shop sends its version tag. Seed 1795651393226."""
     _rest(world)
     world.fake.dashboard.edit_product(SHIRT, metadata={"stock_S": "12"})
     form = world.fake.dashboard.read_form(SHIRT)
@@ -235,8 +237,8 @@ def test_a_form_opened_right_after_an_edit_and_saved_after_our_next_write_leaves
     assert Case.objects.filter(kind="edit that cannot be told apart", subject=SHIRT).exists()
 
 
-def test_orders_are_named_alike_in_the_same_schedule_and_by_chance_after_it(transactional_db: None) -> None:
-    """Else a process that is forked later gives its orders the names of those that its sister has made."""
+def test_order_ids_are_repeatable_within_a_schedule_and_random_after_it(transactional_db: None) -> None:
+    """Otherwise a process forked later would reuse the order ids of another child."""
     names = []
     for _time in range(2):
         with World(Random(1), empty_database()):

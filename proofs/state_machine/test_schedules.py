@@ -1,6 +1,6 @@
-"""Does every promise hold, whatever happens in whatever order? Schedules drawn by hypothesis, and some by fixed seeds.
+"""Schedules drawn by Hypothesis and from fixed seeds keep every invariant.
 
-In the suite both are bounded and always the same. `python -m proofs.state_machine 1000 500` plays others.
+In the suite both are bounded and deterministic. `python -m proofs.state_machine 1000 500` plays others.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from proofs.state_machine.schedule import empty_database, run_schedule
 from proofs.state_machine.trouble import CALLS, DELIVERIES, Tally
 from proofs.state_machine.world import World
 
-# Eight that between them play every rule and meet every fault; all of them with ALL_PROOFS=1.
+# Eight seeds that together play every rule and meet every fault; all seeds with ALL_PROOFS=1.
 SEEDS = range(36) if os.environ.get("ALL_PROOFS") == "1" else (3, 4, 10, 21, 24, 26, 28, 32)
-EXAMPLES = 24  # With fewer, PostgreSQL's runs met too few kinds of faults to prove much.
+EXAMPLES = 24  # With fewer, the runs on PostgreSQL met too few kinds of faults.
 DICE = st.randoms(use_true_random=False)
 FAULTS = {
     *(f"{kind} {options['when']}" if "when" in options else kind for kind, options in [*CALLS, *DELIVERIES]),
@@ -36,7 +36,7 @@ FAULTS = {
 
 
 class Machine(RuleBasedStateMachine):
-    """One rule for each of ACTIONS; safety is looked at after each of them, everything at the end."""
+    """One rule per entry of ACTIONS. The safety invariants are checked after each rule, all invariants at the end."""
 
     tally = Tally()
 
@@ -70,8 +70,8 @@ for _name in ACTIONS:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_order_of_events_breaks_a_promise() -> None:
-    """Hypothesis looks for an order that does, and for the shortest one once it has found any."""
+def test_no_order_of_events_breaks_an_invariant() -> None:
+    """Hypothesis searches for an order that does, and shrinks it to the shortest one."""
     Machine.tally = Tally()
     run_state_machine_as_test(
         Machine,
@@ -86,14 +86,14 @@ def test_no_order_of_events_breaks_a_promise() -> None:
     )
     print(f"\n{Machine.tally}")
     assert Machine.tally.schedules >= EXAMPLES
-    # It chooses as it likes; that each rule and fault is met is for the fixed seeds to show.
+    # Its choice of rules is free. The fixed seeds show that each rule and fault is met.
     assert len(+Machine.tally.rules) > len(ACTIONS) / 2 and len(+Machine.tally.faults) > len(FAULTS) / 2
     assert Machine.tally.faults.total() >= Machine.tally.schedules
 
 
 @pytest.mark.django_db(transaction=True)
-def test_schedules_of_fixed_seeds_keep_every_promise_and_meet_every_rule_and_fault() -> None:
-    """A rule that is never played, or a fault that never fires, would prove nothing."""
+def test_schedules_of_fixed_seeds_keep_every_invariant_and_meet_every_rule_and_fault() -> None:
+    """A rule that is never played, or a fault that never fires, proves nothing."""
     tally = Tally()
 
     for seed in SEEDS:
@@ -112,10 +112,10 @@ def test_the_same_seed_plays_the_same_schedule() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_judge_sees_a_lost_unit() -> None:
-    """A judge that finds nothing wrong in a wrong count would find nothing wrong anywhere."""
+def test_the_judge_detects_a_lost_unit() -> None:
+    """Guards against a judge that accepts any count."""
     with World(Random(3), empty_database()) as world:
-        world.books.edits[world.keys[0]] += 1  # An edit that the shop never hears of.
+        world.books.edits[world.keys[0]] += 1  # An edit that never reaches the shop.
 
         with pytest.raises(BrokenPromise, match="2: the count at Stripe is wrong"):
             world.heal_and_judge()

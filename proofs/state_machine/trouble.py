@@ -1,4 +1,4 @@
-"""What goes wrong, and how often did it? Faults of the fake, requests that arrive late, deaths, interruptions, restores."""
+"""The faults of a schedule (of the fake Stripe, of the key, late requests) and the tally of what happened."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DELIVERIES: list[tuple[str, dict[str, Any]]] = [
 
 @dataclass
 class Tally:
-    """How often each rule was played, each fault fired, and each ending was met; adds up over schedules."""
+    """How often each rule was played, each fault fired, and each outcome occurred, summed over schedules."""
 
     schedules: int = 0
     rules: Counter[str] = field(default_factory=Counter)
@@ -52,15 +52,15 @@ class Tally:
             getattr(self, name).update(getattr(other, name))
 
     def __str__(self) -> str:
-        def told(counts: Counter[str]) -> str:
+        def lines(counts: Counter[str]) -> str:
             return "\n".join(f"  {times:8}  {name}" for name, times in sorted(counts.items()))
 
         head = f"{self.schedules} schedules, {sum(self.rules.values())} rules, {sum(self.faults.values())} faults fired, {self.calls} requests"
-        return f"{head}\nrules played\n{told(self.rules)}\nfaults fired\n{told(self.faults)}\nnotes\n{told(self.notes)}"
+        return f"{head}\nrules played\n{lines(self.rules)}\nfaults fired\n{lines(self.faults)}\nnotes\n{lines(self.notes)}"
 
 
 class Trouble:
-    """The faults in force in one schedule. `off` ends them all; what fired is in the tally."""
+    """The active faults of one schedule. `off` ends them all. The tally counts those that fired."""
 
     def __init__(self, fake: FakeStripe, tally: Tally) -> None:
         self.fake, self.tally = fake, tally
@@ -71,7 +71,7 @@ class Trouble:
         fake.observers.append(self._count_refusals)
 
     def call_fails(self, dice: Random) -> bool:
-        """The next one, or the next few, of the requests go wrong in one way."""
+        """Make the next one or few requests fail in one way."""
         kind, options = dice.choice(CALLS)
         method = dice.choice(["*", "POST", "POST", "GET"])
         self.fake.faults.add(kind, times=dice.choice([1, 1, 2, 4]), method=method, **options)
@@ -101,7 +101,7 @@ class Trouble:
         return True
 
     def key_is_refused(self) -> bool:
-        """Somebody has rolled the key at Stripe: 401 until the shop is given the new one."""
+        """Roll the key at Stripe: 401 until the shop has the new one."""
         if self._key is not None:
             return False
         self._key = mock.patch.object(settings, "STRIPE_SECRET_KEY", "sk_test_rolled")
@@ -119,7 +119,7 @@ class Trouble:
         self.tally.faults["401"] += call.status == 401
 
     def arrives_late(self, send: Callable[[], object]) -> bool:
-        """Is this request one that its sender gives up on before it reaches Stripe?"""
+        """Whether this request reaches Stripe only after its sender has timed out."""
         if not self.may_be_late:
             return False
         self.may_be_late -= 1
@@ -128,7 +128,7 @@ class Trouble:
         return True
 
     def land(self, *, all_of_them: bool = False) -> None:
-        """What was on its way reaches Stripe; nobody hears the answer."""
+        """Deliver due late requests to Stripe. Their answers are dropped."""
         due = [send for at, send in self.late if all_of_them or at <= self.fake.clock.exact()]
         self.late = (
             [] if all_of_them else [(at, send) for at, send in self.late if at > self.fake.clock.exact()]
@@ -136,8 +136,8 @@ class Trouble:
         for send in due:
             try:
                 send()
-            except Exception as nobody_hears:
-                self.tally.note(f"late request: {type(nobody_hears).__name__}")
+            except Exception as exc:
+                self.tally.note(f"late request: {type(exc).__name__}")
 
     def off(self) -> None:
         self.key_is_mended()

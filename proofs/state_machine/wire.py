@@ -1,6 +1,6 @@
-"""What goes over the wire to Stripe? Every request: watched, delayed, killed, or arriving when nobody waits any more.
+"""The transport to Stripe: every request is watched, and may be delayed, killed, or arrive after a timeout.
 
-What Stripe itself does wrong is the fake's business (fake_stripe/faults.py); here is only what happens on the way.
+Faults of Stripe itself are in fake_stripe/faults.py; this module simulates the network and the sender.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MARK = "inventory_version"
 
 
 class Wire(InProcess):
-    """The transport of the real library. `arrives_late()` says whether this request does, and is given it to send."""
+    """A transport for the real library. `arrives_late(send)` decides whether a POST times out, and sends it later."""
 
     def __init__(
         self,
@@ -33,9 +33,7 @@ class Wire(InProcess):
         super().__init__(fake.api)
         self._fake, self._processes = fake, processes
         self._arrives_late, self._takes = arrives_late, takes
-        self.replaced: list[
-            tuple[str, str]
-        ] = []  # (product, key): unreadable counts that a write of ours replaced
+        self.replaced: list[tuple[str, str]] = []  # (product, key): invalid counts that our updates replaced
 
     def request(  # type: ignore[override]
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
@@ -74,25 +72,25 @@ class Wire(InProcess):
         return answer
 
     def _look_at_write(self, product: str, before: Mapping[str, str], form: str) -> None:
-        """Whatever was answered: it may have taken effect, or be the repetition of one that did."""
-        stands = self._fake.products[product]["metadata"]
+        # Checked whatever the answer was: the update may have taken effect, or repeat one that did.
+        after = self._fake.products[product]["metadata"]
         for name, value in parse_qsl(form, keep_blank_values=True):
             key = name.removeprefix("metadata[").removesuffix("]")
             ours = key == MARK or key.startswith("stock")
             if not name.startswith("metadata[") or not ours:
                 raise broken("10: a key that is not ours was written", f"{product} {name}")
             if key != MARK and not (value.isascii() and value.isdigit()):
-                raise broken("10: something else than a count was written", f"{product} {key} {value!r}")
-            if key != MARK and not is_count(before.get(key)) and is_count(stands.get(key)):
+                raise broken("10: a value that is not a count was written", f"{product} {key} {value!r}")
+            if key != MARK and not is_count(before.get(key)) and is_count(after.get(key)):
                 self.replaced.append((product, key))
 
     def _sleep_time_seconds(self, num_retries: int) -> float:
-        """The library waits before it asks again; here the clock moves instead."""
+        # Instead of sleeping before a retry, move the clock.
         self._fake.clock.forward(0.5 * num_retries)
         return 0.0
 
 
 def is_count(text: str | None) -> bool:
-    """By the world's own rule, which is the protocol's: one to six ASCII digits, blanks around them aside."""
+    """The protocol's rule, implemented independently: one to six ASCII digits with optional blanks around them."""
     trimmed = (text or "").strip()
     return 0 < len(trimmed) <= 6 and all(letter in "0123456789" for letter in trimmed)

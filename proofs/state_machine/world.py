@@ -1,4 +1,4 @@
-"""What is there to prove things in? One shop with its database, one Stripe, people around both, and one clock."""
+"""The simulated world of a schedule: one shop with its database, one fake Stripe, the actors, and one clock."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ from proofs.state_machine.wire import Wire
 START = 1_790_000_000.0
 SECRET = "whsec_test"  # noqa: S105
 SHIRT, POSTER = "prod_shirt", "prod_poster"
-# Seconds that pass before each round of healing: either leases, second tries, then whole checkouts come to their end
-# one after the other, or (three times of four) a worker comes back after an hour and finds it all at once.
+# Seconds before each round of healing. Either leases, then retries, then checkouts end one after the other, or (three
+# times out of four) a worker returns after an hour, when all of them have ended.
 BY_AND_BY, AT_ONCE = [0.0, 61.0, 2400.0], [3200.0]
-# Then rounds until one finds nothing to do, so far apart that nothing waits longer for its next try.
+# Then rounds until one has nothing to do, with gaps longer than the longest backoff.
 LAST_ROUNDS, APART = 30, 700.0
 
 
 class World:
-    """One schedule's world. Use as a context manager; `do` plays a rule, `heal_and_judge` ends it."""
+    """The world of one schedule, a context manager. `do` plays a rule, `heal_and_judge` ends the schedule."""
 
     people: People
     customers: Customers
@@ -54,7 +54,7 @@ class World:
     trouble: Trouble
 
     def __init__(self, dice: Random, empty: database.Copy, *, head_start: float = 4.0) -> None:
-        """`head_start`: seconds from the first look to the first rule, so that Stripe's whole seconds tell them apart."""
+        """`head_start`: seconds from the first refresh to the first rule, to separate them in Stripe's whole seconds."""
         self.dice, self.empty, self.head_start = dice, empty, head_start
         self.tally = Tally(schedules=1)
         self.fake = FakeStripe(secret_key="sk_test_fake", seed=0, base_url="http://stripe.test", now=START)  # noqa: S106
@@ -91,7 +91,7 @@ class World:
     def keys_of(self, product: str) -> list[Key]:
         return [key for key in self.keys if key[0] == product]
 
-    # --- coming and going
+    # --- set-up and tear-down
 
     def __enter__(self) -> World:
         database.put_back(self.empty)
@@ -124,7 +124,7 @@ class World:
     # --- rules
 
     def do(self, name: str, dice: Random) -> None:
-        """Play one rule, then look whether everything still holds. Raises BrokenPromise."""
+        """Play one rule, then check the safety invariants. Raises BrokenPromise."""
         self.dice = dice
         self.clock.let_pass(dice.choice([0.05, 0.4, 1.2, 3.0]))
         self.trouble.land()
@@ -135,13 +135,13 @@ class World:
         safety.check(self)
 
     def _fate(self, dice: Random) -> None:
-        """Does the next process die or sleep on the way? Every third or so does one of them."""
+        # Decide whether the next process may be killed (one in four) or interrupted (one in four).
         chance = dice.random()
         self._steps_to_live = dice.choice([1, 2, 3, 5, 8, 13, 21, 34, 55, 89]) if chance < 0.25 else None
         self._interruptions = dice.choice([1, 1, 2, 4]) if 0.2 < chance < 0.45 else 0
 
     def process(self, name: str, act: Callable[[], Any]) -> Any:
-        """Something that a process of the shop does; it may be killed."""
+        """Run `act` as a process of the shop, which may be killed."""
         deaths = len(self.processes.deaths)
         steps, self._steps_to_live = self._steps_to_live, None
         result = self.processes.run(name, act, steps=steps)
@@ -149,7 +149,7 @@ class World:
         return result
 
     def _interrupt(self, where: str) -> None:
-        """Somebody else comes in between, while the process that got here sleeps."""
+        """Let another action run while the current process sleeps."""
         if not self._interruptions or self.dice.random() > 0.3:
             return
         self._interruptions -= 1
@@ -179,7 +179,7 @@ class World:
         return len(self.fake.deliver_due())
 
     def work(self, dice: Random) -> None:
-        """One duty of the worker, once."""
+        """Run one of the worker's tasks once."""
         duty = dice.choice(DUTIES)
         self.process(f"worker {duty.path}", lambda: worker.run(duty, timezone.now()))
 
@@ -187,7 +187,7 @@ class World:
         self.process("worker", lambda: worker.drain())
 
     def backfill(self) -> None:
-        """What never reached the webhook is fetched from Stripe's lists; harmless twice."""
+        """Fetch from Stripe's lists what never reached the webhook. Idempotent."""
         since = timezone.now() - timedelta(days=29)
 
         def fetch() -> None:
@@ -195,20 +195,20 @@ class World:
                 backfill.remember_events(since=since)
                 settled = backfill.settle_completed(since=since, now=timezone.now())
                 if settled.failed:
-                    raise broken("a completed session cannot be settled", settled.failed)
+                    raise broken("a completed session cannot be applied", settled.failed)
             except StripeTrouble:
                 self.tally.note("backfill failed")
 
         self.process("backfill", fetch)
 
     def on_its_way(self, session: str) -> bool:
-        """Has the shop not heard yet, or not handled, that this session was paid?"""
+        """Whether the payment of this session has not been received, or not been handled, by the shop."""
         with self.processes.aside():
             waiting = StripeEvent.objects.filter(object_id=session).exclude(state=StripeEvent.State.HANDLED)
-            heard = StripeEvent.objects.filter(
+            received = StripeEvent.objects.filter(
                 object_id=session, payload__data__object__payment_status="paid"
             )
-            return waiting.exists() or not heard.exists()
+            return waiting.exists() or not received.exists()
 
     # --- backups
 
@@ -217,7 +217,7 @@ class World:
         return True
 
     def restore(self) -> bool:
-        """The disk is gone; last night's copy is put back, and a new worker starts. Every process of before is dead."""
+        """Replace the database by the last backup and start a new worker. No earlier process may be running."""
         if self.backup is None or self.processes.running:
             return False
         copy, _taken_at = self.backup
@@ -230,7 +230,7 @@ class World:
         return True
 
     def _shortfalls(self) -> list[Verb]:
-        """What was sold and was not there, as far as this database knows."""
+        """The units sold beyond the stock, as recorded in this database."""
         with self.processes.aside():
             rows = Movement.objects.filter(kind=Movement.Kind.OVERSOLD).select_related("item")
             return [
@@ -239,18 +239,20 @@ class World:
 
     def _strike_out_lost_verbs(self, shortfalls: list[Verb]) -> None:
         with self.processes.aside():
-            there = set(Movement.objects.values_list("reference", flat=True))
+            references = set(Movement.objects.values_list("reference", flat=True))
             handled = StripeEvent.objects.filter(state=StripeEvent.State.HANDLED)
-            heard = set(handled.values_list("pk", flat=True))
-        self.books.unheard += [edit for edit in self.books.edit_log if not heard.intersection(edit.events)]
-        lost = [verb for verb in [*self.books.verbs, *shortfalls] if verb.reference not in there]
-        self.books.verbs = [verb for verb in self.books.verbs if verb.reference in there]
+            handled_ids = set(handled.values_list("pk", flat=True))
+        self.books.unheard += [
+            edit for edit in self.books.edit_log if not handled_ids.intersection(edit.events)
+        ]
+        lost = [verb for verb in [*self.books.verbs, *shortfalls] if verb.reference not in references]
+        self.books.verbs = [verb for verb in self.books.verbs if verb.reference in references]
         self.books.lost_verbs += lost
 
     # --- the end
 
     def heal_and_judge(self) -> None:
-        """Faults off, everything is delivered, the clock goes on, the worker works; then everything must be right."""
+        """End all faults, deliver all events, let the clock and the worker run, then check every invariant."""
         self.trouble.off()
         self.trouble.land(all_of_them=True)
         self._steps_to_live, self._interruptions = None, 0
@@ -268,7 +270,7 @@ class World:
         Judge(self).everything()
 
     def _heal_a_little(self) -> int:
-        """Everything that is open at Stripe ends, all events arrive, the worker works; how much happened."""
+        """End everything that is open at Stripe, deliver all events, run the worker. Returns how much was done."""
         done = 0
         for play in actions.AT_THE_END:
             while play(self, self.dice):
@@ -279,22 +281,22 @@ class World:
 
 
 def _hide_nothing(*told: object, **_more: object) -> None:
-    """The shop survives a fault of its own in one product or order; a proof must not."""
+    # The shop survives an exception in one product or order, but a proof must fail with it.
     raise next(each for each in told if isinstance(each, Exception))
 
 
 def without_type(headers: dict[str, str]) -> dict[str, str]:
-    """What Django's test request takes as headers; it has a way of its own to say the type of the body."""
+    # Django's RequestFactory takes the content type as an argument, not among the headers.
     return {name: text for name, text in headers.items() if name.lower() != "content-type"}
 
 
 @contextmanager
 def _names_are_repeatable(seed: int) -> Iterator[None]:
-    """Orders, claims and keys get the same random names when a schedule is played again."""
+    """Make the random ids of orders, claims and keys the same whenever a schedule is repeated."""
     names = Random(seed)
     order_id = Order._meta.get_field("id")
     with (
-        # Not `default`: the field keeps what it first saw there, beyond the end of this schedule.
+        # Not `default`: the field caches it, beyond the end of this schedule.
         mock.patch.object(order_id, "_get_default", lambda: UUID(int=names.getrandbits(128), version=4)),
         mock.patch.object(secrets, "token_hex", lambda size=16: names.randbytes(size).hex()),
         mock.patch.object(secrets, "token_urlsafe", lambda size=16: names.randbytes(size).hex()),
@@ -304,7 +306,7 @@ def _names_are_repeatable(seed: int) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Ten thousand schedules would log a million lines."""
+    # Ten thousand schedules would log a million lines.
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
