@@ -98,7 +98,7 @@ def test_origin_fault_05_an_oversell_is_an_issue_and_not_hidden_by_a_zero(shirt:
     assert shirt.at_stripe("L") == "0"
     assert shirt.movements("L", "sale", "oversold") == [-7, 2]
     text = Case.objects.get(kind="oversold").text
-    assert "2 of stock_L were sold that were not there" in text
+    assert "2 of stock_L were sold beyond the stock" in text
 
 
 def test_origin_fault_06_a_missing_key_stays_missing(shirt: Shirt) -> None:

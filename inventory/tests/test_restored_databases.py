@@ -77,7 +77,7 @@ def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shi
     assert shirt.stock.n == 2
     case = Case.objects.get(kind="restored database")
     assert case.subject == "prod_shirt"
-    assert case.text.endswith("\nstock_M: the ledger said 15, Stripe showed 13.")
+    assert case.text.endswith("\nstock_M: the ledger had 15, Stripe showed 13.")
     assert shirt.is_at_rest()
 
 
@@ -96,7 +96,7 @@ def test_the_number_oversold_is_reported_again_after_a_restore(shirt: Shirt) -> 
     shirt.settle()
 
     text = Case.objects.get(kind="restored database").text
-    assert "stock_M: the ledger said -2, Stripe showed 0." in text
+    assert "stock_M: the ledger had -2, Stripe showed 0." in text
     assert shirt.at_stripe("M") == "0" and shirt.is_at_rest()
 
 
