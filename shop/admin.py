@@ -1,4 +1,4 @@
-"""What does the owner see of the catalogue? Products as Stripe has them, with their problems; the shop's own look."""
+"""Admin of the shop: products as stored at Stripe, size guides, and the storefront."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class HasProblems(admin.SimpleListFilter):
 
 @admin.register(Product)
 class ProductAdmin(ToLookAt):
-    """Stripe owns a product: it is shown here and edited in the Dashboard."""
+    """Read-only: products are edited in the Stripe Dashboard."""
 
     list_display = ["name", "category", "price_range", "size_list", "state", "problem_list", "read_at"]
     list_filter = [HasProblems, "active", "deleted", "featured", "category"]
     search_fields = ["id", "words"]
-    search_help_text = _("Stripe's id, or words of the name and the texts.")
+    search_help_text = _("Stripe ID, or words from the name and texts.")
     ordering = ["name"]
     fieldsets = [
         (None, {"fields": ["problem_list", "name", "id", "dashboard", "on_the_shop", "state"]}),
         (_("For customers"), {"fields": ["category", "size_list", "colour_list", "featured", "link"]}),
-        (_("Texts and pictures"), {"fields": ["description", "details", "picture_list"]}),
+        (_("Texts and images"), {"fields": ["description", "details", "picture_list"]}),
         (_("Prices"), {"fields": ["price_list"]}),
-        (_("As Stripe has it"), {"fields": ["metadata_list", "created_at", "read_at"]}),
+        (_("At Stripe"), {"fields": ["metadata_list", "created_at", "read_at"]}),
     ]
 
     @admin.display(description=_("problems"))
@@ -57,7 +57,7 @@ class ProductAdmin(ToLookAt):
     def state(self, product: Product) -> str:
         if product.deleted:
             return str(_("deleted at Stripe"))
-        return str(_("on show")) if product.active else str(_("archived"))
+        return str(_("visible")) if product.active else str(_("archived"))
 
     @admin.display(description=_("price"), ordering="lowest_amount")
     def price_range(self, product: Product) -> str:
@@ -69,11 +69,11 @@ class ProductAdmin(ToLookAt):
     def size_list(self, product: Product) -> str:
         return ", ".join(product.sizes) or "-"
 
-    @admin.display(description=_("colours"))
+    @admin.display(description=_("colors"))
     def colour_list(self, product: Product) -> str:
         return ", ".join(product.colours) or "-"
 
-    @admin.display(description=_("pictures"))
+    @admin.display(description=_("images"))
     def picture_list(self, product: Product) -> SafeString | str:
         return _lines(product.images)
 
@@ -83,17 +83,17 @@ class ProductAdmin(ToLookAt):
 
     @admin.display(description=_("metadata"))
     def metadata_list(self, product: Product) -> SafeString | str:
-        count = _("a count, which its stock item shows")
+        count = _("a count, shown by its stock item")
         return _lines([f"{key}: {text or count}" for key, text in product.metadata.items()])
 
-    @admin.display(description=_("edit it"))
+    @admin.display(description=_("edit"))
     def dashboard(self, product: Product) -> SafeString:
         address = f"{settings.STRIPE_DASHBOARD}/products/{product.id}"
         return format_html('<a href="{}" rel="noopener">{}</a>', address, _("in the Stripe Dashboard"))
 
-    @admin.display(description=_("page"))
+    @admin.display(description=_("shop page"))
     def on_the_shop(self, product: Product) -> SafeString:
-        return format_html('<a href="{}">{}</a>', product.get_absolute_url(), _("on the shop"))
+        return format_html('<a href="{}">{}</a>', product.get_absolute_url(), _("View on the shop"))
 
 
 def _lines(lines: list[str]) -> SafeString | str:
@@ -120,8 +120,7 @@ class SizeGuideAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class StorefrontForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Colours are typed, or chosen from what admin.js puts beside them."""
-
+    # admin.js adds a color picker beside each field that has `data-colour`.
     class Meta:
         widgets = {
             "logo": forms.TextInput(attrs={"class": "vLargeTextField", "placeholder": "https://"}),
@@ -132,7 +131,7 @@ class StorefrontForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Storefront)
 class StorefrontAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """One row: it is changed, never added twice."""
+    """A single row, which can be changed but not added twice or deleted."""
 
     form = StorefrontForm
 
@@ -141,7 +140,7 @@ class StorefrontAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     fieldsets = [
         (None, {"fields": ["name", "tagline", "announcement", "show_counts"]}),
-        (_("Look"), {"fields": ["logo", "accent", "paper"]}),
+        (_("Theme"), {"fields": ["logo", "accent", "paper"]}),
         (_("Footer and legal texts"), {"fields": ["about", "imprint", "privacy", "terms"]}),
     ]
 

@@ -1,6 +1,6 @@
-"""How do other programs read the catalogue? One product as JSON, in the shape that the label's older shop gave.
+"""JSON representation of products for other programs, compatible with the label's previous shop.
 
-Only the metadata keys that the shop knows are published: the others are the owner's notes.
+Only metadata keys that the shop knows are published; other keys may be the owner's private notes.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ PUBLIC_KEYS = frozenset({*KEYS, *LINK_KEYS})
 
 
 def as_json(product: Product, *, counted: bool) -> dict[str, Any]:
-    """`price`: in whole units of `currency`; `inventory`: what may still be sold, null where it is not counted.
+    """`price` is in whole units of `currency`; `inventory` is what can be sold, null where stock is not counted.
 
-    `counted`: may the numbers be told? If not, only that there are so many at least.
+    Without `counted`, exact quantities are replaced by a lower bound.
     """
     price = product.price_for("") or next((price for price in product.offers if price.usable), None)
     return {
@@ -65,6 +65,6 @@ def _size_chart(guide: Guide | None) -> dict[str, dict[str, str]]:
 
 
 def _camel(words: str) -> str:
-    """Body length -> bodyLength."""
+    # "Body length" -> "bodyLength"
     first, *others = re.split(r"\W+", words.lower())
     return str(first) + "".join(word.capitalize() for word in others)

@@ -1,17 +1,17 @@
-"""How do the owner's colours become a stylesheet that can be read? Contrast is kept whatever was chosen.
+"""Theme stylesheet from the owner's colors, adjusted so that text stays readable.
 
-Contrast as WCAG 2.2 defines it, https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio.
+Contrast is defined by WCAG 2.2: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
 """
 
 from __future__ import annotations
 
 INK, DARK_PAPER = "#1e1b17", "#171512"
 PAPER = "#f7f4ee"
-READABLE = 4.6  # A little more than the 4.5 that text needs.
+READABLE = 4.6  # Slightly above the 4.5 that WCAG requires for text.
 
 
 def stylesheet(accent: str, paper: str) -> str:
-    """The rules for `accent` and `paper`, each "#rrggbb" or empty; empty for no choice at all."""
+    """CSS for `accent` and `paper`, each "#rrggbb" or empty. Returns an empty string if both are empty."""
     light: dict[str, str] = {}
     dark: dict[str, str] = {}
     if paper:
@@ -25,7 +25,7 @@ def stylesheet(accent: str, paper: str) -> str:
 
 
 def _dark(dark: dict[str, str], light: dict[str, str]) -> dict[str, str]:
-    """A light paper must not reach the dark: what it set is set back there."""
+    # A light background must not apply in dark mode, so its variables are reset to their defaults there.
     usual = {
         "paper": DARK_PAPER,
         "tile": "#2a2621",
@@ -38,7 +38,10 @@ def _dark(dark: dict[str, str], light: dict[str, str]) -> dict[str, str]:
 
 def _accent(accent: str, paper: str) -> dict[str, str]:
     shown = against(accent, paper)
-    return {"accent": shown, "on-accent": _far_end(shown)}  # One of the two ends is always 4.58 or more away.
+    return {
+        "accent": shown,
+        "on-accent": _far_end(shown),
+    }  # Black or white always has a contrast of at least 4.58.
 
 
 def _rule(variables: dict[str, str]) -> str:
@@ -47,7 +50,7 @@ def _rule(variables: dict[str, str]) -> str:
 
 
 def against(colour: str, paper: str) -> str:
-    """The colour, moved as far towards black or white as reading it on `paper` needs."""
+    """`colour`, shifted toward black or white just enough to be readable on `paper`."""
     goal = _far_end(paper)
     steps = (mix(colour, goal, step / 20) for step in range(21))
     return next((step for step in steps if contrast(step, paper) >= READABLE), goal)
@@ -58,13 +61,13 @@ def _far_end(colour: str) -> str:
 
 
 def contrast(one: str, other: str) -> float:
-    """1 to 21."""
+    """WCAG contrast ratio, from 1 to 21."""
     lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def mix(colour: str, other: str, share: float) -> str:
-    """`share` of `other` in `colour`, 0 to 1."""
+    """Blend two colors; `share` is the fraction of `other`, from 0 to 1."""
     pairs = zip(_channels(colour), _channels(other), strict=True)
     return "#" + "".join(f"{round(one + (two - one) * share):02x}" for one, two in pairs)
 

@@ -1,4 +1,4 @@
-"""What does every page of the shop know?"""
+"""Context processor for the shop's pages."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from shop.house import House, open_house
 
 
 def storefront(request: HttpRequest) -> dict[str, Any]:
-    """`house`: shop.house.House, read when a template first asks and then kept for this request."""
+    """Add the storefront (`house`), loaded on first use, and settings that every page needs."""
     return {
         "house": house_of(request),
         "shop_name": SimpleLazyObject(lambda: house_of(request).name),
@@ -22,7 +22,7 @@ def storefront(request: HttpRequest) -> dict[str, Any]:
 
 
 def house_of(request: HttpRequest) -> House:
-    """The house of this request: views and templates share one reading."""
+    # Stored on the request, so that views and templates share one query.
     if not hasattr(request, "_house"):
         request._house = SimpleLazyObject(open_house)  # type: ignore[attr-defined]
     return request._house  # type: ignore[attr-defined,no-any-return]

@@ -1,4 +1,4 @@
-"""Which settings and products has the owner to mend? Panels for the admin's first page."""
+"""Admin panels about settings and products that need attention."""
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -13,22 +13,21 @@ NAMED = 5
 
 
 def webhook_panel(request: HttpRequest) -> dict[str, str] | None:
-    """A shop that sells and hears nothing: no message of Stripe's can be believed without the secret."""
+    # Without the secret no webhook event can be verified, so a shop that sells would miss every payment.
     if not is_configured() or settings.STRIPE_WEBHOOK_SECRETS:
         return None
     return {
         "level": "error",
         "title": _("STRIPE_WEBHOOK_SECRET is not set"),
         "text": _(
-            "The shop sells, but refuses what Stripe tells it of payments and edits, so nothing is counted. "
-            "The secret stands at Stripe, beside the webhook endpoint."
+            "The shop sells, but rejects Stripe’s events about payments and edits, so stock is not counted. "
+            "The signing secret is shown in the Stripe Dashboard, at the webhook endpoint."
         ),
         "url": "",
     }
 
 
 def products_panel(request: HttpRequest) -> dict[str, str] | None:
-    """Products on show whose data at Stripe has something wrong with it."""
     rows = Product.objects.on_show().exclude(problems=[]).values_list("name", "problems")
     number = len(rows)
     if not number:

@@ -1,6 +1,6 @@
-"""How do products and prices come from Stripe? Its objects become ours here, and nowhere else in shop.
+"""Fetch products and prices from Stripe and translate them into dataclasses.
 
-Their texts become such as every database keeps, so that nothing behind this door has to think of it.
+Texts are cleaned of characters that some databases cannot store, so that no caller has to handle them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from config.texts import storable
 if TYPE_CHECKING:
     import stripe
 
-PAGE = 100  # The most that Stripe gives at once.
-RETRIES = 2  # Reads may always be asked again.
+PAGE = 100  # Stripe's maximum.
+RETRIES = 2  # Reads are always safe to retry.
 
 
 @dataclass(frozen=True)
 class StripePrice:
-    """A price as Stripe has it. `unit_amount`: minor units, None where Stripe has no single whole amount."""
+    """A price at Stripe. `unit_amount` is in minor units, None if there is no single whole amount."""
 
     id: str
     active: bool
@@ -39,7 +39,7 @@ class StripePrice:
 
 @dataclass(frozen=True)
 class StripeProduct:
-    """A product as Stripe has it. `read_at`: when the reading began; `prices`: the active ones and the default."""
+    """A product at Stripe. `read_at` is when the fetch began; `prices` are the active ones and the default."""
 
     id: str
     name: str
@@ -52,13 +52,13 @@ class StripeProduct:
     prices: tuple[StripePrice, ...]
     created_at: datetime
     read_at: datetime
-    updated_at: datetime | None = None  # By Stripe's clock: inventory tells by it what a reading has in it.
+    updated_at: datetime | None = None  # By Stripe's clock; inventory compares it with event times.
 
 
 def fetch_product(product_id: str) -> StripeProduct:
-    """Read one product and its prices. `deleted` where Stripe says so or knows no such product.
+    """Fetch one product and its prices. It is `deleted` if Stripe says so or has no such product.
 
-    Raises config.stripe_client.StripeTrouble when Stripe cannot be asked.
+    Raises config.stripe_client.StripeTrouble if the request fails.
     """
     read_at = timezone.now()
     try:
@@ -75,8 +75,9 @@ def fetch_product(product_id: str) -> StripeProduct:
 
 
 def each_product() -> Iterator[StripeProduct]:
-    """Every product of the account, archived ones too, a page at a time; prices are read first, in pages of their own.
+    """Yield every product of the account, archived ones included.
 
+    All prices are listed first, which takes far fewer requests than listing them product by product.
     Raises config.stripe_client.StripeTrouble, possibly after some products.
     """
     read_at = timezone.now()
@@ -141,12 +142,12 @@ def _gone(product_id: str, read_at: datetime) -> StripeProduct:
 
 
 def _get(thing: Any, name: str) -> Any:
-    """A field that may be absent: Stripe's objects are no dicts and have no .get()."""
+    # Fields may be absent, and Stripe's objects have no .get().
     return getattr(thing, name, None)
 
 
 def _id(reference: Any) -> str:
-    """Stripe gives an id, an expanded object or nothing."""
+    # Stripe returns an id, an expanded object or nothing.
     if reference is None or isinstance(reference, str):
         return reference or ""
     return str(reference.id)

@@ -1,4 +1,4 @@
-"""What does every page know of the shop? Its name and texts, and what there is to choose from, in one query."""
+"""Storefront settings and navigation of every page, loaded in one query."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STOREFRONT_COLUMNS = [str(field.column) for field in Storefront._meta.concrete_f
 
 @dataclass(frozen=True)
 class Range:
-    """What some of the products on show come in."""
+    """Sizes and colors of the visible products of a category, for the filters."""
 
     sizes: list[str] = field(default_factory=list)
     colours: list[str] = field(default_factory=list)
@@ -33,7 +33,10 @@ class Range:
 
 @dataclass(frozen=True)
 class House:
-    """`key`: everything it was made of; `categories`: slug to name; `ranges`: slug to range, "" for all products."""
+    """`categories` maps slugs to names; `ranges` maps slugs to sizes and colors, with "" for all products.
+
+    `key` is the row it was built from, for cache keys.
+    """
 
     key: tuple[Any, ...]
     storefront: Storefront
@@ -53,28 +56,25 @@ class House:
 
     @property
     def logo(self) -> str:
-        """Its address, where it may be shown."""
         shown, _problems = sort_images([self.storefront.logo], settings.IMAGE_ORIGINS)
         return shown[0] if self.storefront.logo and shown else ""
 
     @property
     def look(self) -> str:
-        """The stylesheet of the owner's colours; empty without any."""
         return stylesheet(self.storefront.accent, self.storefront.paper)
 
     @property
     def look_version(self) -> str:
-        """Changes with the colours, so that browsers may keep the stylesheet for good."""
+        # Part of the stylesheet's URL, so that browsers can cache it indefinitely.
         return f"{self.storefront.accent}{self.storefront.paper}".replace("#", "-")
 
     @property
     def texts(self) -> dict[str, str]:
-        """Address and title of each legal text."""
         return {which: title for which, (title, _text) in self.storefront.texts.items()}
 
 
 def open_house() -> House:
-    """The shop as it is now: one query, also while nobody has saved a Storefront."""
+    """Load the storefront in one query. It also works before a Storefront row is saved."""
     statement, parameters = _statement(connection.vendor)
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
@@ -83,11 +83,11 @@ def open_house() -> House:
 
 @lru_cache(maxsize=2)
 def _statement(vendor: str) -> tuple[str, tuple[Any, ...]]:
-    """The Storefront's columns, and what the products on show come in as one JSON array."""
+    """SQL for the Storefront's columns and a JSON array of what the visible products come in."""
     facts, parameters = _facts().query.sql_with_params()
     together = "jsonb_agg(f.fact)" if vendor == "postgresql" else "json_group_array(json(f.fact))"
     columns = ", ".join(f"s.{name}" for name in STOREFRONT_COLUMNS)
-    # Names of columns and tables only: nothing that anybody typed is in it.
+    # Only column and table names are interpolated, never user input.
     statement = f"""
         SELECT {columns}, (SELECT {together} FROM ({facts}) AS f)
         FROM (SELECT 1 AS shop) AS here LEFT JOIN {Storefront._meta.db_table} AS s ON s.one = here.shop
@@ -124,12 +124,12 @@ def _range(facts: Iterable[Any]) -> Range:
 
 
 def _list(value: Any) -> list[Any]:
-    """PostgreSQL nests JSON as JSON, SQLite as the text that it keeps."""
+    # PostgreSQL nests JSON values as JSON, SQLite as text.
     return list(json.loads(value) if isinstance(value, str) else value)
 
 
 def _rung(size: str) -> tuple[int, int, str]:
-    """Small before large; sizes that are no rung of the usual ladder come after: children's 2Y before 10Y."""
+    # Sizes outside LADDER sort last, by leading number: children's 2Y before 10Y.
     known = size.upper()
     if known in LADDER:
         return LADDER.index(known), 0, ""

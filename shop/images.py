@@ -1,17 +1,17 @@
-"""Which of a product's images may be shown? Those at https, or at an origin that the shop lists."""
+"""Check which image URLs may be shown: https, or the origins listed in IMAGE_ORIGINS."""
 
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 
 def sort_images(images: Iterable[str], origins: Sequence[str]) -> tuple[list[str], list[str]]:
-    """(addresses that may be shown, problems). Without `origins` any https address may be."""
+    """Return the URLs that may be shown and the problems of the others. Empty `origins` allow any https URL."""
     shown: list[str] = []
     problems: list[str] = []
     for address in images:
-        trouble = _trouble(address, origins)
-        if trouble:
-            problems.append(f"The image {_short(address)} is not shown: {trouble}")
+        problem = _trouble(address, origins)
+        if problem:
+            problems.append(f"The image {_short(address)} is not shown: {problem}")
         else:
             shown.append(address)
     return shown, problems
@@ -19,15 +19,15 @@ def sort_images(images: Iterable[str], origins: Sequence[str]) -> tuple[list[str
 
 def _trouble(address: str, origins: Sequence[str]) -> str:
     if not address.isprintable() or set(address) & set(" \"'<>\\`;,"):
-        return "its address has characters that an address cannot have."
+        return "its URL has invalid characters."
     origin = _origin(address)
     if origins:
         return "" if origin in origins else "its origin is not in IMAGE_ORIGINS."
-    return "" if origin.startswith("https://") else "its address does not begin with https://."
+    return "" if origin.startswith("https://") else "its URL does not begin with https://."
 
 
 def _origin(address: str) -> str:
-    """`https://host:port` in lower case; empty for what is no address."""
+    """`https://host:port` in lower case, or an empty string for an invalid URL or one with credentials."""
     try:
         parts = urlsplit(address)
         if not parts.hostname or "@" in parts.netloc:

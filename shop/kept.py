@@ -1,7 +1,7 @@
-"""Which pieces of a page were rendered before? Kept in this process, under keys that hold everything a piece shows.
+"""LRU cache of rendered pages and fragments, per process.
 
-So a kept piece can never be stale: another number or text is another key. The one that was not asked for
-longest goes first.
+A key holds every value that its fragment shows, so entries cannot be stale: a new value is a new key.
+Least recently used entries are evicted first.
 """
 
 from __future__ import annotations
@@ -14,31 +14,30 @@ from django.conf import settings
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-MOST = 512  # Pieces of a few kilobytes each.
+MOST = 512  # Fragments of a few kilobytes each.
 
-_pieces: OrderedDict[Hashable, SafeString] = OrderedDict()
+_fragments: OrderedDict[Hashable, SafeString] = OrderedDict()
 _lock = Lock()
 
 
 def kept(key: Hashable, render: Callable[[], str]) -> SafeString:
-    """The piece of `key` in the language of this request; rendered once, then remembered."""
+    """Return the fragment cached for `key` in the active language, rendering it if needed."""
     if settings.DEBUG:
-        return SafeString(render())  # Templates are being edited.
+        return SafeString(render())  # Templates may be edited at any time.
     key = (get_language(), key)
     with _lock:
-        piece = _pieces.get(key)
-        if piece is not None:
-            _pieces.move_to_end(key)
-            return piece
-    piece = SafeString(render())
+        fragment = _fragments.get(key)
+        if fragment is not None:
+            _fragments.move_to_end(key)
+            return fragment
+    fragment = SafeString(render())
     with _lock:
-        _pieces[key] = piece
-        while len(_pieces) > MOST:
-            _pieces.popitem(last=False)
-    return piece
+        _fragments[key] = fragment
+        while len(_fragments) > MOST:
+            _fragments.popitem(last=False)
+    return fragment
 
 
 def forget() -> None:
-    """Render everything anew: for tests, and for templates that are being edited."""
     with _lock:
-        _pieces.clear()
+        _fragments.clear()

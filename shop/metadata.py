@@ -1,13 +1,13 @@
-"""What does a product's metadata say about it? Category, sizes, colours, details; problems are listed, never raised.
+"""Parse a product's metadata: category, sizes, colors, details and link.
 
-Metadata is text that people type into a dashboard: whatever stands there, an answer comes back.
-Stock counts (`stock_<size>`) and the mark are read by inventory.metadata.
+Metadata is typed by hand in the Dashboard, so problems are listed and never raised.
+Stock counts (`stock_<size>`) and the version tag are parsed by inventory.metadata.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-# Stripe allows 50 keys of 40 characters; `stock_` takes six of them, and ours and the owner's other keys need room.
+# Stripe allows 50 keys of up to 40 characters. `stock_` takes six of them, and other keys need room as well.
 MOST_SIZES = 40
 LONGEST_SIZE = 34
 LONGEST_WORD = 60
@@ -20,7 +20,7 @@ KEYS = {
     "featured": "featured",
     "link": "link",
 }
-# What inventory writes: counts and the mark. They change with every sale.
+# Written by inventory: counts and the version tag. They change with every sale.
 PREFIX = "stock_"
 ONE_ITEM = "stock"  # The key of a product without sizes.
 MARK_KEY = "inventory_version"
@@ -30,7 +30,7 @@ NO = frozenset({"", "0", "no", "false", "off"})
 
 @dataclass(frozen=True)
 class Facts:
-    """`sizes`: exact texts in the owner's order, empty for a product that is one item. `problems`: sentences."""
+    """`sizes` are in the owner's order, empty for a product without sizes; `problems` are sentences."""
 
     category: str = ""
     sizes: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Facts:
 
 
 def parse(metadata: Mapping[str, str]) -> Facts:
-    """Read the keys that the shop knows; `details` keeps its lines."""
+    """Parse the keys that the shop knows. `details` keeps its line breaks."""
     sizes, size_problems = _sizes(metadata)
     colours, colour_problems = _colours(metadata)
     link, link_problems = _link(metadata)
@@ -58,9 +58,9 @@ def parse(metadata: Mapping[str, str]) -> Facts:
 
 
 def without_counts(metadata: Mapping[str, str]) -> dict[str, str]:
-    """What the mirror keeps: a count's key stays, but empty, for the count is its stock item's to say; no mark.
+    """Metadata as stored locally: counts are emptied (stock items hold them), the version tag is dropped.
 
-    Stripe keeps no empty text, so such a key is told from every other.
+    Stripe does not store empty values, so an empty value always marks a count.
     """
     return {key: "" if _is_count(key) else text for key, text in metadata.items() if key != MARK_KEY}
 
@@ -74,7 +74,7 @@ def _sizes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
         return (), []
     listed, problems = _listed(metadata["sizes"], "sizes", longest=LONGEST_SIZE)
     if not listed:
-        problems.append("“sizes” names no size.")
+        problems.append("“sizes” lists no size.")
     problems += _twins(listed)
     if len(listed) > MOST_SIZES:
         problems.append(f"“sizes” has {len(listed)} sizes; the first {MOST_SIZES} are used.")
@@ -87,13 +87,13 @@ def _colours(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
 
 
 def _listed(text: str, key: str, *, longest: int) -> tuple[list[str], list[str]]:
-    """The members of a comma-separated text: trimmed, each once; blank, repeated and odd ones are problems."""
+    """Split a comma-separated text. Empty, repeated and invalid parts are left out and listed as problems."""
     kept: list[str] = []
     problems: list[str] = []
     for part in (part.strip() for part in text.split(",")):
-        trouble = _trouble(part, kept, longest)
-        if trouble:
-            problems.append(f"“{key}” {trouble}")
+        problem = _trouble(part, kept, longest)
+        if problem:
+            problems.append(f"“{key}” {problem}")
         else:
             kept.append(part)
     return kept, list(dict.fromkeys(problems))
@@ -101,18 +101,18 @@ def _listed(text: str, key: str, *, longest: int) -> tuple[list[str], list[str]]
 
 def _trouble(part: str, kept: list[str], longest: int) -> str:
     if not part:
-        return "has an empty place between its commas."
+        return "has an empty entry between its commas."
     if part in kept:
-        return f"names {part} twice."
+        return f"lists {part} twice."
     if len(part) > longest:
         return f"has “{part[:20]}…”, which is longer than {longest} characters."
     if not part.isprintable() or set(part) & set("[]<>"):
-        return f"has {part!a}, with characters that a size or colour cannot have."
+        return f"has {part!a}, with characters that are not allowed in a size or color."
     return ""
 
 
 def _twins(sizes: Iterable[str]) -> list[str]:
-    """Sizes that differ only in case are two sizes to Stripe and a mistake to people."""
+    # Metadata keys are case-sensitive, so these are two sizes, but it is probably a mistake.
     seen: dict[str, str] = {}
     problems = []
     for size in sizes:
@@ -128,14 +128,14 @@ def _link(metadata: Mapping[str, str]) -> tuple[str, list[str]]:
         if address and is_https(address):
             return address, []
         if address:
-            return "", [f"“{key}” is not an address that begins with https://."]
+            return "", [f"“{key}” is not a URL that begins with https://."]
     return "", []
 
 
 def _misspelt_keys(metadata: Mapping[str, str]) -> list[str]:
-    """Keys are exact: `Sizes` would be ignored in silence, so it is named."""
+    # Keys are case-sensitive, so `Sizes` would be ignored without notice.
     return [
-        f"The key “{key}” is not read: it must be “{right}”."
+        f"The key “{key}” is ignored; it must be “{right}”."
         for key in metadata
         for right in KEYS
         if key != right and right not in metadata and key.strip().casefold() in {right, KEYS[right]}
@@ -143,7 +143,7 @@ def _misspelt_keys(metadata: Mapping[str, str]) -> list[str]:
 
 
 def is_https(address: str) -> bool:
-    """An https address of one printable word; anything else could be a script or break out of a page's policy."""
+    """Accept plain https URLs only. Others could be scripts, or break out of the Content-Security-Policy."""
     return address.startswith("https://") and len(address) > 10 and _is_plain(address)
 
 

@@ -1,4 +1,4 @@
-"""How does a product that was read become local rows? `store` never calls Stripe and never fails on a broken product."""
+"""Save products fetched from Stripe. Invalid data is recorded as problems, never raised."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Outcome = Literal["created", "updated", "unchanged"]
 
 
 def store(product: StripeProduct) -> Outcome:
-    """Make the row say what was read. An older reading never overwrites a newer one; nothing new costs no write."""
+    """Create or update the row. Older data never overwrites newer data; unchanged rows are not written."""
     if product.deleted:
         return _mark_deleted(product.id, product.read_at)
     fields = fields_of(product)
     with transaction.atomic():
-        row, made = Product.objects.get_or_create(
+        row, created = Product.objects.get_or_create(
             pk=product.id, defaults={**fields, "read_at": product.read_at}
         )
-        if made:
+        if created:
             return "created"
         if not changes(row, fields):
             return "unchanged"
@@ -40,7 +40,7 @@ def store(product: StripeProduct) -> Outcome:
 
 
 def outcome_of(product: StripeProduct) -> Outcome:
-    """What `store` would answer, without storing: for a dry run."""
+    """What `store` would return, without saving anything (for a dry run)."""
     row = Product.objects.filter(pk=product.id).first()
     if row is None:
         return "unchanged" if product.deleted else "created"
@@ -57,19 +57,18 @@ def _mark_deleted(product_id: str, read_at: datetime) -> Outcome:
 
 
 def changes(row: Product, fields: dict[str, Any]) -> list[str]:
-    """The names of the fields in which `row` differs."""
     return [name for name, value in fields.items() if getattr(row, name) != value]
 
 
 def fields_of(product: StripeProduct) -> dict[str, Any]:
-    """Every column that Stripe decides, but `read_at`."""
+    """Values of all columns that come from Stripe, except `read_at`."""
     facts = metadata.parse(product.metadata)
     images, image_problems = sort_images(product.images, settings.IMAGE_ORIGINS)
     prices = [_price(price) for price in sorted(product.prices, key=lambda price: price.id)]
     span = range_of(facts.sizes, prices, product.default_price_id)
     price_problems = problems_of(facts.sizes, prices, product.default_price_id)
     if facts.link and not prices:
-        price_problems = []  # Something to look at or listen to, never meant to be sold.
+        price_problems = []  # A link to something sold or played elsewhere needs no price.
     return {
         "name": product.name[:LONGEST_NAME],
         "description": product.description,
@@ -96,7 +95,7 @@ def fields_of(product: StripeProduct) -> dict[str, Any]:
 
 
 def slug_of(category: str) -> str:
-    """How a category is named in an address: “Art” and “art” are one. One letter may become eighteen."""
+    """URL slug of a category; “Art” and “art” share one. It is cut, because a character may become eighteen."""
     slug = slugify(category, allow_unicode=True) or ("other" if category else "")
     return slug[:LONGEST_SLUG]
 
@@ -116,15 +115,15 @@ def _price_problem(price: StripePrice) -> str:
     if not price.active:
         return "it is archived."
     if price.recurring:
-        return "it recurs; the shop sells once."
+        return "it is recurring; the shop takes one-time payments only."
     if price.tiered:
-        return "it is tiered; the shop needs one amount."
+        return "it is tiered; the shop needs a single amount."
     if price.custom:
         return "its amount is chosen by the customer."
     if price.unit_amount is None:
         return "it has no amount in whole minor units."
     if price.currency != settings.SHOP_CURRENCY:
-        return f"it is in {price.currency.upper()}, the shop sells in {settings.SHOP_CURRENCY.upper()}."
+        return f"it is in {price.currency.upper()}, but the shop sells in {settings.SHOP_CURRENCY.upper()}."
     return ""
 
 
@@ -133,6 +132,6 @@ def _name_problems(product: StripeProduct) -> list[str]:
 
 
 def _words(product: StripeProduct, facts: metadata.Facts) -> str:
-    """What a search looks through; folded here because SQLite folds only ASCII."""
+    # Case folded here, because SQLite folds ASCII only.
     parts = [product.name, facts.category, *facts.colours, product.description, facts.details]
     return "\n".join(parts).casefold()

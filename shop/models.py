@@ -1,7 +1,7 @@
-"""What does the shop know of the catalogue, and how does the owner want it to look?
+"""The local copy of the catalog, and the storefront's settings.
 
-Stripe owns every field of Product: rows are written by shop.mirror.store and by nobody else. Storefront and
-SizeGuide are the owner's, edited in the admin.
+Stripe owns every field of Product, and only shop.mirror.store writes its rows.
+Storefront and SizeGuide belong to the owner and are edited in the admin.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ __all__ = ["Product", "SizeGuide", "Storefront"]
 
 class ProductQuerySet(models.QuerySet["Product"]):
     def on_show(self) -> ProductQuerySet:
-        """What customers may see: neither archived nor deleted at Stripe."""
+        """Visible to customers: neither archived nor deleted at Stripe."""
         return self.filter(active=True, deleted=False)
 
     def with_offers(self) -> ProductQuerySet:
-        """With what a page needs to name prices and stock, in one more query whatever the number of products."""
+        """Prefetch the stock items, in one query for all products."""
         return self.prefetch_related("stock_items")
 
     def with_size_guide(self) -> ProductQuerySet:
-        """With the guide of its category, else the one for all, in the same query."""
+        """Annotate the size guide of the category, or else the general one."""
         guides = SizeGuide.objects.filter(
             models.Q(category="") | models.Q(category__iexact=models.OuterRef("category"))
         ).order_by("-category")
@@ -46,7 +46,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
 
 class Product(models.Model):
-    """One product of the Stripe account, as it was read last. The primary key is Stripe's id."""
+    """Local copy of a Stripe product. The primary key is Stripe's id."""
 
     id = models.CharField(primary_key=True, max_length=255)
     name = models.CharField(_("name"), max_length=5000)
@@ -56,26 +56,30 @@ class Product(models.Model):
     category = models.CharField(_("category"), max_length=500, blank=True)
     category_slug = models.CharField(max_length=500, blank=True)
     sizes = models.JSONField(
-        _("sizes"), default=list, help_text=_("In the order of the metadata; empty: one item.")
+        _("sizes"),
+        default=list,
+        help_text=_("In the order of the metadata. Empty if the product has no sizes."),
     )
-    colours = models.JSONField(_("colours"), default=list)
+    colours = models.JSONField(_("colors"), default=list)
     details = models.TextField(_("details"), blank=True)
     featured = models.BooleanField(_("featured"), default=False, help_text=_("Metadata “featured: yes”."))
     link = models.TextField(_("link"), blank=True, help_text=_("Metadata “link” or “streamUrl”."))
-    images = models.JSONField(_("images"), default=list, help_text=_("Addresses that may be shown."))
-    # Counts are empty in it, and there is no mark: shop.metadata.without_counts says why.
-    metadata = models.JSONField(_("metadata"), default=dict, help_text=_("As Stripe has it: text to text."))
-    prices = models.JSONField(_("prices"), default=list, help_text=_("The rows of shop.prices.Price."))
+    images = models.JSONField(_("images"), default=list, help_text=_("URLs that may be shown."))
+    # Counts are emptied and the version tag is dropped: see shop.metadata.without_counts.
+    metadata = models.JSONField(
+        _("metadata"), default=dict, help_text=_("As stored at Stripe, without counts.")
+    )
+    prices = models.JSONField(_("prices"), default=list, help_text=_("Rows of shop.prices.Price."))
     default_price_id = models.CharField(_("default price"), max_length=255, blank=True)
-    lowest_amount = models.BigIntegerField(_("from"), null=True, help_text=_("In the minor unit."))
-    highest_amount = models.BigIntegerField(_("up to"), null=True, help_text=_("In the minor unit."))
-    words = models.TextField(blank=True, help_text=_("What a search looks through, case folded."))
+    lowest_amount = models.BigIntegerField(_("lowest price"), null=True, help_text=_("In the minor unit."))
+    highest_amount = models.BigIntegerField(_("highest price"), null=True, help_text=_("In the minor unit."))
+    words = models.TextField(blank=True, help_text=_("Searched text, case folded."))
     colour_words = models.TextField(blank=True)
     problems = models.JSONField(
-        _("problems"), default=list, help_text=_("What is wrong with it, in sentences.")
+        _("problems"), default=list, help_text=_("Problems with the data at Stripe, as sentences.")
     )
     created_at = models.DateTimeField(_("created at Stripe"))
-    read_at = models.DateTimeField(_("read"), help_text=_("When the reading began that this row shows."))
+    read_at = models.DateTimeField(_("fetched"), help_text=_("When the fetch of this data began."))
 
     objects = ProductQuerySet.as_manager()
 
@@ -84,7 +88,7 @@ class Product(models.Model):
         verbose_name_plural = _("products")
         ordering = ["-created_at", "id"]
         indexes = [
-            # The product list and its categories.
+            # For category pages, newest products first.
             models.Index(fields=["category_slug", "-created_at"], name="product_by_category"),
         ]
 
@@ -96,36 +100,33 @@ class Product(models.Model):
 
     @property
     def slug(self) -> str:
-        """For people; addresses are found by the id."""
+        # Only for readable URLs: products are looked up by id.
         return slugify(self.name)[:80] or "product"
 
     @property
     def link_host(self) -> str:
-        """Where its link leads, for people."""
         return urlsplit(self.link).hostname or ""
 
     @cached_property
     def offers(self) -> list[Price]:
-        """Its prices, usable or not."""
         return [Price.from_row(row) for row in self.prices]
 
     def price_for(self, size: str) -> Price | None:
-        """What `size` costs: the usable price that carries it in its metadata, else the default price."""
         return price_for(size, self.offers, self.default_price_id)
 
     @property
     def size_guide(self) -> size_guide.Guide | None:
-        """The guide for its sizes; only after with_size_guide()."""
+        """The size guide. Requires with_size_guide(); None without it."""
         row: dict[str, str] | None = getattr(self, "size_guide_row", None)
         return size_guide.read(row) if row and self.sizes else None
 
 
 class SizeGuide(models.Model):
-    """How large is each size? One table per category, or one for all; typed as lines, as people keep them."""
+    """A table of measurements per category, or one for all products."""
 
     class Unit(models.TextChoices):
         INCHES = "in", _("inches")
-        CENTIMETRES = "cm", _("centimetres")
+        CENTIMETRES = "cm", _("centimeters")
 
     name = models.CharField(_("name"), max_length=100, help_text=_("Shown above the table."))
     category = models.CharField(
@@ -133,14 +134,15 @@ class SizeGuide(models.Model):
         max_length=100,
         blank=True,
         unique=True,
-        help_text=_("The products of this category; empty: every product without a guide of its own."),
+        help_text=_("Leave empty to apply to all products without a guide of their own."),
     )
     unit = models.CharField(_("measured in"), max_length=2, choices=Unit.choices, default=Unit.INCHES)
     columns = models.CharField(
         _("columns"), max_length=300, default="Body length, Chest width, Sleeve length"
     )
     lines = models.TextField(
-        _("sizes"), help_text=_("A line per size: “S 27 1/2, 21 1/2, 34”. Fractions and decimals are read.")
+        _("sizes"),
+        help_text=_("One line per size: “S 27 1/2, 21 1/2, 34”. Fractions and decimals are accepted."),
     )
     note = models.TextField(_("how to measure"), blank=True)
 
@@ -158,37 +160,37 @@ class SizeGuide(models.Model):
             raise ValidationError({"lines": problems})
 
 
-LEAST_CONTRAST = 10  # So that the softer inks can be read on it too.
-colour = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour is written like #1f4b3f."))
+LEAST_CONTRAST = 10  # High enough that the softer text colors are readable too.
+colour = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("Enter a color like #1f4b3f."))
 
 
 class Storefront(models.Model):
-    """The shop's name, look and texts. One row; what is empty falls back to the settings and the stylesheet."""
+    """The shop's name, theme and texts, in a single row. Empty fields fall back to settings and stylesheet."""
 
     one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    name = models.CharField(_("name"), max_length=100, blank=True, help_text=_("Empty: SHOP_NAME."))
+    name = models.CharField(_("name"), max_length=100, blank=True, help_text=_("Defaults to SHOP_NAME."))
     tagline = models.CharField(_("tagline"), max_length=200, blank=True)
     announcement = models.CharField(
-        _("announcement"), max_length=200, blank=True, help_text=_("A line above every page.")
+        _("announcement"), max_length=200, blank=True, help_text=_("Shown at the top of every page.")
     )
     logo = models.TextField(
-        _("logo"), blank=True, help_text=_("Address of an image, under the same rules as product images.")
+        _("logo"), blank=True, help_text=_("URL of an image; the same rules apply as for product images.")
     )
     accent = models.CharField(
-        _("accent"), max_length=7, blank=True, validators=[colour], help_text=_("Links and buttons.")
+        _("accent"), max_length=7, blank=True, validators=[colour], help_text=_("Color of links and buttons.")
     )
     paper = models.CharField(
-        _("paper"),
+        _("background"),
         max_length=7,
         blank=True,
         validators=[colour],
-        help_text=_("The background in light mode."),
+        help_text=_("Page background in light mode."),
     )
     show_counts = models.BooleanField(
-        _("show counts"), default=True, help_text=_("“Only 3 left” instead of “Only a few left”.")
+        _("show counts"), default=True, help_text=_("Show “Only 3 left” instead of “Only a few left”.")
     )
-    about = models.TextField(_("about"), blank=True, help_text=_("In the footer."))
-    imprint = models.TextField(_("imprint"), blank=True)
+    about = models.TextField(_("about"), blank=True, help_text=_("Shown in the footer."))
+    imprint = models.TextField(_("legal notice"), blank=True)
     privacy = models.TextField(_("privacy"), blank=True)
     terms = models.TextField(_("terms and returns"), blank=True)
 
@@ -207,7 +209,7 @@ class Storefront(models.Model):
     def clean(self) -> None:
         wrong: dict[str, Any] = {}
         if self.paper and contrast(self.paper, INK) < LEAST_CONTRAST:
-            wrong["paper"] = _("Text would be hard to read on it; choose a lighter one.")
+            wrong["paper"] = _("Text would be hard to read on this background. Choose a lighter color.")
         if self.logo and (problems := sort_images([self.logo], settings.IMAGE_ORIGINS)[1]):
             wrong["logo"] = problems
         if wrong:
@@ -215,9 +217,9 @@ class Storefront(models.Model):
 
     @property
     def texts(self) -> dict[str, tuple[str, str]]:
-        """The legal texts that were written: address to (title, text)."""
+        """Legal texts that are not empty: URL slug to (title, text)."""
         written = {
-            "imprint": (_("Imprint"), self.imprint),
+            "imprint": (_("Legal notice"), self.imprint),
             "privacy": (_("Privacy"), self.privacy),
             "terms": (_("Terms and returns"), self.terms),
         }

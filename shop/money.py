@@ -1,6 +1,6 @@
-"""How is an amount of Stripe's written for people? Minor units in, "$25.00" out.
+"""Format Stripe's amounts, given in minor units.
 
-Decimals follow Stripe, https://docs.stripe.com/currencies#zero-decimal: Babel's own table differs on several.
+Decimals follow https://docs.stripe.com/currencies#zero-decimal; Babel's table differs for several currencies.
 """
 
 from decimal import Decimal
@@ -13,13 +13,12 @@ ZERO_DECIMAL = frozenset(
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
 )
 THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
-# Stripe takes them with two decimals that are always 00; nobody writes those.
+# Stripe expects two decimals that are always 00, which are not shown.
 WRITTEN_WITHOUT_DECIMALS = frozenset({"isk", "ugx"})
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
 def decimals(currency: str) -> int:
-    """How many digits of Stripe's amount stand behind the point."""
     code = currency.lower()
     if code in ZERO_DECIMAL:
         return 0
@@ -32,7 +31,7 @@ def as_decimal(amount: int, currency: str) -> Decimal:
 
 
 def format_money(amount: int, currency: str, locale: str = "en") -> str:
-    """The amount as the locale writes it; an unknown locale reads English."""
+    """Format `amount` for the locale. Unknown locales fall back to English."""
     code = currency.upper()
     where, pattern = _pattern(locale, code)
     return str(pattern.apply(as_decimal(amount, code), where, currency=code, currency_digits=False))
@@ -45,7 +44,7 @@ def _pattern(locale: str, code: str) -> tuple[Locale, NumberPattern]:
     standard = where.currency_formats["standard"]
     before, after = standard.prefix
     if before.endswith("¤") and get_currency_symbol(code, where)[-1:].isalpha():
-        before += NO_BREAK_SPACE  # "BHD 2.500": letters are kept apart from figures, symbols are not.
+        before += NO_BREAK_SPACE  # "BHD 2.500": codes are separated from the digits, symbols are not.
     pattern = NumberPattern(
         standard.pattern,
         (before, after),

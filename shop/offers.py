@@ -1,4 +1,4 @@
-"""What can be bought of a product right now? One choice per size, with its price and what is left."""
+"""Availability of a product: one choice per size, with its price and stock."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from django.conf import settings
 from shop.models import Product
 from shop.prices import Price
 
-MAX_QUANTITY = 99  # Of one article in one order.
+MAX_QUANTITY = 99  # Per line of an order.
 
 
 class Stock(StrEnum):
     AVAILABLE = "available"
     FEW = "few"
-    IN_CHECKOUTS = "in_checkouts"  # None left, but some are in open checkouts and may come back.
+    IN_CHECKOUTS = "in_checkouts"  # None left, but some are held by open checkouts and may be released.
     SOLD_OUT = "sold_out"
-    NOT_FOR_SALE = "not_for_sale"  # No count that can be read, or no price.
+    NOT_FOR_SALE = "not_for_sale"  # The count is unknown, or there is no price.
 
 
 @dataclass(frozen=True)
 class Choice:
-    """`item_id`: what the order form sends; `left`: units that may still be sold, None where nothing is counted."""
+    """`item_id` is sent by the form. `left` is the number of units for sale, None where stock is not counted."""
 
     item_id: int | None
     size: str
@@ -41,7 +41,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Offer:
-    """Everything that a page says about buying one product."""
+    """What can be bought of one product."""
 
     product: Product
     choices: tuple[Choice, ...]
@@ -56,7 +56,7 @@ class Offer:
 
     @property
     def link_only(self) -> bool:
-        """Something to listen to or look at, elsewhere: it has a link and no price."""
+        """Not sold here: it has a link and no price."""
         return bool(self.product.link) and not self.has_prices
 
     @property
@@ -65,29 +65,27 @@ class Offer:
 
     @property
     def only_choice(self) -> Choice | None:
-        """The one item of a product without sizes: there is nothing to choose."""
         return self.choices[0] if not self.product.sizes and self.choices else None
 
     @property
     def stock(self) -> Stock:
-        """The best that any size has to say, for a list."""
         order = list(Stock)
         return min((choice.stock for choice in self.choices), key=order.index, default=Stock.NOT_FOR_SALE)
 
     @property
     def few_together(self) -> bool:
-        """Is the sum of all sizes few, too? Five in each of six sizes are thirty."""
+        # Each of six sizes may be low with five left, but thirty in total are not.
         return self.left is not None and self.left <= settings.LOW_STOCK_THRESHOLD
 
     @property
     def left(self) -> int | None:
-        """All units together, None where a size is not counted."""
+        """Total units of all sizes, None if a size is not counted."""
         counts = [choice.left for choice in self.choices if choice.buyable]
         return None if None in counts else sum(count for count in counts if count)
 
     @property
     def sizes_left(self) -> str:
-        """The sizes that can still be bought, where some of them cannot."""
+        """The sizes that can still be bought; empty if all of them can."""
         left = [choice.size for choice in self.choices if choice.buyable]
         return ", ".join(left) if len(left) < len(self.choices) else ""
 
@@ -97,12 +95,12 @@ class Offer:
 
 
 def most_of(left: int | None) -> int:
-    """How many may be asked for where `left` are there; None: not counted, or not told. At least 1, as a form wants it."""
+    """Maximum of the quantity field, at least 1. `left` is None if stock is not counted or hidden."""
     return MAX_QUANTITY if left is None else max(1, min(left, MAX_QUANTITY))
 
 
 def offer_of(product: Product, items: Iterable[Any] | None = None) -> Offer:
-    """The offer of a product with its stock items; without `items` it was read with_offers(), and there is no query."""
+    """Availability of a product. Pass `items`, or load the product with_offers() to avoid a query."""
     there = product.stock_items.all() if items is None else items
     listed = {item.size: item for item in there if item.listed}
     return Offer(product, tuple(_choice(product, size, listed.get(size)) for size in product.sizes or [""]))

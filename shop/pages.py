@@ -1,4 +1,4 @@
-"""How is a page put together? What is the same for everybody is kept; what is the visitor's own is put in afterwards."""
+"""Cache the rendered page; insert the visitor's cart link, messages and CSRF token afterwards."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from django.utils.safestring import SafeString
 from shop.context import storefront
 from shop.kept import kept
 
-# Comments, because no text of Stripe's or a visitor's can become one: it is escaped.
+# HTML comments cannot be injected through texts of Stripe or visitors, because those are escaped.
 PLACES = {name: SafeString(f"<!--own:{name}-->") for name in ("cart", "messages", "token")}
 
 
 def page(
     request: HttpRequest, template: str, shown: Hashable, context: Callable[[], dict[str, Any]]
 ) -> HttpResponse:
-    """A whole page. `shown`: every number and text of its context; the context is asked for only where it is new.
+    """Render a page through the cache. `shown` must hold every value that the context shows.
 
-    It is rendered without the request, so that nothing of one visitor's can be kept for another.
+    `context` is called on a miss only. The template is rendered without the request, so that no visitor's data
+    can end up in the cache.
     """
-    known = storefront(request)
-    key = (template, shown, known["house"].key, settings.LOW_STOCK_THRESHOLD, *_settings(known))
-    html = kept(key, lambda: render_to_string(template, {**known, **context(), "own": PLACES}))
+    values = storefront(request)
+    key = (template, shown, values["house"].key, settings.LOW_STOCK_THRESHOLD, *_settings(values))
+    html = kept(key, lambda: render_to_string(template, {**values, **context(), "own": PLACES}))
     return fresh(HttpResponse(_with_own(html, request)))
 
 
-def _settings(known: dict[str, Any]) -> list[Hashable]:
-    return [value for name, value in known.items() if name not in {"house", "shop_name"}]
+def _settings(values: dict[str, Any]) -> list[Hashable]:
+    return [value for name, value in values.items() if name not in {"house", "shop_name"}]
 
 
 def _with_own(html: str, request: HttpRequest) -> str:
-    """Put in the visitor's cart, what there is to tell them, and the token of their forms."""
     html = html.replace(PLACES["cart"], render_to_string("shop/_cart_link.html", request=request))
-    told = render_to_string("shop/_messages.html", request=request) if len(get_messages(request)) else ""
-    html = html.replace(PLACES["messages"], told)
+    messages = render_to_string("shop/_messages.html", request=request) if len(get_messages(request)) else ""
+    html = html.replace(PLACES["messages"], messages)
     return html.replace(PLACES["token"], escape(get_token(request))) if PLACES["token"] in html else html
 
 
 def fresh(answer: HttpResponse) -> HttpResponse:
-    """Pages that name stock are for one visitor, and are asked for anew each time."""
+    """Disallow shared caches and require revalidation, because the page shows stock."""
     patch_cache_control(answer, private=True, no_cache=True)
     return answer

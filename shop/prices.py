@@ -1,4 +1,4 @@
-"""Which price holds for which size? The price that carries the size, else the default price."""
+"""Choose the price of each size: the price with that size in its metadata, or else the default price."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Price:
-    """One price of a product. `unit_amount`: minor units of `currency`; `problem`: why nothing is sold at it."""
+    """One price of a product. `unit_amount` is in minor units; `problem` says why it cannot be used."""
 
     id: str
     currency: str
@@ -20,7 +20,6 @@ class Price:
 
     @property
     def usable(self) -> bool:
-        """May something be sold at this price?"""
         return self.active and not self.problem and self.unit_amount is not None
 
     @classmethod
@@ -32,7 +31,7 @@ class Price:
 
 
 def price_for(size: str, prices: Iterable[Price], default_price_id: str) -> Price | None:
-    """What `size` costs ("" for a product without sizes): its own usable price before the default one."""
+    """The usable price of `size` ("" for a product without sizes), or else the default price."""
     usable = [price for price in prices if price.usable]
     for price in usable:
         if size and price.size == size:
@@ -41,14 +40,13 @@ def price_for(size: str, prices: Iterable[Price], default_price_id: str) -> Pric
 
 
 def range_of(sizes: Sequence[str], prices: Sequence[Price], default_price_id: str) -> tuple[int, int] | None:
-    """(lowest, highest) amount among the sizes that have a price; None where none has."""
-    found = [price_for(size, prices, default_price_id) for size in sizes or [""]]
-    amounts = [price.unit_amount for price in found if price and price.unit_amount is not None]
+    """Lowest and highest amount among the sizes, in minor units; None if no size has a price."""
+    chosen = [price_for(size, prices, default_price_id) for size in sizes or [""]]
+    amounts = [price.unit_amount for price in chosen if price and price.unit_amount is not None]
     return (min(amounts), max(amounts)) if amounts else None
 
 
 def problems_of(sizes: Sequence[str], prices: Sequence[Price], default_price_id: str) -> list[str]:
-    """What the owner must mend before everything can be sold, in sentences."""
     problems = [f"The price {price.id} cannot be used: {price.problem}" for price in prices if price.problem]
     sized = [price.size for price in prices if price.usable and price.size]
     problems += [

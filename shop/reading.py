@@ -1,7 +1,7 @@
-"""What does a page need from the database? Plain rows, by statements that are written once per question.
+"""Fetch the rows that a page shows, with cached SQL.
 
-Building SQL from a queryset takes longer than running it. A statement depends on nothing but its question, so it is
-remembered; its answer never is. The rows are the key under which rendered pieces are kept (shop.kept).
+Building SQL from a queryset takes longer than running it. Compiled SQL is cached per query; results are not.
+The rows are also the cache key of rendered pages (shop.kept).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STOCK_FIELDS = ("id", "product_id", "size", "listed", "state", "available", "hel
 
 @dataclass(frozen=True)
 class Shelf:
-    """Products and their stock as they are now; two that are equal show the same."""
+    """Rows of products and their stock. Equal rows produce the same page."""
 
     fields: tuple[str, ...]
     products: tuple[Row, ...]
@@ -41,21 +41,20 @@ class Shelf:
 
     @property
     def total(self) -> int:
-        """How many there are on all pages of a list."""
         return int(self.products[0][-1]) if self.products else 0
 
     @property
     def address_of_first(self) -> Product:
-        """The first product with what its address needs and no more: a page that is kept needs only that."""
-        made: Product = _made(Product, dict(zip(("id", "name"), self.products[0], strict=False)))
-        return made
+        """The first product with only the fields of its URL, which is all that a cached page needs."""
+        product: Product = _made(Product, dict(zip(("id", "name"), self.products[0], strict=False)))
+        return product
 
     def offers(self) -> list[Offer]:
         items = self._items()
         return [offer_of(self._product(row), items[row[0]]) for row in self.products]
 
     def _product(self, row: Row) -> Product:
-        """The product of one of the rows; what the page does not show is not in it."""
+        # Only the fields that the page shows are loaded.
         values = {name: _value(name, value) for name, value in zip(self.fields, row, strict=False)}
         product: Product = _made(Product, values)
         if len(row) > len(self.fields):
@@ -63,20 +62,20 @@ class Shelf:
         return product
 
     def _items(self) -> dict[str, list[Any]]:
-        found: dict[str, list[Any]] = defaultdict(list)
+        items: dict[str, list[Any]] = defaultdict(list)
         for row in self.stock:
-            found[row[1]].append(_made(_stock_items().model, dict(zip(STOCK_FIELDS, row, strict=True))))
-        return found
+            items[row[1]].append(_made(_stock_items().model, dict(zip(STOCK_FIELDS, row, strict=True))))
+        return items
 
 
 def read_list(wish: Wish, slug: str = "") -> Shelf:
-    """One page of a list: two queries, however many products and sizes. Empty past the last page too."""
+    """Fetch one page of a list in two queries. It is empty past the last page."""
     products = _rows(_list_question, wish, slug)
     return Shelf(CARD_FIELDS, products, _stock_of(products))
 
 
 def read_page(product_id: str) -> Shelf | None:
-    """One product with its size guide: two queries. None where it is not on show."""
+    """Fetch one product with its size guide in two queries. Returns None if it is not visible."""
     products = _rows(_page_question, product_id)
     return Shelf(PAGE_FIELDS, products, _stock_of(products)) if products else None
 
@@ -102,7 +101,7 @@ def _stock_of(products: tuple[Row, ...]) -> tuple[Row, ...]:
 
 
 def _stock_items() -> Any:
-    """Inventory's rows, by the one name of inventory that shop knows."""
+    # Shop does not import inventory; it reaches the stock items through the reverse relation.
     model = Product._meta.get_field("stock_items").related_model
     return model._default_manager.all()
 
@@ -122,7 +121,7 @@ def _statement(
 
 
 def _made(model: Any, values: dict[str, Any]) -> Any:
-    """A row of `model` with some of its columns; Django wants them in the model's order."""
+    """An instance of `model` with some fields loaded. from_db() expects them in the model's order."""
     names = [field.attname for field in model._meta.concrete_fields if field.attname in values]
     return model.from_db("default", names, [values[name] for name in names])
 
@@ -132,5 +131,5 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _loaded(value: Any) -> Any:
-    """JSON columns come as the text that they are in the database."""
+    # Raw SQL returns JSON columns as text.
     return json.loads(value) if isinstance(value, str) else value

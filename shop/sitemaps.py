@@ -1,4 +1,4 @@
-"""Which pages should search engines know? The catalogue's, at the shop's own address whatever host was asked."""
+"""Sitemap of the visible products. URLs start with SITE_URL, whatever host was requested."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How large is each size, in inches and in centimetres? Lines that a person typed become a table.
+"""Parse size guides into tables in inches and centimeters.
 
-`S 27 1/2, 21 1/2, 34` is a size and its measures: whole numbers, decimals and fractions.
+A line such as `S 27 1/2, 21 1/2, 34` is a size and its measures: whole numbers, decimals or fractions.
 """
 
 import re
@@ -17,7 +17,7 @@ ONLY_PART = re.compile(PART)
 
 @dataclass(frozen=True)
 class Row:
-    """`inches`: "27 1/2"; `centimetres`: "70" or "69.9"; one text per column."""
+    """One text per column, such as "27 1/2" inches and "70" or "54.5" centimeters."""
 
     size: str
     inches: tuple[str, ...]
@@ -37,7 +37,7 @@ class Guide:
 
 
 def read(row: Mapping[str, str]) -> Guide:
-    """The guide of a stored row; lines that cannot be read are left out."""
+    """Parse a stored guide. Invalid lines are left out."""
     columns = columns_of(row["columns"])
     in_inches = row["unit"] == "in"
     lines = (_measures(line, len(columns)) for line in row["lines"].splitlines() if line.strip())
@@ -50,12 +50,11 @@ def columns_of(text: str) -> tuple[str, ...]:
 
 
 def problems_of(columns: str, lines: str) -> list[str]:
-    """Which lines cannot be read, in sentences for the person who typed them."""
     count = len(columns_of(columns))
     if not count:
         return ["Name at least one column."]
     return [
-        f"“{line.strip()[:60]}” must be a size and {count} measures with commas between them."
+        f"“{line.strip()[:60]}” must be a size and {count} measures, separated by commas."
         for line in lines.splitlines()
         if line.strip() and not _measures(line, count)
     ]
@@ -71,14 +70,14 @@ def _measures(line: str, count: int) -> tuple[str, tuple[Fraction, ...]] | None:
 
 
 def _fraction(text: str) -> Fraction | None:
-    """ "27 1/2" -> 55/2; "69.9" -> 699/10; None for anything else."""
+    # "27 1/2" -> 55/2, "69.9" -> 699/10
     if ONLY_PART.fullmatch(text):
         return Fraction(text)
-    found = MEASURE.fullmatch(text)
-    if not found:
+    match = MEASURE.fullmatch(text)
+    if not match:
         return None
-    number = Fraction(f"{found['whole']}.{found['decimal'] or 0}")
-    return number + Fraction(found["part"] or 0)
+    number = Fraction(f"{match['whole']}.{match['decimal'] or 0}")
+    return number + Fraction(match["part"] or 0)
 
 
 def _row(size: str, measures: tuple[Fraction, ...], in_inches: bool) -> Row:
@@ -92,7 +91,7 @@ def _row(size: str, measures: tuple[Fraction, ...], in_inches: bool) -> Row:
 
 
 def as_inches(measure: Fraction) -> str:
-    """To the nearest eighth, as tape measures have them: "27 1/2"."""
+    """Round to the nearest eighth, as on tape measures: "27 1/2"."""
     whole, part = divmod(Fraction(round(measure * 8), 8), 1)
     if not part:
         return str(whole)
@@ -100,6 +99,6 @@ def as_inches(measure: Fraction) -> str:
 
 
 def as_centimetres(measure: Fraction) -> str:
-    """To the nearest half, as a soft thing can be measured: "70", "54.5"."""
+    """Round to the nearest half, the precision that fabric can be measured with: "70", "54.5"."""
     halves = Decimal(round(measure * 2)) / 2
     return format(halves.normalize(), "f")

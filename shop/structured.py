@@ -1,4 +1,4 @@
-"""What do search engines read of a product? Facts as JSON-LD, without stock: such pages are kept for days elsewhere."""
+"""JSON-LD of a product for search engines. It leaves out stock, because search engines cache pages for days."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from django.utils.safestring import SafeString, mark_safe
 from shop.models import Product
 from shop.money import as_decimal
 
-# Text from Stripe must not end the element it stands in.
+# Text from Stripe must not close the script element.
 ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
 def json_ld(product: Product) -> SafeString:
-    """The content of the page's application/ld+json element. https://schema.org/Product"""
+    """Content of the application/ld+json element. See https://schema.org/Product"""
     text = json.dumps(facts(product), ensure_ascii=False)
     return mark_safe(text.translate(ESCAPES))  # noqa: S308
 
 
 def facts(product: Product) -> dict[str, Any]:
-    """As schema.org names them; what the product has not is left out."""
-    known: dict[str, Any] = {
+    values: dict[str, Any] = {
         "@context": "https://schema.org",
         "@type": "Product",
         "name": product.name,
@@ -35,7 +34,7 @@ def facts(product: Product) -> dict[str, Any]:
         "color": product.colours,
         "offers": _offers(product),
     }
-    return {name: value for name, value in known.items() if value}
+    return {name: value for name, value in values.items() if value}
 
 
 def _offers(product: Product) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Which dot stands beside the name of a colour? One for the names that clothing comes in, none for the others."""
+"""Swatches of the color names that are common for clothing."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ FILLS = {
 
 
 def fill_of(name: str) -> str:
-    """ "Heather Grey" -> "#8d8e90", the last word that is known; empty for "Dusk", and for two colours in one."""
+    """Color of the last known word; empty for unknown names and for combinations such as "Black/White"."""
     if re.search(r"[/&+,]|\band\b", name.casefold()):
         return ""
     words = re.findall(r"[a-z]+", name.casefold())
-    # Heather is a cloth before it is a colour: a navy heather is navy.
-    others = [word for word in words if word != "heather"] or words
-    return next((FILLS[word] for word in reversed(others) if word in FILLS), "")
+    # "Heather" describes the fabric when another color is named: navy heather is navy.
+    colors = [word for word in words if word != "heather"] or words
+    return next((FILLS[word] for word in reversed(colors) if word in FILLS), "")

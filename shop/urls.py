@@ -1,4 +1,4 @@
-"""Which view answers which address?"""
+"""URLs of the shop."""
 
 from django.contrib.sitemaps.views import sitemap
 from django.urls import path
@@ -10,7 +10,7 @@ urlpatterns = [
     path("", views.product_list, name="product_list"),
     path("products/", views.browse, name="browse"),
     path("category/<str:slug>/", views.browse, name="category"),
-    # Stripe lets an account choose the ids of its products: a slash may be in one.
+    # Product ids can be chosen freely at Stripe and may contain a slash.
     path("products/<path:product_id>/<slug:slug>/", views.product, name="product"),
     path("products/<path:product_id>/", views.product, name="product"),
     path("stock/<path:product_id>/", views.product_stock, name="product_stock"),

@@ -1,4 +1,4 @@
-"""What does a visitor see? The shop's pages; stock is read anew for each."""
+"""Pages and JSON API of the shop. Stock is read from the database on every request."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from shop.wishes import PAGE, Wish
 
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
-    """The home page: one that is featured, large, then the others that are, then what is new."""
+    """Home page: up to two featured products, shown large, then other products."""
     shelf = read_list(Wish(currency=settings.SHOP_CURRENCY))
     return page(request, "shop/home.html", shelf, lambda: _home(shelf.offers()))
 
 
 def _home(offers: list[Offer]) -> dict[str, object]:
-    """The second that is featured has the room of four; with eight others no row is left ragged."""
+    # The second featured product takes the space of four cards, so eight others fill the grid without gaps.
     featured = [offer for offer in offers[:2] if offer.product.featured]
     hero, second, *_no_more = *featured, None, None
     return {"hero": hero, "second": second, "offers": offers[len(featured) :][:8]}
@@ -39,10 +39,10 @@ def _home(offers: list[Offer]) -> dict[str, object]:
 
 @require_safe
 def browse(request: HttpRequest, slug: str = "") -> HttpResponse:
-    """Everything, or a category; searched, filtered and sorted as the address says."""
+    """List of all products or of one category, with search, filters and sorting from the query string."""
     house = house_of(request)
     if slug and slug not in house.categories:
-        raise Http404(_("There is no such category."))
+        raise Http404(_("Category not found."))
     wish = Wish.read(request.GET, settings.SHOP_CURRENCY)
     shelf = read_list(wish, slug)
     if wish.page > 1 and not shelf.products:
@@ -72,11 +72,11 @@ def _pages(shelf: Shelf) -> int:
 def product(request: HttpRequest, product_id: str, slug: str = "") -> HttpResponse:
     shelf = read_page(_possible_id(product_id))
     if shelf is None:
-        raise Http404(_("There is no such product."))
-    found = shelf.address_of_first
-    if slug != found.slug:
-        # Kept by nobody: after a product was named back, a browser that kept it would go in a circle.
-        return fresh(redirect(found, permanent=bool(slug)))
+        raise Http404(_("Product not found."))
+    current = shelf.address_of_first
+    if slug != current.slug:
+        # Not cached: if a product is renamed and then renamed back, a cached redirect would loop.
+        return fresh(redirect(current, permanent=bool(slug)))
     return page(
         request,
         "shop/product.html",
@@ -91,10 +91,10 @@ def _product(offer: Offer) -> dict[str, object]:
 
 @require_safe
 def product_stock(request: HttpRequest, product_id: str) -> HttpResponse:
-    """The choice of sizes alone, for a page that was left open."""
+    """HTML fragments that depend on stock; shop.js uses them to update an open page."""
     shelf = read_page(_possible_id(product_id))
     if shelf is None:
-        raise Http404(_("There is no such product."))
+        raise Http404(_("Product not found."))
     [offer] = shelf.offers()
     answer = render(request, "shop/_choices.html", {"offer": offer, "product": offer.product})
     patch_cache_control(answer, private=True, no_store=True)
@@ -102,13 +102,12 @@ def product_stock(request: HttpRequest, product_id: str) -> HttpResponse:
 
 
 def _possible_id(text: str) -> str:
-    """PostgreSQL refuses the zero byte, which no id has."""
+    # PostgreSQL rejects NUL, which no id contains.
     return text.replace("\0", "")
 
 
 @require_safe
 def text(request: HttpRequest, which: str) -> HttpResponse:
-    """One of the owner's legal texts."""
     texts = house_of(request).storefront.texts
     if which not in texts:
         raise Http404
@@ -118,7 +117,6 @@ def text(request: HttpRequest, which: str) -> HttpResponse:
 
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
-    """What search engines may read, and where the list of it is."""
     lines = ["User-agent: *", "Disallow: /admin/", "Disallow: /cart/", "Disallow: /checkout/"]
     lines.append(f"Sitemap: {settings.SITE_URL}{reverse('sitemap')}")
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
@@ -126,21 +124,21 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def look(request: HttpRequest) -> HttpResponse:
-    """The owner's colours, as a stylesheet: the pages' policy allows no inline style."""
+    """The owner's colors as a stylesheet, because the Content-Security-Policy forbids inline styles."""
     answer = HttpResponse(house_of(request).look, content_type="text/css")
     patch_cache_control(answer, public=True, max_age=60 * 60 * 24 * 365, immutable=True)
     return answer
 
 
-@csrf_exempt  # It changes nothing; a program that posts is told which methods there are, not of a token.
+@csrf_exempt  # Read-only: a POST should fail with 405, not with a CSRF error.
 @require_GET
 def api_products(request: HttpRequest) -> JsonResponse:
-    """The catalogue as JSON, in the shape that other programs of the shop already read."""
+    """The catalog as JSON, in the format that existing programs of the label expect."""
     if not is_configured():
         answer = JsonResponse({"products": []}, status=503)
     else:
         products = Product.objects.on_show().with_offers().with_size_guide()
         counted = house_of(request).storefront.show_counts
-        answer = JsonResponse({"products": [as_json(each, counted=counted) for each in products]})
+        answer = JsonResponse({"products": [as_json(product, counted=counted) for product in products]})
     patch_cache_control(answer, no_store=True)
     return answer

@@ -1,4 +1,4 @@
-"""What does a visitor want to see? The query of an address becomes a wish, and a wish becomes rows."""
+"""Search, filters, sorting and pagination of product lists, read from the query string."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ORDERS: dict[str, list[str | Combinable]] = {
 
 @dataclass(frozen=True)
 class Wish:
-    """`lowest`, `highest`: amounts in minor units."""
+    """Filters of a product list. `lowest` and `highest` are amounts in minor units."""
 
     q: str = ""
     size: str = ""
@@ -44,7 +44,7 @@ class Wish:
 
     @classmethod
     def read(cls, query: QueryDict, currency: str) -> Self:
-        """What cannot be read is left out: an address that somebody typed never fails."""
+        """Parse the query string. Invalid values are ignored, so no URL results in an error."""
         sort = query.get("sort", "")
         return cls(
             q=_text(query.get("q", "")),
@@ -68,43 +68,42 @@ class Wish:
 
     @property
     def narrows(self) -> bool:
-        """Does it leave anything out?"""
+        """Whether any filter is set. Sorting and pagination do not count."""
         return self != replace(Wish(currency=self.currency), sort=self.sort, page=self.page)
 
     def products(self) -> ProductQuerySet:
-        """The products that fulfil it, in its order; `.total` of each row is how many there are on all pages."""
+        """Matching products in order. `total` of each row is the number of products on all pages."""
         rows = Product.objects.on_show().filter(self._facts())
         if self.size or self.in_stock:
-            there = Product.objects.filter(self._stock(), lowest_amount__isnull=False)
-            rows = rows.filter(pk__in=there.values("pk"))
+            sellable = Product.objects.filter(self._stock(), lowest_amount__isnull=False)
+            rows = rows.filter(pk__in=sellable.values("pk"))
         return rows.annotate(total=Window(Count("pk"))).order_by(*ORDERS[self.sort])
 
     def window(self) -> slice:
         return slice((self.page - 1) * PAGE, self.page * PAGE)
 
     def _facts(self) -> Q:
-        found = Q()
+        condition = Q()
         for term in self.q.casefold().split()[:MOST_TERMS]:
-            found &= Q(words__contains=term)
+            condition &= Q(words__contains=term)
         if self.colour:
-            found &= Q(colour_words__contains=f"|{self.colour.casefold()}|")
+            condition &= Q(colour_words__contains=f"|{self.colour.casefold()}|")
         if self.lowest is not None:
-            found &= Q(highest_amount__gte=self.lowest)
+            condition &= Q(highest_amount__gte=self.lowest)
         if self.highest is not None:
-            found &= Q(lowest_amount__lte=self.highest)
-        return found
+            condition &= Q(lowest_amount__lte=self.highest)
+        return condition
 
     def _stock(self) -> Q:
-        """Rows of inventory with something to sell, of the size that is wanted."""
         wanted = Q(stock_items__listed=True)
         if self.size:
             wanted &= Q(stock_items__size=self.size)
         return wanted & (Q(stock_items__state="unlimited") | Q(stock_items__available__gt=0))
 
     def query(self, **changes: Any) -> str:
-        """The address of this wish with `changes`, "?..." or empty; a change begins at the first page again."""
+        """The query string with `changes`, "?..." or empty. It goes back to page 1 unless `page` is given."""
         changed = replace(self, **({"page": 1} | changes))
-        known: dict[str, object] = {
+        values: dict[str, object] = {
             "q": changed.q,
             "size": changed.size,
             "colour": changed.colour,
@@ -114,7 +113,7 @@ class Wish:
             "sort": changed.sort,
             "page": changed.page if changed.page > 1 else "",
         }
-        text = urlencode({key: value for key, value in known.items() if value != ""})
+        text = urlencode({key: value for key, value in values.items() if value != ""})
         return f"?{text}" if text else ""
 
     @property
@@ -127,7 +126,7 @@ class Wish:
 
 
 def _text(text: str) -> str:
-    """One short printable line: PostgreSQL refuses the zero byte, and nobody searches for more."""
+    # One short printable line; PostgreSQL rejects NUL.
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[
         :LONGEST_WORDS
     ]
@@ -144,7 +143,7 @@ def _amount(text: str, currency: str) -> int | None:
 
 
 def _written(amount: int | None, currency: str) -> str:
-    """25 rather than 25.00, as a person would type it."""
+    # "25" rather than "25.00", as customers would type it.
     if amount is None:
         return ""
     written = Decimal(amount).scaleb(-decimals(currency))

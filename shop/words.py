@@ -1,4 +1,4 @@
-"""How is what is left told to a customer? In words, with numbers where the owner shows them."""
+"""Stock labels for customers, with numbers if the owner shows counts."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ from shop.offers import Choice, Offer, Stock
 
 
 def stock_words(stock: Stock, left: int | None, *, counted: bool) -> str:
-    """A sentence's worth. `counted`: may the number be told?"""
+    """Label of a product or size. `counted` tells whether the number may be shown."""
     if stock is Stock.FEW:
         if not counted or left is None:
             return _("Only a few left")
         return ngettext("Only %(left)d left", "Only %(left)d left", left) % {"left": left}
     return {
         Stock.AVAILABLE: _("Available"),
-        Stock.IN_CHECKOUTS: _("In someone’s checkout, may come back"),
+        Stock.IN_CHECKOUTS: _("Reserved in another cart"),
         Stock.SOLD_OUT: _("Sold out"),
     }.get(stock, _("Not for sale at the moment"))
 
 
 def size_words(choice: Choice, *, counted: bool) -> str:
-    """The same, short enough for the button of a size; nothing where there is nothing to say."""
     if choice.stock is Stock.FEW:
         return _("only %(left)d left") % {"left": choice.left} if counted else _("few left")
     return {
         Stock.AVAILABLE: "",
-        Stock.IN_CHECKOUTS: _("may come back"),
+        Stock.IN_CHECKOUTS: _("reserved"),
         Stock.SOLD_OUT: _("sold out"),
     }.get(choice.stock, _("not for sale"))
 
 
 def card_words(offer: Offer, *, counted: bool) -> str:
-    """What a list says below the price: nothing while everything is there, else what is left in which sizes."""
+    """Label on a card: empty if all sizes are available, else what is left and in which sizes."""
     if offer.link_only:
-        return _("Listen or look")
+        return _("On another website")
     if offer.stock is Stock.AVAILABLE:
         return ""
     if offer.stock is Stock.FEW and len(offer.choices) > 1 and not (counted and offer.few_together):

@@ -1,4 +1,4 @@
-"""How do the tests of the shop put something on its shelf? Through the fake Stripe's shape, the mirror and plain rows."""
+"""Test helpers that create products with prices and stock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def price(id: str = "price_std", unit_amount: int | None = 2500, **changes: Any)
 
 
 def stripe_product(id: str = "prod_balm", **changes: Any) -> StripeProduct:
-    """A product as the gateway gives it: BALM T-Shirt, 25.00 USD, S, M and L in Black and White."""
+    """A product as returned by the gateway: BALM T-Shirt, 25.00 USD, S, M and L in Black and White."""
     facts: dict[str, Any] = {
         "name": "BALM T-Shirt",
         "description": "",
@@ -45,7 +45,7 @@ def stripe_product(id: str = "prod_balm", **changes: Any) -> StripeProduct:
 
 
 def on_shelf(id: str = "prod_balm", stock: dict[str, int | None] | None = None, **changes: Any) -> Product:
-    """Mirror a product and give its sizes counts: None is unknown, -1 sold without counting, the default is 10 each."""
+    """Store a product with stock, 10 per size by default. None is unknown, -1 is sold without counting."""
     store(stripe_product(id, **changes))
     product = Product.objects.get(pk=id)
     counts = stock if stock is not None else dict.fromkeys(product.sizes or [""], 10)
@@ -62,7 +62,7 @@ def on_shelf(id: str = "prod_balm", stock: dict[str, int | None] | None = None, 
 
 
 def words_of(answer: Any) -> str:
-    """The page as a person reads it: no tags, single blanks."""
+    """The visible text of a page, with single spaces."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
 
 

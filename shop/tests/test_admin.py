@@ -1,4 +1,4 @@
-"""What the owner sees of the catalogue in the admin."""
+"""Tests of the shop's admin."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def test_products_are_listed_with_their_problems_and_cannot_be_changed(admin_cli
     detail = admin_client.get("/admin/shop/product/prod_balm/change/").content.decode()
 
     for text in [page, detail]:
-        assert "“sizes” has an empty place between its commas." in text
-        assert "The key “Category” is not read" in text
-        assert "it is in EUR, the shop sells in USD." in text
+        assert "“sizes” has an empty entry between its commas." in text
+        assert "The key “Category” is ignored" in text
+        assert "it is in EUR, but the shop sells in USD." in text
     assert admin_client.get("/admin/shop/product/add/").status_code == 403
     assert admin_client.post("/admin/shop/product/prod_balm/change/", {"name": "x"}).status_code == 403
     assert Product.objects.get().name == "BALM T-Shirt"
 
 
-def test_products_are_found_by_their_problems(admin_client: Client) -> None:
+def test_products_can_be_filtered_by_problems(admin_client: Client) -> None:
     on_shelf("prod_good", name="Good One")
     on_shelf("prod_bad", name="Bad One", prices=())
 
@@ -38,18 +38,18 @@ def test_products_are_found_by_their_problems(admin_client: Client) -> None:
     assert "Good One" not in page
 
 
-def test_a_count_that_a_sale_makes_old_is_not_shown_as_stripe_has_it(admin_client: Client) -> None:
+def test_counts_are_not_shown_in_the_metadata_of_a_product(admin_client: Client) -> None:
     stock = {"stock_S": "4711", "inventory_version": "shop/prod_balm/3", "supplier": "Linden"}
     on_shelf(metadata={"sizes": "S", **stock})
 
     detail = admin_client.get("/admin/shop/product/prod_balm/change/").content.decode()
 
     assert "supplier: Linden" in detail
-    assert "stock_S: a count, which its stock item shows" in detail
+    assert "stock_S: a count, shown by its stock item" in detail
     assert "4711" not in detail and "inventory_version" not in detail
 
 
-def test_a_product_leads_to_its_page_in_the_dashboard_of_the_keys_mode(admin_client: Client) -> None:
+def test_a_product_links_to_the_dashboard_in_the_mode_of_the_key(admin_client: Client) -> None:
     on_shelf()
 
     detail = admin_client.get("/admin/shop/product/prod_balm/change/").content.decode()
@@ -57,25 +57,25 @@ def test_a_product_leads_to_its_page_in_the_dashboard_of_the_keys_mode(admin_cli
     assert 'href="https://dashboard.stripe.com/test/products/prod_balm"' in detail
 
 
-def test_script_from_stripe_stays_text_in_the_admin(admin_client: Client) -> None:
+def test_html_from_stripe_is_escaped_in_the_admin(admin_client: Client) -> None:
     on_shelf(name="<script>alert(1)</script>", metadata={"sizes": "S", "x": "<script>alert(2)</script>"})
 
     for path in ["/admin/shop/product/", "/admin/shop/product/prod_balm/change/"]:
         assert "<script>alert" not in admin_client.get(path).content.decode()
 
 
-def test_the_owner_writes_a_size_guide(admin_client: Client) -> None:
+def test_a_size_guide_is_validated_and_saved(admin_client: Client) -> None:
     guide = {"name": "Shirts", "category": "", "unit": "in", "columns": "Length, Width", "note": ""}
 
-    refused = admin_client.post("/admin/shop/sizeguide/add/", {**guide, "lines": "S 27 1/2"})
-    assert "“S 27 1/2” must be a size and 2 measures" in refused.content.decode()
+    rejected = admin_client.post("/admin/shop/sizeguide/add/", {**guide, "lines": "S 27 1/2"})
+    assert "“S 27 1/2” must be a size and 2 measures" in rejected.content.decode()
     assert not SizeGuide.objects.exists()
 
     admin_client.post("/admin/shop/sizeguide/add/", {**guide, "lines": "S 27 1/2, 21"})
     assert SizeGuide.objects.get().lines == "S 27 1/2, 21"
 
 
-def test_there_is_one_storefront(admin_client: Client) -> None:
+def test_only_one_storefront_can_be_created(admin_client: Client) -> None:
     texts = dict.fromkeys(
         ["tagline", "announcement", "logo", "about", "imprint", "privacy", "terms", "paper"], ""
     )
@@ -87,25 +87,25 @@ def test_there_is_one_storefront(admin_client: Client) -> None:
 
 
 @pytest.mark.parametrize("colour", ["red", "#12345", "1f4b3f", "url(x)", "#1f4b;}"])
-def test_a_colour_that_is_none_is_refused(admin_client: Client, colour: str) -> None:
+def test_an_invalid_color_is_rejected(admin_client: Client, colour: str) -> None:
     answer = admin_client.post("/admin/shop/storefront/add/", {"name": "Linden", "accent": colour})
 
-    assert "A colour is written like #1f4b3f." in answer.content.decode()
+    assert "Enter a color like #1f4b3f." in answer.content.decode()
     assert not Storefront.objects.exists()
 
 
-def test_everything_that_is_wrong_with_the_storefront_is_said_at_once(admin_client: Client) -> None:
+def test_all_errors_of_the_storefront_are_shown_together(admin_client: Client) -> None:
     answer = admin_client.post(
         "/admin/shop/storefront/add/", {"paper": "#222222", "logo": "ftp://x/logo.svg"}
     )
 
     page = answer.content.decode()
-    assert "Text would be hard to read on it" in page
-    assert "its address does not begin with https://." in page
+    assert "Text would be hard to read on this background" in page
+    assert "its URL does not begin with https://." in page
     assert not Storefront.objects.exists()
 
 
-def test_a_logo_is_typed_on_one_line(admin_client: Client) -> None:
+def test_the_logo_has_a_single_line_input(admin_client: Client) -> None:
     page = admin_client.get("/admin/shop/storefront/add/").content.decode()
 
     assert '<input type="text" name="logo"' in page

@@ -1,4 +1,4 @@
-"""The catalogue as JSON, as other programs of the label read it."""
+"""Tests of the JSON API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 DETAILS = "2.9 oz fabric\n100 % polyester"
 
 
-def test_a_product_has_the_shape_that_other_programs_read(client: Client) -> None:
+def test_a_product_has_the_documented_fields(client: Client) -> None:
     SizeGuide.objects.create(name="Shirts", lines="S 27 1/2, 21 1/2, 34")
     on_shelf(
         description="A shirt.",
@@ -61,14 +61,16 @@ def test_a_product_has_the_shape_that_other_programs_read(client: Client) -> Non
     }
 
 
-def test_what_somebody_holds_is_not_offered_and_what_is_unknown_is_none(client: Client) -> None:
+def test_inventory_leaves_out_held_units_and_is_zero_if_unknown_and_null_if_not_counted(
+    client: Client,
+) -> None:
     on_shelf(stock={"S": 5, "M": None, "L": -1})
     StockItem.objects.filter(size="S").update(held=2)
 
     assert client.get("/api/products/").json()["products"][0]["inventory"] == {"S": 3, "M": 0, "L": None}
 
 
-def test_where_the_owner_hides_counts_the_numbers_say_only_that_there_are_so_many_at_least(
+def test_hidden_counts_are_replaced_by_lower_bounds(
     client: Client,
 ) -> None:
     Storefront.objects.create(show_counts=False)
@@ -87,7 +89,7 @@ def test_origin_fault_15_a_price_in_yen_is_not_divided(client: Client, settings:
 
 
 def test_origin_fault_18_sizes_and_their_chart_come_from_the_product_not_from_its_id(client: Client) -> None:
-    """The same article has one id in test mode and another in live mode."""
+    # A product has different ids in test mode and live mode.
     SizeGuide.objects.create(name="Shirts", category="clothing", lines="S 27 1/2, 21 1/2, 34")
     for id in ("prod_test_mode", "prod_live_mode"):
         on_shelf(id, images=("https://cdn.example/balm.jpg",))
@@ -112,13 +114,13 @@ def test_origin_fault_14_stock_is_never_kept_by_a_cache(client: Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_other_methods_are_refused_as_such_to_a_program_that_has_no_token(method: str) -> None:
+def test_other_methods_return_405_without_a_csrf_token(method: str) -> None:
     program = Client(enforce_csrf_checks=True)
 
     assert getattr(program, method)("/api/products/").status_code == 405
 
 
-def test_without_a_stripe_key_it_is_503_and_empty(client: Client, settings: Settings) -> None:
+def test_without_a_stripe_key_it_returns_503_and_no_products(client: Client, settings: Settings) -> None:
     settings.STRIPE_SECRET_KEY = ""
     on_shelf()
 
@@ -128,10 +130,12 @@ def test_without_a_stripe_key_it_is_503_and_empty(client: Client, settings: Sett
     assert answer["Cache-Control"] == "no-store"
 
 
-def test_it_is_flat_in_the_number_of_products(client: Client, django_assert_max_num_queries: object) -> None:
+def test_the_number_of_queries_does_not_depend_on_the_number_of_products(
+    client: Client, django_assert_max_num_queries: object
+) -> None:
     for number in range(12):
         on_shelf(f"prod_{number}")
-    client.get("/api/products/")  # Django asks each new database once what it can do.
+    client.get("/api/products/")  # Django checks the features of a new database once.
 
     with django_assert_max_num_queries(3):  # type: ignore[operator]
         assert len(client.get("/api/products/").json()["products"]) == 12

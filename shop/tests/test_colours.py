@@ -1,4 +1,4 @@
-"""The owner's colours can be read whatever was chosen."""
+"""Tests of the theme: text stays readable with any colors."""
 
 import re
 
@@ -14,44 +14,44 @@ from shop.models import Storefront
 colours = st.integers(min_value=0, max_value=0xFFFFFF).map(lambda number: f"#{number:06x}")
 
 
-def test_contrast_is_the_one_of_the_guidelines() -> None:
+def test_contrast_follows_wcag() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
-def test_a_colour_that_can_be_read_stays_as_it_is() -> None:
+def test_a_readable_color_is_not_changed() -> None:
     assert against("#8a2d1a", "#f7f4ee") == "#8a2d1a"
 
 
 @given(colours, colours)
-def test_any_colour_is_moved_until_it_can_be_read(colour: str, paper: str) -> None:
+def test_any_color_is_shifted_until_it_is_readable(colour: str, paper: str) -> None:
     assert contrast(against(colour, paper), paper) >= 4.5
 
 
 @given(colours)
-def test_words_on_a_button_can_be_read_whatever_its_colour(accent: str) -> None:
+def test_button_text_is_readable_on_any_color(accent: str) -> None:
     for block in stylesheet(accent, "").split("@media"):
-        found = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
-        assert contrast(found["on-accent"], found["accent"]) >= 4.5
+        variables = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
+        assert contrast(variables["on-accent"], variables["accent"]) >= 4.5
 
 
-def test_a_light_paper_does_not_reach_the_dark() -> None:
+def test_a_light_background_does_not_apply_in_dark_mode() -> None:
     light, dark = stylesheet("", "#ffeedd").split("@media (prefers-color-scheme: dark)")
 
     assert "--paper: #ffeedd;" in light
     assert f"--paper: {DARK_PAPER};" in dark
 
 
-def test_without_a_choice_there_is_no_stylesheet() -> None:
+def test_without_colors_the_stylesheet_is_empty() -> None:
     assert stylesheet("", "") == ""
 
 
-def test_mixing_goes_from_one_colour_to_the_other() -> None:
+def test_mix_returns_either_color_at_the_ends() -> None:
     assert (mix(INK, "#ffffff", 0), mix(INK, "#ffffff", 1)) == (INK, "#ffffff")
 
 
 @pytest.mark.django_db
-def test_pages_link_the_owners_colours_and_a_change_is_another_address(client: Client) -> None:
+def test_pages_link_the_theme_and_a_change_has_a_new_url(client: Client) -> None:
     storefront = Storefront.objects.create(accent="#1f4b3f")
     first = re.search(r'href="(/look.css\?v=[^"]*)"', client.get("/").content.decode())
     storefront.accent = "#203080"
@@ -65,12 +65,12 @@ def test_pages_link_the_owners_colours_and_a_change_is_another_address(client: C
     assert "immutable" in answer["Cache-Control"]
 
 
-def test_a_paper_too_dark_to_read_on_is_refused() -> None:
+def test_a_background_that_is_too_dark_is_rejected() -> None:
     with pytest.raises(ValidationError, match="hard to read"):
         Storefront(paper="#404040").clean()
 
 
 @pytest.mark.parametrize("logo", ["http://x.example/a.png", "javascript:alert(1)"])
-def test_a_logo_follows_the_rules_of_images(logo: str) -> None:
+def test_the_logo_url_is_checked_like_product_images(logo: str) -> None:
     with pytest.raises(ValidationError, match="is not shown"):
         Storefront(logo=logo).clean()

@@ -1,4 +1,4 @@
-"""What does the owner see first? The desk names what needs a person; what cannot wait stands on every page."""
+"""Tests of the shop's admin panels."""
 
 from datetime import UTC, datetime
 
@@ -20,54 +20,52 @@ def a_product(name: str, problems: list[str], *, active: bool = True) -> Product
     )
 
 
-def test_the_desk_names_the_products_with_problems_and_their_first_reason(admin_client: Client) -> None:
+def test_the_index_lists_products_with_problems(admin_client: Client) -> None:
     a_product("Fern", [])
     a_product("Comet", ["It has no name."])
 
-    desk = admin_client.get(reverse("admin:index")).content.decode()
+    page = admin_client.get(reverse("admin:index")).content.decode()
 
-    assert "1 product has a problem at Stripe" in desk
-    assert "Comet: It has no name." in desk
-    assert "Fern:" not in desk
+    assert "1 product has a problem at Stripe" in page
+    assert "Comet: It has no name." in page
+    assert "Fern:" not in page
 
 
-def test_what_is_archived_needs_nobody(admin_client: Client) -> None:
+def test_archived_products_are_not_listed(admin_client: Client) -> None:
     a_product("Comet", ["It has no name."], active=False)
 
     assert "problem at Stripe" not in admin_client.get(reverse("admin:index")).content.decode()
 
 
-def test_a_name_from_stripe_stays_text_on_the_desk(admin_client: Client) -> None:
+def test_names_and_problems_are_escaped(admin_client: Client) -> None:
     a_product("<script>", ["It has <b>odd</b> sizes."])
 
-    desk = admin_client.get(reverse("admin:index")).content.decode()
+    page = admin_client.get(reverse("admin:index")).content.decode()
 
-    assert "&lt;script&gt;: It has &lt;b&gt;odd&lt;/b&gt; sizes." in desk
+    assert "&lt;script&gt;: It has &lt;b&gt;odd&lt;/b&gt; sizes." in page
 
 
-def test_only_what_cannot_wait_stands_on_every_page(admin_client: Client) -> None:
+def test_only_urgent_panels_are_shown_on_every_page(admin_client: Client) -> None:
     a_product("Comet", ["It has no name."])
 
     page = admin_client.get(reverse("admin:shop_product_changelist")).content.decode()
 
-    assert "No worker is at work" in page
+    assert "No worker is running" in page
     assert "problem at Stripe" not in page
 
 
-def test_a_shop_that_sells_and_cannot_hear_of_payments_says_so(
-    admin_client: Client, settings: Settings
-) -> None:
-    told = "STRIPE_WEBHOOK_SECRET is not set"
-    assert told not in admin_client.get(reverse("admin:index")).content.decode()
+def test_a_missing_webhook_secret_is_shown(admin_client: Client, settings: Settings) -> None:
+    title = "STRIPE_WEBHOOK_SECRET is not set"
+    assert title not in admin_client.get(reverse("admin:index")).content.decode()
 
     settings.STRIPE_WEBHOOK_SECRETS = []
-    assert told in admin_client.get(reverse("admin:index")).content.decode()
+    assert title in admin_client.get(reverse("admin:index")).content.decode()
 
-    settings.STRIPE_SECRET_KEY = ""  # One step after the other: this shop says already that it cannot sell.
-    assert told not in admin_client.get(reverse("admin:index")).content.decode()
+    settings.STRIPE_SECRET_KEY = ""  # Without a key, the missing key is reported first.
+    assert title not in admin_client.get(reverse("admin:index")).content.decode()
 
 
-def test_a_visitor_who_is_not_logged_in_learns_nothing(client: Client) -> None:
+def test_panels_are_hidden_on_the_login_page(client: Client) -> None:
     a_product("Comet", ["It has no name."])
 
     page = client.get(reverse("admin:login")).content.decode()

@@ -1,4 +1,4 @@
-"""What stands around every page: its stylesheets, the menu that shows where one is, and the pages of last resort."""
+"""Tests of what pages have in common: stylesheets, the menu, and the error pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHIRT = "/products/prod_balm/balm-t-shirt/"
 
 
 @pytest.mark.parametrize("path", ["/", "/products/", SHIRT, "/cart/", "/checkout/cancelled/", "/never/"])
-def test_a_page_links_each_stylesheet_once_and_before_anything_is_drawn(client: Client, path: str) -> None:
+def test_each_stylesheet_is_linked_once_and_in_the_head(client: Client, path: str) -> None:
     on_shelf()
 
     head, body = client.get(path).content.decode().split("</head>")
@@ -32,7 +32,7 @@ def test_a_page_links_each_stylesheet_once_and_before_anything_is_drawn(client: 
 
 
 @pytest.mark.parametrize("template", ["400.html", "403_csrf.html", "500.html"])
-def test_a_page_of_last_resort_needs_no_context_and_no_database_and_names_its_language(
+def test_an_error_page_needs_neither_context_nor_database(
     template: str, django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(0), translation.override("de"):
@@ -42,9 +42,7 @@ def test_a_page_of_last_resort_needs_no_context_and_no_database_and_names_its_la
     assert len(re.findall(r"<title>[^<]+</title>|<h1>[^<]+</h1>", html)) == 2
 
 
-def test_a_page_that_fails_is_answered_with_one_of_last_resort(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_exception_renders_the_error_page(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     client.raise_request_exception = False
     monkeypatch.setattr("shop.views.read_list", lambda *_args: 1 / 0)
 
@@ -55,7 +53,7 @@ def test_a_page_that_fails_is_answered_with_one_of_last_resort(
 
 
 @pytest.mark.parametrize("path", ["/", "/products/", SHIRT])
-def test_a_product_without_a_picture_shows_its_first_letter(client: Client, path: str) -> None:
+def test_a_product_without_an_image_shows_its_first_letter(client: Client, path: str) -> None:
     on_shelf()
     assert '<span class="tile__letter" aria-hidden="true">B</span>' in client.get(path).content.decode()
 
@@ -76,7 +74,7 @@ def test_a_product_without_a_picture_shows_its_first_letter(client: Client, path
         ("/never/", []),
     ],
 )
-def test_the_menu_tells_the_page_one_is_on_from_the_category_that_it_is_in(
+def test_the_menu_marks_the_current_page_or_the_category_of_the_product(
     client: Client, path: str, here: list[tuple[str, str]]
 ) -> None:
     on_shelf()
@@ -84,4 +82,4 @@ def test_the_menu_tells_the_page_one_is_on_from_the_category_that_it_is_in(
 
     html = client.get(path).content.decode()
 
-    assert re.findall(r'<a href="([^"]*)" aria-current="(\w+)"', html) == here
+    assert re.findall(r'<a href="([^"]*)"\s+aria-current="(\w+)"', html) == here

@@ -1,4 +1,4 @@
-"""How products and prices come from Stripe, through the real library and the fake behind it."""
+"""Tests of fetching products, through the real stripe library and the fake."""
 
 import pytest
 from pytest_django import Settings
@@ -8,7 +8,7 @@ from fake_stripe import FakeStripe
 from shop.gateway import each_product, fetch_product
 
 
-def test_a_product_comes_with_its_metadata_and_all_its_active_prices(fake: FakeStripe) -> None:
+def test_a_product_is_fetched_with_metadata_and_active_prices(fake: FakeStripe) -> None:
     fake.add_product(
         id="prod_balm",
         name="BALM T-Shirt",
@@ -31,7 +31,7 @@ def test_a_product_comes_with_its_metadata_and_all_its_active_prices(fake: FakeS
     assert not product.deleted
 
 
-def test_origin_fault_22_stripes_objects_are_not_taken_for_dicts(fake: FakeStripe) -> None:
+def test_origin_fault_22_stripe_objects_are_not_used_as_dicts(fake: FakeStripe) -> None:
     fake.add_product(id="prod_bare", name="Bare")
 
     product = fetch_product("prod_bare")
@@ -41,7 +41,7 @@ def test_origin_fault_22_stripes_objects_are_not_taken_for_dicts(fake: FakeStrip
     assert (product.default_price_id, product.prices) == ("", ())
 
 
-def test_a_product_that_stripe_does_not_know_is_deleted(fake: FakeStripe) -> None:
+def test_a_product_unknown_to_stripe_is_deleted(fake: FakeStripe) -> None:
     product = fetch_product("prod_never")
 
     assert (product.id, product.deleted, product.active) == ("prod_never", True, False)
@@ -65,22 +65,22 @@ def test_origin_fault_13_more_than_a_hundred_products_are_read_page_by_page(fake
     assert len(fake.calls) == 6  # three pages of prices, three of products
 
 
-def test_without_a_key_reading_says_which_setting_is_missing(settings: Settings) -> None:
+def test_without_a_key_the_error_names_the_setting(settings: Settings) -> None:
     settings.STRIPE_SECRET_KEY = ""
 
     with pytest.raises(stripe_client.NotConfigured, match="STRIPE_SECRET_KEY"):
         fetch_product("prod_balm")
 
 
-def test_a_wrong_key_is_named_by_its_setting(fake: FakeStripe, settings: Settings) -> None:
+def test_with_a_wrong_key_the_error_names_the_setting(fake: FakeStripe, settings: Settings) -> None:
     settings.STRIPE_SECRET_KEY = "sk_test_wrong"
 
     with pytest.raises(stripe_client.WrongKey, match="STRIPE_SECRET_KEY"):
         list(each_product())
 
 
-def test_a_text_that_no_database_keeps_becomes_one_that_every_database_keeps(fake: FakeStripe) -> None:
-    """PostgreSQL refuses NUL, and every database half a surrogate pair; Stripe's JSON can say both."""
+def test_characters_that_databases_cannot_store_are_replaced(fake: FakeStripe) -> None:
+    # PostgreSQL rejects NUL, and every database rejects lone surrogates. Stripe's JSON may contain both.
     fake.add_product(
         id="prod_odd",
         name="Odd\x00",

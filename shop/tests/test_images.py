@@ -1,18 +1,18 @@
-"""Which images may be shown."""
+"""Tests of the checks of image URLs."""
 
 import pytest
 
 from shop.images import sort_images
 
 
-def test_any_https_image_is_shown_unless_origins_are_listed() -> None:
+def test_without_origins_any_https_image_is_allowed() -> None:
     assert sort_images(["https://a.example/1.jpg", "https://b.example/2.jpg"], []) == (
         ["https://a.example/1.jpg", "https://b.example/2.jpg"],
         [],
     )
 
 
-def test_listed_origins_narrow_it() -> None:
+def test_with_origins_other_images_are_problems() -> None:
     shown, problems = sort_images(
         ["https://a.example/1.jpg", "https://b.example/2.jpg"], ["https://a.example"]
     )
@@ -21,7 +21,7 @@ def test_listed_origins_narrow_it() -> None:
     assert problems == ["The image https://b.example/2.jpg is not shown: its origin is not in IMAGE_ORIGINS."]
 
 
-def test_an_address_of_this_machine_is_shown_only_when_it_is_listed() -> None:
+def test_a_local_http_url_is_allowed_only_if_its_origin_is_listed() -> None:
     local = "http://127.0.0.1:9000/shirt.svg"
 
     assert sort_images([local], [])[0] == []
@@ -42,7 +42,7 @@ def test_an_address_of_this_machine_is_shown_only_when_it_is_listed() -> None:
         "",
     ],
 )
-def test_what_is_not_a_plain_https_address_is_a_problem(address: str) -> None:
+def test_anything_but_a_plain_https_url_is_a_problem(address: str) -> None:
     shown, problems = sort_images([address], [])
 
     assert shown == []

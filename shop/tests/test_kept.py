@@ -1,4 +1,4 @@
-"""Pages that were rendered before are kept, and yet never stale and never somebody else's."""
+"""Tests of the page cache: pages are never stale, and never contain another visitor's data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGES = ["/", "/products/", "/products/prod_balm/balm-t-shirt/"]
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept() -> Iterator[None]:
+def empty_cache() -> Iterator[None]:
     kept.forget()
     yield
     kept.forget()
@@ -32,12 +32,12 @@ def in_cart(client: Client, units: int) -> None:
 
 
 def token_on(client: Client) -> str:
-    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(PAGES[2]).content.decode())
-    assert found
-    return found[1]
+    match = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(PAGES[2]).content.decode())
+    assert match
+    return match[1]
 
 
-def test_a_page_is_rendered_once_while_it_shows_the_same(client: Client) -> None:
+def test_a_fragment_is_rendered_once_per_key(client: Client) -> None:
     rendered: list[int] = []
 
     for _visit in range(3):
@@ -46,7 +46,7 @@ def test_a_page_is_rendered_once_while_it_shows_the_same(client: Client) -> None
     assert len(rendered) == 1
 
 
-def test_what_was_not_asked_for_longest_goes_first() -> None:
+def test_the_least_recently_used_fragment_is_evicted() -> None:
     for number in range(kept.MOST + 1):
         kept.kept(number, lambda: "old")
 
@@ -58,7 +58,7 @@ def test_what_was_not_asked_for_longest_goes_first() -> None:
     ("change", "shown"),
     [
         (lambda: StockItem.objects.filter(size="M").update(on_hand=2), "only 2 left"),
-        (lambda: StockItem.objects.filter(size="M").update(held=10), "may come back"),
+        (lambda: StockItem.objects.filter(size="M").update(held=10), "reserved"),
         (lambda: StockItem.objects.filter(size="M").update(state="unknown"), "not for sale"),
         (lambda: StockItem.objects.filter(size="M").update(listed=False), "not for sale"),
         (lambda: Product.objects.update(lowest_amount=1234), "$12.34"),
@@ -72,7 +72,7 @@ def test_what_was_not_asked_for_longest_goes_first() -> None:
         (lambda: on_shelf("prod_mug", metadata={"category": "mugs"}), "Mugs"),
     ],
 )
-def test_whatever_changes_is_shown_at_once(client: Client, change: Callable[[], object], shown: str) -> None:
+def test_changes_are_shown_immediately(client: Client, change: Callable[[], object], shown: str) -> None:
     on_shelf()
     assert shown not in client.get(PAGES[2]).content.decode()
 
@@ -81,7 +81,7 @@ def test_whatever_changes_is_shown_at_once(client: Client, change: Callable[[], 
     assert shown in client.get(PAGES[2]).content.decode()
 
 
-def test_a_setting_that_changes_is_shown_at_once(client: Client, settings: Settings) -> None:
+def test_a_changed_setting_is_applied_immediately(client: Client, settings: Settings) -> None:
     on_shelf()
     assert "only 10 left" not in client.get(PAGES[2]).content.decode()
 
@@ -101,7 +101,7 @@ def test_one_visitors_cart_is_not_shown_to_another(path: str) -> None:
     assert 'id="cart-count">7<' in one.get(path).content.decode()
 
 
-def test_what_one_visitor_is_told_is_told_once_and_to_nobody_else() -> None:
+def test_a_message_is_shown_once_and_only_to_its_visitor() -> None:
     on_shelf()
     one, other = Client(), Client()
     other.get("/")
@@ -112,19 +112,19 @@ def test_what_one_visitor_is_told_is_told_once_and_to_nobody_else() -> None:
     assert "whole number" not in one.get("/").content.decode()
 
 
-def test_each_visitors_form_carries_a_token_of_their_own() -> None:
+def test_each_visitor_gets_their_own_csrf_token() -> None:
     on_shelf()
     one, other = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
-    mine, theirs = token_on(one), token_on(other)
+    token, other_token = token_on(one), token_on(other)
     order = {"item": StockItem.objects.get(size="M").pk, "colour": "Black", "quantity": 1}
 
-    assert mine != theirs
-    assert other.post("/cart/add/", {**order, "csrfmiddlewaretoken": mine}).status_code == 403
-    assert one.post("/cart/add/", {**order, "csrfmiddlewaretoken": mine}).status_code == 302
+    assert token != other_token
+    assert other.post("/cart/add/", {**order, "csrfmiddlewaretoken": token}).status_code == 403
+    assert one.post("/cart/add/", {**order, "csrfmiddlewaretoken": token}).status_code == 302
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_no_place_is_left_empty(client: Client, path: str) -> None:
+def test_no_placeholder_is_left_in_a_page(client: Client, path: str) -> None:
     on_shelf(name="<!--own:token-->", description="<!--own:cart-->")
 
     html = client.get(path, follow=True).content.decode()

@@ -1,4 +1,4 @@
-"""What does a list of products show, and how is it narrowed?"""
+"""Tests of the home page and the product lists, with search, filters and sorting."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def shelf_of_three() -> None:
         ("q=100%25_", []),
     ],
 )
-def test_a_list_is_searched_filtered_and_sorted_by_its_address(
+def test_a_list_is_searched_filtered_and_sorted_by_the_query_string(
     client: Client, query: str, names: list[str]
 ) -> None:
     shelf_of_three()
@@ -62,7 +62,7 @@ def test_a_list_is_searched_filtered_and_sorted_by_its_address(
         ({"S": 5, "M": 20, "L": 5}, ""),
     ],
 )
-def test_a_card_tells_a_number_only_where_all_sizes_together_are_few(
+def test_a_card_shows_a_number_only_if_the_total_is_low(
     client: Client, stock: dict[str, int | None], words: str
 ) -> None:
     on_shelf(stock=stock)
@@ -72,7 +72,7 @@ def test_a_card_tells_a_number_only_where_all_sizes_together_are_few(
     assert re.findall(r'stock-note stock-note--few">([^<]*)', html) == ([words] if words else [])
 
 
-def test_only_the_sizes_and_colours_of_a_category_are_offered_there(client: Client) -> None:
+def test_filters_offer_only_the_sizes_and_colors_of_the_category(client: Client) -> None:
     on_shelf()
     on_shelf(
         "prod_kid",
@@ -86,7 +86,7 @@ def test_only_the_sizes_and_colours_of_a_category_are_offered_there(client: Clie
     assert everything == ["XS", "S", "M", "L", "2Y", "10Y", "Black", "Sky", "White"]
 
 
-def test_a_size_that_the_category_has_not_is_still_told_as_wished_for(client: Client) -> None:
+def test_a_size_that_the_category_does_not_have_is_still_shown_as_a_filter(client: Client) -> None:
     on_shelf()
 
     html = client.get("/category/clothing/?size=2Y").content.decode()
@@ -101,7 +101,7 @@ def test_a_search_within_a_category_names_both(client: Client) -> None:
     assert '<h1 id="title">Art: “shirt”' in client.get("/category/art/?q=shirt").content.decode()
 
 
-def test_in_stock_leaves_out_what_cannot_be_bought(client: Client) -> None:
+def test_in_stock_leaves_out_products_that_cannot_be_bought(client: Client) -> None:
     on_shelf("prod_gone", name="Gone", stock={"S": 0, "M": None, "L": 0})
     on_shelf("prod_here", name="Here", stock={"S": 0, "M": 1, "L": 0})
     on_shelf("prod_free", name="Print", metadata={}, stock={"": -1})
@@ -109,19 +109,19 @@ def test_in_stock_leaves_out_what_cannot_be_bought(client: Client) -> None:
     assert names_on(client.get("/products/?in_stock=1&sort=name")) == ["Here", "Print"]
 
 
-def test_what_has_no_price_is_not_in_stock(client: Client) -> None:
+def test_a_product_without_a_price_is_not_in_stock(client: Client) -> None:
     on_shelf("prod_free", name="No price", prices=())
 
     assert names_on(client.get("/products/?in_stock=1")) == []
 
 
-def test_a_category_has_a_page_of_its_own(client: Client) -> None:
+def test_a_category_page_lists_its_products(client: Client) -> None:
     shelf_of_three()
 
     assert names_on(client.get("/category/art/")) == ["Bramble Shirt"]
 
 
-def test_categories_that_differ_in_case_are_one(client: Client) -> None:
+def test_categories_that_differ_only_in_case_are_merged(client: Client) -> None:
     on_shelf("prod_a", name="A", metadata={"category": "Art"})
     on_shelf("prod_b", name="B", metadata={"category": "art"})
 
@@ -135,23 +135,23 @@ def test_categories_that_differ_in_case_are_one(client: Client) -> None:
         "sort=evil", "size=%00", "colour=%00%7C", "q=" + "x" * 5000, "q=" + "a+" * 500, "q=%00", "q=%F0%9F%98%80",
     ],
 )  # fmt: skip
-def test_an_address_that_somebody_typed_never_fails(client: Client, query: str) -> None:
+def test_an_invalid_query_string_is_no_error(client: Client, query: str) -> None:
     shelf_of_three()
 
     assert client.get(f"/products/?{query}", follow=True).status_code == 200
 
 
-def test_nothing_found_offers_a_way_back_wish_by_wish(client: Client) -> None:
+def test_an_empty_result_offers_to_remove_each_filter(client: Client) -> None:
     shelf_of_three()
 
     html = client.get("/products/?q=shirt&colour=Black").content.decode()
 
-    assert "Nothing fits that" in html
+    assert "No products found" in html
     assert 'href="?colour=Black"' in html
     assert 'href="?q=shirt"' in html
 
 
-def test_origin_fault_13_a_catalogue_of_many_is_shown_page_by_page(client: Client) -> None:
+def test_origin_fault_13_a_large_catalog_is_paginated(client: Client) -> None:
     for number in range(130):
         on_shelf(f"prod_{number:03}", name=f"Shirt {number:03}", stock={"S": 1})
 
@@ -163,7 +163,7 @@ def test_origin_fault_13_a_catalogue_of_many_is_shown_page_by_page(client: Clien
     assert "Page 2 of 6" in words_of(client.get("/products/?page=2"))
 
 
-def test_past_the_last_page_the_last_one_is_shown(client: Client) -> None:
+def test_a_page_past_the_last_one_redirects_to_the_last(client: Client) -> None:
     for number in range(30):
         on_shelf(f"prod_{number:02}", name=f"Shirt {number:02}", stock={"S": 1})
 
@@ -172,7 +172,7 @@ def test_past_the_last_page_the_last_one_is_shown(client: Client) -> None:
     assert client.get("/products/?q=nothing&page=2", follow=True).status_code == 200
 
 
-def test_the_home_page_puts_first_what_is_featured(client: Client) -> None:
+def test_the_home_page_shows_the_featured_product_first(client: Client) -> None:
     on_shelf("prod_a", name="Plain")
     on_shelf("prod_b", name="Special", metadata={"featured": "yes", "sizes": "S"})
 
@@ -192,17 +192,17 @@ def test_a_shop_that_cannot_sell_says_so_on_every_page(client: Client, settings:
     assert "Payment is not set up yet" in words_of(client.get(path))
 
 
-def test_the_home_page_shows_eight_and_the_way_to_the_others(client: Client) -> None:
+def test_the_home_page_shows_eight_products_and_links_to_the_list(client: Client) -> None:
     for number in range(12):
         on_shelf(f"prod_{number}", name=f"Shirt {number}")
 
     answer = client.get("/")
 
     assert len(names_on(answer)) == 8
-    assert "See everything" in words_of(answer)
+    assert "View all products" in words_of(answer)
 
 
-def test_the_second_that_is_featured_stands_apart_and_leaves_no_row_ragged(client: Client) -> None:
+def test_the_second_featured_product_is_large_and_followed_by_eight_others(client: Client) -> None:
     for number in range(12):
         featured = {"featured": "yes"} if number < 2 else {}
         on_shelf(f"prod_{number:02}", name=f"Shirt {number}", metadata={"sizes": "S", **featured})
@@ -214,7 +214,7 @@ def test_the_second_that_is_featured_stands_apart_and_leaves_no_row_ragged(clien
     assert answer.content.decode().count("card--large") == 1
 
 
-def test_an_address_that_somebody_sends_is_shown_with_the_shops_picture(client: Client) -> None:
+def test_a_shared_link_is_previewed_with_an_image(client: Client) -> None:
     on_shelf(images=("https://cdn.example/1.jpg",), metadata={"featured": "yes"})
     for path in ["/", "/products/"]:
         html = client.get(path).content.decode()

@@ -1,4 +1,4 @@
-"""What a product's metadata says about it, however people type it."""
+"""Tests of parsing product metadata."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shop.metadata import LONGEST_SIZE, MOST_SIZES, Facts, parse
 
 
-def test_the_origins_metadata_is_read() -> None:
+def test_the_metadata_of_the_origin_is_parsed() -> None:
     facts = parse(
         {
             "category": "clothing",
@@ -26,32 +26,32 @@ def test_the_origins_metadata_is_read() -> None:
     )
 
 
-def test_origin_fault_19_blanks_after_commas_do_not_make_other_sizes() -> None:
+def test_origin_fault_19_spaces_around_commas_are_ignored() -> None:
     assert parse({"sizes": "S, M ,L", "colors": "Black, White"}) == Facts(
         sizes=("S", "M", "L"), colours=("Black", "White")
     )
 
 
 @pytest.mark.parametrize("key", ["Sizes", "SIZES", " sizes"])
-def test_origin_fault_19_a_key_in_another_case_is_named(key: str) -> None:
+def test_origin_fault_19_a_key_in_another_case_is_a_problem(key: str) -> None:
     facts = parse({key: "S,M"})
 
     assert facts.sizes == ()
-    assert facts.problems == (f"The key “{key}” is not read: it must be “sizes”.",)
+    assert facts.problems == (f"The key “{key}” is ignored; it must be “sizes”.",)
 
 
-def test_the_british_spelling_of_colours_is_named() -> None:
-    assert parse({"colours": "Black"}).problems == ("The key “colours” is not read: it must be “colors”.",)
+def test_the_british_spelling_of_colors_is_a_problem() -> None:
+    assert parse({"colours": "Black"}).problems == ("The key “colours” is ignored; it must be “colors”.",)
 
 
-def test_a_size_named_twice_is_kept_once_and_listed() -> None:
+def test_a_repeated_size_is_used_once_and_is_a_problem() -> None:
     facts = parse({"sizes": "S,M,S"})
 
     assert facts.sizes == ("S", "M")
-    assert facts.problems == ("“sizes” names S twice.",)
+    assert facts.problems == ("“sizes” lists S twice.",)
 
 
-def test_sizes_that_differ_only_in_case_stay_two_sizes_and_are_listed() -> None:
+def test_sizes_that_differ_only_in_case_are_kept_and_are_a_problem() -> None:
     facts = parse({"sizes": "S,s"})
 
     assert facts.sizes == ("S", "s")
@@ -61,11 +61,11 @@ def test_sizes_that_differ_only_in_case_stay_two_sizes_and_are_listed() -> None:
 @pytest.mark.parametrize(
     ("text", "sizes", "problem"),
     [
-        ("S,,M", ("S", "M"), "“sizes” has an empty place between its commas."),
-        (",", (), "“sizes” names no size."),
-        ("S,M[1]", ("S",), "“sizes” has 'M[1]', with characters that a size or colour cannot have."),
-        ("S,<b>", ("S",), "“sizes” has '<b>', with characters that a size or colour cannot have."),
-        ("S,M\x00", ("S",), "“sizes” has 'M\\x00', with characters that a size or colour cannot have."),
+        ("S,,M", ("S", "M"), "“sizes” has an empty entry between its commas."),
+        (",", (), "“sizes” lists no size."),
+        ("S,M[1]", ("S",), "“sizes” has 'M[1]', with characters that are not allowed in a size or color."),
+        ("S,<b>", ("S",), "“sizes” has '<b>', with characters that are not allowed in a size or color."),
+        ("S,M\x00", ("S",), "“sizes” has 'M\\x00', with characters that are not allowed in a size or color."),
         (
             "S," + "X" * 35,
             ("S",),
@@ -73,26 +73,28 @@ def test_sizes_that_differ_only_in_case_stay_two_sizes_and_are_listed() -> None:
         ),
     ],
 )
-def test_an_odd_size_is_left_out_and_listed(text: str, sizes: tuple[str, ...], problem: str) -> None:
+def test_an_invalid_size_is_left_out_and_is_a_problem(
+    text: str, sizes: tuple[str, ...], problem: str
+) -> None:
     facts = parse({"sizes": text})
 
     assert facts.sizes == sizes
     assert problem in facts.problems
 
 
-def test_more_sizes_than_metadata_can_count_are_cut_and_listed() -> None:
+def test_too_many_sizes_are_cut_and_are_a_problem() -> None:
     facts = parse({"sizes": ",".join(str(number) for number in range(45))})
 
     assert len(facts.sizes) == MOST_SIZES
     assert facts.problems == ("“sizes” has 45 sizes; the first 40 are used.",)
 
 
-def test_a_product_without_sizes_is_one_item_and_no_problem() -> None:
+def test_a_product_without_sizes_has_no_problem() -> None:
     assert parse({"stock": "4"}) == Facts()
 
 
 @pytest.mark.parametrize("key", ["link", "streamUrl", "stream_url"])
-def test_a_link_is_read_from_each_of_its_names(key: str) -> None:
+def test_each_key_of_the_link_is_accepted(key: str) -> None:
     assert parse({key: "https://music.example/album"}).link == "https://music.example/album"
 
 
@@ -103,7 +105,7 @@ def test_a_link_that_is_not_https_is_a_problem(address: str) -> None:
     facts = parse({"link": address})
 
     assert facts.link == ""
-    assert facts.problems == ("“link” is not an address that begins with https://.",)
+    assert facts.problems == ("“link” is not a URL that begins with https://.",)
 
 
 @pytest.mark.parametrize(("text", "featured"), [("yes", True), ("1", True), ("no", False), ("", False)])
@@ -114,7 +116,7 @@ def test_featured_is_anything_but_no(text: str, featured: bool) -> None:
 @given(
     st.dictionaries(st.sampled_from(["sizes", "colors", "details", "category", "link", "Sizes"]), st.text())
 )
-def test_whatever_stands_there_an_answer_comes_back(metadata: dict[str, str]) -> None:
+def test_any_text_can_be_parsed(metadata: dict[str, str]) -> None:
     facts = parse(metadata)
 
     assert len(set(facts.sizes)) == len(facts.sizes) <= MOST_SIZES

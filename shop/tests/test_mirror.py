@@ -1,4 +1,4 @@
-"""How a product that was read becomes local rows."""
+"""Tests of storing products fetched from Stripe."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ def problems_after(**changes: Any) -> list[str]:
     return list(Product.objects.get().problems)
 
 
-def test_a_new_product_is_created_with_its_facts_and_prices() -> None:
+def test_a_new_product_is_created_with_its_prices() -> None:
     outcome = store(stripe_product(prices=(price(), price("price_3xl", 2800, size="L"))))
 
     product = Product.objects.get()
@@ -34,7 +34,7 @@ def test_a_new_product_is_created_with_its_facts_and_prices() -> None:
     assert product.problems == []
 
 
-def test_an_unchanged_product_costs_no_write() -> None:
+def test_an_unchanged_product_is_not_written() -> None:
     store(stripe_product())
 
     with CaptureQueriesContext(connection) as queries:
@@ -52,7 +52,7 @@ def test_a_changed_product_is_updated() -> None:
     assert Product.objects.get().name == "BALM Tee"
 
 
-def test_an_older_reading_never_overwrites_a_newer_one() -> None:
+def test_older_data_never_overwrites_newer_data() -> None:
     store(stripe_product(name="new", read_at=LATER))
 
     assert outcome_of(stripe_product(name="old", read_at=LONG_AGO)) == "unchanged"
@@ -60,14 +60,14 @@ def test_an_older_reading_never_overwrites_a_newer_one() -> None:
     assert Product.objects.get().name == "new"
 
 
-def test_an_archived_product_is_kept_but_not_on_show() -> None:
+def test_an_archived_product_is_kept_but_not_visible() -> None:
     store(stripe_product(active=False))
 
     assert Product.objects.get().active is False
     assert not Product.objects.on_show()
 
 
-def test_a_deleted_product_is_kept_with_what_was_known_of_it() -> None:
+def test_a_deleted_product_keeps_its_data() -> None:
     store(stripe_product())
 
     outcome = store(stripe_product(deleted=True, name="", metadata={}, read_at=LATER))
@@ -77,7 +77,7 @@ def test_a_deleted_product_is_kept_with_what_was_known_of_it() -> None:
     assert not Product.objects.on_show()
 
 
-def test_a_deleted_product_that_was_never_known_makes_no_row() -> None:
+def test_a_deleted_product_that_was_never_stored_creates_no_row() -> None:
     assert store(stripe_product(deleted=True)) == "unchanged"
     assert not Product.objects.exists()
 
@@ -86,16 +86,14 @@ def test_a_deleted_product_that_was_never_known_makes_no_row() -> None:
     ("changes", "problem"),
     [
         ({"active": False}, "it is archived."),
-        ({"recurring": True}, "it recurs; the shop sells once."),
-        ({"tiered": True, "unit_amount": None}, "it is tiered; the shop needs one amount."),
+        ({"recurring": True}, "it is recurring; the shop takes one-time payments only."),
+        ({"tiered": True, "unit_amount": None}, "it is tiered; the shop needs a single amount."),
         ({"custom": True, "unit_amount": None}, "its amount is chosen by the customer."),
         ({"unit_amount": None}, "it has no amount in whole minor units."),
-        ({"currency": "eur"}, "it is in EUR, the shop sells in USD."),
+        ({"currency": "eur"}, "it is in EUR, but the shop sells in USD."),
     ],
 )
-def test_a_price_that_cannot_be_used_is_named_and_sells_nothing(
-    changes: dict[str, Any], problem: str
-) -> None:
+def test_an_unusable_price_is_a_problem_and_not_used(changes: dict[str, Any], problem: str) -> None:
     problems = problems_after(prices=(price(**changes),))
 
     assert problems == [f"The price price_std cannot be used: {problem}", "There is no price for S, M, L."]
@@ -108,7 +106,7 @@ def test_the_currency_of_the_shop_is_a_setting(settings: Settings) -> None:
     assert problems_after(prices=(price(currency="jpy", unit_amount=2500),)) == []
 
 
-def test_an_image_outside_the_listed_origins_is_named_and_not_kept(settings: Settings) -> None:
+def test_an_image_from_another_origin_is_a_problem_and_not_stored(settings: Settings) -> None:
     settings.IMAGE_ORIGINS = ["https://cdn.example"]
 
     problems = problems_after(images=("https://cdn.example/1.jpg", "https://else.example/2.jpg"))
@@ -124,14 +122,14 @@ def test_origin_fault_18_images_come_from_the_product_not_from_its_id() -> None:
     assert {tuple(product.images) for product in Product.objects.all()} == {("https://cdn.example/balm.jpg",)}
 
 
-def test_something_to_listen_to_needs_no_price() -> None:
+def test_a_product_with_a_link_needs_no_price() -> None:
     metadata = {"category": "music", "streamUrl": "https://music.example/album"}
 
     assert problems_after(metadata=metadata, prices=(), default_price_id="") == []
     assert Product.objects.get().link == "https://music.example/album"
 
 
-def test_a_product_with_nothing_right_is_still_a_row() -> None:
+def test_a_product_with_only_invalid_data_is_still_stored() -> None:
     problems = problems_after(
         name=" ",
         metadata={"sizes": ",", "Colors": "Black", "link": "javascript:alert(1)"},
@@ -143,8 +141,8 @@ def test_a_product_with_nothing_right_is_still_a_row() -> None:
     assert len(problems) >= 5
 
 
-def test_a_text_longer_than_its_column_is_cut_and_its_category_keeps_its_address() -> None:
-    """“ﷺ” is one letter, and eighteen in an address; PostgreSQL refuses what SQLite takes."""
+def test_texts_are_cut_to_the_length_of_their_columns() -> None:
+    # “ﷺ” is one character, and eighteen in a slug. PostgreSQL enforces the length, SQLite does not.
     store(stripe_product(name="x" * 5001, metadata={"category": "ﷺ" * 100, "sizes": "S"}))
 
     product = Product.objects.get()

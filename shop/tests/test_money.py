@@ -1,4 +1,4 @@
-"""How amounts of Stripe's are written."""
+"""Tests of formatting amounts."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from shop.money import decimals, format_money
         (0, "usd", "$0.00"),
     ],
 )
-def test_amounts_are_written_with_stripes_decimals(amount: int, currency: str, written: str) -> None:
+def test_amounts_are_formatted_with_stripes_decimals(amount: int, currency: str, written: str) -> None:
     assert format_money(amount, currency).replace("\N{NO-BREAK SPACE}", " ") == written
 
 
@@ -28,6 +28,6 @@ def test_origin_fault_15_a_zero_decimal_currency_is_not_divided() -> None:
     assert format_money(2500, "jpy") == "¥2,500"
 
 
-def test_a_locale_writes_it_its_own_way_and_an_unknown_one_reads_english() -> None:
+def test_amounts_are_formatted_for_the_locale_or_else_for_english() -> None:
     assert format_money(2500, "eur", "de").replace("\N{NO-BREAK SPACE}", " ") == "25,00 €"
     assert format_money(2500, "eur", "zz") == "€25.00"

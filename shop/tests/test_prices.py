@@ -1,4 +1,4 @@
-"""Which price holds for which size."""
+"""Tests of choosing the price of a size."""
 
 from shop.prices import Price, price_for, problems_of, range_of
 
@@ -6,12 +6,12 @@ STANDARD = Price("price_a", "usd", 2500)
 LARGE = Price("price_b", "usd", 2800, size="3XL")
 
 
-def test_the_price_of_a_size_goes_before_the_default_price() -> None:
+def test_the_price_of_a_size_takes_precedence_over_the_default_price() -> None:
     assert price_for("3XL", [STANDARD, LARGE], "price_a") == LARGE
     assert price_for("S", [STANDARD, LARGE], "price_a") == STANDARD
 
 
-def test_a_price_that_is_neither_sized_nor_default_sells_nothing() -> None:
+def test_a_price_that_is_neither_sized_nor_default_is_not_used() -> None:
     assert price_for("S", [Price("price_old", "usd", 1000), LARGE], "price_a") is None
 
 
@@ -25,13 +25,13 @@ def test_a_product_without_sizes_has_the_default_price() -> None:
     assert price_for("", [STANDARD, LARGE], "price_a") == STANDARD
 
 
-def test_the_range_covers_the_sizes_that_are_sold() -> None:
+def test_the_range_covers_the_listed_sizes() -> None:
     assert range_of(["S", "3XL"], [STANDARD, LARGE], "price_a") == (2500, 2800)
     assert range_of(["S"], [STANDARD, LARGE], "price_a") == (2500, 2500)
     assert range_of(["S"], [], "") is None
 
 
-def test_each_problem_of_the_prices_is_named() -> None:
+def test_each_problem_of_the_prices_is_listed() -> None:
     twice = Price("price_c", "usd", 2900, size="3XL")
     other = Price("price_d", "usd", 2900, size="4XL")
     euro = Price("price_e", "eur", 2900, problem="it is in EUR, the shop sells in USD.")
@@ -44,5 +44,5 @@ def test_each_problem_of_the_prices_is_named() -> None:
     ]
 
 
-def test_one_item_without_a_price_is_a_problem() -> None:
+def test_a_product_without_a_usable_price_is_a_problem() -> None:
     assert problems_of([], [], "") == ["It has no default price that can be used."]

@@ -1,4 +1,4 @@
-"""How the lines of a size guide are read."""
+"""Tests of parsing size guides."""
 
 from fractions import Fraction
 
@@ -15,7 +15,7 @@ def guide_of(lines: str, unit: str = "in") -> Guide:
     return read({"name": "Shirts", "unit": unit, "columns": COLUMNS, "lines": lines, "note": ""})
 
 
-def test_the_origins_lines_are_read_in_inches_and_in_centimetres() -> None:
+def test_inches_are_converted_to_centimeters() -> None:
     guide = guide_of("S 27 1/2, 21 1/2, 34\n3XL 31 1/2, 29, 38 3/4")
 
     assert guide.columns == ("Body length", "Chest width", "Sleeve length")
@@ -25,7 +25,7 @@ def test_the_origins_lines_are_read_in_inches_and_in_centimetres() -> None:
     )
 
 
-def test_a_guide_kept_in_centimetres_shows_inches_to_the_nearest_eighth() -> None:
+def test_centimeters_are_converted_to_the_nearest_eighth_of_an_inch() -> None:
     assert guide_of("M 71, 56.5, 87", unit="cm").rows == (
         Row("M", ("28", "22 1/4", "34 1/4"), ("71", "56.5", "87")),
     )
@@ -34,12 +34,12 @@ def test_a_guide_kept_in_centimetres_shows_inches_to_the_nearest_eighth() -> Non
 @pytest.mark.parametrize(
     "line", ["S", "S 27 1/2, 21", "S 27, 21, long", "S 27, 21, 1/0", "S 27, 21, -3", "S 1,2,3,4"]
 )
-def test_a_line_that_cannot_be_read_is_left_out_and_named(line: str) -> None:
+def test_an_invalid_line_is_left_out_and_is_a_problem(line: str) -> None:
     assert guide_of(line).rows == ()
-    assert problems_of(COLUMNS, line) == [f"“{line}” must be a size and 3 measures with commas between them."]
+    assert problems_of(COLUMNS, line) == [f"“{line}” must be a size and 3 measures, separated by commas."]
 
 
-def test_a_guide_without_columns_is_refused() -> None:
+def test_a_guide_without_columns_is_rejected() -> None:
     assert problems_of(" , ", "S 1") == ["Name at least one column."]
 
 

@@ -1,4 +1,4 @@
-"""What search engines and other sites read of a product."""
+"""Tests of JSON-LD and link previews of products."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.django_db
 
 def facts_on(client: Client, address: str) -> dict[str, object]:
     html = client.get(address).content.decode()
-    found = re.search(r'<script type="application/ld\+json">(.*?)</script>', html, re.DOTALL)
-    assert found
-    return dict(json.loads(found[1]))
+    match = re.search(r'<script type="application/ld\+json">(.*?)</script>', html, re.DOTALL)
+    assert match
+    return dict(json.loads(match[1]))
 
 
-def test_a_product_tells_its_name_price_and_pictures(client: Client) -> None:
+def test_json_ld_has_name_price_and_images(client: Client) -> None:
     product = on_shelf(images=("https://cdn.example/1.jpg",))
 
     facts = facts_on(client, product.get_absolute_url())
@@ -32,7 +32,7 @@ def test_a_product_tells_its_name_price_and_pictures(client: Client) -> None:
     assert facts["offers"] == {"@type": "Offer", "price": "25.00", "priceCurrency": "USD"}
 
 
-def test_prices_that_differ_are_told_as_a_range(client: Client) -> None:
+def test_different_prices_are_a_range(client: Client) -> None:
     product = on_shelf(prices=(price(), price("price_l", 2800, size="L")))
 
     assert facts_on(client, product.get_absolute_url())["offers"] == {
@@ -43,7 +43,7 @@ def test_prices_that_differ_are_told_as_a_range(client: Client) -> None:
     }
 
 
-def test_stock_is_never_told_there_because_others_keep_it_for_days(client: Client) -> None:
+def test_json_ld_never_contains_stock_because_it_is_cached_for_days(client: Client) -> None:
     product = on_shelf()
     before = facts_on(client, product.get_absolute_url())
 
@@ -53,7 +53,7 @@ def test_stock_is_never_told_there_because_others_keep_it_for_days(client: Clien
     assert "availability" not in json.dumps(before)
 
 
-def test_text_from_stripe_cannot_end_the_element(client: Client) -> None:
+def test_text_from_stripe_cannot_close_the_element(client: Client) -> None:
     product = on_shelf(name="</script><script>alert(1)</script>", description="<!-- &amp;")
 
     facts = facts_on(client, product.get_absolute_url())
@@ -62,7 +62,7 @@ def test_text_from_stripe_cannot_end_the_element(client: Client) -> None:
     assert facts["description"] == "<!-- &amp;"
 
 
-def test_a_shared_link_shows_name_and_picture(client: Client) -> None:
+def test_a_shared_link_shows_name_and_image(client: Client) -> None:
     product = on_shelf(images=("https://cdn.example/1.jpg",), description="Soft.")
 
     html = client.get(product.get_absolute_url()).content.decode()

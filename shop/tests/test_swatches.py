@@ -1,4 +1,4 @@
-"""A colour has a dot where its name says which; a wrong one would be worse than none."""
+"""Tests of color swatches: unknown names have none, because a wrong color is worse than none."""
 
 import re
 
@@ -20,14 +20,14 @@ from shop.swatches import FILLS, fill_of
         ("off-white", "white"),
     ],
 )
-def test_the_last_word_that_is_known_gives_the_colour(name: str, known: str) -> None:
+def test_the_last_known_word_decides_the_color(name: str, known: str) -> None:
     assert fill_of(name) == FILLS[known]
 
 
 @pytest.mark.parametrize("name", ["", "Dusk", "Black/White", "Black & White", "Red and Blue", "#000000"])
-def test_a_name_that_nobody_knows_and_two_colours_in_one_have_none(name: str) -> None:
+def test_unknown_names_and_combinations_have_no_swatch(name: str) -> None:
     assert fill_of(name) == ""
 
 
-def test_every_fill_is_a_colour() -> None:
+def test_every_fill_is_a_hex_color() -> None:
     assert all(re.fullmatch("#[0-9a-f]{6}", fill) for fill in FILLS.values())

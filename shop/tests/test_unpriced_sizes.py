@@ -1,4 +1,4 @@
-"""What of a size that nothing can be sold at? It stands there, cannot be chosen, and breaks no page."""
+"""Tests of sizes without a usable price: they are shown, but cannot be chosen."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ PLACES = ["/products/prod_balm/balm-t-shirt/", "/stock/prod_balm/"]
 
 
 def sizes_of(html: str) -> dict[str, tuple[str, bool]]:
-    """Size to its price and whether it can be chosen."""
-    label = r'data-size="Size (\w)"(?: data-price="([^"]*)")?.*?required( disabled)?>'
+    """Map each size to its price and whether it can be chosen."""
+    label = r'data-size="Size (\w)"\s*(?:data-price="([^"]*)")?>.*?required\s*(disabled)?>'
     return {size: (price, not disabled) for size, price, disabled in re.findall(label, html, re.DOTALL)}
 
 
@@ -47,7 +47,7 @@ def test_a_size_whose_price_was_archived_cannot_be_chosen_beside_others_that_can
     [{"prices": (), "default_price_id": ""}, {"prices": (ARCHIVED,)}, {"prices": (IN_EUROS,)}],
     ids=["no price", "an archived one", "a default price in another currency"],
 )
-def test_a_shirt_that_nothing_can_be_sold_at_is_shown_without_prices(
+def test_a_product_without_usable_prices_is_shown_without_prices(
     client: Client, path: str, changes: Any
 ) -> None:
     on_shelf(**changes)
@@ -70,7 +70,7 @@ def test_a_size_with_a_price_of_its_own_keeps_it_where_the_default_price_is_in_a
 
 
 @pytest.mark.parametrize("path", ["/", "/products/", "/category/clothing/", "/api/products/"])
-def test_lists_show_such_a_shirt_too(client: Client, path: str) -> None:
+def test_lists_show_products_without_prices(client: Client, path: str) -> None:
     on_shelf("prod_none", prices=(), default_price_id="")
     on_shelf("prod_some", prices=(SMALL, ARCHIVED), default_price_id="")
     on_shelf("prod_euros", prices=(IN_EUROS,))

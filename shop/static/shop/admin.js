@@ -1,4 +1,4 @@
-/* What is nicer with JavaScript at the owner's desk? A colour is chosen by eye beside the field where it is typed. */
+/* Add a color picker beside each color field of the admin. */
 
 for (const field of document.querySelectorAll("input[data-colour]")) {
   const picker = document.createElement("input");

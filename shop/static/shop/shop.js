@@ -1,5 +1,5 @@
-/* What is nicer with JavaScript? The chosen size in the bar, stock that is looked up again, a list that answers
- * while one types, a menu that shows where one is. Every page works without it. */
+/* Progressive enhancement: the chosen size in the sticky bar, updates of stock on open pages, live filters, and a
+ * menu scrolled to the current category. Every page works without it. */
 
 const byId = (id) => document.getElementById(id);
 
@@ -28,7 +28,7 @@ document.addEventListener("change", (event) => {
   }
 });
 
-/* ---- Stock of a page that was left open ---- */
+/* ---- Stock updates on an open page ---- */
 
 const LOOK_AGAIN_AFTER = 5000;
 const PARTS = ["choices", "act", "bar"];
@@ -65,7 +65,7 @@ function show(page) {
   tellChoice();
 }
 
-/* Put a part in place of the one that is shown, unless it says the same. What had the focus keeps it. */
+/* Replace a part of the page if it has changed, and keep the focus. */
 function put(old, fresh) {
   if (!old || !fresh || fresh.outerHTML === shown[old.id]) return false;
   shown[old.id] = fresh.outerHTML;
@@ -77,27 +77,27 @@ function put(old, fresh) {
 }
 
 document.addEventListener("visibilitychange", lookAtStock);
-/* The cart refused a size: what this page says of it is no longer true. */
+/* The cart refused a size, so the stock shown on this page is outdated. */
 document.body.addEventListener("stock-changed", lookNow);
 window.addEventListener("pageshow", (event) => {
-  /* Back from the cart or from the payment: the browser shows the page as it was. */
+  /* Restored from the back/forward cache, for example after the payment page. */
   tellChoice();
   if (event.persisted) lookNow();
 });
 
-/* ---- A list that answers while one types ---- */
+/* ---- Live filters ---- */
 
 const filters = byId("filters");
 let typing = false;
 
-/* Addresses name only what is wished for. */
+/* Leave empty filters out of the URL. */
 filters?.addEventListener("htmx:configRequest", (event) => {
   for (const [name, value] of [...event.detail.formData.entries()]) {
     if (value === "") event.detail.formData.delete(name);
   }
 });
 
-/* One step back undoes a filter, or a whole word: not its letters, and not the same list twice. */
+/* The back button undoes a filter or a whole search text: no history entry per letter or for an unchanged list. */
 document.body.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
   const typed = detail.requestConfig.triggeringEvent?.type === "input";
   const same = detail.history.path === location.pathname + location.search;
@@ -112,7 +112,7 @@ for (const trouble of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) 
   });
 }
 
-/* ---- A menu that shows where one is ---- */
+/* ---- Scroll the menu to the current category ---- */
 
 const here = document.querySelector(".nav [aria-current]");
 if (here) {
