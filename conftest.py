@@ -1,4 +1,4 @@
-"""What do all tests share? The fake Stripe in place of the real one, wired to the shop as Stripe would be."""
+"""Fixtures of all tests: a fake Stripe that replaces the real one and delivers to the shop's webhook."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.test import Client
 if TYPE_CHECKING:
     from fake_stripe import FakeStripe
 
-# What this machine has to test with: the browser, the database, what CI may not skip. And: whatever the shop asks
-# and the fake answers is held against Stripe's own document.
+# The first skips tests for which the browser or the database is missing. The second validates every exchange between the
+# shop and the fake against Stripe's OpenAPI document.
 pytest_plugins = ["config.tests.machine", "fake_stripe.contract.pytest_plugin"]
 
-# A shared machine is slow now and then; that is not what a property says.
+# No deadline: a shared machine is slow at times.
 hypothesis.settings.register_profile("shop", deadline=None)
 hypothesis.settings.load_profile("shop")
 
@@ -25,9 +25,9 @@ WEBHOOK_PATH = "/stripe/webhook/"
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, settings: object) -> Iterator[FakeStripe]:
-    """A Stripe of this test's own, in this process, behind the real library's transport.
+    """A new fake Stripe in this process, behind the real library's transport.
 
-    Its deliveries reach the shop's webhook when the test calls `fake.deliver_due()`.
+    It delivers events to the shop's webhook when the test calls `fake.deliver_due()`.
     """
     from config import stripe_client
     from fake_stripe import FakeStripe

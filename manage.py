@@ -12,9 +12,9 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        # A missing setting is told in one sentence; the traceback would bury it.
-        sys.exit(f"{error}")
+    except ImproperlyConfigured as exc:
+        # The message is one sentence; a traceback would bury it.
+        sys.exit(f"{exc}")
 
 
 if __name__ == "__main__":

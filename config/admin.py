@@ -1,4 +1,4 @@
-"""Where does the owner work? Django's admin under the shop's name, with the panels its first page shows."""
+"""The admin site, its panels, and base classes for read-only admin pages."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class ShopAdminConfig(AdminConfig):
 
 
 class OnlyShown:
-    """Of a page or an inline: Stripe, or the stock protocol, has the say over these rows, nobody else."""
+    """For a ModelAdmin or an inline whose rows only Stripe or the stock protocol may change."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -34,10 +34,10 @@ class OnlyShown:
 
 
 class ToLookAt(OnlyShown, ModelAdmin):  # type: ignore[type-arg]
-    """Shown, never edited, never deleted; what can be done about the rows are actions with the permission "act"."""
+    """Read-only. Actions on the rows declare the permission "act"."""
 
     def has_act_permission(self, request: HttpRequest) -> bool:
-        """As Django's change permission says."""
+        # has_change_permission is always False here, so actions ask for Django's change permission directly.
         return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}"))
 
     def changelist_view(
@@ -48,7 +48,7 @@ class ToLookAt(OnlyShown, ModelAdmin):  # type: ignore[type-arg]
 
 
 class ShopAdminSite(AdminSite):
-    index_title = _("Your desk")
+    index_title = _("Overview")
     site_url = settings.SITE_URL
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class ShopAdminSite(AdminSite):
         return super().index(request, {"notes": _panels(NOTES, request), **(extra_context or {})})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, object]]:
-        """What the owner needs each day first; accounts last."""
+        # The apps of daily use come first, accounts last.
         apps = super().get_app_list(request, app_label)
         return sorted(
             apps, key=lambda app: ROOMS.index(app["app_label"]) if app["app_label"] in ROOMS else len(ROOMS)

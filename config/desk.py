@@ -1,13 +1,14 @@
-"""What does the owner see first? Functions of the request that return a panel for the admin, or None.
+"""Panels of the admin: dotted paths of functions that take the request and return a panel or None.
 
 A panel is {"level": "error" | "warning", "title": text, "text": text, "url": text or ""}.
 """
 
-# What cannot wait stands on every page of the admin.
+# Urgent problems, shown on every admin page.
 ALARMS = [
     "inventory.desk.worker_panel",
     "shop.desk.webhook_panel",
 ]
+# Shown on the first page of the admin.
 NOTES = [
     "inventory.desk.cases_panel",
     "inventory.desk.problems_panel",

@@ -1,6 +1,6 @@
-"""What does the worker do each round, and how often?
+"""Periodic worker tasks and their intervals.
 
-A duty is a function of the current time that returns how much it did; 0 lets the worker rest.
+A task takes the current time and returns how much it did; while all return 0 the worker rests.
 """
 
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Duty:
-    """`path`: the dotted path of `function(now) -> int`; `every`: seconds between two runs while idle.
+    """A worker task.
 
-    `alone`: in a thread of its own, since it waits for Stripe, a mail server or much work, and a hanging Stripe
-    must never delay events that only need the database.
+    `path`: dotted path of `function(now) -> int`; `every`: seconds between two runs while idle.
+    `alone`: run in its own thread. For tasks that call Stripe or a mail server or run long: a hanging Stripe must
+    not delay events that need only the database.
     """
 
     path: str

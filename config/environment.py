@@ -1,6 +1,6 @@
-"""How is a variable of the environment read? What cannot be right is refused in one sentence that names it.
+"""Typed readers for environment variables. Invalid values raise ImproperlyConfigured with one sentence.
 
-NAME_FILE may name a file that holds the value of NAME. A `$` in a value is a `$`: secrets have them.
+NAME_FILE may name a file that holds the value of NAME. `$` is not expanded, because secrets may contain it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _variables = environ.FileAwareEnv.ENVIRON
 
 
 def read_file(usual: Path) -> None:
-    """Let the file that ENV_FILE names, by itself `usual`, fill in what the environment does not hold."""
+    """Read ENV_FILE, by default `usual`; variables already in the environment win. An empty ENV_FILE means no file."""
     named = os.environ.get("ENV_FILE")
     file = usual if named is None else Path(named)
     if named and not file.is_file():
-        raise ImproperlyConfigured(f"ENV_FILE must name a file: there is none at {named!r}.")
+        raise ImproperlyConfigured(f"ENV_FILE must name an existing file, not {named!r}.")
     if named != "" and file.is_file():
         environ.Env.read_env(str(file))
 
@@ -37,16 +37,16 @@ def text(name: str, default: str = "") -> str:
         return str(_variables.get(name, default))
     except (OSError, ValueError):
         file = os.environ.get(f"{name}_FILE")
-        raise ImproperlyConfigured(f"{name}_FILE must name a file that can be read, not {file!r}.") from None
+        raise ImproperlyConfigured(f"{name}_FILE must name a readable file, not {file!r}.") from None
 
 
 def secret(name: str) -> str:
-    """A text without the newline that an editor leaves in a file."""
+    # Editors end a file with a newline.
     return text(name).strip()
 
 
 def names(name: str, default: str = "", *, each: str = ".+", such_as: str = "") -> list[str]:
-    """A comma-separated list, of members that match `each`; blanks around them do not count."""
+    """A comma-separated list whose members match `each`; surrounding white space is ignored."""
     members = [part.strip() for part in text(name, default).split(",") if part.strip()]
     for member in members:
         if not re.fullmatch(each, member):
@@ -55,7 +55,6 @@ def names(name: str, default: str = "", *, each: str = ".+", such_as: str = "") 
 
 
 def like(name: str, pattern: str, default: str, *, such_as: str) -> str:
-    """A text that matches `pattern`."""
     given = text(name, default).strip()
     if not re.fullmatch(pattern, given):
         raise _refusal(name, f"look like {such_as}", given)
@@ -70,7 +69,6 @@ def flag(name: str, *, default: bool) -> bool:
 
 
 def number(name: str, *, default: int, least: int, most: int | None = None) -> int:
-    """A whole number from `least` to `most`."""
     given = text(name).strip() or str(default)
     if re.fullmatch(r"-?[0-9]{1,12}", given) and least <= int(given) <= (
         int(given) if most is None else most
@@ -111,15 +109,15 @@ def cache(name: str, default: str) -> dict[str, Any]:
 def _address(
     name: str, default: str, read: Any, such_as: str, engines: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """What an address says. A refusal does not repeat it: a password may be in it."""
+    # The error does not repeat the value: it may contain a password.
     try:
         with warnings.catch_warnings(action="ignore"):
-            found: dict[str, Any] = read(text(name, default))
+            parsed: dict[str, Any] = read(text(name, default))
     except (ImproperlyConfigured, ValueError, LookupError):
-        found = {}
-    if not found or (engines and found.get("ENGINE") not in engines):
+        parsed = {}
+    if not parsed or (engines and parsed.get("ENGINE") not in engines):
         raise ImproperlyConfigured(f"{name} must look like {such_as}.")
-    return found
+    return parsed
 
 
 def _refusal(name: str, must: str, given: str) -> ImproperlyConfigured:

@@ -1,6 +1,6 @@
-"""Where may a process die? Each step after which a crash would matter calls fault_point with its name.
+"""Named points at which tests crash a process: each step after which a crash matters calls fault_point.
 
-In production this does nothing. A test puts a function in the place of `visit` that ends the process.
+In production this does nothing. A test replaces `visit` with a function that ends the process.
 """
 
 from collections.abc import Callable
@@ -14,5 +14,5 @@ visit: Callable[[str], None] = _nothing
 
 
 def fault_point(name: str) -> None:
-    """Pass the point called `name`, such as "publish.sent"."""
+    """Pass the point `name`, such as "publish.sent"."""
     visit(name)

@@ -1,4 +1,4 @@
-"""How is a moment told to the owner, and how is one typed? By the shop's clock, which TIME_ZONE sets."""
+"""Format and parse times of commands, pages and mails in the shop's TIME_ZONE."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
 def in_local_time(when: datetime) -> str:
-    """To the second, such as 2026-11-26 04:22:10 CET."""
+    """To the second, such as “2026-11-26 04:22:10 CET”."""
     return f"{timezone.localtime(when):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def moment(text: str) -> datetime:
-    """The moment that `text` means: `7d`, `36h` or `90m` ago, a date, a time. Raises ArgumentTypeError if it means none."""
-    found = _read(text.strip())
-    if found is None:
-        raise ArgumentTypeError(f"“{text}” is no time: write 7d, 36h, 2026-11-20 or 2026-11-20T08:00Z.")
-    return found
+    """Parse `7d`, `36h` or `90m` (that long ago), a date or a time. Raises ArgumentTypeError."""
+    when = _read(text.strip())
+    if when is None:
+        raise ArgumentTypeError(
+            f"“{text}” is not a valid time. Use 7d, 36h, 2026-11-20 or 2026-11-20T08:00Z."
+        )
+    return when
 
 
 def past_moment(text: str) -> datetime:
-    """The same; raises ArgumentTypeError for what lies ahead, too."""
-    found = moment(text)
-    if found > timezone.now():
-        raise ArgumentTypeError(f"“{text}” lies ahead.")
-    return found
+    """Like moment(), but raises ArgumentTypeError for future times as well."""
+    when = moment(text)
+    if when > timezone.now():
+        raise ArgumentTypeError(f"“{text}” is in the future.")
+    return when
 
 
 def _read(text: str) -> datetime | None:
@@ -38,7 +40,7 @@ def _read(text: str) -> datetime | None:
     if ago:
         return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
     try:
-        found = parse_datetime(text)  # A date alone is its midnight.
+        when = parse_datetime(text)  # A date alone means its midnight.
     except ValueError:
         return None
-    return timezone.make_aware(found) if found and timezone.is_naive(found) else found
+    return timezone.make_aware(when) if when and timezone.is_naive(when) else when

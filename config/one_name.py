@@ -1,7 +1,7 @@
-"""By which name is a shop on one's own machine visited? By that of SITE_URL: cookies of another name are lost there.
+"""Redirect localhost aliases to SITE_URL's host; session cookies do not cross host names.
 
-`localhost` and `127.0.0.1` are one machine and two names. Who began at the other one would come back from Stripe
-to a shop that does not know the cart. Only settings whose SITE_URL is on this machine have this in their chain.
+A customer who started at 127.0.0.1 would return from Stripe to localhost and find an empty cart. The settings add this
+middleware only if SITE_URL is on this machine.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 
 
 def one_name(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Send whoever looks at a page under another name of this machine to the same page under SITE_URL."""
     site = urlsplit(settings.SITE_URL)
     others = {site.netloc.replace(_host(site.netloc), name) for name in LOOPBACK} - {site.netloc}
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def middleware(request: HttpRequest) -> HttpResponse:
         if request.method in {"GET", "HEAD"} and request.get_host() in others:
             return HttpResponseRedirect(settings.SITE_URL + request.get_full_path())
         return get_response(request)
 
-    return answer
+    return middleware
 
 
 def _host(netloc: str) -> str:
-    """Without the port; an IPv6 address keeps its brackets, as in a Host header."""
+    # Without the port. An IPv6 address keeps its brackets, as in a Host header.
     return netloc if netloc.endswith("]") else netloc.rpartition(":")[0] or netloc

@@ -1,7 +1,7 @@
-"""Which settings does the shop run with? Environment variables in, Django settings out.
+"""Django settings, read from environment variables.
 
-Every variable has one comment line in .env.example. A file named by ENV_FILE (default: .env
-beside manage.py) is read first; what the environment already holds wins over it.
+Every variable has one comment line in .env.example. The file named by ENV_FILE (default: .env beside manage.py) fills in
+variables that are not in the environment.
 """
 
 from pathlib import Path
@@ -40,8 +40,8 @@ if not SECRET_KEY:
         "SECRET_KEY is not set: put a long random text into .env (see .env.example), or run script/demo to try the shop."
     )
 
-# Where customers reach the shop. Links that leave it (Stripe's return addresses, mails) begin
-# with this and never with the Host header of a request.
+# Public address of the shop. Links in mails and return URLs for Stripe are built from this, never from the Host header
+# of a request.
 SITE_URL = text("SITE_URL", "http://localhost:8000").rstrip("/")
 try:
     _site = urlsplit(SITE_URL)
@@ -76,8 +76,8 @@ MIDDLEWARE = [
     "inventory.webhooks.stripe_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Below WhiteNoise, whose files are compressed already. Our forms' tokens differ in each answer, and its length is
-    # blurred, so nobody guesses a secret from it.
+    # Below WhiteNoise, whose files are compressed already. Against BREACH, Django masks the CSRF token differently in
+    # each response, and this middleware adds random bytes to the length.
     "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -115,7 +115,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
-# Every text is marked for translation; there is no other language yet.
+# All texts are marked for translation; English is the only language so far.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 TIME_ZONE = time_zone("TIME_ZONE", "UTC")
@@ -132,11 +132,11 @@ STORAGES = {
     },
 }
 
-# In the database, so that a logout is one; a row is written only when a cart changes, never by looking.
+# In the database, so that a logout ends the session on the server. Rows are written when a cart changes, not on reads.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"  # Strict would hide the cart from the customer who comes back from Stripe.
+SESSION_COOKIE_SAMESITE = "Lax"  # Strict would hide the cart from a customer who returns from Stripe.
 
 OWNER_EMAIL = text("OWNER_EMAIL")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = text("DEFAULT_FROM_EMAIL", OWNER_EMAIL or "shop@localhost")
@@ -148,7 +148,7 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": log_level("LOG_LEVEL", "INFO")},
-    # The library tells of each call and each answer; what became of them our own lines say.
+    # The library logs every request and response at INFO; our own log lines cover the outcome.
     "loggers": {"stripe": {"level": "WARNING"}},
 }
 
@@ -157,17 +157,17 @@ LOGGING = {
 DATABASES = {"default": database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'shop.sqlite3'}")}
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE: a transaction that will write says so at once, so two writers wait in line and
-    # never meet "database is locked". FULL: an event that was answered with 200 survives a power cut.
+    # IMMEDIATE: transactions take the write lock at the start, so concurrent writers queue instead of failing with
+    # "database is locked". FULL: an event that was answered with 200 survives a power failure.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
-    # Opening the file and setting it up took a third of a page's time.
+    # Opening and configuring the file took a third of a page's time.
     _database["CONN_MAX_AGE"] = number("CONN_MAX_AGE", default=60, least=0)
 else:
-    # READ COMMITTED is what the ledger's conditional UPDATEs were measured at; inventory checks it.
+    # The ledger's conditional UPDATEs rely on READ COMMITTED; a system check of inventory verifies it.
     _database.setdefault("OPTIONS", {})["isolation_level"] = 2  # psycopg.IsolationLevel.READ_COMMITTED
     _database["CONN_MAX_AGE"] = number("CONN_MAX_AGE", default=60, least=0)
     _database["CONN_HEALTH_CHECKS"] = True
@@ -177,38 +177,36 @@ CACHES = {"default": cache("CACHE_URL", "locmemcache://")}
 # --- Stripe -----------------------------------------------------------------------------------
 
 STRIPE_SECRET_KEY = secret("STRIPE_SECRET_KEY")
-# Several secrets are valid at once while one is being rolled.
+# Several secrets are valid at once while a secret is being rolled.
 STRIPE_WEBHOOK_SECRETS = [part.strip() for part in secret("STRIPE_WEBHOOK_SECRET").split(",") if part.strip()]
 STRIPE_API_BASE = text("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
-# Where Stripe's hosted payment pages live: the browser may be sent there after a form (CSP form-action).
+# Origin of Stripe's hosted payment pages; forms may redirect there (CSP form-action).
 STRIPE_CHECKOUT_ORIGIN = text("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com").rstrip("/")
-# Where the admin's links lead.
+# Target of the admin's links to products and payments.
 STRIPE_DASHBOARD = text("STRIPE_DASHBOARD").rstrip("/") or (
     f"https://dashboard.stripe.com{'' if '_live_' in STRIPE_SECRET_KEY else '/test'}"
 )
-WEBHOOK_TOLERANCE = number("WEBHOOK_TOLERANCE", default=300, least=1)  # seconds, both ways
+WEBHOOK_TOLERANCE = number("WEBHOOK_TOLERANCE", default=300, least=1)  # seconds, in both directions
 WEBHOOK_MAX_BYTES = number("WEBHOOK_MAX_BYTES", default=512 * 1024, least=1)
 
 # --- Shop -------------------------------------------------------------------------------------
 
 SHOP_NAME = text("SHOP_NAME", "Our Shop")
 SHOP_CURRENCY = like("SHOP_CURRENCY", r"[A-Za-z]{3}", "usd", such_as="usd").lower()
-# Two-letter countries to which Stripe offers delivery; empty: no address is asked for.
+# Two-letter codes of the countries to ship to; empty: Stripe does not ask for an address.
 SHIPPING_COUNTRIES = [
     country.upper() for country in names("SHIPPING_COUNTRIES", each=r"[A-Za-z]{2}", such_as="US,DE")
 ]
-# Ids of shipping rates (shr_...) offered at checkout; empty: delivery costs nothing extra.
+# Ids of shipping rates (shr_...) offered at checkout; empty: shipping is free.
 SHIPPING_RATES = names("SHIPPING_RATES")
-# Let Stripe Tax work out the tax; needs Stripe Tax to be set up in the account.
+# Let Stripe Tax calculate the tax; it must be set up in the account.
 AUTOMATIC_TAX = flag("AUTOMATIC_TAX", default=False)
-# Let customers enter promotion codes at checkout.
 PROMOTION_CODES = flag("PROMOTION_CODES", default=False)
-# Ask for a telephone number at checkout.
 ASK_FOR_PHONE = flag("ASK_FOR_PHONE", default=False)
 LOW_STOCK_THRESHOLD = number("LOW_STOCK_THRESHOLD", default=5, least=0)
-# Origins whose images are shown; empty: any https image.
+# Origins of images that may be shown; empty: any https image.
 IMAGE_ORIGINS = [origin.rstrip("/") for origin in names("IMAGE_ORIGINS")]
-# Stripe refuses less than 30 minutes, counted by its own clock when the request arrives.
+# Stripe rejects less than 30 minutes, by its own clock when the request arrives.
 CHECKOUT_MINUTES = number("CHECKOUT_MINUTES", default=35, least=31, most=24 * 60)
 
 # --- Security ---------------------------------------------------------------------------------
@@ -216,7 +214,7 @@ CHECKOUT_MINUTES = number("CHECKOUT_MINUTES", default=35, least=31, most=24 * 60
 _https = _site.scheme == "https"
 SECURE_SSL_REDIRECT = flag("SECURE_SSL_REDIRECT", default=_https)
 SECURE_HSTS_SECONDS = number("SECURE_HSTS_SECONDS", default=60 * 60 * 24 * 365 if _https else 0, least=0)
-# Both bind the owner's other sites as well, and preloading cannot be taken back for months: nobody's default.
+# Off by default: both affect the owner's other sites on the domain, and preloading takes months to undo.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = flag("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = flag("SECURE_HSTS_PRELOAD", default=False)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -225,7 +223,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 if flag("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
-# A sized order form is small; anything bigger is not a customer.
+# The shop's own forms are far smaller.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 CONTENT_SECURITY_POLICY = {

@@ -1,6 +1,6 @@
-"""How do we reach Stripe? One client, and the library's errors in our words.
+"""The Stripe client of this process, and exceptions into which the library's errors are translated.
 
-Nothing else reads STRIPE_* settings for calls, and nothing else catches the library's errors.
+No other module reads the STRIPE_* settings for calls or catches the library's errors.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import stripe
 
 CONNECT_SECONDS, READ_SECONDS = 3, 10
-# What a proxy says too, where Stripe itself says why.
+# Statuses that proxies return as well. Stripe always sends an error object with them.
 PROXIES = {400, 403, 404}
 
 
 class StripeTrouble(Exception):
-    """Stripe did not do what was asked. `outcome_known`: False if it may have taken effect all the same."""
+    """A call to Stripe failed. `outcome_known` is False if the request may have taken effect nevertheless."""
 
     outcome_known = True
 
@@ -33,61 +33,60 @@ class StripeTrouble(Exception):
 
 
 class NotConfigured(StripeTrouble):
-    """There is no key: pages work, checkout says so."""
+    """STRIPE_SECRET_KEY is not set: pages work, checkout is unavailable."""
 
 
 class WrongKey(StripeTrouble):
-    """401: Stripe does not know the key."""
+    """401: the key is not valid."""
 
 
 class NotAllowed(StripeTrouble):
-    """403: the key may not do this."""
+    """403: the key lacks a permission."""
 
 
 class Refused(StripeTrouble):
-    """400 or 402: the request is wrong and will stay so."""
+    """400 or 402: the request is invalid; a retry would fail again."""
 
 
 class KeyReused(Refused):
-    """400: the idempotency key was sent before with another body."""
+    """400: the idempotency key was used before with another body."""
 
 
 class NotFound(Refused):
-    """404: Stripe has no such object."""
+    """404: the object does not exist."""
 
 
 class Busy(StripeTrouble):
-    """429 or 409: nothing was done; try later."""
+    """429 or 409: the request had no effect; retry later."""
 
 
 class StripeFailed(StripeTrouble):
-    """5xx: Stripe failed on the way. The answer is stored under the idempotency key; the effect is unknown."""
+    """5xx: the outcome is unknown. Stripe stores this response under the idempotency key."""
 
     outcome_known = False
 
 
 class NoAnswer(StripeTrouble):
-    """No connection, a time-out, a cut connection, or an answer that is not Stripe's: the effect is unknown."""
+    """No connection, a timeout, or a response that is not Stripe's: the outcome is unknown."""
 
     outcome_known = False
 
 
 def is_configured() -> bool:
-    """Can we call Stripe at all?"""
     return bool(settings.STRIPE_SECRET_KEY)
 
 
 def http_client() -> stripe.HTTPClient:
-    """The transport of every call: `requests`, with its time-outs. Tests put their own in its place."""
+    """The transport of every call. Tests replace this function."""
     import stripe
 
     return stripe.RequestsClient(timeout=(CONNECT_SECONDS, READ_SECONDS))
 
 
 def stripe_client(*, retries: int = 0) -> stripe.StripeClient:
-    """The client for this process. `retries` are the library's own, for calls that carry a key of ours or only read.
+    """The client of this process. Raises NotConfigured without STRIPE_SECRET_KEY.
 
-    Raises NotConfigured without STRIPE_SECRET_KEY.
+    `retries` is the library's own; use it only for reads and for calls with an idempotency key of ours.
     """
     if not is_configured():
         raise NotConfigured("STRIPE_SECRET_KEY is not set.")
@@ -105,19 +104,19 @@ def _client(key: str, base: str, retries: int) -> stripe.StripeClient:
 
 @contextmanager
 def our_errors() -> Iterator[None]:
-    """Translate what the library raises inside the block into StripeTrouble and its kinds."""
+    """Translate the library's exceptions into StripeTrouble and its subclasses."""
     import stripe
 
     try:
         yield
-    except stripe.StripeError as error:
-        raise _translated(error) from error
+    except stripe.StripeError as exc:
+        raise _translated(exc) from exc
 
 
 def _translated(error: stripe.StripeError) -> StripeTrouble:
     import stripe
 
-    # One line of a log, and of a case, whatever it was.
+    # Logs and issues need a single line.
     message = storable(" ".join((error.user_message or str(error)).split()))
     detail = getattr(error, "error", None)
     code = str(getattr(detail, "code", None) or error.code or "")
@@ -126,14 +125,14 @@ def _translated(error: stripe.StripeError) -> StripeTrouble:
     if isinstance(error, stripe.APIConnectionError) or status is None:
         return NoAnswer(f"Stripe did not answer: {message}", code=code)
     if status < 400 or status == 408 or (detail is None and status in PROXIES):
-        # Something between here and Stripe spoke in its place: the request may have arrived all the same.
-        return NoAnswer(f"The answer with status {status} is none of Stripe's: {message[:200]}", code=code)
+        # A proxy answered in place of Stripe; the request may have reached Stripe nevertheless.
+        return NoAnswer(f"The response with status {status} is not from Stripe: {message[:200]}", code=code)
     if isinstance(error, stripe.IdempotencyError):
         return KeyReused(message, code=code)
     if status == 401:
         return WrongKey("Stripe does not accept the key in STRIPE_SECRET_KEY.", code=code)
     if status == 403:
-        return NotAllowed(f"The key in STRIPE_SECRET_KEY may not do this: {message}", code=code)
+        return NotAllowed(f"The key in STRIPE_SECRET_KEY lacks a permission: {message}", code=code)
     if status == 404:
         return NotFound(message, code=code, param=param)
     if status in {409, 429}:

@@ -1,9 +1,8 @@
-"""Which handlers does an event of Stripe's reach?
+"""Event types of Stripe and their handlers.
 
-The keys are also the list of events to enable at Stripe. A handler takes the remembered
-inventory.models.StripeEvent: it reads what it needs from Stripe first, then makes one
-transaction that is harmless twice. Paths are text, so that inventory's inbox can reach
-checkout above it.
+The keys are also the list of events to enable at Stripe. A handler takes the stored inventory.models.StripeEvent. It
+first reads what it needs from Stripe and then runs one idempotent transaction. Handlers are dotted paths, so that
+inventory's inbox can call checkout without importing it.
 """
 
 EVENTS: dict[str, list[str]] = {

@@ -1,6 +1,6 @@
-"""Which settings do the tests run with? The production ones, with an environment of their own.
+"""Settings of the tests: the production settings with a fixed environment.
 
-Nothing of the developer's .env or shell may reach a test: a real Stripe key there would.
+Variables of the developer's shell and .env are removed, so that a real Stripe key never reaches a test.
 """
 
 import os
@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 DATABASE_URL = os.environ.get("DATABASE_URL", "sqlite:///:memory:")
-# .env.example names whatever the settings read; a test sees to that.
+# .env.example lists every variable that the settings read; test_env_example.py checks it.
 EXAMPLE = Path(__file__).resolve().parent.parent / ".env.example"
 for name in re.findall(r"^#?([A-Z_]+)=", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE):
     os.environ.pop(name, None)

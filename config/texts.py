@@ -1,4 +1,4 @@
-"""Which texts can every database keep? What comes from outside is made so before it is stored."""
+"""Clean JSON and text from outside so that every supported database can store it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ import math
 import re
 from typing import Any
 
-# Whatever may come out of JSON as something that is not storable looks like one of these in its bytes: NUL (which
-# UTF-16 and UTF-32 are full of), half a surrogate pair, as an escape or raw, and numbers beyond a float.
+# Bytes of every JSON document that may need cleaning: NUL (frequent in UTF-16 and UTF-32), a lone surrogate, escaped
+# or raw, and numbers that may exceed a float.
 SUSPECT = re.compile(
     rb"\x00|\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|[0-9][eE][+-]?[0-9]|[0-9]{300}|NaN|Infinity"
 )
 
-# Levels of lists and objects in one another. Stripe's have fewer than ten; at a thousand SQLite, Python's own limit
-# and whoever goes through a value step by step give up, each at another number.
+# Nesting levels of lists and objects. Stripe's objects have fewer than ten. SQLite, Python and recursive code fail at
+# different depths around a thousand.
 DEEPEST = 100
 
 
 def storable_json(body: bytes) -> Any:
-    """What `body` says, storable. Most bodies have nothing suspect, and are not looked through value by value.
-
-    Raises ValueError for what is no JSON, or nested deeper than DEEPEST; RecursionError as json.loads does.
-    """
+    """Parse and clean `body`. Raises ValueError if it is not JSON or nested deeper than DEEPEST, or RecursionError."""
     value = json.loads(body)
     if body.count(b"[") + body.count(b"{") > DEEPEST:
         _check_depth(value)
+    # Most bodies need no cleaning; searching the bytes is faster than visiting every value.
     return storable(value) if SUSPECT.search(body) else value
 
 
@@ -34,14 +32,17 @@ def _check_depth(value: Any, left: int = DEEPEST) -> None:
     if inside is None:
         return
     if not left:
-        raise ValueError(f"It is nested more than {DEEPEST} levels deep.")
+        raise ValueError(f"JSON is nested more than {DEEPEST} levels deep.")
     for member in inside:
         _check_depth(member, left - 1)
 
 
 def storable(value: Any) -> Any:
-    """The same JSON: PostgreSQL keeps neither NUL nor half a surrogate pair, both become a question mark; and no
-    database's JSON knows NaN and infinity, which 1e999 is too: they become null."""
+    """Replace what a database cannot store.
+
+    NUL and lone surrogates, which PostgreSQL rejects, become "?". NaN and infinity (1e999 too), which are not valid
+    JSON, become null.
+    """
     if isinstance(value, str):
         return value if _is_plain(value) else value.replace("\x00", "?").encode("utf-8", "replace").decode()
     if isinstance(value, dict):
@@ -54,5 +55,5 @@ def storable(value: Any) -> Any:
 
 
 def _is_plain(text: str) -> bool:
-    """Most texts are, and looking is quicker than writing anew."""
+    # True for most texts, and faster than replacing.
     return text.isascii() and "\x00" not in text

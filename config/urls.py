@@ -1,4 +1,4 @@
-"""Which view answers which address?"""
+"""Root URL configuration."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -1,4 +1,4 @@
-"""What a WSGI server such as gunicorn serves."""
+"""WSGI application for servers such as gunicorn."""
 
 import os
 

@@ -1,7 +1,7 @@
-"""What does this machine have to test with? A browser, a database; and what must not be missing in CI.
+"""Pytest plugin for what this machine provides: the browser and the database.
 
-A test marked `browser` or `postgres` is skipped where that is absent. With REQUIRE_BROWSER=1 or REQUIRE_PG=1
-such a skip is a failure, so that a green run never hides a test that did not run.
+Tests marked `browser` or `postgres` are skipped where that is missing. With REQUIRE_BROWSER=1 or REQUIRE_PG=1, as in
+CI, such a skip is a failure, so a green run never hides a test that did not run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
-# The browser talks to this machine and to nobody else, not even to look for its own updates.
+# Restrict the browser to this machine; it must not even check for its own updates.
 QUIET = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -39,8 +39,7 @@ def database_vendor() -> str:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
-    """How pytest-playwright starts the browser that this machine has."""
-    # Chromium's sandbox needs a user who is not root.
+    # Chromium's sandbox does not work for root.
     as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return {"executable_path": browser_path(), "args": [*QUIET, *as_root]}
 
@@ -55,8 +54,11 @@ def one_thread_in_sqlite_at_a_time(request: pytest.FixtureRequest, monkeypatch: 
 
 
 def let_one_thread_in_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A live server's threads share the test's one connection to its database in memory. One of them, inside SQLite and
-    about to call a function of Django's, would wait for Python; another, in Python, for SQLite: for ever."""
+    """Serialize access to the in-memory database, whose single connection the live server's threads share with the test.
+
+    Without it they deadlock: one thread in SQLite waits for the GIL to call a function of Django's, while the thread
+    that has the GIL waits for SQLite.
+    """
     lock = threading.RLock()
     for name in STEPS:
         monkeypatch.setattr(SQLiteCursorWrapper, name, _alone(getattr(SQLiteCursorWrapper, name), lock))
@@ -73,15 +75,15 @@ def _alone(method: Callable[..., Any], lock: threading.RLock) -> Callable[..., A
 def pytest_configure(config: pytest.Config) -> None:
     # Playwright keeps an event loop in the test's thread; Django takes that for asynchronous code.
     os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    # pytest-playwright's own fixture; nothing that we could write otherwise.
+    # The fixture is pytest-playwright's own.
     config.addinivalue_line("filterwarnings", "ignore:Session-scoped fixtures defined as instance methods")
 
 
 def pytest_sessionstart() -> None:
-    """script/test says which database it means; a run on another one would prove nothing."""
+    # script/test sets the expected database; a run on another one would prove nothing.
     expected = os.environ.get("EXPECT_DATABASE")
     if expected and database_vendor() != expected:
-        pytest.exit(f"The tests were to run on {expected}, but the settings name {database_vendor()}.", 1)
+        pytest.exit(f"Expected to run on {expected}, but the settings use {database_vendor()}.", 1)
 
 
 def pytest_report_header() -> str:
@@ -93,7 +95,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "browser_name" in getattr(item, "fixturenames", []):
             item.add_marker("browser")
         if item.get_closest_marker("browser") and not browser_path():
-            item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
+            item.add_marker(pytest.mark.skip(reason="needs Chromium"))
         if item.get_closest_marker("postgres") and database_vendor() != "postgresql":
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL"))
 
@@ -103,16 +105,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and (name := _requirement(item)):
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped, but {name}=1 says that it must run: {report.longrepr}"
+        report.longrepr = f"{item.nodeid} was skipped, but {name}=1 requires it to run: {report.longrepr}"
     return report
 
 
 def _requirement(item: pytest.Item) -> str:
-    """The variable that forbids to skip this test, or nothing."""
+    """The variable that forbids skipping this test, or ""."""
     if item.get_closest_marker("browser") and os.environ.get("REQUIRE_BROWSER") == "1":
         return "REQUIRE_BROWSER"
-    # script/test runs everything again on PostgreSQL, so its run on SQLite may leave these out.
-    elsewhere = os.environ.get("EXPECT_DATABASE") == "sqlite"
-    if item.get_closest_marker("postgres") and os.environ.get("REQUIRE_PG") == "1" and not elsewhere:
+    # script/test runs the suite again on PostgreSQL, so its SQLite run may skip these tests.
+    runs_again = os.environ.get("EXPECT_DATABASE") == "sqlite"
+    if item.get_closest_marker("postgres") and os.environ.get("REQUIRE_PG") == "1" and not runs_again:
         return "REQUIRE_PG"
     return ""

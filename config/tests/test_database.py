@@ -1,4 +1,4 @@
-"""Is the database what the ledger needs?"""
+"""The database has the isolation level, constraints and indexes that the ledger relies on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import connection
 
 @pytest.mark.postgres
 @pytest.mark.django_db
-def test_postgresql_reads_what_is_committed() -> None:
+def test_postgresql_runs_at_read_committed() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SHOW transaction_isolation")
 
@@ -18,14 +18,14 @@ def test_postgresql_reads_what_is_committed() -> None:
 
 @pytest.mark.django_db
 def test_the_database_has_every_constraint_and_index_that_the_models_name() -> None:
-    """A migration may take one along in silence: Django drops a conditional constraint of a foreign key on PostgreSQL
-    when that key loses its own index."""
+    # A migration can drop one silently: on PostgreSQL, Django drops a conditional constraint on a foreign key when the
+    # key loses its own index.
     with connection.cursor() as cursor:
         missing = [
-            each.name
+            part.name
             for model in apps.get_models()
-            for each in (*model._meta.constraints, *model._meta.indexes)
-            if each.name not in connection.introspection.get_constraints(cursor, model._meta.db_table)
+            for part in (*model._meta.constraints, *model._meta.indexes)
+            if part.name not in connection.introspection.get_constraints(cursor, model._meta.db_table)
         ]
 
     assert missing == []

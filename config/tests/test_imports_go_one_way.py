@@ -1,4 +1,4 @@
-"""Do imports go one way: checkout -> inventory -> shop -> config, and Stripe through four doors only?"""
+"""Imports go one way, checkout -> inventory -> shop -> config, and only four modules import stripe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db.migrations.loader import MigrationLoader
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# What each room may import of ours, beside itself. The demo and the scripts know everything.
+# Packages that each package may import besides itself. The demo and the scripts may import all.
 BELOW = {
     "config": set(),
     "shop": {"config"},
@@ -20,30 +20,30 @@ BELOW = {
     "checkout": {"config", "shop", "inventory"},
     "fake_stripe": set(),
 }
-# Tests of a room may hold the fake, and the shop's may put stock on the shelves that its pages show.
+# Tests may import the fake, and the shop's tests may create stock items for the pages.
 TESTS_MAY = {"fake_stripe", "inventory.models"}
 OURS = {*BELOW, "demo", "script", "proofs", "benchmarks"}
-DOORS_TO_STRIPE = {
+MAY_IMPORT_STRIPE = {
     "config/stripe_client.py",
     "config/tests/test_stripe_client.py",
     "shop/gateway.py",
     "inventory/gateway.py",
     "checkout/gateway.py",
-    # Signs what it posts with the library's own function, so that ours is not checked against itself.
+    # Signs its requests with the library's function, so that our verification is not tested against itself.
     "inventory/tests/test_webhook.py",
 }
 
 
 def sources() -> Iterator[tuple[str, str]]:
-    """Path from the root, and text, of every Python file in the rooms."""
-    for room in BELOW:
-        for path in sorted((ROOT / room).rglob("*.py")):
+    """(path relative to the root, text) of every Python file in the packages."""
+    for package in BELOW:
+        for path in sorted((ROOT / package).rglob("*.py")):
             yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
 
 
 @cache
 def imported(text: str) -> list[str]:
-    """The dotted names that a source imports, also inside functions and under TYPE_CHECKING."""
+    """Dotted names imported by a source, including imports in functions and under TYPE_CHECKING."""
     names: list[str] = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
@@ -54,24 +54,24 @@ def imported(text: str) -> list[str]:
 
 
 def upward_imports(path: str, text: str) -> list[str]:
-    room = path.split("/")[0]
-    above = OURS - {room, *BELOW[room]}
+    package = path.split("/")[0]
+    above = OURS - {package, *BELOW[package]}
     granted = TESTS_MAY if "/tests/" in path else set()
     names = [name for name in imported(text) if name.split(".")[0] in above]
     return [f"{path} imports {name}" for name in names if not granted & {name, name.split(".")[0]}]
 
 
 def undue_imports_of_stripe(path: str, text: str) -> list[str]:
-    if path in DOORS_TO_STRIPE or path.startswith("fake_stripe/"):
+    if path in MAY_IMPORT_STRIPE or path.startswith("fake_stripe/"):
         return []
     return [f"{path} imports {name}" for name in imported(text) if name.split(".")[0] == "stripe"]
 
 
-def test_no_room_imports_from_above() -> None:
+def test_no_package_imports_from_above() -> None:
     assert [fault for path, text in sources() for fault in upward_imports(path, text)] == []
 
 
-def test_stripe_is_imported_at_its_doors_only() -> None:
+def test_only_the_gateways_import_stripe() -> None:
     assert [fault for path, text in sources() for fault in undue_imports_of_stripe(path, text)] == []
 
 
@@ -90,11 +90,11 @@ def test_stripe_is_imported_at_its_doors_only() -> None:
         ("inventory/tests/test_worker.py", "from checkout.models import Order"),
     ],
 )
-def test_an_upward_import_would_be_found(path: str, text: str) -> None:
+def test_an_upward_import_is_found(path: str, text: str) -> None:
     assert len(upward_imports(path, text)) == 1
 
 
-def test_a_hidden_import_of_stripe_would_be_found() -> None:
+def test_an_import_of_stripe_inside_a_function_is_found() -> None:
     assert undue_imports_of_stripe("shop/views.py", "def f():\n    from stripe import StripeClient") == [
         "shop/views.py imports stripe"
     ]
@@ -103,25 +103,25 @@ def test_a_hidden_import_of_stripe_would_be_found() -> None:
 def test_no_model_points_at_a_model_above_it() -> None:
     pointing_up = [
         f"{model._meta.label}.{field.name} points at {target._meta.label}"
-        for room in ("shop", "inventory", "checkout")
-        for model in apps.get_app_config(room).get_models()
+        for package in ("shop", "inventory", "checkout")
+        for model in apps.get_app_config(package).get_models()
         for field in model._meta.get_fields()
         if field.concrete and (target := field.related_model)
-        if target._meta.app_label in BELOW.keys() - {room, *BELOW[room]}
+        if target._meta.app_label in BELOW.keys() - {package, *BELOW[package]}
     ]
 
     assert pointing_up == []
 
 
-def test_no_migration_waits_for_one_above_it() -> None:
+def test_no_migration_depends_on_one_above_it() -> None:
     migrations = MigrationLoader(connection=None).disk_migrations
-    waiting = [
-        f"{room}.{name} waits for {other}"
-        for (room, name), migration in migrations.items()
-        if room in BELOW
+    depending_up = [
+        f"{package}.{name} depends on {other}"
+        for (package, name), migration in migrations.items()
+        if package in BELOW
         for other, _its_name in [*migration.dependencies, *migration.run_before]
-        if other in BELOW.keys() - {room, *BELOW[room]}
+        if other in BELOW.keys() - {package, *BELOW[package]}
     ]
 
-    assert waiting == []
-    assert {"shop", "inventory", "checkout"} <= {room for room, _name in migrations}
+    assert depending_up == []
+    assert {"shop", "inventory", "checkout"} <= {package for package, _name in migrations}

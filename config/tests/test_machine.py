@@ -1,4 +1,4 @@
-"""Is a test that CI asks for ever skipped in silence? REQUIRE_* must turn the skip into a failure."""
+"""REQUIRE_BROWSER=1 and REQUIRE_PG=1 turn a skipped test into a failure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ A_TEST = "import pytest\n@pytest.mark.{marker}\ndef test_something(): pass\n"
 
 
 def run_pytest(folder: Path, marker: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run one passing test with that marker on a machine that has no browser and no PostgreSQL."""
+    """Run one passing test with that marker, without a browser and without PostgreSQL."""
     (folder / "test_it.py").write_text(A_TEST.format(marker=marker))
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n  browser\n  postgres\n")
     kept = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "config.test_settings", "PATH": str(folder)}
-    kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = (
-        "1"  # Only the plugin that is looked at, or each run takes seconds.
-    )
+    # Load only the plugin under test; with all plugins each run takes seconds.
+    kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     system = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     command = [sys.executable, "-m", "pytest", "-p", "config.tests.machine", "-p", "no:cacheprovider", "-q"]
     return subprocess.run(
@@ -35,7 +34,7 @@ def run_pytest(folder: Path, marker: str, **environment: str) -> subprocess.Comp
 
 
 @pytest.mark.parametrize("marker", ["browser", "postgres"])
-def test_what_is_absent_skips_its_tests_with_a_reason(marker: str, tmp_path: Path) -> None:
+def test_tests_of_something_missing_are_skipped(marker: str, tmp_path: Path) -> None:
     ran = run_pytest(tmp_path, marker)
 
     assert ran.returncode == 0, ran.stdout
@@ -43,18 +42,18 @@ def test_what_is_absent_skips_its_tests_with_a_reason(marker: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("marker", "name"), [("browser", "REQUIRE_BROWSER"), ("postgres", "REQUIRE_PG")])
-def test_what_is_required_may_not_be_skipped(marker: str, name: str, tmp_path: Path) -> None:
+def test_skipping_a_required_test_fails(marker: str, name: str, tmp_path: Path) -> None:
     ran = run_pytest(tmp_path, marker, **{name: "1"})
 
     assert ran.returncode == 1, ran.stdout
-    assert f"{name}=1 says that it must run" in ran.stdout
+    assert f"{name}=1 requires it to run" in ran.stdout
 
 
-def test_a_run_on_another_database_than_the_one_that_was_meant_ends_at_once(tmp_path: Path) -> None:
+def test_a_run_on_an_unexpected_database_exits_at_once(tmp_path: Path) -> None:
     ran = run_pytest(tmp_path, "postgres", EXPECT_DATABASE="postgresql")
 
     assert ran.returncode == 1
-    assert "were to run on postgresql, but the settings name sqlite" in ran.stdout + ran.stderr
+    assert "Expected to run on postgresql, but the settings use sqlite" in ran.stdout + ran.stderr
 
 
 SHARED = """
@@ -83,8 +82,8 @@ for thread in threads: thread.join()
 """
 
 
-def test_threads_that_share_one_connection_never_wait_for_each_other_for_ever() -> None:
-    """As a live server's and the test's do; in a process of its own, for without the lock it never ends."""
+def test_threads_that_share_one_connection_do_not_deadlock() -> None:
+    # In a process of its own with a timeout: without the lock it never ends.
     environment = {**os.environ, "DATABASE_URL": "sqlite:///:memory:"}
 
     subprocess.run([sys.executable, "-c", SHARED], check=True, timeout=60, env=environment, cwd=ROOT)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# By its name: config may not import script, and this is a test of the script and not of config.
+# Imported by name, because config may not import script; this is a test of the script.
 measure_code = importlib.import_module("script.measure_code")
 
 SOURCE = '''"""What is this?"""

@@ -1,4 +1,4 @@
-"""Does README.md say what is so, where an owner copies from it?"""
+"""The parts of README.md that an owner copies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from config.stripe_events import EVENTS
 from config.tests.settings_run import ROOT
 
 
-def test_the_events_to_enable_at_stripe_are_those_that_the_shop_handles() -> None:
+def test_the_events_to_enable_at_stripe_are_those_with_handlers() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert re.findall(r"^ {7}([a-z_]+(?:\.[a-z_]+)+)$", readme, re.MULTILINE) == list(EVENTS)

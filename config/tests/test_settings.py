@@ -1,4 +1,4 @@
-"""What does the shop make of its environment: secrets in files, addresses, and what cannot be right?"""
+"""Settings from the environment: defaults, secrets in files, URLs and invalid values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.tests.settings_run import ROOT, manage, refusal_with, settings_with
 
 
-def test_without_a_secret_key_one_sentence_says_what_to_do() -> None:
+def test_a_missing_secret_key_is_reported_in_one_line() -> None:
     sentence = refusal_with(SECRET_KEY="")
 
     assert sentence.startswith("SECRET_KEY is not set: ")
@@ -19,7 +19,7 @@ def test_without_a_secret_key_one_sentence_says_what_to_do() -> None:
     assert len(sentence.strip().splitlines()) == 1
 
 
-def test_with_nothing_but_a_secret_key_everything_is_safe_and_closed() -> None:
+def test_the_defaults_are_safe() -> None:
     shown = settings_with("DEBUG", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS", "ALLOWED_HOSTS")
 
     assert shown == {
@@ -31,7 +31,7 @@ def test_with_nothing_but_a_secret_key_everything_is_safe_and_closed() -> None:
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "STRIPE_SECRET_KEY"])
-def test_a_secret_in_a_file_loses_the_newline_an_editor_left(name: str, tmp_path: Path) -> None:
+def test_a_secret_in_a_file_is_stripped(name: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("  from-a-file\n")
 
@@ -47,7 +47,7 @@ def test_several_webhook_secrets_are_valid_at_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "STRIPE_SECRET_KEY"])
-def test_a_secret_that_begins_with_a_dollar_is_not_taken_for_another_variable(name: str) -> None:
+def test_a_dollar_in_a_secret_is_not_expanded(name: str) -> None:
     assert settings_with(name, **{name: "$ecret"}) == {name: "$ecret"}
 
 
@@ -67,22 +67,22 @@ def test_a_secret_that_begins_with_a_dollar_is_not_taken_for_another_variable(na
         ("EMAIL_URL", "foo", "look like smtp+tls://user:password@host:587"),
         ("CACHE_URL", "foo", "look like locmemcache:// or redis://host:6379/0"),
         ("LOG_LEVEL", "LOUD", "be DEBUG, INFO, WARNING or ERROR, not 'LOUD'"),
-        ("ENV_FILE", "/no/such/.env", "name a file: there is none at '/no/such/.env'"),
-        ("SECRET_KEY_FILE", "/no/such/key", "name a file that can be read, not '/no/such/key'"),
+        ("ENV_FILE", "/no/such/.env", "name an existing file, not '/no/such/.env'"),
+        ("SECRET_KEY_FILE", "/no/such/key", "name a readable file, not '/no/such/key'"),
     ],
 )
-def test_what_cannot_be_right_is_refused_in_one_sentence_that_names_it(
+def test_an_invalid_value_is_rejected_with_a_sentence_that_names_the_variable(
     name: str, given: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, given)
 
-    with pytest.raises(ImproperlyConfigured) as refused:
+    with pytest.raises(ImproperlyConfigured) as caught:
         runpy.run_path(str(ROOT / "config/settings.py"))
 
-    assert str(refused.value) == f"{name} must {sentence}."
+    assert str(caught.value) == f"{name} must {sentence}."
 
 
-def test_a_refusal_is_all_that_is_printed() -> None:
+def test_only_the_error_is_printed() -> None:
     refusal = refusal_with(DATABASE_URL="foo")
 
     assert refusal == "DATABASE_URL must look like postgres://user:password@host/name.\n"
@@ -91,14 +91,14 @@ def test_a_refusal_is_all_that_is_printed() -> None:
 @pytest.mark.parametrize(
     "address", ["shop.example", "ftp://shop.example", "https://", "//shop.example", "http://["]
 )
-def test_a_site_url_that_is_no_address_is_refused_in_one_sentence(address: str) -> None:
+def test_an_invalid_site_url_is_rejected(address: str) -> None:
     assert (
         refusal_with(SITE_URL=address)
         == f"SITE_URL must look like https://shop.example, not {address.rstrip('/')!r}.\n"
     )
 
 
-def test_the_site_url_names_the_host_and_https_locks_the_cookies() -> None:
+def test_site_url_sets_the_allowed_host_and_secure_cookies() -> None:
     shown = settings_with(
         "SITE_URL",
         "ALLOWED_HOSTS",
@@ -116,13 +116,13 @@ def test_the_site_url_names_the_host_and_https_locks_the_cookies() -> None:
 
 
 @pytest.mark.parametrize("minutes", ["30", "1441", "-5"])
-def test_a_checkout_time_that_stripe_would_refuse_is_refused_at_once(minutes: str) -> None:
+def test_a_checkout_time_that_stripe_would_reject_is_rejected_at_startup(minutes: str) -> None:
     sentence = f"CHECKOUT_MINUTES must be a whole number between 31 and 1440, not '{minutes}'.\n"
     assert refusal_with(CHECKOUT_MINUTES=minutes) == sentence
 
 
 @pytest.mark.parametrize("minutes", [31, 1440])
-def test_a_checkout_time_at_the_edge_is_taken(minutes: int) -> None:
+def test_the_shortest_and_longest_checkout_times_are_accepted(minutes: int) -> None:
     assert settings_with("CHECKOUT_MINUTES", CHECKOUT_MINUTES=str(minutes)) == {"CHECKOUT_MINUTES": minutes}
 
 
@@ -138,7 +138,7 @@ def test_the_admin_links_to_the_dashboard_of_the_keys_mode(environment: dict[str
     assert settings_with("STRIPE_DASHBOARD", **environment) == {"STRIPE_DASHBOARD": address}
 
 
-def test_blanks_in_a_list_do_not_count() -> None:
+def test_blanks_in_a_list_are_ignored() -> None:
     shown = settings_with(
         "SHIPPING_COUNTRIES", "IMAGE_ORIGINS", SHIPPING_COUNTRIES="us, de,", IMAGE_ORIGINS=" "
     )
@@ -146,20 +146,20 @@ def test_blanks_in_a_list_do_not_count() -> None:
     assert shown == {"SHIPPING_COUNTRIES": ["US", "DE"], "IMAGE_ORIGINS": []}
 
 
-def test_a_number_or_a_flag_that_is_empty_is_not_set() -> None:
+def test_an_empty_number_or_flag_means_the_default() -> None:
     names = ["LOW_STOCK_THRESHOLD", "DEBUG"]
 
     assert settings_with(*names, LOW_STOCK_THRESHOLD="", DEBUG="") == settings_with(*names)
 
 
 @pytest.mark.parametrize("address", ["http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"])
-def test_a_shop_on_ones_own_machine_answers_to_all_its_names(address: str) -> None:
+def test_a_local_shop_allows_all_loopback_names(address: str) -> None:
     shown = settings_with("ALLOWED_HOSTS", SITE_URL=address)
 
     assert shown == {"ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"]}
 
 
-def test_https_binds_this_name_and_not_the_owners_other_sites() -> None:
+def test_https_enables_hsts_without_subdomains_and_preload() -> None:
     shown = settings_with(
         "SECURE_HSTS_SECONDS",
         "SECURE_HSTS_INCLUDE_SUBDOMAINS",
@@ -174,18 +174,18 @@ def test_https_binds_this_name_and_not_the_owners_other_sites() -> None:
     }
 
 
-def test_an_empty_folder_for_static_files_is_not_the_folder_of_the_code() -> None:
+def test_an_empty_static_root_means_the_default() -> None:
     assert settings_with("STATIC_ROOT", STATIC_ROOT="") == settings_with("STATIC_ROOT")
 
 
-def test_sqlite_takes_its_write_lock_at_once_and_survives_a_power_cut() -> None:
+def test_sqlite_uses_immediate_transactions_and_full_synchronous() -> None:
     options = settings_with("DATABASES")["DATABASES"]["default"]["OPTIONS"]
 
     assert options["transaction_mode"] == "IMMEDIATE"
     assert "synchronous=FULL" in options["init_command"]
 
 
-def test_what_is_deployed_on_postgresql_passes_djangos_own_check() -> None:
+def test_the_deployment_check_passes_on_postgresql() -> None:
     ran = manage(
         "check",
         "--deploy",

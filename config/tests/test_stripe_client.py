@@ -1,4 +1,4 @@
-"""What do the library's errors become?"""
+"""Translation of the stripe library's errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import stripe
 from config.stripe_client import NoAnswer, NotFound, our_errors, stripe_client
 
 
-def test_what_the_library_says_of_a_missing_connection_is_one_line(settings: Any) -> None:
+def test_a_connection_error_is_one_line(settings: Any) -> None:
     settings.STRIPE_API_BASE = "http://127.0.0.1:1"
 
     with pytest.raises(NoAnswer, match="Stripe did not answer") as caught, our_errors():
@@ -20,7 +20,7 @@ def test_what_the_library_says_of_a_missing_connection_is_one_line(settings: Any
 
 
 class Proxy(stripe.HTTPClient):
-    """Answers in Stripe's place, whatever became of the request."""
+    """Answers every request in place of Stripe."""
 
     name = "proxy"
 
@@ -33,16 +33,16 @@ class Proxy(stripe.HTTPClient):
 
 
 @pytest.mark.parametrize("status", [200, 301, 400, 403, 404, 408])
-def test_what_a_proxy_says_is_no_answer_of_stripes(status: int, settings: Any) -> None:
+def test_the_outcome_is_unknown_after_a_response_of_a_proxy(status: int, settings: Any) -> None:
     client = stripe.StripeClient("sk_test_x", http_client=Proxy(status, "<html>Please log in</html>"))
 
-    with pytest.raises(NoAnswer, match="none of Stripe's") as caught, our_errors():
+    with pytest.raises(NoAnswer, match="not from Stripe") as caught, our_errors():
         client.v1.products.retrieve("prod_x")
 
     assert not caught.value.outcome_known
 
 
-def test_what_stripe_refuses_it_says_why_in_letters_that_every_database_keeps() -> None:
+def test_error_messages_of_stripe_are_cleaned_for_the_database() -> None:
     body = '{"error": {"message": "No such product: \\u0000", "code": "resource_missing"}}'
     client = stripe.StripeClient("sk_test_x", http_client=Proxy(404, body))
 

@@ -1,4 +1,4 @@
-"""Does every dotted path in config's tables lead to a function that takes what it will be given?"""
+"""The dotted paths in config's tables resolve to functions of one argument."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ ONE_ARGUMENT = [*HANDLERS, *(duty.path for duty in DUTIES), *ALARMS, *NOTES]
 
 
 @pytest.mark.parametrize("path", ONE_ARGUMENT)
-def test_the_path_leads_to_a_function_of_one_argument(path: str) -> None:
+def test_the_path_resolves_to_a_function_of_one_argument(path: str) -> None:
     function = import_string(path)
 
     inspect.signature(function).bind("an event, a time or a request")
 
 
-def test_every_duty_rests_between_two_rounds() -> None:
+def test_every_worker_task_has_an_interval() -> None:
     assert all(duty.every > 0 for duty in DUTIES)
 
 
-def test_no_duty_stands_in_the_table_twice() -> None:
+def test_no_worker_task_is_listed_twice() -> None:
     assert len({duty.path for duty in DUTIES}) == len(DUTIES)

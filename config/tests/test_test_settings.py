@@ -1,4 +1,4 @@
-"""Does anything of a developer's environment reach the tests?"""
+"""The developer's environment does not reach the tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from config.tests.settings_run import KEPT, ROOT
 SHOW = "from config import test_settings as t; print(t.LOW_STOCK_THRESHOLD, t.SHOP_NAME, t.STRIPE_SECRET_KEY)"
 
 
-def test_no_variable_of_the_shop_reaches_the_tests_nor_its_file(tmp_path: Path) -> None:
+def test_variables_and_secret_files_of_the_shop_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sk_live_real")
     developers = {
         "LOW_STOCK_THRESHOLD": "1",
