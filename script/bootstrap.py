@@ -1,4 +1,4 @@
-"""What must stand before anything runs? A virtual environment beside manage.py with the pinned packages.
+"""Create a virtual environment beside manage.py and install the pinned packages.
 
 Needs only the standard library. On Windows: `py script\\bootstrap.py`.
 """
@@ -17,11 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
-# What is installed: the arguments of one `pip install` after another.
+# Arguments of consecutive `pip install` runs.
 RUNNING = [["-r", "requirements.txt"]]
 TESTING = [
     ["-r", "requirements.txt", "-r", "requirements-dev.txt"],
-    # Only for its copy of Stripe's API document; what it depends on is not wanted here.
+    # Needed only for its copy of Stripe's OpenAPI document, so without its dependencies.
     ["--no-deps", "-r", "requirements-contract.txt"],
 ]
 PURPOSES = {"demo": RUNNING, "server": RUNNING, "test": TESTING}
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Install what the shop needs into .venv.")
     parser.add_argument("--for", dest="purpose", choices=PURPOSES, default="test", help="default: everything")
     steps = PURPOSES[parser.parse_args().purpose]
-    # What was installed for the tests serves the demo and the server too.
+    # The packages for the tests include those for the demo and the server.
     if is_installed(steps) or is_installed(TESTING):
         return
     if not venv_works():
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def venv_works() -> bool:
-    """False as well after the Python it was made with has gone, or the folder was moved half-way."""
+    # Also False if its Python was removed or the folder was moved.
     try:
         check = subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True)
     except OSError:
@@ -51,11 +51,13 @@ def venv_works() -> bool:
 
 
 def make_venv() -> None:
-    with told(f"Making .venv with Python {sys.version.split()[0]}"):
-        made = subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True)
-        if made.returncode:
+    with told(f"Creating .venv with Python {sys.version.split()[0]}"):
+        result = subprocess.run(
+            [sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True
+        )
+        if result.returncode:
             sys.exit(
-                f"The virtual environment could not be made. {made.stdout.strip()} {made.stderr.strip()}"
+                f"The virtual environment could not be created. {result.stdout.strip()} {result.stderr.strip()}"
             )
 
 
@@ -65,9 +67,7 @@ def install(steps: Steps) -> None:
         for step in steps:
             command = [str(PYTHON), "-m", "pip", "install", "-qq", "--require-hashes", *step]
             if subprocess.run(command, cwd=ROOT, env=environment).returncode:
-                sys.exit(
-                    "The packages could not be installed, for the reason above. Try again when it is gone."
-                )
+                sys.exit("The packages could not be installed; see the error above.")
     stamp(steps).write_text(fingerprint(steps))
 
 
@@ -79,7 +79,7 @@ def is_installed(steps: Steps) -> bool:
 
 
 def stamp(steps: Steps) -> Path:
-    """The file that says what was installed; written last, so an interrupted run starts again."""
+    """File that records what is installed. It is written last, so an interrupted run is repeated."""
     return VENV / ("installed-for-tests" if steps is TESTING else "installed")
 
 
@@ -93,7 +93,7 @@ def files(steps: Steps) -> list[str]:
 
 
 class told:
-    """Say on one line of standard error what is being done, and how long it took."""
+    """Print on one line of standard error what is being done and how long it took."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -1,7 +1,7 @@
-"""How does a program end with the one that started it, even if that was killed? `python -m script.leash program ...`.
+"""Run a Python program that stops when its parent process ends: `python -m script.leash program ...`.
 
-Its standard input is a pipe whose other end only the starter has. However the starter ends, the system closes that
-end; then the program is asked to end, as by SIGTERM. `program` is a file, or -m and a module.
+Standard input is a pipe whose other end only the parent holds. However the parent ends, even by SIGKILL, the system
+closes that end, and the program gets SIGTERM. `program` is a file, or -m and a module.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def end_with_the_starter() -> None:
-    # Not by sys.stdin: a thread that waits in it keeps a lock that the end of the interpreter wants.
+    # Not sys.stdin: a thread blocked in it holds a lock that the interpreter needs to exit.
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

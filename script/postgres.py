@@ -1,6 +1,6 @@
-"""How do the tests get a PostgreSQL of their own? A private cluster in a temporary folder, ended by its own pid.
+"""A private PostgreSQL cluster in a temporary folder, for tests.
 
-As a context manager for script/test, or by hand until Ctrl-C: `python -m script.postgres` prints its DATABASE_URL.
+script/test uses it as a context manager. `python -m script.postgres` prints its DATABASE_URL and runs until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Nothing in these databases outlives the run, so nothing waits for a disk.
+# The data is not needed after the run, so no write has to reach the disk.
 FOR_SPEED = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
 
 
 def find_binaries() -> Path | None:
-    """The folder with initdb and postgres: on the PATH, or the newest where Debian puts them."""
+    """The folder of initdb and postgres: from PATH, or the newest version in Debian's location."""
     on_path = shutil.which("initdb")
     if on_path:
         return Path(on_path).resolve().parent
@@ -45,9 +45,8 @@ def private_postgres(binaries: Path) -> Iterator[str]:
             _wait_until_ready(binaries, server, port, folder / "log")
             yield url
         finally:
-            server.send_signal(
-                signal.SIGINT
-            )  # PostgreSQL's fast shutdown: sessions are cut, files are closed.
+            # PostgreSQL's fast shutdown: it disconnects sessions and closes its files.
+            server.send_signal(signal.SIGINT)
             server.wait(timeout=30)
 
 
@@ -71,32 +70,32 @@ def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
         "--no-locale",
         "--no-sync",
     ]
-    made = subprocess.run(command, capture_output=True, text=True, cwd=folder)
-    if made.returncode:
-        sys.exit(f"A PostgreSQL cluster could not be made: {made.stderr.strip()}")
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    if result.returncode:
+        sys.exit(f"The PostgreSQL cluster could not be created: {result.stderr.strip()}")
 
 
 def _start(binaries: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """setpriv replaces itself by postgres, so the process that is returned is the server itself."""
+    # setpriv executes postgres in its own process, so the returned process is the server.
     options = [*FOR_SPEED, "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"]
     command = [*_as_postgres(), str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port)]
     command += [part for option in options for part in ("-c", option)]
-    # A session of its own: Ctrl-C reaches us, and we end the server when the tests have let go of it.
+    # In a new session, so that Ctrl-C reaches only us; the server is stopped after the tests have disconnected.
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
 
 
 def _wait_until_ready(binaries: Path, server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    question = [str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    command = [str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     deadline = time.monotonic() + 60
-    while subprocess.run(question).returncode:
+    while subprocess.run(command).returncode:
         if server.poll() is not None or time.monotonic() > deadline:
             sys.exit(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
         time.sleep(0.05)
 
 
 def _as_postgres() -> list[str]:
-    """PostgreSQL refuses to run as root; Debian's package brings a user for it."""
+    # PostgreSQL refuses to run as root. Debian's package creates the user postgres.
     if os.name == "nt" or os.geteuid() != 0:
         return []
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=INT", "--"]
@@ -117,7 +116,7 @@ def _free_port() -> int:
 def main() -> None:
     binaries = find_binaries()
     if binaries is None:
-        sys.exit("PostgreSQL is not installed here: neither initdb nor /usr/lib/postgresql was found.")
+        sys.exit("PostgreSQL is not installed: found neither initdb on PATH nor /usr/lib/postgresql.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with private_postgres(binaries) as url:
         print(url, flush=True)

@@ -1,4 +1,4 @@
-"""How do several programs run as one? They are started here, watched together, and ended by their own pids."""
+"""Start several programs, watch them, and stop them together."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-# A process group of its own for each: Ctrl-C reaches us alone, and we end the others in order. The session stays ours,
-# for Linux may give each session an equal share of the processor, however many programs are in it.
+# Each program gets its own process group, so that Ctrl-C reaches only us and we stop the others in order. It stays in
+# our session: Linux may divide the processor equally between sessions, however many programs each has.
 ALONE: dict[str, Any] = {"process_group": 0}
 if sys.platform == "win32":
     ALONE = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
 class Programs:
-    """Child processes that end together, when the `with` block is left or when one of them ends by itself."""
+    """Child processes that are stopped together when the `with` block is left."""
 
     def __init__(self, *, grace: float = 10) -> None:
-        """`grace`: seconds in which a program may finish what it is doing before it is killed."""
+        """`grace`: seconds between SIGTERM and SIGKILL."""
         self.grace = grace
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -44,9 +44,9 @@ class Programs:
         log: Path | None = None,
         leashed: bool = False,
     ) -> None:
-        """`log`: the file its output goes to; without one it goes where ours goes.
+        """`log`: file for the output; without it, output goes to our own.
 
-        `leashed`: the command has script.leash before it, and ends also if we are killed.
+        `leashed`: the command starts with script.leash, so the program also stops if we are killed.
         """
         output: IO[bytes] | None = log.open("ab") if log else None
         self.running[name] = subprocess.Popen(
@@ -62,7 +62,7 @@ class Programs:
             output.close()
 
     def ended(self) -> str:
-        """The name of a program that has ended by itself, or nothing."""
+        """The name of a program that has exited, or ""."""
         return next((name for name, program in self.running.items() if program.poll() is not None), "")
 
     def wait_for_one_to_end(self) -> str:
@@ -71,12 +71,12 @@ class Programs:
         return name
 
     def stop(self) -> None:
-        """Ask the last one started first; kill what has not ended after the grace."""
-        asked = list(reversed(self.running.values()))
-        for program in asked:
+        """Terminate in reverse order of starting; kill what is still running after `grace` seconds."""
+        stopping = list(reversed(self.running.values()))
+        for program in stopping:
             program.terminate()
         deadline = time.monotonic() + self.grace
-        for program in asked:
+        for program in stopping:
             try:
                 program.wait(timeout=max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
@@ -88,7 +88,7 @@ class Programs:
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and a closed terminal leave `with` blocks as Ctrl-C does."""
+    """Make SIGTERM and a closed terminal raise KeyboardInterrupt, so that `with` blocks are left."""
 
     def leave(*_: object) -> None:
         raise KeyboardInterrupt
@@ -99,5 +99,5 @@ def end_on_signals() -> None:
 
 
 def python(*arguments: str) -> list[str]:
-    """A command for the Python that runs us, with its output not kept back."""
+    """A command for the running interpreter, with unbuffered output."""
     return [sys.executable, "-u", *arguments]

@@ -1,4 +1,4 @@
-"""How does the shop run for real? Migrations and static files first, then gunicorn and the worker, together."""
+"""Run the shop in production: migrate, collect static files, then run gunicorn and the worker together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from script.processes import Programs, end_on_signals, python
 
 ROOT = Path(__file__).resolve().parent.parent
-# Threads, so that slow calls to Stripe leave the pages quick; gunicorn's control socket is not used.
+# Threads, so that slow calls to Stripe do not delay pages. gunicorn's control socket is not used.
 GUNICORN = [
     "-m",
     "gunicorn",
@@ -23,12 +23,11 @@ GUNICORN = [
     "--no-control-socket",
     "config.wsgi",
 ]
-# Where the machine is too small for both, what customers wait for goes first.
+# On a small machine, requests of customers take precedence over the worker.
 AFTER_THE_PAGES = ["nice", "-n", "10"] if shutil.which("nice") else []
 
 
 def worker_command() -> list[str]:
-    """The command that starts the worker beside a web server."""
     return [*AFTER_THE_PAGES, *python("manage.py", "work")]
 
 
@@ -41,16 +40,16 @@ def main() -> None:
 
 
 def serve(for_gunicorn: list[str]) -> int | str:
-    """Until one of the programs ends by itself; returns the exit code, or what to say with code 1."""
+    """Run until a program exits. Returns an argument for sys.exit(): a code, or a message for code 1."""
     for command in (["migrate", "--no-input", "-v", "0"], ["collectstatic", "--no-input", "-v", "0"]):
         if subprocess.run(python("manage.py", *command), cwd=ROOT).returncode:
             return 1
-    # gunicorn lets requests finish for 30 seconds; the worker finishes its round.
+    # gunicorn gives requests 30 seconds to finish; the worker finishes its current tasks.
     with Programs(grace=40) as programs:
         programs.start("the web server", python(*GUNICORN, *for_gunicorn), folder=ROOT)
         programs.start("the worker", worker_command(), folder=ROOT)
         ended = programs.wait_for_one_to_end()
-    return f"{ended[0].upper()}{ended[1:]} has ended by itself, so both were ended; its last lines say why."
+    return f"{ended[0].upper()}{ended[1:]} has exited, so both were stopped. See its last log lines."
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""Do the tests pass on every database found here? Runs pytest once for each; arguments are passed on.
+"""Run pytest once for each available database. Arguments are passed to pytest.
 
-Without arguments the second run leaves out what never asks the database.
-
-SQLite always; PostgreSQL where TEST_POSTGRES_URL names one or its binaries are installed. REQUIRE_PG=1 makes
-its absence a failure, REQUIRE_BROWSER=1 that of a browser.
+SQLite always; PostgreSQL if TEST_POSTGRES_URL is set or its binaries are installed. Without arguments, the second run
+omits tests that do not use the database. REQUIRE_PG=1 makes a missing PostgreSQL a failure, REQUIRE_BROWSER=1 a missing
+browser.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from pathlib import Path
 from script.postgres import find_binaries, private_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-# A third process was no quicker on two processors; for a part of the suite a second one costs more than it gives.
+# On two processors a third process was not faster; for part of the suite even a second one is slower.
 WHOLE = ["-n", "2", "--dist", "worksteal"]
-# What never asks the shop's database, such as the fake Stripe's own tests, runs once, on SQLite.
+# Tests that do not use the shop's database, such as those of the fake Stripe, run once, on SQLite.
 ASKING_THE_DATABASE = ["config", "shop", "inventory", "checkout", "proofs", "--ignore=proofs/mutants"]
 CLOSING_LINE = re.compile(rb"\d+ (?:passed|failed|skipped|error|deselected)|no tests ran")
 
@@ -42,26 +41,26 @@ def run_on_postgres() -> tuple[int, str]:
     if binaries:
         with private_postgres(binaries) as url:
             return run_tests("postgresql", url)
-    absent = "postgresql: not run, because it is neither installed here nor named by TEST_POSTGRES_URL"
-    return (1, f"{absent}; REQUIRE_PG=1 asks for it.") if os.environ.get("REQUIRE_PG") == "1" else (0, absent)
+    missing = "postgresql: not run; it is not installed and TEST_POSTGRES_URL is not set"
+    return (1, f"{missing} (REQUIRE_PG=1)") if os.environ.get("REQUIRE_PG") == "1" else (0, missing)
 
 
 def run_tests(vendor: str, database_url: str) -> tuple[int, str]:
-    """Run pytest on that database, show what it prints, and return its exit code and its closing line."""
-    # The developer's own database is never the tests': what DATABASE_URL said before does not matter.
+    """Run pytest on that database. Returns its exit code and its summary line."""
+    # Replaces DATABASE_URL, so that tests never use the developer's database.
     environment = {**os.environ, "DATABASE_URL": database_url, "EXPECT_DATABASE": vendor}
-    colour = ["--color=yes"] if sys.stdout.isatty() else []
+    color = ["--color=yes"] if sys.stdout.isatty() else []
     arguments = sys.argv[1:] or [*WHOLE, *([] if vendor == "sqlite" else ASKING_THE_DATABASE)]
-    command = [sys.executable, "-m", "pytest", *colour, *arguments]
+    command = [sys.executable, "-m", "pytest", *color, *arguments]
     pytest = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
     closing = show(pytest)
     return pytest.wait(), f"{vendor}:\n{closing}"
 
 
 def show(pytest: subprocess.Popen[bytes]) -> str:
-    """Print as it comes, and remember the last line that tells how it ended."""
+    """Forward the output as it arrives. Returns the summary line."""
     assert pytest.stdout
-    line, closing = b"", b"pytest ended without a closing line"
+    line, closing = b"", b"pytest ended without a summary line"
     while chunk := os.read(pytest.stdout.fileno(), 65536):
         sys.stdout.buffer.write(chunk)
         sys.stdout.flush()
