@@ -76,8 +76,8 @@ def _event() -> dict[str, object]:
 
 def hold(lines: int) -> int:
     """Queries of a hold of `lines` sizes, one unit each."""
-    from inventory import ledger
     from inventory.models import StockItem
+    from inventory.stock import ledger
 
     items = StockItem.objects.filter(available__gt=0).order_by("pk")[:lines]
     demand = {item.pk: 1 for item in items}
@@ -95,8 +95,8 @@ def pages(product_id: str) -> dict[str, int]:
     from django.test import Client
 
     from inventory.models import StockItem
-    from shop.kept import forget
     from shop.models import Product
+    from shop.page_cache.fragments import forget
 
     visitor = Client(SERVER_NAME="127.0.0.1")
     item = StockItem.objects.filter(product_id=product_id, available__gt=0)[0]

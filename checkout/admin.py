@@ -20,10 +20,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from checkout.models import Order, OrderLine
-from checkout.placing import place
-from checkout.taking_back import NotCounted, returnable, take_back
+from checkout.orders.assign_size import place
+from checkout.orders.returns import NotCounted, returnable, take_back
 from config.admin import OnlyShown, ToLookAt
-from config.moments import in_local_time
+from config.dates import in_local_time
 from inventory.models import Movement, StockItem
 from shop.money import format_money
 

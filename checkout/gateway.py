@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from config.json_cleaning import storable
 from config.stripe_client import our_errors, stripe_client
-from config.texts import storable
 
 if TYPE_CHECKING:
     from stripe import StripeObject

@@ -15,13 +15,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from checkout import drawer, returned
-from checkout.cart import Cart, key_of, lazy_cart
+from checkout import htmx, return_page
+from checkout.cart.cart import Cart, key_of, lazy_cart
+from checkout.cart.rules import CartRefused
 from checkout.models import ENDED, Order
-from checkout.offers import CartRefused
-from checkout.start import start_checkout
+from checkout.orders.checkout import start_checkout
 from config.stripe_client import StripeTrouble, is_configured
-from inventory.ledger import OutOfStock
+from inventory.stock.ledger import OutOfStock
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 @require_safe
 @never_cache
 def show_cart(request: HttpRequest) -> HttpResponse:
-    returned.take_out_what_was_bought(request)
-    if drawer.is_asked(request):
-        return drawer.content(request)
+    return_page.take_out_what_was_bought(request)
+    if htmx.is_asked(request):
+        return htmx.content(request)
     return render(request, "checkout/cart.html")
 
 
@@ -109,10 +109,10 @@ def _go_on(order: Order) -> HttpResponse:
 def _wait(request: HttpRequest, cart: Cart) -> HttpResponse:
     page = cart.open_page
     if page is None:
-        return drawer.leave_for(request, reverse("cart"))
+        return htmx.leave_for(request, reverse("cart"))
     if page.url:
-        return drawer.leave_for(request, page.url if page.is_for_this else reverse("cart"))
-    if drawer.is_htmx(request):
+        return htmx.leave_for(request, page.url if page.is_for_this else reverse("cart"))
+    if htmx.is_htmx(request):
         return HttpResponseClientRefresh() if page.is_late else HttpResponse(status=204)
     return render(request, "checkout/wait.html", {"page": page})
 
@@ -135,18 +135,18 @@ def _look() -> str:
 @never_cache
 def thank_you(request: HttpRequest) -> HttpResponse:
     """Where Stripe sends the customer back to. It waits for the event, and asks Stripe only if that is late."""
-    order = returned.order_of(request.GET.get("session_id", ""))
+    order = return_page.order_of(request.GET.get("session_id", ""))
     if order is None:
         return render(request, "checkout/unknown_order.html", status=404)
-    order = returned.look_again(order, now=timezone.now())
-    if order.state == Order.State.OPEN and drawer.is_htmx(request):
+    order = return_page.look_again(order, now=timezone.now())
+    if order.state == Order.State.OPEN and htmx.is_htmx(request):
         return HttpResponse(status=204)  # No news: what has the focus keeps it.
-    is_mine = returned.is_mine(request, order)
+    is_mine = return_page.is_mine(request, order)
     context = {"order": order, "lines": order.lines.select_related("product"), "is_mine": is_mine}
     if order.state in ENDED:
-        returned.empty_cart(request, order)
+        return_page.empty_cart(request, order)
         context["has_more"] = is_mine and bool(lazy_cart(request))
-    return drawer.with_units(request, render(request, "checkout/thank_you.html", context))
+    return htmx.with_units(request, render(request, "checkout/thank_you.html", context))
 
 
 @require_safe
@@ -171,8 +171,8 @@ def _after(
     back: bool = False,
 ) -> HttpResponse:
     """After a change: the cart, or after a refused addition the page that asked for it."""
-    if drawer.is_htmx(request):
-        return drawer.answer(request, told=told, refusal=refusal, added=added, changed=changed)
+    if htmx.is_htmx(request):
+        return htmx.answer(request, told=told, refusal=refusal, added=added, changed=changed)
     if refusal:
         messages.error(request, refusal)
     else:

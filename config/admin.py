@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from config.desk import ALARMS, NOTES
+from config.admin_panels import ALARMS, NOTES
 
 ROOMS = ["checkout", "inventory", "shop"]
 

@@ -11,7 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from config.environment import (
+from config.env import (
     cache,
     database,
     flag,
@@ -25,7 +25,7 @@ from config.environment import (
     text,
     time_zone,
 )
-from config.one_name import LOOPBACK
+from config.middleware import LOOPBACK
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -73,7 +73,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "inventory.webhooks.stripe_first",
+    "inventory.views.stripe_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Below WhiteNoise, whose files are compressed already. Against BREACH, Django masks the CSRF token differently in
@@ -89,7 +89,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
 ]
 if _on_this_machine:
-    MIDDLEWARE.insert(0, "config.one_name.one_name")
+    MIDDLEWARE.insert(0, "config.middleware.one_name")
 
 TEMPLATES = [
     {
@@ -101,8 +101,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "shop.context.storefront",
-                "checkout.context.cart",
+                "shop.context_processors.storefront",
+                "checkout.context_processors.cart",
             ],
         },
     },

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from config.texts import storable
+from config.json_cleaning import storable
 
 if TYPE_CHECKING:
     import stripe

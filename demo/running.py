@@ -113,7 +113,7 @@ class Demo:
         self.log(name).write_bytes(b"")
         self.programs.start(
             name,
-            python("-m", "script.leash", *arguments),
+            python("-m", "script.parent_watch", *arguments),
             environment=self.environment(),
             folder=ROOT,
             log=self.log(name),

@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from config.admin import OnlyShown, ToLookAt
-from inventory import inbox, look, publish, taking_in
+from inventory.events import inbox
+from inventory.forms import StockForm, change_stock
 from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
-from inventory.stock_form import StockForm, change_stock
+from inventory.stripe_sync import publisher, refresh, snapshot
 
 
 class MovementsOfItem(OnlyShown, admin.TabularInline):  # type: ignore[type-arg]
@@ -193,13 +194,13 @@ class ProductStockAdmin(ToLookAt):
 
     @admin.action(description=gettext_lazy("Refresh selected products"), permissions=["act"])
     def look_again(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
-        number = look.want(list(chosen.values_list("pk", flat=True)))
+        number = refresh.want(list(chosen.values_list("pk", flat=True)))
         text = ngettext("%(n)d product will be refreshed.", "%(n)d products will be refreshed.", number)
         self.message_user(request, text % {"n": number})
 
     @admin.action(description=gettext_lazy("Resume stock updates of selected products"), permissions=["act"])
     def write_again(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
-        number = sum(publish.unpark(pk) for pk in chosen.values_list("pk", flat=True))
+        number = sum(publisher.unpark(pk) for pk in chosen.values_list("pk", flat=True))
         text = ngettext(
             "Stock updates of %(n)d product resumed.", "Stock updates of %(n)d products resumed.", number
         )
@@ -209,7 +210,7 @@ class ProductStockAdmin(ToLookAt):
         description=gettext_lazy("Take over selected products from another shop"), permissions=["act"]
     )
     def take_over(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
-        number = sum(bool(taking_in.take_over(pk)) for pk in chosen.values_list("pk", flat=True))
+        number = sum(bool(snapshot.take_over(pk)) for pk in chosen.values_list("pk", flat=True))
         text = ngettext("%(n)d product taken over.", "%(n)d products taken over.", number)
         self.message_user(request, text % {"n": number})
 

@@ -24,10 +24,10 @@ from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
-from inventory import cases
-from inventory.claims import free
+from inventory import issues
+from inventory.leases import free
 from inventory.models import Case, Postbox, StockItem
-from shop.house import open_house
+from shop.storefront import open_house
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def _the_pen() -> Iterator[bool]:
 
 def _new_cases() -> QuerySet[Case]:
     # Notes are for the admin pages only.
-    return Case.objects.filter(closed_at=None, told_at=None).exclude(kind=cases.NOTE).order_by("pk")
+    return Case.objects.filter(closed_at=None, told_at=None).exclude(kind=issues.NOTE).order_by("pk")
 
 
 def _items() -> QuerySet[StockItem]:

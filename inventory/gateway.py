@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from config.json_cleaning import storable
 from config.stripe_client import our_errors, stripe_client
-from config.texts import storable
 
 PRODUCT_EVENTS = ["product.updated"]
 PAGE = 100

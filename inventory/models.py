@@ -1,6 +1,6 @@
 """Models of the stock protocol: counts, movements, holds, Stripe events and the sync state of each product.
 
-Counts change only through the modules of inventory, most of them through inventory.ledger (see
+Counts change only through the modules of inventory, most of them through inventory.stock.ledger (see
 docs/stock-protocol.md). `on_hand` + `pending` - `held` is what may still be sold.
 """
 
@@ -72,7 +72,7 @@ class StockItem(models.Model):
         output_field=models.IntegerField(null=True),
         db_persist=True,
     )
-    # Invalid edits that have not been corrected yet (inventory.counts.Garble). Events arrive in any order, so
+    # Invalid edits that have not been corrected yet (inventory.stock.counts.Garble). Events arrive in any order, so
     # the first two may be negative for a while before they return to 0.
     garbled = models.SmallIntegerField(
         default=0, help_text=_("Edits that made the count invalid, minus edits that corrected it.")

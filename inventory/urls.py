@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from inventory.webhooks import PATHS, receive
+from inventory.views import PATHS, receive
 
 urlpatterns = [path(PATHS[0], receive, name="stripe_webhook"), path(PATHS[1], receive)]

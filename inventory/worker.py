@@ -1,4 +1,4 @@
-"""The worker: runs the tasks of config.duties until stopped, those that wait for other services in threads.
+"""The worker: runs the tasks of config.worker_tasks until stopped, those that wait for other services in threads.
 
 Any number of workers on any number of hosts may run: work is claimed through leases in the database.
 """
@@ -21,10 +21,11 @@ from django.db.models import Min, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from config.duties import DUTIES, Duty
 from config.stripe_client import StripeTrouble
-from inventory import alerts, catch_up, checks, look, publish
+from config.worker_tasks import DUTIES, Duty
+from inventory import alerts, checks
 from inventory.models import Heartbeat, StripeEvent
+from inventory.stripe_sync import missed_events, publisher, refresh
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +64,8 @@ def start() -> None:
     Stripe may have changed while no worker was running. Raises WrongDatabase.
     """
     check_database()
-    publish.resume()
-    look.want_all()
+    publisher.resume()
+    refresh.want_all()
 
 
 def check_database() -> None:
@@ -83,10 +84,10 @@ def once() -> int:
     check_database()
     now = timezone.now()
     if not Heartbeat.objects.filter(beat_at__gt=now - AN_HOUR, beat_at__lte=now).exists():
-        look.want_all()
-    publish.resume(stopped_before=now - AN_HOUR)
+        refresh.want_all()
+    publisher.resume(stopped_before=now - AN_HOUR)
     _beat(f"{socket.gethostname()[:90]}:once", now, patience=AN_HOUR)
-    done = drain(now, hourly=not catch_up.was_listed_since(now - AN_HOUR))
+    done = drain(now, hourly=not missed_events.was_listed_since(now - AN_HOUR))
     return done + alerts.tell_the_owner(now)
 
 
@@ -211,8 +212,8 @@ def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
 
 def _next_due(now: datetime) -> datetime | None:
     events = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, next_try_at__gt=now)
-    products = publish.waiting().filter(not_before__gt=now)
-    looks = look.wished().filter(not_looked_before__gt=now)
+    products = publisher.waiting().filter(not_before__gt=now)
+    looks = refresh.wished().filter(not_looked_before__gt=now)
     moments = [
         events.aggregate(at=Min("next_try_at"))["at"],
         products.aggregate(at=Min("not_before"))["at"],

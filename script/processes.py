@@ -46,7 +46,7 @@ class Programs:
     ) -> None:
         """`log`: file for the output; without it, output goes to our own.
 
-        `leashed`: the command starts with script.leash, so the program also stops if we are killed.
+        `leashed`: the command starts with script.parent_watch, so the program also stops if we are killed.
         """
         output: IO[bytes] | None = log.open("ab") if log else None
         self.running[name] = subprocess.Popen(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
+from config.json_cleaning import storable
 from config.stripe_client import NotFound, our_errors, stripe_client
-from config.texts import storable
 
 if TYPE_CHECKING:
     import stripe

@@ -1,7 +1,7 @@
 """Parse a product's metadata: category, sizes, colors, details and link.
 
 Metadata is typed by hand in the Dashboard, so problems are listed and never raised.
-Stock counts (`stock_<size>`) and the version tag are parsed by inventory.metadata.
+Stock counts (`stock_<size>`) and the version tag are parsed by inventory.stock.metadata.
 """
 
 from collections.abc import Iterable, Mapping

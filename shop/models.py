@@ -20,9 +20,9 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from shop import size_guide
-from shop.colours import INK, contrast
 from shop.images import sort_images
 from shop.prices import Price, price_for
+from shop.theme import INK, contrast
 
 __all__ = ["Product", "SizeGuide", "Storefront"]
 

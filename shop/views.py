@@ -14,13 +14,13 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_safe
 
 from config.stripe_client import is_configured
-from shop.catalogue import as_json
-from shop.context import house_of
+from shop.api import as_json
+from shop.availability import Offer
+from shop.context_processors import house_of
+from shop.filters import PAGE, Wish
 from shop.models import Product
-from shop.offers import Offer
-from shop.pages import fresh, page
-from shop.reading import Shelf, read_list, read_page
-from shop.wishes import PAGE, Wish
+from shop.page_cache.render import fresh, page
+from shop.page_cache.rows import Shelf, read_list, read_page
 
 
 @require_safe

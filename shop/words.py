@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from shop.offers import Choice, Offer, Stock
+from shop.availability import Choice, Offer, Stock
 
 
 def stock_words(stock: Stock, left: int | None, *, counted: bool) -> str:

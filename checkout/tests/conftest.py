@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from checkout import gateway
-from checkout.fulfilment import settle
 from checkout.models import Order
-from inventory.look import look_at
+from checkout.orders.fulfillment import settle
 from inventory.models import Hold, Movement, StockItem
+from inventory.stripe_sync.refresh import look_at
 from inventory.worker import drain
 from shop.models import Product
 

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from checkout.models import Order, OrderLine
-from checkout.placing import place
+from checkout.orders.assign_size import place
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for
 from checkout.tests.test_elsewhere import a_line, open_elsewhere
 from fake_stripe import FakeStripe

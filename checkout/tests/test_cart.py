@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from checkout.tests.conftest import Customer, item_of, order_for
 from fake_stripe import FakeStripe
-from inventory import ledger
 from inventory.models import StockItem
+from inventory.stock import ledger
 from shop.models import Product, Storefront
 from shop.prices import Price
 

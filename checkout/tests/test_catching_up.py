@@ -15,14 +15,14 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from checkout import fulfilment
 from checkout.models import Order
-from checkout.overdue import ask_about_overdue
+from checkout.orders import fulfillment
+from checkout.recovery.session_recovery import ask_about_overdue
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
 from checkout.tests.test_elsewhere import a_line, open_elsewhere
 from fake_stripe import FakeStripe
-from inventory import ledger
 from inventory.models import Case, Movement, StockItem, StripeEvent
+from inventory.stock import ledger
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +69,7 @@ Failing = Callable[[Order], AbstractContextManager[None]]
 def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
     """With it, the shop's own code fails on one order."""
 
-    go = fulfilment._go
+    go = fulfillment._go
 
     @contextmanager
     def fails_on(order: Order) -> Iterator[None]:
@@ -79,7 +79,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
             return go(order_id, *states, **changes)
 
         with monkeypatch.context() as patched:
-            patched.setattr(fulfilment, "_go", instead)
+            patched.setattr(fulfillment, "_go", instead)
             yield
 
     return fails_on

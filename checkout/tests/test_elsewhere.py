@@ -9,12 +9,13 @@ import pytest
 from django.utils import timezone
 
 from checkout import gateway
-from checkout.fulfilment import settle
 from checkout.models import Order
+from checkout.orders.fulfillment import settle
 from checkout.tests.conftest import deliver, item_of, only_order
 from config import fault_points
 from fake_stripe import FakeStripe
-from inventory import inbox, worker
+from inventory import worker
+from inventory.events import inbox
 from inventory.models import Case, Movement, StockItem, StripeEvent
 from shop.models import Product
 

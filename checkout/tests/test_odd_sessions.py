@@ -18,7 +18,8 @@ from checkout.models import Order
 from checkout.tests.conftest import only_order
 from checkout.tests.test_elsewhere import a_line, open_elsewhere, sales
 from fake_stripe import FakeStripe
-from inventory import inbox, worker
+from inventory import worker
+from inventory.events import inbox
 from inventory.models import Case, StripeEvent
 from shop.models import Product
 

@@ -12,12 +12,12 @@ from django.db import connection
 from django.utils import timezone
 
 from checkout import gateway
-from checkout.fulfilment import give_up, settle
 from checkout.models import Order
+from checkout.orders.fulfillment import give_up, settle
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, put_on_show
 from fake_stripe import FakeStripe
-from inventory import ledger
 from inventory.models import Case, Hold, Movement, StockItem
+from inventory.stock import ledger
 from shop.models import Product
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]

@@ -6,11 +6,13 @@ import pytest
 from django.utils import timezone
 
 from checkout.models import Order
-from checkout.taking_back import returnable, take_back
+from checkout.orders.returns import returnable, take_back
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
 from fake_stripe import FakeStripe
-from inventory import cases, inbox, ledger
+from inventory import issues
+from inventory.events import inbox
 from inventory.models import Case, Movement, StockItem, StripeEvent
+from inventory.stock import ledger
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -59,14 +61,14 @@ def test_a_refund_that_is_told_again_opens_no_closed_case_again(
     order = paid_order(fake, shirt, customer)
     fake.refund(payment_intent=order.payment_intent_id)
     deliver(fake)
-    cases.close("refund", order.number)
+    issues.close("refund", order.number)
 
     inbox.replay(
         StripeEvent.objects.filter(type="charge.refunded").values_list("pk", flat=True), timezone.now()
     )
     deliver(fake)
 
-    assert not cases.is_open("refund", order.number)
+    assert not issues.is_open("refund", order.number)
 
 
 def test_a_refund_that_arrives_before_its_sale_settles_the_sale_first(

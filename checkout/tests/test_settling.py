@@ -9,12 +9,13 @@ import pytest
 from django.utils import timezone
 
 from checkout import gateway
-from checkout.fulfilment import settle
 from checkout.models import Order
+from checkout.orders.fulfillment import settle
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, sold
 from fake_stripe import FakeStripe
-from inventory import inbox, ledger
+from inventory.events import inbox
 from inventory.models import Case, Hold, Movement, StockItem, StripeEvent
+from inventory.stock import ledger
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from checkout.sizes import Line, Sold, matching_size, sizes_sold
+from checkout.orders.size_detection import Line, Sold, matching_size, sizes_sold
 
 
 def line(product_id: str = "prod_a", quantity: int = 1, *, has_sizes: bool = True, **metadata: str) -> Line:

@@ -10,9 +10,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import Order
-from checkout.start import open_at_stripe
+from checkout.orders.checkout import open_at_stripe
+from checkout.recovery.unknown_sessions import finish_unknown_sessions
 from checkout.tests.conftest import Customer, item_of, only_order
-from checkout.unknown_sessions import finish_unknown_sessions
 from fake_stripe import FakeStripe
 from fake_stripe.transport import InProcess
 from shop.models import Product
@@ -137,7 +137,7 @@ def test_one_order_that_fails_keeps_no_other_waiting(
         return open_at_stripe(order, first=first)
 
     with monkeypatch.context() as patched:
-        patched.setattr("checkout.unknown_sessions.open_at_stripe", fails)
+        patched.setattr("checkout.recovery.unknown_sessions.open_at_stripe", fails)
         assert worker_comes_after(fake, 60) == 1
 
     assert list(Order.objects.filter(session_id=None)) == [bad] and item_of(shirt, "M").held == 3
@@ -208,7 +208,7 @@ def test_tries_become_rarer_while_stripe_is_away(
 
 
 def test_only_one_of_two_workers_asks(fake: FakeStripe, shirt: Product, customer: Customer) -> None:
-    from checkout.unknown_sessions import _claim
+    from checkout.recovery.unknown_sessions import _claim
 
     order = left_unknown(fake, customer, shirt, when="before")
     same = Order.objects.get(id=order.id)

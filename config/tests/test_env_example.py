@@ -7,17 +7,17 @@ import inspect
 import re
 from pathlib import Path
 
-from config import environment, settings
+from config import env, settings
 from config.tests.settings_run import settings_with
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-READERS = {name for name, function in vars(environment).items() if inspect.isfunction(function)}
+READERS = {name for name, function in vars(env).items() if inspect.isfunction(function)}
 # Their defaults are paths beside manage.py, so .env.example shows an example instead.
 EXAMPLES = ("#DATABASE_URL=", "#STATIC_ROOT=")
 
 
 def variables_that_settings_read() -> set[str]:
-    """The first arguments of all calls to functions of config.environment."""
+    """The first arguments of all calls to functions of config.env."""
     tree = ast.parse((ROOT / "config/settings.py").read_text(encoding="utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     first = [call.args[0] for call in calls if call.args and _reads_a_variable(call.func)]

@@ -22,7 +22,16 @@ def run_pytest(folder: Path, marker: str, **environment: str) -> subprocess.Comp
     # Load only the plugin under test; with all plugins each run takes seconds.
     kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     system = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
-    command = [sys.executable, "-m", "pytest", "-p", "config.tests.machine", "-p", "no:cacheprovider", "-q"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "config.tests.environment_plugin",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+    ]
     return subprocess.run(
         command,
         cwd=folder,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from config.moments import in_local_time, moment, past_moment
+from config.dates import in_local_time, moment, past_moment
 
 
 def test_times_are_shown_in_the_shops_time_zone_with_its_name() -> None:

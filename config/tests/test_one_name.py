@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from config.one_name import LOOPBACK, one_name
+from config.middleware import LOOPBACK, one_name
 from config.tests.settings_run import settings_with
 
 
@@ -54,4 +54,4 @@ def test_only_a_site_url_on_this_machine_enables_the_middleware() -> None:
         for address in ("http://localhost:8000", "https://shop.example")
     )
 
-    assert "config.one_name.one_name" in local and "config.one_name.one_name" not in public
+    assert "config.middleware.one_name" in local and "config.middleware.one_name" not in public

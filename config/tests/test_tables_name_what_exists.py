@@ -7,9 +7,9 @@ import inspect
 import pytest
 from django.utils.module_loading import import_string
 
-from config.desk import ALARMS, NOTES
-from config.duties import DUTIES
+from config.admin_panels import ALARMS, NOTES
 from config.stripe_events import EVENTS
+from config.worker_tasks import DUTIES
 
 HANDLERS = sorted({path for paths in EVENTS.values() for path in paths})
 ONE_ARGUMENT = [*HANDLERS, *(duty.path for duty in DUTIES), *ALARMS, *NOTES]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from config.texts import DEEPEST, storable, storable_json
+from config.json_cleaning import DEEPEST, storable, storable_json
 
 TEXTS = st.text(st.characters(), max_size=6) | st.sampled_from(
     ["\x00", "\ud800", "a\udfff", "NaN", "é", "😀"]

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from script.processes import Programs, python
 programs = Programs()
-programs.start("it", python("-m", "script.leash", sys.argv[1]), folder=Path.cwd(), leashed=True)
+programs.start("it", python("-m", "script.parent_watch", sys.argv[1]), folder=Path.cwd(), leashed=True)
 programs.wait_for_one_to_end()
 """
 PROGRAM = "import os, threading; print(os.getpid(), flush=True); threading.Event().wait()"

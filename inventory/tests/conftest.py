@@ -10,7 +10,7 @@ import pytest
 from django.db.models import F
 
 from inventory.models import StockItem
-from inventory.tests.shirt import Shirt
+from inventory.tests.factories import Shirt
 
 if TYPE_CHECKING:
     from fake_stripe import FakeStripe

@@ -15,9 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from inventory import ledger
 from inventory.models import Case, Movement, ProductStock, StripeEvent
-from inventory.tests.shirt import Shirt
+from inventory.stock import ledger
+from inventory.tests.factories import Shirt
 
 PAGES = ["stockitem", "movement", "hold", "stripeevent", "stockwrite", "productstock", "case"]
 

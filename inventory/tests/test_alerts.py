@@ -13,9 +13,10 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.core.management import call_command
 from django.utils import timezone
 
-from inventory import alerts, cases, ledger
+from inventory import alerts, issues
 from inventory.models import Case, Postbox, StockItem
-from inventory.tests.shirt import Shirt
+from inventory.stock import ledger
+from inventory.tests.factories import Shirt
 from shop.models import Product
 
 
@@ -97,18 +98,18 @@ def test_an_oversold_size_and_its_issue_come_in_one_mail(known: Shirt) -> None:
 
 
 def test_notes_and_closed_issues_are_not_reported(known: Shirt) -> None:
-    cases.open_case(cases.NOTE, "prod_shirt", "Perhaps an old form.")
-    cases.open_case(cases.STOPPED, "Stripe", "No key.")
-    cases.close(cases.STOPPED, "Stripe")
+    issues.open_case(issues.NOTE, "prod_shirt", "Perhaps an old form.")
+    issues.open_case(issues.STOPPED, "Stripe", "No key.")
+    issues.close(issues.STOPPED, "Stripe")
 
     assert look_round() == []
 
 
 def test_a_reopened_issue_is_reported_again(known: Shirt) -> None:
     for _time in range(2):
-        cases.open_case(cases.STOPPED, "Stripe", "No key.")
+        issues.open_case(issues.STOPPED, "Stripe", "No key.")
         assert len(look_round()) == 1
-        cases.close(cases.STOPPED, "Stripe")
+        issues.close(issues.STOPPED, "Stripe")
 
 
 def test_hidden_products_are_not_reported(known: Shirt) -> None:
@@ -189,7 +190,7 @@ def test_no_name_of_a_product_becomes_a_header_or_a_line_of_its_own(known: Shirt
 
 def test_a_mail_lists_twenty_items_and_counts_the_rest(known: Shirt) -> None:
     for number in range(25):
-        cases.open_case(cases.EVENT_FAILED, f"evt_{number}", "No.")
+        issues.open_case(issues.EVENT_FAILED, f"evt_{number}", "No.")
 
     (told,) = look_round()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils.translation import override
 
-from inventory import cases
+from inventory import issues
 from inventory.models import Case
 
 pytestmark = pytest.mark.django_db
@@ -16,38 +16,38 @@ pytestmark = pytest.mark.django_db
 def test_issues_are_in_the_language_of_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     from django.utils.translation import get_language
 
-    monkeypatch.setattr(cases, "gettext", lambda sentence: f"{get_language()}: {sentence}")
+    monkeypatch.setattr(issues, "gettext", lambda sentence: f"{get_language()}: {sentence}")
 
     with override("fr"):
-        cases.open_case(cases.OVERSOLD, "prod_shirt stock_M", "%(units)d were not there.", units=2)
+        issues.open_case(issues.OVERSOLD, "prod_shirt stock_M", "%(units)d were not there.", units=2)
 
     assert Case.objects.get().text == "en: 2 were not there."
 
 
 @pytest.mark.parametrize("facts", [{}, {"name": "50 % cotton"}])
 def test_a_percent_sign_in_a_text_from_stripe_is_kept(facts: dict[str, Any]) -> None:
-    cases.open_case(cases.NOTE, "prod_shirt", "%(name)s" if facts else "50 % cotton", **facts)
+    issues.open_case(issues.NOTE, "prod_shirt", "%(name)s" if facts else "50 % cotton", **facts)
 
     assert Case.objects.get().text == "50 % cotton"
 
 
 def test_a_repeated_text_is_added_once() -> None:
-    assert cases.open_case(cases.NOTE, "prod_shirt", "First.")
+    assert issues.open_case(issues.NOTE, "prod_shirt", "First.")
     for _time in range(2):
-        assert not cases.open_case(cases.NOTE, "prod_shirt", "Second.")
+        assert not issues.open_case(issues.NOTE, "prod_shirt", "Second.")
 
     assert Case.objects.get().text == "First.\nSecond."
 
 
 def test_an_issue_closed_during_an_addition_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    cases.open_case(cases.NOTE, "prod_shirt", "First.")
-    add = cases._add
+    issues.open_case(issues.NOTE, "prod_shirt", "First.")
+    add = issues._add
 
     def too_late(kind: str, subject: str, text: str) -> int:
-        cases.close(kind, subject)
+        issues.close(kind, subject)
         return add(kind, subject, text)
 
-    monkeypatch.setattr(cases, "_add", too_late)
+    monkeypatch.setattr(issues, "_add", too_late)
 
-    assert cases.open_case(cases.NOTE, "prod_shirt", "Second.")
+    assert issues.open_case(issues.NOTE, "prod_shirt", "Second.")
     assert Case.objects.get(closed_at=None).text == "Second."

@@ -13,9 +13,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from inventory import inbox, ledger
+from inventory.events import inbox
 from inventory.models import Movement, StockItem, StripeEvent
-from inventory.tests.shirt import Shirt
+from inventory.stock import ledger
+from inventory.tests.factories import Shirt
 from shop.models import Product
 
 if TYPE_CHECKING:

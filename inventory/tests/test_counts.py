@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.counts import (
+from inventory.stock.counts import (
     MOST,
     Garble,
     base_under,

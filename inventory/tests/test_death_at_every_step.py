@@ -18,10 +18,12 @@ from django.test import Client
 from django.utils import timezone
 
 from config import fault_points
-from inventory import catch_up, claims, ledger, writes
-from inventory.ledger import SaleLine
+from inventory import leases
 from inventory.models import Movement, ProductStock, StockWrite, StripeEvent
-from inventory.tests.shirt import Shirt
+from inventory.stock import ledger
+from inventory.stock.ledger import SaleLine
+from inventory.stripe_sync import missed_events, updates
+from inventory.tests.factories import Shirt
 from inventory.tests.test_webhook import an_event, signed
 from inventory.worker import drain
 
@@ -94,7 +96,7 @@ def explain(shirt: Shirt) -> None:
 
 def catch_up_with_events(shirt: Shirt) -> None:
     shirt.edit(S=12)
-    catch_up.fetch_product_events(timezone.now())
+    missed_events.fetch_product_events(timezone.now())
 
 
 def find_out(shirt: Shirt) -> None:
@@ -103,11 +105,11 @@ def find_out(shirt: Shirt) -> None:
 
 
 def abandon(shirt: Shirt) -> None:
-    with claims.claimed("prod_shirt") as claim:
+    with leases.claimed("prod_shirt") as claim:
         assert claim is not None
-        frozen = writes.freeze(claim)
+        frozen = updates.freeze(claim)
     assert frozen is not None
-    writes.abandon(frozen.pk, timezone.now())
+    updates.abandon(frozen.pk, timezone.now())
 
 
 WAYS: dict[str, Callable[[Shirt], None]] = {

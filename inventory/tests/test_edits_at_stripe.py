@@ -11,9 +11,11 @@ import pytest
 from django.utils import timezone
 
 from config.stripe_client import NoAnswer
-from inventory import inbox, ledger, observe
+from inventory.events import inbox
 from inventory.models import Case, CountedRequest, Movement, StockItem, StripeEvent
-from inventory.tests.shirt import Shirt
+from inventory.stock import ledger
+from inventory.stripe_sync import product_events
+from inventory.tests.factories import Shirt
 from inventory.worker import drain
 
 
@@ -107,7 +109,7 @@ def test_events_count_the_same_in_any_order(shirt: Shirt) -> None:
         CountedRequest.objects.all().delete()
         StockItem.objects.filter(pk=shirt.item("M").pk).update(on_hand=15)
         for event in order:
-            observe.count_update(event)
+            product_events.count_update(event)
         assert shirt.item("M").on_hand == 30, [event["id"] for event in order]
 
 
@@ -135,9 +137,9 @@ def test_the_event_of_our_update_proves_that_it_applied(shirt: Shirt) -> None:
 
 
 def drain_once(shirt: Shirt) -> None:
-    from inventory import publish
+    from inventory.stripe_sync import publisher
 
-    publish.publish_waiting(timezone.now() + timedelta(seconds=3))
+    publisher.publish_waiting(timezone.now() + timedelta(seconds=3))
 
 
 def test_an_edit_of_the_name_changes_no_count_and_refreshes_the_mirror(shirt: Shirt) -> None:
@@ -181,9 +183,9 @@ def test_an_edit_in_the_second_of_the_first_refresh_is_counted(
     new_shirt: Any,
 ) -> None:
     shirt = new_shirt(M=15)
-    from inventory import look
+    from inventory.stripe_sync import refresh
 
-    look.look_at("prod_shirt")
+    refresh.look_at("prod_shirt")
     shirt.edit(M=20)
     shirt.edit(M=18)
 
@@ -202,7 +204,7 @@ def test_an_ambiguous_edit_becomes_an_issue_and_is_not_guessed(new_shirt: Any) -
 
     CountedRequest.objects.all().delete()
     Case.objects.all().delete()
-    observe.count_update(first)
+    product_events.count_update(first)
 
     assert shirt.movements("M") == [18]
     assert Case.objects.get().kind == "edit that cannot be told apart"
@@ -251,9 +253,9 @@ def test_a_correction_that_arrives_first_counts_the_same(shirt: Shirt) -> None:
     shirt.edit(M=20)
     mending = latest_event(shirt)
 
-    observe.count_update(mending)
+    product_events.count_update(mending)
     assert shirt.item("M").on_hand == 15 and shirt.item("M").garbled == -1
-    observe.count_update(garbling)
+    product_events.count_update(garbling)
 
     assert shirt.item("M").on_hand == 20 and shirt.item("M").garbled == 0
 
@@ -279,7 +281,7 @@ def test_an_invalid_edit_whose_event_is_lost_does_not_block_sales_permanently(
         shirt.fake.account.store.remove("event", latest_event(shirt)["id"])
     shirt.edit(M=20)
     shirt.sell("M", 1)
-    observe.count_update(latest_event(shirt))
+    product_events.count_update(latest_event(shirt))
     shirt.settle()
     assert shirt.item("M").state == "unknown"
 

@@ -11,7 +11,7 @@ from inventory.models import (
     Case,
     ShopIdentity,
 )
-from inventory.tests.shirt import Shirt
+from inventory.tests.factories import Shirt
 
 if TYPE_CHECKING:
     pass

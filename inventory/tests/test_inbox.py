@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from config.stripe_client import NoAnswer, NotAllowed, NotConfigured, Refused, WrongKey
-from inventory import inbox
+from inventory.events import inbox
 from inventory.models import Case, StripeEvent
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError
 
-from inventory import inbox, intake
-from inventory.intake import Intake
+from inventory.events import batcher, inbox
+from inventory.events.batcher import Intake
 from inventory.models import StripeEvent
 
 
@@ -64,7 +64,7 @@ def test_several_are_stored_by_one_query(django_assert_num_queries: Callable[...
     ]
 
     with django_assert_num_queries(1):
-        intake._write(waiting)
+        batcher._write(waiting)
 
     assert all(written.result(timeout=0) for _, written in waiting)
     assert StripeEvent.objects.count() == 3

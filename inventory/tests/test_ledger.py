@@ -11,10 +11,10 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from inventory import ledger
-from inventory.ledger import NotThere, OutOfStock, SaleLine, TooMany
 from inventory.models import Case, Hold, Movement, StockItem
-from inventory.tests.shirt import Shirt
+from inventory.stock import ledger
+from inventory.stock.ledger import NotThere, OutOfStock, SaleLine, TooMany
+from inventory.tests.factories import Shirt
 
 NOT_COUNTED = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK")
 
@@ -330,7 +330,7 @@ def test_available_is_computed_by_the_database_and_never_negative(medium: StockI
 def test_the_log_says_what_was_counted_and_what_is_low_and_out(
     shirt: Shirt, caplog: pytest.LogCaptureFixture, django_capture_on_commit_callbacks: object
 ) -> None:
-    caplog.set_level(logging.INFO, "inventory.ledger")
+    caplog.set_level(logging.INFO, "inventory.stock.ledger")
 
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
         shirt.sell("M", 2)

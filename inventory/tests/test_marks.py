@@ -9,7 +9,7 @@ from inventory.models import (
     MarkState,
     ShopIdentity,
 )
-from inventory.tests.shirt import Shirt
+from inventory.tests.factories import Shirt
 
 if TYPE_CHECKING:
     pass

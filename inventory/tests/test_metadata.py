@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.metadata import (
+from inventory.stock.metadata import (
     MARK_KEY,
     Mark,
     Reading,

@@ -13,10 +13,13 @@ from django.db.models import F
 from django.utils import timezone
 
 from config import fault_points
-from inventory import inbox, ledger, look, publish, taking_in, worker
-from inventory.ledger import SaleLine
+from inventory import worker
+from inventory.events import inbox
 from inventory.models import Case, Hold, ProductStock, StockItem, StripeEvent
-from inventory.tests.shirt import Shirt
+from inventory.stock import ledger
+from inventory.stock.ledger import SaleLine
+from inventory.stripe_sync import publisher, refresh, snapshot
+from inventory.tests.factories import Shirt
 from shop import gateway, mirror
 
 Once = Callable[[str, Callable[[], object]], None]
@@ -62,7 +65,7 @@ def test_a_size_that_is_edited_while_it_is_first_read_keeps_the_edit(shirt: Shir
     shirt.fake.forward(2)
     once_at("look.read", edit_and_hear(shirt, XL=12))
 
-    look.look_at_wanted(timezone.now())
+    refresh.look_at_wanted(timezone.now())
     come_to_rest(shirt)
 
     assert shirt.at_stripe("XL") == "12"
@@ -75,7 +78,7 @@ def test_until_it_is_read_again_such_a_size_is_not_for_sale(shirt: Shirt, once_a
     inbox.handle_waiting(timezone.now())
     once_at("look.read", edit_and_hear(shirt, XL=12))
 
-    look.look_at_wanted(timezone.now())
+    refresh.look_at_wanted(timezone.now())
 
     assert shirt.item("XL").state == "unknown" and shirt.item("XL").available is None
 
@@ -94,7 +97,7 @@ def test_a_first_refresh_with_an_older_snapshot_keeps_the_edit(
 
     def the_other_process() -> None:
         mirror.store(old)
-        taking_in.take_in(old, 0)
+        snapshot.take_in(old, 0)
 
     once_at("look.read", the_other_process)
     inbox.handle_waiting(timezone.now())
@@ -117,7 +120,7 @@ def test_a_count_that_was_never_readable_opens_with_its_first_readable_value(
     shirt.fake.forward(2)
     once_at("look.read", edit_and_hear(shirt, M=100))
 
-    look.look_at_wanted(timezone.now())
+    refresh.look_at_wanted(timezone.now())
     come_to_rest(shirt)
 
     assert shirt.at_stripe("M") == "100"
@@ -126,11 +129,11 @@ def test_a_count_that_was_never_readable_opens_with_its_first_readable_value(
 
 def test_an_edit_that_arrives_while_counts_are_accepted_is_kept(shirt: Shirt, once_at: Once) -> None:
     ProductStock.objects.update(gap=True)
-    look.want_all()
+    refresh.want_all()
     shirt.fake.forward(5)
     once_at("look.read", edit_and_hear(shirt, M=40))
 
-    look.look_at_wanted(timezone.now())
+    refresh.look_at_wanted(timezone.now())
     come_to_rest(shirt)
 
     assert shirt.at_stripe("M") == "40"
@@ -147,11 +150,11 @@ def test_a_restored_database_without_a_fresh_snapshot_sends_nothing(shirt: Shirt
         **{"Idempotency-Key": f"{shop}/{product}/7/lost"},
     )
     shirt.sell("S")
-    look.want_all()
+    refresh.want_all()
     once_at("look.read", edit_and_hear(shirt, M=11))
 
-    look.look_at(shirt.product_id)
-    publish.publish_product(shirt.product_id, timezone.now())
+    refresh.look_at(shirt.product_id)
+    publisher.publish_product(shirt.product_id, timezone.now())
 
     assert shirt.at_stripe("M") == "11"
     come_to_rest(shirt)
@@ -247,7 +250,7 @@ def test_a_sale_during_the_recovery_counts_its_units_once(
     seller = threading.Thread(target=sell, name="seller")
     seller.start()
     assert inserted.wait(20)
-    look.look_at(shirt.product_id)
+    refresh.look_at(shirt.product_id)
     go_on.set()
     seller.join()
     come_to_rest(shirt)
@@ -274,7 +277,7 @@ def test_a_product_with_slashes_in_its_id_is_counted(
 
     shirt.sell("M", 2)
     shirt.settle()
-    look.want_all()
+    refresh.want_all()
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()

@@ -10,10 +10,13 @@ from django.utils import timezone
 
 from config.stripe_client import stripe_client
 from fake_stripe import Exchange
-from inventory import inbox, ledger, observe, worker
-from inventory.ledger import OutOfStock, SaleLine
+from inventory import worker
+from inventory.events import inbox
 from inventory.models import Case, Movement, StripeEvent
-from inventory.tests.shirt import Shirt
+from inventory.stock import ledger
+from inventory.stock.ledger import OutOfStock, SaleLine
+from inventory.stripe_sync import product_events
+from inventory.tests.factories import Shirt
 
 
 def test_origin_fault_01_a_duplicate_event_counts_once(shirt: Shirt) -> None:
@@ -84,10 +87,10 @@ def _at_the_next_call(shirt: Shirt, act: Callable[[], object]) -> None:
     """Call `act` after Stripe has executed the next request and before the caller has the response."""
 
     def observe(call: Exchange) -> None:
-        shirt.fake.observers.remove(observe)
+        shirt.fake.observers.remove(product_events)
         act()
 
-    shirt.fake.observers.append(observe)
+    shirt.fake.observers.append(product_events)
 
 
 def test_origin_fault_05_an_oversell_is_an_issue_and_not_hidden_by_a_zero(shirt: Shirt) -> None:
@@ -163,7 +166,7 @@ def test_a_handler_that_fails_on_the_way_counts_nothing_of_its_event_until_it_pa
 ) -> None:
     """Fault 2: one transaction per event, so that a retry finds all of it or nothing."""
     shirt.edit(S=11, L=9)
-    original = observe._count_item
+    original = product_events._count_item
     calls = []
 
     def fails_on_the_second_item(*args: object) -> None:
@@ -172,12 +175,12 @@ def test_a_handler_that_fails_on_the_way_counts_nothing_of_its_event_until_it_pa
             raise ZeroDivisionError
         original(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(observe, "_count_item", fails_on_the_second_item)
+    monkeypatch.setattr(product_events, "_count_item", fails_on_the_second_item)
     shirt.fake.deliver_due()
     inbox.handle_waiting(timezone.now())
     assert not Movement.objects.filter(kind="edited").exists()
 
-    monkeypatch.setattr(observe, "_count_item", original)
+    monkeypatch.setattr(product_events, "_count_item", original)
     call_command("replay_events", *StripeEvent.objects.values_list("pk", flat=True))
     shirt.settle()
 

@@ -10,9 +10,11 @@ import pytest
 from django.utils import timezone
 
 from config.stripe_client import NotAllowed
-from inventory import gateway, ledger, publish, writes
+from inventory import gateway
 from inventory.models import Case, Movement, ProductStock, ShopIdentity, StockItem, StockWrite
-from inventory.tests.shirt import Shirt, later, raising
+from inventory.stock import ledger
+from inventory.stripe_sync import publisher, updates
+from inventory.tests.factories import Shirt, later, raising
 from inventory.worker import drain
 
 if TYPE_CHECKING:
@@ -94,11 +96,11 @@ def test_a_product_with_nothing_to_count_gets_no_version_tag(fake: FakeStripe, d
 def test_updates_are_at_least_a_second_apart_so_that_movements_gather(shirt: Shirt) -> None:
     now = timezone.now()
     shirt.sell("M")
-    publish.publish_waiting(now + timedelta(seconds=3))
+    publisher.publish_waiting(now + timedelta(seconds=3))
     shirt.sell("M")
 
-    early = publish.publish_waiting(now + timedelta(seconds=3.9))
-    in_time = publish.publish_waiting(now + timedelta(seconds=4.1))
+    early = publisher.publish_waiting(now + timedelta(seconds=3.9))
+    in_time = publisher.publish_waiting(now + timedelta(seconds=4.1))
 
     assert (early, in_time) == (0, 1)
 
@@ -114,7 +116,7 @@ def test_the_more_products_wait_the_longer_each_gathers(
         each.sell("M")
     now = later(3)
 
-    publish.publish_product("prod_shirt", now)
+    publisher.publish_product("prod_shirt", now)
 
     assert shirt.stock.not_before == now + timedelta(seconds=0.8 * 9)
 
@@ -137,7 +139,7 @@ def test_after_a_minute_an_update_refreshes_first(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
     shirt.sell("M")
 
-    publish.publish_waiting(later(61))
+    publisher.publish_waiting(later(61))
 
     assert [call.method for call in shirt.fake.calls] == ["GET", "GET", "POST"]
 
@@ -204,8 +206,8 @@ def frozen(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> Iterator[StockWrite
     """Two medium shirts in an update that was created but never sent."""
     shirt.sell("M", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(publish, "_deliver", lambda write, now: None)
-        publish.publish_waiting(later(3))
+        patch.setattr(publisher, "_deliver", lambda write, now: None)
+        publisher.publish_waiting(later(3))
     yield StockWrite.objects.get(state="open")
 
 
@@ -213,7 +215,7 @@ def test_an_open_update_is_sent_unchanged(shirt: Shirt, frozen: StockWrite) -> N
     """A worker crashed before it sent the update; later sales go into the next one."""
     shirt.sell("M", 1)
 
-    publish.publish_waiting(later(3))
+    publisher.publish_waiting(later(3))
     assert shirt.at_stripe("M") == "13"
 
     shirt.settle()
@@ -234,11 +236,11 @@ def test_an_old_update_that_took_effect_is_recognized_by_its_version_tag(
     shirt: Shirt, frozen: StockWrite
 ) -> None:
     """Stripe has expired the idempotency key, so a retry would apply the update twice."""
-    gateway.write_metadata("prod_shirt", writes.body_of(frozen), key=frozen.key)
+    gateway.write_metadata("prod_shirt", updates.body_of(frozen), key=frozen.key)
     StockWrite.objects.update(sent_at=timezone.now() - timedelta(hours=21))
     shirt.fake.forget_calls()
 
-    publish.publish_waiting(later(3))
+    publisher.publish_waiting(later(3))
 
     frozen.refresh_from_db()
     assert frozen.state == "applied"
@@ -252,7 +254,7 @@ def test_an_old_update_that_never_arrived_is_abandoned_and_collected_again(
 ) -> None:
     StockWrite.objects.update(sent_at=timezone.now() - timedelta(hours=21))
 
-    publish.publish_waiting(later(3))
+    publisher.publish_waiting(later(3))
     frozen.refresh_from_db()
     assert frozen.state == "abandoned"
 
@@ -263,11 +265,11 @@ def test_an_old_update_that_never_arrived_is_abandoned_and_collected_again(
 def test_an_update_whose_version_tag_was_removed_is_found_by_its_event(
     shirt: Shirt, frozen: StockWrite
 ) -> None:
-    gateway.write_metadata("prod_shirt", writes.body_of(frozen), key=frozen.key)
+    gateway.write_metadata("prod_shirt", updates.body_of(frozen), key=frozen.key)
     shirt.edit_keys({"inventory_version": ""})
     StockWrite.objects.update(sent_at=timezone.now() - timedelta(hours=21))
 
-    publish.publish_waiting(later(3))
+    publisher.publish_waiting(later(3))
 
     frozen.refresh_from_db()
     assert frozen.state == "applied"
@@ -277,12 +279,12 @@ def test_an_update_whose_version_tag_was_removed_is_found_by_its_event(
 
 def test_an_abandoned_update_that_arrives_late_does_no_harm(shirt: Shirt, frozen: StockWrite) -> None:
     """A zombie sends the old body after the new total: its event requests a refresh, and the total is sent again."""
-    writes.abandon(frozen.pk, timezone.now())
+    updates.abandon(frozen.pk, timezone.now())
     shirt.sell("M", 1)
     shirt.settle()
     assert shirt.at_stripe("M") == "12"
 
-    gateway.write_metadata("prod_shirt", writes.body_of(frozen), key=frozen.key)
+    gateway.write_metadata("prod_shirt", updates.body_of(frozen), key=frozen.key)
     assert shirt.at_stripe("M") == "13"
     shirt.settle()
 
@@ -292,15 +294,15 @@ def test_an_abandoned_update_that_arrives_late_does_no_harm(shirt: Shirt, frozen
 def test_a_write_that_two_workers_believe_in_is_applied_once(shirt: Shirt, frozen: StockWrite) -> None:
     now = timezone.now()
 
-    answers = [writes.apply(frozen.pk, now) for _worker in range(2)]
+    answers = [updates.apply(frozen.pk, now) for _worker in range(2)]
 
     assert answers == [True, False]
     assert shirt.item("M").on_hand == 13 and shirt.item("M").pending == 0
 
 
 def test_an_applied_update_cannot_be_abandoned(shirt: Shirt, frozen: StockWrite) -> None:
-    writes.apply(frozen.pk, timezone.now())
-    writes.abandon(frozen.pk, timezone.now())
+    updates.apply(frozen.pk, timezone.now())
+    updates.abandon(frozen.pk, timezone.now())
 
     frozen.refresh_from_db()
     assert frozen.state == "applied"
@@ -311,21 +313,21 @@ def test_an_update_whose_event_was_received_is_applied_and_not_abandoned(
 ) -> None:
     StockWrite.objects.update(seen=True)
 
-    writes.abandon(frozen.pk, timezone.now())
+    updates.abandon(frozen.pk, timezone.now())
 
     frozen.refresh_from_db()
     assert frozen.state == "applied"
 
 
 def test_a_worker_that_lost_its_lease_creates_no_update(shirt: Shirt) -> None:
-    from inventory.claims import claimed
+    from inventory.leases import claimed
 
     shirt.sell("M", 2)
     with claimed("prod_shirt") as slow:
         assert slow is not None
         ProductStock.objects.update(lease_holder="another")
 
-        assert writes.freeze(slow) is None
+        assert updates.freeze(slow) is None
     assert not StockWrite.objects.filter(state="open").exists()
 
 
@@ -333,8 +335,8 @@ def test_a_leased_product_is_left_alone(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     ProductStock.objects.update(lease_until=later(3), lease_holder="another")
 
-    assert publish.publish_waiting(later(3)) == 0
-    assert publish.publish_product("prod_shirt", later(3)) is False
+    assert publisher.publish_waiting(later(3)) == 0
+    assert publisher.publish_product("prod_shirt", later(3)) is False
 
 
 def test_a_product_whose_worker_died_is_taken_over_when_the_lease_is_over(shirt: Shirt) -> None:
@@ -349,7 +351,7 @@ def test_a_product_whose_worker_died_is_taken_over_when_the_lease_is_over(shirt:
 def test_a_paused_product_is_not_updated_even_when_named(shirt: Shirt, frozen: StockWrite) -> None:
     ProductStock.objects.update(parked="refused", parked_by="no")
 
-    assert publish.publish_product("prod_shirt", later(3)) is False
+    assert publisher.publish_product("prod_shirt", later(3)) is False
     assert shirt.at_stripe("M") == "15"
 
 
@@ -415,7 +417,7 @@ def test_a_difference_is_explained_by_events_before_it_is_overwritten(shirt: Shi
     assert shirt.fake.deliver_due() == []
     shirt.sell("M", 2)
 
-    publish.publish_waiting(later(61))
+    publisher.publish_waiting(later(61))
 
     assert shirt.movements("M", "edited") == [5]
     assert shirt.at_stripe("M") == "18"
@@ -431,7 +433,7 @@ def test_without_permission_to_list_events_a_difference_is_not_overwritten(
     shirt.edit(M=20)
     shirt.sell("M", 2)
 
-    publish.publish_waiting(later(61))
+    publisher.publish_waiting(later(61))
 
     assert shirt.at_stripe("M") == "20"
     assert shirt.stock.parked and Case.objects.filter(subject="prod_shirt").exists()
@@ -465,8 +467,8 @@ def test_products_never_published_come_before_recently_published_ones(
     now = timezone.now()
     ProductStock.objects.filter(pk="prod_a").update(not_before=now, mark_wanted=True)
     ProductStock.objects.filter(pk="prod_b").update(not_before=None, mark_wanted=True)
-    monkeypatch.setattr(publish, "A_ROUND", 1)
+    monkeypatch.setattr(publisher, "A_ROUND", 1)
 
-    publish.publish_waiting(now)
+    publisher.publish_waiting(now)
 
     assert not ProductStock.objects.get(pk="prod_b").mark_wanted

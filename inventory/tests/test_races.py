@@ -21,11 +21,13 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
-from inventory import inbox, ledger, observe, publish, writes
-from inventory.ledger import OutOfStock, SaleLine
+from inventory.db import insert_new
+from inventory.events import inbox
 from inventory.models import Hold, Movement, StockItem, StockWrite, StripeEvent
-from inventory.rows import insert_new
-from inventory.tests.shirt import Shirt
+from inventory.stock import ledger
+from inventory.stock.ledger import OutOfStock, SaleLine
+from inventory.stripe_sync import product_events, publisher, updates
+from inventory.tests.factories import Shirt
 from inventory.tests.test_webhook import an_event, signed
 from inventory.worker import drain
 
@@ -236,7 +238,10 @@ def test_twin_events_counted_at_once_are_one_edit(shirt: Shirt) -> None:
     event = list(shirt.fake.events.values())[-1]
 
     answers = at_once(
-        *(partial(observe.count_update, {**event, "id": f"evt_twin_{number}"}) for number in range(MANY))
+        *(
+            partial(product_events.count_update, {**event, "id": f"evt_twin_{number}"})
+            for number in range(MANY)
+        )
     )
 
     assert answers == [None] * MANY
@@ -260,13 +265,13 @@ def test_control_asking_whether_a_request_was_counted_lets_twins_count_twice(
         return real_insert(rows, unique=unique)
 
     real_insert = insert_new
-    monkeypatch.setattr(observe, "insert_new", ask_first)
+    monkeypatch.setattr(product_events, "insert_new", ask_first)
     monkeypatch.setattr(type(ProductStock.objects.all()), "locked", lambda rows, pk: rows.get(pk=pk))
     monkeypatch.setattr(type(StockItem.objects.all()), "select_for_update", lambda rows, **options: rows)
     shirt.edit(M=20)
     event = list(shirt.fake.events.values())[-1]
 
-    at_once(*(lambda: observe.count_update(event) for _twin in range(2)))
+    at_once(*(lambda: product_events.count_update(event) for _twin in range(2)))
 
     assert shirt.item("M").on_hand == 25
 
@@ -279,7 +284,7 @@ def test_two_workers_update_a_product_one_after_the_other(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
     now = timezone.now() + timedelta(seconds=3)
 
-    answers = at_once(*(lambda: publish.publish_product("prod_shirt", now) for _worker in range(4)))
+    answers = at_once(*(lambda: publisher.publish_product("prod_shirt", now) for _worker in range(4)))
 
     assert not [answer for answer in answers if isinstance(answer, Exception)]
     assert len(shirt.writes_sent()) == 1
@@ -289,11 +294,11 @@ def test_two_workers_update_a_product_one_after_the_other(shirt: Shirt) -> None:
 def test_an_update_applied_by_response_and_event_at_once_is_published_once(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publish, "_deliver", lambda write, now: None)
-        publish.publish_product("prod_shirt", timezone.now() + timedelta(seconds=3))
+        patch.setattr(publisher, "_deliver", lambda write, now: None)
+        publisher.publish_product("prod_shirt", timezone.now() + timedelta(seconds=3))
     write = StockWrite.objects.get(state="open")
 
-    answers = at_once(*(lambda: writes.apply(write.pk, timezone.now()) for _worker in range(MANY)))
+    answers = at_once(*(lambda: updates.apply(write.pk, timezone.now()) for _worker in range(MANY)))
 
     assert answers.count(True) == 1
     assert (shirt.item("M").on_hand, shirt.item("M").pending) == (13, 0)
@@ -305,7 +310,7 @@ def test_movements_made_during_an_update_belong_to_it_or_to_the_next(shirt: Shir
     def publishing() -> int:
         rounds = 0
         while not stop.is_set() and rounds < 500:
-            publish.publish_product("prod_shirt", timezone.now() + timedelta(seconds=3 + rounds))
+            publisher.publish_product("prod_shirt", timezone.now() + timedelta(seconds=3 + rounds))
             rounds += 1
         return rounds
 

@@ -9,9 +9,10 @@ import pytest
 
 from config import stripe_client
 from config.stripe_client import NoAnswer
-from inventory import gateway, publish
+from inventory import gateway
 from inventory.models import Case, StockWrite
-from inventory.tests.shirt import Shirt, later, raising
+from inventory.stripe_sync import publisher
+from inventory.tests.factories import Shirt, later, raising
 
 if TYPE_CHECKING:
     from fake_stripe import FakeStripe
@@ -45,7 +46,7 @@ def test_a_paused_product_is_updated_after_the_owner_resumes_it(
         shirt.sell("M", 2)
         shirt.settle()
 
-    assert publish.unpark("prod_shirt")
+    assert publisher.unpark("prod_shirt")
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
@@ -64,7 +65,7 @@ def test_a_key_without_write_permission_stops_publishing_until_a_worker_restarts
     shirt.settle()
     assert shirt.at_stripe("M") == "15"
 
-    publish.resume()
+    publisher.resume()
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
@@ -77,7 +78,7 @@ def test_an_unavailable_stripe_is_retried_with_backoff(shirt: Shirt, monkeypatch
 
     for _try in range(10):
         with pytest.raises(NoAnswer):
-            publish.publish_waiting(now)
+            publisher.publish_waiting(now)
         gaps.append((shirt.stock.not_before - now).total_seconds())
         now = shirt.stock.not_before
 
@@ -102,16 +103,16 @@ def test_updates_sent_before_an_outage_count_as_work(
 
     monkeypatch.setattr(gateway, "write_metadata", goes_away)
 
-    assert publish.publish_waiting(later(3)) == 1
+    assert publisher.publish_waiting(later(3)) == 1
     with pytest.raises(NoAnswer):
-        publish.publish_waiting(later(10))
+        publisher.publish_waiting(later(10))
 
 
 def test_nothing_is_published_without_a_key(shirt: Shirt, settings: Any) -> None:
     shirt.sell("M", 2)
     settings.STRIPE_SECRET_KEY = ""
 
-    assert publish.publish_waiting(later(3)) == 0
+    assert publisher.publish_waiting(later(3)) == 0
 
 
 def test_a_product_deleted_at_stripe_is_paused_and_keeps_its_movements(fake: FakeStripe, db: None) -> None:

@@ -13,8 +13,7 @@ from django.utils import timezone
 
 from config.stripe_client import NoAnswer
 from fake_stripe import FakeStripe
-from inventory import catch_up, inbox, ledger, look, taking_in
-from inventory.ledger import SaleLine
+from inventory.events import inbox
 from inventory.models import (
     Case,
     CountedRequest,
@@ -26,7 +25,10 @@ from inventory.models import (
     StockWrite,
     StripeEvent,
 )
-from inventory.tests.shirt import Shirt
+from inventory.stock import ledger
+from inventory.stock.ledger import SaleLine
+from inventory.stripe_sync import missed_events, refresh, snapshot
+from inventory.tests.factories import Shirt
 from inventory.worker import drain
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shi
     bring_back()
     assert shirt.item("M").on_hand == 15
 
-    look.want_all()
+    refresh.want_all()
     shirt.settle()
 
     assert shirt.item("M").on_hand == 13 and shirt.at_stripe("M") == "13"
@@ -92,7 +94,7 @@ def test_the_number_oversold_is_reported_again_after_a_restore(shirt: Shirt) -> 
     Case.objects.all().delete()
     shirt.sell("M", 3, order="order:known_to_both")
 
-    look.want_all()
+    refresh.want_all()
     shirt.settle()
 
     text = Case.objects.get(kind="restored database").text
@@ -110,7 +112,7 @@ def test_an_unreadable_count_replaced_by_a_lost_update_is_reported_again(shirt: 
     bring_back()
     Case.objects.all().delete()
 
-    catch_up.fetch_product_events(timezone.now())
+    missed_events.fetch_product_events(timezone.now())
     shirt.settle()
 
     assert Case.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
@@ -124,7 +126,7 @@ def test_movements_pending_in_a_restored_database_were_published_already(shirt: 
     bring_back()
     assert shirt.item("M").pending == -2
 
-    look.want_all()
+    refresh.want_all()
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13" and shirt.item("M").pending == 0
@@ -135,10 +137,10 @@ def test_movements_pending_in_a_restored_database_were_published_already(shirt: 
 def test_an_open_update_of_a_restored_database_is_never_sent_again(shirt: Shirt) -> None:
     shirt.fake.faults.add("cut", method="POST", path="/v1/products/*", when="before")
     shirt.sell("M", 2)
-    from inventory import publish
+    from inventory.stripe_sync import publisher
 
     with pytest.raises(NoAnswer):
-        publish.publish_waiting(timezone.now() + timedelta(seconds=3))
+        publisher.publish_waiting(timezone.now() + timedelta(seconds=3))
     assert StockWrite.objects.filter(state="open").exists()
     bring_back = restore(shirt)
     shirt.settle()
@@ -147,7 +149,7 @@ def test_an_open_update_of_a_restored_database_is_never_sent_again(shirt: Shirt)
     assert shirt.at_stripe("M") == "10"
     bring_back()
 
-    look.look_at("prod_shirt")
+    refresh.look_at("prod_shirt")
     shirt.settle()
 
     assert StockWrite.objects.get(n=2).state == "abandoned"
@@ -164,7 +166,7 @@ def test_a_restore_is_detected_though_an_old_form_set_an_older_version_tag(shirt
     bring_back()
     assert shirt.mark is not None and shirt.mark.endswith("/1") and shirt.stock.n == 1
 
-    look.want_all()
+    refresh.want_all()
     shirt.settle()
 
     assert Case.objects.filter(kind="restored database", subject="prod_shirt").exists()
@@ -178,7 +180,7 @@ def test_a_sale_from_before_the_cutoff_goes_into_the_issue_and_not_into_the_coun
     shirt.settle()
     paid_at = timezone.now()
     bring_back()
-    look.look_at("prod_shirt")
+    refresh.look_at("prod_shirt")
 
     new = ledger.sell(
         "order:lost", [SaleLine("order:lost:0", shirt.item("M").pk, 2, paid_at)], now=timezone.now()
@@ -195,7 +197,7 @@ def test_a_sale_from_after_the_cutoff_is_counted(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     shirt.settle()
     bring_back()
-    look.look_at("prod_shirt")
+    refresh.look_at("prod_shirt")
 
     line = SaleLine("order:new:0", shirt.item("M").pk, 1, timezone.now())
     ledger.sell("order:new", [line], now=timezone.now())
@@ -210,7 +212,7 @@ def test_an_edit_that_the_lost_database_counted_is_not_counted_again(shirt: Shir
     shirt.settle()
     bring_back()
 
-    look.look_at("prod_shirt")
+    refresh.look_at("prod_shirt")
     drain(hourly=True)
     shirt.settle()
 
@@ -225,7 +227,7 @@ def test_a_count_unreadable_during_recovery_is_measured_from_the_last_known_coun
     shirt.sell("S", 2)
     shirt.settle()
     bring_back()
-    look.look_at("prod_shirt")
+    refresh.look_at("prod_shirt")
     shirt.settle()
     assert shirt.item("M").state == "unknown" and shirt.at_stripe("S") == "8"
 
@@ -258,7 +260,7 @@ def test_an_older_reading_never_replaces_a_newer_one(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     shirt.settle()
 
-    taking_in.take_in(old, wanted=99)
+    snapshot.take_in(old, wanted=99)
 
     assert shirt.item("M").state == "unknown"
 
@@ -269,7 +271,7 @@ def test_a_product_whose_opening_was_lost_keeps_its_version_number(shirt: Shirt)
     for model in (CountedRequest, StockWrite, MarkState, StockItem, ProductStock):
         model.objects.all().delete()
 
-    look.look_at("prod_shirt")
+    refresh.look_at("prod_shirt")
     shirt.sell("M", 1)
     shirt.settle()
 
@@ -292,7 +294,7 @@ def test_after_a_month_offline_stripes_counts_are_accepted_and_our_sales_still_c
         for event_id in list(fake.events):
             fake.account.store.remove("event", event_id)
 
-    catch_up.fetch_product_events(timezone.now())
+    missed_events.fetch_product_events(timezone.now())
     shirt.settle()
 
     assert shirt.movements("M") == [15, -2, 25]
@@ -309,7 +311,7 @@ def test_values_no_database_can_store_are_replaced_in_listed_events(shirt: Shirt
     with fake.account.store.transaction():
         fake.account.store.put("event", event_id, event)
 
-    catch_up.fetch_product_events(timezone.now())
+    missed_events.fetch_product_events(timezone.now())
 
     told = StripeEvent.objects.get(pk=event_id).payload["data"]["object"]
     assert (told["description"], told["much"]) == ("a?b", None)
@@ -320,7 +322,7 @@ def test_a_quiet_month_with_a_worker_is_no_gap(shirt: Shirt) -> None:
         read_to=timezone.now() - timedelta(days=40), listed_at=timezone.now() - timedelta(hours=1)
     )
 
-    catch_up.fetch_product_events(timezone.now())
+    missed_events.fetch_product_events(timezone.now())
 
     assert not shirt.stock.gap
 
@@ -337,11 +339,11 @@ def test_a_starting_worker_refreshes_every_product_before_it_sends_updates(shirt
 
 
 def test_the_log_says_why_an_update_is_needed(shirt: Shirt, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "inventory.look")
+    caplog.set_level("INFO", "inventory.stripe_sync.refresh")
     shirt.fake.faults.add("drop", types=("product.updated",))
     shirt.edit(M=20)
 
-    look.look_at("prod_shirt")
+    refresh.look_at("prod_shirt")
 
     assert "Differs at Stripe: prod_shirt ['stock_M']" in caplog.text
 

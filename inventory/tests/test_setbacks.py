@@ -12,9 +12,10 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from config.stripe_client import StripeFailed
-from inventory import cases, look, publish, setbacks, writes
+from inventory import issues
 from inventory.models import Case, ProductStock
-from inventory.tests.shirt import Shirt
+from inventory.stripe_sync import backoff, publisher, refresh, updates
+from inventory.tests.factories import Shirt
 from inventory.worker import drain
 from shop import mirror
 
@@ -45,14 +46,14 @@ def test_a_product_that_cannot_be_stored_does_not_block_others(
 ) -> None:
     for shirt in shirts:
         shirt.sell("M", 2)
-    look.want_all()
+    refresh.want_all()
     break_for(monkeypatch, mirror, "store", "prod_0")
 
     drain()
 
     assert [shirt.at_stripe("M") for shirt in shirts] == ["15", "13", "13"]
     assert shirts[0].item("M").pending == -2
-    assert not look.wished().exclude(pk="prod_0").exists()
+    assert not refresh.wished().exclude(pk="prod_0").exists()
 
 
 def test_a_product_that_cannot_be_published_does_not_block_others(
@@ -60,7 +61,7 @@ def test_a_product_that_cannot_be_published_does_not_block_others(
 ) -> None:
     for shirt in shirts:
         shirt.sell("M", 2)
-    break_for(monkeypatch, writes, "freeze", "prod_0")
+    break_for(monkeypatch, updates, "freeze", "prod_0")
 
     drain()
 
@@ -70,16 +71,16 @@ def test_a_product_that_cannot_be_published_does_not_block_others(
 def test_failures_are_retried_with_backoff_and_become_an_issue(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    break_for(monkeypatch, writes, "freeze", "prod_shirt")
+    break_for(monkeypatch, updates, "freeze", "prod_shirt")
     shirt.sell("M", 2)
     now, gaps, open_cases = timezone.now() + timedelta(seconds=3), [], []
 
     for _try in range(8):
-        publish.publish_waiting(now)
+        publisher.publish_waiting(now)
         then = shirt.stock.not_before
         assert then is not None
         gaps.append((then - now).total_seconds())
-        open_cases.append(cases.is_open(cases.PUBLISH_FAILED, "prod_shirt"))
+        open_cases.append(issues.is_open(issues.PUBLISH_FAILED, "prod_shirt"))
         now = then
 
     assert gaps == [1, 2, 4, 8, 16, 32, 60, 60]
@@ -92,55 +93,55 @@ def test_the_issue_is_closed_once_the_product_can_be_published(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shirt.sell("M", 2)
-    ProductStock.objects.update(failures=setbacks.SEVERAL)
+    ProductStock.objects.update(failures=backoff.SEVERAL)
     with monkeypatch.context() as patch:
-        break_for(patch, writes, "freeze", "prod_shirt")
-        publish.publish_waiting(timezone.now() + timedelta(seconds=3))
+        break_for(patch, updates, "freeze", "prod_shirt")
+        publisher.publish_waiting(timezone.now() + timedelta(seconds=3))
     ProductStock.objects.update(not_before=None)
-    assert cases.is_open(cases.PUBLISH_FAILED, "prod_shirt")
+    assert issues.is_open(issues.PUBLISH_FAILED, "prod_shirt")
 
     shirt.settle()
 
-    assert not cases.is_open(cases.PUBLISH_FAILED, "prod_shirt")
+    assert not issues.is_open(issues.PUBLISH_FAILED, "prod_shirt")
     assert shirt.at_stripe("M") == "13" and shirt.stock.failures == 0
 
 
 def test_a_failed_refresh_is_postponed_and_a_successful_one_closes_its_issue(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look.want_all()
+    refresh.want_all()
     now, gaps = timezone.now(), []
     with monkeypatch.context() as patch:
         break_for(patch, mirror, "store", "prod_shirt")
-        for _try in range(setbacks.SEVERAL):
-            look.look_at_wanted(now)
+        for _try in range(backoff.SEVERAL):
+            refresh.look_at_wanted(now)
             then = shirt.stock.not_looked_before
             assert then is not None
             gaps.append((then - now).total_seconds())
             now = then
-    assert gaps == [1, 2, 4, 8, 16] and cases.is_open(cases.LOOK_FAILED, "prod_shirt")
+    assert gaps == [1, 2, 4, 8, 16] and issues.is_open(issues.LOOK_FAILED, "prod_shirt")
 
-    look.look_at_wanted(now)
+    refresh.look_at_wanted(now)
 
-    assert not cases.is_open(cases.LOOK_FAILED, "prod_shirt")
+    assert not issues.is_open(issues.LOOK_FAILED, "prod_shirt")
     assert (shirt.stock.look_failures, shirt.stock.not_looked_before) == (0, None)
 
 
 def test_a_product_on_which_stripe_fails_is_not_refreshed_every_second(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look.want_all()
+    refresh.want_all()
     looks = []
 
     def fails(product_id: str) -> None:
         looks.append(product_id)
         raise StripeFailed("no")
 
-    monkeypatch.setattr(look, "look_at", fails)
+    monkeypatch.setattr(refresh, "look_at", fails)
     now = timezone.now()
 
     for second in range(60):
-        look.look_at_wanted(now + timedelta(seconds=second))
+        refresh.look_at_wanted(now + timedelta(seconds=second))
 
     assert len(looks) == 6 and not Case.objects.exists()
 
@@ -149,12 +150,12 @@ def test_a_product_that_fails_for_months_does_not_outgrow_its_column(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shirt.sell("M", 2)
-    ProductStock.objects.update(failures=setbacks.MOST_COUNTED)
-    break_for(monkeypatch, writes, "freeze", "prod_shirt")
+    ProductStock.objects.update(failures=backoff.MOST_COUNTED)
+    break_for(monkeypatch, updates, "freeze", "prod_shirt")
 
-    publish.publish_waiting(timezone.now() + timedelta(seconds=3))
+    publisher.publish_waiting(timezone.now() + timedelta(seconds=3))
 
-    assert shirt.stock.failures == setbacks.MOST_COUNTED
+    assert shirt.stock.failures == backoff.MOST_COUNTED
 
 
 def test_a_sync_names_the_product_it_cannot_store_and_reads_the_rest(

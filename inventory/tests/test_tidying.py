@@ -9,9 +9,10 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from inventory import inbox, tidying
+from inventory import cleanup
+from inventory.events import inbox
 from inventory.models import StripeEvent
-from inventory.tests.shirt import Shirt
+from inventory.tests.factories import Shirt
 from inventory.worker import drain
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +25,7 @@ def test_expired_sessions_are_deleted_and_others_kept() -> None:
         session.set_expiry(timezone.now() + timedelta(days=days))
         session.save()
 
-    tidying.throw_away_old(timezone.now())
+    cleanup.throw_away_old(timezone.now())
 
     assert [row.expire_date > timezone.now() for row in Session.objects.all()] == [True]
 
@@ -37,8 +38,8 @@ def test_old_events_are_deleted_and_count_nothing_if_resent(
     told = list(StripeEvent.objects.values_list("payload", flat=True))
     before = shirt.movements("M")
 
-    assert tidying.throw_away_old(timezone.now() + timedelta(days=89)) == 0
-    assert tidying.throw_away_old(timezone.now() + timedelta(days=91)) == len(told)
+    assert cleanup.throw_away_old(timezone.now() + timedelta(days=89)) == 0
+    assert cleanup.throw_away_old(timezone.now() + timedelta(days=91)) == len(told)
     inbox.remember(told)
     shirt.settle()
 
@@ -53,7 +54,7 @@ def test_waiting_and_failed_events_are_never_deleted(shirt: Shirt) -> None:
     StripeEvent.objects.filter(pk=first.pk).update(state=StripeEvent.State.FAILED)
     StripeEvent.objects.filter(pk=second.pk).update(state=StripeEvent.State.WAITING)
 
-    tidying.throw_away_old(timezone.now() + timedelta(days=400))
+    cleanup.throw_away_old(timezone.now() + timedelta(days=400))
 
     assert StripeEvent.objects.count() == 2
 
@@ -63,9 +64,9 @@ def test_events_are_deleted_in_batches(shirt: Shirt, monkeypatch: pytest.MonkeyP
     shirt.settle()
     StripeEvent.objects.update(handled_at=timezone.now() - timedelta(days=91))
     number = StripeEvent.objects.count()
-    monkeypatch.setattr(tidying, "AT_ONCE", 1)
+    monkeypatch.setattr(cleanup, "AT_ONCE", 1)
 
-    done = [tidying.throw_away_old(timezone.now()) for _round in range(number + 1)]
+    done = [cleanup.throw_away_old(timezone.now()) for _round in range(number + 1)]
 
     assert done == [1] * number + [0]
 

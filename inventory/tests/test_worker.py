@@ -20,11 +20,11 @@ from django.db import connection
 from django.test import RequestFactory
 from django.utils import timezone
 
-from config.duties import Duty
 from config.stripe_client import NoAnswer, StripeTrouble, WrongKey
-from inventory import checks, desk, gateway, worker
+from config.worker_tasks import Duty
+from inventory import admin_panels, checks, gateway, worker
 from inventory.models import Case, EventCursor, Heartbeat, ProductStock
-from inventory.tests.shirt import Shirt
+from inventory.tests.factories import Shirt
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -276,11 +276,11 @@ def test_a_worker_without_a_beat_for_a_minute_causes_a_banner_and_a_log_line(
 ) -> None:
     worker.beat(timezone.now() - timedelta(seconds=61))
 
-    panel = desk.worker_panel(RequestFactory().get("/admin/"))
+    panel = admin_panels.worker_panel(RequestFactory().get("/admin/"))
 
     assert panel is not None and panel["level"] == "error"
     assert "manage.py work" in panel["text"] and "61 seconds" in panel["text"]
-    desk.warn_if_no_worker(timezone.now())
+    admin_panels.warn_if_no_worker(timezone.now())
     assert "No worker is running" in caplog.text
 
 
@@ -288,12 +288,12 @@ def test_a_worker_without_a_beat_for_a_minute_causes_a_banner_and_a_log_line(
 def test_a_beating_worker_causes_no_warning() -> None:
     worker.beat(timezone.now())
 
-    assert desk.worker_panel(RequestFactory().get("/admin/")) is None
+    assert admin_panels.worker_panel(RequestFactory().get("/admin/")) is None
 
 
 @pytest.mark.django_db
 def test_a_shop_that_never_had_a_worker_says_so() -> None:
-    panel = desk.worker_panel(RequestFactory().get("/admin/"))
+    panel = admin_panels.worker_panel(RequestFactory().get("/admin/"))
 
     assert panel is not None and "none has ever run" in panel["text"]
 
@@ -303,7 +303,7 @@ def test_a_beat_from_before_the_clock_was_set_back_is_ignored() -> None:
     now = timezone.now()
     worker.beat(now + timedelta(days=30))
 
-    assert desk.worker_silence(now) is not None
+    assert admin_panels.worker_silence(now) is not None
     worker.beat(now - timedelta(minutes=5))
     assert Heartbeat.objects.get().beat_at < now
 
@@ -356,9 +356,9 @@ def test_a_cron_job_counts_as_running_for_an_hour_in_one_row(shirt: Shirt) -> No
 
     assert Heartbeat.objects.count() == 1
     Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=59))
-    assert desk.worker_panel(request) is None
+    assert admin_panels.worker_panel(request) is None
     Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=61))
-    assert desk.worker_panel(request) is not None
+    assert admin_panels.worker_panel(request) is not None
 
 
 def test_a_stopped_worker_is_missed_after_a_minute_even_after_a_cron_job(shirt: Shirt) -> None:
@@ -366,7 +366,7 @@ def test_a_stopped_worker_is_missed_after_a_minute_even_after_a_cron_job(shirt: 
     Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=5))
     worker.beat(timezone.now() - timedelta(seconds=61))
 
-    assert desk.worker_silence(timezone.now()) is not None
+    assert admin_panels.worker_silence(timezone.now()) is not None
 
 
 def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_one_issue(
@@ -397,7 +397,7 @@ def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_one_issue(
 def test_open_issues_are_shown_in_the_admin(shirt: Shirt) -> None:
     shirt.sell("L", 9)
 
-    panel = desk.cases_panel(RequestFactory().get("/admin/"))
+    panel = admin_panels.cases_panel(RequestFactory().get("/admin/"))
 
     assert panel is not None and panel["title"] == "1 issue needs attention"
 
@@ -405,7 +405,7 @@ def test_open_issues_are_shown_in_the_admin(shirt: Shirt) -> None:
 def test_a_shop_without_problems_has_no_panels(shirt: Shirt) -> None:
     request = RequestFactory().get("/admin/")
 
-    assert desk.cases_panel(request) is None and desk.problems_panel(request) is None
+    assert admin_panels.cases_panel(request) is None and admin_panels.problems_panel(request) is None
 
 
 def test_unknown_counts_and_paused_products_are_shown_in_the_admin(shirt: Shirt) -> None:
@@ -413,7 +413,7 @@ def test_unknown_counts_and_paused_products_are_shown_in_the_admin(shirt: Shirt)
     shirt.settle()
     ProductStock.objects.update(parked="refused", parked_by="no")
 
-    panel = desk.problems_panel(RequestFactory().get("/admin/"))
+    panel = admin_panels.problems_panel(RequestFactory().get("/admin/"))
 
     assert panel is not None and panel["title"] == "2 stock problems"
     assert "“ten”" in panel["text"] and "rejected" in panel["text"]

@@ -17,7 +17,7 @@ from config import fault_points
 from inventory.models import Hold, Movement, StockItem, StockWrite, StripeEvent
 from proofs.children import DIED, GOOD, House, new_house, start
 from proofs.kills.points import named_points
-from proofs.kills.story import EXPECTED, SHIRT, at_stripe, begin, tell
+from proofs.kills.scenario import EXPECTED, SHIRT, at_stripe, begin, tell
 from proofs.state_machine import safety
 
 POINTS = named_points()

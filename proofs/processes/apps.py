@@ -18,9 +18,10 @@ class Mortal(AppConfig):
     name = "proofs.processes"
 
     def ready(self) -> None:
-        from inventory import claims, inbox
+        from inventory import leases
+        from inventory.events import inbox
 
-        claims.LEASE = inbox.LEASE = LEASE
+        leases.LEASE = inbox.LEASE = LEASE
         fault_points.visit = _die_if_asked
 
 

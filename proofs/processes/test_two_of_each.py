@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.crowd import Edit
 from benchmarks.servers import manage
-from proofs.processes.house import SHIRT, House, new_house, until
+from proofs.processes.cluster import SHIRT, House, new_house, until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 

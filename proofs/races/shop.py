@@ -9,13 +9,14 @@ from django.test import RequestFactory
 from django.utils import timezone
 from stripe import WebhookSignature
 
-from checkout.fulfilment import settle
 from checkout.gateway import CheckoutSession
 from checkout.models import Order, OrderLine
+from checkout.orders.fulfillment import settle
 from config import stripe_client
 from fake_stripe import FakeStripe
-from inventory import ledger, look
 from inventory.models import StockItem
+from inventory.stock import ledger
+from inventory.stripe_sync import refresh
 from proofs.state_machine import safety
 
 SHIRT = "prod_shirt"
@@ -30,7 +31,7 @@ def open_shop(counts: dict[str, int]) -> list[int]:
     fake.add_product(id=SHIRT, name="BALM T-Shirt", metadata=metadata, prices=[price])
     with mock.patch.object(stripe_client, "http_client", fake.http_client):
         stripe_client._client.cache_clear()
-        look.look_at(SHIRT)
+        refresh.look_at(SHIRT)
     stripe_client._client.cache_clear()
     return [StockItem.objects.get(product=SHIRT, size=size).pk for size in counts]
 

@@ -18,11 +18,14 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from checkout import fulfilment
 from checkout.models import Order
-from inventory import claims, inbox, ledger, observe, webhooks
+from checkout.orders import fulfillment
+from inventory import leases, views
+from inventory.db import insert_new
+from inventory.events import inbox
 from inventory.models import CountedRequest, Movement, StripeEvent
-from inventory.rows import insert_new
+from inventory.stock import ledger
+from inventory.stripe_sync import product_events
 from proofs.children import House, new_house
 from proofs.races import shop
 from proofs.races.gate import alone, race
@@ -156,7 +159,7 @@ def test_control_without_the_order_of_primary_keys_two_carts_deadlock(house: Hou
 
 def receive(number: int, meet: Meet) -> int:
     body = json.dumps(shop.event(f"evt_{number}", f"cs_nobody_{number}")).encode()
-    return webhooks.receive(shop.signed(body)).status_code
+    return views.receive(shop.signed(body)).status_code
 
 
 def test_an_event_delivered_eight_times_at_once_is_stored_once(house: House) -> None:
@@ -241,9 +244,9 @@ def without_unique_sales(meet: Meet) -> None:
         sale.reference = f"{sale.reference}/{os.getpid()}"
         return sale
 
-    fulfilment._go, ledger._sale = check_then_go, nameless
+    fulfillment._go, ledger._sale = check_then_go, nameless
     # SQLite allows one writing transaction at a time, so the check must come before the transaction.
-    mock.patch.object(fulfilment, "transaction", _no_transaction()).start()
+    mock.patch.object(fulfillment, "transaction", _no_transaction()).start()
 
 
 def _no_transaction() -> Any:
@@ -310,7 +313,7 @@ def test_control_without_the_unique_request_an_edit_counts_twice(house: House) -
             rows[0].reference = f"{rows[0].reference}/{os.getpid()}"
             return insert_new(rows, unique=unique)
 
-        mock.patch.object(observe, "insert_new", always_new).start()
+        mock.patch.object(product_events, "insert_new", always_new).start()
 
     race(house, [count_edit("evt_0"), count_edit("evt_1")], patches=patches)
 
@@ -339,7 +342,7 @@ def test_control_without_the_condition_an_expiry_undoes_a_payment(house: House) 
     (session,) = alone(house, lambda: shop.open_orders(item, 1))
 
     def expire(number: int, meet: Meet) -> str:
-        true_go = fulfilment._go
+        true_go = fulfillment._go
 
         def check_then_go(order_id: Any, *from_states: str, to: str, **facts: Any) -> bool:
             may = Order.objects.filter(id=order_id, state__in=from_states).exists()
@@ -347,12 +350,12 @@ def test_control_without_the_condition_an_expiry_undoes_a_payment(house: House) 
             meet()
             return may and bool(Order.objects.filter(id=order_id).update(state=to, **facts))
 
-        mock.patch.object(fulfilment, "transaction", _no_transaction()).start()
-        fulfilment._go = check_then_go
+        mock.patch.object(fulfillment, "transaction", _no_transaction()).start()
+        fulfillment._go = check_then_go
         try:
             return shop.expired(session)
         finally:
-            fulfilment._go = true_go
+            fulfillment._go = true_go
 
     def pay(number: int, meet: Meet) -> str:
         meet()
@@ -419,7 +422,7 @@ def test_control_reading_a_sum_and_writing_it_back_loses_a_delivery(house: House
 
 def claim_product(number: int, meet: Meet) -> bool:
     """Claim the product as a publishing worker does, and keep it until the others have tried."""
-    with claims.claimed(shop.SHIRT) as claim:
+    with leases.claimed(shop.SHIRT) as claim:
         meet()
         return claim is not None
 
@@ -437,7 +440,7 @@ def test_control_a_separate_check_of_the_lease_lets_several_workers_in(house: Ho
 
     def check_then_claim(number: int, meet: Meet) -> bool:
         take_out(
-            claims,
+            leases,
             "claimed",
             "taken = ProductStock.objects.filter(free(), pk=product_id).update(",
             "there = ProductStock.objects.filter(free(), pk=product_id).exists()\n    meet()\n"

@@ -15,9 +15,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from config.stripe_client import stripe_client
-from inventory import ledger, look, worker
-from inventory.ledger import SaleLine
+from inventory import worker
 from inventory.models import StockItem
+from inventory.stock import ledger
+from inventory.stock.ledger import SaleLine
+from inventory.stripe_sync import refresh
 from proofs.children import new_house
 from proofs.races import shop
 from proofs.races.gate import alone, race
@@ -47,7 +49,7 @@ def stripe_on_a_port(contract_folder: Path, tmp_path: Path) -> Iterator[None]:
 def _put_on_sale() -> int:
     params: Any = {"id": shop.SHIRT, "name": "BALM T-Shirt", "metadata": {"sizes": "S", "stock_S": "100"}}
     stripe_client().v1.products.create(params)
-    look.look_at(shop.SHIRT)
+    refresh.look_at(shop.SHIRT)
     worker.drain()
     return StockItem.objects.get().pk
 

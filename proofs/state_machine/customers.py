@@ -11,15 +11,15 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.utils import timezone
 
-from checkout import returned
-from checkout.cart import Cart
+from checkout import return_page
+from checkout.cart.cart import Cart
+from checkout.cart.rules import CartRefused
 from checkout.models import Order
-from checkout.offers import CartRefused
-from checkout.start import start_checkout
+from checkout.orders.checkout import start_checkout
 from config.stripe_client import StripeTrouble
 from fake_stripe import Refused
-from inventory.ledger import OutOfStock
 from inventory.models import StockItem
+from inventory.stock.ledger import OutOfStock
 from proofs.state_machine.books import Key
 
 if TYPE_CHECKING:
@@ -105,9 +105,9 @@ class Customers:
         session = dice.choice(sessions)
 
         def look() -> None:
-            order = returned.order_of(session)
+            order = return_page.order_of(session)
             if order is not None:
-                returned.look_again(order, now=timezone.now())
+                return_page.look_again(order, now=timezone.now())
 
         self.world.process("return page", look)
         self.world.clock.let_pass(6)

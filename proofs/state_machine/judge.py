@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Sum
 
 from checkout.models import Order
-from inventory import cases
+from inventory import issues
 from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
 from proofs.state_machine.books import Key
 from proofs.state_machine.broken import broken
@@ -18,7 +18,7 @@ from proofs.state_machine.wire import is_count
 if TYPE_CHECKING:
     from proofs.state_machine.world import World
 
-TELL = {cases.STALE_FORM, cases.NOTE, cases.UNREADABLE, cases.RESTORED}
+TELL = {issues.STALE_FORM, issues.NOTE, issues.UNREADABLE, issues.RESTORED}
 
 
 class Judge:
@@ -101,7 +101,7 @@ class Judge:
             raise broken("1: a sale without a payment", extra)
 
     def _told_of_restore(self) -> str:
-        return "\n".join(Case.objects.filter(kind=cases.RESTORED).values_list("text", flat=True))
+        return "\n".join(Case.objects.filter(kind=issues.RESTORED).values_list("text", flat=True))
 
     # --- the counts themselves
 
@@ -173,7 +173,7 @@ class Judge:
     def _what_was_replaced_was_told(self) -> None:
         """10: an invalid count that our update replaced has an issue."""
         for product, key in self.world.wire.replaced:
-            if not Case.objects.filter(kind=cases.UNREADABLE, subject=f"{product} {key}").exists():
+            if not Case.objects.filter(kind=issues.UNREADABLE, subject=f"{product} {key}").exists():
                 raise broken("10: an invalid count was replaced without an issue", f"{product} {key}")
 
     def _refunds_were_told(self) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Sum
 
-from inventory import ledger, taking_in
 from inventory.models import Movement, ProductStock, StockItem
+from inventory.stock import ledger
+from inventory.stripe_sync import snapshot
 from proofs.state_machine.books import Key, Verb
 from proofs.state_machine.broken import broken
 
@@ -120,5 +121,5 @@ class Owner:
         if not paused:
             return False
         product = dice.choice(sorted(paused))
-        self.world.process("take over", lambda: taking_in.take_over(product))
+        self.world.process("take over", lambda: snapshot.take_over(product))
         return True

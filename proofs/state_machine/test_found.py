@@ -11,13 +11,15 @@ from urllib.parse import urlencode
 import pytest
 from django.utils import timezone
 
-from checkout import backfill
 from checkout.models import Order, OrderLine
-from checkout.placing import place
-from checkout.reconcile import reconcile
-from inventory import claims, ledger, sync, worker, writes
-from inventory.ledger import SaleLine
+from checkout.orders.assign_size import place
+from checkout.recovery import backfill
+from checkout.recovery.reconcile import reconcile
+from inventory import leases, worker
 from inventory.models import Case, Movement, ProductStock, StockItem
+from inventory.stock import ledger
+from inventory.stock.ledger import SaleLine
+from inventory.stripe_sync import catalog_sync, updates
 from proofs.state_machine import database
 from proofs.state_machine.schedule import empty_database
 from proofs.state_machine.world import SHIRT, World
@@ -147,9 +149,9 @@ def test_a_restored_update_that_was_never_sent_is_not_sent_before_a_refresh(worl
     """The backup was made between freezing and sending. The lost database sent the update and went on."""
     _rest(world)
     _sell("stock_S", "order:a")
-    with claims.claimed(SHIRT) as claim:
+    with leases.claimed(SHIRT) as claim:
         assert claim
-        writes.freeze(claim)
+        updates.freeze(claim)
     backup = database.take()
     _rest(world)
     for number in range(2):
@@ -198,7 +200,7 @@ def test_assigning_the_size_of_a_sale_from_before_the_first_refresh_takes_nothin
         database.put_back(empty_database())
         _buy_elsewhere(world, 1)
         world.fake.forward(3600)
-        sync.look_at_all()
+        catalog_sync.look_at_all()
         _rest(world)
         stood = _count(world, "stock_S")
         backfill.settle_completed(since=timezone.now() - timedelta(days=30), now=timezone.now())

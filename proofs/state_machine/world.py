@@ -15,14 +15,16 @@ from uuid import UUID
 from django.test import RequestFactory
 from django.utils import timezone
 
-from checkout import backfill, failures
 from checkout.models import Order
+from checkout.orders import failures
+from checkout.recovery import backfill
 from config import stripe_client
-from config.duties import DUTIES
 from config.stripe_client import StripeTrouble
+from config.worker_tasks import DUTIES
 from fake_stripe import FakeStripe
-from inventory import setbacks, sync, webhooks, worker
+from inventory import views, worker
 from inventory.models import Movement, StripeEvent
+from inventory.stripe_sync import backoff, catalog_sync
 from proofs.state_machine import actions, database, safety
 from proofs.state_machine.books import Books, Key, Verb
 from proofs.state_machine.broken import broken
@@ -98,15 +100,15 @@ class World:
         self._stack.enter_context(_quiet())
         self._stack.enter_context(self.clock.told_to_everybody())
         self._stack.enter_context(mock.patch.object(stripe_client, "http_client", lambda: self.wire))
-        self._stack.enter_context(mock.patch.object(webhooks, "_warn_now_and_then", lambda: None))
-        self._stack.enter_context(mock.patch.object(setbacks, "tell", _hide_nothing))
+        self._stack.enter_context(mock.patch.object(views, "_warn_now_and_then", lambda: None))
+        self._stack.enter_context(mock.patch.object(backoff, "tell", _hide_nothing))
         self._stack.enter_context(mock.patch.object(failures, "tell", _hide_nothing))
         self._stack.enter_context(self.processes.watched())
         self._stack.enter_context(_names_are_repeatable(self.dice.randrange(2**32)))
         stripe_client._client.cache_clear()
         self.fake.add_webhook_endpoint("http://shop.test/stripe/webhook/", secret=SECRET)
         self.fake.deliver_to(self._to_the_shop)
-        sync.look_at_all()
+        catalog_sync.look_at_all()
         if self.dice.random() < 0.8:
             worker.drain(hourly=True)
         self.clock.let_pass(self.head_start)
@@ -168,7 +170,7 @@ class World:
         request = RequestFactory().post(
             "/stripe/webhook/", data=body, content_type="application/json", headers=without_type(headers)
         )
-        answer = self.process("webhook", lambda: webhooks.receive(request))
+        answer = self.process("webhook", lambda: views.receive(request))
         if answer is None:
             raise ConnectionError("the process died")
         if answer.status_code != 200:

@@ -12,13 +12,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from shop import structured, words
-from shop.house import House, Range
+from shop import json_ld, words
+from shop.availability import Choice, Offer, most_of
+from shop.filters import Wish
 from shop.models import Product
 from shop.money import format_money
-from shop.offers import Choice, Offer, most_of
+from shop.storefront import House, Range
 from shop.swatches import fill_of
-from shop.wishes import Wish
 
 register = template.Library()
 
@@ -79,7 +79,7 @@ def range_of(house: House, slug: str) -> Range:
 
 @register.simple_tag
 def json_ld(product: Product) -> SafeString:
-    return structured.json_ld(product)
+    return json_ld.json_ld(product)
 
 
 @register.simple_tag

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from shop.models import Product, SizeGuide, Storefront
-from shop.tests.shelf import on_shelf, price
+from shop.tests.factories import on_shelf, price
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from inventory.models import StockItem
 from shop.models import SizeGuide, Storefront
-from shop.tests.shelf import on_shelf, price
+from shop.tests.factories import on_shelf, price
 
 pytestmark = pytest.mark.django_db
 

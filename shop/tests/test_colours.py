@@ -8,8 +8,8 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.colours import DARK_PAPER, INK, against, contrast, mix, stylesheet
 from shop.models import Storefront
+from shop.theme import DARK_PAPER, INK, against, contrast, mix, stylesheet
 
 colours = st.integers(min_value=0, max_value=0xFFFFFF).map(lambda number: f"#{number:06x}")
 

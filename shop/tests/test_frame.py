@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import translation
 
 from shop.models import Product
-from shop.tests.shelf import on_shelf
+from shop.tests.factories import on_shelf
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from inventory.models import StockItem
 from shop.models import Product, SizeGuide, Storefront
-from shop.tests.shelf import on_shelf, price
+from shop.tests.factories import on_shelf, price
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.enable_socket]
 

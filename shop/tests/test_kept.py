@@ -10,9 +10,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from inventory.models import StockItem
-from shop import kept
 from shop.models import Product, SizeGuide, Storefront
-from shop.tests.shelf import on_shelf
+from shop.page_cache import fragments
+from shop.tests.factories import on_shelf
 
 pytestmark = pytest.mark.django_db
 
@@ -21,9 +21,9 @@ PAGES = ["/", "/products/", "/products/prod_balm/balm-t-shirt/"]
 
 @pytest.fixture(autouse=True)
 def empty_cache() -> Iterator[None]:
-    kept.forget()
+    fragments.forget()
     yield
-    kept.forget()
+    fragments.forget()
 
 
 def in_cart(client: Client, units: int) -> None:
@@ -41,17 +41,17 @@ def test_a_fragment_is_rendered_once_per_key(client: Client) -> None:
     rendered: list[int] = []
 
     for _visit in range(3):
-        assert kept.kept(("shirt", 3), lambda: rendered.append(1) or "three left") == "three left"  # type: ignore[func-returns-value]
+        assert fragments.kept(("shirt", 3), lambda: rendered.append(1) or "three left") == "three left"  # type: ignore[func-returns-value]
 
     assert len(rendered) == 1
 
 
 def test_the_least_recently_used_fragment_is_evicted() -> None:
-    for number in range(kept.MOST + 1):
-        kept.kept(number, lambda: "old")
+    for number in range(fragments.MOST + 1):
+        fragments.kept(number, lambda: "old")
 
-    assert kept.kept(0, lambda: "new") == "new"
-    assert kept.kept(kept.MOST, lambda: "new") == "old"
+    assert fragments.kept(0, lambda: "new") == "new"
+    assert fragments.kept(fragments.MOST, lambda: "new") == "old"
 
 
 @pytest.mark.parametrize(

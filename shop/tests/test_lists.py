@@ -9,7 +9,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from shop.models import Storefront
-from shop.tests.shelf import names_on, on_shelf, price, words_of
+from shop.tests.factories import names_on, on_shelf, price, words_of
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from shop.mirror import outcome_of, slug_of, store
 from shop.models import Product
-from shop.tests.shelf import LONG_AGO, price, stripe_product
+from shop.tests.factories import LONG_AGO, price, stripe_product
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from inventory.models import StockItem
 from shop.models import Product, SizeGuide, Storefront
-from shop.tests.shelf import on_shelf, price, words_of
+from shop.tests.factories import on_shelf, price, words_of
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from inventory.models import StockItem
-from shop.tests.shelf import on_shelf, price
+from shop.tests.factories import on_shelf, price
 
 pytestmark = pytest.mark.django_db
 

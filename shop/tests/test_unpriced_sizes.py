@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from shop.tests.shelf import on_shelf, price
+from shop.tests.factories import on_shelf, price
 
 pytestmark = pytest.mark.django_db
 

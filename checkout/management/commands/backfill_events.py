@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from checkout.backfill import remember_events, settle_completed
-from config.moments import past_moment
+from checkout.recovery.backfill import remember_events, settle_completed
+from config.dates import past_moment
 from config.stripe_client import StripeTrouble
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from checkout.reconcile import Report, reconcile
-from config.moments import past_moment
+from checkout.recovery.reconcile import Report, reconcile
+from config.dates import past_moment
 from config.stripe_client import StripeTrouble
 
 

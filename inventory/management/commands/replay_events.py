@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from config.moments import in_local_time, moment, past_moment
-from inventory import inbox
+from config.dates import in_local_time, moment, past_moment
+from inventory.events import inbox
 from inventory.models import StripeEvent
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from config.stripe_client import StripeTrouble
-from inventory import sync, taking_in
 from inventory.models import ProductStock
+from inventory.stripe_sync import catalog_sync, snapshot
 
 
 class Command(BaseCommand):
@@ -39,11 +39,11 @@ class Command(BaseCommand):
         if options["take_over"]:
             self._take_over(options["product"])
 
-    def _one(self, options: dict[str, Any]) -> sync.Summary:
-        return sync.look_at_one(options["product"], dry_run=options["dry_run"])
+    def _one(self, options: dict[str, Any]) -> catalog_sync.Summary:
+        return catalog_sync.look_at_one(options["product"], dry_run=options["dry_run"])
 
-    def _all(self, options: dict[str, Any]) -> sync.Summary:
-        summary = sync.look_at_all(dry_run=options["dry_run"], progress=self._progress)
+    def _all(self, options: dict[str, Any]) -> catalog_sync.Summary:
+        summary = catalog_sync.look_at_all(dry_run=options["dry_run"], progress=self._progress)
         if self.stdout.isatty():
             self.stdout.write("\r\x1b[K", ending="")
         return summary
@@ -58,7 +58,7 @@ class Command(BaseCommand):
     def _take_over(self, product_id: str | None) -> None:
         parked = ProductStock.objects.filter(parked=ProductStock.Parked.FOREIGN)
         for pk in [product_id] if product_id else list(parked.values_list("pk", flat=True)):
-            mark = taking_in.take_over(pk)
+            mark = snapshot.take_over(pk)
             self.stdout.write(
                 f"{pk}: taken over from {mark}." if mark else f"{pk}: no other shop updates it."
             )

@@ -1,0 +1,35 @@
+"""Which size was it? The owner says so for a sale whose session did not, and only then it is counted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from checkout.models import Order, OrderLine
+from checkout.orders.external_orders import UNPLACED
+from inventory import issues
+from inventory.models import StockItem
+from inventory.stock import ledger
+
+COUNTED = (Order.State.PAID, Order.State.REFUNDED)
+
+
+def place(line: OrderLine, item: StockItem, *, now: datetime, actor: str) -> bool:
+    """Say that `line` was `item`. False if somebody has placed it already. Raises ValueError for another product's item.
+
+    A line that is not paid for yet is counted when it is, like every other.
+    """
+    if item.product_id != line.product_id:
+        raise ValueError(f"{item} is another article than {line.name}.")
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(id=line.order_id)
+        mine = OrderLine.objects.filter(id=line.id, unplaced=True)
+        if not mine.update(item=item, size=item.size, unplaced=False):
+            return False
+        if order.state in COUNTED:
+            sale = ledger.SaleLine(line.reference, item.id, line.quantity, order.paid_at, order.opened_here)
+            ledger.sell(order.reference, [sale], now=now, actor=actor)
+        if not order.lines.filter(unplaced=True).exists():
+            issues.close(UNPLACED, order.number)
+    return True

@@ -1,0 +1,30 @@
+"""What if one order fails? It is tried again with growing gaps, and keeps no other waiting; at last a case tells of it."""
+
+from __future__ import annotations
+
+import logging
+
+from django.utils.translation import gettext_noop as _
+
+from checkout.models import Order
+from inventory import issues
+from inventory.stripe_sync import backoff
+
+logger = logging.getLogger(__name__)
+
+FAILED = "order not settled"
+STAYS_SO = _("%(error)s. It is tried again with growing gaps; the log says where it fails.")
+
+
+def tell(order: Order, error: Exception) -> None:
+    """Our own code failed on this order, of which `tries` says how often it was tried before."""
+    text, tries = backoff.in_a_line(error), order.tries + 1
+    logger.error("Order %s fails at try %d: %s", order.number, tries, text, exc_info=error)
+    if tries >= backoff.SEVERAL:
+        issues.open_case(FAILED, order.number, STAYS_SO, error=text)
+
+
+def passed(order: Order) -> None:
+    """It works again."""
+    if order.tries >= backoff.SEVERAL:
+        issues.close(FAILED, order.number)

@@ -1,0 +1,82 @@
+"""Which sessions did Stripe open without our hearing of it? The worker asks again, and at last looks in Stripe's list."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db.models import F, QuerySet
+
+from checkout import gateway
+from checkout.models import Order
+from checkout.orders import failures
+from checkout.orders.checkout import open_at_stripe, remember_session
+from checkout.orders.fulfillment import give_up, settle
+from config.stripe_client import Refused, StripeTrouble
+from inventory.leases import due
+
+logger = logging.getLogger(__name__)
+
+# A request that is still under way is left alone that long: connecting and reading may take 13 seconds.
+UNDER_WAY = timedelta(seconds=30)
+# Stripe keeps a first answer for a day at least; a session that ended unseen is looked for in its list instead.
+AFTER_ITS_TIME = timedelta(minutes=2)
+# Stripe dates a session by its clock and we an order by ours: webhooks bear five minutes between them, so does this.
+CLOCKS = timedelta(minutes=10)
+LONGEST_WAIT = timedelta(minutes=5)
+AT_ONCE = 20
+
+
+def finish_unknown_sessions(now: datetime) -> int:
+    """Ask again for the sessions that Stripe never told us of; returns how many are known now, or never were."""
+    finished = 0
+    for order in _without_a_session(now):
+        if _claim(order, now=now):
+            finished += _finish(order, now=now)
+    return finished
+
+
+def _without_a_session(now: datetime) -> QuerySet[Order]:
+    orders = Order.objects.filter(state=Order.State.OPEN, session_id=None, created_at__lte=now - UNDER_WAY)
+    return orders.filter(due("next_try_at", now)).order_by("created_at")[:AT_ONCE]
+
+
+def _claim(order: Order, *, now: datetime) -> bool:
+    """True for one worker, which has until the next try. The pause doubles, so that a Stripe in trouble has rest."""
+    pause = min(timedelta(seconds=5) * 2 ** min(order.tries, 10), LONGEST_WAIT)
+    mine = Order.objects.filter(id=order.id, tries=order.tries, session_id=None)
+    return bool(mine.update(tries=F("tries") + 1, next_try_at=now + pause))
+
+
+def _finish(order: Order, *, now: datetime) -> bool:
+    try:
+        finished = _ask_for(order, now=now)
+    except Refused:
+        return not Order.objects.filter(id=order.id, state=Order.State.OPEN).exists()
+    except StripeTrouble as trouble:
+        logger.warning("Order %s: its session stays unknown: %s", order.number, trouble)
+    except Exception as error:
+        failures.tell(order, error)
+    else:
+        failures.passed(order)
+        return finished
+    return False
+
+
+def _ask_for(order: Order, *, now: datetime) -> bool:
+    """Send the request again while it may be carried out; after that, look whether it was."""
+    if order.expires_at is None or now < order.expires_at + AFTER_ITS_TIME:
+        return open_at_stripe(order, first=False).session_id is not None
+    return _look_for(order, now=now)
+
+
+def _look_for(order: Order, *, now: datetime) -> bool:
+    """Is it in Stripe's list of its time? Then it is settled as it ended; if not, it never was."""
+    until = order.expires_at + CLOCKS if order.expires_at else None
+    for session in gateway.each_session(since=order.created_at - CLOCKS, until=until):
+        if session.metadata.get("order") == str(order.id):
+            remember_session(order, session)
+            settle(session, now=now)
+            return True
+    give_up(order, because="Stripe has no session of this order.")
+    return True

@@ -1,0 +1,98 @@
+"""Explain an item's count line by line: movements, sums, holds, stock updates and events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db.models import Sum
+
+from config.dates import in_local_time
+from inventory.models import Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
+from inventory.stock.counts import signed
+
+
+class NotKnown(Exception):
+    """There is no such item. The message lists the product's sizes."""
+
+
+def find(product_id: str, size: str) -> StockItem:
+    items = StockItem.objects.filter(product=product_id).select_related("product")
+    for item in items:
+        if size in (item.size, item.key):
+            return item
+    sizes = ", ".join(item.size or item.key for item in items)
+    if sizes:
+        raise NotKnown(f"{product_id} has no size “{size}”; it has {sizes}.")
+    raise NotKnown(f"Nothing is counted for {product_id}. Run “manage.py sync_catalog” first.")
+
+
+def why(item: StockItem) -> Iterator[str]:
+    yield f"{item} ({item.product_id} {item.key}), {item.get_state_display()}"
+    if item.problem:
+        yield f"Problem: {item.problem}"
+    yield ""
+    yield from _movements(item)
+    yield ""
+    yield from _today(item)
+    yield ""
+    yield from _writes(item)
+    yield from _events(item)
+
+
+def _movements(item: StockItem) -> Iterator[str]:
+    running = 0
+    for movement in item.movements.select_related("write").order_by("pk"):
+        running += movement.delta
+        yield f"{in_local_time(movement.created_at)} {_line(movement)} = {running}"
+
+
+def _line(movement: Movement) -> str:
+    words = [f"{movement.kind:<9}", f"{signed(movement.delta):>7}", movement.reference]
+    if movement.reason:
+        words.append(f"({movement.reason})")
+    if movement.actor:
+        words.append(f"by {movement.actor}")
+    if movement.write is not None:
+        words.append(f"[update {movement.write.n}, {movement.write.state}]")
+    elif movement.published_at is None:
+        words.append("[not yet at Stripe]")
+    return " ".join(words)
+
+
+def _today(item: StockItem) -> Iterator[str]:
+    published = item.movements.exclude(published_at=None).aggregate(units=Sum("delta"))["units"] or 0
+    waiting = item.movements.filter(published_at=None).aggregate(units=Sum("delta"))["units"] or 0
+    yield f"on hand   {item.on_hand} = movements published to Stripe{_check(item.on_hand or 0, published)}"
+    yield f"pending   {signed(item.pending)} = movements not yet published{_check(item.pending, waiting)}"
+    held = list(Hold.objects.filter(item=item).order_by("pk"))
+    yield f"held      {item.held} = open checkouts{_check(item.held, sum(hold.quantity for hold in held))}"
+    for hold in held:
+        yield f"          {hold.quantity} for {hold.reference} since {in_local_time(hold.created_at)}"
+    yield f"available {item.available} = on hand + pending − held, never below 0"
+    if item.garbled:
+        yield f"An edit that made the count invalid has not been corrected yet ({signed(item.garbled)})."
+
+
+def _check(stored: int, total: int) -> str:
+    return "" if stored == total else f" — MISMATCH: they add up to {total}. Run “manage.py reconcile”."
+
+
+def _writes(item: StockItem) -> Iterator[str]:
+    stock = ProductStock.objects.filter(pk=item.product_id).first()
+    if stock is None:
+        return
+    yield (
+        f"Last update: {stock.n}. Last refresh: {in_local_time(stock.looked_at)}." if stock.looked_at else ""
+    )
+    if stock.parked:
+        yield f"Paused: {stock.why_parked}"
+    for write in StockWrite.objects.filter(product=item.product_id).order_by("-n")[:10]:
+        sent = write.totals.get(item.key, "not sent")
+        seen = "event received" if write.seen else "event not received"
+        yield f"  update {write.n}: {item.key} = {sent}, {write.state}, {seen}"
+
+
+def _events(item: StockItem) -> Iterator[str]:
+    events = StripeEvent.objects.filter(object_id=item.product_id).order_by("-created_at")[:10]
+    for event in events:
+        yield f"  {in_local_time(event.created_at)} {event.type} {event.pk}, {event.state} {event.error}".rstrip()

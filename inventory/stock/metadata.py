@@ -1,0 +1,147 @@
+"""Stock metadata of a product: counts in `stock_<size>`, the version tag, and what an update changed. No Django."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from inventory.stock.counts import Counts, parse_count
+from shop.metadata import MARK_KEY as MARK_KEY
+from shop.metadata import ONE_ITEM as ONE_ITEM
+from shop.metadata import PREFIX
+
+UNLIMITED = "unlimited"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The value under one key: a `count`, or `unlimited`, or a `problem` sentence if it is neither."""
+
+    key: str
+    size: str
+    count: int | None = None
+    unlimited: bool = False
+    problem: str = ""
+
+
+def key_for(size: str) -> str:
+    return f"{PREFIX}{size}" if size else ONE_ITEM
+
+
+def read(metadata: Mapping[str, str], sizes: Sequence[str]) -> list[Reading]:
+    return [read_key(metadata, key_for(size), size) for size in (sizes or [""])]
+
+
+def read_key(metadata: Mapping[str, str], key: str, size: str) -> Reading:
+    text = metadata.get(key)
+    count = parse_count(text)
+    if count is not None:
+        return Reading(key, size, count=count)
+    if text is None:
+        return Reading(key, size, problem=_missing(metadata, key))
+    if text.strip().lower() == UNLIMITED:
+        return Reading(key, size, unlimited=True)
+    return Reading(
+        key, size, problem=f"{key} is “{text[:40]}”, which is not a count. Enter digits only, such as 12."
+    )
+
+
+def _missing(metadata: Mapping[str, str], key: str) -> str:
+    near = _nearly(metadata, key)
+    if near:
+        return f"{key} is missing. There is “{near}”, but keys must match exactly, including case and blanks."
+    return f"{key} is missing."
+
+
+def _nearly(metadata: Mapping[str, str], key: str) -> str:
+    folded = _folded(key)
+    return next((other for other in metadata if other != key and _folded(other) == folded), "")
+
+
+def _folded(key: str) -> str:
+    return "".join(key.split()).casefold()
+
+
+def counts(metadata: Mapping[str, str | None], keys: Iterable[str]) -> dict[str, int]:
+    parsed = {key: parse_count(metadata.get(key)) for key in keys}
+    return {key: count for key, count in parsed.items() if count is not None}
+
+
+# --- The version tag --------------------------------------------------------------------------
+
+# A product id can be chosen freely and may contain slashes.
+_MARK = re.compile(r"([^/\s]+)/(.+)/([0-9]{1,9})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The version tag `<shop>/<product>/<n>`: the stock update, and its database, that set a product's counts."""
+
+    shop: str
+    product: str
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.shop}/{self.product}/{self.n}"
+
+
+def parse_mark(text: str | None) -> Mark | None:
+    match = _MARK.fullmatch((text or "").strip())
+    return Mark(match[1], match[2], int(match[3])) if match else None
+
+
+@dataclass(frozen=True)
+class Whose:
+    """A version tag from this shop's point of view: `n` if it is ours, `foreign` if another database set it, else neither.
+
+    A product that was duplicated in the Dashboard carries the tag of its original, which counts as none.
+    """
+
+    n: int | None = None
+    foreign: str = ""
+
+
+def whose(text: str | None, *, shop: str, product: str) -> Whose:
+    mark = parse_mark(text)
+    if mark is None or mark.product != product:
+        return Whose()
+    return Whose(n=mark.n) if mark.shop == shop else Whose(foreign=str(mark))
+
+
+def body(totals: Mapping[str, int], mark: Mark) -> dict[str, str]:
+    """The metadata that a stock update sends: the totals and the version tag, and no other key.
+
+    Sorted, because PostgreSQL returns stored totals in an order of its own, and the same idempotency key requires
+    the same bytes.
+    """
+    return {**{key: str(totals[key]) for key in sorted(totals)}, MARK_KEY: str(mark)}
+
+
+# --- A product.updated event ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Change:
+    """The stock keys and version tags before and after one update. `mark_was_set`: it set or removed the tag."""
+
+    before: Counts
+    after: Counts
+    mark_before: str | None
+    mark_after: str | None
+    mark_was_set: bool
+
+
+def change(
+    after: Mapping[str, str | None], previous: Mapping[str, str | None], keys: Iterable[str]
+) -> Change:
+    """`previous` holds the old values of changed keys only, None for new keys, as in Stripe's previous_attributes."""
+    wanted = list(keys)
+    before = {**after, **previous}
+    return Change(
+        before={key: parse_count(before.get(key)) for key in wanted},
+        after={key: parse_count(after.get(key)) for key in wanted},
+        mark_before=before.get(MARK_KEY),
+        mark_after=after.get(MARK_KEY),
+        mark_was_set=MARK_KEY in previous,
+    )

@@ -1,0 +1,128 @@
+"""Accept Stripe's counts where Stripe is ahead of our database, and open an issue that lists the differences.
+
+A restored backup is detected by a version tag, or by the event of an update without a local row, that is ahead of
+our own number. After an event gap, when Stripe no longer lists events that were never read, differences cannot be
+explained, and Stripe's counts are accepted too. No sale is lost then, and every sale is counted as usual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from config.dates import in_local_time
+from inventory import issues
+from inventory.models import Movement, ProductStock, StockItem, StockWrite
+from inventory.stock.metadata import Reading, Whose
+from inventory.stripe_sync import updates
+
+WHEN_RESTORED = _(
+    "On %(when)s Stripe was ahead of this shop's database, as after restoring a backup. Stripe's counts were "
+    "accepted. Run “manage.py backfill_events --since” with the day of the backup: sales and edits made in between "
+    "are then listed here. Please compare the counts with the shelf."
+)
+WHEN_FORGOTTEN = _(
+    "On %(when)s Stripe's events had not been read for so long that some are no longer available. Stripe's counts "
+    "were accepted as they are, and sales made in the meantime are subtracted. Please compare the counts with the "
+    "shelf."
+)
+BELIEVED = ["on_hand", "began_at", "began_with", "garbled", "garbled_by", "garbled_over", "garbled_since"]
+
+
+def is_due(stock: ProductStock, mark: Whose) -> bool:
+    """Whether Stripe is ahead of us, or an event gap can be closed. A gap waits until no update is open."""
+    return _is_ahead(stock, mark) or (stock.gap and updates.open_write(stock.pk) is None)
+
+
+def _is_ahead(stock: ProductStock, mark: Whose) -> bool:
+    # Whether a database of this shop sent updates that this one has no rows of, by version tag or by event.
+    return max(mark.n or 0, stock.lost_n) > stock.n
+
+
+def adopt(
+    stock: ProductStock,
+    pairs: Sequence[tuple[StockItem, Reading]],
+    mark: Whose,
+    read_at: datetime,
+    updated_at: datetime | None,
+) -> None:
+    """Accept Stripe's counts, in the caller's transaction, which has locked `stock` and the items and saves them.
+
+    If the version tag is ahead, the lost database had published what is pending here, and payments up to now may be
+    in Stripe's counts, so the sales cutoff moves to `read_at`.
+    """
+    restored = _is_ahead(stock, mark)
+    published = _count_as_published(stock, pairs, read_at) if restored else []
+    lines = [*_told_published(published), *_told_differences(pairs)]
+    for item, reading in pairs:
+        if item.on_hand is not None:
+            believe(item, reading, read_at, updated_at)
+    stock.n, stock.gap = max(stock.n, mark.n or 0, stock.lost_n), False
+    state = {item.key: reading.count for item, reading in pairs}
+    updates.remember_state(stock.pk, stock.n, state, by_write=True)
+    if restored:
+        stock.fence, stock.adopted = read_at, True
+    kind, sentence = (issues.RESTORED, WHEN_RESTORED) if restored else (issues.FORGOTTEN, WHEN_FORGOTTEN)
+    issues.open_case(
+        kind, stock.pk, "\n".join([issues.in_words(sentence, when=in_local_time(read_at)), *lines])
+    )
+
+
+def postpone(stock: ProductStock, mark: Whose) -> None:
+    # The reading is too old to accept counts from. Until the next one, no update may overwrite Stripe's counts.
+    stock.lost_n = max(stock.lost_n, mark.n or 0)
+
+
+def _count_as_published(
+    stock: ProductStock, pairs: Sequence[tuple[StockItem, Reading]], now: datetime
+) -> list[Movement]:
+    StockWrite.objects.filter(product=stock.pk, state=StockWrite.State.OPEN).update(
+        state=StockWrite.State.ABANDONED, finished_at=now
+    )
+    items = [item for item, _reading in pairs if item.on_hand is not None]
+    pending = Movement.objects.filter(item__in=items, published_at=None)
+    movements = list(pending.select_related("item"))
+    pending.update(published_at=now)
+    for item in items:
+        item.on_hand = (item.on_hand or 0) + item.pending
+        item.pending = 0
+        item.save(update_fields=["on_hand", "pending"])
+    return movements
+
+
+def believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: datetime | None) -> None:
+    # Continue the ledger with Stripe's count. An invalid count will be measured from ours once it is corrected.
+    on_hand = item.on_hand or 0
+    item.began_at, item.began_with = updated_at, reading.count
+    readable = reading.count is not None
+    item.garbled, item.garbled_by, item.garbled_over = (0, 0, False) if readable else (1, -on_hand, False)
+    item.garbled_since = None if readable else read_at
+    if reading.count is not None and reading.count != on_hand:
+        Movement.objects.create(
+            item=item,
+            kind=Movement.Kind.ADOPTED,
+            delta=reading.count - on_hand,
+            reference=f"adopted:{item.product_id}:{read_at.isoformat()}",
+            reason=f"Stripe showed {reading.count}, the ledger had {on_hand}.",
+            actor="Stripe",
+            published_at=timezone.now(),
+        )
+        item.on_hand = reading.count
+    item.save(update_fields=BELIEVED)
+
+
+def _told_published(movements: Sequence[Movement]) -> Iterator[str]:
+    line = _("Treated as published: %(movement)s %(key)s (%(reference)s).")
+    for movement in movements:
+        yield issues.in_words(line, movement=movement, key=movement.item.key, reference=movement.reference)
+
+
+def _told_differences(pairs: Sequence[tuple[StockItem, Reading]]) -> Iterator[str]:
+    # A ledger below 0 is the number of units sold beyond the stock, which is recorded nowhere else.
+    line = _("%(key)s: the ledger had %(ledger)d, Stripe showed %(count)d.")
+    for item, reading in pairs:
+        if item.on_hand is not None and reading.count not in (None, item.on_hand):
+            yield issues.in_words(line, key=item.key, ledger=item.on_hand, count=reading.count)

@@ -1,0 +1,124 @@
+"""Refresh the whole catalog, or one product, and summarize the result."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.utils import timezone
+
+from config.stripe_client import NotFound
+from inventory.models import ProductStock, StockItem
+from inventory.stock.metadata import Reading, Whose
+from inventory.stripe_sync import backoff, snapshot
+from inventory.stripe_sync.refresh import wishes
+from shop import gateway, mirror
+from shop.models import Product
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Summary:
+    """The result of a refresh. `problems` are sentences that begin with the product's id and name."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        numbers = ", ".join(f"{self.counts[name]} {name}" for name in ("created", "updated", "unchanged"))
+        return f"{numbers}, {len(self.problems)} problem{'' if len(self.problems) == 1 else 's'}"
+
+
+Progress = Callable[[int, str], None]
+
+
+def look_at_all(*, dry_run: bool = False, progress: Progress = lambda done, name: None) -> Summary:
+    """Refresh every product of the account. With `dry_run`, report the changes and make none.
+
+    `progress(done, name)` is called after each product. A product that cannot be stored is reported as a problem and
+    does not stop the others. Raises config.stripe_client.StripeTrouble; products refreshed before it stay stored.
+    """
+    began, wanted = timezone.now(), wishes()
+    summary, seen = Summary(), set()
+    for product in gateway.each_product():
+        seen.add(product.id)
+        _sum_up(product, wanted, summary, dry_run=dry_run)
+        progress(len(seen), product.name)
+    gone = Product.objects.filter(deleted=False, read_at__lte=began).exclude(pk__in=seen)
+    for product_id in list(gone.values_list("pk", flat=True)):
+        # It may have been created while the listing ran, so ask Stripe before treating it as deleted.
+        _sum_up(gateway.fetch_product(product_id), wanted, summary, dry_run=dry_run)
+    return summary
+
+
+def _sum_up(
+    product: gateway.StripeProduct, wanted: dict[str, int], summary: Summary, *, dry_run: bool
+) -> None:
+    try:
+        outcome = mirror.outcome_of(product) if dry_run else _store(product, wanted)
+        problems = _problems(product)
+    except Exception as error:
+        logger.exception("%s cannot be stored", product.id)
+        problem = f"it cannot be stored ({backoff.in_a_line(error)})."
+        summary.problems.append(f"{product.id} {product.name}: {problem}")
+    else:
+        summary.counts[outcome] += 1
+        summary.problems += problems
+
+
+def look_at_one(product_id: str, *, dry_run: bool = False) -> Summary:
+    """Refresh one product. Raises config.stripe_client.NotFound if neither Stripe nor the local copy has it."""
+    wanted = wishes([product_id])
+    product = gateway.fetch_product(product_id)
+    if product.deleted and not Product.objects.filter(pk=product_id).exists():
+        raise NotFound(f"Stripe has no product {product_id}.")
+    outcome = mirror.outcome_of(product) if dry_run else mirror.store(product)
+    if not dry_run:
+        snapshot.take_in(product, wanted.get(product_id, 0))
+    return Summary(Counter({outcome: 1}), _problems(product))
+
+
+def _store(product: gateway.StripeProduct, wanted: dict[str, int]) -> mirror.Outcome:
+    outcome = mirror.store(product)
+    # An unchanged product costs no further database write.
+    if outcome != "unchanged" or _has_news(product):
+        snapshot.take_in(product, wanted.get(product.id, 0))
+    return outcome
+
+
+def _has_news(product: gateway.StripeProduct) -> bool:
+    stock = ProductStock.objects.filter(pk=product.id).first()
+    if stock is None or stock.looks_wanted > stock.looks_done:
+        return True
+    if product.deleted:
+        return False
+    items = {item.key: item for item in StockItem.objects.filter(product=product.id)}
+    return _mark_is_news(stock, snapshot.mark_of(product)) or any(
+        reading.key not in items or _differs_from(items[reading.key], reading)
+        for reading in snapshot.readings_of(product)
+    )
+
+
+def _mark_is_news(stock: ProductStock, mark: Whose) -> bool:
+    if mark.foreign:
+        paused = stock.parked == stock.Parked.FOREIGN and stock.parked_by == mark.foreign
+        return mark.foreign != stock.taken_over and not paused
+    return (mark.n or 0) != stock.n
+
+
+def _differs_from(item: StockItem, reading: Reading) -> bool:
+    if reading.count is not None:
+        return item.state != StockItem.State.COUNTED or item.on_hand != reading.count
+    return item.problem != reading.problem or (item.state == StockItem.State.UNLIMITED) != reading.unlimited
+
+
+def _problems(product: gateway.StripeProduct) -> list[str]:
+    # Archived and deleted products are not for sale, so their problems need no attention.
+    if product.deleted or not product.active:
+        return []
+    readings = [reading.problem for reading in snapshot.readings_of(product) if reading.problem]
+    facts = mirror.fields_of(product)["problems"]
+    return [f"{product.id} {product.name}: {text}" for text in [*facts, *readings]]

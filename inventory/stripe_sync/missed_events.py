@@ -1,0 +1,94 @@
+"""Fetch product events that never arrived from Stripe's event list, which covers 30 days.
+
+The list is read hourly, when a worker starts, and before a stock update would replace an unexplained difference.
+Fetching is idempotent: events are stored by their ids, and edits are counted once per request.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db.models import Min
+from django.utils import timezone
+
+from config.fault_points import fault_point
+from config.stripe_client import is_configured
+from inventory import gateway
+from inventory.events import inbox
+from inventory.models import EventCursor, ProductStock, StockItem, StripeEvent
+
+logger = logging.getLogger(__name__)
+
+OVERLAP = timedelta(minutes=5)  # An event may appear in the list a little after newer ones.
+SETTLED = 2 * OVERLAP
+KEPT = timedelta(days=29)  # Stripe keeps events for 30 days.
+
+
+def fetch_product_events(now: datetime) -> int:
+    """Store every product event since the last complete listing. Returns how many were new.
+
+    They wait in the inbox like delivered events. Raises config.stripe_client.StripeTrouble.
+    """
+    if not is_configured():
+        return 0
+    cursor = EventCursor.objects.filter(one=1).first()
+    since = cursor.read_to if cursor else _first_reading(now)
+    began = timezone.now()
+    events = list(gateway.product_events(since - OVERLAP))
+    fault_point("catch_up.listed")
+    if now - (cursor.listed_at if cursor else since) > KEPT:
+        _admit_gap()
+    new = len(inbox.remember(events))
+    fault_point("catch_up.remembered")
+    _advance(since, events, began, now)
+    _look_again_at_garbled()
+    if new:
+        logger.info("Fetched %d product events that had not reached the webhook", new)
+    return new
+
+
+def was_listed_since(moment: datetime) -> bool:
+    return EventCursor.objects.filter(listed_at__gt=moment).exists()
+
+
+def _first_reading(now: datetime) -> datetime:
+    # Before the oldest ledger began there was nothing to count. After it, an edit may have been missed.
+    return ProductStock.objects.aggregate(at=Min("fence"))["at"] or now
+
+
+def _advance(since: datetime, events: list[inbox.Json], began: datetime, now: datetime) -> None:
+    # The cursor is the newest event seen, by Stripe's clock. It never moves back.
+    seen = [datetime.fromtimestamp(event["created"], now.tzinfo) for event in events]
+    read_to = max([*seen, since])
+    EventCursor.objects.update_or_create(one=1, defaults={"read_to": read_to, "listed_at": began})
+
+
+def _admit_gap() -> None:
+    # Stripe no longer lists some of the missed events, so differences can no longer be explained.
+    logger.error("Stripe's events were not read for %d days: its counts are accepted as they are", KEPT.days)
+    ProductStock.objects.want_look(gap=True)
+
+
+def _look_again_at_garbled() -> None:
+    # A count may be valid again although the event of its correction was lost for good.
+    garbled = StockItem.objects.exclude(garbled=0).values("product")
+    ProductStock.objects.filter(pk__in=garbled).want_look()
+
+
+def nothing_more_will_come(item: StockItem) -> bool:
+    """Whether Stripe's list was read well after this count became invalid, and every event of the product is handled."""
+    cursor = EventCursor.objects.filter(one=1).first()
+    if cursor is None or item.garbled_since is None or cursor.listed_at < item.garbled_since + SETTLED:
+        return False
+    waiting = StripeEvent.objects.filter(object_id=item.product_id, state=StripeEvent.State.WAITING)
+    return not waiting.exists()
+
+
+def handle_product_events(product_id: str, now: datetime) -> bool:
+    about = StripeEvent.objects.filter(object_id=product_id, type="product.updated")
+    waiting = about.filter(state=StripeEvent.State.WAITING)
+    with inbox.stripe_allowed():
+        for event_id in list(waiting.order_by("created_at").values_list("pk", flat=True)):
+            inbox.handle(event_id, now)
+    return not waiting.exists()

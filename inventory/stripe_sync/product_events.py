@@ -1,0 +1,370 @@
+"""Handle product.* and price.* events: confirm our own stock updates, count edits, request refreshes.
+
+An edit is counted from the event that reports it, after minus before, once per request. So it adds to what was
+sold meanwhile, and no stock update can lose it. Nothing here reads from Stripe, except the first refresh of an
+unknown product.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from config.fault_points import fault_point
+from inventory import issues
+from inventory.db import insert_new
+from inventory.events import inbox
+from inventory.models import (
+    CountedRequest,
+    Movement,
+    ProductStock,
+    ShopIdentity,
+    StockItem,
+    StockWrite,
+    StripeEvent,
+)
+from inventory.stock import counts
+from inventory.stock.counts import Counts, Garble, signed
+from inventory.stock.metadata import Change, change, whose
+from inventory.stripe_sync import refresh, updates
+
+logger = logging.getLogger(__name__)
+
+Json = Mapping[str, Any]
+
+
+def on_product_event(event: StripeEvent) -> None:
+    product_id = event.object_id
+    if not ProductStock.objects.filter(pk=product_id).exists():
+        _first_look(product_id)
+        # Another process may have been faster, with an older reading that does not include this edit.
+        if event.type == "product.updated" and ProductStock.objects.filter(pk=product_id).exists():
+            count_update(event.payload)
+    elif event.type == "product.updated":
+        count_update(event.payload)
+    else:
+        updates.want_look(product_id)
+
+
+def on_price_event(event: StripeEvent) -> None:
+    product_id = _text(_object(event.payload).get("product"))
+    if not product_id:
+        logger.warning("Event %s names no product; nothing to do", event.pk)
+    elif ProductStock.objects.filter(pk=product_id).exists():
+        updates.want_look(product_id)
+    else:
+        _first_look(product_id)
+
+
+def _first_look(product_id: str) -> None:
+    # The current counts begin the ledger, whatever the event reports.
+    if not product_id:
+        return
+    if not inbox.may_call_stripe():
+        raise inbox.NeedsStripe
+    refresh.look_at(product_id)
+
+
+# --- One update -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Update:
+    """A parsed product.updated event. `request`: it is counted once per this value. `key`: idempotency key or ""."""
+
+    product_id: str
+    request: str
+    key: str
+    updated_at: datetime | None
+    metadata: dict[str, str | None]
+    previous: dict[str, str | None]
+
+    def change(self, keys: list[str]) -> Change:
+        return change(self.metadata, self.previous, keys)
+
+
+def read_update(event: Json) -> Update:
+    # Malformed and missing fields become empty. Only the product's id is required (KeyError).
+    data = _mapping(event.get("data"))
+    product = _mapping(data.get("object"))
+    previous = _mapping(data.get("previous_attributes"))
+    request = _mapping(event.get("request"))
+    return Update(
+        product_id=product["id"],
+        request=_text(request.get("id")) or _fingerprint(event, product, previous),
+        key=_text(request.get("idempotency_key")),
+        updated_at=_moment(product.get("updated") or event.get("created")),
+        metadata=_texts(product.get("metadata")),
+        previous=_texts(previous.get("metadata")),
+    )
+
+
+def _fingerprint(event: Json, product: Json, previous: Json) -> str:
+    # Stands in for a missing request id: a hash of the product, the time, and the metadata before and after.
+    facts = [
+        product.get("id"),
+        event.get("created"),
+        _texts(previous.get("metadata")),
+        _texts(product.get("metadata")),
+    ]
+    return "none:" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def count_update(event: Json) -> None:
+    """Apply one product.updated event in one transaction. Idempotent per request: twins and redeliveries change nothing."""
+    if not isinstance(_object(event).get("metadata"), Mapping):
+        # A malformed event without metadata does not mean that the counts are gone.
+        updates.want_look(_object(event)["id"])
+        return
+    update = read_update(event)
+    ShopIdentity.current()
+    with transaction.atomic():
+        stock = ProductStock.objects.locked(update.product_id)
+        request = CountedRequest(product_id=stock.pk, request=update.request[:255])
+        if not insert_new([request], unique=("request",)):
+            return
+        fault_point("observe.claimed")
+        if update.key.startswith(updates.key_prefix(stock.pk)):
+            _see_echo(stock, update)
+        else:
+            _count_edit(stock, update)
+            updates.want_look(stock.pk)
+        fault_point("observe.counted")
+    fault_point("observe.committed")
+
+
+def _see_echo(stock: ProductStock, update: Update) -> None:
+    # Our own stock update: not an edit, but the proof that it was applied.
+    write = StockWrite.objects.filter(key=update.key).first()
+    if write is None:
+        _see_lost_write(stock, update)
+        return
+    if write.seen or write.state == StockWrite.State.ABANDONED:
+        updates.want_look(update.product_id)
+    StockWrite.objects.filter(pk=write.pk).update(seen=True)
+    items = _items(update.product_id)
+    change = update.change(list(items))
+    updates.remember_state(update.product_id, write.n, change.after, by_write=True)
+    for key in write.totals:
+        if key in items and change.before[key] is None:
+            _note_overwrite(items[key], BY_A_WRITE)
+    updates.apply(write.pk, timezone.now())
+
+
+def _see_lost_write(stock: ProductStock, update: Update) -> None:
+    """Record an update that only a lost database can have sent.
+
+    Its version tag may be gone from Stripe, if an old form restored an older one. The event is still proof.
+    """
+    n = updates.number_in(update.key, stock.pk)
+    ProductStock.objects.filter(pk=stock.pk, lost_n__lt=n).update(lost_n=n)
+    updates.want_look(stock.pk)
+    change = update.change(list(_items(stock.pk)))
+    for key, count in change.after.items():
+        if change.before[key] is None and count is not None:
+            # The issue that reported it was lost with the database.
+            issues.open_case(issues.UNREADABLE, f"{stock.pk} {key}", BY_A_WRITE, key=key)
+
+
+def _count_edit(stock: ProductStock, update: Update) -> None:
+    """Count an update that is not ours: per item after minus before, or, if it restored a version tag, minus its counts."""
+    items = _items_that_had_begun(stock, update)
+    if not items:
+        return
+    change = update.change(list(items))
+    mark = whose(change.mark_after, shop=ShopIdentity.current(), product=stock.pk)
+    states = updates.states_of(stock.pk, mark.n) if mark.n is not None else []
+    brought_back = change.mark_was_set and mark.n is not None
+    base = _base(stock, change, states) if brought_back else change.before
+    if base is None:
+        return
+    if not brought_back and counts.may_undo(states, change.before, change.after):
+        _note_possible_undo(stock, update, change)
+    if mark.n is not None:
+        updates.remember_state(stock.pk, mark.n, change.after, by_write=False)
+    for item in items.values():
+        _count_item(item, update, change, base, brought_back)
+
+
+def _base(stock: ProductStock, change: Change, states: list[dict[str, int]]) -> Counts | None:
+    """The counts that the saved form had shown. None if they are not on record: an issue is opened, nothing counted."""
+    base = counts.base_under(states, change.before, change.after)
+    if base is None:
+        sentence = _(
+            "A form was saved that is older than any update this shop has on record. Please check the counts."
+        )
+        issues.open_case(issues.STALE_FORM, stock.pk, sentence)
+        return None
+    if not base.certain:
+        sentence = _(
+            "An old form was saved (%(change)s). It may be older than assumed. Please check the counts."
+        )
+        issues.open_case(issues.STALE_FORM, stock.pk, sentence, change=_told(change))
+    # Counts that were invalid or missing in the form are measured from the value just before.
+    return {key: base.counts.get(key, before) for key, before in change.before.items()}
+
+
+def _count_item(item: StockItem, update: Update, change: Change, base: Counts, brought_back: bool) -> None:
+    before, after = base[item.key], change.after[item.key]
+    if brought_back and change.before[item.key] is None:
+        before = _of_garbled(item, before, after)
+    units, account = counts.edited(_account(item), before, after)
+    _keep(item, account)
+    if units:
+        _move(item, update, units, f"{_word(before)} → {_word(after)}")
+
+
+def _of_garbled(item: StockItem, before: int | None, after: int | None) -> int | None:
+    if after is None:
+        return None
+    _note_overwrite(item, BY_A_FORM)
+    return after if before is None else before
+
+
+def _move(item: StockItem, update: Update, units: int, reason: str) -> None:
+    # The edit is at Stripe already, so it goes straight into on_hand. Every edit is followed by a new version tag.
+    movement = Movement(
+        item=item,
+        kind=Movement.Kind.EDITED,
+        delta=units,
+        reference=f"request:{update.request}"[:255],
+        reason=reason,
+        actor="Stripe",
+        published_at=timezone.now(),
+    )
+    if insert_new([movement], unique=("item_id",)):
+        StockItem.objects.filter(pk=item.pk).update(on_hand=F("on_hand") + units)
+        ProductStock.objects.filter(pk=item.product_id).update(mark_wanted=True)
+        logger.info("Edited at Stripe: %s %s (%s)", item, signed(units), update.request)
+
+
+def _items_that_had_begun(stock: ProductStock, update: Update) -> dict[str, StockItem]:
+    items = _items(stock.pk)
+    change = update.change(list(items))
+    begun = {key: item for key, item in items.items() if not _in_beginning(item, update, change)}
+    if stock.adopted and issues.is_open(issues.RESTORED, stock.pk):
+        _name_edit_of_the_gap(stock, update, change, items.keys() - begun.keys())
+    return begun
+
+
+def _name_edit_of_the_gap(stock: ProductStock, update: Update, change: Change, keys: Set[str]) -> None:
+    # Made between the backup and its restore: Stripe's counts include the edit, our ledger never will.
+    summary = _told(change, keys)
+    if summary:
+        sentence = _("Edited at Stripe in between: %(change)s (%(request)s).")
+        issues.open_case(issues.RESTORED, stock.pk, sentence, change=summary, request=update.request)
+
+
+def _in_beginning(item: StockItem, update: Update, change: Change) -> bool:
+    """Whether the reading that this item's ledger began with includes the update. Both times are Stripe's."""
+    if item.on_hand is None or item.began_at is None or update.updated_at is None:
+        return item.on_hand is None
+    if update.updated_at != item.began_at:
+        return update.updated_at < item.began_at
+    return _in_the_same_second(item, change)
+
+
+def _in_the_same_second(item: StockItem, change: Change) -> bool:
+    """Decide by the counts where Stripe's whole seconds cannot order the reading and the update.
+
+    An update that ends at the count of the reading is included in it. One that begins at that count is not, and the
+    next one is compared with the count it ended at. If neither applies, an issue asks the owner.
+    """
+    before, after = change.before[item.key], change.after[item.key]
+    if before == after or item.began_with == after:
+        return True
+    if item.began_with == before:
+        item.began_with = after
+        item.save(update_fields=["began_with"])
+        return False
+    sentence = _(
+        "%(key)s was edited in the same second as it was first read (%(change)s). Please check the count."
+    )
+    issues.open_case(issues.STALE_FORM, item.product_id, sentence, key=item.key, change=_told(change))
+    return True
+
+
+# --- Notes for the owner ----------------------------------------------------------------------
+
+
+BY_A_WRITE = _(
+    "A stock update replaced the invalid %(key)s before it could be corrected. Please check the count."
+)
+BY_A_FORM = _(
+    "An old form replaced the invalid %(key)s before it could be corrected. Please check the count."
+)
+
+
+def _note_overwrite(item: StockItem, sentence: str) -> None:
+    _keep(item, counts.written_over(_account(item)))
+    issues.open_case(issues.UNREADABLE, f"{item.product_id} {item.key}", sentence, key=item.key)
+
+
+def _note_possible_undo(stock: ProductStock, update: Update, change: Change) -> None:
+    sentence = _("%(change)s in one edit (%(request)s). If this was an old form, it reverted another edit.")
+    issues.open_case(issues.NOTE, stock.pk, sentence, change=_told(change), request=update.request)
+
+
+def _told(change: Change, keys: Set[str] | None = None) -> str:
+    return ", ".join(
+        f"{key} {_word(change.before[key])} → {_word(after)}"
+        for key, after in change.after.items()
+        if after != change.before[key] and (keys is None or key in keys)
+    )
+
+
+def _word(count: int | None) -> str:
+    return "no count" if count is None else str(count)
+
+
+# --- Helpers ----------------------------------------------------------------------------------
+
+
+def _items(product_id: str) -> dict[str, StockItem]:
+    items = StockItem.objects.filter(product=product_id).select_for_update(of=("self",))
+    return {item.key: item for item in items.select_related("product").order_by("pk")}
+
+
+def _account(item: StockItem) -> Garble:
+    return Garble(item.garbled, item.garbled_by, item.garbled_over)
+
+
+def _keep(item: StockItem, account: Garble) -> None:
+    if account == _account(item):
+        return
+    item.garbled, item.garbled_by, item.garbled_over = account.times, account.units, account.over
+    item.garbled_since = None if account.closed else item.garbled_since or timezone.now()
+    item.save(update_fields=["garbled", "garbled_by", "garbled_over", "garbled_since"])
+
+
+def _object(event: Json) -> Json:
+    return _mapping(_mapping(event.get("data")).get("object"))
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> dict[str, str | None]:
+    return {key: text for key, text in _mapping(value).items() if text is None or isinstance(text, str)}
+
+
+def _moment(seconds: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

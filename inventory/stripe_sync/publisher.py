@@ -1,0 +1,285 @@
+"""Publish pending movements to Stripe: one product at a time, many movements in one stock update.
+
+The steps (docs/stock-protocol.md, Publishing), with no transaction open during a request to Stripe:
+1. Claim the product. 2. Refresh it unless the last refresh is recent, and fetch the events behind a difference.
+3. Freeze pending movements into a stock update. 4. Send it and act on the answer. 5. If the answer is lost for
+good, find out whether the update was applied. 6. Release the claim.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from config.fault_points import fault_point
+from config.stripe_client import (
+    Busy,
+    NoAnswer,
+    NotAllowed,
+    NotFound,
+    Refused,
+    StripeFailed,
+    StripeTrouble,
+    WrongKey,
+    is_configured,
+)
+from inventory import gateway, issues
+from inventory.events import inbox
+from inventory.leases import Claim, claimed, due, free
+from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite
+from inventory.stock.metadata import MARK_KEY, whose
+from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
+from shop import mirror
+from shop.gateway import fetch_product
+
+logger = logging.getLogger(__name__)
+
+A_ROUND = 10  # Maximum number of products per round, so that a worker can stop in between.
+KEY_MEMORY = timedelta(hours=20)  # Stripe keeps an idempotency key for at least 24 hours.
+SUBJECT = "Stripe"
+Parked = ProductStock.Parked
+
+
+def publish_waiting(now: datetime) -> int:
+    """Publish the products that are due. Returns how many were processed; raises NoAnswer if Stripe answered for none."""
+    if not is_configured():
+        return 0
+    chosen = list(
+        waiting(now).order_by(F("not_before").asc(nulls_first=True)).values_list("pk", flat=True)[:A_ROUND]
+    )
+    if not chosen or issues.is_open(issues.STOPPED, SUBJECT):
+        return 0
+    done = 0
+    for product_id in chosen:
+        try:
+            done += publish_product(product_id, now)
+        except (WrongKey, NotAllowed) as exc:
+            _stop(exc)
+            return done
+        except NoAnswer:
+            # The other products would only run into the same timeout.
+            if done:
+                return done
+            raise
+    return done
+
+
+def waiting(now: datetime | None = None) -> QuerySet[ProductStock]:
+    counted = StockItem.objects.filter(product=OuterRef("pk"), state=StockItem.State.COUNTED)
+    pending = Movement.objects.filter(
+        item__product=OuterRef("pk"), item__state=StockItem.State.COUNTED, published_at=None
+    )
+    open_update = StockWrite.objects.filter(product=OuterRef("pk"), state=StockWrite.State.OPEN)
+    has_work = Q(mark_wanted=True) & Exists(counted) | Exists(pending) | Exists(open_update)
+    stocks = ProductStock.objects.filter(has_work, parked=Parked.NOT)
+    if now is None:
+        return stocks
+    return stocks.filter(free(), due("not_before", now))
+
+
+def publish_product(product_id: str, now: datetime) -> bool:
+    """Publish one product as far as possible now. False if it is paused or claimed by another worker.
+
+    Raises StripeTrouble where every other product would fail as well. A product that fails is retried with backoff.
+    """
+    with claimed(product_id) as claim:
+        if claim is None or not ProductStock.objects.filter(pk=product_id, parked=Parked.NOT).exists():
+            return False
+        fault_point("publish.claimed")
+        try:
+            write = _open_write(product_id) or _next_write(claim, now)
+            if write is not None and claim.renew():
+                _deliver(write, now)
+        except StripeTrouble as exc:
+            _put_off(product_id, now)
+            if not isinstance(exc, Busy | StripeFailed | Refused):
+                raise
+            logger.warning("Publishing %s is postponed: %s", product_id, exc)
+        except Exception as exc:
+            backoff.tell(issues.PUBLISH_FAILED, product_id, exc, failures=_put_off(product_id, now))
+    fault_point("publish.released")
+    return True
+
+
+# --- 2, 3: refresh and freeze -----------------------------------------------------------------
+
+
+def _open_write(product_id: str) -> StockWrite | None:
+    write = updates.open_write(product_id)
+    wanted = ProductStock.objects.filter(pk=product_id, looks_wanted__gt=F("looks_done"))
+    if write is None or not wanted.exists():
+        return write
+    # A requested refresh, as after a worker's start, comes before sending. If our rows come from a backup, the update
+    # is outdated, and the refresh abandons it.
+    refresh.look_at(product_id)
+    return updates.open_write(product_id)
+
+
+def _next_write(claim: Claim, now: datetime) -> StockWrite | None:
+    if not _knows_enough(claim.product_id, now):
+        return None
+    fault_point("publish.looked")
+    return updates.freeze(claim)
+
+
+def _knows_enough(product_id: str, now: datetime) -> bool:
+    if not _is_fresh(product_id, now):
+        refresh.look_at(product_id)
+    stock = ProductStock.objects.get(pk=product_id)
+    if stock.parked:
+        return False
+    return not stock.differs or _explain(product_id, now)
+
+
+def _is_fresh(product_id: str, now: datetime) -> bool:
+    """Whether the last refresh is under a minute old, no other was requested since, and every count was valid."""
+    unreadable = StockItem.objects.filter(
+        product=OuterRef("pk"), listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
+    )
+    fresh = ProductStock.objects.filter(
+        ~Exists(unreadable),
+        pk=product_id,
+        n__gt=0,
+        looked_at__gt=now - refresh.FRESH,
+        looked_at__lte=timezone.now(),
+        looks_wanted__lte=F("looks_done"),
+    )
+    return fresh.exists()
+
+
+def _explain(product_id: str, now: datetime) -> bool:
+    try:
+        missed_events.fetch_product_events(now)
+    except NotAllowed as exc:
+        sentence = _(
+            "Its counts at Stripe differ from the ledger, and the API key has no permission to list the events that "
+            "explain the difference: %(error)s"
+        )
+        issues.open_case(issues.REFUSED, product_id, sentence, error=exc)
+        _park(product_id, Parked.UNEXPLAINED)
+        return False
+    if not missed_events.handle_product_events(product_id, now):
+        _put_off(product_id, now)
+        return False
+    fault_point("publish.explained")
+    return True
+
+
+# --- 4: send ----------------------------------------------------------------------------------
+
+
+def _deliver(write: StockWrite, now: datetime) -> None:
+    # Send the update, always the same bytes under the same idempotency key, and act on the answer.
+    if now - (write.sent_at or write.created_at) > KEY_MEMORY:
+        _find_out(write, now)
+        return
+    StockWrite.objects.filter(pk=write.pk, sent_at=None).update(sent_at=now)
+    began = timezone.now()
+    try:
+        answer = gateway.write_metadata(write.product_id, updates.body_of(write), key=write.key)
+    except StripeFailed:
+        # Stripe would replay the failure for this idempotency key for a day.
+        _find_out(write, now)
+    except Refused as exc:
+        _give_up(write, exc, now)
+    else:
+        fault_point("publish.sent")
+        _applied(write, now, answered=None if answer.replayed else began)
+
+
+def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> None:
+    if answered is None:
+        updates.want_look(write.product_id)
+    updates.apply(write.pk, now, answered=answered)
+    # Spread the updates to stay below Stripe's 25 requests a second: a product costs an update and at times a refresh.
+    gather = timedelta(seconds=min(max(1.0, 0.8 * waiting().count()), 300.0))
+    stock = ProductStock.objects.filter(pk=write.product_id)
+    if stock.filter(failures__gt=0).update(failures=0):
+        issues.close(issues.PUBLISH_FAILED, write.product_id)
+    stock.update(not_before=now + gather)
+    fault_point("publish.applied")
+
+
+def _give_up(write: StockWrite, refusal: Refused, now: datetime) -> None:
+    # 400 or 404: a retry would be refused again. The movements wait until the owner has fixed the cause.
+    updates.abandon(write.pk, now)
+    sentence = _("Stripe refused the counts: %(refusal)s")
+    issues.open_case(issues.REFUSED, write.product_id, sentence, refusal=refusal)
+    if isinstance(refusal, NotFound):
+        _park(write.product_id, Parked.DELETED)
+    else:
+        _park(write.product_id, Parked.REFUSED, f"{refusal}")
+
+
+def _park(product_id: str, why: str, by: str = "") -> None:
+    ProductStock.objects.filter(pk=product_id).update(parked=why, parked_by=by[:500])
+
+
+def unpark(product_id: str) -> bool:
+    """Resume a product whose problem is fixed. False if it is not paused, or paused by another shop's version tag."""
+    resumable = ProductStock.objects.exclude(parked__in=[Parked.NOT, Parked.FOREIGN])
+    resumed = resumable.filter(pk=product_id).want_look(
+        parked=Parked.NOT, parked_by="", not_before=None, failures=0
+    )
+    issues.close(issues.REFUSED, product_id)
+    return bool(resumed)
+
+
+# --- 5: find out ------------------------------------------------------------------------------
+
+
+def _find_out(write: StockWrite, now: datetime) -> None:
+    """Find out whether an update without an answer was applied: by the version tag at Stripe, or by its event."""
+    wanted = ProductStock.objects.values_list("looks_wanted", flat=True).get(pk=write.product_id)
+    product = fetch_product(write.product_id)
+    mirror.store(product)
+    fault_point("find_out.read")
+    mark = whose(product.metadata.get(MARK_KEY), shop=ShopIdentity.current(), product=product.id)
+    if product.deleted or (mark.n or 0) > write.n:
+        snapshot.take_in(product, wanted)
+    elif mark.n == write.n or (mark.n is None and _its_event_is_there(write)):
+        _applied(write, now, answered=None)
+    else:
+        updates.abandon(write.pk, now)
+    fault_point("find_out.decided")
+
+
+def _its_event_is_there(write: StockWrite) -> bool:
+    events = list(gateway.product_events(write.created_at - missed_events.OVERLAP))
+    matching = [event for event in events if _key_of(event) == write.key]
+    inbox.remember(matching)
+    return bool(matching)
+
+
+def _key_of(event: inbox.Json) -> str:
+    request = event.get("request") or {}
+    return request.get("idempotency_key") or ""
+
+
+# --- Failures ---------------------------------------------------------------------------------
+
+
+def _put_off(product_id: str, now: datetime) -> int:
+    stock = ProductStock.objects.get(pk=product_id)
+    failures = backoff.one_more(stock.failures)
+    ProductStock.objects.filter(pk=product_id).update(
+        not_before=now + backoff.wait_after(stock.failures), failures=failures
+    )
+    return failures
+
+
+def _stop(exc: StripeTrouble) -> None:
+    # 401 or 403: every update fails until the key is corrected. A starting worker tries again.
+    sentence = _(
+        "No counts are sent to Stripe: %(error)s Correct the key, then close this issue or restart the worker."
+    )
+    issues.open_case(issues.STOPPED, SUBJECT, sentence, error=exc)
+
+
+def resume(*, stopped_before: datetime | None = None) -> int:
+    # Called when a worker starts: the key may have been corrected.
+    return issues.close(issues.STOPPED, SUBJECT, opened_before=stopped_before)

@@ -1,0 +1,212 @@
+"""Apply one reading of a product to its counts.
+
+A reading records only the first count of an item. It also lists invalid counts, pauses a product that another
+shop writes, accepts Stripe's counts when our database is older than Stripe, and detects differences. Edits are
+counted from events (inventory.stripe_sync.product_events).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from inventory import issues
+from inventory.models import Movement, ProductStock, ShopIdentity, StockItem
+from inventory.stock.metadata import MARK_KEY, ONE_ITEM, Reading, Whose, read, read_key, whose
+from inventory.stripe_sync import backup_recovery, missed_events, updates
+from shop import gateway
+from shop.metadata import parse
+from shop.models import Product
+
+logger = logging.getLogger(__name__)
+
+Parked = ProductStock.Parked
+Pair = tuple[StockItem, Reading]
+
+
+def take_in(product: gateway.StripeProduct, wanted: int) -> None:
+    """Apply a reading in one transaction. `wanted`: how many refreshes were requested when it began."""
+    ShopIdentity.current()
+    with transaction.atomic():
+        stock, is_new = _desk(product)
+        if stock is None or _is_overtaken(stock, product.read_at):
+            return
+        if product.deleted:
+            if not stock.parked:
+                stock.park(Parked.DELETED)
+        else:
+            # An edit may have been counted since the reading began, which is then too old to begin a ledger with.
+            _take_in_counts(stock, product, may_begin=is_new or stock.looks_wanted <= wanted)
+        stock.looked_at = product.read_at
+        stock.looks_done = max(stock.looks_done, wanted)
+        if stock.look_failures:
+            stock.look_failures, stock.not_looked_before = 0, None
+            issues.close(issues.LOOK_FAILED, stock.pk)
+        stock.save()
+
+
+def _desk(product: gateway.StripeProduct) -> tuple[ProductStock | None, bool]:
+    # The product's row, locked, and whether it is new. The first reading creates it and is its sales cutoff.
+    if not Product.objects.filter(pk=product.id).exists():
+        return None, False
+    is_new = False
+    if not product.deleted:
+        _row, is_new = ProductStock.objects.get_or_create(
+            product_id=product.id, defaults={"fence": product.read_at}
+        )
+    return ProductStock.objects.select_for_update().filter(pk=product.id).first(), is_new
+
+
+def _is_overtaken(stock: ProductStock, read_at: datetime) -> bool:
+    # A newer reading was applied before. One from the future does not count: the clock has been set back since.
+    return stock.looked_at is not None and read_at < stock.looked_at <= timezone.now()
+
+
+def _take_in_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_begin: bool) -> None:
+    """`may_begin`: whether a ledger may begin, or continue, with the counts of this reading."""
+    pairs, mark = _pairs(product), mark_of(product)
+    if stock.parked == Parked.DELETED:
+        stock.park(Parked.NOT)
+    if _is_parked_by(stock, mark):
+        _open_items(pairs, product, may_begin=may_begin)
+        return
+    if backup_recovery.is_due(stock, mark):
+        if may_begin:
+            backup_recovery.adopt(stock, pairs, mark, product.read_at, product.updated_at)
+        else:
+            backup_recovery.postpone(stock, mark)
+    _open_items(pairs, product, may_begin=may_begin)
+    _compare(stock, pairs, mark)
+
+
+def _is_parked_by(stock: ProductStock, mark: Whose) -> bool:
+    # Pause the product while another database's version tag stands, until the owner takes over or the tag is gone.
+    if mark.foreign and mark.foreign != stock.taken_over:
+        stock.park(Parked.FOREIGN, mark.foreign)
+        sentence = _(
+            "Its version tag is %(mark)s, which this shop's database did not set. No counts are sent to Stripe until "
+            "you run “manage.py sync_catalog --product %(product)s --take-over”."
+        )
+        issues.open_case(issues.FOREIGN_MARK, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
+        return True
+    if stock.parked == Parked.FOREIGN:
+        stock.park(Parked.NOT)
+        issues.close(issues.FOREIGN_MARK, stock.pk)
+    return False
+
+
+def _compare(stock: ProductStock, pairs: list[Pair], mark: Whose) -> None:
+    # Request a stock update where Stripe's counts differ from the ledger. Undecidable while an update is open.
+    counted = [(item, reading) for item, reading in pairs if item.state == StockItem.State.COUNTED]
+    if not counted or updates.open_write(stock.pk):
+        return
+    other = [item.key for item, reading in counted if item.on_hand != reading.count]
+    stock.differs = stock.n > 0 and (bool(other) or mark.n != stock.n)
+    stock.mark_wanted = stock.mark_wanted or stock.differs
+    if stock.differs:
+        logger.info("Differs at Stripe: %s %s, version %s instead of %d", stock.pk, other, mark.n, stock.n)
+
+
+# --- Items ------------------------------------------------------------------------------------
+
+
+def mark_of(product: gateway.StripeProduct) -> Whose:
+    return whose(product.metadata.get(MARK_KEY), shop=ShopIdentity.current(), product=product.id)
+
+
+def readings_of(product: gateway.StripeProduct) -> list[Reading]:
+    # One reading per size. Empty for a product that is only a link: without a price, nothing of it is counted.
+    facts = parse(product.metadata)
+    if facts.link and not product.prices and not facts.sizes and ONE_ITEM not in product.metadata:
+        return []
+    return read(product.metadata, facts.sizes)
+
+
+def _pairs(product: gateway.StripeProduct) -> list[Pair]:
+    readings = readings_of(product)
+    items = {item.key: item for item in _locked_items(product.id)}
+    missing = [reading for reading in readings if reading.key not in items]
+    for reading in missing:
+        StockItem.objects.create(product_id=product.id, key=reading.key, size=reading.size, listed=False)
+    if missing:
+        items = {item.key: item for item in _locked_items(product.id)}
+    positions = {reading.key: position for position, reading in enumerate(readings)}
+    for item in items.values():
+        item.listed, item.position = item.key in positions, positions.get(item.key, item.position)
+    return [(item, read_key(product.metadata, item.key, item.size)) for item in items.values()]
+
+
+def _locked_items(product_id: str) -> list[StockItem]:
+    return list(StockItem.objects.filter(product=product_id).select_for_update().order_by("pk"))
+
+
+def _open_items(pairs: list[Pair], product: gateway.StripeProduct, *, may_begin: bool) -> None:
+    for item, reading in pairs:
+        if may_begin and reading.count is not None:
+            _begin(item, reading, product)
+        item.state, item.problem = _state_of(item, reading)
+        item.save(
+            update_fields=["listed", "position", "state", "problem", "on_hand", "began_at", "began_with"]
+        )
+
+
+def _begin(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
+    if item.on_hand is None:
+        _open_ledger(item, reading.count or 0, product)
+    elif item.garbled and missed_events.nothing_more_will_come(item):
+        _give_up_waiting(item, reading, product)
+
+
+def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) -> None:
+    Movement.objects.create(
+        item=item,
+        kind=Movement.Kind.OPENED,
+        delta=count,
+        reference=f"opened:{product.id}:{item.key}"[:255],
+        actor="Stripe",
+        published_at=product.read_at,
+    )
+    item.on_hand, item.began_at, item.began_with = count, product.updated_at, count
+
+
+def _give_up_waiting(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
+    # The count is valid again, but no event will report the correction: accept it, and ask the owner to check.
+    backup_recovery.believe(item, reading, product.read_at, product.updated_at)
+    sentence = _(
+        "%(key)s was invalid and is %(count)s now. Edits made in between are not known. Please check the count."
+    )
+    subject = f"{item.product_id} {item.key}"
+    issues.open_case(issues.UNREADABLE, subject, sentence, key=item.key, count=reading.count)
+
+
+def _state_of(item: StockItem, reading: Reading) -> tuple[str, str]:
+    if reading.unlimited:
+        return StockItem.State.UNLIMITED, ""
+    if reading.count is None:
+        return StockItem.State.UNKNOWN, reading.problem[:500]
+    if item.on_hand is None:
+        return StockItem.State.UNKNOWN, f"{item.key} was edited during the refresh and is read again."
+    if item.garbled:
+        return StockItem.State.UNKNOWN, f"{item.key} was invalid, and its correction is not reported yet."
+    return StockItem.State.COUNTED, ""
+
+
+# --- Taking over ------------------------------------------------------------------------------
+
+
+def take_over(product_id: str) -> str:
+    """Let this shop write the product from now on. Returns the version tag taken over, "" if there was none."""
+    with transaction.atomic():
+        stock = ProductStock.objects.select_for_update().filter(pk=product_id).first()
+        if stock is None or stock.parked != Parked.FOREIGN:
+            return ""
+        stock.taken_over = stock.parked_by
+        stock.park(Parked.NOT)
+        stock.mark_wanted, stock.looks_wanted = True, stock.looks_wanted + 1
+        stock.save()
+        issues.close(issues.FOREIGN_MARK, product_id)
+    return stock.taken_over

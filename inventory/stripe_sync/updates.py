@@ -1,0 +1,205 @@
+"""Life cycle of a stock update: frozen, then applied or abandoned. One transaction each, no network.
+
+Lock order everywhere: the product's row in ProductStock first, then its items by primary key.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Sum
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from config.fault_points import fault_point
+from inventory import issues
+from inventory.leases import Claim
+from inventory.models import MarkState, Movement, ProductStock, ShopIdentity, StockItem, StockWrite
+from inventory.stock import counts
+from inventory.stock.metadata import Mark, body
+
+logger = logging.getLogger(__name__)
+
+Open, Applied, Abandoned = StockWrite.State.OPEN, StockWrite.State.APPLIED, StockWrite.State.ABANDONED
+
+
+def open_write(product_id: str) -> StockWrite | None:
+    return StockWrite.objects.filter(product=product_id, state=Open).first()
+
+
+def key_prefix(product_id: str) -> str:
+    """The prefix of the idempotency keys of all our updates of a product, including those whose rows are lost."""
+    return f"{ShopIdentity.current()}/{product_id}/"
+
+
+def number_in(key: str, product_id: str) -> int:
+    text = key.removeprefix(key_prefix(product_id)).partition("/")[0]
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
+def body_of(write: StockWrite) -> dict[str, str]:
+    # The metadata to send. A retry reuses the idempotency key, so the bytes must be the same every time.
+    return body(write.totals, Mark(ShopIdentity.current(), write.product_id, write.n))
+
+
+# --- Freeze -----------------------------------------------------------------------------------
+
+
+def freeze(claim: Claim) -> StockWrite | None:
+    """Gather pending movements into one update under the next version tag. None if there is nothing to send now."""
+    prefix = key_prefix(claim.product_id)
+    with transaction.atomic():
+        stock = ProductStock.objects.locked(claim.product_id)
+        if not claim.is_ours(stock) or stock.parked or open_write(stock.pk):
+            return None
+        if stock.lost_n > stock.n or stock.gap:
+            return (
+                None  # Our rows are from a backup, or too old: first, a refresh must accept Stripe's counts.
+            )
+        items = _readable_items(stock.pk)
+        if not stock.mark_wanted and not _waiting(items):
+            return None
+        write = _make_write(stock, items, prefix)
+        fault_point("freeze.made")
+    fault_point("freeze.committed")
+    return write
+
+
+def _readable_items(product_id: str) -> list[StockItem]:
+    items = StockItem.objects.filter(product=product_id, state=StockItem.State.COUNTED)
+    return list(items.select_for_update().order_by("pk"))
+
+
+def _waiting(items: list[StockItem]) -> bool:
+    return Movement.objects.filter(item__in=items, published_at=None).exists()
+
+
+def _make_write(stock: ProductStock, items: list[StockItem], prefix: str) -> StockWrite:
+    n = stock.n + 1
+    totals = {item.key: _total(item, n) for item in items}
+    write = StockWrite.objects.create(
+        product_id=stock.pk,
+        n=n,
+        key=f"{prefix}{n}/{secrets.token_hex(8)}",
+        totals=totals,
+        created_at=timezone.now(),
+    )
+    Movement.objects.filter(item__in=items, published_at=None).update(write=write)
+    MarkState.objects.create(product_id=stock.pk, n=n, counts=totals, by_write=True)
+    ProductStock.objects.filter(pk=stock.pk).update(n=n, mark_wanted=False, differs=False)
+    return write
+
+
+def _total(item: StockItem, n: int) -> int:
+    # The item's count with everything pending. A shortfall or surplus is recorded as a movement and opens an issue.
+    total, subject = counts.total(item.on_hand or 0, item.pending), f"{item.product_id} {item.key}"
+    if total.shortfall:
+        reason = "More was sold than was in stock; a count at Stripe is never below 0."
+        _write_down(item, Movement.Kind.OVERSOLD, total.shortfall, n, reason)
+        sentence = _("%(units)d of %(key)s were sold beyond the stock. Deliver them later, or refund them.")
+        issues.open_case(issues.OVERSOLD, subject, sentence, units=total.shortfall, key=item.key)
+    if total.surplus:
+        _write_down(
+            item, Movement.Kind.ADJUSTED, -total.surplus, n, "A count at Stripe has six digits at most."
+        )
+        sentence = _("%(units)d of %(key)s are in stock beyond %(most)d, the highest possible count.")
+        issues.open_case(
+            issues.TOO_MANY, subject, sentence, units=total.surplus, key=item.key, most=counts.MOST
+        )
+    return total.count
+
+
+def _write_down(item: StockItem, kind: str, delta: int, n: int, reason: str) -> None:
+    reference = f"write:{item.product_id}:{n}"
+    Movement.objects.create(item=item, kind=kind, delta=delta, reference=reference, reason=reason)
+    StockItem.objects.filter(pk=item.pk).update(pending=F("pending") + delta)
+
+
+# --- Apply, abandon ---------------------------------------------------------------------------
+
+
+def apply(write_id: int, now: datetime, *, answered: datetime | None = None) -> bool:
+    """Record that the update is at Stripe and publish its movements. False if that was recorded before.
+
+    `answered`: when the request began, if this is its own answer and not a replay. It is as good as a refresh.
+    """
+    with transaction.atomic():
+        write = StockWrite.objects.get(pk=write_id)
+        stock = ProductStock.objects.locked(write.product_id)
+        changed = StockWrite.objects.filter(pk=write_id, state=Open).update(state=Applied, finished_at=now)
+        if not changed:
+            return False
+        fault_point("apply.changed")
+        _publish_movements(write, now)
+        if _differs(write) or _was_looked_at_meanwhile(stock, write):
+            want_look(stock.pk)
+        if answered is not None:
+            ProductStock.objects.filter(pk=stock.pk).update(looked_at=answered)
+    logger.info("Published to Stripe: %s update %d %s", write.product_id, write.n, write.totals)
+    fault_point("apply.committed")
+    return True
+
+
+def _was_looked_at_meanwhile(stock: ProductStock, write: StockWrite) -> bool:
+    # A refresh compares nothing while an update is open, so another one must follow.
+    return stock.looked_at is not None and stock.looked_at >= write.created_at
+
+
+def _publish_movements(write: StockWrite, now: datetime) -> None:
+    movements = Movement.objects.filter(write=write, published_at=None)
+    sums = dict(movements.order_by().values_list("item").annotate(units=Sum("delta")))
+    movements.update(published_at=now)
+    for item_id in sorted(sums):
+        StockItem.objects.filter(pk=item_id).update(
+            on_hand=F("on_hand") + sums[item_id], pending=F("pending") - sums[item_id]
+        )
+
+
+def _differs(write: StockWrite) -> bool:
+    # An edit moved the ledger while the update was open: it is unknown which of the two Stripe applied last.
+    on_hand = dict(StockItem.objects.filter(product=write.product_id).values_list("key", "on_hand"))
+    return any(on_hand.get(key) != count for key, count in write.totals.items())
+
+
+def abandon(write_id: int, now: datetime) -> None:
+    """Give up an update without proof that it is at Stripe. Its movements go into the next one.
+
+    If it was applied after all, the next total corrects the count, so a wrong guess does no harm.
+    """
+    with transaction.atomic():
+        write = StockWrite.objects.get(pk=write_id)
+        ProductStock.objects.locked(write.product_id)
+        write.refresh_from_db()
+        if write.state != Open:
+            return
+        if write.seen:
+            apply(write_id, now)
+            return
+        StockWrite.objects.filter(pk=write_id).update(state=Abandoned, finished_at=now)
+        Movement.objects.filter(write=write, published_at=None).update(write=None)
+        ProductStock.objects.filter(pk=write.product_id).want_look(mark_wanted=True)
+    logger.warning("Abandoned: %s update %d", write.product_id, write.n)
+    fault_point("abandon.committed")
+
+
+def want_look(product_id: str) -> None:
+    ProductStock.objects.filter(pk=product_id).want_look()
+
+
+def remember_state(product_id: str, n: int, state: Mapping[str, int | None], *, by_write: bool) -> None:
+    """Store the counts that stood under version tag n: one state left by the update, then each state after an edit once."""
+    readable = {key: count for key, count in state.items() if count is not None}
+    if by_write:
+        MarkState.objects.update_or_create(
+            product_id=product_id, n=n, by_write=True, defaults={"counts": readable}
+        )
+    elif readable not in states_of(product_id, n):
+        MarkState.objects.create(product_id=product_id, n=n, counts=readable)
+
+
+def states_of(product_id: str, n: int) -> list[dict[str, int]]:
+    return list(MarkState.objects.filter(product=product_id, n=n).values_list("counts", flat=True))

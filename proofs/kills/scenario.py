@@ -1,0 +1,233 @@
+"""A scenario that passes every fault point, and can be continued after its process was killed at any of them.
+
+Every act is repeated after a kill, as it would be in reality: the customer clicks again, Stripe sends again, the
+worker is restarted. Stripe's state is in a file of its own and survives.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from django.http import HttpRequest
+from django.test import RequestFactory
+from django.utils import timezone
+
+from checkout.cart.cart import Cart
+from checkout.orders.checkout import start_checkout
+from config import stripe_client
+from config.stripe_client import Refused
+from fake_stripe import FakeStripe
+from inventory import views, worker
+from inventory.models import StockItem
+from inventory.stock import ledger
+from inventory.stripe_sync import catalog_sync, refresh
+from proofs.state_machine.clock import WorldClock
+from proofs.state_machine.world import without_type
+
+SHIRT = "prod_shirt"
+OPENED = {"stock_S": 10, "stock_M": 15, "stock_L": 5}
+# The final counts if every act below is counted once.
+EXPECTED = {"stock_S": "14", "stock_M": "16", "stock_L": "4"}
+START = 1_790_000_000.0
+SECRET = "whsec_test"  # noqa: S105
+Act = Callable[["Story"], object]
+
+
+@dataclass
+class Story:
+    """The scenario as one process runs it. `notes` is the file that records its progress."""
+
+    fake: FakeStripe
+    notes: Path
+
+    # --- acts
+
+    def look(self) -> None:
+        catalog_sync.look_at_all()
+        worker.drain(hourly=True)
+
+    def work(self) -> None:
+        worker.drain()
+
+    def work_hourly(self) -> None:
+        worker.drain(hourly=True)
+
+    def deliver(self) -> None:
+        while self.fake.deliver_due():
+            pass
+
+    def go_to_payment(self, who: str, **sizes: int) -> None:
+        browser = self.read("browsers").get(who)
+        if browser is None:
+            browser = {}
+            for size, units in sizes.items():
+                Cart(_request(browser)).add(item=str(self.item(size).pk), colour="", quantity=str(units))
+            self.keep("browsers", who, browser)
+        try:
+            order = start_checkout(Cart(_request(browser)), now=timezone.now())
+        except Refused:
+            # The session's expiry has come too near meanwhile: the cart is kept, and the customer tries again.
+            order = start_checkout(Cart(_request(browser)), now=timezone.now())
+        self.keep("orders", who, str(order.pk))
+
+    def item(self, size: str) -> StockItem:
+        return StockItem.objects.get(product=SHIRT, size=size)
+
+    def receive(self, size: str, units: int, reference: str) -> None:
+        ledger.receive(self.item(size).pk, units, reference=reference)
+
+    def session_of(self, who: str) -> str:
+        order = self.read("orders")[who]
+        # Looked up at Stripe, because the shop may not have received the session's id.
+        sessions = [id for id, row in self.fake.sessions.items() if row["client_reference_id"] == order]
+        return sessions[-1]
+
+    def look_is_wanted(self) -> None:
+        refresh.want([SHIRT])
+
+    # --- the notes
+
+    def read(self, chapter: str) -> dict[str, Any]:
+        entries: dict[str, Any] = json.loads(self.notes.read_text()).get(chapter, {})
+        return entries
+
+    def keep(self, chapter: str, name: str, value: Any) -> None:
+        everything = json.loads(self.notes.read_text())
+        everything.setdefault(chapter, {})[name] = value
+        self.notes.write_text(json.dumps(everything))
+
+
+def _edit(**counts: str) -> Act:
+    metadata = {f"stock_{size}": text for size, text in counts.items()}
+    return lambda story: story.fake.dashboard.edit_product(SHIRT, metadata=metadata)
+
+
+def _fault(kind: str, **options: Any) -> Act:
+    return lambda story: story.fake.faults.add(kind, **options)
+
+
+def _pass_time(seconds: float) -> Act:
+    return lambda story: story.fake.forward(seconds)
+
+
+WRITES = {"method": "POST", "path": "/v1/products/*"}
+ACTS: list[Act] = [
+    lambda story: story.look(),
+    # Ada buys three units and pays.
+    lambda story: story.go_to_payment("Ada", M=2, S=1),
+    lambda story: story.fake.pay(story.session_of("Ada")),
+    lambda story: story.deliver(),
+    lambda story: story.work(),
+    # Bob leaves without paying.
+    lambda story: story.go_to_payment("Bob", L=1),
+    lambda story: story.fake.expire(story.session_of("Bob")),
+    lambda story: story.deliver(),
+    lambda story: story.work(),
+    # A delivery is received, and M is edited at Stripe.
+    lambda story: story.receive("S", 4, "delivery:1"),
+    lambda story: story.work(),
+    _edit(M="16"),
+    lambda story: story.deliver(),
+    lambda story: story.work(),
+    # An edit whose event never reaches the shop.
+    _fault("drop", times=1, types=("product.updated",)),
+    _edit(L="4"),
+    lambda story: story.look_is_wanted(),
+    lambda story: story.receive("S", 1, "delivery:2"),
+    lambda story: story.work(),
+    # Stripe fails after, then before, applying an update.
+    _pass_time(61),
+    lambda story: story.receive("S", 1, "delivery:3"),
+    _fault("error_500", when="after", times=1, **WRITES),
+    lambda story: story.work(),
+    _pass_time(61),
+    lambda story: story.receive("M", 2, "delivery:4"),
+    _fault("error_500", when="before", times=1, **WRITES),
+    lambda story: story.work(),
+    _pass_time(61),
+    lambda story: story.work(),
+    # Stripe creates Carol's session, but the answer is lost.
+    _fault("cut", when="after", times=1, method="POST", path="/v1/checkout/sessions"),
+    lambda story: story.go_to_payment("Carol", S=1, M=2),
+    _pass_time(61),
+    lambda story: story.work(),
+    lambda story: story.fake.pay(story.session_of("Carol")),
+    lambda story: story.deliver(),
+    lambda story: story.work_hourly(),
+]
+
+
+def begin(folder: Path) -> None:
+    """Set up Stripe with one product. The shop has read nothing yet."""
+    fake = _stripe(folder)
+    counts = {key: str(count) for key, count in OPENED.items()}
+    fake.add_product(
+        id=SHIRT,
+        name="BALM T-Shirt",
+        metadata={"sizes": "S,M,L", "details": "soft", **counts},
+        prices=[{"unit_amount": 2500, "currency": "usd", "default": True}],
+    )
+    fake.add_webhook_endpoint("http://shop.test/stripe/webhook/", secret=SECRET)
+    fake.close()
+    (folder / "notes").write_text(json.dumps({}))
+
+
+def _stripe(folder: Path) -> FakeStripe:
+    return FakeStripe(
+        "sk_test_fake", state_path=str(folder / "stripe"), base_url="http://stripe.test", now=START
+    )
+
+
+def tell(folder: Path, *, after_a_death: bool = False) -> None:
+    """Run the scenario from its recorded progress to the end, then clear all faults and finish open work."""
+    fake = _stripe(folder)
+    story = Story(fake, folder / "notes")
+    clock = WorldClock(fake)
+    fake.deliver_to(_to_the_shop)
+    with clock.told_to_everybody(), mock.patch.object(stripe_client, "http_client", fake.http_client):
+        stripe_client._client.cache_clear()
+        if after_a_death:
+            fake.forward(600)  # The leases of the killed process have expired.
+            worker.start()
+        for place in range(story.read("place").get("act", 0), len(ACTS)):
+            story.keep("place", "act", place)
+            fake.forward(3)
+            ACTS[place](story)
+        _heal(fake, story)
+
+
+def _heal(fake: FakeStripe, story: Story) -> None:
+    fake.faults.clear()
+    for _round in range(4):
+        for session, row in list(fake.sessions.items()):
+            if row["status"] == "open":
+                fake.expire(session)
+        story.deliver()
+        story.work_hourly()
+        fake.forward(1200)
+
+
+def _to_the_shop(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    request = RequestFactory().post(
+        "/stripe/webhook/", data=body, content_type="application/json", headers=without_type(headers)
+    )
+    answer = views.receive(request)
+    return answer.status_code, answer.content
+
+
+def at_stripe(folder: Path) -> dict[str, str]:
+    fake = _stripe(folder)
+    metadata: dict[str, str] = fake.products[SHIRT]["metadata"]
+    fake.close()
+    return metadata
+
+
+def _request(browser: dict[str, Any]) -> HttpRequest:
+    request = HttpRequest()
+    request.session = browser  # type: ignore[assignment]
+    return request

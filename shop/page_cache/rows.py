@@ -1,0 +1,135 @@
+"""Fetch the rows that a page shows, with cached SQL.
+
+Building SQL from a queryset takes longer than running it. Compiled SQL is cached per query; results are not.
+The rows are also the cache key of rendered pages (shop.page_cache.fragments).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from shop.availability import Offer, offer_of
+from shop.filters import Wish
+from shop.models import Product
+
+Row = tuple[Any, ...]
+
+JSON_FIELDS = frozenset({"sizes", "colours", "images", "prices"})
+CARD_FIELDS = (
+    *("id", "name", "category", "sizes", "images", "link", "featured"),
+    *("prices", "default_price_id", "lowest_amount", "highest_amount"),
+)
+PAGE_FIELDS = (*CARD_FIELDS, "category_slug", "description", "colours", "details")
+STOCK_FIELDS = ("id", "product_id", "size", "listed", "state", "available", "held")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Rows of products and their stock. Equal rows produce the same page."""
+
+    fields: tuple[str, ...]
+    products: tuple[Row, ...]
+    stock: tuple[Row, ...]
+
+    @property
+    def total(self) -> int:
+        return int(self.products[0][-1]) if self.products else 0
+
+    @property
+    def address_of_first(self) -> Product:
+        """The first product with only the fields of its URL, which is all that a cached page needs."""
+        product: Product = _made(Product, dict(zip(("id", "name"), self.products[0], strict=False)))
+        return product
+
+    def offers(self) -> list[Offer]:
+        items = self._items()
+        return [offer_of(self._product(row), items[row[0]]) for row in self.products]
+
+    def _product(self, row: Row) -> Product:
+        # Only the fields that the page shows are loaded.
+        values = {name: _value(name, value) for name, value in zip(self.fields, row, strict=False)}
+        product: Product = _made(Product, values)
+        if len(row) > len(self.fields):
+            product.size_guide_row = _loaded(row[len(self.fields)])  # type: ignore[attr-defined]
+        return product
+
+    def _items(self) -> dict[str, list[Any]]:
+        items: dict[str, list[Any]] = defaultdict(list)
+        for row in self.stock:
+            items[row[1]].append(_made(_stock_items().model, dict(zip(STOCK_FIELDS, row, strict=True))))
+        return items
+
+
+def read_list(wish: Wish, slug: str = "") -> Shelf:
+    """Fetch one page of a list in two queries. It is empty past the last page."""
+    products = _rows(_list_question, wish, slug)
+    return Shelf(CARD_FIELDS, products, _stock_of(products))
+
+
+def read_page(product_id: str) -> Shelf | None:
+    """Fetch one product with its size guide in two queries. Returns None if it is not visible."""
+    products = _rows(_page_question, product_id)
+    return Shelf(PAGE_FIELDS, products, _stock_of(products)) if products else None
+
+
+def _list_question(wish: Wish, slug: str) -> QuerySet[Any, Any]:
+    rows = wish.products().filter(category_slug=slug) if slug else wish.products()
+    return rows.values_list(*CARD_FIELDS, "total")[wish.window()]
+
+
+def _page_question(product_id: str) -> QuerySet[Any, Any]:
+    rows = Product.objects.on_show().with_size_guide().filter(pk=product_id)
+    return rows.values_list(*PAGE_FIELDS, "size_guide_row")
+
+
+def _stock_question(*product_ids: str) -> QuerySet[Any, Any]:
+    items: QuerySet[Any, Any] = _stock_items()
+    return items.filter(product__in=product_ids).order_by("id").values_list(*STOCK_FIELDS)
+
+
+def _stock_of(products: tuple[Row, ...]) -> tuple[Row, ...]:
+    ids = [row[0] for row in products]
+    return _rows(_stock_question, *ids) if ids else ()
+
+
+def _stock_items() -> Any:
+    # Shop does not import inventory; it reaches the stock items through the reverse relation.
+    model = Product._meta.get_field("stock_items").related_model
+    return model._default_manager.all()
+
+
+def _rows(question: Callable[..., QuerySet[Any, Any]], *about: Hashable) -> tuple[Row, ...]:
+    statement, parameters = _statement(connection.vendor, question, *about)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return tuple(map(tuple, cursor.fetchall()))
+
+
+@lru_cache(maxsize=1024)
+def _statement(
+    vendor: str, question: Callable[..., QuerySet[Any, Any]], *about: Hashable
+) -> tuple[str, tuple[Any, ...]]:
+    return question(*about).query.sql_with_params()
+
+
+def _made(model: Any, values: dict[str, Any]) -> Any:
+    """An instance of `model` with some fields loaded. from_db() expects them in the model's order."""
+    names = [field.attname for field in model._meta.concrete_fields if field.attname in values]
+    return model.from_db("default", names, [values[name] for name in names])
+
+
+def _value(name: str, value: Any) -> Any:
+    return _loaded(value) if name in JSON_FIELDS else value
+
+
+def _loaded(value: Any) -> Any:
+    # Raw SQL returns JSON columns as text.
+    return json.loads(value) if isinstance(value, str) else value
