@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-YES, NO = frozenset({"true", "yes", "on", "1", "y"}), frozenset({"false", "no", "off", "0", "n"})
+TRUTHY, FALSY = frozenset({"true", "yes", "on", "1", "y"}), frozenset({"false", "no", "off", "0", "n"})
 DATABASES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
 
-_variables = environ.FileAwareEnv.ENVIRON
+_environ = environ.FileAwareEnv.ENVIRON
 
 
 def read_file(usual: Path) -> None:
@@ -32,87 +32,87 @@ def read_file(usual: Path) -> None:
         environ.Env.read_env(str(file))
 
 
-def text(name: str, default: str = "") -> str:
+def get_str(name: str, default: str = "") -> str:
     try:
-        return str(_variables.get(name, default))
+        return str(_environ.get(name, default))
     except (OSError, ValueError):
         file = os.environ.get(f"{name}_FILE")
         raise ImproperlyConfigured(f"{name}_FILE must name a readable file, not {file!r}.") from None
 
 
-def secret(name: str) -> str:
+def get_secret(name: str) -> str:
     # Editors end a file with a newline.
-    return text(name).strip()
+    return get_str(name).strip()
 
 
-def names(name: str, default: str = "", *, each: str = ".+", such_as: str = "") -> list[str]:
+def get_list(name: str, default: str = "", *, each: str = ".+", such_as: str = "") -> list[str]:
     """A comma-separated list whose members match `each`; surrounding white space is ignored."""
-    members = [part.strip() for part in text(name, default).split(",") if part.strip()]
+    members = [part.strip() for part in get_str(name, default).split(",") if part.strip()]
     for member in members:
         if not re.fullmatch(each, member):
-            raise _refusal(name, f"be a list such as {such_as}", member)
+            raise _invalid(name, f"be a list such as {such_as}", member)
     return members
 
 
-def like(name: str, pattern: str, default: str, *, such_as: str) -> str:
-    given = text(name, default).strip()
+def get_matching(name: str, pattern: str, default: str, *, such_as: str) -> str:
+    given = get_str(name, default).strip()
     if not re.fullmatch(pattern, given):
-        raise _refusal(name, f"look like {such_as}", given)
+        raise _invalid(name, f"look like {such_as}", given)
     return given
 
 
-def flag(name: str, *, default: bool) -> bool:
-    given = text(name).strip().lower()
-    if given and given not in YES | NO:
-        raise _refusal(name, "be True or False", given)
-    return given in YES if given else default
+def get_bool(name: str, *, default: bool) -> bool:
+    given = get_str(name).strip().lower()
+    if given and given not in TRUTHY | FALSY:
+        raise _invalid(name, "be True or False", given)
+    return given in TRUTHY if given else default
 
 
-def number(name: str, *, default: int, least: int, most: int | None = None) -> int:
-    given = text(name).strip() or str(default)
+def get_int(name: str, *, default: int, least: int, most: int | None = None) -> int:
+    given = get_str(name).strip() or str(default)
     if re.fullmatch(r"-?[0-9]{1,12}", given) and least <= int(given) <= (
         int(given) if most is None else most
     ):
         return int(given)
     wanted = f"of {least} or more" if most is None else f"between {least} and {most}"
-    raise _refusal(name, f"be a whole number {wanted}", given)
+    raise _invalid(name, f"be a whole number {wanted}", given)
 
 
-def time_zone(name: str, default: str) -> str:
-    given = text(name, default)
+def get_time_zone(name: str, default: str) -> str:
+    given = get_str(name, default)
     try:
         ZoneInfo(given)
     except (LookupError, ValueError, OSError):
-        raise _refusal(name, "be the name of a time zone such as Europe/Berlin", given) from None
+        raise _invalid(name, "be the name of a time zone such as Europe/Berlin", given) from None
     return given
 
 
-def log_level(name: str, default: str) -> str:
-    given = text(name, default).strip().upper()
+def get_log_level(name: str, default: str) -> str:
+    given = get_str(name, default).strip().upper()
     if given not in logging.getLevelNamesMapping():
-        raise _refusal(name, "be DEBUG, INFO, WARNING or ERROR", given)
+        raise _invalid(name, "be DEBUG, INFO, WARNING or ERROR", given)
     return given
 
 
-def database(name: str, default: str) -> dict[str, Any]:
-    return _address(name, default, environ.Env.db_url_config, "postgres://user:password@host/name", DATABASES)
+def get_database(name: str, default: str) -> dict[str, Any]:
+    return _get_url(name, default, environ.Env.db_url_config, "postgres://user:password@host/name", DATABASES)
 
 
-def mails(name: str, default: str) -> dict[str, Any]:
-    return _address(name, default, environ.Env.email_url_config, "smtp+tls://user:password@host:587")
+def get_email(name: str, default: str) -> dict[str, Any]:
+    return _get_url(name, default, environ.Env.email_url_config, "smtp+tls://user:password@host:587")
 
 
-def cache(name: str, default: str) -> dict[str, Any]:
-    return _address(name, default, environ.Env.cache_url_config, "locmemcache:// or redis://host:6379/0")
+def get_cache(name: str, default: str) -> dict[str, Any]:
+    return _get_url(name, default, environ.Env.cache_url_config, "locmemcache:// or redis://host:6379/0")
 
 
-def _address(
+def _get_url(
     name: str, default: str, read: Any, such_as: str, engines: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     # The error does not repeat the value: it may contain a password.
     try:
         with warnings.catch_warnings(action="ignore"):
-            parsed: dict[str, Any] = read(text(name, default))
+            parsed: dict[str, Any] = read(get_str(name, default))
     except (ImproperlyConfigured, ValueError, LookupError):
         parsed = {}
     if not parsed or (engines and parsed.get("ENGINE") not in engines):
@@ -120,5 +120,5 @@ def _address(
     return parsed
 
 
-def _refusal(name: str, must: str, given: str) -> ImproperlyConfigured:
+def _invalid(name: str, must: str, given: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"{name} must {must}, not {given!r}.")

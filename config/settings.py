@@ -12,18 +12,18 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from config.env import (
-    cache,
-    database,
-    flag,
-    like,
-    log_level,
-    mails,
-    names,
-    number,
+    get_bool,
+    get_cache,
+    get_database,
+    get_email,
+    get_int,
+    get_list,
+    get_log_level,
+    get_matching,
+    get_secret,
+    get_str,
+    get_time_zone,
     read_file,
-    secret,
-    text,
-    time_zone,
 )
 from config.middleware import LOOPBACK
 
@@ -33,8 +33,8 @@ read_file(BASE_DIR / ".env")
 
 # --- Django -----------------------------------------------------------------------------------
 
-DEBUG = flag("DEBUG", default=False)
-SECRET_KEY = secret("SECRET_KEY")
+DEBUG = get_bool("DEBUG", default=False)
+SECRET_KEY = get_secret("SECRET_KEY")
 if not SECRET_KEY:
     raise ImproperlyConfigured(
         "SECRET_KEY is not set: put a long random text into .env (see .env.example), or run script/demo to try the shop."
@@ -42,7 +42,7 @@ if not SECRET_KEY:
 
 # Public address of the shop. Links in mails and return URLs for Stripe are built from this, never from the Host header
 # of a request.
-SITE_URL = text("SITE_URL", "http://localhost:8000").rstrip("/")
+SITE_URL = get_str("SITE_URL", "http://localhost:8000").rstrip("/")
 try:
     _site = urlsplit(SITE_URL)
 except ValueError:
@@ -51,7 +51,7 @@ if _site.scheme not in {"http", "https"} or not _site.hostname:
     raise ImproperlyConfigured(f"SITE_URL must look like https://shop.example, not {SITE_URL!r}.")
 _on_this_machine = _site.hostname in {"localhost", "127.0.0.1", "::1"}
 
-ALLOWED_HOSTS = names("ALLOWED_HOSTS") or (LOOPBACK if _on_this_machine else [_site.hostname])
+ALLOWED_HOSTS = get_list("ALLOWED_HOSTS") or (LOOPBACK if _on_this_machine else [_site.hostname])
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -118,11 +118,11 @@ AUTH_PASSWORD_VALIDATORS = [
 # All texts are marked for translation; English is the only language so far.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
-TIME_ZONE = time_zone("TIME_ZONE", "UTC")
+TIME_ZONE = get_time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(text("STATIC_ROOT") or BASE_DIR / "staticfiles")
+STATIC_ROOT = Path(get_str("STATIC_ROOT") or BASE_DIR / "staticfiles")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -138,23 +138,23 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would hide the cart from a customer who returns from Stripe.
 
-OWNER_EMAIL = text("OWNER_EMAIL")
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = text("DEFAULT_FROM_EMAIL", OWNER_EMAIL or "shop@localhost")
-globals().update(mails("EMAIL_URL", "consolemail://"))
+OWNER_EMAIL = get_str("OWNER_EMAIL")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = get_str("DEFAULT_FROM_EMAIL", OWNER_EMAIL or "shop@localhost")
+globals().update(get_email("EMAIL_URL", "consolemail://"))
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": log_level("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": get_log_level("LOG_LEVEL", "INFO")},
     # The library logs every request and response at INFO; our own log lines cover the outcome.
     "loggers": {"stripe": {"level": "WARNING"}},
 }
 
 # --- Database ---------------------------------------------------------------------------------
 
-DATABASES = {"default": database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'shop.sqlite3'}")}
+DATABASES = {"default": get_database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'shop.sqlite3'}")}
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE: transactions take the write lock at the start, so concurrent writers queue instead of failing with
@@ -165,62 +165,64 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
     # Opening and configuring the file took a third of a page's time.
-    _database["CONN_MAX_AGE"] = number("CONN_MAX_AGE", default=60, least=0)
+    _database["CONN_MAX_AGE"] = get_int("CONN_MAX_AGE", default=60, least=0)
 else:
     # The ledger's conditional UPDATEs rely on READ COMMITTED; a system check of inventory verifies it.
     _database.setdefault("OPTIONS", {})["isolation_level"] = 2  # psycopg.IsolationLevel.READ_COMMITTED
-    _database["CONN_MAX_AGE"] = number("CONN_MAX_AGE", default=60, least=0)
+    _database["CONN_MAX_AGE"] = get_int("CONN_MAX_AGE", default=60, least=0)
     _database["CONN_HEALTH_CHECKS"] = True
 
-CACHES = {"default": cache("CACHE_URL", "locmemcache://")}
+CACHES = {"default": get_cache("CACHE_URL", "locmemcache://")}
 
 # --- Stripe -----------------------------------------------------------------------------------
 
-STRIPE_SECRET_KEY = secret("STRIPE_SECRET_KEY")
+STRIPE_SECRET_KEY = get_secret("STRIPE_SECRET_KEY")
 # Several secrets are valid at once while a secret is being rolled.
-STRIPE_WEBHOOK_SECRETS = [part.strip() for part in secret("STRIPE_WEBHOOK_SECRET").split(",") if part.strip()]
-STRIPE_API_BASE = text("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
+STRIPE_WEBHOOK_SECRETS = [
+    part.strip() for part in get_secret("STRIPE_WEBHOOK_SECRET").split(",") if part.strip()
+]
+STRIPE_API_BASE = get_str("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
 # Origin of Stripe's hosted payment pages; forms may redirect there (CSP form-action).
-STRIPE_CHECKOUT_ORIGIN = text("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com").rstrip("/")
+STRIPE_CHECKOUT_ORIGIN = get_str("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com").rstrip("/")
 # Target of the admin's links to products and payments.
-STRIPE_DASHBOARD = text("STRIPE_DASHBOARD").rstrip("/") or (
+STRIPE_DASHBOARD = get_str("STRIPE_DASHBOARD").rstrip("/") or (
     f"https://dashboard.stripe.com{'' if '_live_' in STRIPE_SECRET_KEY else '/test'}"
 )
-WEBHOOK_TOLERANCE = number("WEBHOOK_TOLERANCE", default=300, least=1)  # seconds, in both directions
-WEBHOOK_MAX_BYTES = number("WEBHOOK_MAX_BYTES", default=512 * 1024, least=1)
+WEBHOOK_TOLERANCE = get_int("WEBHOOK_TOLERANCE", default=300, least=1)  # seconds, in both directions
+WEBHOOK_MAX_BYTES = get_int("WEBHOOK_MAX_BYTES", default=512 * 1024, least=1)
 
 # --- Shop -------------------------------------------------------------------------------------
 
-SHOP_NAME = text("SHOP_NAME", "Our Shop")
-SHOP_CURRENCY = like("SHOP_CURRENCY", r"[A-Za-z]{3}", "usd", such_as="usd").lower()
+SHOP_NAME = get_str("SHOP_NAME", "Our Shop")
+SHOP_CURRENCY = get_matching("SHOP_CURRENCY", r"[A-Za-z]{3}", "usd", such_as="usd").lower()
 # Two-letter codes of the countries to ship to; empty: Stripe does not ask for an address.
 SHIPPING_COUNTRIES = [
-    country.upper() for country in names("SHIPPING_COUNTRIES", each=r"[A-Za-z]{2}", such_as="US,DE")
+    country.upper() for country in get_list("SHIPPING_COUNTRIES", each=r"[A-Za-z]{2}", such_as="US,DE")
 ]
 # Ids of shipping rates (shr_...) offered at checkout; empty: shipping is free.
-SHIPPING_RATES = names("SHIPPING_RATES")
+SHIPPING_RATES = get_list("SHIPPING_RATES")
 # Let Stripe Tax calculate the tax; it must be set up in the account.
-AUTOMATIC_TAX = flag("AUTOMATIC_TAX", default=False)
-PROMOTION_CODES = flag("PROMOTION_CODES", default=False)
-ASK_FOR_PHONE = flag("ASK_FOR_PHONE", default=False)
-LOW_STOCK_THRESHOLD = number("LOW_STOCK_THRESHOLD", default=5, least=0)
+AUTOMATIC_TAX = get_bool("AUTOMATIC_TAX", default=False)
+PROMOTION_CODES = get_bool("PROMOTION_CODES", default=False)
+ASK_FOR_PHONE = get_bool("ASK_FOR_PHONE", default=False)
+LOW_STOCK_THRESHOLD = get_int("LOW_STOCK_THRESHOLD", default=5, least=0)
 # Origins of images that may be shown; empty: any https image.
-IMAGE_ORIGINS = [origin.rstrip("/") for origin in names("IMAGE_ORIGINS")]
+IMAGE_ORIGINS = [origin.rstrip("/") for origin in get_list("IMAGE_ORIGINS")]
 # Stripe rejects less than 30 minutes, by its own clock when the request arrives.
-CHECKOUT_MINUTES = number("CHECKOUT_MINUTES", default=35, least=31, most=24 * 60)
+CHECKOUT_MINUTES = get_int("CHECKOUT_MINUTES", default=35, least=31, most=24 * 60)
 
 # --- Security ---------------------------------------------------------------------------------
 
 _https = _site.scheme == "https"
-SECURE_SSL_REDIRECT = flag("SECURE_SSL_REDIRECT", default=_https)
-SECURE_HSTS_SECONDS = number("SECURE_HSTS_SECONDS", default=60 * 60 * 24 * 365 if _https else 0, least=0)
+SECURE_SSL_REDIRECT = get_bool("SECURE_SSL_REDIRECT", default=_https)
+SECURE_HSTS_SECONDS = get_int("SECURE_HSTS_SECONDS", default=60 * 60 * 24 * 365 if _https else 0, least=0)
 # Off by default: both affect the owner's other sites on the domain, and preloading takes months to undo.
-SECURE_HSTS_INCLUDE_SUBDOMAINS = flag("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
-SECURE_HSTS_PRELOAD = flag("SECURE_HSTS_PRELOAD", default=False)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = get_bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = get_bool("SECURE_HSTS_PRELOAD", default=False)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
-if flag("BEHIND_PROXY", default=False):
+if get_bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 # The shop's own forms are far smaller.
