@@ -23,7 +23,7 @@ from checkout.models import Order, OrderLine
 from checkout.orders.assign_size import place
 from checkout.orders.returns import NotCounted, returnable, take_back
 from config.admin import OnlyShown, ToLookAt
-from config.dates import in_local_time
+from config.dates import format_local
 from inventory.models import Movement, StockItem
 from shop.money import format_money
 
@@ -140,7 +140,7 @@ class OrderAdmin(ToLookAt):
             "item__product"
         )
         rows = [
-            (in_local_time(each.created_at), each.get_kind_display(), f"{each.delta:+d}", each.item)
+            (format_local(each.created_at), each.get_kind_display(), f"{each.delta:+d}", each.item)
             for each in found
         ]
         return format_html_join(SafeString("<br>"), "{} {} {} {}", rows) if rows else "–"

@@ -12,14 +12,14 @@ from django.utils.dateparse import parse_datetime
 UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
-def in_local_time(when: datetime) -> str:
+def format_local(when: datetime) -> str:
     """To the second, such as “2026-11-26 04:22:10 CET”."""
     return f"{timezone.localtime(when):%Y-%m-%d %H:%M:%S %Z}"
 
 
-def moment(text: str) -> datetime:
+def parse_when(text: str) -> datetime:
     """Parse `7d`, `36h` or `90m` (that long ago), a date or a time. Raises ArgumentTypeError."""
-    when = _read(text.strip())
+    when = _parse(text.strip())
     if when is None:
         raise ArgumentTypeError(
             f"“{text}” is not a valid time. Use 7d, 36h, 2026-11-20 or 2026-11-20T08:00Z."
@@ -27,15 +27,15 @@ def moment(text: str) -> datetime:
     return when
 
 
-def past_moment(text: str) -> datetime:
+def parse_past(text: str) -> datetime:
     """Like moment(), but raises ArgumentTypeError for future times as well."""
-    when = moment(text)
+    when = parse_when(text)
     if when > timezone.now():
         raise ArgumentTypeError(f"“{text}” is in the future.")
     return when
 
 
-def _read(text: str) -> datetime | None:
+def _parse(text: str) -> datetime | None:
     ago = re.fullmatch(r"([0-9]{1,5})([dhm])", text)
     if ago:
         return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})

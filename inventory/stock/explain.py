@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.db.models import Sum
 
-from config.dates import in_local_time
+from config.dates import format_local
 from inventory.models import Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
 from inventory.stock.counts import signed
 
@@ -43,7 +43,7 @@ def _movements(item: StockItem) -> Iterator[str]:
     running = 0
     for movement in item.movements.select_related("write").order_by("pk"):
         running += movement.delta
-        yield f"{in_local_time(movement.created_at)} {_line(movement)} = {running}"
+        yield f"{format_local(movement.created_at)} {_line(movement)} = {running}"
 
 
 def _line(movement: Movement) -> str:
@@ -67,7 +67,7 @@ def _today(item: StockItem) -> Iterator[str]:
     held = list(Hold.objects.filter(item=item).order_by("pk"))
     yield f"held      {item.held} = open checkouts{_check(item.held, sum(hold.quantity for hold in held))}"
     for hold in held:
-        yield f"          {hold.quantity} for {hold.reference} since {in_local_time(hold.created_at)}"
+        yield f"          {hold.quantity} for {hold.reference} since {format_local(hold.created_at)}"
     yield f"available {item.available} = on hand + pending − held, never below 0"
     if item.garbled:
         yield f"An edit that made the count invalid has not been corrected yet ({signed(item.garbled)})."
@@ -82,7 +82,7 @@ def _writes(item: StockItem) -> Iterator[str]:
     if stock is None:
         return
     yield (
-        f"Last update: {stock.n}. Last refresh: {in_local_time(stock.looked_at)}." if stock.looked_at else ""
+        f"Last update: {stock.n}. Last refresh: {format_local(stock.looked_at)}." if stock.looked_at else ""
     )
     if stock.parked:
         yield f"Paused: {stock.why_parked}"
@@ -95,4 +95,4 @@ def _writes(item: StockItem) -> Iterator[str]:
 def _events(item: StockItem) -> Iterator[str]:
     events = StripeEvent.objects.filter(object_id=item.product_id).order_by("-created_at")[:10]
     for event in events:
-        yield f"  {in_local_time(event.created_at)} {event.type} {event.pk}, {event.state} {event.error}".rstrip()
+        yield f"  {format_local(event.created_at)} {event.type} {event.pk}, {event.state} {event.error}".rstrip()

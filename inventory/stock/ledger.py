@@ -20,7 +20,7 @@ from django.db.models import F, Q, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from config.dates import in_local_time
+from config.dates import format_local
 from config.fault_points import fault_point
 from inventory import issues
 from inventory.db import delete_returning, insert_new
@@ -210,7 +210,7 @@ def _is_fenced(item: StockItem, line: SaleLine) -> bool:
             ),
             quantity=line.quantity,
             key=item.key,
-            when=in_local_time(line.paid_at),
+            when=format_local(line.paid_at),
             line=line.reference,
         )
     else:

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from config.dates import in_local_time
+from config.dates import format_local
 from inventory import issues
 from inventory.models import Movement, ProductStock, StockItem, StockWrite
 from inventory.stock.metadata import Reading, Whose
@@ -67,7 +67,7 @@ def adopt(
         stock.fence, stock.adopted = read_at, True
     kind, sentence = (issues.RESTORED, WHEN_RESTORED) if restored else (issues.FORGOTTEN, WHEN_FORGOTTEN)
     issues.open_case(
-        kind, stock.pk, "\n".join([issues.in_words(sentence, when=in_local_time(read_at)), *lines])
+        kind, stock.pk, "\n".join([issues.in_words(sentence, when=format_local(read_at)), *lines])
     )
 
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from checkout.recovery.backfill import remember_events, settle_completed
-from config.dates import past_moment
+from config.dates import parse_past
 from config.stripe_client import StripeTrouble
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--since", type=past_moment, default="3d", help="How far back: 7d, 36h, 2026-11-20 (default: 3d)."
+            "--since", type=parse_past, default="3d", help="How far back: 7d, 36h, 2026-11-20 (default: 3d)."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from checkout.recovery.reconcile import Report, reconcile
-from config.dates import past_moment
+from config.dates import parse_past
 from config.stripe_client import StripeTrouble
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--since",
-            type=past_moment,
+            type=parse_past,
             default="30d",
             help="Sessions from when on: 7d, 2026-11-20 (default: 30d).",
         )

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from config.dates import in_local_time, moment, past_moment
+from config.dates import format_local, parse_past, parse_when
 from inventory.events import inbox
 from inventory.models import StripeEvent
 
@@ -22,18 +22,18 @@ class Command(BaseCommand):
         parser.add_argument("--failed", action="store_true", help="All failed events.")
         parser.add_argument(
             "--since",
-            type=past_moment,
+            type=parse_past,
             metavar="WHEN",
             help="Received at or after: 7d, 36h, 2026-11-24, 2026-11-24T09:30.",
         )
-        parser.add_argument("--until", type=moment, metavar="WHEN", help="Received before.")
+        parser.add_argument("--until", type=parse_when, metavar="WHEN", help="Received before.")
         parser.add_argument("--type", help="Only events of this type, such as checkout.session.completed.")
         parser.add_argument("--dry-run", action="store_true", help="List the events without handling them.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = self._choose(options)
         for event in chosen:
-            self.stdout.write(f"{in_local_time(event.received_at)} {event.type} {event.pk} {event.state}")
+            self.stdout.write(f"{format_local(event.received_at)} {event.type} {event.pk} {event.state}")
         if options["dry_run"]:
             self.stdout.write(f"{len(chosen)} would be handled again.")
             return
