@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 
-def one_name(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def canonical_host(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
     site = urlsplit(settings.SITE_URL)
-    others = {site.netloc.replace(_host(site.netloc), name) for name in LOOPBACK} - {site.netloc}
+    others = {site.netloc.replace(_host(site.netloc), name) for name in LOOPBACK_HOSTS} - {site.netloc}
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.method in {"GET", "HEAD"} and request.get_host() in others:

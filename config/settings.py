@@ -25,7 +25,7 @@ from config.env import (
     get_time_zone,
     read_file,
 )
-from config.middleware import LOOPBACK
+from config.middleware import LOOPBACK_HOSTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -51,7 +51,7 @@ if _site.scheme not in {"http", "https"} or not _site.hostname:
     raise ImproperlyConfigured(f"SITE_URL must look like https://shop.example, not {SITE_URL!r}.")
 _on_this_machine = _site.hostname in {"localhost", "127.0.0.1", "::1"}
 
-ALLOWED_HOSTS = get_list("ALLOWED_HOSTS") or (LOOPBACK if _on_this_machine else [_site.hostname])
+ALLOWED_HOSTS = get_list("ALLOWED_HOSTS") or (LOOPBACK_HOSTS if _on_this_machine else [_site.hostname])
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -89,7 +89,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
 ]
 if _on_this_machine:
-    MIDDLEWARE.insert(0, "config.middleware.one_name")
+    MIDDLEWARE.insert(0, "config.middleware.canonical_host")
 
 TEMPLATES = [
     {

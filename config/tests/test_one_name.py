@@ -7,14 +7,14 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from config.middleware import LOOPBACK, one_name
+from config.middleware import LOOPBACK_HOSTS, canonical_host
 from config.tests.settings_run import settings_with
 
 
 def response_to(method: str, host: str, settings: Settings, site_url: str) -> HttpResponse:
-    settings.ALLOWED_HOSTS, settings.SITE_URL = [*LOOPBACK, "shop.example"], site_url
+    settings.ALLOWED_HOSTS, settings.SITE_URL = [*LOOPBACK_HOSTS, "shop.example"], site_url
     request = RequestFactory().generic(method, "/cart/?a=1", headers={"Host": host})
-    return one_name(lambda request: HttpResponse("the page"))(request)
+    return canonical_host(lambda request: HttpResponse("the page"))(request)
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_only_a_site_url_on_this_machine_enables_the_middleware() -> None:
         for address in ("http://localhost:8000", "https://shop.example")
     )
 
-    assert "config.middleware.one_name" in local and "config.middleware.one_name" not in public
+    assert "config.middleware.canonical_host" in local and "config.middleware.canonical_host" not in public
