@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from config.json_cleaning import storable
+from config.json_cleaning import clean_json
 from config.stripe_client import our_errors, stripe_client
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def session_lines(session_id: str) -> list[SessionLine]:
         page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.line_items.list(
             session_id, {"limit": PAGE, "expand": ["data.price.product"]}
         )
-        return [_line_from(storable(line.to_dict())) for line in page.auto_paging_iter()]
+        return [_line_from(clean_json(line.to_dict())) for line in page.auto_paging_iter()]
 
 
 def each_session(
@@ -203,12 +203,12 @@ def each_event(*, since: datetime, types: list[str]) -> Iterator[dict[str, Any]]
             {"limit": PAGE, "types": types, "created": {"gte": int(since.timestamp())}}
         )
         for event in page.auto_paging_iter():
-            yield storable(event.to_dict(for_json=True))
+            yield clean_json(event.to_dict(for_json=True))
 
 
 def _session(answer: StripeObject) -> CheckoutSession:
     """Events were made storable when they came in; an answer is here."""
-    return session_from(storable(answer.to_dict()))
+    return session_from(clean_json(answer.to_dict()))
 
 
 def session_from(data: Json) -> CheckoutSession:

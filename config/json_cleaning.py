@@ -9,35 +9,35 @@ from typing import Any
 
 # Bytes of every JSON document that may need cleaning: NUL (frequent in UTF-16 and UTF-32), a lone surrogate, escaped
 # or raw, and numbers that may exceed a float.
-SUSPECT = re.compile(
+NEEDS_CLEANING = re.compile(
     rb"\x00|\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|[0-9][eE][+-]?[0-9]|[0-9]{300}|NaN|Infinity"
 )
 
 # Nesting levels of lists and objects. Stripe's objects have fewer than ten. SQLite, Python and recursive code fail at
 # different depths around a thousand.
-DEEPEST = 100
+MAX_DEPTH = 100
 
 
-def storable_json(body: bytes) -> Any:
+def loads_clean(body: bytes) -> Any:
     """Parse and clean `body`. Raises ValueError if it is not JSON or nested deeper than DEEPEST, or RecursionError."""
     value = json.loads(body)
-    if body.count(b"[") + body.count(b"{") > DEEPEST:
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
         _check_depth(value)
     # Most bodies need no cleaning; searching the bytes is faster than visiting every value.
-    return storable(value) if SUSPECT.search(body) else value
+    return clean_json(value) if NEEDS_CLEANING.search(body) else value
 
 
-def _check_depth(value: Any, left: int = DEEPEST) -> None:
+def _check_depth(value: Any, left: int = MAX_DEPTH) -> None:
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     if inside is None:
         return
     if not left:
-        raise ValueError(f"JSON is nested more than {DEEPEST} levels deep.")
+        raise ValueError(f"JSON is nested more than {MAX_DEPTH} levels deep.")
     for member in inside:
         _check_depth(member, left - 1)
 
 
-def storable(value: Any) -> Any:
+def clean_json(value: Any) -> Any:
     """Replace what a database cannot store.
 
     NUL and lone surrogates, which PostgreSQL rejects, become "?". NaN and infinity (1e999 too), which are not valid
@@ -46,9 +46,9 @@ def storable(value: Any) -> Any:
     if isinstance(value, str):
         return value if _is_plain(value) else value.replace("\x00", "?").encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {storable(key): storable(member) for key, member in value.items()}
+        return {clean_json(key): clean_json(member) for key, member in value.items()}
     if isinstance(value, list):
-        return [storable(member) for member in value]
+        return [clean_json(member) for member in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

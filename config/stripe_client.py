@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from config.json_cleaning import storable
+from config.json_cleaning import clean_json
 
 if TYPE_CHECKING:
     import stripe
@@ -117,7 +117,7 @@ def _translated(error: stripe.StripeError) -> StripeTrouble:
     import stripe
 
     # Logs and issues need a single line.
-    message = storable(" ".join((error.user_message or str(error)).split()))
+    message = clean_json(" ".join((error.user_message or str(error)).split()))
     detail = getattr(error, "error", None)
     code = str(getattr(detail, "code", None) or error.code or "")
     param = str(getattr(detail, "param", None) or "")

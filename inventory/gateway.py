@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from config.json_cleaning import storable
+from config.json_cleaning import clean_json
 from config.stripe_client import our_errors, stripe_client
 
 PRODUCT_EVENTS = ["product.updated"]
@@ -87,4 +87,4 @@ def product_events(since: datetime) -> Iterator[dict[str, Any]]:
             {"types": PRODUCT_EVENTS, "created": {"gte": int(since.timestamp())}, "limit": PAGE}
         )
         for event in events.auto_paging_iter():
-            yield storable(event.to_dict(for_json=True))
+            yield clean_json(event.to_dict(for_json=True))

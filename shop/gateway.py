@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from config.json_cleaning import storable
+from config.json_cleaning import clean_json
 from config.stripe_client import NotFound, our_errors, stripe_client
 
 if TYPE_CHECKING:
@@ -94,12 +94,12 @@ def _product(product: stripe.Product, prices: tuple[StripePrice, ...], read_at: 
     default = _id(_get(product, "default_price"))
     return StripeProduct(
         id=product.id,
-        name=storable(product.name),
-        description=storable(_get(product, "description") or ""),
+        name=clean_json(product.name),
+        description=clean_json(_get(product, "description") or ""),
         active=bool(product.active),
         deleted=False,
         metadata=_texts(_get(product, "metadata")),
-        images=tuple(storable(list(_get(product, "images") or ()))),
+        images=tuple(clean_json(list(_get(product, "images") or ()))),
         default_price_id=default,
         prices=tuple(price for price in prices if price.active or price.id == default),
         created_at=datetime.fromtimestamp(product.created, UTC),
@@ -156,4 +156,4 @@ def _id(reference: Any) -> str:
 def _texts(metadata: Any) -> dict[str, str]:
     if metadata is None:
         return {}
-    return {storable(str(key)): storable(str(value)) for key, value in metadata.to_dict().items()}
+    return {clean_json(str(key)): clean_json(str(value)) for key, value in metadata.to_dict().items()}

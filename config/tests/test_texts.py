@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from config.json_cleaning import DEEPEST, storable, storable_json
+from config.json_cleaning import MAX_DEPTH, clean_json, loads_clean
 
 TEXTS = st.text(st.characters(), max_size=6) | st.sampled_from(
     ["\x00", "\ud800", "a\udfff", "NaN", "é", "😀"]
@@ -34,7 +34,7 @@ VALUES: Any = st.recursive(
     ],
 )
 def test_values_that_databases_reject_become_a_question_mark_or_null(value: Any, kept: Any) -> None:
-    assert storable(value) == kept
+    assert clean_json(value) == kept
 
 
 @given(VALUES, st.booleans(), st.sampled_from(["utf-8", "utf-16", "utf-32"]))
@@ -42,22 +42,22 @@ def test_values_that_databases_reject_become_a_question_mark_or_null(value: Any,
 def test_every_body_that_needs_cleaning_is_cleaned(value: Any, ascii_only: bool, encoding: str) -> None:
     body = json.dumps(value, ensure_ascii=ascii_only).encode(encoding, "surrogatepass")
 
-    assert storable_json(body) == storable(json.loads(body))
+    assert loads_clean(body) == clean_json(json.loads(body))
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1E+999", "9" * 400 + ".0", "Infinity", "NaN"])
 def test_a_number_beyond_the_range_of_floats_becomes_null(number: str) -> None:
-    assert storable_json(f'{{"value": {number}}}'.encode()) == {"value": None}
+    assert loads_clean(f'{{"value": {number}}}'.encode()) == {"value": None}
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_nesting_is_accepted_up_to_the_limit(opening: str, closing: str) -> None:
-    body = opening * DEEPEST + "1" + closing * DEEPEST
+    body = opening * MAX_DEPTH + "1" + closing * MAX_DEPTH
 
-    assert json.dumps(storable_json(body.encode()), separators=(",", ":")) == body
+    assert json.dumps(loads_clean(body.encode()), separators=(",", ":")) == body
     with pytest.raises(ValueError, match="deep"):
-        storable_json(f"[{body}]".encode())
+        loads_clean(f"[{body}]".encode())
 
 
 def test_a_long_list_is_not_deep() -> None:
-    assert len(storable_json(f"[{','.join(['[]'] * 5000)}]".encode())) == 5000
+    assert len(loads_clean(f"[{','.join(['[]'] * 5000)}]".encode())) == 5000

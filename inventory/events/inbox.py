@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
-from config.json_cleaning import storable_json
+from config.json_cleaning import loads_clean
 from config.stripe_client import NoAnswer, NotAllowed, NotConfigured, Refused, StripeTrouble, WrongKey
 from config.stripe_events import EVENTS
 from inventory import issues
@@ -74,7 +74,7 @@ def stripe_allowed() -> Iterator[None]:
 def parse(body: bytes) -> Json:
     """Parse a signed body. Raises NotAnEvent if it is not a JSON object with an id."""
     try:
-        event = storable_json(body)
+        event = loads_clean(body)
     except (ValueError, RecursionError) as error:
         raise NotAnEvent(f"The body is not JSON: {error}") from error
     if not isinstance(event, dict):
