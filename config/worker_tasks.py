@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Duty:
+class WorkerTask:
     """A worker task.
 
     `path`: dotted path of `function(now) -> int`; `every`: seconds between two runs while idle.
@@ -17,17 +17,17 @@ class Duty:
 
     path: str
     every: float
-    alone: bool
+    own_thread: bool
 
 
-DUTIES: list[Duty] = [
-    Duty("inventory.events.inbox.handle_waiting", every=0.25, alone=False),
-    Duty("inventory.events.inbox.handle_with_stripe", every=0.5, alone=True),
-    Duty("inventory.stripe_sync.publisher.publish_waiting", every=0.5, alone=True),
-    Duty("inventory.stripe_sync.refresh.look_at_wanted", every=1, alone=True),
-    Duty("inventory.stripe_sync.missed_events.fetch_product_events", every=3600, alone=True),
-    Duty("checkout.recovery.unknown_sessions.finish_unknown_sessions", every=5, alone=True),
-    Duty("checkout.recovery.session_recovery.ask_about_overdue", every=30, alone=True),
-    Duty("inventory.alerts.tell_the_owner", every=60, alone=True),
-    Duty("inventory.cleanup.throw_away_old", every=24 * 3600, alone=True),
+WORKER_TASKS: list[WorkerTask] = [
+    WorkerTask("inventory.events.inbox.handle_waiting", every=0.25, own_thread=False),
+    WorkerTask("inventory.events.inbox.handle_with_stripe", every=0.5, own_thread=True),
+    WorkerTask("inventory.stripe_sync.publisher.publish_waiting", every=0.5, own_thread=True),
+    WorkerTask("inventory.stripe_sync.refresh.look_at_wanted", every=1, own_thread=True),
+    WorkerTask("inventory.stripe_sync.missed_events.fetch_product_events", every=3600, own_thread=True),
+    WorkerTask("checkout.recovery.unknown_sessions.finish_unknown_sessions", every=5, own_thread=True),
+    WorkerTask("checkout.recovery.session_recovery.ask_about_overdue", every=30, own_thread=True),
+    WorkerTask("inventory.alerts.tell_the_owner", every=60, own_thread=True),
+    WorkerTask("inventory.cleanup.throw_away_old", every=24 * 3600, own_thread=True),
 ]

@@ -22,38 +22,38 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from config.stripe_client import StripeTrouble
-from config.worker_tasks import DUTIES, Duty
+from config.worker_tasks import WORKER_TASKS, WorkerTask
 from inventory import alerts, checks
 from inventory.models import Heartbeat, StripeEvent
 from inventory.stripe_sync import missed_events, publisher, refresh
 
 logger = logging.getLogger(__name__)
 
-BEAT_EVERY = 10.0  # seconds
-QUIET = timedelta(minutes=1)  # without a heartbeat until the admin warns
-FORGET_BEATS = timedelta(days=1)
-LONGEST_REST = 30.0  # seconds between attempts of a failing task
-LAST_WORDS = 20.0  # seconds for threads to finish their requests to Stripe when the worker is stopped
-PATIENCE = timedelta(seconds=10)
-MOST_ROUNDS = 10_000
+HEARTBEAT_INTERVAL = 10.0  # seconds
+HEARTBEAT_TIMEOUT = timedelta(minutes=1)  # without a heartbeat until the admin warns
+HEARTBEAT_RETENTION = timedelta(days=1)
+MAX_REST = 30.0  # seconds between attempts of a failing task
+SHUTDOWN_GRACE = 20.0  # seconds for threads to finish their requests to Stripe when the worker is stopped
+STARTUP_TIMEOUT = timedelta(seconds=10)
+MAX_ROUNDS = 10_000
 # Runs of “--once” within this time count as one worker: they skip the full refresh and the hourly tasks.
-AN_HOUR = timedelta(hours=1)
+HOUR = timedelta(hours=1)
 
 
 class WrongDatabase(Exception):
     """The database is not suitable for the ledger."""
 
 
-def run(duty: Duty, now: datetime) -> int:
+def run_task(duty: WorkerTask, now: datetime) -> int:
     """Run a task once; returns how much it did. Errors of Stripe are logged, all others are raised."""
     try:
-        return _do(duty, now)
+        return _call(duty, now)
     except StripeTrouble as exc:
         logger.warning("%s: %s", duty.path, exc)
         return 0
 
 
-def _do(duty: Duty, now: datetime) -> int:
+def _call(duty: WorkerTask, now: datetime) -> int:
     function: Callable[[datetime], int] = import_string(duty.path)
     return function(now)
 
@@ -76,18 +76,18 @@ def check_database() -> None:
         logger.warning("%s %s", problem.msg, problem.hint)
 
 
-def once() -> int:
+def run_once() -> int:
     """Do what is due and return how much was done, for cron. Raises WrongDatabase.
 
     All products are refreshed only if no worker has run for an hour.
     """
     check_database()
     now = timezone.now()
-    if not Heartbeat.objects.filter(beat_at__gt=now - AN_HOUR, beat_at__lte=now).exists():
+    if not Heartbeat.objects.filter(beat_at__gt=now - HOUR, beat_at__lte=now).exists():
         refresh.want_all()
-    publisher.resume(stopped_before=now - AN_HOUR)
-    _beat(f"{socket.gethostname()[:90]}:once", now, patience=AN_HOUR)
-    done = drain(now, hourly=not missed_events.was_listed_since(now - AN_HOUR))
+    publisher.resume(stopped_before=now - HOUR)
+    _beat(f"{socket.gethostname()[:90]}:once", now, patience=HOUR)
+    done = drain(now, hourly=not missed_events.was_listed_since(now - HOUR))
     return done + alerts.tell_the_owner(now)
 
 
@@ -97,8 +97,8 @@ class Worker:
 
     def run(self) -> None:
         """Run until `stop` is set: tasks marked `alone` in a thread each, the others here in turn. Call `start` first."""
-        beat = Duty("inventory.worker.beat", every=BEAT_EVERY, alone=False)
-        alone = [duty for duty in DUTIES if duty.alone]
+        beat = WorkerTask("inventory.worker.beat", every=HEARTBEAT_INTERVAL, own_thread=False)
+        alone = [duty for duty in WORKER_TASKS if duty.own_thread]
         threads = [
             threading.Thread(target=self._repeat, args=([duty],), name=duty.path, daemon=True)
             for duty in alone
@@ -106,27 +106,27 @@ class Worker:
         for thread in threads:
             thread.start()
         logger.info("Worker %s started", name())
-        self._repeat([beat, *(duty for duty in DUTIES if not duty.alone)])
+        self._repeat([beat, *(duty for duty in WORKER_TASKS if not duty.own_thread)])
         for thread in threads:
-            thread.join(LAST_WORDS)
+            thread.join(SHUTDOWN_GRACE)
         logger.info("Worker %s stopped", name())
 
-    def _repeat(self, duties: Sequence[Duty]) -> None:
-        rounds = [_Round(duty) for duty in duties]
+    def _repeat(self, duties: Sequence[WorkerTask]) -> None:
+        rounds = [_ScheduledTask(duty) for duty in duties]
         try:
             while not self.stop.is_set():
                 for each in rounds:
                     if not self.stop.is_set() and each.is_due():
-                        each.go()
+                        each.run()
                 self.stop.wait(min(each.rest() for each in rounds))
         finally:
             connections.close_all()  # Connections belong to the thread.
 
 
-class _Round:
+class _ScheduledTask:
     """Schedule of one task: again at once while it finds work. Times are seconds of the monotonic clock."""
 
-    def __init__(self, duty: Duty) -> None:
+    def __init__(self, duty: WorkerTask) -> None:
         self.duty, self.due_at, self.failures = duty, 0.0, 0
 
     def is_due(self) -> bool:
@@ -135,10 +135,10 @@ class _Round:
     def rest(self) -> float:
         return max(0.0, self.due_at - time.monotonic())
 
-    def go(self) -> None:
+    def run(self) -> None:
         try:
             close_old_connections()
-            busy = _do(self.duty, timezone.now()) > 0
+            busy = _call(self.duty, timezone.now()) > 0
             self.failures = 0
         except Exception as error:
             busy = False
@@ -157,7 +157,7 @@ class _Round:
         if not self.failures:
             return self.duty.every
         growing: float = min(self.duty.every, 1.0) * 2 ** min(self.failures, 12)
-        return min(growing, max(LONGEST_REST, self.duty.every))
+        return min(growing, max(MAX_REST, self.duty.every))
 
 
 def name() -> str:
@@ -165,8 +165,10 @@ def name() -> str:
 
 
 def beat(now: datetime) -> int:
-    _beat(name(), now, patience=QUIET)
-    Heartbeat.objects.filter(Q(beat_at__lt=now - FORGET_BEATS) | Q(beat_at__gt=now + FORGET_BEATS)).delete()
+    _beat(name(), now, patience=HEARTBEAT_TIMEOUT)
+    Heartbeat.objects.filter(
+        Q(beat_at__lt=now - HEARTBEAT_RETENTION) | Q(beat_at__gt=now + HEARTBEAT_RETENTION)
+    ).delete()
     return 0
 
 
@@ -195,11 +197,11 @@ def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
     Work that is due within PATIENCE (a stock update that collects movements, a retry) is done early, by passing
     a later `now`. `hourly`: include tasks that run once a minute or less often.
     """
-    duties = [duty for duty in DUTIES if hourly or duty.every < 60]
+    duties = [duty for duty in WORKER_TASKS if hourly or duty.every < 60]
     now = now or timezone.now()
-    done, patience = 0, now + PATIENCE
-    for _round in range(MOST_ROUNDS):
-        did = sum(run(duty, now) for duty in duties)
+    done, patience = 0, now + STARTUP_TIMEOUT
+    for _round in range(MAX_ROUNDS):
+        did = sum(run_task(duty, now) for duty in duties)
         done += did
         if not did:
             next_due = _next_due(now)
@@ -207,7 +209,7 @@ def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
                 return done
             now = next_due
         duties = [duty for duty in duties if duty.every < 60]
-    raise RuntimeError(f"Tasks still found work after {MOST_ROUNDS} rounds.")
+    raise RuntimeError(f"Tasks still found work after {MAX_ROUNDS} rounds.")
 
 
 def _next_due(now: datetime) -> datetime | None:

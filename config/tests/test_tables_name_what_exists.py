@@ -9,10 +9,10 @@ from django.utils.module_loading import import_string
 
 from config.admin_panels import ALARMS, NOTES
 from config.stripe_events import EVENTS
-from config.worker_tasks import DUTIES
+from config.worker_tasks import WORKER_TASKS
 
 HANDLERS = sorted({path for paths in EVENTS.values() for path in paths})
-ONE_ARGUMENT = [*HANDLERS, *(duty.path for duty in DUTIES), *ALARMS, *NOTES]
+ONE_ARGUMENT = [*HANDLERS, *(duty.path for duty in WORKER_TASKS), *ALARMS, *NOTES]
 
 
 @pytest.mark.parametrize("path", ONE_ARGUMENT)
@@ -23,8 +23,8 @@ def test_the_path_resolves_to_a_function_of_one_argument(path: str) -> None:
 
 
 def test_every_worker_task_has_an_interval() -> None:
-    assert all(duty.every > 0 for duty in DUTIES)
+    assert all(duty.every > 0 for duty in WORKER_TASKS)
 
 
 def test_no_worker_task_is_listed_twice() -> None:
-    assert len({duty.path for duty in DUTIES}) == len(DUTIES)
+    assert len({duty.path for duty in WORKER_TASKS}) == len(WORKER_TASKS)

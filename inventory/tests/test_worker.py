@@ -21,7 +21,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from config.stripe_client import NoAnswer, StripeTrouble, WrongKey
-from config.worker_tasks import Duty
+from config.worker_tasks import WorkerTask
 from inventory import admin_panels, checks, gateway, worker
 from inventory.models import Case, EventCursor, Heartbeat, ProductStock
 from inventory.tests.factories import Shirt
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def tasks(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> None:
-    monkeypatch.setattr(worker, "DUTIES", [Duty(name, every=1, alone=False) for name in functions])
+    monkeypatch.setattr(worker, "DUTIES", [WorkerTask(name, every=1, own_thread=False) for name in functions])
     monkeypatch.setattr(worker, "import_string", functions.__getitem__)
 
 
@@ -69,7 +69,7 @@ def test_draining_does_not_hide_our_own_errors(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.django_db
 def test_tasks_that_never_finish_raise_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     tasks(monkeypatch, a=lambda now: 1)
-    monkeypatch.setattr(worker, "MOST_ROUNDS", 5)
+    monkeypatch.setattr(worker, "MAX_ROUNDS", 5)
 
     with pytest.raises(RuntimeError, match="Tasks still found work"):
         worker.drain()
@@ -88,7 +88,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def start(**functions: Any) -> threading.Event:
         functions["inventory.worker.beat"] = lambda now: 0
         table = [
-            Duty(name, every=0.001, alone=name.startswith("stripe"))
+            WorkerTask(name, every=0.001, own_thread=name.startswith("stripe"))
             for name in functions
             if not name.startswith("inventory")
         ]
@@ -172,13 +172,13 @@ def test_a_failing_task_backs_off_and_runs_normally_after_a_success(
 
     monkeypatch.setattr(worker, "import_string", lambda path: away)
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
-    task = worker._Round(Duty("publish", every=every, alone=True))
+    task = worker._ScheduledTask(WorkerTask("publish", every=every, own_thread=True))
 
     rests = []
     for _try in range(8):
-        task.go()
+        task.run()
         rests.append(task.rest())
-    task.go()
+    task.run()
 
     assert rests == pauses and task.rest() == every
     assert len(caplog.records) == 8 and "Traceback" not in caplog.text
@@ -189,9 +189,9 @@ def test_a_connection_that_cannot_be_closed_ends_no_task(monkeypatch: pytest.Mon
         raise RuntimeError("The database is gone.")
 
     monkeypatch.setattr(worker, "close_old_connections", fail)
-    task = worker._Round(Duty("publish", every=5, alone=True))
+    task = worker._ScheduledTask(WorkerTask("publish", every=5, own_thread=True))
 
-    task.go()
+    task.run()
 
     assert task.failures == 1 and task.rest() > 0
 

@@ -20,7 +20,7 @@ from checkout.orders import failures
 from checkout.recovery import backfill
 from config import stripe_client
 from config.stripe_client import StripeTrouble
-from config.worker_tasks import DUTIES
+from config.worker_tasks import WORKER_TASKS
 from fake_stripe import FakeStripe
 from inventory import views, worker
 from inventory.models import Movement, StripeEvent
@@ -182,8 +182,8 @@ class World:
 
     def work(self, dice: Random) -> None:
         """Run one of the worker's tasks once."""
-        duty = dice.choice(DUTIES)
-        self.process(f"worker {duty.path}", lambda: worker.run(duty, timezone.now()))
+        duty = dice.choice(WORKER_TASKS)
+        self.process(f"worker {duty.path}", lambda: worker.run_task(duty, timezone.now()))
 
     def work_all(self) -> None:
         self.process("worker", lambda: worker.drain())

@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["once"]:
-                self.stdout.write(f"{worker.once()} done.")
+                self.stdout.write(f"{worker.run_once()} done.")
             else:
                 worker.start()
                 worker.work()
