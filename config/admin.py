@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from config.admin_panels import ALARMS, NOTES
+from config.admin_panels import INDEX_PANELS, SITEWIDE_PANELS
 
 ROOMS = ["checkout", "inventory", "shop"]
 
@@ -54,11 +54,11 @@ class ShopAdminSite(AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         if request.user.is_authenticated:
-            context["alarms"] = _panels(ALARMS, request)
+            context["alarms"] = _panels(SITEWIDE_PANELS, request)
         return context
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {"notes": _panels(NOTES, request), **(extra_context or {})})
+        return super().index(request, {"notes": _panels(INDEX_PANELS, request), **(extra_context or {})})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, object]]:
         # The apps of daily use come first, accounts last.

@@ -4,12 +4,12 @@ A panel is {"level": "error" | "warning", "title": text, "text": text, "url": te
 """
 
 # Urgent problems, shown on every admin page.
-ALARMS = [
+SITEWIDE_PANELS = [
     "inventory.admin_panels.worker_panel",
     "shop.admin_panels.webhook_panel",
 ]
 # Shown on the first page of the admin.
-NOTES = [
+INDEX_PANELS = [
     "inventory.admin_panels.cases_panel",
     "inventory.admin_panels.problems_panel",
     "shop.admin_panels.products_panel",
