@@ -22,13 +22,13 @@ from django.utils.translation import gettext_lazy
 from checkout.models import Order, OrderLine
 from checkout.orders.assign_size import place
 from checkout.orders.returns import NotCounted, returnable, take_back
-from config.admin import OnlyShown, ToLookAt
+from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
 from config.dates import format_local
 from inventory.models import Movement, StockItem
 from shop.money import format_money
 
 
-class TakeBackForm(forms.Form):
+class ReturnForm(forms.Form):
     """What goes with the units that come back. `token` makes a second click bring nothing."""
 
     token = forms.CharField(max_length=32)
@@ -42,7 +42,7 @@ class TakeBackForm(forms.Form):
         return {"token": f"return:{self.cleaned_data['token']}", "reason": self.cleaned_data["reason"]}
 
 
-class Lines(OnlyShown, admin.TabularInline):  # type: ignore[type-arg]
+class Lines(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = OrderLine
     fields = ["name", "size", "colour", "quantity", "unit_price", "counted_as", "unplaced"]
     readonly_fields = ["unit_price", "counted_as"]
@@ -61,7 +61,7 @@ class Lines(OnlyShown, admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Order)
-class OrderAdmin(ToLookAt):
+class OrderAdmin(ReadOnlyModelAdmin):
     change_form_template = "checkout/admin/order.html"
     list_display = ["number", "created_at", "state", "what", "sum", "email", "opened_here"]
     list_filter = ["state", "opened_here", "created_at"]
@@ -99,15 +99,15 @@ class OrderAdmin(ToLookAt):
     # --- What is shown ---
 
     @admin.display(description=gettext_lazy("what"))
-    def what(self, order: Order) -> str:
+    def summary(self, order: Order) -> str:
         return "; ".join(str(line) for line in order.lines.all())
 
     @admin.display(description=gettext_lazy("total"), ordering="total")
-    def sum(self, order: Order) -> str:
+    def total_display(self, order: Order) -> str:
         return _money(order.total, order.currency)
 
     @admin.display(description=gettext_lazy("at Stripe"))
-    def at_stripe(self, order: Order) -> SafeString | str:
+    def stripe_link(self, order: Order) -> SafeString | str:
         """The payment's page in the Dashboard; before there is one, nothing to link to."""
         if not order.payment_intent_id:
             return "–"
@@ -115,12 +115,12 @@ class OrderAdmin(ToLookAt):
         return format_html('<a href="{}" rel="noopener">{}</a>', address, _("The payment in the Dashboard"))
 
     @admin.display(description=gettext_lazy("delivery address"))
-    def label(self, order: Order) -> SafeString | str:
+    def address_display(self, order: Order) -> SafeString | str:
         lines = [(line,) for line in order.address_lines]
         return format_html_join(SafeString("<br>"), "{}", lines) if lines else "–"
 
     @admin.display(description=gettext_lazy("amounts"))
-    def amounts(self, order: Order) -> SafeString:
+    def amounts_display(self, order: Order) -> SafeString:
         names = {
             _("subtotal"): order.subtotal,
             _("discount"): order.discount,
@@ -167,7 +167,7 @@ class OrderAdmin(ToLookAt):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def _to_do(self, request: HttpRequest, order: Order) -> dict[str, Any]:
-        if not self.has_act_permission(request):
+        if not self.has_operate_permission(request):
             return {}
         unplaced = (
             order.lines.filter(unplaced=True)
@@ -177,7 +177,7 @@ class OrderAdmin(ToLookAt):
         return {"unplaced": unplaced, "returnable": returnable(order), "token": secrets.token_hex(8)}
 
     def place_view(self, request: HttpRequest, order_id: Any) -> HttpResponse:
-        self._must_act(request)
+        self._require_operate(request)
         line = get_object_or_404(OrderLine, order_id=order_id, id=_number(request.POST.get("line")))
         item = get_object_or_404(StockItem, product=line.product_id, id=_number(request.POST.get("item")))
         if place(line, item, now=timezone.now(), actor=request.user.get_username()):
@@ -187,10 +187,10 @@ class OrderAdmin(ToLookAt):
         return _to(order_id)
 
     def take_back_view(self, request: HttpRequest, order_id: Any) -> HttpResponse:
-        self._must_act(request)
+        self._require_operate(request)
         order = get_object_or_404(Order, id=order_id)
         units = {line.id: _number(request.POST.get(f"line-{line.id}")) for line in order.lines.all()}
-        form = TakeBackForm(request.POST)
+        form = ReturnForm(request.POST)
         try:
             back = take_back(order, units, **form.said(), actor=request.user.get_username())
         except NotCounted as refusal:
@@ -203,8 +203,8 @@ class OrderAdmin(ToLookAt):
         )
         return _to(order_id)
 
-    def _must_act(self, request: HttpRequest) -> None:
-        if request.method != "POST" or not self.has_act_permission(request):
+    def _require_operate(self, request: HttpRequest) -> None:
+        if request.method != "POST" or not self.has_operate_permission(request):
             raise Http404
 
 

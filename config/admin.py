@@ -13,14 +13,14 @@ from django.utils.translation import gettext_lazy as _
 
 from config.admin_panels import INDEX_PANELS, SITEWIDE_PANELS
 
-ROOMS = ["checkout", "inventory", "shop"]
+APP_ORDER = ["checkout", "inventory", "shop"]
 
 
 class ShopAdminConfig(AdminConfig):
     default_site = "config.admin.ShopAdminSite"
 
 
-class OnlyShown:
+class ReadOnlyMixin:
     """For a ModelAdmin or an inline whose rows only Stripe or the stock protocol may change."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -33,10 +33,10 @@ class OnlyShown:
         return False
 
 
-class ToLookAt(OnlyShown, ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyModelAdmin(ReadOnlyMixin, ModelAdmin):  # type: ignore[type-arg]
     """Read-only. Actions on the rows declare the permission "act"."""
 
-    def has_act_permission(self, request: HttpRequest) -> bool:
+    def has_operate_permission(self, request: HttpRequest) -> bool:
         # has_change_permission is always False here, so actions ask for Django's change permission directly.
         return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}"))
 
@@ -64,7 +64,10 @@ class ShopAdminSite(AdminSite):
         # The apps of daily use come first, accounts last.
         apps = super().get_app_list(request, app_label)
         return sorted(
-            apps, key=lambda app: ROOMS.index(app["app_label"]) if app["app_label"] in ROOMS else len(ROOMS)
+            apps,
+            key=lambda app: (
+                APP_ORDER.index(app["app_label"]) if app["app_label"] in APP_ORDER else len(APP_ORDER)
+            ),
         )
 
 

@@ -15,14 +15,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from config.admin import OnlyShown, ToLookAt
+from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
 from inventory.events import inbox
 from inventory.forms import StockForm, change_stock
 from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
 from inventory.stripe_sync import publisher, refresh, snapshot
 
 
-class MovementsOfItem(OnlyShown, admin.TabularInline):  # type: ignore[type-arg]
+class MovementInline(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
     NEWEST = 50  # A size may have thousands; the page links to the full list.
     model = Movement
     verbose_name_plural = gettext_lazy("newest movements")
@@ -37,7 +37,7 @@ class MovementsOfItem(OnlyShown, admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(StockItem)
-class StockItemAdmin(ToLookAt):
+class StockItemAdmin(ReadOnlyModelAdmin):
     list_display = [
         "product",
         "size",
@@ -59,7 +59,7 @@ class StockItemAdmin(ToLookAt):
         (gettext_lazy("Count"), {"fields": ["on_hand", "pending", "held", "available", "ledger_link"]}),
     ]
     readonly_fields = ["change_link", "available", "ledger_link"]
-    inlines = [MovementsOfItem]
+    inlines = [MovementInline]
     actions = ["change_stock_of"]
 
     def get_urls(self) -> list[URLPattern]:
@@ -79,16 +79,16 @@ class StockItemAdmin(ToLookAt):
         address = f"{reverse('admin:inventory_movement_changelist')}?item__id__exact={item.pk}"
         return format_html('<a href="{}">{}</a>', address, text)
 
-    @admin.action(description=gettext_lazy("Change stock of selected items"), permissions=["act"])
+    @admin.action(description=gettext_lazy("Change stock of selected items"), permissions=["operate"])
     def change_stock_of(self, request: HttpRequest, chosen: QuerySet[StockItem]) -> HttpResponse:
         ids = "&".join(f"id={pk}" for pk in chosen.order_by("pk").values_list("pk", flat=True))
         return HttpResponseRedirect(f"{_change_url()}?{ids}")
 
     def change_stock_view(self, request: HttpRequest) -> HttpResponse:
         """Form for the items in the query string; a POST records one movement per item."""
-        if not self.has_act_permission(request):
+        if not self.has_operate_permission(request):
             return HttpResponse(_("You do not have permission to change stock."), status=403)
-        items = self._chosen(request)
+        items = self._selected(request)
         if not items:
             self.message_user(request, _("Select at least one item."), messages.WARNING)
             return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
@@ -99,7 +99,7 @@ class StockItemAdmin(ToLookAt):
         if refused and not created:
             form.add_error(None, refused)
             return self._show(request, form, items)
-        self._tell(request, created, refused)
+        self._report(request, created, refused)
         return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
 
     def _show(self, request: HttpRequest, form: StockForm, items: list[StockItem]) -> HttpResponse:
@@ -112,11 +112,11 @@ class StockItemAdmin(ToLookAt):
         }
         return TemplateResponse(request, "inventory/admin/change_stock.html", context)
 
-    def _chosen(self, request: HttpRequest) -> list[StockItem]:
+    def _selected(self, request: HttpRequest) -> list[StockItem]:
         ids = [pk for pk in request.GET.getlist("id") if pk.isdecimal() and len(pk) < 19]
         return list(StockItem.objects.filter(pk__in=ids).select_related("product"))
 
-    def _tell(self, request: HttpRequest, created: list[Movement], refused: list[str]) -> None:
+    def _report(self, request: HttpRequest, created: list[Movement], refused: list[str]) -> None:
         number = len(created)
         text = ngettext("%(n)d count changed.", "%(n)d counts changed.", number) % {"n": number}
         self.message_user(request, text, messages.SUCCESS if created else messages.INFO)
@@ -129,7 +129,7 @@ def _change_url() -> str:
 
 
 @admin.register(Movement)
-class MovementAdmin(ToLookAt):
+class MovementAdmin(ReadOnlyModelAdmin):
     list_display = ["created_at", "item", "kind", "delta", "reason", "actor", "reference", "published_at"]
     list_filter = ["kind", "created_at"]
     list_select_related = ["item__product"]
@@ -138,14 +138,14 @@ class MovementAdmin(ToLookAt):
 
 
 @admin.register(Hold)
-class HoldAdmin(ToLookAt):
+class HoldAdmin(ReadOnlyModelAdmin):
     list_display = ["item", "quantity", "reference", "created_at"]
     list_select_related = ["item__product"]
     search_fields = ["reference", "item__product__name"]
 
 
 @admin.register(StripeEvent)
-class StripeEventAdmin(ToLookAt):
+class StripeEventAdmin(ReadOnlyModelAdmin):
     list_display = ["received_at", "type", "object_id", "state", "attempts", "error", "id"]
     list_filter = ["state", "type", "received_at"]
     search_fields = ["id", "object_id", "type"]
@@ -165,7 +165,7 @@ class StripeEventAdmin(ToLookAt):
     def readable_payload(self, event: StripeEvent) -> SafeString:
         return format_html("<pre>{}</pre>", json.dumps(event.payload, indent=2, ensure_ascii=False))
 
-    @admin.action(description=gettext_lazy("Handle selected events again"), permissions=["act"])
+    @admin.action(description=gettext_lazy("Handle selected events again"), permissions=["operate"])
     def replay(self, request: HttpRequest, chosen: QuerySet[StripeEvent]) -> None:
         number = inbox.replay(chosen.values_list("pk", flat=True), timezone.now())
         text = ngettext("%(n)d event will be handled again.", "%(n)d events will be handled again.", number)
@@ -173,7 +173,7 @@ class StripeEventAdmin(ToLookAt):
 
 
 @admin.register(StockWrite)
-class StockWriteAdmin(ToLookAt):
+class StockWriteAdmin(ReadOnlyModelAdmin):
     list_display = ["created_at", "product", "n", "totals", "state", "sent_at", "finished_at", "seen"]
     list_filter = ["state", "created_at"]
     list_select_related = ["product"]
@@ -181,7 +181,7 @@ class StockWriteAdmin(ToLookAt):
 
 
 @admin.register(ProductStock)
-class ProductStockAdmin(ToLookAt):
+class ProductStockAdmin(ReadOnlyModelAdmin):
     list_display = ["product", "n", "looked_at", "parked_because", "not_before"]
     list_filter = ["parked"]
     list_select_related = ["product"]
@@ -189,17 +189,19 @@ class ProductStockAdmin(ToLookAt):
     actions = ["look_again", "write_again", "take_over"]
 
     @admin.display(description=gettext_lazy("paused because"), ordering="parked")
-    def parked_because(self, stock: ProductStock) -> str:
+    def pause_display(self, stock: ProductStock) -> str:
         return stock.why_parked or "–"
 
-    @admin.action(description=gettext_lazy("Refresh selected products"), permissions=["act"])
-    def look_again(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
+    @admin.action(description=gettext_lazy("Refresh selected products"), permissions=["operate"])
+    def refresh(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
         number = refresh.want(list(chosen.values_list("pk", flat=True)))
         text = ngettext("%(n)d product will be refreshed.", "%(n)d products will be refreshed.", number)
         self.message_user(request, text % {"n": number})
 
-    @admin.action(description=gettext_lazy("Resume stock updates of selected products"), permissions=["act"])
-    def write_again(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
+    @admin.action(
+        description=gettext_lazy("Resume stock updates of selected products"), permissions=["operate"]
+    )
+    def resume(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
         number = sum(publisher.unpark(pk) for pk in chosen.values_list("pk", flat=True))
         text = ngettext(
             "Stock updates of %(n)d product resumed.", "Stock updates of %(n)d products resumed.", number
@@ -207,16 +209,16 @@ class ProductStockAdmin(ToLookAt):
         self.message_user(request, text % {"n": number})
 
     @admin.action(
-        description=gettext_lazy("Take over selected products from another shop"), permissions=["act"]
+        description=gettext_lazy("Take over selected products from another shop"), permissions=["operate"]
     )
-    def take_over(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
+    def accept_stripe_counts(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
         number = sum(bool(snapshot.take_over(pk)) for pk in chosen.values_list("pk", flat=True))
         text = ngettext("%(n)d product taken over.", "%(n)d products taken over.", number)
         self.message_user(request, text % {"n": number})
 
 
 @admin.register(Case)
-class CaseAdmin(ToLookAt):
+class CaseAdmin(ReadOnlyModelAdmin):
     list_display = ["opened_at", "kind", "subject", "first_line", "closed_at"]
     list_filter = [("closed_at", admin.EmptyFieldListFilter), "kind"]
     search_fields = ["subject", "text"]
@@ -227,7 +229,7 @@ class CaseAdmin(ToLookAt):
     def first_line(self, case: Case) -> str:
         return case.text.split("\n")[0][:200]
 
-    @admin.action(description=gettext_lazy("Close selected issues"), permissions=["act"])
+    @admin.action(description=gettext_lazy("Close selected issues"), permissions=["operate"])
     def close(self, request: HttpRequest, chosen: QuerySet[Case]) -> None:
         number = chosen.filter(closed_at=None).update(closed_at=timezone.now())
         text = ngettext("%(n)d issue closed.", "%(n)d issues closed.", number)

@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import ToLookAt
+from config.admin import ReadOnlyModelAdmin
 from shop.models import Product, SizeGuide, Storefront
 from shop.money import format_money
 from shop.prices import Price
@@ -33,7 +33,7 @@ class HasProblems(admin.SimpleListFilter):
 
 
 @admin.register(Product)
-class ProductAdmin(ToLookAt):
+class ProductAdmin(ReadOnlyModelAdmin):
     """Read-only: products are edited in the Stripe Dashboard."""
 
     list_display = ["name", "category", "price_range", "size_list", "state", "problem_list", "read_at"]
