@@ -1,7 +1,7 @@
 """How does checkout speak with Stripe? Its only door: sessions, their lines, and refunds, as frozen dataclasses.
 
 Every function but those that only translate makes HTTP requests: never call one inside a transaction.
-They raise the kinds of config.stripe_client.StripeTrouble. What comes through here every database can keep: texts
+They raise the kinds of config.stripe_client.StripeCallError. What comes through here every database can keep: texts
 are storable, and none is longer than its column.
 """
 
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from config.json_cleaning import clean_json
-from config.stripe_client import our_errors, stripe_client
+from config.stripe_client import stripe_client, translate_errors
 
 if TYPE_CHECKING:
     from stripe import StripeObject
@@ -122,7 +122,7 @@ def open_session(*, params: Json, key: str) -> CheckoutSession:
 
     No retries of the library's own: the caller must know whether a refusal answered the first sending.
     """
-    with our_errors():
+    with translate_errors():
         answer = stripe_client().v1.checkout.sessions.create(
             cast("SessionCreateParams", _in_one_order(params)), {"idempotency_key": key}
         )
@@ -138,7 +138,7 @@ def _in_one_order(params: Any) -> Any:
 
 
 def fetch_session(session_id: str) -> CheckoutSession:
-    with our_errors():
+    with translate_errors():
         answer = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.retrieve(
             session_id, {"expand": [PAYMENT]}
         )
@@ -147,14 +147,14 @@ def fetch_session(session_id: str) -> CheckoutSession:
 
 def expire_session(session_id: str) -> CheckoutSession:
     """End an open session, so that nobody can pay it any more. Raises Refused if it is not open."""
-    with our_errors():
+    with translate_errors():
         answer = stripe_client().v1.checkout.sessions.expire(session_id)
     return _session(answer)
 
 
 def session_lines(session_id: str) -> list[SessionLine]:
     """All lines of a session, page by page; a completed event carries none."""
-    with our_errors():
+    with translate_errors():
         page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.line_items.list(
             session_id, {"limit": PAGE, "expand": ["data.price.product"]}
         )
@@ -171,7 +171,7 @@ def each_session(
     params: dict[str, Any] = {"limit": PAGE, "created": created, "expand": [f"data.{PAYMENT}"]}
     if status:
         params["status"] = status
-    with our_errors():
+    with translate_errors():
         page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.list(cast("Any", params))
         for session in page.auto_paging_iter():
             yield _session(session)
@@ -179,7 +179,7 @@ def each_session(
 
 def session_of_payment(payment_intent_id: str) -> CheckoutSession | None:
     """The session that a payment came from; None for a payment made without Checkout."""
-    with our_errors():
+    with translate_errors():
         page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.list(
             {"payment_intent": payment_intent_id, "limit": 1, "expand": [f"data.{PAYMENT}"]}
         )
@@ -188,7 +188,7 @@ def session_of_payment(payment_intent_id: str) -> CheckoutSession | None:
 
 def refunds_of(payment_intent_id: str) -> Refund:
     """What was given back of a payment as of now; the events of refunds arrive in any order."""
-    with our_errors():
+    with translate_errors():
         answer = stripe_client(retries=READ_RETRIES).v1.payment_intents.retrieve(
             payment_intent_id, {"expand": ["latest_charge"]}
         )
@@ -198,7 +198,7 @@ def refunds_of(payment_intent_id: str) -> Refund:
 
 def each_event(*, since: datetime, types: list[str]) -> Iterator[dict[str, Any]]:
     """The events of `types` that Stripe still has (30 days), newest first, as they would have been delivered."""
-    with our_errors():
+    with translate_errors():
         page = stripe_client(retries=READ_RETRIES).v1.events.list(
             {"limit": PAGE, "types": types, "created": {"gte": int(since.timestamp())}}
         )

@@ -12,7 +12,7 @@ from checkout import gateway
 from checkout.cart.cart import lazy_cart
 from checkout.models import ENDED, Order
 from checkout.orders.fulfillment import settle
-from config.stripe_client import StripeTrouble
+from config.stripe_client import StripeCallError
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def look_again(order: Order, *, now: datetime) -> Order:
 def _ask(order: Order, *, now: datetime) -> None:
     try:
         settle(gateway.fetch_session(order.session_id or ""), now=now)
-    except StripeTrouble as trouble:
+    except StripeCallError as trouble:
         logger.warning("Order %s: the customer is back, Stripe does not say: %s", order.number, trouble)
 
 

@@ -20,7 +20,7 @@ from checkout.cart.cart import Cart, key_of, lazy_cart
 from checkout.cart.rules import CartRefused
 from checkout.models import ENDED, Order
 from checkout.orders.checkout import start_checkout
-from config.stripe_client import StripeTrouble, is_configured
+from config.stripe_client import StripeCallError, is_configured
 from inventory.stock.ledger import OutOfStock
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def _start(request: HttpRequest, cart: Cart) -> HttpResponse:
         return _back_to_cart(request, f"{changed} {_look()}" if _has_marks(cart) else str(refusal))
     except OutOfStock:
         return _back_to_cart(request, _was_quicker(cart))
-    except StripeTrouble as trouble:
+    except StripeCallError as trouble:
         logger.warning("Checkout did not start: %s", trouble)
         text = _("We cannot reach the payment page at the moment. Your cart is kept: please try again soon.")
         return _back_to_cart(request, text)

@@ -17,12 +17,12 @@ from config.json_cleaning import clean_json
 if TYPE_CHECKING:
     import stripe
 
-CONNECT_SECONDS, READ_SECONDS = 3, 10
+CONNECT_TIMEOUT, READ_TIMEOUT = 3, 10
 # Statuses that proxies return as well. Stripe always sends an error object with them.
-PROXIES = {400, 403, 404}
+PROXY_STATUSES = {400, 403, 404}
 
 
-class StripeTrouble(Exception):
+class StripeCallError(Exception):
     """A call to Stripe failed. `outcome_known` is False if the request may have taken effect nevertheless."""
 
     outcome_known = True
@@ -32,41 +32,41 @@ class StripeTrouble(Exception):
         self.code, self.param = code, param
 
 
-class NotConfigured(StripeTrouble):
+class NotConfigured(StripeCallError):
     """STRIPE_SECRET_KEY is not set: pages work, checkout is unavailable."""
 
 
-class WrongKey(StripeTrouble):
+class AuthenticationFailed(StripeCallError):
     """401: the key is not valid."""
 
 
-class NotAllowed(StripeTrouble):
+class PermissionDenied(StripeCallError):
     """403: the key lacks a permission."""
 
 
-class Refused(StripeTrouble):
+class InvalidRequest(StripeCallError):
     """400 or 402: the request is invalid; a retry would fail again."""
 
 
-class KeyReused(Refused):
+class IdempotencyConflict(InvalidRequest):
     """400: the idempotency key was used before with another body."""
 
 
-class NotFound(Refused):
+class NotFound(InvalidRequest):
     """404: the object does not exist."""
 
 
-class Busy(StripeTrouble):
+class RateLimited(StripeCallError):
     """429 or 409: the request had no effect; retry later."""
 
 
-class StripeFailed(StripeTrouble):
+class ServerError(StripeCallError):
     """5xx: the outcome is unknown. Stripe stores this response under the idempotency key."""
 
     outcome_known = False
 
 
-class NoAnswer(StripeTrouble):
+class ConnectionFailed(StripeCallError):
     """No connection, a timeout, or a response that is not Stripe's: the outcome is unknown."""
 
     outcome_known = False
@@ -80,7 +80,7 @@ def http_client() -> stripe.HTTPClient:
     """The transport of every call. Tests replace this function."""
     import stripe
 
-    return stripe.RequestsClient(timeout=(CONNECT_SECONDS, READ_SECONDS))
+    return stripe.RequestsClient(timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
 
 
 def stripe_client(*, retries: int = 0) -> stripe.StripeClient:
@@ -103,17 +103,17 @@ def _client(key: str, base: str, retries: int) -> stripe.StripeClient:
 
 
 @contextmanager
-def our_errors() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Translate the library's exceptions into StripeTrouble and its subclasses."""
     import stripe
 
     try:
         yield
     except stripe.StripeError as exc:
-        raise _translated(exc) from exc
+        raise _translate(exc) from exc
 
 
-def _translated(error: stripe.StripeError) -> StripeTrouble:
+def _translate(error: stripe.StripeError) -> StripeCallError:
     import stripe
 
     # Logs and issues need a single line.
@@ -123,20 +123,22 @@ def _translated(error: stripe.StripeError) -> StripeTrouble:
     param = str(getattr(detail, "param", None) or "")
     status = error.http_status
     if isinstance(error, stripe.APIConnectionError) or status is None:
-        return NoAnswer(f"Stripe did not answer: {message}", code=code)
-    if status < 400 or status == 408 or (detail is None and status in PROXIES):
+        return ConnectionFailed(f"Stripe did not answer: {message}", code=code)
+    if status < 400 or status == 408 or (detail is None and status in PROXY_STATUSES):
         # A proxy answered in place of Stripe; the request may have reached Stripe nevertheless.
-        return NoAnswer(f"The response with status {status} is not from Stripe: {message[:200]}", code=code)
+        return ConnectionFailed(
+            f"The response with status {status} is not from Stripe: {message[:200]}", code=code
+        )
     if isinstance(error, stripe.IdempotencyError):
-        return KeyReused(message, code=code)
+        return IdempotencyConflict(message, code=code)
     if status == 401:
-        return WrongKey("Stripe does not accept the key in STRIPE_SECRET_KEY.", code=code)
+        return AuthenticationFailed("Stripe does not accept the key in STRIPE_SECRET_KEY.", code=code)
     if status == 403:
-        return NotAllowed(f"The key in STRIPE_SECRET_KEY lacks a permission: {message}", code=code)
+        return PermissionDenied(f"The key in STRIPE_SECRET_KEY lacks a permission: {message}", code=code)
     if status == 404:
         return NotFound(message, code=code, param=param)
     if status in {409, 429}:
-        return Busy(message, code=code)
+        return RateLimited(message, code=code)
     if status >= 500:
-        return StripeFailed(message, code=code)
-    return Refused(message, code=code, param=param)
+        return ServerError(message, code=code)
+    return InvalidRequest(message, code=code, param=param)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from config.json_cleaning import clean_json
-from config.stripe_client import our_errors, stripe_client
+from config.stripe_client import stripe_client, translate_errors
 
 PRODUCT_EVENTS = ["product.updated"]
 PAGE = 100
@@ -66,9 +66,9 @@ class Written:
 def write_metadata(product_id: str, changes: Mapping[str, str], *, key: str) -> Written:
     """Send one POST without retries. Keys that are not in `changes` stay unchanged at Stripe.
 
-    Raises config.stripe_client.StripeTrouble; `outcome_known` is False if the update may have been applied.
+    Raises config.stripe_client.StripeCallError; `outcome_known` is False if the update may have been applied.
     """
-    with our_errors():
+    with translate_errors():
         product = stripe_client(retries=0).v1.products.update(
             product_id, {"metadata": dict(changes)}, {"idempotency_key": key}
         )
@@ -80,9 +80,9 @@ def write_metadata(product_id: str, changes: Mapping[str, str], *, key: str) -> 
 def product_events(since: datetime) -> Iterator[dict[str, Any]]:
     """Every product.updated event created at `since` or later, newest first, as Stripe's JSON.
 
-    Stripe keeps events for 30 days. Raises config.stripe_client.StripeTrouble, possibly after some events.
+    Stripe keeps events for 30 days. Raises config.stripe_client.StripeCallError, possibly after some events.
     """
-    with our_errors():
+    with translate_errors():
         events = stripe_client(retries=RETRIES).v1.events.list(
             {"types": PRODUCT_EVENTS, "created": {"gte": int(since.timestamp())}, "limit": PAGE}
         )

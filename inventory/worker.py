@@ -21,7 +21,7 @@ from django.db.models import Min, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from config.stripe_client import StripeTrouble
+from config.stripe_client import StripeCallError
 from config.worker_tasks import WORKER_TASKS, WorkerTask
 from inventory import alerts, checks
 from inventory.models import Heartbeat, StripeEvent
@@ -48,7 +48,7 @@ def run_task(duty: WorkerTask, now: datetime) -> int:
     """Run a task once; returns how much it did. Errors of Stripe are logged, all others are raised."""
     try:
         return _call(duty, now)
-    except StripeTrouble as exc:
+    except StripeCallError as exc:
         logger.warning("%s: %s", duty.path, exc)
         return 0
 
@@ -147,7 +147,7 @@ class _ScheduledTask:
         self.due_at = time.monotonic() + (0 if busy else self._pause())
 
     def _log(self, error: Exception) -> None:
-        if isinstance(error, StripeTrouble):
+        if isinstance(error, StripeCallError):
             logger.warning("%s will be retried in %d s: %s", self.duty.path, self._pause(), error)
         else:
             logger.error("%s failed and will be retried", self.duty.path, exc_info=error)

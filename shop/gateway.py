@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from config.json_cleaning import clean_json
-from config.stripe_client import NotFound, our_errors, stripe_client
+from config.stripe_client import NotFound, stripe_client, translate_errors
 
 if TYPE_CHECKING:
     import stripe
@@ -58,11 +58,11 @@ class StripeProduct:
 def fetch_product(product_id: str) -> StripeProduct:
     """Fetch one product and its prices. It is `deleted` if Stripe says so or has no such product.
 
-    Raises config.stripe_client.StripeTrouble if the request fails.
+    Raises config.stripe_client.StripeCallError if the request fails.
     """
     read_at = timezone.now()
     try:
-        with our_errors():
+        with translate_errors():
             client = stripe_client(retries=RETRIES)
             product = client.v1.products.retrieve(product_id)
             if _get(product, "deleted"):
@@ -78,10 +78,10 @@ def each_product() -> Iterator[StripeProduct]:
     """Yield every product of the account, archived ones included.
 
     All prices are listed first, which takes far fewer requests than listing them product by product.
-    Raises config.stripe_client.StripeTrouble, possibly after some products.
+    Raises config.stripe_client.StripeCallError, possibly after some products.
     """
     read_at = timezone.now()
-    with our_errors():
+    with translate_errors():
         client = stripe_client(retries=RETRIES)
         prices: dict[str, list[StripePrice]] = defaultdict(list)
         for price in client.v1.prices.list({"limit": PAGE}).auto_paging_iter():

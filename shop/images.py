@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 
-def sort_images(images: Iterable[str], origins: Sequence[str]) -> tuple[list[str], list[str]]:
+def partition_images(images: Iterable[str], origins: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the URLs that may be shown and the problems of the others. Empty `origins` allow any https URL."""
     shown: list[str] = []
     problems: list[str] = []
     for address in images:
-        problem = _trouble(address, origins)
+        problem = _problem(address, origins)
         if problem:
             problems.append(f"The image {_short(address)} is not shown: {problem}")
         else:
@@ -17,7 +17,7 @@ def sort_images(images: Iterable[str], origins: Sequence[str]) -> tuple[list[str
     return shown, problems
 
 
-def _trouble(address: str, origins: Sequence[str]) -> str:
+def _problem(address: str, origins: Sequence[str]) -> str:
     if not address.isprintable() or set(address) & set(" \"'<>\\`;,"):
         return "its URL has invalid characters."
     origin = _origin(address)

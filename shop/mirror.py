@@ -11,7 +11,7 @@ from django.utils.text import slugify
 
 from shop import metadata
 from shop.gateway import StripePrice, StripeProduct
-from shop.images import sort_images
+from shop.images import partition_images
 from shop.models import Product
 from shop.prices import Price, problems_of, range_of
 
@@ -63,7 +63,7 @@ def changes(row: Product, fields: dict[str, Any]) -> list[str]:
 def fields_of(product: StripeProduct) -> dict[str, Any]:
     """Values of all columns that come from Stripe, except `read_at`."""
     facts = metadata.parse(product.metadata)
-    images, image_problems = sort_images(product.images, settings.IMAGE_ORIGINS)
+    images, image_problems = partition_images(product.images, settings.IMAGE_ORIGINS)
     prices = [_price(price) for price in sorted(product.prices, key=lambda price: price.id)]
     span = range_of(facts.sizes, prices, product.default_price_id)
     price_problems = problems_of(facts.sizes, prices, product.default_price_id)

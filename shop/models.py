@@ -20,7 +20,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from shop import size_guide
-from shop.images import sort_images
+from shop.images import partition_images
 from shop.prices import Price, price_for
 from shop.theme import INK, contrast
 
@@ -210,7 +210,7 @@ class Storefront(models.Model):
         wrong: dict[str, Any] = {}
         if self.paper and contrast(self.paper, INK) < LEAST_CONTRAST:
             wrong["paper"] = _("Text would be hard to read on this background. Choose a lighter color.")
-        if self.logo and (problems := sort_images([self.logo], settings.IMAGE_ORIGINS)[1]):
+        if self.logo and (problems := partition_images([self.logo], settings.IMAGE_ORIGINS)[1]):
             wrong["logo"] = problems
         if wrong:
             raise ValidationError(wrong)

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import JSONObject
 
-from shop.images import sort_images
+from shop.images import partition_images
 from shop.models import Product, Storefront
 from shop.theme import stylesheet
 
@@ -56,7 +56,7 @@ class House:
 
     @property
     def logo(self) -> str:
-        shown, _problems = sort_images([self.storefront.logo], settings.IMAGE_ORIGINS)
+        shown, _problems = partition_images([self.storefront.logo], settings.IMAGE_ORIGINS)
         return shown[0] if self.storefront.logo and shown else ""
 
     @property

@@ -21,7 +21,14 @@ from checkout.models import ENDED, Order, OrderLine
 from checkout.orders.fulfillment import give_up, settle
 from checkout.session_params import session_params
 from config.fault_points import fault_point
-from config.stripe_client import KeyReused, NotAllowed, NotConfigured, Refused, StripeTrouble, WrongKey
+from config.stripe_client import (
+    AuthenticationFailed,
+    IdempotencyConflict,
+    InvalidRequest,
+    NotConfigured,
+    PermissionDenied,
+    StripeCallError,
+)
 from inventory import issues
 from inventory.stock import ledger
 from inventory.stripe_sync import refresh
@@ -87,7 +94,7 @@ def _ask_again(order: Order) -> Order:
     """Learn the session of an order that has none yet; a refusal proves that there is none, and ends the order."""
     try:
         return open_at_stripe(order, first=False)
-    except Refused:
+    except InvalidRequest:
         order.refresh_from_db()
         return order
 
@@ -101,7 +108,7 @@ def _reuse(order: Order, *, now: datetime) -> Order | None:
     """The same cart again: its page, if Stripe says that it is still open."""
     try:
         order = _settled(order, gateway.fetch_session(order.session_id or ""), now=now)
-    except StripeTrouble as trouble:
+    except StripeCallError as trouble:
         logger.warning("Order %s: sending the customer back without asking: %s", order.number, trouble)
     return None if order.state == Order.State.RELEASED else order
 
@@ -111,7 +118,7 @@ def _replace(order: Order, *, now: datetime) -> Order | None:
     session_id = order.session_id or ""
     try:
         session = gateway.expire_session(session_id)
-    except Refused:
+    except InvalidRequest:
         session = gateway.fetch_session(session_id)  # It was paid or has expired meanwhile.
     order = _settled(order, session, now=now)
     return order if order.state in ENDED else None
@@ -163,22 +170,22 @@ def open_at_stripe(order: Order, *, first: bool) -> Order:
     """
     try:
         session = gateway.open_session(params=order.session_params, key=str(order.id))
-    except (Refused, WrongKey, NotAllowed, NotConfigured) as trouble:
+    except (InvalidRequest, AuthenticationFailed, PermissionDenied, NotConfigured) as trouble:
         if _proves_that_there_is_none(trouble, first=first):
             give_up(order, because=str(trouble))
-        if first or not isinstance(trouble, Refused):
+        if first or not isinstance(trouble, InvalidRequest):
             _tell_the_owner(order, trouble)
         raise
-    except StripeTrouble as trouble:
+    except StripeCallError as trouble:
         logger.warning("Order %s: no session yet: %s", order.number, trouble)
         return order
     fault_point("start.opened")
     return remember_session(order, session)
 
 
-def _proves_that_there_is_none(trouble: StripeTrouble, *, first: bool) -> bool:
+def _proves_that_there_is_none(trouble: StripeCallError, *, first: bool) -> bool:
     """A bad request is answered as it was the first time; a bad key says nothing of an earlier, better one."""
-    return first or (isinstance(trouble, Refused) and not isinstance(trouble, KeyReused))
+    return first or (isinstance(trouble, InvalidRequest) and not isinstance(trouble, IdempotencyConflict))
 
 
 def remember_session(order: Order, session: gateway.CheckoutSession) -> Order:
@@ -191,11 +198,11 @@ def remember_session(order: Order, session: gateway.CheckoutSession) -> Order:
     return order
 
 
-def _tell_the_owner(order: Order, trouble: StripeTrouble) -> None:
+def _tell_the_owner(order: Order, trouble: StripeCallError) -> None:
     logger.error("Order %s could not be started: %s", order.number, trouble)
-    if isinstance(trouble, (WrongKey, NotAllowed)):
+    if isinstance(trouble, (AuthenticationFailed, PermissionDenied)):
         issues.open_case(issues.KEY, KEY_NAME, WHY_NO_PAGE, trouble=trouble)
-    elif isinstance(trouble, Refused):
+    elif isinstance(trouble, InvalidRequest):
         # A price that was archived a moment ago, perhaps: read the products anew.
         refresh.want(order.lines.values_list("product_id", flat=True))
         subject = trouble.param or trouble.code or "request"

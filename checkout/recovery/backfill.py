@@ -12,7 +12,7 @@ from typing import Any
 from checkout import gateway
 from checkout.models import Order
 from checkout.orders.fulfillment import settle
-from config.stripe_client import Refused, StripeTrouble
+from config.stripe_client import InvalidRequest, StripeCallError
 from config.stripe_events import EVENTS
 from inventory.events import inbox
 from inventory.stripe_sync import backoff
@@ -56,7 +56,7 @@ def _settle(session: gateway.CheckoutSession, settled: Settled, *, now: datetime
     try:
         order = settle(session, now=now)
     except Exception as error:
-        if isinstance(error, StripeTrouble) and not isinstance(error, Refused):
+        if isinstance(error, StripeCallError) and not isinstance(error, InvalidRequest):
             raise  # No other session would fare better.
         logger.exception("Session %s cannot be settled", session.id)
         settled.failed[session.id] = backoff.in_a_line(error)

@@ -18,7 +18,7 @@ from checkout.models import Order, OrderLine
 from checkout.orders.external_orders import COUNT_KEYS
 from checkout.recovery.backfill import settle_completed
 from checkout.recovery.session_recovery import ask
-from config.stripe_client import NotAllowed, NotFound, StripeTrouble
+from config.stripe_client import NotFound, PermissionDenied, StripeCallError
 from inventory import issues
 from inventory.events import inbox
 from inventory.models import Hold, Movement, StockItem, StockWrite, StripeEvent
@@ -81,7 +81,7 @@ def _fetch_edits(report: Report, now: datetime) -> Iterator[Difference]:
     """Echoes and edits that no webhook brought, and whatever else waits: a count may only seem to differ without them."""
     try:
         report.events = missed_events.fetch_product_events(now)
-    except NotAllowed as trouble:
+    except PermissionDenied as trouble:
         yield Difference("events_not_listed", "STRIPE_SECRET_KEY", str(trouble))
     listed = timezone.now()
     while inbox.handle_waiting(listed) or inbox.handle_with_stripe(listed):
@@ -109,7 +109,7 @@ def _end_overdue(now: datetime, report: Report) -> Iterator[Order]:
         except NotFound:
             text = f"Stripe does not know the session {order.session_id}."
             report.differences.append(Difference("session_unknown", order.number, text))
-        except StripeTrouble:
+        except StripeCallError:
             raise
         except Exception as error:
             logger.exception("Order %s cannot be settled", order.number)

@@ -17,7 +17,7 @@ from checkout import gateway
 from checkout.models import Order
 from checkout.orders import failures
 from checkout.orders.fulfillment import settle
-from config.stripe_client import NotFound, StripeTrouble
+from config.stripe_client import NotFound, StripeCallError
 from inventory import issues
 from inventory.leases import due
 
@@ -66,7 +66,7 @@ def _ask(order: Order, *, now: datetime) -> bool:
     except NotFound as trouble:
         # Another account's key, perhaps: that is no proof that nobody paid.
         issues.open_case(LOST, order.number, NOT_KNOWN, session=order.session_id, trouble=trouble)
-    except StripeTrouble as trouble:
+    except StripeCallError as trouble:
         logger.warning("Order %s is overdue, and Stripe does not say why: %s", order.number, trouble)
     except Exception as error:
         failures.tell(order, error)

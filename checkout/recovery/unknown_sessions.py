@@ -12,7 +12,7 @@ from checkout.models import Order
 from checkout.orders import failures
 from checkout.orders.checkout import open_at_stripe, remember_session
 from checkout.orders.fulfillment import give_up, settle
-from config.stripe_client import Refused, StripeTrouble
+from config.stripe_client import InvalidRequest, StripeCallError
 from inventory.leases import due
 
 logger = logging.getLogger(__name__)
@@ -51,9 +51,9 @@ def _claim(order: Order, *, now: datetime) -> bool:
 def _finish(order: Order, *, now: datetime) -> bool:
     try:
         finished = _ask_for(order, now=now)
-    except Refused:
+    except InvalidRequest:
         return not Order.objects.filter(id=order.id, state=Order.State.OPEN).exists()
-    except StripeTrouble as trouble:
+    except StripeCallError as trouble:
         logger.warning("Order %s: its session stays unknown: %s", order.number, trouble)
     except Exception as error:
         failures.tell(order, error)

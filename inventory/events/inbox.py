@@ -22,7 +22,14 @@ from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
 from config.json_cleaning import loads_clean
-from config.stripe_client import NoAnswer, NotAllowed, NotConfigured, Refused, StripeTrouble, WrongKey
+from config.stripe_client import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    InvalidRequest,
+    NotConfigured,
+    PermissionDenied,
+    StripeCallError,
+)
 from config.stripe_events import EVENTS
 from inventory import issues
 from inventory.db import insert_new
@@ -39,7 +46,7 @@ MOST_ATTEMPTS = 10
 MOST_CLAIMS = 15  # of an event whose handling never finishes, for example because it kills the process
 LONGEST_WAIT = timedelta(minutes=10)
 LONGEST_ID = 255
-KEY_TROUBLE = (WrongKey, NotAllowed, NotConfigured)
+KEY_TROUBLE = (AuthenticationFailed, PermissionDenied, NotConfigured)
 KEY_CASE = (issues.KEY, "events")
 
 
@@ -159,7 +166,7 @@ def _handle_due(now: datetime, *, needs_stripe: bool) -> int:
         event = _claim(event_id, now)
         if event is not None:
             taken += 1
-            if isinstance(_attempt(event, now), NoAnswer):
+            if isinstance(_attempt(event, now), ConnectionFailed):
                 break  # Stripe is unreachable; the other events would each wait for the same timeout.
     return taken
 
@@ -248,7 +255,7 @@ def _close_key_case(passed: StripeEvent) -> None:
 
 def _may_pass(error: Exception) -> bool:
     # Stripe, or the network, failed. A request that Stripe rejects would be rejected again.
-    return isinstance(error, StripeTrouble) and not isinstance(error, Refused)
+    return isinstance(error, StripeCallError) and not isinstance(error, InvalidRequest)
 
 
 def replay(event_ids: Iterable[str], now: datetime) -> int:

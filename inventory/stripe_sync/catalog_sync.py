@@ -39,7 +39,7 @@ def look_at_all(*, dry_run: bool = False, progress: Progress = lambda done, name
     """Refresh every product of the account. With `dry_run`, report the changes and make none.
 
     `progress(done, name)` is called after each product. A product that cannot be stored is reported as a problem and
-    does not stop the others. Raises config.stripe_client.StripeTrouble; products refreshed before it stay stored.
+    does not stop the others. Raises config.stripe_client.StripeCallError; products refreshed before it stay stored.
     """
     began, wanted = timezone.now(), wishes()
     summary, seen = Summary(), set()

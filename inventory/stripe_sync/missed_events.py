@@ -28,7 +28,7 @@ KEPT = timedelta(days=29)  # Stripe keeps events for 30 days.
 def fetch_product_events(now: datetime) -> int:
     """Store every product event since the last complete listing. Returns how many were new.
 
-    They wait in the inbox like delivered events. Raises config.stripe_client.StripeTrouble.
+    They wait in the inbox like delivered events. Raises config.stripe_client.StripeCallError.
     """
     if not is_configured():
         return 0

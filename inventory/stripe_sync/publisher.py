@@ -17,14 +17,14 @@ from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
 from config.stripe_client import (
-    Busy,
-    NoAnswer,
-    NotAllowed,
+    AuthenticationFailed,
+    ConnectionFailed,
+    InvalidRequest,
     NotFound,
-    Refused,
-    StripeFailed,
-    StripeTrouble,
-    WrongKey,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+    StripeCallError,
     is_configured,
 )
 from inventory import gateway, issues
@@ -57,10 +57,10 @@ def publish_waiting(now: datetime) -> int:
     for product_id in chosen:
         try:
             done += publish_product(product_id, now)
-        except (WrongKey, NotAllowed) as exc:
+        except (AuthenticationFailed, PermissionDenied) as exc:
             _stop(exc)
             return done
-        except NoAnswer:
+        except ConnectionFailed:
             # The other products would only run into the same timeout.
             if done:
                 return done
@@ -94,9 +94,9 @@ def publish_product(product_id: str, now: datetime) -> bool:
             write = _open_write(product_id) or _next_write(claim, now)
             if write is not None and claim.renew():
                 _deliver(write, now)
-        except StripeTrouble as exc:
+        except StripeCallError as exc:
             _put_off(product_id, now)
-            if not isinstance(exc, Busy | StripeFailed | Refused):
+            if not isinstance(exc, RateLimited | ServerError | InvalidRequest):
                 raise
             logger.warning("Publishing %s is postponed: %s", product_id, exc)
         except Exception as exc:
@@ -154,7 +154,7 @@ def _is_fresh(product_id: str, now: datetime) -> bool:
 def _explain(product_id: str, now: datetime) -> bool:
     try:
         missed_events.fetch_product_events(now)
-    except NotAllowed as exc:
+    except PermissionDenied as exc:
         sentence = _(
             "Its counts at Stripe differ from the ledger, and the API key has no permission to list the events that "
             "explain the difference: %(error)s"
@@ -181,10 +181,10 @@ def _deliver(write: StockWrite, now: datetime) -> None:
     began = timezone.now()
     try:
         answer = gateway.write_metadata(write.product_id, updates.body_of(write), key=write.key)
-    except StripeFailed:
+    except ServerError:
         # Stripe would replay the failure for this idempotency key for a day.
         _find_out(write, now)
-    except Refused as exc:
+    except InvalidRequest as exc:
         _give_up(write, exc, now)
     else:
         fault_point("publish.sent")
@@ -204,7 +204,7 @@ def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> 
     fault_point("publish.applied")
 
 
-def _give_up(write: StockWrite, refusal: Refused, now: datetime) -> None:
+def _give_up(write: StockWrite, refusal: InvalidRequest, now: datetime) -> None:
     # 400 or 404: a retry would be refused again. The movements wait until the owner has fixed the cause.
     updates.abandon(write.pk, now)
     sentence = _("Stripe refused the counts: %(refusal)s")
@@ -272,7 +272,7 @@ def _put_off(product_id: str, now: datetime) -> int:
     return failures
 
 
-def _stop(exc: StripeTrouble) -> None:
+def _stop(exc: StripeCallError) -> None:
     # 401 or 403: every update fails until the key is corrected. A starting worker tries again.
     sentence = _(
         "No counts are sent to Stripe: %(error)s Correct the key, then close this issue or restart the worker."

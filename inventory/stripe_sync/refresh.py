@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from config.fault_points import fault_point
-from config.stripe_client import Busy, Refused, StripeFailed, StripeTrouble, is_configured
+from config.stripe_client import InvalidRequest, RateLimited, ServerError, StripeCallError, is_configured
 from inventory import issues
 from inventory.leases import claimed, due, free
 from inventory.models import ProductStock, StockWrite
@@ -30,7 +30,7 @@ FRESH = timedelta(seconds=60)
 def look_at(product_id: str) -> mirror.Outcome:
     """Read one product from Stripe, update the local copy, and apply its stock metadata.
 
-    Raises config.stripe_client.StripeTrouble.
+    Raises config.stripe_client.StripeCallError.
     """
     wanted = wishes([product_id]).get(product_id, 0)
     product = gateway.fetch_product(product_id)
@@ -74,11 +74,11 @@ def _look_alone(product_id: str, now: datetime) -> bool:
             return False
         try:
             look_at(product_id)
-        except (Busy, StripeFailed, Refused) as exc:
+        except (RateLimited, ServerError, InvalidRequest) as exc:
             _put_off(product_id, now)
             logger.warning("Refreshing %s is postponed: %s", product_id, exc)
             return False
-        except StripeTrouble:
+        except StripeCallError:
             raise
         except Exception as exc:
             backoff.tell(issues.LOOK_FAILED, product_id, exc, failures=_put_off(product_id, now))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from config.stripe_client import NoAnswer
+from config.stripe_client import ConnectionFailed
 from inventory.events import inbox
 from inventory.models import Case, CountedRequest, Movement, StockItem, StripeEvent
 from inventory.stock import ledger
@@ -126,7 +126,7 @@ def test_the_event_of_our_update_proves_that_it_applied(shirt: Shirt) -> None:
     """The response was lost and the worker crashed: the event alone marks the movements as published."""
     shirt.sell("M", 2)
     shirt.fake.faults.add("cut", method="POST", path="/v1/products/*", when="after", times=1)
-    with pytest.raises(NoAnswer):
+    with pytest.raises(ConnectionFailed):
         drain_once(shirt)
     assert shirt.item("M").pending == -2
 

@@ -11,7 +11,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from config.stripe_client import NoAnswer, NotAllowed, NotConfigured, Refused, WrongKey
+from config.stripe_client import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    InvalidRequest,
+    NotConfigured,
+    PermissionDenied,
+)
 from inventory.events import inbox
 from inventory.models import Case, StripeEvent
 
@@ -144,7 +150,7 @@ def test_an_event_that_fails_permanently_becomes_an_issue_and_can_be_replayed(
 
 def test_an_event_is_retried_as_long_as_stripe_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     event = remembered()
-    fail_until_given_up(monkeypatch, NoAnswer("away"))
+    fail_until_given_up(monkeypatch, ConnectionFailed("away"))
 
     event.refresh_from_db()
     assert event.state == "waiting"
@@ -153,13 +159,15 @@ def test_an_event_is_retried_as_long_as_stripe_is_unavailable(monkeypatch: pytes
 
 def test_a_request_that_stripe_rejects_is_not_retried_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     event = remembered()
-    fail_until_given_up(monkeypatch, Refused("no such session"))
+    fail_until_given_up(monkeypatch, InvalidRequest("no such session"))
 
     event.refresh_from_db()
     assert event.state == "failed"
 
 
-@pytest.mark.parametrize("error", [WrongKey("no"), NotAllowed("no sessions"), NotConfigured("none")])
+@pytest.mark.parametrize(
+    "error", [AuthenticationFailed("no"), PermissionDenied("no sessions"), NotConfigured("none")]
+)
 def test_a_key_without_read_permission_is_reported_once_until_it_works(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -248,7 +256,7 @@ def test_a_run_that_finds_stripe_unreachable_ends_early(
 
     def handler(event: StripeEvent) -> None:
         asked.append(event.pk)
-        raise NoAnswer("away")
+        raise ConnectionFailed("away")
 
     handled_by(monkeypatch, handler)
     inbox.handle_with_stripe(timezone.now())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 
-from config.stripe_client import NotAllowed
+from config.stripe_client import PermissionDenied
 from inventory import gateway
 from inventory.models import Case, Movement, ProductStock, ShopIdentity, StockItem, StockWrite
 from inventory.stock import ledger
@@ -428,7 +428,7 @@ def test_a_difference_is_explained_by_events_before_it_is_overwritten(shirt: Shi
 def test_without_permission_to_list_events_a_difference_is_not_overwritten(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "product_events", raising(NotAllowed("events_read")))
+    monkeypatch.setattr(gateway, "product_events", raising(PermissionDenied("events_read")))
     shirt.fake.faults.add("drop", types=("product.updated",))
     shirt.edit(M=20)
     shirt.sell("M", 2)

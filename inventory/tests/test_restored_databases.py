@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db.models import F
 from django.utils import timezone
 
-from config.stripe_client import NoAnswer
+from config.stripe_client import ConnectionFailed
 from fake_stripe import FakeStripe
 from inventory.events import inbox
 from inventory.models import (
@@ -139,7 +139,7 @@ def test_an_open_update_of_a_restored_database_is_never_sent_again(shirt: Shirt)
     shirt.sell("M", 2)
     from inventory.stripe_sync import publisher
 
-    with pytest.raises(NoAnswer):
+    with pytest.raises(ConnectionFailed):
         publisher.publish_waiting(timezone.now() + timedelta(seconds=3))
     assert StockWrite.objects.filter(state="open").exists()
     bring_back = restore(shirt)

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from config.stripe_client import StripeFailed
+from config.stripe_client import ServerError
 from inventory import issues
 from inventory.models import Case, ProductStock
 from inventory.stripe_sync import backoff, publisher, refresh, updates
@@ -135,7 +135,7 @@ def test_a_product_on_which_stripe_fails_is_not_refreshed_every_second(
 
     def fails(product_id: str) -> None:
         looks.append(product_id)
-        raise StripeFailed("no")
+        raise ServerError("no")
 
     monkeypatch.setattr(refresh, "look_at", fails)
     now = timezone.now()

@@ -20,7 +20,7 @@ from django.db import connection
 from django.test import RequestFactory
 from django.utils import timezone
 
-from config.stripe_client import NoAnswer, StripeTrouble, WrongKey
+from config.stripe_client import AuthenticationFailed, ConnectionFailed, StripeCallError
 from config.worker_tasks import WorkerTask
 from inventory import admin_panels, checks, gateway, worker
 from inventory.models import Case, EventCursor, Heartbeat, ProductStock
@@ -48,7 +48,7 @@ def test_draining_goes_on_until_nothing_is_left(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.django_db
 def test_draining_survives_an_unavailable_stripe(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(now: datetime) -> int:
-        raise NoAnswer("away")
+        raise ConnectionFailed("away")
 
     tasks(monkeypatch, a=away)
 
@@ -163,7 +163,7 @@ def test_a_failing_task_is_retried_and_does_not_block_others(loop: Any) -> None:
 def test_a_failing_task_backs_off_and_runs_normally_after_a_success(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, every: float, pauses: list[float]
 ) -> None:
-    troubles: list[StripeTrouble] = [NoAnswer("away"), WrongKey("no such key")] * 4
+    troubles: list[StripeCallError] = [ConnectionFailed("away"), AuthenticationFailed("no such key")] * 4
 
     def away(now: datetime) -> int:
         if troubles:
@@ -373,7 +373,7 @@ def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_one_issue(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*args: Any, **options: Any) -> None:
-        raise WrongKey("no such key")
+        raise AuthenticationFailed("no such key")
 
     call_command("work", "--once")
     shirt.sell("M", 2)

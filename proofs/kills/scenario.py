@@ -20,7 +20,7 @@ from django.utils import timezone
 from checkout.cart.cart import Cart
 from checkout.orders.checkout import start_checkout
 from config import stripe_client
-from config.stripe_client import Refused
+from config.stripe_client import InvalidRequest
 from fake_stripe import FakeStripe
 from inventory import views, worker
 from inventory.models import StockItem
@@ -70,7 +70,7 @@ class Story:
             self.keep("browsers", who, browser)
         try:
             order = start_checkout(Cart(_request(browser)), now=timezone.now())
-        except Refused:
+        except InvalidRequest:
             # The session's expiry has come too near meanwhile: the cart is kept, and the customer tries again.
             order = start_checkout(Cart(_request(browser)), now=timezone.now())
         self.keep("orders", who, str(order.pk))

@@ -16,7 +16,7 @@ from checkout.cart.cart import Cart
 from checkout.cart.rules import CartRefused
 from checkout.models import Order
 from checkout.orders.checkout import start_checkout
-from config.stripe_client import StripeTrouble
+from config.stripe_client import StripeCallError
 from fake_stripe import Refused
 from inventory.models import StockItem
 from inventory.stock.ledger import OutOfStock
@@ -92,7 +92,7 @@ class Customers:
     def _go_to_payment(self, browser: dict[str, Any]) -> None:
         try:
             order = start_checkout(Cart(_request(browser)), now=timezone.now())
-        except (OutOfStock, CartRefused, StripeTrouble) as refusal:
+        except (OutOfStock, CartRefused, StripeCallError) as refusal:
             self.outcomes[type(refusal).__name__] += 1
             return
         self.outcomes["page" if order.session_url else f"order {order.state}"] += 1

@@ -19,7 +19,7 @@ from checkout.models import Order
 from checkout.orders import failures
 from checkout.recovery import backfill
 from config import stripe_client
-from config.stripe_client import StripeTrouble
+from config.stripe_client import StripeCallError
 from config.worker_tasks import WORKER_TASKS
 from fake_stripe import FakeStripe
 from inventory import views, worker
@@ -198,7 +198,7 @@ class World:
                 settled = backfill.settle_completed(since=since, now=timezone.now())
                 if settled.failed:
                     raise broken("a completed session cannot be applied", settled.failed)
-            except StripeTrouble:
+            except StripeCallError:
                 self.tally.note("backfill failed")
 
         self.process("backfill", fetch)

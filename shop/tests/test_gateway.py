@@ -75,7 +75,7 @@ def test_without_a_key_the_error_names_the_setting(settings: Settings) -> None:
 def test_with_a_wrong_key_the_error_names_the_setting(fake: FakeStripe, settings: Settings) -> None:
     settings.STRIPE_SECRET_KEY = "sk_test_wrong"
 
-    with pytest.raises(stripe_client.WrongKey, match="STRIPE_SECRET_KEY"):
+    with pytest.raises(stripe_client.AuthenticationFailed, match="STRIPE_SECRET_KEY"):
         list(each_product())
 
 

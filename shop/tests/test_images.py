@@ -2,18 +2,18 @@
 
 import pytest
 
-from shop.images import sort_images
+from shop.images import partition_images
 
 
 def test_without_origins_any_https_image_is_allowed() -> None:
-    assert sort_images(["https://a.example/1.jpg", "https://b.example/2.jpg"], []) == (
+    assert partition_images(["https://a.example/1.jpg", "https://b.example/2.jpg"], []) == (
         ["https://a.example/1.jpg", "https://b.example/2.jpg"],
         [],
     )
 
 
 def test_with_origins_other_images_are_problems() -> None:
-    shown, problems = sort_images(
+    shown, problems = partition_images(
         ["https://a.example/1.jpg", "https://b.example/2.jpg"], ["https://a.example"]
     )
 
@@ -24,8 +24,8 @@ def test_with_origins_other_images_are_problems() -> None:
 def test_a_local_http_url_is_allowed_only_if_its_origin_is_listed() -> None:
     local = "http://127.0.0.1:9000/shirt.svg"
 
-    assert sort_images([local], [])[0] == []
-    assert sort_images([local], ["http://127.0.0.1:9000"])[0] == [local]
+    assert partition_images([local], [])[0] == []
+    assert partition_images([local], ["http://127.0.0.1:9000"])[0] == [local]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_local_http_url_is_allowed_only_if_its_origin_is_listed() -> None:
     ],
 )
 def test_anything_but_a_plain_https_url_is_a_problem(address: str) -> None:
-    shown, problems = sort_images([address], [])
+    shown, problems = partition_images([address], [])
 
     assert shown == []
     assert len(problems) == 1

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from checkout.recovery.backfill import remember_events, settle_completed
 from config.dates import parse_past
-from config.stripe_client import StripeTrouble
+from config.stripe_client import StripeCallError
 
 
 class Command(BaseCommand):
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         try:
             events = remember_events(since=options["since"])
             settled = settle_completed(since=options["since"], now=timezone.now())
-        except StripeTrouble as trouble:
+        except StripeCallError as trouble:
             raise CommandError(str(trouble)) from trouble
         for order in settled.orders:
             self.stdout.write(f"Order {order.number} is {order.get_state_display()} now.")

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from checkout.recovery.reconcile import Report, reconcile
 from config.dates import parse_past
-from config.stripe_client import StripeTrouble
+from config.stripe_client import StripeCallError
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             report = reconcile(since=options["since"], now=timezone.now())
-        except StripeTrouble as trouble:
+        except StripeCallError as trouble:
             raise CommandError(str(trouble)) from trouble
         if options["json"]:
             self.stdout.write(json.dumps(report.as_json(), ensure_ascii=False, indent=2))

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.stripe_client import StripeTrouble
+from config.stripe_client import StripeCallError
 from inventory.models import ProductStock
 from inventory.stripe_sync import catalog_sync, snapshot
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             raise CommandError("--take-over and --dry-run cannot be combined.")
         try:
             summary = self._one(options) if options["product"] else self._all(options)
-        except StripeTrouble as exc:
+        except StripeCallError as exc:
             raise CommandError(str(exc)) from exc
         for problem in summary.problems:
             self.stderr.write(self.style.WARNING(problem))
