@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from inventory import issues
 from inventory.leases import free
 from inventory.models import Case, Postbox, StockItem
-from shop.storefront import open_house
+from shop.storefront import load_storefront
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ def _one_line(text: str, most: int) -> str:
 def _send(news: Sequence[News]) -> bool:
     """Return False and log the error if the mail could not be sent; the next run retries."""
     context = {
-        "shop": _one_line(open_house().name, 50),
+        "shop": _one_line(load_storefront().name, 50),
         "first": news[0],
         "others": len(news) - 1,
         "news": news[:MOST],

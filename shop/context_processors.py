@@ -7,22 +7,22 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from config.stripe_client import is_configured
-from shop.storefront import House, open_house
+from shop.storefront import StorefrontContext, load_storefront
 
 
 def storefront(request: HttpRequest) -> dict[str, Any]:
     """Add the storefront (`house`), loaded on first use, and settings that every page needs."""
     return {
-        "house": house_of(request),
-        "shop_name": SimpleLazyObject(lambda: house_of(request).name),
+        "house": get_storefront(request),
+        "shop_name": SimpleLazyObject(lambda: get_storefront(request).name),
         "site_url": settings.SITE_URL,
         "currency": settings.SHOP_CURRENCY,
         "can_sell": is_configured(),
     }
 
 
-def house_of(request: HttpRequest) -> House:
+def get_storefront(request: HttpRequest) -> StorefrontContext:
     # Stored on the request, so that views and templates share one query.
     if not hasattr(request, "_house"):
-        request._house = SimpleLazyObject(open_house)  # type: ignore[attr-defined]
+        request._house = SimpleLazyObject(load_storefront)  # type: ignore[attr-defined]
     return request._house  # type: ignore[attr-defined,no-any-return]

@@ -18,13 +18,13 @@ from shop.images import partition_images
 from shop.models import Product, Storefront
 from shop.theme import stylesheet
 
-LADDER = ("XXS", "XS", "S", "M", "L", "XL", "XXL", "2XL", "3XL", "4XL", "5XL", "6XL")
+SIZE_ORDER = ("XXS", "XS", "S", "M", "L", "XL", "XXL", "2XL", "3XL", "4XL", "5XL", "6XL")
 
 STOREFRONT_COLUMNS = [str(field.column) for field in Storefront._meta.concrete_fields]
 
 
 @dataclass(frozen=True)
-class Range:
+class Facets:
     """Sizes and colors of the visible products of a category, for the filters."""
 
     sizes: list[str] = field(default_factory=list)
@@ -32,59 +32,59 @@ class Range:
 
 
 @dataclass(frozen=True)
-class House:
+class StorefrontContext:
     """`categories` maps slugs to names; `ranges` maps slugs to sizes and colors, with "" for all products.
 
     `key` is the row it was built from, for cache keys.
     """
 
     key: tuple[Any, ...]
-    storefront: Storefront
+    settings: Storefront
     categories: dict[str, str] = field(default_factory=dict)
-    ranges: dict[str, Range] = field(default_factory=dict)
+    facets: dict[str, Facets] = field(default_factory=dict)
 
     @property
     def sizes(self) -> list[str]:
-        return self.range_of("").sizes
+        return self.facets_of("").sizes
 
-    def range_of(self, slug: str) -> Range:
-        return self.ranges.get(slug, Range())
+    def facets_of(self, slug: str) -> Facets:
+        return self.facets.get(slug, Facets())
 
     @property
     def name(self) -> str:
-        return self.storefront.name or str(settings.SHOP_NAME)
+        return self.settings.name or str(settings.SHOP_NAME)
 
     @property
     def logo(self) -> str:
-        shown, _problems = partition_images([self.storefront.logo], settings.IMAGE_ORIGINS)
-        return shown[0] if self.storefront.logo and shown else ""
+        shown, _problems = partition_images([self.settings.logo], settings.IMAGE_ORIGINS)
+        return shown[0] if self.settings.logo and shown else ""
 
     @property
-    def look(self) -> str:
-        return stylesheet(self.storefront.accent, self.storefront.paper)
+    def theme_css(self) -> str:
+        return stylesheet(self.settings.accent, self.settings.paper)
 
     @property
-    def look_version(self) -> str:
+    def theme_version(self) -> str:
         # Part of the stylesheet's URL, so that browsers can cache it indefinitely.
-        return f"{self.storefront.accent}{self.storefront.paper}".replace("#", "-")
+        return f"{self.settings.accent}{self.settings.paper}".replace("#", "-")
 
     @property
-    def texts(self) -> dict[str, str]:
-        return {which: title for which, (title, _text) in self.storefront.texts.items()}
+    def legal_pages(self) -> dict[str, str]:
+        return {which: title for which, (title, _text) in self.settings.texts.items()}
 
 
-def open_house() -> House:
+def load_storefront() -> StorefrontContext:
     """Load the storefront in one query. It also works before a Storefront row is saved."""
     statement, parameters = _statement(connection.vendor)
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return _house(tuple(cursor.fetchone()))
+        return _context(tuple(cursor.fetchone()))
 
 
 @lru_cache(maxsize=2)
 def _statement(vendor: str) -> tuple[str, tuple[Any, ...]]:
     """SQL for the Storefront's columns and a JSON array of what the visible products come in."""
-    facts, parameters = _facts().query.sql_with_params()
+    facts, parameters = _product_facts().query.sql_with_params()
     together = "jsonb_agg(f.fact)" if vendor == "postgresql" else "json_group_array(json(f.fact))"
     columns = ", ".join(f"s.{name}" for name in STOREFRONT_COLUMNS)
     # Only column and table names are interpolated, never user input.
@@ -95,32 +95,32 @@ def _statement(vendor: str) -> tuple[str, tuple[Any, ...]]:
     return statement, parameters
 
 
-def _facts() -> QuerySet[Product, Any]:
+def _product_facts() -> QuerySet[Product, Any]:
     row = JSONObject(category="category", slug="category_slug", sizes="sizes", colours="colours")
     return Product.objects.on_show().order_by().values(fact=row).distinct()
 
 
 @lru_cache(maxsize=16)
-def _house(row: tuple[Any, ...]) -> House:
+def _context(row: tuple[Any, ...]) -> StorefrontContext:
     *texts, facts = row
     products = _list(facts or "[]")
     slugs = {fact["slug"] for fact in products}
-    return House(
+    return StorefrontContext(
         key=row,
-        storefront=Storefront()
+        settings=Storefront()
         if texts[0] is None
         else Storefront.from_db("default", STOREFRONT_COLUMNS, texts),
         categories=dict(sorted((fact["slug"], fact["category"]) for fact in products if fact["slug"])),
-        ranges={slug: _range(fact for fact in products if fact["slug"] == slug) for slug in slugs}
-        | {"": _range(products)},
+        facets={slug: _facets_of(fact for fact in products if fact["slug"] == slug) for slug in slugs}
+        | {"": _facets_of(products)},
     )
 
 
-def _range(facts: Iterable[Any]) -> Range:
+def _facets_of(facts: Iterable[Any]) -> Facets:
     facts = list(facts)
     sizes = {size for fact in facts for size in _list(fact["sizes"])}
     colours = {colour.casefold(): colour for fact in facts for colour in _list(fact["colours"])}
-    return Range(sorted(sizes, key=_rung), sorted(colours.values(), key=str.casefold))
+    return Facets(sorted(sizes, key=size_sort_key), sorted(colours.values(), key=str.casefold))
 
 
 def _list(value: Any) -> list[Any]:
@@ -128,10 +128,10 @@ def _list(value: Any) -> list[Any]:
     return list(json.loads(value) if isinstance(value, str) else value)
 
 
-def _rung(size: str) -> tuple[int, int, str]:
+def size_sort_key(size: str) -> tuple[int, int, str]:
     # Sizes outside LADDER sort last, by leading number: children's 2Y before 10Y.
     known = size.upper()
-    if known in LADDER:
-        return LADDER.index(known), 0, ""
+    if known in SIZE_ORDER:
+        return SIZE_ORDER.index(known), 0, ""
     number = re.match(r"[0-9]{1,9}", size)
-    return len(LADDER), int(number[0]) if number else 0, size
+    return len(SIZE_ORDER), int(number[0]) if number else 0, size

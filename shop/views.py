@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_safe
 from config.stripe_client import is_configured
 from shop.api import as_json
 from shop.availability import Offer
-from shop.context_processors import house_of
+from shop.context_processors import get_storefront
 from shop.filters import PAGE, Wish
 from shop.models import Product
 from shop.page_cache.render import fresh, page
@@ -40,7 +40,7 @@ def _home(offers: list[Offer]) -> dict[str, object]:
 @require_safe
 def browse(request: HttpRequest, slug: str = "") -> HttpResponse:
     """List of all products or of one category, with search, filters and sorting from the query string."""
-    house = house_of(request)
+    house = get_storefront(request)
     if slug and slug not in house.categories:
         raise Http404(_("Category not found."))
     wish = Wish.read(request.GET, settings.SHOP_CURRENCY)
@@ -108,7 +108,7 @@ def _possible_id(text: str) -> str:
 
 @require_safe
 def text(request: HttpRequest, which: str) -> HttpResponse:
-    texts = house_of(request).storefront.texts
+    texts = get_storefront(request).settings.texts
     if which not in texts:
         raise Http404
     title, words = texts[which]
@@ -125,7 +125,7 @@ def robots(request: HttpRequest) -> HttpResponse:
 @require_safe
 def look(request: HttpRequest) -> HttpResponse:
     """The owner's colors as a stylesheet, because the Content-Security-Policy forbids inline styles."""
-    answer = HttpResponse(house_of(request).look, content_type="text/css")
+    answer = HttpResponse(get_storefront(request).theme_css, content_type="text/css")
     patch_cache_control(answer, public=True, max_age=60 * 60 * 24 * 365, immutable=True)
     return answer
 
@@ -138,7 +138,7 @@ def api_products(request: HttpRequest) -> JsonResponse:
         answer = JsonResponse({"products": []}, status=503)
     else:
         products = Product.objects.on_show().with_offers().with_size_guide()
-        counted = house_of(request).storefront.show_counts
+        counted = get_storefront(request).settings.show_counts
         answer = JsonResponse({"products": [as_json(product, counted=counted) for product in products]})
     patch_cache_control(answer, no_store=True)
     return answer

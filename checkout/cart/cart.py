@@ -40,10 +40,10 @@ from checkout.cart.rules import (
 from checkout.models import ENDED, Order, OrderLine
 from inventory.models import StockItem
 from shop.availability import MAX_QUANTITY, most_of
-from shop.context_processors import house_of
+from shop.context_processors import get_storefront
 from shop.models import Product
 from shop.prices import Price
-from shop.storefront import House
+from shop.storefront import StorefrontContext
 
 SESSION_KEY = "cart"
 PATIENCE = timedelta(seconds=20)  # Connecting to Stripe and reading its answer may take 13.
@@ -74,7 +74,9 @@ class CartLine:
     limit: int | None
     problem: str
     sizes: tuple[StockItem, ...]
-    house: House  # Read only where it matters whether the customer may learn how many there are.
+    storefront: (
+        StorefrontContext  # Read only where it matters whether the customer may learn how many there are.
+    )
 
     @property
     def product(self) -> Product | None:
@@ -117,7 +119,7 @@ class CartLine:
     @property
     def most(self) -> int:
         """The largest quantity that may be asked for."""
-        return most_of(self.limit if self.house.storefront.show_counts else None)
+        return most_of(self.limit if self.storefront.settings.show_counts else None)
 
     @property
     def image(self) -> str:
@@ -153,7 +155,7 @@ class Cart:
 
     def __init__(self, request: HttpRequest) -> None:
         self._session = request.session
-        self._house = house_of(request)
+        self._house = get_storefront(request)
         kept = self._session.get(SESSION_KEY) or {}
         self.token: str = kept.get("token", "")
         self.wanted = [
@@ -316,7 +318,7 @@ class Cart:
 
     @property
     def _counted(self) -> bool:
-        return bool(self._house.storefront.show_counts)
+        return bool(self._house.settings.show_counts)
 
     def _put(self, line: Wanted, instead_of: Wanted | None = None) -> None:
         """In the place of the line it replaces, else of its equal, else at the end."""
@@ -354,7 +356,7 @@ class Cart:
             limit=limit,
             problem=_problem(item, wanted.colour) or short,
             sizes=tuple(other for other in siblings if other.id == item.id or is_for_sale(other)),
-            house=self._house,
+            storefront=self._house,
         )
 
 

@@ -17,7 +17,7 @@ from shop.availability import Choice, Offer, most_of
 from shop.filters import Wish
 from shop.models import Product
 from shop.money import format_money
-from shop.storefront import House, Range
+from shop.storefront import Facets, StorefrontContext
 from shop.swatches import fill_of
 
 register = template.Library()
@@ -72,9 +72,9 @@ def _counted(context: Context) -> bool:
 
 
 @register.filter
-def range_of(house: House, slug: str) -> Range:
+def facets_of(house: StorefrontContext, slug: str) -> Facets:
     """{{ house|range_of:slug }}: sizes and colors of a category, or of all products for ""."""
-    return house.range_of(slug)
+    return house.facets_of(slug)
 
 
 @register.simple_tag
