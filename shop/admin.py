@@ -61,7 +61,7 @@ class ProductAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=_("price"), ordering="lowest_amount")
     def price_range(self, product: Product) -> str:
-        usable = {price.unit_amount: _written(price) for price in product.offers if price.usable}
+        usable = {price.unit_amount: _written(price) for price in product.parsed_prices if price.usable}
         ends = [product.lowest_amount, product.highest_amount]
         return " – ".join(dict.fromkeys(usable[amount] for amount in ends if amount in usable)) or "-"
 
@@ -79,7 +79,7 @@ class ProductAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=_("prices"))
     def price_list(self, product: Product) -> SafeString | str:
-        return _lines([_price_line(price, product.default_price_id) for price in product.offers])
+        return _lines([_price_line(price, product.default_price_id) for price in product.parsed_prices])
 
     @admin.display(description=_("metadata"))
     def metadata_list(self, product: Product) -> SafeString | str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from shop.availability import Choice, Stock, offer_of
+from shop.availability import StockStatus, Variant, availability_of
 from shop.metadata import KEYS, LINK_KEYS
 from shop.models import Product
 from shop.money import as_decimal
@@ -19,12 +19,12 @@ from shop.size_guide import Guide
 PUBLIC_KEYS = frozenset({*KEYS, *LINK_KEYS})
 
 
-def as_json(product: Product, *, counted: bool) -> dict[str, Any]:
+def product_to_json(product: Product, *, show_quantities: bool) -> dict[str, Any]:
     """`price` is in whole units of `currency`; `inventory` is what can be sold, null where stock is not counted.
 
     Without `counted`, exact quantities are replaced by a lower bound.
     """
-    price = product.price_for("") or next((price for price in product.offers if price.usable), None)
+    price = product.price_for("") or next((price for price in product.parsed_prices if price.usable), None)
     return {
         "id": product.id,
         "stripeProductId": product.id,
@@ -39,22 +39,24 @@ def as_json(product: Product, *, counted: bool) -> dict[str, Any]:
         "sizes": product.sizes,
         "colors": product.colours,
         "details": product.details,
-        "inventory": _inventory(product, counted=counted),
+        "inventory": _inventory(product, counted=show_quantities),
         "sizeChart": _size_chart(product.size_guide),
         "metadata": {key: text for key, text in product.metadata.items() if key in PUBLIC_KEYS},
     }
 
 
 def _inventory(product: Product, *, counted: bool) -> dict[str, int | None]:
-    return {choice.size or "stock": _left(choice, counted=counted) for choice in offer_of(product).choices}
+    return {
+        choice.size or "stock": _left(choice, counted=counted) for choice in availability_of(product).variants
+    }
 
 
-def _left(choice: Choice, *, counted: bool) -> int | None:
+def _left(choice: Variant, *, counted: bool) -> int | None:
     if not choice.buyable:
         return 0
     if counted or choice.left is None:
         return choice.left
-    return 1 if choice.stock is Stock.FEW else settings.LOW_STOCK_THRESHOLD + 1
+    return 1 if choice.stock is StockStatus.FEW else settings.LOW_STOCK_THRESHOLD + 1
 
 
 def _size_chart(guide: Guide | None) -> dict[str, dict[str, str]]:

@@ -17,11 +17,11 @@ ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 def json_ld(product: Product) -> SafeString:
     """Content of the application/ld+json element. See https://schema.org/Product"""
-    text = json.dumps(facts(product), ensure_ascii=False)
+    text = json.dumps(product_json_ld(product), ensure_ascii=False)
     return mark_safe(text.translate(ESCAPES))  # noqa: S308
 
 
-def facts(product: Product) -> dict[str, Any]:
+def product_json_ld(product: Product) -> dict[str, Any]:
     values: dict[str, Any] = {
         "@context": "https://schema.org",
         "@type": "Product",
@@ -32,12 +32,12 @@ def facts(product: Product) -> dict[str, Any]:
         "image": product.images,
         "category": product.category,
         "color": product.colours,
-        "offers": _offers(product),
+        "offers": _json_ld_offers(product),
     }
     return {name: value for name, value in values.items() if value}
 
 
-def _offers(product: Product) -> dict[str, str]:
+def _json_ld_offers(product: Product) -> dict[str, str]:
     if product.lowest_amount is None or product.highest_amount is None:
         return {}
     currency = settings.SHOP_CURRENCY

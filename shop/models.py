@@ -28,11 +28,11 @@ __all__ = ["Product", "SizeGuide", "Storefront"]
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
-    def on_show(self) -> ProductQuerySet:
+    def visible(self) -> ProductQuerySet:
         """Visible to customers: neither archived nor deleted at Stripe."""
         return self.filter(active=True, deleted=False)
 
-    def with_offers(self) -> ProductQuerySet:
+    def with_stock(self) -> ProductQuerySet:
         """Prefetch the stock items, in one query for all products."""
         return self.prefetch_related("stock_items")
 
@@ -108,11 +108,11 @@ class Product(models.Model):
         return urlsplit(self.link).hostname or ""
 
     @cached_property
-    def offers(self) -> list[Price]:
+    def parsed_prices(self) -> list[Price]:
         return [Price.from_row(row) for row in self.prices]
 
     def price_for(self, size: str) -> Price | None:
-        return price_for(size, self.offers, self.default_price_id)
+        return price_for(size, self.parsed_prices, self.default_price_id)
 
     @property
     def size_guide(self) -> size_guide.Guide | None:
@@ -216,7 +216,7 @@ class Storefront(models.Model):
             raise ValidationError(wrong)
 
     @property
-    def texts(self) -> dict[str, tuple[str, str]]:
+    def legal_pages(self) -> dict[str, tuple[str, str]]:
         """Legal texts that are not empty: URL slug to (title, text)."""
         written = {
             "imprint": (_("Legal notice"), self.imprint),

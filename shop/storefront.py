@@ -70,7 +70,7 @@ class StorefrontContext:
 
     @property
     def legal_pages(self) -> dict[str, str]:
-        return {which: title for which, (title, _text) in self.settings.texts.items()}
+        return {which: title for which, (title, _text) in self.settings.legal_pages.items()}
 
 
 def load_storefront() -> StorefrontContext:

@@ -14,8 +14,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_safe
 
 from config.stripe_client import is_configured
-from shop.api import as_json
-from shop.availability import Offer
+from shop.api import product_to_json
+from shop.availability import ProductAvailability
 from shop.context_processors import get_storefront
 from shop.filters import PAGE, Wish
 from shop.models import Product
@@ -30,7 +30,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
     return page(request, "shop/home.html", shelf, lambda: _home(shelf.offers()))
 
 
-def _home(offers: list[Offer]) -> dict[str, object]:
+def _home(offers: list[ProductAvailability]) -> dict[str, object]:
     # The second featured product takes the space of four cards, so eight others fill the grid without gaps.
     featured = [offer for offer in offers[:2] if offer.product.featured]
     hero, second, *_no_more = *featured, None, None
@@ -85,7 +85,7 @@ def product(request: HttpRequest, product_id: str, slug: str = "") -> HttpRespon
     )
 
 
-def _product(offer: Offer) -> dict[str, object]:
+def _product(offer: ProductAvailability) -> dict[str, object]:
     return {"offer": offer, "product": offer.product, "slug": offer.product.category_slug}
 
 
@@ -108,7 +108,7 @@ def _possible_id(text: str) -> str:
 
 @require_safe
 def text(request: HttpRequest, which: str) -> HttpResponse:
-    texts = get_storefront(request).settings.texts
+    texts = get_storefront(request).settings.legal_pages
     if which not in texts:
         raise Http404
     title, words = texts[which]
@@ -139,6 +139,8 @@ def api_products(request: HttpRequest) -> JsonResponse:
     else:
         products = Product.objects.on_show().with_offers().with_size_guide()
         counted = get_storefront(request).settings.show_counts
-        answer = JsonResponse({"products": [as_json(product, counted=counted) for product in products]})
+        answer = JsonResponse(
+            {"products": [product_to_json(product, show_quantities=counted) for product in products]}
+        )
     patch_cache_control(answer, no_store=True)
     return answer

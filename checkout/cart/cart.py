@@ -39,7 +39,7 @@ from checkout.cart.rules import (
 )
 from checkout.models import ENDED, Order, OrderLine
 from inventory.models import StockItem
-from shop.availability import MAX_QUANTITY, most_of
+from shop.availability import MAX_QUANTITY, max_quantity
 from shop.context_processors import get_storefront
 from shop.models import Product
 from shop.prices import Price
@@ -119,7 +119,7 @@ class CartLine:
     @property
     def most(self) -> int:
         """The largest quantity that may be asked for."""
-        return most_of(self.limit if self.storefront.settings.show_counts else None)
+        return max_quantity(self.limit if self.storefront.settings.show_counts else None)
 
     @property
     def image(self) -> str:

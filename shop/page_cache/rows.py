@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from shop.availability import Offer, offer_of
+from shop.availability import ProductAvailability, availability_of
 from shop.filters import Wish
 from shop.models import Product
 
@@ -49,9 +49,9 @@ class Shelf:
         product: Product = _made(Product, dict(zip(("id", "name"), self.products[0], strict=False)))
         return product
 
-    def offers(self) -> list[Offer]:
+    def offers(self) -> list[ProductAvailability]:
         items = self._items()
-        return [offer_of(self._product(row), items[row[0]]) for row in self.products]
+        return [availability_of(self._product(row), items[row[0]]) for row in self.products]
 
     def _product(self, row: Row) -> Product:
         # Only the fields that the page shows are loaded.

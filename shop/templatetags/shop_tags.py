@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from shop import json_ld, words
-from shop.availability import Choice, Offer, most_of
+from shop.availability import ProductAvailability, Variant, max_quantity
 from shop.filters import Wish
 from shop.models import Product
 from shop.money import format_money
@@ -41,24 +41,24 @@ def query(wish: Wish, **changes: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def stock(context: Context, what: Choice | Offer) -> str:
-    return words.stock_words(what.stock, what.left, counted=_counted(context))
+def stock(context: Context, what: Variant | ProductAvailability) -> str:
+    return words.stock_label(what.stock, what.left, counted=_counted(context))
 
 
 @register.simple_tag(takes_context=True)
-def size_note(context: Context, choice: Choice) -> str:
-    return words.size_words(choice, counted=_counted(context))
+def size_note(context: Context, choice: Variant) -> str:
+    return words.size_label(choice, counted=_counted(context))
 
 
 @register.simple_tag(takes_context=True)
-def card_note(context: Context, offer: Offer) -> str:
-    return words.card_words(offer, counted=_counted(context))
+def card_note(context: Context, offer: ProductAvailability) -> str:
+    return words.card_label(offer, counted=_counted(context))
 
 
 @register.simple_tag(takes_context=True)
-def most(context: Context, choice: Choice | None) -> int:
+def most(context: Context, choice: Variant | None) -> int:
     # The limit would reveal the stock, so it is not applied where counts are hidden.
-    return most_of(choice.left if choice and _counted(context) else None)
+    return max_quantity(choice.left if choice and _counted(context) else None)
 
 
 @register.simple_tag
