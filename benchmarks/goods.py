@@ -7,7 +7,7 @@ from typing import Any
 from demo.catalog import SAMPLES
 
 SIZES = ("S", "M", "L", "XL", "2XL", "3XL")
-HOW_MANY = 24  # shop.filters.PAGE
+HOW_MANY = 24  # shop.filters.PAGE_SIZE
 LONG_NAME = "Shirt of the Harbor, drawn in one line from the lighthouse to the last crane, second printing"
 DESCRIPTION = (
     "Printed by hand in a back room with a good window, on heavy cotton that has been washed once already. "

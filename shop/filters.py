@@ -14,12 +14,12 @@ from django.http import QueryDict
 from shop.models import Product, ProductQuerySet
 from shop.money import decimals
 
-PAGE = 24
-LAST_PAGE = 10_000
-LONGEST_WORDS = 100
-MOST_TERMS = 8
+PAGE_SIZE = 24
+MAX_PAGE = 10_000
+MAX_LENGTH_QUERY = 100
+MAX_TERMS = 8
 
-ORDERS: dict[str, list[str | Combinable]] = {
+SORT_ORDERS: dict[str, list[str | Combinable]] = {
     "": ["-featured", "-created_at", "id"],
     "new": ["-created_at", "id"],
     "price": [F("lowest_amount").asc(nulls_last=True), "id"],
@@ -29,15 +29,15 @@ ORDERS: dict[str, list[str | Combinable]] = {
 
 
 @dataclass(frozen=True)
-class Wish:
+class ProductFilter:
     """Filters of a product list. `lowest` and `highest` are amounts in minor units."""
 
     q: str = ""
     size: str = ""
     colour: str = ""
     in_stock: bool = False
-    lowest: int | None = None
-    highest: int | None = None
+    min_price: int | None = None
+    max_price: int | None = None
     sort: str = ""
     page: int = 1
     currency: str = "usd"
@@ -53,7 +53,7 @@ class Wish:
             in_stock=query.get("in_stock", "") not in {"", "0"},
             lowest=_amount(query.get("from", ""), currency),
             highest=_amount(query.get("to", ""), currency),
-            sort=sort if sort in ORDERS else "",
+            sort=sort if sort in SORT_ORDERS else "",
             page=_page(query.get("page", "")),
             currency=currency,
         )
@@ -67,40 +67,40 @@ class Wish:
         return self.page + 1
 
     @property
-    def narrows(self) -> bool:
+    def is_active(self) -> bool:
         """Whether any filter is set. Sorting and pagination do not count."""
-        return self != replace(Wish(currency=self.currency), sort=self.sort, page=self.page)
+        return self != replace(ProductFilter(currency=self.currency), sort=self.sort, page=self.page)
 
-    def products(self) -> ProductQuerySet:
+    def queryset(self) -> ProductQuerySet:
         """Matching products in order. `total` of each row is the number of products on all pages."""
-        rows = Product.objects.on_show().filter(self._facts())
+        rows = Product.objects.on_show().filter(self._product_condition())
         if self.size or self.in_stock:
-            sellable = Product.objects.filter(self._stock(), lowest_amount__isnull=False)
+            sellable = Product.objects.filter(self._stock_condition(), lowest_amount__isnull=False)
             rows = rows.filter(pk__in=sellable.values("pk"))
-        return rows.annotate(total=Window(Count("pk"))).order_by(*ORDERS[self.sort])
+        return rows.annotate(total=Window(Count("pk"))).order_by(*SORT_ORDERS[self.sort])
 
-    def window(self) -> slice:
-        return slice((self.page - 1) * PAGE, self.page * PAGE)
+    def slice(self) -> slice:
+        return slice((self.page - 1) * PAGE_SIZE, self.page * PAGE_SIZE)
 
-    def _facts(self) -> Q:
+    def _product_condition(self) -> Q:
         condition = Q()
-        for term in self.q.casefold().split()[:MOST_TERMS]:
+        for term in self.q.casefold().split()[:MAX_TERMS]:
             condition &= Q(words__contains=term)
         if self.colour:
             condition &= Q(colour_words__contains=f"|{self.colour.casefold()}|")
-        if self.lowest is not None:
-            condition &= Q(highest_amount__gte=self.lowest)
-        if self.highest is not None:
-            condition &= Q(lowest_amount__lte=self.highest)
+        if self.min_price is not None:
+            condition &= Q(highest_amount__gte=self.min_price)
+        if self.max_price is not None:
+            condition &= Q(lowest_amount__lte=self.max_price)
         return condition
 
-    def _stock(self) -> Q:
+    def _stock_condition(self) -> Q:
         wanted = Q(stock_items__listed=True)
         if self.size:
             wanted &= Q(stock_items__size=self.size)
         return wanted & (Q(stock_items__state="unlimited") | Q(stock_items__available__gt=0))
 
-    def query(self, **changes: Any) -> str:
+    def querystring(self, **changes: Any) -> str:
         """The query string with `changes`, "?..." or empty. It goes back to page 1 unless `page` is given."""
         changed = replace(self, **({"page": 1} | changes))
         values: dict[str, object] = {
@@ -108,8 +108,8 @@ class Wish:
             "size": changed.size,
             "colour": changed.colour,
             "in_stock": int(changed.in_stock) or "",
-            "from": _written(changed.lowest, self.currency),
-            "to": _written(changed.highest, self.currency),
+            "from": _amount_text(changed.min_price, self.currency),
+            "to": _amount_text(changed.max_price, self.currency),
             "sort": changed.sort,
             "page": changed.page if changed.page > 1 else "",
         }
@@ -117,18 +117,18 @@ class Wish:
         return f"?{text}" if text else ""
 
     @property
-    def lowest_written(self) -> str:
-        return _written(self.lowest, self.currency)
+    def min_price_text(self) -> str:
+        return _amount_text(self.min_price, self.currency)
 
     @property
-    def highest_written(self) -> str:
-        return _written(self.highest, self.currency)
+    def max_price_text(self) -> str:
+        return _amount_text(self.max_price, self.currency)
 
 
 def _text(text: str) -> str:
     # One short printable line; PostgreSQL rejects NUL.
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[
-        :LONGEST_WORDS
+        :MAX_LENGTH_QUERY
     ]
 
 
@@ -142,7 +142,7 @@ def _amount(text: str, currency: str) -> int | None:
     return int(amount.scaleb(decimals(currency)))
 
 
-def _written(amount: int | None, currency: str) -> str:
+def _amount_text(amount: int | None, currency: str) -> str:
     # "25" rather than "25.00", as customers would type it.
     if amount is None:
         return ""
@@ -152,4 +152,4 @@ def _written(amount: int | None, currency: str) -> str:
 
 def _page(text: str) -> int:
     number = int(text[:6]) if text.isascii() and text.isdigit() else 1
-    return max(1, min(number, LAST_PAGE))
+    return max(1, min(number, MAX_PAGE))

@@ -17,7 +17,7 @@ from config.stripe_client import is_configured
 from shop.api import product_to_json
 from shop.availability import ProductAvailability
 from shop.context_processors import get_storefront
-from shop.filters import PAGE, Wish
+from shop.filters import PAGE_SIZE, ProductFilter
 from shop.models import Product
 from shop.page_cache.render import fresh, page
 from shop.page_cache.rows import Shelf, read_list, read_page
@@ -26,7 +26,7 @@ from shop.page_cache.rows import Shelf, read_list, read_page
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
     """Home page: up to two featured products, shown large, then other products."""
-    shelf = read_list(Wish(currency=settings.SHOP_CURRENCY))
+    shelf = read_list(ProductFilter(currency=settings.SHOP_CURRENCY))
     return page(request, "shop/home.html", shelf, lambda: _home(shelf.offers()))
 
 
@@ -43,11 +43,11 @@ def browse(request: HttpRequest, slug: str = "") -> HttpResponse:
     house = get_storefront(request)
     if slug and slug not in house.categories:
         raise Http404(_("Category not found."))
-    wish = Wish.read(request.GET, settings.SHOP_CURRENCY)
+    wish = ProductFilter.read(request.GET, settings.SHOP_CURRENCY)
     shelf = read_list(wish, slug)
     if wish.page > 1 and not shelf.products:
         last = _pages(read_list(replace(wish, page=1), slug))
-        return fresh(redirect(request.path + wish.query(page=last)))
+        return fresh(redirect(request.path + wish.querystring(page=last)))
     return page(
         request,
         "shop/list.html",
@@ -65,7 +65,7 @@ def browse(request: HttpRequest, slug: str = "") -> HttpResponse:
 
 
 def _pages(shelf: Shelf) -> int:
-    return -(-shelf.total // PAGE)
+    return -(-shelf.total // PAGE_SIZE)
 
 
 @require_safe

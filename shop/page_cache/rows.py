@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from shop.availability import ProductAvailability, availability_of
-from shop.filters import Wish
+from shop.filters import ProductFilter
 from shop.models import Product
 
 Row = tuple[Any, ...]
@@ -68,7 +68,7 @@ class Shelf:
         return items
 
 
-def read_list(wish: Wish, slug: str = "") -> Shelf:
+def read_list(wish: ProductFilter, slug: str = "") -> Shelf:
     """Fetch one page of a list in two queries. It is empty past the last page."""
     products = _rows(_list_question, wish, slug)
     return Shelf(CARD_FIELDS, products, _stock_of(products))
@@ -80,9 +80,9 @@ def read_page(product_id: str) -> Shelf | None:
     return Shelf(PAGE_FIELDS, products, _stock_of(products)) if products else None
 
 
-def _list_question(wish: Wish, slug: str) -> QuerySet[Any, Any]:
-    rows = wish.products().filter(category_slug=slug) if slug else wish.products()
-    return rows.values_list(*CARD_FIELDS, "total")[wish.window()]
+def _list_question(wish: ProductFilter, slug: str) -> QuerySet[Any, Any]:
+    rows = wish.queryset().filter(category_slug=slug) if slug else wish.queryset()
+    return rows.values_list(*CARD_FIELDS, "total")[wish.slice()]
 
 
 def _page_question(product_id: str) -> QuerySet[Any, Any]:

@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 
 from shop import json_ld, words
 from shop.availability import ProductAvailability, Variant, max_quantity
-from shop.filters import Wish
+from shop.filters import ProductFilter
 from shop.models import Product
 from shop.money import format_money
 from shop.storefront import Facets, StorefrontContext
@@ -35,9 +35,9 @@ def money(amount: int | None, currency: str) -> str:
 
 
 @register.simple_tag
-def query(wish: Wish, **changes: Any) -> str:
+def query(wish: ProductFilter, **changes: Any) -> str:
     """{% query wish sort="price" %} -> ?q=shirt&sort=price. "?" if empty, because "" links to this URL."""
-    return wish.query(**changes) or "?"
+    return wish.querystring(**changes) or "?"
 
 
 @register.simple_tag(takes_context=True)
