@@ -96,7 +96,7 @@ def pages(product_id: str) -> dict[str, int]:
 
     from inventory.models import StockItem
     from shop.models import Product
-    from shop.page_cache.fragments import forget
+    from shop.page_cache.fragments import clear
 
     visitor = Client(SERVER_NAME="127.0.0.1")
     item = StockItem.objects.filter(product_id=product_id, available__gt=0)[0]
@@ -109,7 +109,7 @@ def pages(product_id: str) -> dict[str, int]:
     }
 
     def visit(name: str) -> None:
-        forget()
+        clear()
         answer = visitor.get(addresses[name])
         if answer.status_code != 200:
             raise SystemExit(f"{addresses[name]} answered {answer.status_code}.")

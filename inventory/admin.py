@@ -182,7 +182,7 @@ class StockWriteAdmin(ReadOnlyModelAdmin):
 
 @admin.register(ProductStock)
 class ProductStockAdmin(ReadOnlyModelAdmin):
-    list_display = ["product", "n", "looked_at", "parked_because", "not_before"]
+    list_display = ["product", "n", "refreshed_at", "parked_because", "not_before"]
     list_filter = ["parked"]
     list_select_related = ["product"]
     search_fields = ["product__name", "product__id"]
@@ -194,7 +194,7 @@ class ProductStockAdmin(ReadOnlyModelAdmin):
 
     @admin.action(description=gettext_lazy("Refresh selected products"), permissions=["operate"])
     def refresh(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
-        number = refresh.want(list(chosen.values_list("pk", flat=True)))
+        number = refresh.request_refresh(list(chosen.values_list("pk", flat=True)))
         text = ngettext("%(n)d product will be refreshed.", "%(n)d products will be refreshed.", number)
         self.message_user(request, text % {"n": number})
 
@@ -212,7 +212,7 @@ class ProductStockAdmin(ReadOnlyModelAdmin):
         description=gettext_lazy("Take over selected products from another shop"), permissions=["operate"]
     )
     def accept_stripe_counts(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
-        number = sum(bool(snapshot.take_over(pk)) for pk in chosen.values_list("pk", flat=True))
+        number = sum(bool(snapshot.accept_stripe_counts(pk)) for pk in chosen.values_list("pk", flat=True))
         text = ngettext("%(n)d product taken over.", "%(n)d products taken over.", number)
         self.message_user(request, text % {"n": number})
 

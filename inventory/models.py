@@ -119,9 +119,9 @@ class ProductStockQuerySet(models.QuerySet["ProductStock"]):
         """Lock the row until the transaction ends. Lock order: ProductStock before any StockItem."""
         return self.select_for_update().get(pk=product_id)
 
-    def want_look(self, **also: Any) -> int:
+    def request_refresh(self, **also: Any) -> int:
         """Request a refresh; `also`: further columns to set in the same UPDATE. Returns the number of rows."""
-        return self.update(looks_wanted=F("looks_wanted") + 1, **also)
+        return self.update(refreshes_requested=F("refreshes_requested") + 1, **also)
 
 
 class ProductStock(models.Model):
@@ -141,11 +141,11 @@ class ProductStock(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_holder = models.CharField(max_length=32, blank=True)
     # Counters, not flags: a request that arrives during a refresh is not lost when that refresh ends.
-    looks_wanted = models.PositiveBigIntegerField(default=1)
-    looks_done = models.PositiveBigIntegerField(default=0)
-    not_looked_before = models.DateTimeField(null=True, blank=True)
-    look_failures = models.PositiveSmallIntegerField(default=0)
-    looked_at = models.DateTimeField(
+    refreshes_requested = models.PositiveBigIntegerField(default=1)
+    refreshes_done = models.PositiveBigIntegerField(default=0)
+    next_refresh_at = models.DateTimeField(null=True, blank=True)
+    refresh_attempts = models.PositiveSmallIntegerField(default=0)
+    refreshed_at = models.DateTimeField(
         _("refreshed at"), null=True, blank=True, help_text=_("Start of the last refresh or stock update.")
     )
     mark_wanted = models.BooleanField(default=True)
@@ -196,8 +196,8 @@ class ProductStock(models.Model):
             # The worker looks up pending refreshes every second.
             models.Index(
                 fields=["product"],
-                condition=Q(looks_wanted__gt=F("looks_done")),
-                name="looks_that_are_wanted",
+                condition=Q(refreshes_requested__gt=F("refreshes_done")),
+                name="refreshes_requested_idx",
             ),
         ]
 

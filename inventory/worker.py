@@ -65,7 +65,7 @@ def start() -> None:
     """
     check_database()
     publisher.resume()
-    refresh.want_all()
+    refresh.request_refresh_of_all()
 
 
 def check_database() -> None:
@@ -84,7 +84,7 @@ def run_once() -> int:
     check_database()
     now = timezone.now()
     if not Heartbeat.objects.filter(beat_at__gt=now - HOUR, beat_at__lte=now).exists():
-        refresh.want_all()
+        refresh.request_refresh_of_all()
     publisher.resume(stopped_before=now - HOUR)
     _beat(f"{socket.gethostname()[:90]}:once", now, patience=HOUR)
     done = drain(now, hourly=not missed_events.was_listed_since(now - HOUR))
@@ -215,10 +215,10 @@ def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
 def _next_due(now: datetime) -> datetime | None:
     events = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, next_try_at__gt=now)
     products = publisher.waiting().filter(not_before__gt=now)
-    looks = refresh.wished().filter(not_looked_before__gt=now)
+    looks = refresh.pending_refreshes().filter(next_refresh_at__gt=now)
     moments = [
         events.aggregate(at=Min("next_try_at"))["at"],
         products.aggregate(at=Min("not_before"))["at"],
-        looks.aggregate(at=Min("not_looked_before"))["at"],
+        looks.aggregate(at=Min("next_refresh_at"))["at"],
     ]
     return min((moment for moment in moments if moment is not None), default=None)

@@ -19,7 +19,7 @@ from config.stripe_client import NotFound, stripe_client, translate_errors
 if TYPE_CHECKING:
     import stripe
 
-PAGE = 100  # Stripe's maximum.
+PAGE_SIZE = 100  # Stripe's maximum.
 RETRIES = 2  # Reads are always safe to retry.
 
 
@@ -65,16 +65,16 @@ def fetch_product(product_id: str) -> StripeProduct:
         with translate_errors():
             client = stripe_client(retries=RETRIES)
             product = client.v1.products.retrieve(product_id)
-            if _get(product, "deleted"):
+            if _field(product, "deleted"):
                 return _gone(product_id, read_at)
-            listed = client.v1.prices.list({"product": product_id, "limit": PAGE})
+            listed = client.v1.prices.list({"product": product_id, "limit": PAGE_SIZE})
             prices = [_price(price) for price in listed.auto_paging_iter()]
     except NotFound:
         return _gone(product_id, read_at)
     return _product(product, tuple(prices), read_at)
 
 
-def each_product() -> Iterator[StripeProduct]:
+def iter_products() -> Iterator[StripeProduct]:
     """Yield every product of the account, archived ones included.
 
     All prices are listed first, which takes far fewer requests than listing them product by product.
@@ -84,31 +84,31 @@ def each_product() -> Iterator[StripeProduct]:
     with translate_errors():
         client = stripe_client(retries=RETRIES)
         prices: dict[str, list[StripePrice]] = defaultdict(list)
-        for price in client.v1.prices.list({"limit": PAGE}).auto_paging_iter():
+        for price in client.v1.prices.list({"limit": PAGE_SIZE}).auto_paging_iter():
             prices[_id(price.product)].append(_price(price))
-        for product in client.v1.products.list({"limit": PAGE}).auto_paging_iter():
+        for product in client.v1.products.list({"limit": PAGE_SIZE}).auto_paging_iter():
             yield _product(product, tuple(prices.pop(product.id, ())), read_at)
 
 
 def _product(product: stripe.Product, prices: tuple[StripePrice, ...], read_at: datetime) -> StripeProduct:
-    default = _id(_get(product, "default_price"))
+    default = _id(_field(product, "default_price"))
     return StripeProduct(
         id=product.id,
         name=clean_json(product.name),
-        description=clean_json(_get(product, "description") or ""),
+        description=clean_json(_field(product, "description") or ""),
         active=bool(product.active),
         deleted=False,
-        metadata=_texts(_get(product, "metadata")),
-        images=tuple(clean_json(list(_get(product, "images") or ()))),
+        metadata=_texts(_field(product, "metadata")),
+        images=tuple(clean_json(list(_field(product, "images") or ()))),
         default_price_id=default,
         prices=tuple(price for price in prices if price.active or price.id == default),
         created_at=datetime.fromtimestamp(product.created, UTC),
         read_at=read_at,
-        updated_at=_moment(_get(product, "updated")),
+        updated_at=_datetime(_field(product, "updated")),
     )
 
 
-def _moment(seconds: Any) -> datetime | None:
+def _datetime(seconds: Any) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
@@ -117,11 +117,11 @@ def _price(price: stripe.Price) -> StripePrice:
         id=price.id,
         active=bool(price.active),
         currency=price.currency,
-        unit_amount=_get(price, "unit_amount"),
-        recurring=_get(price, "recurring") is not None,
-        tiered=_get(price, "billing_scheme") == "tiered",
-        custom=_get(price, "custom_unit_amount") is not None,
-        size=_texts(_get(price, "metadata")).get("size", "").strip(),
+        unit_amount=_field(price, "unit_amount"),
+        recurring=_field(price, "recurring") is not None,
+        tiered=_field(price, "billing_scheme") == "tiered",
+        custom=_field(price, "custom_unit_amount") is not None,
+        size=_texts(_field(price, "metadata")).get("size", "").strip(),
     )
 
 
@@ -141,7 +141,7 @@ def _gone(product_id: str, read_at: datetime) -> StripeProduct:
     )
 
 
-def _get(thing: Any, name: str) -> Any:
+def _field(thing: Any, name: str) -> Any:
     # Fields may be absent, and Stripe's objects have no .get().
     return getattr(thing, name, None)
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 # Stripe allows 50 keys of up to 40 characters. `stock_` takes six of them, and other keys need room as well.
-MOST_SIZES = 40
-LONGEST_SIZE = 34
-LONGEST_WORD = 60
+MAX_SIZES = 40
+MAX_LENGTH_SIZE = 34
+MAX_LENGTH_WORD = 60
 
 KEYS = {
     "category": "category",
@@ -21,15 +21,15 @@ KEYS = {
     "link": "link",
 }
 # Written by inventory: counts and the version tag. They change with every sale.
-PREFIX = "stock_"
-ONE_ITEM = "stock"  # The key of a product without sizes.
-MARK_KEY = "inventory_version"
+STOCK_KEY_PREFIX = "stock_"
+SINGLE_ITEM_KEY = "stock"  # The key of a product without sizes.
+VERSION_KEY = "inventory_version"
 LINK_KEYS = ("link", "streamUrl", "stream_url")
-NO = frozenset({"", "0", "no", "false", "off"})
+FALSY = frozenset({"", "0", "no", "false", "off"})
 
 
 @dataclass(frozen=True)
-class Facts:
+class ProductMetadata:
     """`sizes` are in the owner's order, empty for a product without sizes; `problems` are sentences."""
 
     category: str = ""
@@ -41,17 +41,17 @@ class Facts:
     problems: tuple[str, ...] = ()
 
 
-def parse(metadata: Mapping[str, str]) -> Facts:
+def parse(metadata: Mapping[str, str]) -> ProductMetadata:
     """Parse the keys that the shop knows. `details` keeps its line breaks."""
     sizes, size_problems = _sizes(metadata)
     colours, colour_problems = _colours(metadata)
     link, link_problems = _link(metadata)
-    return Facts(
+    return ProductMetadata(
         category=_one_line(metadata.get("category", ""))[:100],
         sizes=sizes,
         colours=colours,
         details=_printable(metadata.get("details", "").replace("\r\n", "\n")).strip(),
-        featured=metadata.get("featured", "").strip().lower() not in NO,
+        featured=metadata.get("featured", "").strip().lower() not in FALSY,
         link=link,
         problems=(*size_problems, *colour_problems, *link_problems, *_misspelt_keys(metadata)),
     )
@@ -62,27 +62,27 @@ def without_counts(metadata: Mapping[str, str]) -> dict[str, str]:
 
     Stripe does not store empty values, so an empty value always marks a count.
     """
-    return {key: "" if _is_count(key) else text for key, text in metadata.items() if key != MARK_KEY}
+    return {key: "" if _is_count(key) else text for key, text in metadata.items() if key != VERSION_KEY}
 
 
 def _is_count(key: str) -> bool:
-    return key == ONE_ITEM or key.startswith(PREFIX)
+    return key == SINGLE_ITEM_KEY or key.startswith(STOCK_KEY_PREFIX)
 
 
 def _sizes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
     if "sizes" not in metadata:
         return (), []
-    listed, problems = _listed(metadata["sizes"], "sizes", longest=LONGEST_SIZE)
+    listed, problems = _listed(metadata["sizes"], "sizes", longest=MAX_LENGTH_SIZE)
     if not listed:
         problems.append("“sizes” lists no size.")
-    problems += _twins(listed)
-    if len(listed) > MOST_SIZES:
-        problems.append(f"“sizes” has {len(listed)} sizes; the first {MOST_SIZES} are used.")
-    return tuple(listed[:MOST_SIZES]), problems
+    problems += _case_duplicates(listed)
+    if len(listed) > MAX_SIZES:
+        problems.append(f"“sizes” has {len(listed)} sizes; the first {MAX_SIZES} are used.")
+    return tuple(listed[:MAX_SIZES]), problems
 
 
 def _colours(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
-    listed, problems = _listed(metadata.get("colors", ""), "colors", longest=LONGEST_WORD)
+    listed, problems = _listed(metadata.get("colors", ""), "colors", longest=MAX_LENGTH_WORD)
     return tuple(listed), problems if listed else []
 
 
@@ -91,7 +91,7 @@ def _listed(text: str, key: str, *, longest: int) -> tuple[list[str], list[str]]
     kept: list[str] = []
     problems: list[str] = []
     for part in (part.strip() for part in text.split(",")):
-        problem = _trouble(part, kept, longest)
+        problem = _problem(part, kept, longest)
         if problem:
             problems.append(f"“{key}” {problem}")
         else:
@@ -99,7 +99,7 @@ def _listed(text: str, key: str, *, longest: int) -> tuple[list[str], list[str]]
     return kept, list(dict.fromkeys(problems))
 
 
-def _trouble(part: str, kept: list[str], longest: int) -> str:
+def _problem(part: str, kept: list[str], longest: int) -> str:
     if not part:
         return "has an empty entry between its commas."
     if part in kept:
@@ -111,7 +111,7 @@ def _trouble(part: str, kept: list[str], longest: int) -> str:
     return ""
 
 
-def _twins(sizes: Iterable[str]) -> list[str]:
+def _case_duplicates(sizes: Iterable[str]) -> list[str]:
     # Metadata keys are case-sensitive, so these are two sizes, but it is probably a mistake.
     seen: dict[str, str] = {}
     problems = []

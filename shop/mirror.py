@@ -15,23 +15,23 @@ from shop.images import partition_images
 from shop.models import Product
 from shop.prices import Price, problems_of, range_of
 
-LONGEST_NAME = 5000
-LONGEST_SLUG = 100  # As long as a category may be.
+MAX_LENGTH_NAME = 5000
+MAX_LENGTH_SLUG = 100  # As long as a category may be.
 Outcome = Literal["created", "updated", "unchanged"]
 
 
-def store(product: StripeProduct) -> Outcome:
+def upsert_product(product: StripeProduct) -> Outcome:
     """Create or update the row. Older data never overwrites newer data; unchanged rows are not written."""
     if product.deleted:
         return _mark_deleted(product.id, product.read_at)
-    fields = fields_of(product)
+    fields = product_fields(product)
     with transaction.atomic():
         row, created = Product.objects.get_or_create(
             pk=product.id, defaults={**fields, "read_at": product.read_at}
         )
         if created:
             return "created"
-        if not changes(row, fields):
+        if not changed_fields(row, fields):
             return "unchanged"
         updated = Product.objects.filter(pk=row.pk, read_at__lte=product.read_at).update(
             **fields, read_at=product.read_at
@@ -39,7 +39,7 @@ def store(product: StripeProduct) -> Outcome:
     return "updated" if updated else "unchanged"
 
 
-def outcome_of(product: StripeProduct) -> Outcome:
+def dry_run_outcome(product: StripeProduct) -> Outcome:
     """What `store` would return, without saving anything (for a dry run)."""
     row = Product.objects.filter(pk=product.id).first()
     if row is None:
@@ -48,7 +48,7 @@ def outcome_of(product: StripeProduct) -> Outcome:
         return "unchanged"
     if product.deleted:
         return "unchanged" if row.deleted else "updated"
-    return "updated" if changes(row, fields_of(product)) else "unchanged"
+    return "updated" if changed_fields(row, product_fields(product)) else "unchanged"
 
 
 def _mark_deleted(product_id: str, read_at: datetime) -> Outcome:
@@ -56,11 +56,11 @@ def _mark_deleted(product_id: str, read_at: datetime) -> Outcome:
     return "updated" if gone.update(deleted=True, active=False, read_at=read_at) else "unchanged"
 
 
-def changes(row: Product, fields: dict[str, Any]) -> list[str]:
+def changed_fields(row: Product, fields: dict[str, Any]) -> list[str]:
     return [name for name, value in fields.items() if getattr(row, name) != value]
 
 
-def fields_of(product: StripeProduct) -> dict[str, Any]:
+def product_fields(product: StripeProduct) -> dict[str, Any]:
     """Values of all columns that come from Stripe, except `read_at`."""
     facts = metadata.parse(product.metadata)
     images, image_problems = partition_images(product.images, settings.IMAGE_ORIGINS)
@@ -70,12 +70,12 @@ def fields_of(product: StripeProduct) -> dict[str, Any]:
     if facts.link and not prices:
         price_problems = []  # A link to something sold or played elsewhere needs no price.
     return {
-        "name": product.name[:LONGEST_NAME],
+        "name": product.name[:MAX_LENGTH_NAME],
         "description": product.description,
         "active": product.active,
         "deleted": False,
         "category": facts.category,
-        "category_slug": slug_of(facts.category),
+        "category_slug": category_slug(facts.category),
         "sizes": list(facts.sizes),
         "colours": list(facts.colours),
         "details": facts.details,
@@ -87,17 +87,17 @@ def fields_of(product: StripeProduct) -> dict[str, Any]:
         "default_price_id": product.default_price_id,
         "lowest_amount": span[0] if span else None,
         "highest_amount": span[1] if span else None,
-        "words": _words(product, facts),
+        "words": _search_text(product, facts),
         "colour_words": "".join(f"|{colour.casefold()}|" for colour in facts.colours),
         "problems": [*_name_problems(product), *facts.problems, *image_problems, *price_problems],
         "created_at": product.created_at,
     }
 
 
-def slug_of(category: str) -> str:
+def category_slug(category: str) -> str:
     """URL slug of a category; “Art” and “art” share one. It is cut, because a character may become eighteen."""
     slug = slugify(category, allow_unicode=True) or ("other" if category else "")
-    return slug[:LONGEST_SLUG]
+    return slug[:MAX_LENGTH_SLUG]
 
 
 def _price(price: StripePrice) -> Price:
@@ -131,7 +131,7 @@ def _name_problems(product: StripeProduct) -> list[str]:
     return [] if product.name.strip() else ["It has no name."]
 
 
-def _words(product: StripeProduct, facts: metadata.Facts) -> str:
+def _search_text(product: StripeProduct, facts: metadata.ProductMetadata) -> str:
     # Case folded here, because SQLite folds ASCII only.
     parts = [product.name, facts.category, *facts.colours, product.description, facts.details]
     return "\n".join(parts).casefold()

@@ -1,6 +1,6 @@
 """The local copy of the catalog, and the storefront's settings.
 
-Stripe owns every field of Product, and only shop.mirror.store writes its rows.
+Stripe owns every field of Product, and only shop.mirror.upsert_product writes its rows.
 Storefront and SizeGuide belong to the owner and are edited in the admin.
 """
 

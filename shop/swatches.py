@@ -22,7 +22,7 @@ FILLS = {
 }  # fmt: skip
 
 
-def fill_of(name: str) -> str:
+def swatch_color(name: str) -> str:
     """Color of the last known word; empty for unknown names and for combinations such as "Black/White"."""
     if re.search(r"[/&+,]|\band\b", name.casefold()):
         return ""

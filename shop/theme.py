@@ -5,8 +5,8 @@ Contrast is defined by WCAG 2.2: https://www.w3.org/TR/WCAG22/#dfn-contrast-rati
 
 from __future__ import annotations
 
-INK, DARK_PAPER = "#1e1b17", "#171512"
-PAPER = "#f7f4ee"
+INK, DARK_BACKGROUND = "#1e1b17", "#171512"
+BACKGROUND = "#f7f4ee"
 READABLE = 4.6  # Slightly above the 4.5 that WCAG requires for text.
 
 
@@ -16,10 +16,10 @@ def stylesheet(accent: str, paper: str) -> str:
     dark: dict[str, str] = {}
     if paper:
         light |= {"paper": paper, "tile": mix(paper, INK, 0.07), "line": mix(paper, INK, 0.16)}
-        light |= {"raised": mix(paper, "#ffffff", 0.55), "soft": against(mix(paper, INK, 0.68), paper)}
+        light |= {"raised": mix(paper, "#ffffff", 0.55), "soft": readable_on(mix(paper, INK, 0.68), paper)}
     if accent:
-        light |= _accent(accent, paper or PAPER)
-        dark |= _accent(accent, DARK_PAPER)
+        light |= _accent(accent, paper or BACKGROUND)
+        dark |= _accent(accent, DARK_BACKGROUND)
     rules = [_rule(light), f"@media (prefers-color-scheme: dark) {{\n{_rule(_dark(dark, light))}}}\n"]
     return "\n".join(rules) if light else ""
 
@@ -27,7 +27,7 @@ def stylesheet(accent: str, paper: str) -> str:
 def _dark(dark: dict[str, str], light: dict[str, str]) -> dict[str, str]:
     # A light background must not apply in dark mode, so its variables are reset to their defaults there.
     usual = {
-        "paper": DARK_PAPER,
+        "paper": DARK_BACKGROUND,
         "tile": "#2a2621",
         "line": "#3a352e",
         "raised": "#211e1a",
@@ -37,10 +37,10 @@ def _dark(dark: dict[str, str], light: dict[str, str]) -> dict[str, str]:
 
 
 def _accent(accent: str, paper: str) -> dict[str, str]:
-    shown = against(accent, paper)
+    shown = readable_on(accent, paper)
     return {
         "accent": shown,
-        "on-accent": _far_end(shown),
+        "on-accent": _black_or_white(shown),
     }  # Black or white always has a contrast of at least 4.58.
 
 
@@ -49,14 +49,14 @@ def _rule(variables: dict[str, str]) -> str:
     return f":root {{\n{lines}}}\n"
 
 
-def against(colour: str, paper: str) -> str:
+def readable_on(colour: str, paper: str) -> str:
     """`colour`, shifted toward black or white just enough to be readable on `paper`."""
-    goal = _far_end(paper)
+    goal = _black_or_white(paper)
     steps = (mix(colour, goal, step / 20) for step in range(21))
     return next((step for step in steps if contrast(step, paper) >= READABLE), goal)
 
 
-def _far_end(colour: str) -> str:
+def _black_or_white(colour: str) -> str:
     return max(("#000000", "#ffffff"), key=lambda end: contrast(end, colour))
 
 

@@ -19,18 +19,18 @@ from shop.availability import ProductAvailability
 from shop.context_processors import get_storefront
 from shop.filters import PAGE_SIZE, ProductFilter
 from shop.models import Product
-from shop.page_cache.render import fresh, page
-from shop.page_cache.rows import Shelf, read_list, read_page
+from shop.page_cache.render import no_cache, render_cached_page
+from shop.page_cache.rows import ProductRows, fetch_detail, fetch_list
 
 
 @require_safe
-def product_list(request: HttpRequest) -> HttpResponse:
+def home(request: HttpRequest) -> HttpResponse:
     """Home page: up to two featured products, shown large, then other products."""
-    shelf = read_list(ProductFilter(currency=settings.SHOP_CURRENCY))
-    return page(request, "shop/home.html", shelf, lambda: _home(shelf.offers()))
+    shelf = fetch_list(ProductFilter(currency=settings.SHOP_CURRENCY))
+    return render_cached_page(request, "shop/home.html", shelf, lambda: _home_context(shelf.availabilities()))
 
 
-def _home(offers: list[ProductAvailability]) -> dict[str, object]:
+def _home_context(offers: list[ProductAvailability]) -> dict[str, object]:
     # The second featured product takes the space of four cards, so eight others fill the grid without gaps.
     featured = [offer for offer in offers[:2] if offer.product.featured]
     hero, second, *_no_more = *featured, None, None
@@ -38,25 +38,25 @@ def _home(offers: list[ProductAvailability]) -> dict[str, object]:
 
 
 @require_safe
-def browse(request: HttpRequest, slug: str = "") -> HttpResponse:
+def product_list(request: HttpRequest, slug: str = "") -> HttpResponse:
     """List of all products or of one category, with search, filters and sorting from the query string."""
     house = get_storefront(request)
     if slug and slug not in house.categories:
         raise Http404(_("Category not found."))
     wish = ProductFilter.read(request.GET, settings.SHOP_CURRENCY)
-    shelf = read_list(wish, slug)
+    shelf = fetch_list(wish, slug)
     if wish.page > 1 and not shelf.products:
-        last = _pages(read_list(replace(wish, page=1), slug))
-        return fresh(redirect(request.path + wish.querystring(page=last)))
-    return page(
+        last = _page_count(fetch_list(replace(wish, page=1), slug))
+        return no_cache(redirect(request.path + wish.querystring(page=last)))
+    return render_cached_page(
         request,
         "shop/list.html",
         (shelf, wish, slug),
         lambda: {
             "wish": wish,
-            "offers": shelf.offers(),
+            "offers": shelf.availabilities(),
             "total": shelf.total,
-            "pages": _pages(shelf),
+            "pages": _page_count(shelf),
             "category": house.categories.get(slug, ""),
             "slug": slug,
             "is_everything": not slug,
@@ -64,38 +64,38 @@ def browse(request: HttpRequest, slug: str = "") -> HttpResponse:
     )
 
 
-def _pages(shelf: Shelf) -> int:
+def _page_count(shelf: ProductRows) -> int:
     return -(-shelf.total // PAGE_SIZE)
 
 
 @require_safe
-def product(request: HttpRequest, product_id: str, slug: str = "") -> HttpResponse:
-    shelf = read_page(_possible_id(product_id))
+def product_detail(request: HttpRequest, product_id: str, slug: str = "") -> HttpResponse:
+    shelf = fetch_detail(_possible_id(product_id))
     if shelf is None:
         raise Http404(_("Product not found."))
-    current = shelf.address_of_first
+    current = shelf.stub
     if slug != current.slug:
         # Not cached: if a product is renamed and then renamed back, a cached redirect would loop.
-        return fresh(redirect(current, permanent=bool(slug)))
-    return page(
+        return no_cache(redirect(current, permanent=bool(slug)))
+    return render_cached_page(
         request,
         "shop/product.html",
         shelf,
-        lambda: _product(*shelf.offers()),
+        lambda: _detail_context(*shelf.availabilities()),
     )
 
 
-def _product(offer: ProductAvailability) -> dict[str, object]:
+def _detail_context(offer: ProductAvailability) -> dict[str, object]:
     return {"offer": offer, "product": offer.product, "slug": offer.product.category_slug}
 
 
 @require_safe
 def product_stock(request: HttpRequest, product_id: str) -> HttpResponse:
     """HTML fragments that depend on stock; shop.js uses them to update an open page."""
-    shelf = read_page(_possible_id(product_id))
+    shelf = fetch_detail(_possible_id(product_id))
     if shelf is None:
         raise Http404(_("Product not found."))
-    [offer] = shelf.offers()
+    [offer] = shelf.availabilities()
     answer = render(request, "shop/_choices.html", {"offer": offer, "product": offer.product})
     patch_cache_control(answer, private=True, no_store=True)
     return answer
@@ -107,7 +107,7 @@ def _possible_id(text: str) -> str:
 
 
 @require_safe
-def text(request: HttpRequest, which: str) -> HttpResponse:
+def legal_page(request: HttpRequest, which: str) -> HttpResponse:
     texts = get_storefront(request).settings.legal_pages
     if which not in texts:
         raise Http404
@@ -123,7 +123,7 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def look(request: HttpRequest) -> HttpResponse:
+def theme_css(request: HttpRequest) -> HttpResponse:
     """The owner's colors as a stylesheet, because the Content-Security-Policy forbids inline styles."""
     answer = HttpResponse(get_storefront(request).theme_css, content_type="text/css")
     patch_cache_control(answer, public=True, max_age=60 * 60 * 24 * 365, immutable=True)
@@ -132,7 +132,7 @@ def look(request: HttpRequest) -> HttpResponse:
 
 @csrf_exempt  # Read-only: a POST should fail with 405, not with a CSRF error.
 @require_GET
-def api_products(request: HttpRequest) -> JsonResponse:
+def api_product_list(request: HttpRequest) -> JsonResponse:
     """The catalog as JSON, in the format that existing programs of the label expect."""
     if not is_configured():
         answer = JsonResponse({"products": []}, status=503)

@@ -204,6 +204,6 @@ def _tell_the_owner(order: Order, trouble: StripeCallError) -> None:
         issues.open_case(issues.KEY, KEY_NAME, WHY_NO_PAGE, trouble=trouble)
     elif isinstance(trouble, InvalidRequest):
         # A price that was archived a moment ago, perhaps: read the products anew.
-        refresh.want(order.lines.values_list("product_id", flat=True))
+        refresh.request_refresh(order.lines.values_list("product_id", flat=True))
         subject = trouble.param or trouble.code or "request"
         issues.open_case(NO_PAGE, subject, WHY_NO_PAGE, trouble=trouble)

@@ -88,7 +88,7 @@ def _products(lines: list[SessionLine]) -> dict[str, Product]:
     ids = {line.product_id for line in lines if line.product_id}
     # By their desks: a process that died in between has left a product without its sizes.
     for product_id in ids - set(ProductStock.objects.filter(pk__in=ids).values_list("pk", flat=True)):
-        refresh.look_at(product_id)
+        refresh.refresh_product(product_id)
     return Product.objects.prefetch_related("stock_items").in_bulk(list(ids))
 
 

@@ -71,7 +71,7 @@ def reconcile(*, since: datetime, now: datetime) -> Report:
     report.fetched += [_order_text(order) for order in _end_overdue(now, report)]
     report.sessions = Order.objects.filter(created_at__gte=since).exclude(session_id=None).count()
     report.differences += [*_unsold(since), *_unplaced(), *_stray_holds(), *_drifted(), *_unhandled()]
-    for product in shop_gateway.each_product():
+    for product in shop_gateway.iter_products():
         report.products += 1
         report.differences += _counts(product)
     return report

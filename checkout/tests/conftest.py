@@ -14,7 +14,7 @@ from checkout import gateway
 from checkout.models import Order
 from checkout.orders.fulfillment import settle
 from inventory.models import Hold, Movement, StockItem
-from inventory.stripe_sync.refresh import look_at
+from inventory.stripe_sync.refresh import refresh_product
 from inventory.worker import drain
 from shop.models import Product
 
@@ -40,7 +40,7 @@ def put_on_show(
     fake.add_product(
         id=product_id, name=name, metadata=metadata, prices=[{"unit_amount": amount, "currency": "usd"}]
     )
-    look_at(product_id)
+    refresh_product(product_id)
     return Product.objects.get(id=product_id)
 
 

@@ -261,7 +261,7 @@ def test_more_lines_than_a_page_holds_are_all_read(
 ) -> None:
     session_id = open_elsewhere(fake, [a_line(shirt, size="M")] * 5)
 
-    monkeypatch.setattr(gateway, "PAGE", 2)
+    monkeypatch.setattr(gateway, "PAGE_SIZE", 2)
 
     assert len(gateway.session_lines(session_id)) == 5
 

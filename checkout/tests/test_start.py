@@ -364,7 +364,7 @@ def test_a_changed_price_is_asked_for_with_a_new_page(
     fake.add_price(shirt.id, unit_amount=3000, currency="usd", metadata={"size": "M"})
     from shop import gateway, mirror
 
-    mirror.store(gateway.fetch_product(shirt.id))
+    mirror.upsert_product(gateway.fetch_product(shirt.id))
 
     customer.go_to_payment()
 

@@ -82,7 +82,9 @@ def _writes(item: StockItem) -> Iterator[str]:
     if stock is None:
         return
     yield (
-        f"Last update: {stock.n}. Last refresh: {format_local(stock.looked_at)}." if stock.looked_at else ""
+        f"Last update: {stock.n}. Last refresh: {format_local(stock.refreshed_at)}."
+        if stock.refreshed_at
+        else ""
     )
     if stock.parked:
         yield f"Paused: {stock.why_parked}"

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from inventory.stock.counts import Counts, parse_count
-from shop.metadata import MARK_KEY as MARK_KEY
-from shop.metadata import ONE_ITEM as ONE_ITEM
-from shop.metadata import PREFIX
+from shop.metadata import SINGLE_ITEM_KEY as SINGLE_ITEM_KEY
+from shop.metadata import STOCK_KEY_PREFIX
+from shop.metadata import VERSION_KEY as VERSION_KEY
 
 UNLIMITED = "unlimited"
 
@@ -26,7 +26,7 @@ class Reading:
 
 
 def key_for(size: str) -> str:
-    return f"{PREFIX}{size}" if size else ONE_ITEM
+    return f"{STOCK_KEY_PREFIX}{size}" if size else SINGLE_ITEM_KEY
 
 
 def read(metadata: Mapping[str, str], sizes: Sequence[str]) -> list[Reading]:
@@ -115,7 +115,7 @@ def body(totals: Mapping[str, int], mark: Mark) -> dict[str, str]:
     Sorted, because PostgreSQL returns stored totals in an order of its own, and the same idempotency key requires
     the same bytes.
     """
-    return {**{key: str(totals[key]) for key in sorted(totals)}, MARK_KEY: str(mark)}
+    return {**{key: str(totals[key]) for key in sorted(totals)}, VERSION_KEY: str(mark)}
 
 
 # --- A product.updated event ------------------------------------------------------------------
@@ -141,7 +141,7 @@ def change(
     return Change(
         before={key: parse_count(before.get(key)) for key in wanted},
         after={key: parse_count(after.get(key)) for key in wanted},
-        mark_before=before.get(MARK_KEY),
-        mark_after=after.get(MARK_KEY),
-        mark_was_set=MARK_KEY in previous,
+        mark_before=before.get(VERSION_KEY),
+        mark_after=after.get(VERSION_KEY),
+        mark_was_set=VERSION_KEY in previous,
     )

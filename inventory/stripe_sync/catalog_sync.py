@@ -13,7 +13,7 @@ from config.stripe_client import NotFound
 from inventory.models import ProductStock, StockItem
 from inventory.stock.metadata import Reading, Whose
 from inventory.stripe_sync import backoff, snapshot
-from inventory.stripe_sync.refresh import wishes
+from inventory.stripe_sync.refresh import requested_counts
 from shop import gateway, mirror
 from shop.models import Product
 
@@ -35,30 +35,30 @@ class Summary:
 Progress = Callable[[int, str], None]
 
 
-def look_at_all(*, dry_run: bool = False, progress: Progress = lambda done, name: None) -> Summary:
+def sync_catalog(*, dry_run: bool = False, progress: Progress = lambda done, name: None) -> Summary:
     """Refresh every product of the account. With `dry_run`, report the changes and make none.
 
     `progress(done, name)` is called after each product. A product that cannot be stored is reported as a problem and
     does not stop the others. Raises config.stripe_client.StripeCallError; products refreshed before it stay stored.
     """
-    began, wanted = timezone.now(), wishes()
+    began, wanted = timezone.now(), requested_counts()
     summary, seen = Summary(), set()
-    for product in gateway.each_product():
+    for product in gateway.iter_products():
         seen.add(product.id)
-        _sum_up(product, wanted, summary, dry_run=dry_run)
+        _summarize(product, wanted, summary, dry_run=dry_run)
         progress(len(seen), product.name)
     gone = Product.objects.filter(deleted=False, read_at__lte=began).exclude(pk__in=seen)
     for product_id in list(gone.values_list("pk", flat=True)):
         # It may have been created while the listing ran, so ask Stripe before treating it as deleted.
-        _sum_up(gateway.fetch_product(product_id), wanted, summary, dry_run=dry_run)
+        _summarize(gateway.fetch_product(product_id), wanted, summary, dry_run=dry_run)
     return summary
 
 
-def _sum_up(
+def _summarize(
     product: gateway.StripeProduct, wanted: dict[str, int], summary: Summary, *, dry_run: bool
 ) -> None:
     try:
-        outcome = mirror.outcome_of(product) if dry_run else _store(product, wanted)
+        outcome = mirror.dry_run_outcome(product) if dry_run else _store(product, wanted)
         problems = _problems(product)
     except Exception as error:
         logger.exception("%s cannot be stored", product.id)
@@ -69,40 +69,40 @@ def _sum_up(
         summary.problems += problems
 
 
-def look_at_one(product_id: str, *, dry_run: bool = False) -> Summary:
+def sync_product(product_id: str, *, dry_run: bool = False) -> Summary:
     """Refresh one product. Raises config.stripe_client.NotFound if neither Stripe nor the local copy has it."""
-    wanted = wishes([product_id])
+    wanted = requested_counts([product_id])
     product = gateway.fetch_product(product_id)
     if product.deleted and not Product.objects.filter(pk=product_id).exists():
         raise NotFound(f"Stripe has no product {product_id}.")
-    outcome = mirror.outcome_of(product) if dry_run else mirror.store(product)
+    outcome = mirror.dry_run_outcome(product) if dry_run else mirror.upsert_product(product)
     if not dry_run:
-        snapshot.take_in(product, wanted.get(product_id, 0))
+        snapshot.apply_snapshot(product, wanted.get(product_id, 0))
     return Summary(Counter({outcome: 1}), _problems(product))
 
 
 def _store(product: gateway.StripeProduct, wanted: dict[str, int]) -> mirror.Outcome:
-    outcome = mirror.store(product)
+    outcome = mirror.upsert_product(product)
     # An unchanged product costs no further database write.
-    if outcome != "unchanged" or _has_news(product):
-        snapshot.take_in(product, wanted.get(product.id, 0))
+    if outcome != "unchanged" or _would_change(product):
+        snapshot.apply_snapshot(product, wanted.get(product.id, 0))
     return outcome
 
 
-def _has_news(product: gateway.StripeProduct) -> bool:
+def _would_change(product: gateway.StripeProduct) -> bool:
     stock = ProductStock.objects.filter(pk=product.id).first()
-    if stock is None or stock.looks_wanted > stock.looks_done:
+    if stock is None or stock.refreshes_requested > stock.refreshes_done:
         return True
     if product.deleted:
         return False
     items = {item.key: item for item in StockItem.objects.filter(product=product.id)}
-    return _mark_is_news(stock, snapshot.mark_of(product)) or any(
+    return _tag_would_change(stock, snapshot.tag_of(product)) or any(
         reading.key not in items or _differs_from(items[reading.key], reading)
         for reading in snapshot.readings_of(product)
     )
 
 
-def _mark_is_news(stock: ProductStock, mark: Whose) -> bool:
+def _tag_would_change(stock: ProductStock, mark: Whose) -> bool:
     if mark.foreign:
         paused = stock.parked == stock.Parked.FOREIGN and stock.parked_by == mark.foreign
         return mark.foreign != stock.taken_over and not paused
@@ -120,5 +120,5 @@ def _problems(product: gateway.StripeProduct) -> list[str]:
     if product.deleted or not product.active:
         return []
     readings = [reading.problem for reading in snapshot.readings_of(product) if reading.problem]
-    facts = mirror.fields_of(product)["problems"]
+    facts = mirror.product_fields(product)["problems"]
     return [f"{product.id} {product.name}: {text}" for text in [*facts, *readings]]

@@ -53,7 +53,7 @@ def on_product_event(event: StripeEvent) -> None:
     elif event.type == "product.updated":
         count_update(event.payload)
     else:
-        updates.want_look(product_id)
+        updates.request_refresh(product_id)
 
 
 def on_price_event(event: StripeEvent) -> None:
@@ -61,7 +61,7 @@ def on_price_event(event: StripeEvent) -> None:
     if not product_id:
         logger.warning("Event %s names no product; nothing to do", event.pk)
     elif ProductStock.objects.filter(pk=product_id).exists():
-        updates.want_look(product_id)
+        updates.request_refresh(product_id)
     else:
         _first_look(product_id)
 
@@ -72,7 +72,7 @@ def _first_look(product_id: str) -> None:
         return
     if not inbox.may_call_stripe():
         raise inbox.NeedsStripe
-    refresh.look_at(product_id)
+    refresh.refresh_product(product_id)
 
 
 # --- One update -------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def count_update(event: Json) -> None:
     """Apply one product.updated event in one transaction. Idempotent per request: twins and redeliveries change nothing."""
     if not isinstance(_object(event).get("metadata"), Mapping):
         # A malformed event without metadata does not mean that the counts are gone.
-        updates.want_look(_object(event)["id"])
+        updates.request_refresh(_object(event)["id"])
         return
     update = read_update(event)
     ShopIdentity.current()
@@ -138,7 +138,7 @@ def count_update(event: Json) -> None:
             _see_echo(stock, update)
         else:
             _count_edit(stock, update)
-            updates.want_look(stock.pk)
+            updates.request_refresh(stock.pk)
         fault_point("observe.counted")
     fault_point("observe.committed")
 
@@ -150,7 +150,7 @@ def _see_echo(stock: ProductStock, update: Update) -> None:
         _see_lost_write(stock, update)
         return
     if write.seen or write.state == StockWrite.State.ABANDONED:
-        updates.want_look(update.product_id)
+        updates.request_refresh(update.product_id)
     StockWrite.objects.filter(pk=write.pk).update(seen=True)
     items = _items(update.product_id)
     change = update.change(list(items))
@@ -168,7 +168,7 @@ def _see_lost_write(stock: ProductStock, update: Update) -> None:
     """
     n = updates.number_in(update.key, stock.pk)
     ProductStock.objects.filter(pk=stock.pk, lost_n__lt=n).update(lost_n=n)
-    updates.want_look(stock.pk)
+    updates.request_refresh(stock.pk)
     change = update.change(list(_items(stock.pk)))
     for key, count in change.after.items():
         if change.before[key] is None and count is not None:

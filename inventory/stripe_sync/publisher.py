@@ -31,7 +31,7 @@ from inventory import gateway, issues
 from inventory.events import inbox
 from inventory.leases import Claim, claimed, due, free
 from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite
-from inventory.stock.metadata import MARK_KEY, whose
+from inventory.stock.metadata import VERSION_KEY, whose
 from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
 from shop import mirror
 from shop.gateway import fetch_product
@@ -110,12 +110,12 @@ def publish_product(product_id: str, now: datetime) -> bool:
 
 def _open_write(product_id: str) -> StockWrite | None:
     write = updates.open_write(product_id)
-    wanted = ProductStock.objects.filter(pk=product_id, looks_wanted__gt=F("looks_done"))
+    wanted = ProductStock.objects.filter(pk=product_id, refreshes_requested__gt=F("refreshes_done"))
     if write is None or not wanted.exists():
         return write
     # A requested refresh, as after a worker's start, comes before sending. If our rows come from a backup, the update
     # is outdated, and the refresh abandons it.
-    refresh.look_at(product_id)
+    refresh.refresh_product(product_id)
     return updates.open_write(product_id)
 
 
@@ -128,7 +128,7 @@ def _next_write(claim: Claim, now: datetime) -> StockWrite | None:
 
 def _knows_enough(product_id: str, now: datetime) -> bool:
     if not _is_fresh(product_id, now):
-        refresh.look_at(product_id)
+        refresh.refresh_product(product_id)
     stock = ProductStock.objects.get(pk=product_id)
     if stock.parked:
         return False
@@ -144,9 +144,9 @@ def _is_fresh(product_id: str, now: datetime) -> bool:
         ~Exists(unreadable),
         pk=product_id,
         n__gt=0,
-        looked_at__gt=now - refresh.FRESH,
-        looked_at__lte=timezone.now(),
-        looks_wanted__lte=F("looks_done"),
+        refreshed_at__gt=now - refresh.FRESH,
+        refreshed_at__lte=timezone.now(),
+        refreshes_requested__lte=F("refreshes_done"),
     )
     return fresh.exists()
 
@@ -193,7 +193,7 @@ def _deliver(write: StockWrite, now: datetime) -> None:
 
 def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> None:
     if answered is None:
-        updates.want_look(write.product_id)
+        updates.request_refresh(write.product_id)
     updates.apply(write.pk, now, answered=answered)
     # Spread the updates to stay below Stripe's 25 requests a second: a product costs an update and at times a refresh.
     gather = timedelta(seconds=min(max(1.0, 0.8 * waiting().count()), 300.0))
@@ -234,13 +234,13 @@ def unpark(product_id: str) -> bool:
 
 def _find_out(write: StockWrite, now: datetime) -> None:
     """Find out whether an update without an answer was applied: by the version tag at Stripe, or by its event."""
-    wanted = ProductStock.objects.values_list("looks_wanted", flat=True).get(pk=write.product_id)
+    wanted = ProductStock.objects.values_list("refreshes_requested", flat=True).get(pk=write.product_id)
     product = fetch_product(write.product_id)
-    mirror.store(product)
+    mirror.upsert_product(product)
     fault_point("find_out.read")
-    mark = whose(product.metadata.get(MARK_KEY), shop=ShopIdentity.current(), product=product.id)
+    mark = whose(product.metadata.get(VERSION_KEY), shop=ShopIdentity.current(), product=product.id)
     if product.deleted or (mark.n or 0) > write.n:
-        snapshot.take_in(product, wanted)
+        snapshot.apply_snapshot(product, wanted)
     elif mark.n == write.n or (mark.n is None and _its_event_is_there(write)):
         _applied(write, now, answered=None)
     else:

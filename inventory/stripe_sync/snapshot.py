@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop as _
 
 from inventory import issues
 from inventory.models import Movement, ProductStock, ShopIdentity, StockItem
-from inventory.stock.metadata import MARK_KEY, ONE_ITEM, Reading, Whose, read, read_key, whose
+from inventory.stock.metadata import SINGLE_ITEM_KEY, VERSION_KEY, Reading, Whose, read, read_key, whose
 from inventory.stripe_sync import backup_recovery, missed_events, updates
 from shop import gateway
 from shop.metadata import parse
@@ -28,28 +28,28 @@ Parked = ProductStock.Parked
 Pair = tuple[StockItem, Reading]
 
 
-def take_in(product: gateway.StripeProduct, wanted: int) -> None:
+def apply_snapshot(product: gateway.StripeProduct, wanted: int) -> None:
     """Apply a reading in one transaction. `wanted`: how many refreshes were requested when it began."""
     ShopIdentity.current()
     with transaction.atomic():
-        stock, is_new = _desk(product)
-        if stock is None or _is_overtaken(stock, product.read_at):
+        stock, is_new = _sync_row(product)
+        if stock is None or _is_stale(stock, product.read_at):
             return
         if product.deleted:
             if not stock.parked:
                 stock.park(Parked.DELETED)
         else:
             # An edit may have been counted since the reading began, which is then too old to begin a ledger with.
-            _take_in_counts(stock, product, may_begin=is_new or stock.looks_wanted <= wanted)
-        stock.looked_at = product.read_at
-        stock.looks_done = max(stock.looks_done, wanted)
-        if stock.look_failures:
-            stock.look_failures, stock.not_looked_before = 0, None
+            _apply_counts(stock, product, may_begin=is_new or stock.refreshes_requested <= wanted)
+        stock.refreshed_at = product.read_at
+        stock.refreshes_done = max(stock.refreshes_done, wanted)
+        if stock.refresh_attempts:
+            stock.refresh_attempts, stock.next_refresh_at = 0, None
             issues.close(issues.LOOK_FAILED, stock.pk)
         stock.save()
 
 
-def _desk(product: gateway.StripeProduct) -> tuple[ProductStock | None, bool]:
+def _sync_row(product: gateway.StripeProduct) -> tuple[ProductStock | None, bool]:
     # The product's row, locked, and whether it is new. The first reading creates it and is its sales cutoff.
     if not Product.objects.filter(pk=product.id).exists():
         return None, False
@@ -61,17 +61,17 @@ def _desk(product: gateway.StripeProduct) -> tuple[ProductStock | None, bool]:
     return ProductStock.objects.select_for_update().filter(pk=product.id).first(), is_new
 
 
-def _is_overtaken(stock: ProductStock, read_at: datetime) -> bool:
+def _is_stale(stock: ProductStock, read_at: datetime) -> bool:
     # A newer reading was applied before. One from the future does not count: the clock has been set back since.
-    return stock.looked_at is not None and read_at < stock.looked_at <= timezone.now()
+    return stock.refreshed_at is not None and read_at < stock.refreshed_at <= timezone.now()
 
 
-def _take_in_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_begin: bool) -> None:
+def _apply_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_begin: bool) -> None:
     """`may_begin`: whether a ledger may begin, or continue, with the counts of this reading."""
-    pairs, mark = _pairs(product), mark_of(product)
+    pairs, mark = _pairs(product), tag_of(product)
     if stock.parked == Parked.DELETED:
         stock.park(Parked.NOT)
-    if _is_parked_by(stock, mark):
+    if _is_paused_by(stock, mark):
         _open_items(pairs, product, may_begin=may_begin)
         return
     if backup_recovery.is_due(stock, mark):
@@ -83,7 +83,7 @@ def _take_in_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_
     _compare(stock, pairs, mark)
 
 
-def _is_parked_by(stock: ProductStock, mark: Whose) -> bool:
+def _is_paused_by(stock: ProductStock, mark: Whose) -> bool:
     # Pause the product while another database's version tag stands, until the owner takes over or the tag is gone.
     if mark.foreign and mark.foreign != stock.taken_over:
         stock.park(Parked.FOREIGN, mark.foreign)
@@ -114,14 +114,14 @@ def _compare(stock: ProductStock, pairs: list[Pair], mark: Whose) -> None:
 # --- Items ------------------------------------------------------------------------------------
 
 
-def mark_of(product: gateway.StripeProduct) -> Whose:
-    return whose(product.metadata.get(MARK_KEY), shop=ShopIdentity.current(), product=product.id)
+def tag_of(product: gateway.StripeProduct) -> Whose:
+    return whose(product.metadata.get(VERSION_KEY), shop=ShopIdentity.current(), product=product.id)
 
 
 def readings_of(product: gateway.StripeProduct) -> list[Reading]:
     # One reading per size. Empty for a product that is only a link: without a price, nothing of it is counted.
     facts = parse(product.metadata)
-    if facts.link and not product.prices and not facts.sizes and ONE_ITEM not in product.metadata:
+    if facts.link and not product.prices and not facts.sizes and SINGLE_ITEM_KEY not in product.metadata:
         return []
     return read(product.metadata, facts.sizes)
 
@@ -147,18 +147,18 @@ def _locked_items(product_id: str) -> list[StockItem]:
 def _open_items(pairs: list[Pair], product: gateway.StripeProduct, *, may_begin: bool) -> None:
     for item, reading in pairs:
         if may_begin and reading.count is not None:
-            _begin(item, reading, product)
+            _open_item(item, reading, product)
         item.state, item.problem = _state_of(item, reading)
         item.save(
             update_fields=["listed", "position", "state", "problem", "on_hand", "began_at", "began_with"]
         )
 
 
-def _begin(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
+def _open_item(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
     if item.on_hand is None:
         _open_ledger(item, reading.count or 0, product)
     elif item.garbled and missed_events.nothing_more_will_come(item):
-        _give_up_waiting(item, reading, product)
+        _accept_waiting(item, reading, product)
 
 
 def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) -> None:
@@ -173,7 +173,7 @@ def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) ->
     item.on_hand, item.began_at, item.began_with = count, product.updated_at, count
 
 
-def _give_up_waiting(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
+def _accept_waiting(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
     # The count is valid again, but no event will report the correction: accept it, and ask the owner to check.
     backup_recovery.believe(item, reading, product.read_at, product.updated_at)
     sentence = _(
@@ -198,7 +198,7 @@ def _state_of(item: StockItem, reading: Reading) -> tuple[str, str]:
 # --- Taking over ------------------------------------------------------------------------------
 
 
-def take_over(product_id: str) -> str:
+def accept_stripe_counts(product_id: str) -> str:
     """Let this shop write the product from now on. Returns the version tag taken over, "" if there was none."""
     with transaction.atomic():
         stock = ProductStock.objects.select_for_update().filter(pk=product_id).first()
@@ -206,7 +206,7 @@ def take_over(product_id: str) -> str:
             return ""
         stock.taken_over = stock.parked_by
         stock.park(Parked.NOT)
-        stock.mark_wanted, stock.looks_wanted = True, stock.looks_wanted + 1
+        stock.mark_wanted, stock.refreshes_requested = True, stock.refreshes_requested + 1
         stock.save()
         issues.close(issues.FOREIGN_MARK, product_id)
     return stock.taken_over

@@ -135,18 +135,18 @@ def apply(write_id: int, now: datetime, *, answered: datetime | None = None) -> 
             return False
         fault_point("apply.changed")
         _publish_movements(write, now)
-        if _differs(write) or _was_looked_at_meanwhile(stock, write):
-            want_look(stock.pk)
+        if _differs(write) or _was_refreshed_meanwhile(stock, write):
+            request_refresh(stock.pk)
         if answered is not None:
-            ProductStock.objects.filter(pk=stock.pk).update(looked_at=answered)
+            ProductStock.objects.filter(pk=stock.pk).update(refreshed_at=answered)
     logger.info("Published to Stripe: %s update %d %s", write.product_id, write.n, write.totals)
     fault_point("apply.committed")
     return True
 
 
-def _was_looked_at_meanwhile(stock: ProductStock, write: StockWrite) -> bool:
+def _was_refreshed_meanwhile(stock: ProductStock, write: StockWrite) -> bool:
     # A refresh compares nothing while an update is open, so another one must follow.
-    return stock.looked_at is not None and stock.looked_at >= write.created_at
+    return stock.refreshed_at is not None and stock.refreshed_at >= write.created_at
 
 
 def _publish_movements(write: StockWrite, now: datetime) -> None:
@@ -186,7 +186,7 @@ def abandon(write_id: int, now: datetime) -> None:
     fault_point("abandon.committed")
 
 
-def want_look(product_id: str) -> None:
+def request_refresh(product_id: str) -> None:
     ProductStock.objects.filter(pk=product_id).want_look()
 
 

@@ -39,7 +39,7 @@ class Shirt:
 
     def sync(self) -> None:
         """First refresh and first version tag."""
-        refresh.look_at(self.product_id)
+        refresh.refresh_product(self.product_id)
         now = timezone.now()
         publisher.publish_waiting(now)
         self.fake.deliver_due()

@@ -259,11 +259,11 @@ def test_stock_updates_of_a_paused_product_can_be_resumed(owner: Client, shirt: 
 
 
 def test_a_refresh_can_be_requested(owner: Client, shirt: Shirt) -> None:
-    before = shirt.stock.looks_wanted
+    before = shirt.stock.refreshes_requested
 
     act(owner, "productstock", "look_again", "prod_shirt")
 
-    assert shirt.stock.looks_wanted == before + 1
+    assert shirt.stock.refreshes_requested == before + 1
 
 
 def test_another_shop_can_be_taken_over_from_the_admin(owner: Client, shirt: Shirt) -> None:

@@ -119,7 +119,7 @@ def test_our_own_update_is_no_edit(shirt: Shirt) -> None:
     shirt.settle()
 
     assert shirt.movements("M", "edited") == []
-    assert shirt.stock.looks_done == shirt.stock.looks_wanted
+    assert shirt.stock.refreshes_done == shirt.stock.refreshes_requested
 
 
 def test_the_event_of_our_update_proves_that_it_applied(shirt: Shirt) -> None:
@@ -185,7 +185,7 @@ def test_an_edit_in_the_second_of_the_first_refresh_is_counted(
     shirt = new_shirt(M=15)
     from inventory.stripe_sync import refresh
 
-    refresh.look_at("prod_shirt")
+    refresh.refresh_product("prod_shirt")
     shirt.edit(M=20)
     shirt.edit(M=18)
 

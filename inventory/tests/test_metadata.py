@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.stock.metadata import (
-    MARK_KEY,
+    VERSION_KEY,
     Mark,
     Reading,
     Whose,
@@ -117,7 +117,7 @@ def test_the_version_tag_of_another_product_is_ignored(text: str) -> None:
 def test_an_update_contains_totals_and_version_tag_and_no_other_key() -> None:
     sent = body({"stock_S": 3}, Mark("us", "prod_a", 8))
 
-    assert sent == {"stock_S": "3", MARK_KEY: "us/prod_a/8"}
+    assert sent == {"stock_S": "3", VERSION_KEY: "us/prod_a/8"}
 
 
 def test_the_body_of_an_update_does_not_depend_on_the_order_of_its_totals() -> None:
@@ -145,4 +145,4 @@ def test_null_in_the_old_values_means_that_the_key_was_not_there() -> None:
 
 
 def test_a_version_tag_among_the_changed_keys_was_set_by_this_update() -> None:
-    assert change({MARK_KEY: "us/p/3"}, {MARK_KEY: "us/p/4"}, []).mark_was_set
+    assert change({VERSION_KEY: "us/p/3"}, {VERSION_KEY: "us/p/4"}, []).mark_was_set

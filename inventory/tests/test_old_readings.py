@@ -65,7 +65,7 @@ def test_a_size_that_is_edited_while_it_is_first_read_keeps_the_edit(shirt: Shir
     shirt.fake.forward(2)
     once_at("look.read", edit_and_hear(shirt, XL=12))
 
-    refresh.look_at_wanted(timezone.now())
+    refresh.refresh_requested(timezone.now())
     come_to_rest(shirt)
 
     assert shirt.at_stripe("XL") == "12"
@@ -78,7 +78,7 @@ def test_until_it_is_read_again_such_a_size_is_not_for_sale(shirt: Shirt, once_a
     inbox.handle_waiting(timezone.now())
     once_at("look.read", edit_and_hear(shirt, XL=12))
 
-    refresh.look_at_wanted(timezone.now())
+    refresh.refresh_requested(timezone.now())
 
     assert shirt.item("XL").state == "unknown" and shirt.item("XL").available is None
 
@@ -96,8 +96,8 @@ def test_a_first_refresh_with_an_older_snapshot_keeps_the_edit(
     shirt.fake.deliver_due()
 
     def the_other_process() -> None:
-        mirror.store(old)
-        snapshot.take_in(old, 0)
+        mirror.upsert_product(old)
+        snapshot.apply_snapshot(old, 0)
 
     once_at("look.read", the_other_process)
     inbox.handle_waiting(timezone.now())
@@ -120,7 +120,7 @@ def test_a_count_that_was_never_readable_opens_with_its_first_readable_value(
     shirt.fake.forward(2)
     once_at("look.read", edit_and_hear(shirt, M=100))
 
-    refresh.look_at_wanted(timezone.now())
+    refresh.refresh_requested(timezone.now())
     come_to_rest(shirt)
 
     assert shirt.at_stripe("M") == "100"
@@ -129,11 +129,11 @@ def test_a_count_that_was_never_readable_opens_with_its_first_readable_value(
 
 def test_an_edit_that_arrives_while_counts_are_accepted_is_kept(shirt: Shirt, once_at: Once) -> None:
     ProductStock.objects.update(gap=True)
-    refresh.want_all()
+    refresh.request_refresh_of_all()
     shirt.fake.forward(5)
     once_at("look.read", edit_and_hear(shirt, M=40))
 
-    refresh.look_at_wanted(timezone.now())
+    refresh.refresh_requested(timezone.now())
     come_to_rest(shirt)
 
     assert shirt.at_stripe("M") == "40"
@@ -150,10 +150,10 @@ def test_a_restored_database_without_a_fresh_snapshot_sends_nothing(shirt: Shirt
         **{"Idempotency-Key": f"{shop}/{product}/7/lost"},
     )
     shirt.sell("S")
-    refresh.want_all()
+    refresh.request_refresh_of_all()
     once_at("look.read", edit_and_hear(shirt, M=11))
 
-    refresh.look_at(shirt.product_id)
+    refresh.refresh_product(shirt.product_id)
     publisher.publish_product(shirt.product_id, timezone.now())
 
     assert shirt.at_stripe("M") == "11"
@@ -166,7 +166,7 @@ def test_a_restored_database_without_a_fresh_snapshot_sends_nothing(shirt: Shirt
 
 
 def test_a_clock_that_was_set_back_causes_no_endless_requests(shirt: Shirt) -> None:
-    ProductStock.objects.update(looked_at=timezone.now() + timedelta(hours=1))
+    ProductStock.objects.update(refreshed_at=timezone.now() + timedelta(hours=1))
     shirt.fake.forget_calls()
     shirt.edit(M=20)
 
@@ -250,7 +250,7 @@ def test_a_sale_during_the_recovery_counts_its_units_once(
     seller = threading.Thread(target=sell, name="seller")
     seller.start()
     assert inserted.wait(20)
-    refresh.look_at(shirt.product_id)
+    refresh.refresh_product(shirt.product_id)
     go_on.set()
     seller.join()
     come_to_rest(shirt)
@@ -262,7 +262,7 @@ def test_a_sale_during_the_recovery_counts_its_units_once(
 def test_an_interrupted_first_refresh_is_finished_by_the_worker(new_shirt: Callable[..., Shirt]) -> None:
     """The process crashed after it created the product row and before it read the counts."""
     shirt = new_shirt(S=10)
-    mirror.store(gateway.fetch_product("prod_shirt"))
+    mirror.upsert_product(gateway.fetch_product("prod_shirt"))
 
     shirt.settle()
 
@@ -277,7 +277,7 @@ def test_a_product_with_slashes_in_its_id_is_counted(
 
     shirt.sell("M", 2)
     shirt.settle()
-    refresh.want_all()
+    refresh.request_refresh_of_all()
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()

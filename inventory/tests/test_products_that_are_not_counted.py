@@ -19,7 +19,7 @@ ALBUM = {"category": "music", "streamUrl": "https://music.example/slow-weather"}
 def test_a_link_without_a_price_has_nothing_to_count_and_no_problem(fake: FakeStripe) -> None:
     fake.add_product(id="prod_album", name="Slow Weather", metadata=ALBUM)
 
-    refresh.look_at("prod_album")
+    refresh.refresh_product("prod_album")
 
     assert not StockItem.objects.exists()
 
@@ -28,7 +28,7 @@ def test_an_album_that_is_sold_as_well_must_say_how_many_there_are(fake: FakeStr
     price = {"unit_amount": 1800, "currency": "usd", "default": True}
     fake.add_product(id="prod_album", name="Slow Weather", metadata=ALBUM, prices=[price])
 
-    refresh.look_at("prod_album")
+    refresh.refresh_product("prod_album")
 
     item = StockItem.objects.get()
     assert (item.state, item.problem) == ("unknown", "stock is missing.")

@@ -71,7 +71,7 @@ def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shi
     bring_back()
     assert shirt.item("M").on_hand == 15
 
-    refresh.want_all()
+    refresh.request_refresh_of_all()
     shirt.settle()
 
     assert shirt.item("M").on_hand == 13 and shirt.at_stripe("M") == "13"
@@ -94,7 +94,7 @@ def test_the_number_oversold_is_reported_again_after_a_restore(shirt: Shirt) -> 
     Case.objects.all().delete()
     shirt.sell("M", 3, order="order:known_to_both")
 
-    refresh.want_all()
+    refresh.request_refresh_of_all()
     shirt.settle()
 
     text = Case.objects.get(kind="restored database").text
@@ -126,7 +126,7 @@ def test_movements_pending_in_a_restored_database_were_published_already(shirt: 
     bring_back()
     assert shirt.item("M").pending == -2
 
-    refresh.want_all()
+    refresh.request_refresh_of_all()
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13" and shirt.item("M").pending == 0
@@ -149,7 +149,7 @@ def test_an_open_update_of_a_restored_database_is_never_sent_again(shirt: Shirt)
     assert shirt.at_stripe("M") == "10"
     bring_back()
 
-    refresh.look_at("prod_shirt")
+    refresh.refresh_product("prod_shirt")
     shirt.settle()
 
     assert StockWrite.objects.get(n=2).state == "abandoned"
@@ -166,7 +166,7 @@ def test_a_restore_is_detected_though_an_old_form_set_an_older_version_tag(shirt
     bring_back()
     assert shirt.mark is not None and shirt.mark.endswith("/1") and shirt.stock.n == 1
 
-    refresh.want_all()
+    refresh.request_refresh_of_all()
     shirt.settle()
 
     assert Case.objects.filter(kind="restored database", subject="prod_shirt").exists()
@@ -180,7 +180,7 @@ def test_a_sale_from_before_the_cutoff_goes_into_the_issue_and_not_into_the_coun
     shirt.settle()
     paid_at = timezone.now()
     bring_back()
-    refresh.look_at("prod_shirt")
+    refresh.refresh_product("prod_shirt")
 
     new = ledger.sell(
         "order:lost", [SaleLine("order:lost:0", shirt.item("M").pk, 2, paid_at)], now=timezone.now()
@@ -197,7 +197,7 @@ def test_a_sale_from_after_the_cutoff_is_counted(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     shirt.settle()
     bring_back()
-    refresh.look_at("prod_shirt")
+    refresh.refresh_product("prod_shirt")
 
     line = SaleLine("order:new:0", shirt.item("M").pk, 1, timezone.now())
     ledger.sell("order:new", [line], now=timezone.now())
@@ -212,7 +212,7 @@ def test_an_edit_that_the_lost_database_counted_is_not_counted_again(shirt: Shir
     shirt.settle()
     bring_back()
 
-    refresh.look_at("prod_shirt")
+    refresh.refresh_product("prod_shirt")
     drain(hourly=True)
     shirt.settle()
 
@@ -227,7 +227,7 @@ def test_a_count_unreadable_during_recovery_is_measured_from_the_last_known_coun
     shirt.sell("S", 2)
     shirt.settle()
     bring_back()
-    refresh.look_at("prod_shirt")
+    refresh.refresh_product("prod_shirt")
     shirt.settle()
     assert shirt.item("M").state == "unknown" and shirt.at_stripe("S") == "8"
 
@@ -260,7 +260,7 @@ def test_an_older_reading_never_replaces_a_newer_one(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     shirt.settle()
 
-    snapshot.take_in(old, wanted=99)
+    snapshot.apply_snapshot(old, wanted=99)
 
     assert shirt.item("M").state == "unknown"
 
@@ -271,7 +271,7 @@ def test_a_product_whose_opening_was_lost_keeps_its_version_number(shirt: Shirt)
     for model in (CountedRequest, StockWrite, MarkState, StockItem, ProductStock):
         model.objects.all().delete()
 
-    refresh.look_at("prod_shirt")
+    refresh.refresh_product("prod_shirt")
     shirt.sell("M", 1)
     shirt.settle()
 
@@ -343,7 +343,7 @@ def test_the_log_says_why_an_update_is_needed(shirt: Shirt, caplog: pytest.LogCa
     shirt.fake.faults.add("drop", types=("product.updated",))
     shirt.edit(M=20)
 
-    refresh.look_at("prod_shirt")
+    refresh.refresh_product("prod_shirt")
 
     assert "Differs at Stripe: prod_shirt ['stock_M']" in caplog.text
 

@@ -46,14 +46,14 @@ def test_a_product_that_cannot_be_stored_does_not_block_others(
 ) -> None:
     for shirt in shirts:
         shirt.sell("M", 2)
-    refresh.want_all()
+    refresh.request_refresh_of_all()
     break_for(monkeypatch, mirror, "store", "prod_0")
 
     drain()
 
     assert [shirt.at_stripe("M") for shirt in shirts] == ["15", "13", "13"]
     assert shirts[0].item("M").pending == -2
-    assert not refresh.wished().exclude(pk="prod_0").exists()
+    assert not refresh.pending_refreshes().exclude(pk="prod_0").exists()
 
 
 def test_a_product_that_cannot_be_published_does_not_block_others(
@@ -109,39 +109,39 @@ def test_the_issue_is_closed_once_the_product_can_be_published(
 def test_a_failed_refresh_is_postponed_and_a_successful_one_closes_its_issue(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refresh.want_all()
+    refresh.request_refresh_of_all()
     now, gaps = timezone.now(), []
     with monkeypatch.context() as patch:
         break_for(patch, mirror, "store", "prod_shirt")
         for _try in range(backoff.SEVERAL):
-            refresh.look_at_wanted(now)
-            then = shirt.stock.not_looked_before
+            refresh.refresh_requested(now)
+            then = shirt.stock.next_refresh_at
             assert then is not None
             gaps.append((then - now).total_seconds())
             now = then
     assert gaps == [1, 2, 4, 8, 16] and issues.is_open(issues.LOOK_FAILED, "prod_shirt")
 
-    refresh.look_at_wanted(now)
+    refresh.refresh_requested(now)
 
     assert not issues.is_open(issues.LOOK_FAILED, "prod_shirt")
-    assert (shirt.stock.look_failures, shirt.stock.not_looked_before) == (0, None)
+    assert (shirt.stock.refresh_attempts, shirt.stock.next_refresh_at) == (0, None)
 
 
 def test_a_product_on_which_stripe_fails_is_not_refreshed_every_second(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refresh.want_all()
+    refresh.request_refresh_of_all()
     looks = []
 
     def fails(product_id: str) -> None:
         looks.append(product_id)
         raise ServerError("no")
 
-    monkeypatch.setattr(refresh, "look_at", fails)
+    monkeypatch.setattr(refresh, "refresh_product", fails)
     now = timezone.now()
 
     for second in range(60):
-        refresh.look_at_wanted(now + timedelta(seconds=second))
+        refresh.refresh_requested(now + timedelta(seconds=second))
 
     assert len(looks) == 6 and not Case.objects.exists()
 

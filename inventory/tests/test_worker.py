@@ -230,11 +230,11 @@ def _connections() -> int:
 
 
 def test_a_starting_worker_requests_a_refresh_of_every_product(shirt: Shirt) -> None:
-    before = shirt.stock.looks_wanted
+    before = shirt.stock.refreshes_requested
 
     worker.start()
 
-    assert shirt.stock.looks_wanted == before + 1
+    assert shirt.stock.refreshes_requested == before + 1
 
 
 @pytest.mark.django_db

@@ -48,7 +48,7 @@ class Story:
     # --- acts
 
     def look(self) -> None:
-        catalog_sync.look_at_all()
+        catalog_sync.sync_catalog()
         worker.drain(hourly=True)
 
     def work(self) -> None:
@@ -88,7 +88,7 @@ class Story:
         return sessions[-1]
 
     def look_is_wanted(self) -> None:
-        refresh.want([SHIRT])
+        refresh.request_refresh([SHIRT])
 
     # --- the notes
 

@@ -31,7 +31,7 @@ def open_shop(counts: dict[str, int]) -> list[int]:
     fake.add_product(id=SHIRT, name="BALM T-Shirt", metadata=metadata, prices=[price])
     with mock.patch.object(stripe_client, "http_client", fake.http_client):
         stripe_client._client.cache_clear()
-        refresh.look_at(SHIRT)
+        refresh.refresh_product(SHIRT)
     stripe_client._client.cache_clear()
     return [StockItem.objects.get(product=SHIRT, size=size).pk for size in counts]
 

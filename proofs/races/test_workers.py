@@ -49,7 +49,7 @@ def stripe_on_a_port(contract_folder: Path, tmp_path: Path) -> Iterator[None]:
 def _put_on_sale() -> int:
     params: Any = {"id": shop.SHIRT, "name": "BALM T-Shirt", "metadata": {"sizes": "S", "stock_S": "100"}}
     stripe_client().v1.products.create(params)
-    refresh.look_at(shop.SHIRT)
+    refresh.refresh_product(shop.SHIRT)
     worker.drain()
     return StockItem.objects.get().pk
 

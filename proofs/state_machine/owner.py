@@ -121,5 +121,5 @@ class Owner:
         if not paused:
             return False
         product = dice.choice(sorted(paused))
-        self.world.process("take over", lambda: snapshot.take_over(product))
+        self.world.process("take over", lambda: snapshot.accept_stripe_counts(product))
         return True

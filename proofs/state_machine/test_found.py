@@ -200,7 +200,7 @@ def test_assigning_the_size_of_a_sale_from_before_the_first_refresh_takes_nothin
         database.put_back(empty_database())
         _buy_elsewhere(world, 1)
         world.fake.forward(3600)
-        catalog_sync.look_at_all()
+        catalog_sync.sync_catalog()
         _rest(world)
         stood = _count(world, "stock_S")
         backfill.settle_completed(since=timezone.now() - timedelta(days=30), now=timezone.now())

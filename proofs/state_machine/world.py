@@ -108,7 +108,7 @@ class World:
         stripe_client._client.cache_clear()
         self.fake.add_webhook_endpoint("http://shop.test/stripe/webhook/", secret=SECRET)
         self.fake.deliver_to(self._to_the_shop)
-        catalog_sync.look_at_all()
+        catalog_sync.sync_catalog()
         if self.dice.random() < 0.8:
             worker.drain(hourly=True)
         self.clock.let_pass(self.head_start)

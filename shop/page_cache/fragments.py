@@ -14,13 +14,13 @@ from django.conf import settings
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-MOST = 512  # Fragments of a few kilobytes each.
+MAX_FRAGMENTS = 512  # Fragments of a few kilobytes each.
 
 _fragments: OrderedDict[Hashable, SafeString] = OrderedDict()
 _lock = Lock()
 
 
-def kept(key: Hashable, render: Callable[[], str]) -> SafeString:
+def cached_render(key: Hashable, render: Callable[[], str]) -> SafeString:
     """Return the fragment cached for `key` in the active language, rendering it if needed."""
     if settings.DEBUG:
         return SafeString(render())  # Templates may be edited at any time.
@@ -33,11 +33,11 @@ def kept(key: Hashable, render: Callable[[], str]) -> SafeString:
     fragment = SafeString(render())
     with _lock:
         _fragments[key] = fragment
-        while len(_fragments) > MOST:
+        while len(_fragments) > MAX_FRAGMENTS:
             _fragments.popitem(last=False)
     return fragment
 
 
-def forget() -> None:
+def clear() -> None:
     with _lock:
         _fragments.clear()

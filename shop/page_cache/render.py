@@ -15,14 +15,14 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from shop.context_processors import storefront
-from shop.page_cache.fragments import kept
+from shop.page_cache.fragments import cached_render
 
 # HTML comments cannot be injected through texts of Stripe or visitors, because those are escaped.
-PLACES = {name: SafeString(f"<!--own:{name}-->") for name in ("cart", "messages", "token")}
+PLACEHOLDERS = {name: SafeString(f"<!--own:{name}-->") for name in ("cart", "messages", "token")}
 
 
-def page(
-    request: HttpRequest, template: str, shown: Hashable, context: Callable[[], dict[str, Any]]
+def render_cached_page(
+    request: HttpRequest, template: str, cache_key: Hashable, context: Callable[[], dict[str, Any]]
 ) -> HttpResponse:
     """Render a page through the cache. `shown` must hold every value that the context shows.
 
@@ -30,23 +30,29 @@ def page(
     can end up in the cache.
     """
     values = storefront(request)
-    key = (template, shown, values["house"].key, settings.LOW_STOCK_THRESHOLD, *_settings(values))
-    html = kept(key, lambda: render_to_string(template, {**values, **context(), "own": PLACES}))
-    return fresh(HttpResponse(_with_own(html, request)))
+    key = (template, cache_key, values["house"].key, settings.LOW_STOCK_THRESHOLD, *_context_values(values))
+    html = cached_render(
+        key, lambda: render_to_string(template, {**values, **context(), "own": PLACEHOLDERS})
+    )
+    return no_cache(HttpResponse(_fill_placeholders(html, request)))
 
 
-def _settings(values: dict[str, Any]) -> list[Hashable]:
+def _context_values(values: dict[str, Any]) -> list[Hashable]:
     return [value for name, value in values.items() if name not in {"house", "shop_name"}]
 
 
-def _with_own(html: str, request: HttpRequest) -> str:
-    html = html.replace(PLACES["cart"], render_to_string("shop/_cart_link.html", request=request))
+def _fill_placeholders(html: str, request: HttpRequest) -> str:
+    html = html.replace(PLACEHOLDERS["cart"], render_to_string("shop/_cart_link.html", request=request))
     messages = render_to_string("shop/_messages.html", request=request) if len(get_messages(request)) else ""
-    html = html.replace(PLACES["messages"], messages)
-    return html.replace(PLACES["token"], escape(get_token(request))) if PLACES["token"] in html else html
+    html = html.replace(PLACEHOLDERS["messages"], messages)
+    return (
+        html.replace(PLACEHOLDERS["token"], escape(get_token(request)))
+        if PLACEHOLDERS["token"] in html
+        else html
+    )
 
 
-def fresh(answer: HttpResponse) -> HttpResponse:
+def no_cache(answer: HttpResponse) -> HttpResponse:
     """Disallow shared caches and require revalidation, because the page shows stock."""
     patch_cache_control(answer, private=True, no_cache=True)
     return answer

@@ -32,7 +32,7 @@ STOCK_FIELDS = ("id", "product_id", "size", "listed", "state", "available", "hel
 
 
 @dataclass(frozen=True)
-class Shelf:
+class ProductRows:
     """Rows of products and their stock. Equal rows produce the same page."""
 
     fields: tuple[str, ...]
@@ -44,19 +44,19 @@ class Shelf:
         return int(self.products[0][-1]) if self.products else 0
 
     @property
-    def address_of_first(self) -> Product:
+    def stub(self) -> Product:
         """The first product with only the fields of its URL, which is all that a cached page needs."""
-        product: Product = _made(Product, dict(zip(("id", "name"), self.products[0], strict=False)))
+        product: Product = _instance(Product, dict(zip(("id", "name"), self.products[0], strict=False)))
         return product
 
-    def offers(self) -> list[ProductAvailability]:
+    def availabilities(self) -> list[ProductAvailability]:
         items = self._items()
         return [availability_of(self._product(row), items[row[0]]) for row in self.products]
 
     def _product(self, row: Row) -> Product:
         # Only the fields that the page shows are loaded.
         values = {name: _value(name, value) for name, value in zip(self.fields, row, strict=False)}
-        product: Product = _made(Product, values)
+        product: Product = _instance(Product, values)
         if len(row) > len(self.fields):
             product.size_guide_row = _loaded(row[len(self.fields)])  # type: ignore[attr-defined]
         return product
@@ -64,40 +64,40 @@ class Shelf:
     def _items(self) -> dict[str, list[Any]]:
         items: dict[str, list[Any]] = defaultdict(list)
         for row in self.stock:
-            items[row[1]].append(_made(_stock_items().model, dict(zip(STOCK_FIELDS, row, strict=True))))
+            items[row[1]].append(_instance(_stock_items().model, dict(zip(STOCK_FIELDS, row, strict=True))))
         return items
 
 
-def read_list(wish: ProductFilter, slug: str = "") -> Shelf:
+def fetch_list(wish: ProductFilter, slug: str = "") -> ProductRows:
     """Fetch one page of a list in two queries. It is empty past the last page."""
-    products = _rows(_list_question, wish, slug)
-    return Shelf(CARD_FIELDS, products, _stock_of(products))
+    products = _rows(_list_query, wish, slug)
+    return ProductRows(CARD_FIELDS, products, _stock_of(products))
 
 
-def read_page(product_id: str) -> Shelf | None:
+def fetch_detail(product_id: str) -> ProductRows | None:
     """Fetch one product with its size guide in two queries. Returns None if it is not visible."""
-    products = _rows(_page_question, product_id)
-    return Shelf(PAGE_FIELDS, products, _stock_of(products)) if products else None
+    products = _rows(_detail_query, product_id)
+    return ProductRows(PAGE_FIELDS, products, _stock_of(products)) if products else None
 
 
-def _list_question(wish: ProductFilter, slug: str) -> QuerySet[Any, Any]:
+def _list_query(wish: ProductFilter, slug: str) -> QuerySet[Any, Any]:
     rows = wish.queryset().filter(category_slug=slug) if slug else wish.queryset()
     return rows.values_list(*CARD_FIELDS, "total")[wish.slice()]
 
 
-def _page_question(product_id: str) -> QuerySet[Any, Any]:
+def _detail_query(product_id: str) -> QuerySet[Any, Any]:
     rows = Product.objects.on_show().with_size_guide().filter(pk=product_id)
     return rows.values_list(*PAGE_FIELDS, "size_guide_row")
 
 
-def _stock_question(*product_ids: str) -> QuerySet[Any, Any]:
+def _stock_query(*product_ids: str) -> QuerySet[Any, Any]:
     items: QuerySet[Any, Any] = _stock_items()
     return items.filter(product__in=product_ids).order_by("id").values_list(*STOCK_FIELDS)
 
 
 def _stock_of(products: tuple[Row, ...]) -> tuple[Row, ...]:
     ids = [row[0] for row in products]
-    return _rows(_stock_question, *ids) if ids else ()
+    return _rows(_stock_query, *ids) if ids else ()
 
 
 def _stock_items() -> Any:
@@ -107,20 +107,20 @@ def _stock_items() -> Any:
 
 
 def _rows(question: Callable[..., QuerySet[Any, Any]], *about: Hashable) -> tuple[Row, ...]:
-    statement, parameters = _statement(connection.vendor, question, *about)
+    statement, parameters = _compiled(connection.vendor, question, *about)
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return tuple(map(tuple, cursor.fetchall()))
 
 
 @lru_cache(maxsize=1024)
-def _statement(
+def _compiled(
     vendor: str, question: Callable[..., QuerySet[Any, Any]], *about: Hashable
 ) -> tuple[str, tuple[Any, ...]]:
     return question(*about).query.sql_with_params()
 
 
-def _made(model: Any, values: dict[str, Any]) -> Any:
+def _instance(model: Any, values: dict[str, Any]) -> Any:
     """An instance of `model` with some fields loaded. from_db() expects them in the model's order."""
     names = [field.attname for field in model._meta.concrete_fields if field.attname in values]
     return model.from_db("default", names, [values[name] for name in names])

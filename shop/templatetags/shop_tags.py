@@ -18,7 +18,7 @@ from shop.filters import ProductFilter
 from shop.models import Product
 from shop.money import format_money
 from shop.storefront import Facets, StorefrontContext
-from shop.swatches import fill_of
+from shop.swatches import swatch_color
 
 register = template.Library()
 
@@ -63,7 +63,7 @@ def most(context: Context, choice: Variant | None) -> int:
 
 @register.simple_tag
 def swatch(colour: str) -> SafeString:
-    fill = fill_of(colour)
+    fill = swatch_color(colour)
     return format_html(DOT, fill) if fill else SafeString("")
 
 

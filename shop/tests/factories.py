@@ -9,7 +9,7 @@ from typing import Any
 
 from inventory.models import StockItem
 from shop.gateway import StripePrice, StripeProduct
-from shop.mirror import store
+from shop.mirror import upsert_product
 from shop.models import Product
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ def stripe_product(id: str = "prod_balm", **changes: Any) -> StripeProduct:
 
 def on_shelf(id: str = "prod_balm", stock: dict[str, int | None] | None = None, **changes: Any) -> Product:
     """Store a product with stock, 10 per size by default. None is unknown, -1 is sold without counting."""
-    store(stripe_product(id, **changes))
+    upsert_product(stripe_product(id, **changes))
     product = Product.objects.get(pk=id)
     counts = stock if stock is not None else dict.fromkeys(product.sizes or [""], 10)
     for place, (size, count) in enumerate(counts.items()):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shop.models import Storefront
-from shop.theme import DARK_PAPER, INK, against, contrast, mix, stylesheet
+from shop.theme import DARK_BACKGROUND, INK, contrast, mix, readable_on, stylesheet
 
 colours = st.integers(min_value=0, max_value=0xFFFFFF).map(lambda number: f"#{number:06x}")
 
@@ -20,12 +20,12 @@ def test_contrast_follows_wcag() -> None:
 
 
 def test_a_readable_color_is_not_changed() -> None:
-    assert against("#8a2d1a", "#f7f4ee") == "#8a2d1a"
+    assert readable_on("#8a2d1a", "#f7f4ee") == "#8a2d1a"
 
 
 @given(colours, colours)
 def test_any_color_is_shifted_until_it_is_readable(colour: str, paper: str) -> None:
-    assert contrast(against(colour, paper), paper) >= 4.5
+    assert contrast(readable_on(colour, paper), paper) >= 4.5
 
 
 @given(colours)
@@ -39,7 +39,7 @@ def test_a_light_background_does_not_apply_in_dark_mode() -> None:
     light, dark = stylesheet("", "#ffeedd").split("@media (prefers-color-scheme: dark)")
 
     assert "--paper: #ffeedd;" in light
-    assert f"--paper: {DARK_PAPER};" in dark
+    assert f"--paper: {DARK_BACKGROUND};" in dark
 
 
 def test_without_colors_the_stylesheet_is_empty() -> None:

@@ -5,7 +5,7 @@ from pytest_django import Settings
 
 from config import stripe_client
 from fake_stripe import FakeStripe
-from shop.gateway import each_product, fetch_product
+from shop.gateway import fetch_product, iter_products
 
 
 def test_a_product_is_fetched_with_metadata_and_active_prices(fake: FakeStripe) -> None:
@@ -57,7 +57,7 @@ def test_origin_fault_13_more_than_a_hundred_products_are_read_page_by_page(fake
         )
     fake.forget_calls()
 
-    products = list(each_product())
+    products = list(iter_products())
 
     assert sorted(product.id for product in products) == [f"prod_{number:03}" for number in range(230)]
     assert {product.prices[0].unit_amount for product in products} == set(range(100, 330))
@@ -76,7 +76,7 @@ def test_with_a_wrong_key_the_error_names_the_setting(fake: FakeStripe, settings
     settings.STRIPE_SECRET_KEY = "sk_test_wrong"
 
     with pytest.raises(stripe_client.AuthenticationFailed, match="STRIPE_SECRET_KEY"):
-        list(each_product())
+        list(iter_products())
 
 
 def test_characters_that_databases_cannot_store_are_replaced(fake: FakeStripe) -> None:

@@ -21,9 +21,9 @@ PAGES = ["/", "/products/", "/products/prod_balm/balm-t-shirt/"]
 
 @pytest.fixture(autouse=True)
 def empty_cache() -> Iterator[None]:
-    fragments.forget()
+    fragments.clear()
     yield
-    fragments.forget()
+    fragments.clear()
 
 
 def in_cart(client: Client, units: int) -> None:
@@ -41,17 +41,19 @@ def test_a_fragment_is_rendered_once_per_key(client: Client) -> None:
     rendered: list[int] = []
 
     for _visit in range(3):
-        assert fragments.kept(("shirt", 3), lambda: rendered.append(1) or "three left") == "three left"  # type: ignore[func-returns-value]
+        assert (
+            fragments.cached_render(("shirt", 3), lambda: rendered.append(1) or "three left") == "three left"
+        )  # type: ignore[func-returns-value]
 
     assert len(rendered) == 1
 
 
 def test_the_least_recently_used_fragment_is_evicted() -> None:
-    for number in range(fragments.MOST + 1):
-        fragments.kept(number, lambda: "old")
+    for number in range(fragments.MAX_FRAGMENTS + 1):
+        fragments.cached_render(number, lambda: "old")
 
-    assert fragments.kept(0, lambda: "new") == "new"
-    assert fragments.kept(fragments.MOST, lambda: "new") == "old"
+    assert fragments.cached_render(0, lambda: "new") == "new"
+    assert fragments.cached_render(fragments.MAX_FRAGMENTS, lambda: "new") == "old"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.metadata import LONGEST_SIZE, MOST_SIZES, Facts, parse
+from shop.metadata import MAX_LENGTH_SIZE, MAX_SIZES, ProductMetadata, parse
 
 
 def test_the_metadata_of_the_origin_is_parsed() -> None:
@@ -18,7 +18,7 @@ def test_the_metadata_of_the_origin_is_parsed() -> None:
         }
     )
 
-    assert facts == Facts(
+    assert facts == ProductMetadata(
         category="clothing",
         sizes=("S", "M", "L", "XL", "2XL", "3XL"),
         colours=("Black", "White", "Navy"),
@@ -27,7 +27,7 @@ def test_the_metadata_of_the_origin_is_parsed() -> None:
 
 
 def test_origin_fault_19_spaces_around_commas_are_ignored() -> None:
-    assert parse({"sizes": "S, M ,L", "colors": "Black, White"}) == Facts(
+    assert parse({"sizes": "S, M ,L", "colors": "Black, White"}) == ProductMetadata(
         sizes=("S", "M", "L"), colours=("Black", "White")
     )
 
@@ -69,7 +69,7 @@ def test_sizes_that_differ_only_in_case_are_kept_and_are_a_problem() -> None:
         (
             "S," + "X" * 35,
             ("S",),
-            f"“sizes” has “{'X' * 20}…”, which is longer than {LONGEST_SIZE} characters.",
+            f"“sizes” has “{'X' * 20}…”, which is longer than {MAX_LENGTH_SIZE} characters.",
         ),
     ],
 )
@@ -85,12 +85,12 @@ def test_an_invalid_size_is_left_out_and_is_a_problem(
 def test_too_many_sizes_are_cut_and_are_a_problem() -> None:
     facts = parse({"sizes": ",".join(str(number) for number in range(45))})
 
-    assert len(facts.sizes) == MOST_SIZES
+    assert len(facts.sizes) == MAX_SIZES
     assert facts.problems == ("“sizes” has 45 sizes; the first 40 are used.",)
 
 
 def test_a_product_without_sizes_has_no_problem() -> None:
-    assert parse({"stock": "4"}) == Facts()
+    assert parse({"stock": "4"}) == ProductMetadata()
 
 
 @pytest.mark.parametrize("key", ["link", "streamUrl", "stream_url"])
@@ -119,5 +119,5 @@ def test_featured_is_anything_but_no(text: str, featured: bool) -> None:
 def test_any_text_can_be_parsed(metadata: dict[str, str]) -> None:
     facts = parse(metadata)
 
-    assert len(set(facts.sizes)) == len(facts.sizes) <= MOST_SIZES
+    assert len(set(facts.sizes)) == len(facts.sizes) <= MAX_SIZES
     assert all(size == size.strip() and size.isprintable() for size in facts.sizes)

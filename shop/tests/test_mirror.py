@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from shop.mirror import outcome_of, slug_of, store
+from shop.mirror import category_slug, dry_run_outcome, upsert_product
 from shop.models import Product
 from shop.tests.factories import LONG_AGO, price, stripe_product
 
@@ -18,12 +18,12 @@ LATER = LONG_AGO + timedelta(minutes=1)
 
 
 def problems_after(**changes: Any) -> list[str]:
-    store(stripe_product(**changes))
+    upsert_product(stripe_product(**changes))
     return list(Product.objects.get().problems)
 
 
 def test_a_new_product_is_created_with_its_prices() -> None:
-    outcome = store(stripe_product(prices=(price(), price("price_3xl", 2800, size="L"))))
+    outcome = upsert_product(stripe_product(prices=(price(), price("price_3xl", 2800, size="L"))))
 
     product = Product.objects.get()
     assert outcome == "created"
@@ -35,42 +35,42 @@ def test_a_new_product_is_created_with_its_prices() -> None:
 
 
 def test_an_unchanged_product_is_not_written() -> None:
-    store(stripe_product())
+    upsert_product(stripe_product())
 
     with CaptureQueriesContext(connection) as queries:
-        outcome = store(stripe_product(read_at=LATER))
+        outcome = upsert_product(stripe_product(read_at=LATER))
 
     assert outcome == "unchanged"
     assert not [query for query in queries if query["sql"].startswith(("UPDATE", "INSERT"))]
 
 
 def test_a_changed_product_is_updated() -> None:
-    store(stripe_product())
+    upsert_product(stripe_product())
 
-    assert outcome_of(stripe_product(name="BALM Tee", read_at=LATER)) == "updated"
-    assert store(stripe_product(name="BALM Tee", read_at=LATER)) == "updated"
+    assert dry_run_outcome(stripe_product(name="BALM Tee", read_at=LATER)) == "updated"
+    assert upsert_product(stripe_product(name="BALM Tee", read_at=LATER)) == "updated"
     assert Product.objects.get().name == "BALM Tee"
 
 
 def test_older_data_never_overwrites_newer_data() -> None:
-    store(stripe_product(name="new", read_at=LATER))
+    upsert_product(stripe_product(name="new", read_at=LATER))
 
-    assert outcome_of(stripe_product(name="old", read_at=LONG_AGO)) == "unchanged"
-    assert store(stripe_product(name="old", read_at=LONG_AGO)) == "unchanged"
+    assert dry_run_outcome(stripe_product(name="old", read_at=LONG_AGO)) == "unchanged"
+    assert upsert_product(stripe_product(name="old", read_at=LONG_AGO)) == "unchanged"
     assert Product.objects.get().name == "new"
 
 
 def test_an_archived_product_is_kept_but_not_visible() -> None:
-    store(stripe_product(active=False))
+    upsert_product(stripe_product(active=False))
 
     assert Product.objects.get().active is False
     assert not Product.objects.on_show()
 
 
 def test_a_deleted_product_keeps_its_data() -> None:
-    store(stripe_product())
+    upsert_product(stripe_product())
 
-    outcome = store(stripe_product(deleted=True, name="", metadata={}, read_at=LATER))
+    outcome = upsert_product(stripe_product(deleted=True, name="", metadata={}, read_at=LATER))
 
     product = Product.objects.get()
     assert (outcome, product.deleted, product.name) == ("updated", True, "BALM T-Shirt")
@@ -78,7 +78,7 @@ def test_a_deleted_product_keeps_its_data() -> None:
 
 
 def test_a_deleted_product_that_was_never_stored_creates_no_row() -> None:
-    assert store(stripe_product(deleted=True)) == "unchanged"
+    assert upsert_product(stripe_product(deleted=True)) == "unchanged"
     assert not Product.objects.exists()
 
 
@@ -117,7 +117,7 @@ def test_an_image_from_another_origin_is_a_problem_and_not_stored(settings: Sett
 
 def test_origin_fault_18_images_come_from_the_product_not_from_its_id() -> None:
     for id in ("prod_test_mode", "prod_live_mode"):
-        store(stripe_product(id, images=("https://cdn.example/balm.jpg",)))
+        upsert_product(stripe_product(id, images=("https://cdn.example/balm.jpg",)))
 
     assert {tuple(product.images) for product in Product.objects.all()} == {("https://cdn.example/balm.jpg",)}
 
@@ -143,11 +143,11 @@ def test_a_product_with_only_invalid_data_is_still_stored() -> None:
 
 def test_texts_are_cut_to_the_length_of_their_columns() -> None:
     # “ﷺ” is one character, and eighteen in a slug. PostgreSQL enforces the length, SQLite does not.
-    store(stripe_product(name="x" * 5001, metadata={"category": "ﷺ" * 100, "sizes": "S"}))
+    upsert_product(stripe_product(name="x" * 5001, metadata={"category": "ﷺ" * 100, "sizes": "S"}))
 
     product = Product.objects.get()
     texts = [field for field in Product._meta.concrete_fields if field.max_length]
     assert [
         field.name for field in texts if len(getattr(product, field.name)) > (field.max_length or 0)
     ] == []
-    assert product.category_slug and product.category_slug == slug_of("ﷺ" * 100)
+    assert product.category_slug and product.category_slug == category_slug("ﷺ" * 100)

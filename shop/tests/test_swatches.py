@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shop.swatches import FILLS, fill_of
+from shop.swatches import FILLS, swatch_color
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,12 @@ from shop.swatches import FILLS, fill_of
     ],
 )
 def test_the_last_known_word_decides_the_color(name: str, known: str) -> None:
-    assert fill_of(name) == FILLS[known]
+    assert swatch_color(name) == FILLS[known]
 
 
 @pytest.mark.parametrize("name", ["", "Dusk", "Black/White", "Black & White", "Red and Blue", "#000000"])
 def test_unknown_names_and_combinations_have_no_swatch(name: str) -> None:
-    assert fill_of(name) == ""
+    assert swatch_color(name) == ""
 
 
 def test_every_fill_is_a_hex_color() -> None:

@@ -40,10 +40,10 @@ class Command(BaseCommand):
             self._take_over(options["product"])
 
     def _one(self, options: dict[str, Any]) -> catalog_sync.Summary:
-        return catalog_sync.look_at_one(options["product"], dry_run=options["dry_run"])
+        return catalog_sync.sync_product(options["product"], dry_run=options["dry_run"])
 
     def _all(self, options: dict[str, Any]) -> catalog_sync.Summary:
-        summary = catalog_sync.look_at_all(dry_run=options["dry_run"], progress=self._progress)
+        summary = catalog_sync.sync_catalog(dry_run=options["dry_run"], progress=self._progress)
         if self.stdout.isatty():
             self.stdout.write("\r\x1b[K", ending="")
         return summary
@@ -58,7 +58,7 @@ class Command(BaseCommand):
     def _take_over(self, product_id: str | None) -> None:
         parked = ProductStock.objects.filter(parked=ProductStock.Parked.FOREIGN)
         for pk in [product_id] if product_id else list(parked.values_list("pk", flat=True)):
-            mark = snapshot.take_over(pk)
+            mark = snapshot.accept_stripe_counts(pk)
             self.stdout.write(
                 f"{pk}: taken over from {mark}." if mark else f"{pk}: no other shop updates it."
             )
