@@ -148,7 +148,7 @@ class ProductStock(models.Model):
     refreshed_at = models.DateTimeField(
         _("refreshed at"), null=True, blank=True, help_text=_("Start of the last refresh or stock update.")
     )
-    mark_wanted = models.BooleanField(default=True)
+    needs_version_bump = models.BooleanField(default=True)
     differs = models.BooleanField(
         default=False,
         help_text=_(
@@ -247,7 +247,7 @@ class StockWrite(models.Model):
         return f"{self.product_id} {self.n}"
 
 
-class MarkState(models.Model):
+class VersionSnapshot(models.Model):
     """Counts that Stripe showed under version tag n: those of update n first, then those after each edit.
 
     A Dashboard form that brings tag n back was opened while Stripe showed one of these.

@@ -23,7 +23,7 @@ from inventory import issues
 from inventory.events import inbox
 from inventory.models import Hold, Movement, StockItem, StockWrite, StripeEvent
 from inventory.stock import ledger
-from inventory.stock.metadata import Reading, read_key
+from inventory.stock.metadata import ParsedCount, read_key
 from inventory.stripe_sync import backoff, missed_events
 from shop import gateway as shop_gateway
 from shop.gateway import StripeProduct
@@ -182,7 +182,7 @@ def _counts(product: StripeProduct) -> Iterator[Difference]:
             yield from _count(product, item, reading)
 
 
-def _count(product: StripeProduct, item: StockItem, reading: Reading) -> Iterator[Difference]:
+def _count(product: StripeProduct, item: StockItem, reading: ParsedCount) -> Iterator[Difference]:
     subject = f"{product.id} {item.key}"
     if reading.count is None:
         if any(map(_is_about_stock, product.metadata)):

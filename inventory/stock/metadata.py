@@ -15,7 +15,7 @@ UNLIMITED = "unlimited"
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedCount:
     """The value under one key: a `count`, or `unlimited`, or a `problem` sentence if it is neither."""
 
     key: str
@@ -29,20 +29,20 @@ def key_for(size: str) -> str:
     return f"{STOCK_KEY_PREFIX}{size}" if size else SINGLE_ITEM_KEY
 
 
-def read(metadata: Mapping[str, str], sizes: Sequence[str]) -> list[Reading]:
+def read(metadata: Mapping[str, str], sizes: Sequence[str]) -> list[ParsedCount]:
     return [read_key(metadata, key_for(size), size) for size in (sizes or [""])]
 
 
-def read_key(metadata: Mapping[str, str], key: str, size: str) -> Reading:
+def read_key(metadata: Mapping[str, str], key: str, size: str) -> ParsedCount:
     text = metadata.get(key)
     count = parse_count(text)
     if count is not None:
-        return Reading(key, size, count=count)
+        return ParsedCount(key, size, count=count)
     if text is None:
-        return Reading(key, size, problem=_missing(metadata, key))
+        return ParsedCount(key, size, problem=_missing(metadata, key))
     if text.strip().lower() == UNLIMITED:
-        return Reading(key, size, unlimited=True)
-    return Reading(
+        return ParsedCount(key, size, unlimited=True)
+    return ParsedCount(
         key, size, problem=f"{key} is “{text[:40]}”, which is not a count. Enter digits only, such as 12."
     )
 
@@ -71,45 +71,45 @@ def counts(metadata: Mapping[str, str | None], keys: Iterable[str]) -> dict[str,
 # --- The version tag --------------------------------------------------------------------------
 
 # A product id can be chosen freely and may contain slashes.
-_MARK = re.compile(r"([^/\s]+)/(.+)/([0-9]{1,9})", re.ASCII)
+_VERSION_TAG = re.compile(r"([^/\s]+)/(.+)/([0-9]{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Mark:
+class VersionTag:
     """The version tag `<shop>/<product>/<n>`: the stock update, and its database, that set a product's counts."""
 
     shop: str
     product: str
-    n: int
+    number: int
 
     def __str__(self) -> str:
-        return f"{self.shop}/{self.product}/{self.n}"
+        return f"{self.shop}/{self.product}/{self.number}"
 
 
-def parse_mark(text: str | None) -> Mark | None:
-    match = _MARK.fullmatch((text or "").strip())
-    return Mark(match[1], match[2], int(match[3])) if match else None
+def parse_version_tag(text: str | None) -> VersionTag | None:
+    match = _VERSION_TAG.fullmatch((text or "").strip())
+    return VersionTag(match[1], match[2], int(match[3])) if match else None
 
 
 @dataclass(frozen=True)
-class Whose:
+class VersionOwner:
     """A version tag from this shop's point of view: `n` if it is ours, `foreign` if another database set it, else neither.
 
     A product that was duplicated in the Dashboard carries the tag of its original, which counts as none.
     """
 
-    n: int | None = None
+    number: int | None = None
     foreign: str = ""
 
 
-def whose(text: str | None, *, shop: str, product: str) -> Whose:
-    mark = parse_mark(text)
+def identify_version(text: str | None, *, shop: str, product: str) -> VersionOwner:
+    mark = parse_version_tag(text)
     if mark is None or mark.product != product:
-        return Whose()
-    return Whose(n=mark.n) if mark.shop == shop else Whose(foreign=str(mark))
+        return VersionOwner()
+    return VersionOwner(number=mark.number) if mark.shop == shop else VersionOwner(foreign=str(mark))
 
 
-def body(totals: Mapping[str, int], mark: Mark) -> dict[str, str]:
+def update_payload(totals: Mapping[str, int], mark: VersionTag) -> dict[str, str]:
     """The metadata that a stock update sends: the totals and the version tag, and no other key.
 
     Sorted, because PostgreSQL returns stored totals in an order of its own, and the same idempotency key requires
@@ -122,26 +122,26 @@ def body(totals: Mapping[str, int], mark: Mark) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Change:
+class MetadataDiff:
     """The stock keys and version tags before and after one update. `mark_was_set`: it set or removed the tag."""
 
     before: Counts
     after: Counts
-    mark_before: str | None
-    mark_after: str | None
-    mark_was_set: bool
+    tag_before: str | None
+    tag_after: str | None
+    tag_was_set: bool
 
 
-def change(
+def diff(
     after: Mapping[str, str | None], previous: Mapping[str, str | None], keys: Iterable[str]
-) -> Change:
+) -> MetadataDiff:
     """`previous` holds the old values of changed keys only, None for new keys, as in Stripe's previous_attributes."""
     wanted = list(keys)
     before = {**after, **previous}
-    return Change(
+    return MetadataDiff(
         before={key: parse_count(before.get(key)) for key in wanted},
         after={key: parse_count(after.get(key)) for key in wanted},
-        mark_before=before.get(VERSION_KEY),
-        mark_after=after.get(VERSION_KEY),
-        mark_was_set=VERSION_KEY in previous,
+        tag_before=before.get(VERSION_KEY),
+        tag_after=after.get(VERSION_KEY),
+        tag_was_set=VERSION_KEY in previous,
     )

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop as _
 from config.dates import format_local
 from inventory import issues
 from inventory.models import Movement, ProductStock, StockItem, StockWrite
-from inventory.stock.metadata import Reading, Whose
+from inventory.stock.metadata import ParsedCount, VersionOwner
 from inventory.stripe_sync import updates
 
 WHEN_RESTORED = _(
@@ -32,20 +32,20 @@ WHEN_FORGOTTEN = _(
 BELIEVED = ["on_hand", "began_at", "began_with", "garbled", "garbled_by", "garbled_over", "garbled_since"]
 
 
-def is_due(stock: ProductStock, mark: Whose) -> bool:
+def is_due(stock: ProductStock, mark: VersionOwner) -> bool:
     """Whether Stripe is ahead of us, or an event gap can be closed. A gap waits until no update is open."""
     return _is_ahead(stock, mark) or (stock.gap and updates.open_write(stock.pk) is None)
 
 
-def _is_ahead(stock: ProductStock, mark: Whose) -> bool:
+def _is_ahead(stock: ProductStock, mark: VersionOwner) -> bool:
     # Whether a database of this shop sent updates that this one has no rows of, by version tag or by event.
-    return max(mark.n or 0, stock.lost_n) > stock.n
+    return max(mark.number or 0, stock.lost_n) > stock.n
 
 
 def adopt(
     stock: ProductStock,
-    pairs: Sequence[tuple[StockItem, Reading]],
-    mark: Whose,
+    pairs: Sequence[tuple[StockItem, ParsedCount]],
+    mark: VersionOwner,
     read_at: datetime,
     updated_at: datetime | None,
 ) -> None:
@@ -60,9 +60,9 @@ def adopt(
     for item, reading in pairs:
         if item.on_hand is not None:
             believe(item, reading, read_at, updated_at)
-    stock.n, stock.gap = max(stock.n, mark.n or 0, stock.lost_n), False
+    stock.n, stock.gap = max(stock.n, mark.number or 0, stock.lost_n), False
     state = {item.key: reading.count for item, reading in pairs}
-    updates.remember_state(stock.pk, stock.n, state, by_write=True)
+    updates.record_snapshot(stock.pk, stock.n, state, by_write=True)
     if restored:
         stock.fence, stock.adopted = read_at, True
     kind, sentence = (issues.RESTORED, WHEN_RESTORED) if restored else (issues.FORGOTTEN, WHEN_FORGOTTEN)
@@ -71,13 +71,13 @@ def adopt(
     )
 
 
-def postpone(stock: ProductStock, mark: Whose) -> None:
+def postpone(stock: ProductStock, mark: VersionOwner) -> None:
     # The reading is too old to accept counts from. Until the next one, no update may overwrite Stripe's counts.
-    stock.lost_n = max(stock.lost_n, mark.n or 0)
+    stock.lost_n = max(stock.lost_n, mark.number or 0)
 
 
 def _count_as_published(
-    stock: ProductStock, pairs: Sequence[tuple[StockItem, Reading]], now: datetime
+    stock: ProductStock, pairs: Sequence[tuple[StockItem, ParsedCount]], now: datetime
 ) -> list[Movement]:
     StockWrite.objects.filter(product=stock.pk, state=StockWrite.State.OPEN).update(
         state=StockWrite.State.ABANDONED, finished_at=now
@@ -93,7 +93,7 @@ def _count_as_published(
     return movements
 
 
-def believe(item: StockItem, reading: Reading, read_at: datetime, updated_at: datetime | None) -> None:
+def believe(item: StockItem, reading: ParsedCount, read_at: datetime, updated_at: datetime | None) -> None:
     # Continue the ledger with Stripe's count. An invalid count will be measured from ours once it is corrected.
     on_hand = item.on_hand or 0
     item.began_at, item.began_with = updated_at, reading.count
@@ -120,7 +120,7 @@ def _told_published(movements: Sequence[Movement]) -> Iterator[str]:
         yield issues.in_words(line, movement=movement, key=movement.item.key, reference=movement.reference)
 
 
-def _told_differences(pairs: Sequence[tuple[StockItem, Reading]]) -> Iterator[str]:
+def _told_differences(pairs: Sequence[tuple[StockItem, ParsedCount]]) -> Iterator[str]:
     # A ledger below 0 is the number of units sold beyond the stock, which is recorded nowhere else.
     line = _("%(key)s: the ledger had %(ledger)d, Stripe showed %(count)d.")
     for item, reading in pairs:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from config.stripe_client import NotFound
 from inventory.models import ProductStock, StockItem
-from inventory.stock.metadata import Reading, Whose
+from inventory.stock.metadata import ParsedCount, VersionOwner
 from inventory.stripe_sync import backoff, snapshot
 from inventory.stripe_sync.refresh import requested_counts
 from shop import gateway, mirror
@@ -102,14 +102,14 @@ def _would_change(product: gateway.StripeProduct) -> bool:
     )
 
 
-def _tag_would_change(stock: ProductStock, mark: Whose) -> bool:
+def _tag_would_change(stock: ProductStock, mark: VersionOwner) -> bool:
     if mark.foreign:
         paused = stock.parked == stock.Parked.FOREIGN and stock.parked_by == mark.foreign
         return mark.foreign != stock.taken_over and not paused
-    return (mark.n or 0) != stock.n
+    return (mark.number or 0) != stock.n
 
 
-def _differs_from(item: StockItem, reading: Reading) -> bool:
+def _differs_from(item: StockItem, reading: ParsedCount) -> bool:
     if reading.count is not None:
         return item.state != StockItem.State.COUNTED or item.on_hand != reading.count
     return item.problem != reading.problem or (item.state == StockItem.State.UNLIMITED) != reading.unlimited

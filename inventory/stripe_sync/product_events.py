@@ -35,7 +35,7 @@ from inventory.models import (
 )
 from inventory.stock import counts
 from inventory.stock.counts import Counts, Garble, signed
-from inventory.stock.metadata import Change, change, whose
+from inventory.stock.metadata import MetadataDiff, diff, identify_version
 from inventory.stripe_sync import refresh, updates
 
 logger = logging.getLogger(__name__)
@@ -89,8 +89,8 @@ class Update:
     metadata: dict[str, str | None]
     previous: dict[str, str | None]
 
-    def change(self, keys: list[str]) -> Change:
-        return change(self.metadata, self.previous, keys)
+    def change(self, keys: list[str]) -> MetadataDiff:
+        return diff(self.metadata, self.previous, keys)
 
 
 def read_update(event: Json) -> Update:
@@ -154,7 +154,7 @@ def _see_echo(stock: ProductStock, update: Update) -> None:
     StockWrite.objects.filter(pk=write.pk).update(seen=True)
     items = _items(update.product_id)
     change = update.change(list(items))
-    updates.remember_state(update.product_id, write.n, change.after, by_write=True)
+    updates.record_snapshot(update.product_id, write.n, change.after, by_write=True)
     for key in write.totals:
         if key in items and change.before[key] is None:
             _note_overwrite(items[key], BY_A_WRITE)
@@ -182,21 +182,21 @@ def _count_edit(stock: ProductStock, update: Update) -> None:
     if not items:
         return
     change = update.change(list(items))
-    mark = whose(change.mark_after, shop=ShopIdentity.current(), product=stock.pk)
-    states = updates.states_of(stock.pk, mark.n) if mark.n is not None else []
-    brought_back = change.mark_was_set and mark.n is not None
+    mark = identify_version(change.tag_after, shop=ShopIdentity.current(), product=stock.pk)
+    states = updates.snapshots_of(stock.pk, mark.number) if mark.number is not None else []
+    brought_back = change.tag_was_set and mark.number is not None
     base = _base(stock, change, states) if brought_back else change.before
     if base is None:
         return
     if not brought_back and counts.may_undo(states, change.before, change.after):
         _note_possible_undo(stock, update, change)
-    if mark.n is not None:
-        updates.remember_state(stock.pk, mark.n, change.after, by_write=False)
+    if mark.number is not None:
+        updates.record_snapshot(stock.pk, mark.number, change.after, by_write=False)
     for item in items.values():
         _count_item(item, update, change, base, brought_back)
 
 
-def _base(stock: ProductStock, change: Change, states: list[dict[str, int]]) -> Counts | None:
+def _base(stock: ProductStock, change: MetadataDiff, states: list[dict[str, int]]) -> Counts | None:
     """The counts that the saved form had shown. None if they are not on record: an issue is opened, nothing counted."""
     base = counts.base_under(states, change.before, change.after)
     if base is None:
@@ -214,7 +214,9 @@ def _base(stock: ProductStock, change: Change, states: list[dict[str, int]]) -> 
     return {key: base.counts.get(key, before) for key, before in change.before.items()}
 
 
-def _count_item(item: StockItem, update: Update, change: Change, base: Counts, brought_back: bool) -> None:
+def _count_item(
+    item: StockItem, update: Update, change: MetadataDiff, base: Counts, brought_back: bool
+) -> None:
     before, after = base[item.key], change.after[item.key]
     if brought_back and change.before[item.key] is None:
         before = _of_garbled(item, before, after)
@@ -244,7 +246,7 @@ def _move(item: StockItem, update: Update, units: int, reason: str) -> None:
     )
     if insert_new([movement], unique=("item_id",)):
         StockItem.objects.filter(pk=item.pk).update(on_hand=F("on_hand") + units)
-        ProductStock.objects.filter(pk=item.product_id).update(mark_wanted=True)
+        ProductStock.objects.filter(pk=item.product_id).update(needs_version_bump=True)
         logger.info("Edited at Stripe: %s %s (%s)", item, signed(units), update.request)
 
 
@@ -257,7 +259,7 @@ def _items_that_had_begun(stock: ProductStock, update: Update) -> dict[str, Stoc
     return begun
 
 
-def _name_edit_of_the_gap(stock: ProductStock, update: Update, change: Change, keys: Set[str]) -> None:
+def _name_edit_of_the_gap(stock: ProductStock, update: Update, change: MetadataDiff, keys: Set[str]) -> None:
     # Made between the backup and its restore: Stripe's counts include the edit, our ledger never will.
     summary = _told(change, keys)
     if summary:
@@ -265,7 +267,7 @@ def _name_edit_of_the_gap(stock: ProductStock, update: Update, change: Change, k
         issues.open_case(issues.RESTORED, stock.pk, sentence, change=summary, request=update.request)
 
 
-def _in_beginning(item: StockItem, update: Update, change: Change) -> bool:
+def _in_beginning(item: StockItem, update: Update, change: MetadataDiff) -> bool:
     """Whether the reading that this item's ledger began with includes the update. Both times are Stripe's."""
     if item.on_hand is None or item.began_at is None or update.updated_at is None:
         return item.on_hand is None
@@ -274,7 +276,7 @@ def _in_beginning(item: StockItem, update: Update, change: Change) -> bool:
     return _in_the_same_second(item, change)
 
 
-def _in_the_same_second(item: StockItem, change: Change) -> bool:
+def _in_the_same_second(item: StockItem, change: MetadataDiff) -> bool:
     """Decide by the counts where Stripe's whole seconds cannot order the reading and the update.
 
     An update that ends at the count of the reading is included in it. One that begins at that count is not, and the
@@ -310,12 +312,12 @@ def _note_overwrite(item: StockItem, sentence: str) -> None:
     issues.open_case(issues.UNREADABLE, f"{item.product_id} {item.key}", sentence, key=item.key)
 
 
-def _note_possible_undo(stock: ProductStock, update: Update, change: Change) -> None:
+def _note_possible_undo(stock: ProductStock, update: Update, change: MetadataDiff) -> None:
     sentence = _("%(change)s in one edit (%(request)s). If this was an old form, it reverted another edit.")
     issues.open_case(issues.NOTE, stock.pk, sentence, change=_told(change), request=update.request)
 
 
-def _told(change: Change, keys: Set[str] | None = None) -> str:
+def _told(change: MetadataDiff, keys: Set[str] | None = None) -> str:
     return ", ".join(
         f"{key} {_word(change.before[key])} → {_word(after)}"
         for key, after in change.after.items()

@@ -31,7 +31,7 @@ from inventory import gateway, issues
 from inventory.events import inbox
 from inventory.leases import Claim, claimed, due, free
 from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite
-from inventory.stock.metadata import VERSION_KEY, whose
+from inventory.stock.metadata import VERSION_KEY, identify_version
 from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
 from shop import mirror
 from shop.gateway import fetch_product
@@ -74,7 +74,7 @@ def waiting(now: datetime | None = None) -> QuerySet[ProductStock]:
         item__product=OuterRef("pk"), item__state=StockItem.State.COUNTED, published_at=None
     )
     open_update = StockWrite.objects.filter(product=OuterRef("pk"), state=StockWrite.State.OPEN)
-    has_work = Q(mark_wanted=True) & Exists(counted) | Exists(pending) | Exists(open_update)
+    has_work = Q(needs_version_bump=True) & Exists(counted) | Exists(pending) | Exists(open_update)
     stocks = ProductStock.objects.filter(has_work, parked=Parked.NOT)
     if now is None:
         return stocks
@@ -238,10 +238,12 @@ def _find_out(write: StockWrite, now: datetime) -> None:
     product = fetch_product(write.product_id)
     mirror.upsert_product(product)
     fault_point("find_out.read")
-    mark = whose(product.metadata.get(VERSION_KEY), shop=ShopIdentity.current(), product=product.id)
-    if product.deleted or (mark.n or 0) > write.n:
+    mark = identify_version(
+        product.metadata.get(VERSION_KEY), shop=ShopIdentity.current(), product=product.id
+    )
+    if product.deleted or (mark.number or 0) > write.n:
         snapshot.apply_snapshot(product, wanted)
-    elif mark.n == write.n or (mark.n is None and _its_event_is_there(write)):
+    elif mark.number == write.n or (mark.number is None and _its_event_is_there(write)):
         _applied(write, now, answered=None)
     else:
         updates.abandon(write.pk, now)

@@ -16,7 +16,15 @@ from django.utils.translation import gettext_noop as _
 
 from inventory import issues
 from inventory.models import Movement, ProductStock, ShopIdentity, StockItem
-from inventory.stock.metadata import SINGLE_ITEM_KEY, VERSION_KEY, Reading, Whose, read, read_key, whose
+from inventory.stock.metadata import (
+    SINGLE_ITEM_KEY,
+    VERSION_KEY,
+    ParsedCount,
+    VersionOwner,
+    identify_version,
+    read,
+    read_key,
+)
 from inventory.stripe_sync import backup_recovery, missed_events, updates
 from shop import gateway
 from shop.metadata import parse
@@ -25,7 +33,7 @@ from shop.models import Product
 logger = logging.getLogger(__name__)
 
 Parked = ProductStock.Parked
-Pair = tuple[StockItem, Reading]
+Pair = tuple[StockItem, ParsedCount]
 
 
 def apply_snapshot(product: gateway.StripeProduct, wanted: int) -> None:
@@ -83,7 +91,7 @@ def _apply_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_be
     _compare(stock, pairs, mark)
 
 
-def _is_paused_by(stock: ProductStock, mark: Whose) -> bool:
+def _is_paused_by(stock: ProductStock, mark: VersionOwner) -> bool:
     # Pause the product while another database's version tag stands, until the owner takes over or the tag is gone.
     if mark.foreign and mark.foreign != stock.taken_over:
         stock.park(Parked.FOREIGN, mark.foreign)
@@ -99,26 +107,30 @@ def _is_paused_by(stock: ProductStock, mark: Whose) -> bool:
     return False
 
 
-def _compare(stock: ProductStock, pairs: list[Pair], mark: Whose) -> None:
+def _compare(stock: ProductStock, pairs: list[Pair], mark: VersionOwner) -> None:
     # Request a stock update where Stripe's counts differ from the ledger. Undecidable while an update is open.
     counted = [(item, reading) for item, reading in pairs if item.state == StockItem.State.COUNTED]
     if not counted or updates.open_write(stock.pk):
         return
     other = [item.key for item, reading in counted if item.on_hand != reading.count]
-    stock.differs = stock.n > 0 and (bool(other) or mark.n != stock.n)
-    stock.mark_wanted = stock.mark_wanted or stock.differs
+    stock.differs = stock.n > 0 and (bool(other) or mark.number != stock.n)
+    stock.needs_version_bump = stock.needs_version_bump or stock.differs
     if stock.differs:
-        logger.info("Differs at Stripe: %s %s, version %s instead of %d", stock.pk, other, mark.n, stock.n)
+        logger.info(
+            "Differs at Stripe: %s %s, version %s instead of %d", stock.pk, other, mark.number, stock.n
+        )
 
 
 # --- Items ------------------------------------------------------------------------------------
 
 
-def tag_of(product: gateway.StripeProduct) -> Whose:
-    return whose(product.metadata.get(VERSION_KEY), shop=ShopIdentity.current(), product=product.id)
+def tag_of(product: gateway.StripeProduct) -> VersionOwner:
+    return identify_version(
+        product.metadata.get(VERSION_KEY), shop=ShopIdentity.current(), product=product.id
+    )
 
 
-def readings_of(product: gateway.StripeProduct) -> list[Reading]:
+def readings_of(product: gateway.StripeProduct) -> list[ParsedCount]:
     # One reading per size. Empty for a product that is only a link: without a price, nothing of it is counted.
     facts = parse(product.metadata)
     if facts.link and not product.prices and not facts.sizes and SINGLE_ITEM_KEY not in product.metadata:
@@ -154,7 +166,7 @@ def _open_items(pairs: list[Pair], product: gateway.StripeProduct, *, may_begin:
         )
 
 
-def _open_item(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
+def _open_item(item: StockItem, reading: ParsedCount, product: gateway.StripeProduct) -> None:
     if item.on_hand is None:
         _open_ledger(item, reading.count or 0, product)
     elif item.garbled and missed_events.nothing_more_will_come(item):
@@ -173,7 +185,7 @@ def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) ->
     item.on_hand, item.began_at, item.began_with = count, product.updated_at, count
 
 
-def _accept_waiting(item: StockItem, reading: Reading, product: gateway.StripeProduct) -> None:
+def _accept_waiting(item: StockItem, reading: ParsedCount, product: gateway.StripeProduct) -> None:
     # The count is valid again, but no event will report the correction: accept it, and ask the owner to check.
     backup_recovery.believe(item, reading, product.read_at, product.updated_at)
     sentence = _(
@@ -183,7 +195,7 @@ def _accept_waiting(item: StockItem, reading: Reading, product: gateway.StripePr
     issues.open_case(issues.UNREADABLE, subject, sentence, key=item.key, count=reading.count)
 
 
-def _state_of(item: StockItem, reading: Reading) -> tuple[str, str]:
+def _state_of(item: StockItem, reading: ParsedCount) -> tuple[str, str]:
     if reading.unlimited:
         return StockItem.State.UNLIMITED, ""
     if reading.count is None:
@@ -206,7 +218,7 @@ def accept_stripe_counts(product_id: str) -> str:
             return ""
         stock.taken_over = stock.parked_by
         stock.park(Parked.NOT)
-        stock.mark_wanted, stock.refreshes_requested = True, stock.refreshes_requested + 1
+        stock.needs_version_bump, stock.refreshes_requested = True, stock.refreshes_requested + 1
         stock.save()
         issues.close(issues.FOREIGN_MARK, product_id)
     return stock.taken_over

@@ -18,9 +18,9 @@ from django.utils.translation import gettext_noop as _
 from config.fault_points import fault_point
 from inventory import issues
 from inventory.leases import Claim
-from inventory.models import MarkState, Movement, ProductStock, ShopIdentity, StockItem, StockWrite
+from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite, VersionSnapshot
 from inventory.stock import counts
-from inventory.stock.metadata import Mark, body
+from inventory.stock.metadata import VersionTag, update_payload
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def number_in(key: str, product_id: str) -> int:
 
 def body_of(write: StockWrite) -> dict[str, str]:
     # The metadata to send. A retry reuses the idempotency key, so the bytes must be the same every time.
-    return body(write.totals, Mark(ShopIdentity.current(), write.product_id, write.n))
+    return update_payload(write.totals, VersionTag(ShopIdentity.current(), write.product_id, write.n))
 
 
 # --- Freeze -----------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def freeze(claim: Claim) -> StockWrite | None:
                 None  # Our rows are from a backup, or too old: first, a refresh must accept Stripe's counts.
             )
         items = _readable_items(stock.pk)
-        if not stock.mark_wanted and not _waiting(items):
+        if not stock.needs_version_bump and not _waiting(items):
             return None
         write = _make_write(stock, items, prefix)
         fault_point("freeze.made")
@@ -89,8 +89,8 @@ def _make_write(stock: ProductStock, items: list[StockItem], prefix: str) -> Sto
         created_at=timezone.now(),
     )
     Movement.objects.filter(item__in=items, published_at=None).update(write=write)
-    MarkState.objects.create(product_id=stock.pk, n=n, counts=totals, by_write=True)
-    ProductStock.objects.filter(pk=stock.pk).update(n=n, mark_wanted=False, differs=False)
+    VersionSnapshot.objects.create(product_id=stock.pk, n=n, counts=totals, by_write=True)
+    ProductStock.objects.filter(pk=stock.pk).update(n=n, needs_version_bump=False, differs=False)
     return write
 
 
@@ -181,7 +181,7 @@ def abandon(write_id: int, now: datetime) -> None:
             return
         StockWrite.objects.filter(pk=write_id).update(state=Abandoned, finished_at=now)
         Movement.objects.filter(write=write, published_at=None).update(write=None)
-        ProductStock.objects.filter(pk=write.product_id).want_look(mark_wanted=True)
+        ProductStock.objects.filter(pk=write.product_id).want_look(needs_version_bump=True)
     logger.warning("Abandoned: %s update %d", write.product_id, write.n)
     fault_point("abandon.committed")
 
@@ -190,16 +190,16 @@ def request_refresh(product_id: str) -> None:
     ProductStock.objects.filter(pk=product_id).want_look()
 
 
-def remember_state(product_id: str, n: int, state: Mapping[str, int | None], *, by_write: bool) -> None:
+def record_snapshot(product_id: str, n: int, state: Mapping[str, int | None], *, by_write: bool) -> None:
     """Store the counts that stood under version tag n: one state left by the update, then each state after an edit once."""
     readable = {key: count for key, count in state.items() if count is not None}
     if by_write:
-        MarkState.objects.update_or_create(
+        VersionSnapshot.objects.update_or_create(
             product_id=product_id, n=n, by_write=True, defaults={"counts": readable}
         )
-    elif readable not in states_of(product_id, n):
-        MarkState.objects.create(product_id=product_id, n=n, counts=readable)
+    elif readable not in snapshots_of(product_id, n):
+        VersionSnapshot.objects.create(product_id=product_id, n=n, counts=readable)
 
 
-def states_of(product_id: str, n: int) -> list[dict[str, int]]:
-    return list(MarkState.objects.filter(product=product_id, n=n).values_list("counts", flat=True))
+def snapshots_of(product_id: str, n: int) -> list[dict[str, int]]:
+    return list(VersionSnapshot.objects.filter(product=product_id, n=n).values_list("counts", flat=True))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from inventory.models import (
     Case,
-    MarkState,
     ShopIdentity,
+    VersionSnapshot,
 )
 from inventory.tests.factories import Shirt
 
@@ -89,7 +89,7 @@ def test_a_form_with_an_unknown_version_becomes_an_issue_and_changes_nothing(shi
     form = shirt.form()
     shirt.sell("M", 2)
     shirt.settle()
-    MarkState.objects.filter(n=1).delete()
+    VersionSnapshot.objects.filter(n=1).delete()
 
     shirt.save_form(form, M=25)
     shirt.settle()

@@ -8,27 +8,27 @@ from hypothesis import strategies as st
 
 from inventory.stock.metadata import (
     VERSION_KEY,
-    Mark,
-    Reading,
-    Whose,
-    body,
-    change,
+    ParsedCount,
+    VersionOwner,
+    VersionTag,
     counts,
+    diff,
+    identify_version,
     key_for,
-    parse_mark,
+    parse_version_tag,
     read,
-    whose,
+    update_payload,
 )
 
 
 def test_each_size_has_its_own_key_and_order_is_kept() -> None:
     found = read({"stock_S": "10", "stock_2XL": "0"}, ["S", "2XL"])
 
-    assert found == [Reading("stock_S", "S", count=10), Reading("stock_2XL", "2XL", count=0)]
+    assert found == [ParsedCount("stock_S", "S", count=10), ParsedCount("stock_2XL", "2XL", count=0)]
 
 
 def test_a_product_without_sizes_is_one_item_under_the_key_stock() -> None:
-    assert read({"stock": "7"}, []) == [Reading("stock", "", count=7)]
+    assert read({"stock": "7"}, []) == [ParsedCount("stock", "", count=7)]
 
 
 def test_a_missing_key_is_unknown_and_never_zero() -> None:
@@ -91,31 +91,33 @@ IDS = st.text(alphabet="abc/019_ é", min_size=1, max_size=20)
 
 @given(NAMES, IDS, st.integers(min_value=0, max_value=999_999_999))
 def test_a_version_tag_is_parsed_back_as_it_was_formatted(shop: str, product: str, n: int) -> None:
-    assert parse_mark(str(Mark(shop, product, n))) == Mark(shop, product, n)
+    assert parse_version_tag(str(VersionTag(shop, product, n))) == VersionTag(shop, product, n)
 
 
 @pytest.mark.parametrize(
     "text", [None, "", "x", "a/b", "a/b/c", "a//2", "/b/2", "a/b/-1", "a/b/٣", "a b/c/1"]
 )
 def test_anything_else_is_no_version_tag(text: str | None) -> None:
-    assert parse_mark(text) is None
+    assert parse_version_tag(text) is None
 
 
 def test_our_version_tag_has_a_number() -> None:
-    assert whose("us/prod_a/7", shop="us", product="prod_a") == Whose(n=7)
+    assert identify_version("us/prod_a/7", shop="us", product="prod_a") == VersionOwner(number=7)
 
 
 def test_the_version_tag_of_another_database_is_foreign() -> None:
-    assert whose("them/prod_a/7", shop="us", product="prod_a") == Whose(foreign="them/prod_a/7")
+    assert identify_version("them/prod_a/7", shop="us", product="prod_a") == VersionOwner(
+        foreign="them/prod_a/7"
+    )
 
 
 @pytest.mark.parametrize("text", ["us/prod_b/7", "them/prod_b/7"])
 def test_the_version_tag_of_another_product_is_ignored(text: str) -> None:
-    assert whose(text, shop="us", product="prod_a") == Whose()
+    assert identify_version(text, shop="us", product="prod_a") == VersionOwner()
 
 
 def test_an_update_contains_totals_and_version_tag_and_no_other_key() -> None:
-    sent = body({"stock_S": 3}, Mark("us", "prod_a", 8))
+    sent = update_payload({"stock_S": 3}, VersionTag("us", "prod_a", 8))
 
     assert sent == {"stock_S": "3", VERSION_KEY: "us/prod_a/8"}
 
@@ -124,25 +126,27 @@ def test_the_body_of_an_update_does_not_depend_on_the_order_of_its_totals() -> N
     """PostgreSQL returns the keys of stored JSON in its own order."""
     one, other = {"stock_S": 3, "stock_2XL": 1}, {"stock_2XL": 1, "stock_S": 3}
 
-    assert list(body(one, Mark("us", "prod_a", 8))) == list(body(other, Mark("us", "prod_a", 8)))
+    assert list(update_payload(one, VersionTag("us", "prod_a", 8))) == list(
+        update_payload(other, VersionTag("us", "prod_a", 8))
+    )
 
 
 # --- Updates ----------------------------------------------------------------------------------
 
 
 def test_a_change_is_derived_from_the_new_metadata_and_the_old_values() -> None:
-    found = change({"stock_S": "12", "stock_M": "15"}, {"stock_S": "10"}, ["stock_S", "stock_M"])
+    found = diff({"stock_S": "12", "stock_M": "15"}, {"stock_S": "10"}, ["stock_S", "stock_M"])
 
     assert found.before == {"stock_S": 10, "stock_M": 15}
     assert found.after == {"stock_S": 12, "stock_M": 15}
-    assert not found.mark_was_set
+    assert not found.tag_was_set
 
 
 def test_null_in_the_old_values_means_that_the_key_was_not_there() -> None:
-    found = change({"stock_S": "12"}, {"stock_S": None}, ["stock_S"])
+    found = diff({"stock_S": "12"}, {"stock_S": None}, ["stock_S"])
 
     assert found.before == {"stock_S": None}
 
 
 def test_a_version_tag_among_the_changed_keys_was_set_by_this_update() -> None:
-    assert change({VERSION_KEY: "us/p/3"}, {VERSION_KEY: "us/p/4"}, []).mark_was_set
+    assert diff({VERSION_KEY: "us/p/3"}, {VERSION_KEY: "us/p/4"}, []).tag_was_set

@@ -465,10 +465,10 @@ def test_products_never_published_come_before_recently_published_ones(
     for name in ("prod_a", "prod_b"):
         new_shirt(name, M=15).sync()
     now = timezone.now()
-    ProductStock.objects.filter(pk="prod_a").update(not_before=now, mark_wanted=True)
-    ProductStock.objects.filter(pk="prod_b").update(not_before=None, mark_wanted=True)
+    ProductStock.objects.filter(pk="prod_a").update(not_before=now, needs_version_bump=True)
+    ProductStock.objects.filter(pk="prod_b").update(not_before=None, needs_version_bump=True)
     monkeypatch.setattr(publisher, "A_ROUND", 1)
 
     publisher.publish_waiting(now)
 
-    assert not ProductStock.objects.get(pk="prod_b").mark_wanted
+    assert not ProductStock.objects.get(pk="prod_b").needs_version_bump

@@ -18,12 +18,12 @@ from inventory.models import (
     Case,
     CountedRequest,
     EventCursor,
-    MarkState,
     Movement,
     ProductStock,
     StockItem,
     StockWrite,
     StripeEvent,
+    VersionSnapshot,
 )
 from inventory.stock import ledger
 from inventory.stock.ledger import SaleLine
@@ -43,7 +43,7 @@ def restore(shirt: Shirt) -> Callable[[], None]:
             ProductStock,
             StockItem,
             StockWrite,
-            MarkState,
+            VersionSnapshot,
             CountedRequest,
             StripeEvent,
             EventCursor,
@@ -56,7 +56,7 @@ def restore(shirt: Shirt) -> Callable[[], None]:
         lost._raw_delete("default")
         for pk, (write_id, published_at) in movements.items():
             Movement.objects.filter(pk=pk).update(write_id=write_id, published_at=published_at)
-        for model in (StockWrite, MarkState, CountedRequest, StripeEvent):
+        for model in (StockWrite, VersionSnapshot, CountedRequest, StripeEvent):
             model.objects.exclude(pk__in=[row.pk for row in kept[model]]).delete()
         for row in [*kept[StockWrite], *kept[ProductStock], *kept[StockItem]]:
             row.save()
@@ -268,7 +268,7 @@ def test_an_older_reading_never_replaces_a_newer_one(shirt: Shirt) -> None:
 def test_a_product_whose_opening_was_lost_keeps_its_version_number(shirt: Shirt) -> None:
     """The backup is older than the product: its first refresh finds our own tag."""
     Movement.objects.all()._raw_delete("default")
-    for model in (CountedRequest, StockWrite, MarkState, StockItem, ProductStock):
+    for model in (CountedRequest, StockWrite, VersionSnapshot, StockItem, ProductStock):
         model.objects.all().delete()
 
     refresh.refresh_product("prod_shirt")
