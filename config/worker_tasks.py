@@ -23,7 +23,7 @@ class WorkerTask:
 WORKER_TASKS: list[WorkerTask] = [
     WorkerTask("inventory.events.inbox.handle_waiting", every=0.25, own_thread=False),
     WorkerTask("inventory.events.inbox.handle_with_stripe", every=0.5, own_thread=True),
-    WorkerTask("inventory.stripe_sync.publisher.publish_waiting", every=0.5, own_thread=True),
+    WorkerTask("inventory.stripe_sync.publisher.publish_pending", every=0.5, own_thread=True),
     WorkerTask("inventory.stripe_sync.refresh.refresh_requested", every=1, own_thread=True),
     WorkerTask("inventory.stripe_sync.missed_events.fetch_product_events", every=3600, own_thread=True),
     WorkerTask("checkout.recovery.unknown_sessions.finish_unknown_sessions", every=5, own_thread=True),

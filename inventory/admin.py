@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
 from inventory.events import inbox
 from inventory.forms import StockForm, change_stock
-from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
+from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockUpdate, StripeEvent
 from inventory.stripe_sync import publisher, refresh, snapshot
 
 
@@ -172,8 +172,8 @@ class StripeEventAdmin(ReadOnlyModelAdmin):
         self.message_user(request, text % {"n": number})
 
 
-@admin.register(StockWrite)
-class StockWriteAdmin(ReadOnlyModelAdmin):
+@admin.register(StockUpdate)
+class StockUpdateAdmin(ReadOnlyModelAdmin):
     list_display = ["created_at", "product", "n", "totals", "state", "sent_at", "finished_at", "seen"]
     list_filter = ["state", "created_at"]
     list_select_related = ["product"]

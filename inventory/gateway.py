@@ -56,14 +56,14 @@ def _timestamp(header: str) -> int:
 
 
 @dataclass(frozen=True)
-class Written:
+class UpdateResult:
     """Stripe's answer to an update. `replayed`: the stored answer to an earlier request with the same key."""
 
     metadata: dict[str, str]
     replayed: bool
 
 
-def write_metadata(product_id: str, changes: Mapping[str, str], *, key: str) -> Written:
+def update_metadata(product_id: str, changes: Mapping[str, str], *, key: str) -> UpdateResult:
     """Send one POST without retries. Keys that are not in `changes` stay unchanged at Stripe.
 
     Raises config.stripe_client.StripeCallError; `outcome_known` is False if the update may have been applied.
@@ -74,7 +74,7 @@ def write_metadata(product_id: str, changes: Mapping[str, str], *, key: str) -> 
         )
     headers = product.last_response.headers if product.last_response else {}
     replayed = any(name.lower() == "idempotent-replayed" for name in headers)
-    return Written(dict(product.metadata.to_dict()), replayed)
+    return UpdateResult(dict(product.metadata.to_dict()), replayed)
 
 
 def product_events(since: datetime) -> Iterator[dict[str, Any]]:

@@ -214,7 +214,7 @@ class ProductStock(models.Model):
         return ": ".join(filter(None, parts))
 
 
-class StockWrite(models.Model):
+class StockUpdate(models.Model):
     """One stock update of a product at Stripe; `n` is the number in its version tag."""
 
     class State(models.TextChoices):
@@ -347,7 +347,7 @@ class Movement(models.Model):
     actor = models.CharField(_("by"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("when"), auto_now_add=True)
     write = models.ForeignKey(
-        StockWrite, null=True, blank=True, on_delete=models.PROTECT, related_name="movements"
+        StockUpdate, null=True, blank=True, on_delete=models.PROTECT, related_name="movements"
     )
     published_at = models.DateTimeField(_("at Stripe since"), null=True, blank=True)
 

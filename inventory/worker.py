@@ -214,7 +214,7 @@ def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
 
 def _next_due(now: datetime) -> datetime | None:
     events = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, next_try_at__gt=now)
-    products = publisher.waiting().filter(not_before__gt=now)
+    products = publisher.pending_products().filter(not_before__gt=now)
     looks = refresh.pending_refreshes().filter(next_refresh_at__gt=now)
     moments = [
         events.aggregate(at=Min("next_try_at"))["at"],

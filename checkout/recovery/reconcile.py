@@ -21,7 +21,7 @@ from checkout.recovery.session_recovery import ask
 from config.stripe_client import NotFound, PermissionDenied, StripeCallError
 from inventory import issues
 from inventory.events import inbox
-from inventory.models import Hold, Movement, StockItem, StockWrite, StripeEvent
+from inventory.models import Hold, Movement, StockItem, StockUpdate, StripeEvent
 from inventory.stock import ledger
 from inventory.stock.metadata import ParsedCount, read_key
 from inventory.stripe_sync import backoff, missed_events
@@ -201,4 +201,4 @@ def _is_about_stock(key: str) -> bool:
 
 
 def _is_on_its_way(product_id: str) -> bool:
-    return StockWrite.objects.filter(product=product_id, state=StockWrite.State.OPEN).exists()
+    return StockUpdate.objects.filter(product=product_id, state=StockUpdate.State.OPEN).exists()

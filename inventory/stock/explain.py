@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.db.models import Sum
 
 from config.dates import format_local
-from inventory.models import Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
+from inventory.models import Hold, Movement, ProductStock, StockItem, StockUpdate, StripeEvent
 from inventory.stock.counts import signed
 
 
@@ -88,7 +88,7 @@ def _writes(item: StockItem) -> Iterator[str]:
     )
     if stock.parked:
         yield f"Paused: {stock.why_parked}"
-    for write in StockWrite.objects.filter(product=item.product_id).order_by("-n")[:10]:
+    for write in StockUpdate.objects.filter(product=item.product_id).order_by("-n")[:10]:
         sent = write.totals.get(item.key, "not sent")
         seen = "event received" if write.seen else "event not received"
         yield f"  update {write.n}: {item.key} = {sent}, {write.state}, {seen}"

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop as _
 
 from config.dates import format_local
 from inventory import issues
-from inventory.models import Movement, ProductStock, StockItem, StockWrite
+from inventory.models import Movement, ProductStock, StockItem, StockUpdate
 from inventory.stock.metadata import ParsedCount, VersionOwner
 from inventory.stripe_sync import updates
 
@@ -34,7 +34,7 @@ BELIEVED = ["on_hand", "began_at", "began_with", "garbled", "garbled_by", "garbl
 
 def is_due(stock: ProductStock, mark: VersionOwner) -> bool:
     """Whether Stripe is ahead of us, or an event gap can be closed. A gap waits until no update is open."""
-    return _is_ahead(stock, mark) or (stock.gap and updates.open_write(stock.pk) is None)
+    return _is_ahead(stock, mark) or (stock.gap and updates.open_update(stock.pk) is None)
 
 
 def _is_ahead(stock: ProductStock, mark: VersionOwner) -> bool:
@@ -79,8 +79,8 @@ def postpone(stock: ProductStock, mark: VersionOwner) -> None:
 def _count_as_published(
     stock: ProductStock, pairs: Sequence[tuple[StockItem, ParsedCount]], now: datetime
 ) -> list[Movement]:
-    StockWrite.objects.filter(product=stock.pk, state=StockWrite.State.OPEN).update(
-        state=StockWrite.State.ABANDONED, finished_at=now
+    StockUpdate.objects.filter(product=stock.pk, state=StockUpdate.State.OPEN).update(
+        state=StockUpdate.State.ABANDONED, finished_at=now
     )
     items = [item for item, _reading in pairs if item.on_hand is not None]
     pending = Movement.objects.filter(item__in=items, published_at=None)

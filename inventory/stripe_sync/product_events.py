@@ -30,7 +30,7 @@ from inventory.models import (
     ProductStock,
     ShopIdentity,
     StockItem,
-    StockWrite,
+    StockUpdate,
     StripeEvent,
 )
 from inventory.stock import counts
@@ -145,20 +145,20 @@ def count_update(event: Json) -> None:
 
 def _see_echo(stock: ProductStock, update: Update) -> None:
     # Our own stock update: not an edit, but the proof that it was applied.
-    write = StockWrite.objects.filter(key=update.key).first()
+    write = StockUpdate.objects.filter(key=update.key).first()
     if write is None:
         _see_lost_write(stock, update)
         return
-    if write.seen or write.state == StockWrite.State.ABANDONED:
+    if write.seen or write.state == StockUpdate.State.ABANDONED:
         updates.request_refresh(update.product_id)
-    StockWrite.objects.filter(pk=write.pk).update(seen=True)
+    StockUpdate.objects.filter(pk=write.pk).update(seen=True)
     items = _items(update.product_id)
     change = update.change(list(items))
     updates.record_snapshot(update.product_id, write.n, change.after, by_write=True)
     for key in write.totals:
         if key in items and change.before[key] is None:
             _note_overwrite(items[key], BY_A_WRITE)
-    updates.apply(write.pk, timezone.now())
+    updates.apply_update(write.pk, timezone.now())
 
 
 def _see_lost_write(stock: ProductStock, update: Update) -> None:

@@ -30,7 +30,7 @@ from config.stripe_client import (
 from inventory import gateway, issues
 from inventory.events import inbox
 from inventory.leases import Claim, claimed, due, free
-from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite
+from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockUpdate
 from inventory.stock.metadata import VERSION_KEY, identify_version
 from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
 from shop import mirror
@@ -38,18 +38,20 @@ from shop.gateway import fetch_product
 
 logger = logging.getLogger(__name__)
 
-A_ROUND = 10  # Maximum number of products per round, so that a worker can stop in between.
-KEY_MEMORY = timedelta(hours=20)  # Stripe keeps an idempotency key for at least 24 hours.
+BATCH_SIZE = 10  # Maximum number of products per round, so that a worker can stop in between.
+IDEMPOTENCY_KEY_TTL = timedelta(hours=20)  # Stripe keeps an idempotency key for at least 24 hours.
 SUBJECT = "Stripe"
 Parked = ProductStock.Parked
 
 
-def publish_waiting(now: datetime) -> int:
+def publish_pending(now: datetime) -> int:
     """Publish the products that are due. Returns how many were processed; raises NoAnswer if Stripe answered for none."""
     if not is_configured():
         return 0
     chosen = list(
-        waiting(now).order_by(F("not_before").asc(nulls_first=True)).values_list("pk", flat=True)[:A_ROUND]
+        pending_products(now)
+        .order_by(F("not_before").asc(nulls_first=True))
+        .values_list("pk", flat=True)[:BATCH_SIZE]
     )
     if not chosen or issues.is_open(issues.STOPPED, SUBJECT):
         return 0
@@ -58,7 +60,7 @@ def publish_waiting(now: datetime) -> int:
         try:
             done += publish_product(product_id, now)
         except (AuthenticationFailed, PermissionDenied) as exc:
-            _stop(exc)
+            _stop_publishing(exc)
             return done
         except ConnectionFailed:
             # The other products would only run into the same timeout.
@@ -68,12 +70,12 @@ def publish_waiting(now: datetime) -> int:
     return done
 
 
-def waiting(now: datetime | None = None) -> QuerySet[ProductStock]:
+def pending_products(now: datetime | None = None) -> QuerySet[ProductStock]:
     counted = StockItem.objects.filter(product=OuterRef("pk"), state=StockItem.State.COUNTED)
     pending = Movement.objects.filter(
         item__product=OuterRef("pk"), item__state=StockItem.State.COUNTED, published_at=None
     )
-    open_update = StockWrite.objects.filter(product=OuterRef("pk"), state=StockWrite.State.OPEN)
+    open_update = StockUpdate.objects.filter(product=OuterRef("pk"), state=StockUpdate.State.OPEN)
     has_work = Q(needs_version_bump=True) & Exists(counted) | Exists(pending) | Exists(open_update)
     stocks = ProductStock.objects.filter(has_work, parked=Parked.NOT)
     if now is None:
@@ -91,16 +93,16 @@ def publish_product(product_id: str, now: datetime) -> bool:
             return False
         fault_point("publish.claimed")
         try:
-            write = _open_write(product_id) or _next_write(claim, now)
+            write = _open_update(product_id) or _next_update(claim, now)
             if write is not None and claim.renew():
-                _deliver(write, now)
+                _send(write, now)
         except StripeCallError as exc:
-            _put_off(product_id, now)
+            _defer(product_id, now)
             if not isinstance(exc, RateLimited | ServerError | InvalidRequest):
                 raise
             logger.warning("Publishing %s is postponed: %s", product_id, exc)
         except Exception as exc:
-            backoff.tell(issues.PUBLISH_FAILED, product_id, exc, failures=_put_off(product_id, now))
+            backoff.tell(issues.PUBLISH_FAILED, product_id, exc, failures=_defer(product_id, now))
     fault_point("publish.released")
     return True
 
@@ -108,31 +110,31 @@ def publish_product(product_id: str, now: datetime) -> bool:
 # --- 2, 3: refresh and freeze -----------------------------------------------------------------
 
 
-def _open_write(product_id: str) -> StockWrite | None:
-    write = updates.open_write(product_id)
+def _open_update(product_id: str) -> StockUpdate | None:
+    write = updates.open_update(product_id)
     wanted = ProductStock.objects.filter(pk=product_id, refreshes_requested__gt=F("refreshes_done"))
     if write is None or not wanted.exists():
         return write
     # A requested refresh, as after a worker's start, comes before sending. If our rows come from a backup, the update
     # is outdated, and the refresh abandons it.
     refresh.refresh_product(product_id)
-    return updates.open_write(product_id)
+    return updates.open_update(product_id)
 
 
-def _next_write(claim: Claim, now: datetime) -> StockWrite | None:
-    if not _knows_enough(claim.product_id, now):
+def _next_update(claim: Claim, now: datetime) -> StockUpdate | None:
+    if not _ready_to_publish(claim.product_id, now):
         return None
     fault_point("publish.looked")
-    return updates.freeze(claim)
+    return updates.create_update(claim)
 
 
-def _knows_enough(product_id: str, now: datetime) -> bool:
+def _ready_to_publish(product_id: str, now: datetime) -> bool:
     if not _is_fresh(product_id, now):
         refresh.refresh_product(product_id)
     stock = ProductStock.objects.get(pk=product_id)
     if stock.parked:
         return False
-    return not stock.differs or _explain(product_id, now)
+    return not stock.differs or _fetch_missing_events(product_id, now)
 
 
 def _is_fresh(product_id: str, now: datetime) -> bool:
@@ -151,7 +153,7 @@ def _is_fresh(product_id: str, now: datetime) -> bool:
     return fresh.exists()
 
 
-def _explain(product_id: str, now: datetime) -> bool:
+def _fetch_missing_events(product_id: str, now: datetime) -> bool:
     try:
         missed_events.fetch_product_events(now)
     except PermissionDenied as exc:
@@ -163,7 +165,7 @@ def _explain(product_id: str, now: datetime) -> bool:
         _park(product_id, Parked.UNEXPLAINED)
         return False
     if not missed_events.handle_product_events(product_id, now):
-        _put_off(product_id, now)
+        _defer(product_id, now)
         return False
     fault_point("publish.explained")
     return True
@@ -172,31 +174,31 @@ def _explain(product_id: str, now: datetime) -> bool:
 # --- 4: send ----------------------------------------------------------------------------------
 
 
-def _deliver(write: StockWrite, now: datetime) -> None:
+def _send(write: StockUpdate, now: datetime) -> None:
     # Send the update, always the same bytes under the same idempotency key, and act on the answer.
-    if now - (write.sent_at or write.created_at) > KEY_MEMORY:
-        _find_out(write, now)
+    if now - (write.sent_at or write.created_at) > IDEMPOTENCY_KEY_TTL:
+        _resolve_unknown_outcome(write, now)
         return
-    StockWrite.objects.filter(pk=write.pk, sent_at=None).update(sent_at=now)
+    StockUpdate.objects.filter(pk=write.pk, sent_at=None).update(sent_at=now)
     began = timezone.now()
     try:
-        answer = gateway.write_metadata(write.product_id, updates.body_of(write), key=write.key)
+        answer = gateway.update_metadata(write.product_id, updates.payload_of(write), key=write.key)
     except ServerError:
         # Stripe would replay the failure for this idempotency key for a day.
-        _find_out(write, now)
+        _resolve_unknown_outcome(write, now)
     except InvalidRequest as exc:
-        _give_up(write, exc, now)
+        _reject_update(write, exc, now)
     else:
         fault_point("publish.sent")
-        _applied(write, now, answered=None if answer.replayed else began)
+        _record_applied(write, now, answered=None if answer.replayed else began)
 
 
-def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> None:
+def _record_applied(write: StockUpdate, now: datetime, *, answered: datetime | None) -> None:
     if answered is None:
         updates.request_refresh(write.product_id)
-    updates.apply(write.pk, now, answered=answered)
+    updates.apply_update(write.pk, now, answered=answered)
     # Spread the updates to stay below Stripe's 25 requests a second: a product costs an update and at times a refresh.
-    gather = timedelta(seconds=min(max(1.0, 0.8 * waiting().count()), 300.0))
+    gather = timedelta(seconds=min(max(1.0, 0.8 * pending_products().count()), 300.0))
     stock = ProductStock.objects.filter(pk=write.product_id)
     if stock.filter(failures__gt=0).update(failures=0):
         issues.close(issues.PUBLISH_FAILED, write.product_id)
@@ -204,9 +206,9 @@ def _applied(write: StockWrite, now: datetime, *, answered: datetime | None) -> 
     fault_point("publish.applied")
 
 
-def _give_up(write: StockWrite, refusal: InvalidRequest, now: datetime) -> None:
+def _reject_update(write: StockUpdate, refusal: InvalidRequest, now: datetime) -> None:
     # 400 or 404: a retry would be refused again. The movements wait until the owner has fixed the cause.
-    updates.abandon(write.pk, now)
+    updates.abandon_update(write.pk, now)
     sentence = _("Stripe refused the counts: %(refusal)s")
     issues.open_case(issues.REFUSED, write.product_id, sentence, refusal=refusal)
     if isinstance(refusal, NotFound):
@@ -232,7 +234,7 @@ def unpark(product_id: str) -> bool:
 # --- 5: find out ------------------------------------------------------------------------------
 
 
-def _find_out(write: StockWrite, now: datetime) -> None:
+def _resolve_unknown_outcome(write: StockUpdate, now: datetime) -> None:
     """Find out whether an update without an answer was applied: by the version tag at Stripe, or by its event."""
     wanted = ProductStock.objects.values_list("refreshes_requested", flat=True).get(pk=write.product_id)
     product = fetch_product(write.product_id)
@@ -243,21 +245,21 @@ def _find_out(write: StockWrite, now: datetime) -> None:
     )
     if product.deleted or (mark.number or 0) > write.n:
         snapshot.apply_snapshot(product, wanted)
-    elif mark.number == write.n or (mark.number is None and _its_event_is_there(write)):
-        _applied(write, now, answered=None)
+    elif mark.number == write.n or (mark.number is None and _event_arrived(write)):
+        _record_applied(write, now, answered=None)
     else:
-        updates.abandon(write.pk, now)
+        updates.abandon_update(write.pk, now)
     fault_point("find_out.decided")
 
 
-def _its_event_is_there(write: StockWrite) -> bool:
+def _event_arrived(write: StockUpdate) -> bool:
     events = list(gateway.product_events(write.created_at - missed_events.OVERLAP))
-    matching = [event for event in events if _key_of(event) == write.key]
+    matching = [event for event in events if _idempotency_key_of(event) == write.key]
     inbox.remember(matching)
     return bool(matching)
 
 
-def _key_of(event: inbox.Json) -> str:
+def _idempotency_key_of(event: inbox.Json) -> str:
     request = event.get("request") or {}
     return request.get("idempotency_key") or ""
 
@@ -265,7 +267,7 @@ def _key_of(event: inbox.Json) -> str:
 # --- Failures ---------------------------------------------------------------------------------
 
 
-def _put_off(product_id: str, now: datetime) -> int:
+def _defer(product_id: str, now: datetime) -> int:
     stock = ProductStock.objects.get(pk=product_id)
     failures = backoff.one_more(stock.failures)
     ProductStock.objects.filter(pk=product_id).update(
@@ -274,7 +276,7 @@ def _put_off(product_id: str, now: datetime) -> int:
     return failures
 
 
-def _stop(exc: StripeCallError) -> None:
+def _stop_publishing(exc: StripeCallError) -> None:
     # 401 or 403: every update fails until the key is corrected. A starting worker tries again.
     sentence = _(
         "No counts are sent to Stripe: %(error)s Correct the key, then close this issue or restart the worker."

@@ -16,7 +16,7 @@ from config.fault_points import fault_point
 from config.stripe_client import InvalidRequest, RateLimited, ServerError, StripeCallError, is_configured
 from inventory import issues
 from inventory.leases import claimed, due, free
-from inventory.models import ProductStock, StockWrite
+from inventory.models import ProductStock, StockUpdate
 from inventory.stripe_sync import backoff, snapshot
 from shop import gateway, mirror
 from shop.models import Product
@@ -49,7 +49,7 @@ def refresh_requested(now: datetime) -> int:
     """
     if not is_configured():
         return 0
-    open_update = StockWrite.objects.filter(product=OuterRef("pk"), state=StockWrite.State.OPEN)
+    open_update = StockUpdate.objects.filter(product=OuterRef("pk"), state=StockUpdate.State.OPEN)
     chosen = pending_refreshes().filter(free(), ~Exists(open_update), due("next_refresh_at", now))
     refreshed = sum(_refresh_one(pk, now) for pk in list(chosen.values_list("pk", flat=True)[:BATCH_SIZE]))
     return refreshed + _finish_first_refreshes()

@@ -110,7 +110,7 @@ def _is_paused_by(stock: ProductStock, mark: VersionOwner) -> bool:
 def _compare(stock: ProductStock, pairs: list[Pair], mark: VersionOwner) -> None:
     # Request a stock update where Stripe's counts differ from the ledger. Undecidable while an update is open.
     counted = [(item, reading) for item, reading in pairs if item.state == StockItem.State.COUNTED]
-    if not counted or updates.open_write(stock.pk):
+    if not counted or updates.open_update(stock.pk):
         return
     other = [item.key for item, reading in counted if item.on_hand != reading.count]
     stock.differs = stock.n > 0 and (bool(other) or mark.number != stock.n)

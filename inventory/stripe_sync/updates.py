@@ -18,17 +18,17 @@ from django.utils.translation import gettext_noop as _
 from config.fault_points import fault_point
 from inventory import issues
 from inventory.leases import Claim
-from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockWrite, VersionSnapshot
+from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockUpdate, VersionSnapshot
 from inventory.stock import counts
 from inventory.stock.metadata import VersionTag, update_payload
 
 logger = logging.getLogger(__name__)
 
-Open, Applied, Abandoned = StockWrite.State.OPEN, StockWrite.State.APPLIED, StockWrite.State.ABANDONED
+Open, Applied, Abandoned = StockUpdate.State.OPEN, StockUpdate.State.APPLIED, StockUpdate.State.ABANDONED
 
 
-def open_write(product_id: str) -> StockWrite | None:
-    return StockWrite.objects.filter(product=product_id, state=Open).first()
+def open_update(product_id: str) -> StockUpdate | None:
+    return StockUpdate.objects.filter(product=product_id, state=Open).first()
 
 
 def key_prefix(product_id: str) -> str:
@@ -41,7 +41,7 @@ def number_in(key: str, product_id: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
-def body_of(write: StockWrite) -> dict[str, str]:
+def payload_of(write: StockUpdate) -> dict[str, str]:
     # The metadata to send. A retry reuses the idempotency key, so the bytes must be the same every time.
     return update_payload(write.totals, VersionTag(ShopIdentity.current(), write.product_id, write.n))
 
@@ -49,12 +49,12 @@ def body_of(write: StockWrite) -> dict[str, str]:
 # --- Freeze -----------------------------------------------------------------------------------
 
 
-def freeze(claim: Claim) -> StockWrite | None:
+def create_update(claim: Claim) -> StockUpdate | None:
     """Gather pending movements into one update under the next version tag. None if there is nothing to send now."""
     prefix = key_prefix(claim.product_id)
     with transaction.atomic():
         stock = ProductStock.objects.locked(claim.product_id)
-        if not claim.is_ours(stock) or stock.parked or open_write(stock.pk):
+        if not claim.is_ours(stock) or stock.parked or open_update(stock.pk):
             return None
         if stock.lost_n > stock.n or stock.gap:
             return (
@@ -63,7 +63,7 @@ def freeze(claim: Claim) -> StockWrite | None:
         items = _readable_items(stock.pk)
         if not stock.needs_version_bump and not _waiting(items):
             return None
-        write = _make_write(stock, items, prefix)
+        write = _new_update(stock, items, prefix)
         fault_point("freeze.made")
     fault_point("freeze.committed")
     return write
@@ -78,10 +78,10 @@ def _waiting(items: list[StockItem]) -> bool:
     return Movement.objects.filter(item__in=items, published_at=None).exists()
 
 
-def _make_write(stock: ProductStock, items: list[StockItem], prefix: str) -> StockWrite:
+def _new_update(stock: ProductStock, items: list[StockItem], prefix: str) -> StockUpdate:
     n = stock.n + 1
     totals = {item.key: _total(item, n) for item in items}
-    write = StockWrite.objects.create(
+    write = StockUpdate.objects.create(
         product_id=stock.pk,
         n=n,
         key=f"{prefix}{n}/{secrets.token_hex(8)}",
@@ -99,11 +99,11 @@ def _total(item: StockItem, n: int) -> int:
     total, subject = counts.total(item.on_hand or 0, item.pending), f"{item.product_id} {item.key}"
     if total.shortfall:
         reason = "More was sold than was in stock; a count at Stripe is never below 0."
-        _write_down(item, Movement.Kind.OVERSOLD, total.shortfall, n, reason)
+        _add_correction(item, Movement.Kind.OVERSOLD, total.shortfall, n, reason)
         sentence = _("%(units)d of %(key)s were sold beyond the stock. Deliver them later, or refund them.")
         issues.open_case(issues.OVERSOLD, subject, sentence, units=total.shortfall, key=item.key)
     if total.surplus:
-        _write_down(
+        _add_correction(
             item, Movement.Kind.ADJUSTED, -total.surplus, n, "A count at Stripe has six digits at most."
         )
         sentence = _("%(units)d of %(key)s are in stock beyond %(most)d, the highest possible count.")
@@ -113,7 +113,7 @@ def _total(item: StockItem, n: int) -> int:
     return total.count
 
 
-def _write_down(item: StockItem, kind: str, delta: int, n: int, reason: str) -> None:
+def _add_correction(item: StockItem, kind: str, delta: int, n: int, reason: str) -> None:
     reference = f"write:{item.product_id}:{n}"
     Movement.objects.create(item=item, kind=kind, delta=delta, reference=reference, reason=reason)
     StockItem.objects.filter(pk=item.pk).update(pending=F("pending") + delta)
@@ -122,15 +122,15 @@ def _write_down(item: StockItem, kind: str, delta: int, n: int, reason: str) -> 
 # --- Apply, abandon ---------------------------------------------------------------------------
 
 
-def apply(write_id: int, now: datetime, *, answered: datetime | None = None) -> bool:
+def apply_update(write_id: int, now: datetime, *, answered: datetime | None = None) -> bool:
     """Record that the update is at Stripe and publish its movements. False if that was recorded before.
 
     `answered`: when the request began, if this is its own answer and not a replay. It is as good as a refresh.
     """
     with transaction.atomic():
-        write = StockWrite.objects.get(pk=write_id)
+        write = StockUpdate.objects.get(pk=write_id)
         stock = ProductStock.objects.locked(write.product_id)
-        changed = StockWrite.objects.filter(pk=write_id, state=Open).update(state=Applied, finished_at=now)
+        changed = StockUpdate.objects.filter(pk=write_id, state=Open).update(state=Applied, finished_at=now)
         if not changed:
             return False
         fault_point("apply.changed")
@@ -144,12 +144,12 @@ def apply(write_id: int, now: datetime, *, answered: datetime | None = None) -> 
     return True
 
 
-def _was_refreshed_meanwhile(stock: ProductStock, write: StockWrite) -> bool:
+def _was_refreshed_meanwhile(stock: ProductStock, write: StockUpdate) -> bool:
     # A refresh compares nothing while an update is open, so another one must follow.
     return stock.refreshed_at is not None and stock.refreshed_at >= write.created_at
 
 
-def _publish_movements(write: StockWrite, now: datetime) -> None:
+def _publish_movements(write: StockUpdate, now: datetime) -> None:
     movements = Movement.objects.filter(write=write, published_at=None)
     sums = dict(movements.order_by().values_list("item").annotate(units=Sum("delta")))
     movements.update(published_at=now)
@@ -159,27 +159,27 @@ def _publish_movements(write: StockWrite, now: datetime) -> None:
         )
 
 
-def _differs(write: StockWrite) -> bool:
+def _differs(write: StockUpdate) -> bool:
     # An edit moved the ledger while the update was open: it is unknown which of the two Stripe applied last.
     on_hand = dict(StockItem.objects.filter(product=write.product_id).values_list("key", "on_hand"))
     return any(on_hand.get(key) != count for key, count in write.totals.items())
 
 
-def abandon(write_id: int, now: datetime) -> None:
+def abandon_update(write_id: int, now: datetime) -> None:
     """Give up an update without proof that it is at Stripe. Its movements go into the next one.
 
     If it was applied after all, the next total corrects the count, so a wrong guess does no harm.
     """
     with transaction.atomic():
-        write = StockWrite.objects.get(pk=write_id)
+        write = StockUpdate.objects.get(pk=write_id)
         ProductStock.objects.locked(write.product_id)
         write.refresh_from_db()
         if write.state != Open:
             return
         if write.seen:
-            apply(write_id, now)
+            apply_update(write_id, now)
             return
-        StockWrite.objects.filter(pk=write_id).update(state=Abandoned, finished_at=now)
+        StockUpdate.objects.filter(pk=write_id).update(state=Abandoned, finished_at=now)
         Movement.objects.filter(write=write, published_at=None).update(write=None)
         ProductStock.objects.filter(pk=write.product_id).want_look(needs_version_bump=True)
     logger.warning("Abandoned: %s update %d", write.product_id, write.n)

@@ -41,7 +41,7 @@ class Shirt:
         """First refresh and first version tag."""
         refresh.refresh_product(self.product_id)
         now = timezone.now()
-        publisher.publish_waiting(now)
+        publisher.publish_pending(now)
         self.fake.deliver_due()
         inbox.handle_waiting(timezone.now())
 

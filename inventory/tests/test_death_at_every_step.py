@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from config import fault_points
 from inventory import leases
-from inventory.models import Movement, ProductStock, StockWrite, StripeEvent
+from inventory.models import Movement, ProductStock, StockUpdate, StripeEvent
 from inventory.stock import ledger
 from inventory.stock.ledger import SaleLine
 from inventory.stripe_sync import missed_events, updates
@@ -107,9 +107,9 @@ def find_out(shirt: Shirt) -> None:
 def abandon(shirt: Shirt) -> None:
     with leases.claimed("prod_shirt") as claim:
         assert claim is not None
-        frozen = updates.freeze(claim)
+        frozen = updates.create_update(claim)
     assert frozen is not None
-    updates.abandon(frozen.pk, timezone.now())
+    updates.abandon_update(frozen.pk, timezone.now())
 
 
 WAYS: dict[str, Callable[[Shirt], None]] = {
@@ -161,7 +161,7 @@ def test_after_a_crash_at_this_step_the_next_worker_finishes(
     assert shirt.movements("S", "edited") in ([], [2])
     assert shirt.at_stripe("S") == str(sum(shirt.movements("S")))
     assert shirt.is_at_rest()
-    assert not StockWrite.objects.filter(state="open").exists()
+    assert not StockUpdate.objects.filter(state="open").exists()
     assert not Movement.objects.filter(published_at=None).exists()
 
 

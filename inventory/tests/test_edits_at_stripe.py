@@ -139,7 +139,7 @@ def test_the_event_of_our_update_proves_that_it_applied(shirt: Shirt) -> None:
 def drain_once(shirt: Shirt) -> None:
     from inventory.stripe_sync import publisher
 
-    publisher.publish_waiting(timezone.now() + timedelta(seconds=3))
+    publisher.publish_pending(timezone.now() + timedelta(seconds=3))
 
 
 def test_an_edit_of_the_name_changes_no_count_and_refreshes_the_mirror(shirt: Shirt) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from config.stripe_client import PermissionDenied
 from inventory import gateway
-from inventory.models import Case, Movement, ProductStock, ShopIdentity, StockItem, StockWrite
+from inventory.models import Case, Movement, ProductStock, ShopIdentity, StockItem, StockUpdate
 from inventory.stock import ledger
 from inventory.stripe_sync import publisher, updates
 from inventory.tests.factories import Shirt, later, raising
@@ -96,11 +96,11 @@ def test_a_product_with_nothing_to_count_gets_no_version_tag(fake: FakeStripe, d
 def test_updates_are_at_least_a_second_apart_so_that_movements_gather(shirt: Shirt) -> None:
     now = timezone.now()
     shirt.sell("M")
-    publisher.publish_waiting(now + timedelta(seconds=3))
+    publisher.publish_pending(now + timedelta(seconds=3))
     shirt.sell("M")
 
-    early = publisher.publish_waiting(now + timedelta(seconds=3.9))
-    in_time = publisher.publish_waiting(now + timedelta(seconds=4.1))
+    early = publisher.publish_pending(now + timedelta(seconds=3.9))
+    in_time = publisher.publish_pending(now + timedelta(seconds=4.1))
 
     assert (early, in_time) == (0, 1)
 
@@ -139,7 +139,7 @@ def test_after_a_minute_an_update_refreshes_first(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
     shirt.sell("M")
 
-    publisher.publish_waiting(later(61))
+    publisher.publish_pending(later(61))
 
     assert [call.method for call in shirt.fake.calls] == ["GET", "GET", "POST"]
 
@@ -187,7 +187,7 @@ def test_a_write_that_fails_once_is_counted_once_in_the_end(
     assert shirt.fake.faults.listed()[0]["used"] == 1
     assert shirt.at_stripe("M") == "13"
     assert shirt.is_at_rest()
-    assert not StockWrite.objects.filter(state="open").exists()
+    assert not StockUpdate.objects.filter(state="open").exists()
 
 
 def test_an_update_whose_response_was_lost_is_retried_under_the_same_key(shirt: Shirt) -> None:
@@ -202,20 +202,20 @@ def test_an_update_whose_response_was_lost_is_retried_under_the_same_key(shirt: 
 
 
 @pytest.fixture
-def frozen(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> Iterator[StockWrite]:
+def frozen(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> Iterator[StockUpdate]:
     """Two medium shirts in an update that was created but never sent."""
     shirt.sell("M", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(publisher, "_deliver", lambda write, now: None)
-        publisher.publish_waiting(later(3))
-    yield StockWrite.objects.get(state="open")
+        patch.setattr(publisher, "_send", lambda write, now: None)
+        publisher.publish_pending(later(3))
+    yield StockUpdate.objects.get(state="open")
 
 
-def test_an_open_update_is_sent_unchanged(shirt: Shirt, frozen: StockWrite) -> None:
+def test_an_open_update_is_sent_unchanged(shirt: Shirt, frozen: StockUpdate) -> None:
     """A worker crashed before it sent the update; later sales go into the next one."""
     shirt.sell("M", 1)
 
-    publisher.publish_waiting(later(3))
+    publisher.publish_pending(later(3))
     assert shirt.at_stripe("M") == "13"
 
     shirt.settle()
@@ -223,24 +223,24 @@ def test_an_open_update_is_sent_unchanged(shirt: Shirt, frozen: StockWrite) -> N
     assert shirt.is_at_rest()
 
 
-def test_a_product_never_has_two_open_updates(shirt: Shirt, frozen: StockWrite) -> None:
+def test_a_product_never_has_two_open_updates(shirt: Shirt, frozen: StockUpdate) -> None:
     from django.db import IntegrityError, transaction
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        StockWrite.objects.create(
+        StockUpdate.objects.create(
             product_id="prod_shirt", n=99, key="other", totals={}, created_at=timezone.now()
         )
 
 
 def test_an_old_update_that_took_effect_is_recognized_by_its_version_tag(
-    shirt: Shirt, frozen: StockWrite
+    shirt: Shirt, frozen: StockUpdate
 ) -> None:
     """Stripe has expired the idempotency key, so a retry would apply the update twice."""
-    gateway.write_metadata("prod_shirt", updates.body_of(frozen), key=frozen.key)
-    StockWrite.objects.update(sent_at=timezone.now() - timedelta(hours=21))
+    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.key)
+    StockUpdate.objects.update(sent_at=timezone.now() - timedelta(hours=21))
     shirt.fake.forget_calls()
 
-    publisher.publish_waiting(later(3))
+    publisher.publish_pending(later(3))
 
     frozen.refresh_from_db()
     assert frozen.state == "applied"
@@ -250,11 +250,11 @@ def test_an_old_update_that_took_effect_is_recognized_by_its_version_tag(
 
 
 def test_an_old_update_that_never_arrived_is_abandoned_and_collected_again(
-    shirt: Shirt, frozen: StockWrite
+    shirt: Shirt, frozen: StockUpdate
 ) -> None:
-    StockWrite.objects.update(sent_at=timezone.now() - timedelta(hours=21))
+    StockUpdate.objects.update(sent_at=timezone.now() - timedelta(hours=21))
 
-    publisher.publish_waiting(later(3))
+    publisher.publish_pending(later(3))
     frozen.refresh_from_db()
     assert frozen.state == "abandoned"
 
@@ -263,13 +263,13 @@ def test_an_old_update_that_never_arrived_is_abandoned_and_collected_again(
 
 
 def test_an_update_whose_version_tag_was_removed_is_found_by_its_event(
-    shirt: Shirt, frozen: StockWrite
+    shirt: Shirt, frozen: StockUpdate
 ) -> None:
-    gateway.write_metadata("prod_shirt", updates.body_of(frozen), key=frozen.key)
+    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.key)
     shirt.edit_keys({"inventory_version": ""})
-    StockWrite.objects.update(sent_at=timezone.now() - timedelta(hours=21))
+    StockUpdate.objects.update(sent_at=timezone.now() - timedelta(hours=21))
 
-    publisher.publish_waiting(later(3))
+    publisher.publish_pending(later(3))
 
     frozen.refresh_from_db()
     assert frozen.state == "applied"
@@ -277,43 +277,43 @@ def test_an_update_whose_version_tag_was_removed_is_found_by_its_event(
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
 
 
-def test_an_abandoned_update_that_arrives_late_does_no_harm(shirt: Shirt, frozen: StockWrite) -> None:
+def test_an_abandoned_update_that_arrives_late_does_no_harm(shirt: Shirt, frozen: StockUpdate) -> None:
     """A zombie sends the old body after the new total: its event requests a refresh, and the total is sent again."""
-    updates.abandon(frozen.pk, timezone.now())
+    updates.abandon_update(frozen.pk, timezone.now())
     shirt.sell("M", 1)
     shirt.settle()
     assert shirt.at_stripe("M") == "12"
 
-    gateway.write_metadata("prod_shirt", updates.body_of(frozen), key=frozen.key)
+    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.key)
     assert shirt.at_stripe("M") == "13"
     shirt.settle()
 
     assert shirt.at_stripe("M") == "12" and shirt.is_at_rest()
 
 
-def test_a_write_that_two_workers_believe_in_is_applied_once(shirt: Shirt, frozen: StockWrite) -> None:
+def test_a_write_that_two_workers_believe_in_is_applied_once(shirt: Shirt, frozen: StockUpdate) -> None:
     now = timezone.now()
 
-    answers = [updates.apply(frozen.pk, now) for _worker in range(2)]
+    answers = [updates.apply_update(frozen.pk, now) for _worker in range(2)]
 
     assert answers == [True, False]
     assert shirt.item("M").on_hand == 13 and shirt.item("M").pending == 0
 
 
-def test_an_applied_update_cannot_be_abandoned(shirt: Shirt, frozen: StockWrite) -> None:
-    updates.apply(frozen.pk, timezone.now())
-    updates.abandon(frozen.pk, timezone.now())
+def test_an_applied_update_cannot_be_abandoned(shirt: Shirt, frozen: StockUpdate) -> None:
+    updates.apply_update(frozen.pk, timezone.now())
+    updates.abandon_update(frozen.pk, timezone.now())
 
     frozen.refresh_from_db()
     assert frozen.state == "applied"
 
 
 def test_an_update_whose_event_was_received_is_applied_and_not_abandoned(
-    shirt: Shirt, frozen: StockWrite
+    shirt: Shirt, frozen: StockUpdate
 ) -> None:
-    StockWrite.objects.update(seen=True)
+    StockUpdate.objects.update(seen=True)
 
-    updates.abandon(frozen.pk, timezone.now())
+    updates.abandon_update(frozen.pk, timezone.now())
 
     frozen.refresh_from_db()
     assert frozen.state == "applied"
@@ -327,15 +327,15 @@ def test_a_worker_that_lost_its_lease_creates_no_update(shirt: Shirt) -> None:
         assert slow is not None
         ProductStock.objects.update(lease_holder="another")
 
-        assert updates.freeze(slow) is None
-    assert not StockWrite.objects.filter(state="open").exists()
+        assert updates.create_update(slow) is None
+    assert not StockUpdate.objects.filter(state="open").exists()
 
 
 def test_a_leased_product_is_left_alone(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     ProductStock.objects.update(lease_until=later(3), lease_holder="another")
 
-    assert publisher.publish_waiting(later(3)) == 0
+    assert publisher.publish_pending(later(3)) == 0
     assert publisher.publish_product("prod_shirt", later(3)) is False
 
 
@@ -348,7 +348,7 @@ def test_a_product_whose_worker_died_is_taken_over_when_the_lease_is_over(shirt:
     assert shirt.at_stripe("M") == "13"
 
 
-def test_a_paused_product_is_not_updated_even_when_named(shirt: Shirt, frozen: StockWrite) -> None:
+def test_a_paused_product_is_not_updated_even_when_named(shirt: Shirt, frozen: StockUpdate) -> None:
     ProductStock.objects.update(parked="refused", parked_by="no")
 
     assert publisher.publish_product("prod_shirt", later(3)) is False
@@ -417,7 +417,7 @@ def test_a_difference_is_explained_by_events_before_it_is_overwritten(shirt: Shi
     assert shirt.fake.deliver_due() == []
     shirt.sell("M", 2)
 
-    publisher.publish_waiting(later(61))
+    publisher.publish_pending(later(61))
 
     assert shirt.movements("M", "edited") == [5]
     assert shirt.at_stripe("M") == "18"
@@ -433,7 +433,7 @@ def test_without_permission_to_list_events_a_difference_is_not_overwritten(
     shirt.edit(M=20)
     shirt.sell("M", 2)
 
-    publisher.publish_waiting(later(61))
+    publisher.publish_pending(later(61))
 
     assert shirt.at_stripe("M") == "20"
     assert shirt.stock.parked and Case.objects.filter(subject="prod_shirt").exists()
@@ -467,8 +467,8 @@ def test_products_never_published_come_before_recently_published_ones(
     now = timezone.now()
     ProductStock.objects.filter(pk="prod_a").update(not_before=now, needs_version_bump=True)
     ProductStock.objects.filter(pk="prod_b").update(not_before=None, needs_version_bump=True)
-    monkeypatch.setattr(publisher, "A_ROUND", 1)
+    monkeypatch.setattr(publisher, "BATCH_SIZE", 1)
 
-    publisher.publish_waiting(now)
+    publisher.publish_pending(now)
 
     assert not ProductStock.objects.get(pk="prod_b").needs_version_bump

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from inventory.db import insert_new
 from inventory.events import inbox
-from inventory.models import Hold, Movement, StockItem, StockWrite, StripeEvent
+from inventory.models import Hold, Movement, StockItem, StockUpdate, StripeEvent
 from inventory.stock import ledger
 from inventory.stock.ledger import OutOfStock, SaleLine
 from inventory.stripe_sync import product_events, publisher, updates
@@ -294,11 +294,11 @@ def test_two_workers_update_a_product_one_after_the_other(shirt: Shirt) -> None:
 def test_an_update_applied_by_response_and_event_at_once_is_published_once(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publisher, "_deliver", lambda write, now: None)
+        patch.setattr(publisher, "_send", lambda write, now: None)
         publisher.publish_product("prod_shirt", timezone.now() + timedelta(seconds=3))
-    write = StockWrite.objects.get(state="open")
+    write = StockUpdate.objects.get(state="open")
 
-    answers = at_once(*(lambda: updates.apply(write.pk, timezone.now()) for _worker in range(MANY)))
+    answers = at_once(*(lambda: updates.apply_update(write.pk, timezone.now()) for _worker in range(MANY)))
 
     assert answers.count(True) == 1
     assert (shirt.item("M").on_hand, shirt.item("M").pending) == (13, 0)

@@ -10,7 +10,7 @@ import pytest
 from config import stripe_client
 from config.stripe_client import ConnectionFailed
 from inventory import gateway
-from inventory.models import Case, StockWrite
+from inventory.models import Case, StockUpdate
 from inventory.stripe_sync import publisher
 from inventory.tests.factories import Shirt, later, raising
 
@@ -27,7 +27,7 @@ def test_a_rejected_update_pauses_the_product_and_is_not_retried(
         calls.append(args)
         raise stripe_client.InvalidRequest("Metadata is full.")
 
-    monkeypatch.setattr(gateway, "write_metadata", refused)
+    monkeypatch.setattr(gateway, "update_metadata", refused)
     shirt.sell("M", 2)
 
     shirt.settle()
@@ -42,7 +42,7 @@ def test_a_paused_product_is_updated_after_the_owner_resumes_it(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(gateway, "write_metadata", raising(stripe_client.InvalidRequest("Metadata is full.")))
+        patch.setattr(gateway, "update_metadata", raising(stripe_client.InvalidRequest("Metadata is full.")))
         shirt.sell("M", 2)
         shirt.settle()
 
@@ -58,7 +58,7 @@ def test_a_key_without_write_permission_stops_publishing_until_a_worker_restarts
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(gateway, "write_metadata", raising(error("no")))
+        patch.setattr(gateway, "update_metadata", raising(error("no")))
         shirt.sell("M", 2)
         shirt.settle()
     assert Case.objects.get(kind="publishing stopped", closed_at=None)
@@ -72,13 +72,13 @@ def test_a_key_without_write_permission_stops_publishing_until_a_worker_restarts
 
 
 def test_an_unavailable_stripe_is_retried_with_backoff(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "write_metadata", raising(ConnectionFailed("away")))
+    monkeypatch.setattr(gateway, "update_metadata", raising(ConnectionFailed("away")))
     shirt.sell("M", 2)
     now, gaps = later(3), []
 
     for _try in range(10):
         with pytest.raises(ConnectionFailed):
-            publisher.publish_waiting(now)
+            publisher.publish_pending(now)
         gaps.append((shirt.stock.not_before - now).total_seconds())
         now = shirt.stock.not_before
 
@@ -93,7 +93,7 @@ def test_updates_sent_before_an_outage_count_as_work(
     other.sync()
     shirt.sell("M")
     other.sell("M")
-    works, calls = gateway.write_metadata, []
+    works, calls = gateway.update_metadata, []
 
     def goes_away(*args: Any, **options: Any) -> Any:
         calls.append(args)
@@ -101,18 +101,18 @@ def test_updates_sent_before_an_outage_count_as_work(
             raise ConnectionFailed("away")
         return works(*args, **options)
 
-    monkeypatch.setattr(gateway, "write_metadata", goes_away)
+    monkeypatch.setattr(gateway, "update_metadata", goes_away)
 
-    assert publisher.publish_waiting(later(3)) == 1
+    assert publisher.publish_pending(later(3)) == 1
     with pytest.raises(ConnectionFailed):
-        publisher.publish_waiting(later(10))
+        publisher.publish_pending(later(10))
 
 
 def test_nothing_is_published_without_a_key(shirt: Shirt, settings: Any) -> None:
     shirt.sell("M", 2)
     settings.STRIPE_SECRET_KEY = ""
 
-    assert publisher.publish_waiting(later(3)) == 0
+    assert publisher.publish_pending(later(3)) == 0
 
 
 def test_a_product_deleted_at_stripe_is_paused_and_keeps_its_movements(fake: FakeStripe, db: None) -> None:
@@ -126,4 +126,4 @@ def test_a_product_deleted_at_stripe_is_paused_and_keeps_its_movements(fake: Fak
 
     assert shirt.stock.parked == "deleted"
     assert shirt.item("M").pending == -2
-    assert not StockWrite.objects.filter(state="open").exists()
+    assert not StockUpdate.objects.filter(state="open").exists()

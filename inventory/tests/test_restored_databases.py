@@ -21,7 +21,7 @@ from inventory.models import (
     Movement,
     ProductStock,
     StockItem,
-    StockWrite,
+    StockUpdate,
     StripeEvent,
     VersionSnapshot,
 )
@@ -42,7 +42,7 @@ def restore(shirt: Shirt) -> Callable[[], None]:
         for model in (
             ProductStock,
             StockItem,
-            StockWrite,
+            StockUpdate,
             VersionSnapshot,
             CountedRequest,
             StripeEvent,
@@ -56,9 +56,9 @@ def restore(shirt: Shirt) -> Callable[[], None]:
         lost._raw_delete("default")
         for pk, (write_id, published_at) in movements.items():
             Movement.objects.filter(pk=pk).update(write_id=write_id, published_at=published_at)
-        for model in (StockWrite, VersionSnapshot, CountedRequest, StripeEvent):
+        for model in (StockUpdate, VersionSnapshot, CountedRequest, StripeEvent):
             model.objects.exclude(pk__in=[row.pk for row in kept[model]]).delete()
-        for row in [*kept[StockWrite], *kept[ProductStock], *kept[StockItem]]:
+        for row in [*kept[StockUpdate], *kept[ProductStock], *kept[StockItem]]:
             row.save()
 
     return bring_back
@@ -140,8 +140,8 @@ def test_an_open_update_of_a_restored_database_is_never_sent_again(shirt: Shirt)
     from inventory.stripe_sync import publisher
 
     with pytest.raises(ConnectionFailed):
-        publisher.publish_waiting(timezone.now() + timedelta(seconds=3))
-    assert StockWrite.objects.filter(state="open").exists()
+        publisher.publish_pending(timezone.now() + timedelta(seconds=3))
+    assert StockUpdate.objects.filter(state="open").exists()
     bring_back = restore(shirt)
     shirt.settle()
     shirt.sell("M", 3)
@@ -152,7 +152,7 @@ def test_an_open_update_of_a_restored_database_is_never_sent_again(shirt: Shirt)
     refresh.refresh_product("prod_shirt")
     shirt.settle()
 
-    assert StockWrite.objects.get(n=2).state == "abandoned"
+    assert StockUpdate.objects.get(n=2).state == "abandoned"
     assert shirt.at_stripe("M") == "10" and shirt.is_at_rest()
 
 
@@ -268,7 +268,7 @@ def test_an_older_reading_never_replaces_a_newer_one(shirt: Shirt) -> None:
 def test_a_product_whose_opening_was_lost_keeps_its_version_number(shirt: Shirt) -> None:
     """The backup is older than the product: its first refresh finds our own tag."""
     Movement.objects.all()._raw_delete("default")
-    for model in (CountedRequest, StockWrite, VersionSnapshot, StockItem, ProductStock):
+    for model in (CountedRequest, StockUpdate, VersionSnapshot, StockItem, ProductStock):
         model.objects.all().delete()
 
     refresh.refresh_product("prod_shirt")

@@ -76,7 +76,7 @@ def test_failures_are_retried_with_backoff_and_become_an_issue(
     now, gaps, open_cases = timezone.now() + timedelta(seconds=3), [], []
 
     for _try in range(8):
-        publisher.publish_waiting(now)
+        publisher.publish_pending(now)
         then = shirt.stock.not_before
         assert then is not None
         gaps.append((then - now).total_seconds())
@@ -96,7 +96,7 @@ def test_the_issue_is_closed_once_the_product_can_be_published(
     ProductStock.objects.update(failures=backoff.SEVERAL)
     with monkeypatch.context() as patch:
         break_for(patch, updates, "freeze", "prod_shirt")
-        publisher.publish_waiting(timezone.now() + timedelta(seconds=3))
+        publisher.publish_pending(timezone.now() + timedelta(seconds=3))
     ProductStock.objects.update(not_before=None)
     assert issues.is_open(issues.PUBLISH_FAILED, "prod_shirt")
 
@@ -153,7 +153,7 @@ def test_a_product_that_fails_for_months_does_not_outgrow_its_column(
     ProductStock.objects.update(failures=backoff.MOST_COUNTED)
     break_for(monkeypatch, updates, "freeze", "prod_shirt")
 
-    publisher.publish_waiting(timezone.now() + timedelta(seconds=3))
+    publisher.publish_pending(timezone.now() + timedelta(seconds=3))
 
     assert shirt.stock.failures == backoff.MOST_COUNTED
 

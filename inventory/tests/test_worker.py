@@ -378,7 +378,7 @@ def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_one_issue(
     call_command("work", "--once")
     shirt.sell("M", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(gateway, "write_metadata", refused)
+        patch.setattr(gateway, "update_metadata", refused)
         for _run in range(3):
             call_command("work", "--once")
     assert Case.objects.count() == 1

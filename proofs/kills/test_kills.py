@@ -14,7 +14,7 @@ import pytest
 from django.db.models import Sum
 
 from config import fault_points
-from inventory.models import Hold, Movement, StockItem, StockWrite, StripeEvent
+from inventory.models import Hold, Movement, StockItem, StockUpdate, StripeEvent
 from proofs.children import DIED, GOOD, House, new_house, start
 from proofs.kills.points import named_points
 from proofs.kills.scenario import EXPECTED, SHIRT, at_stripe, begin, tell
@@ -89,7 +89,7 @@ def look_at_everything(folder: Path) -> Callable[[Say], None]:
         assert counts == EXPECTED
         assert metadata["details"] == "soft"
         assert not Hold.objects.exists()
-        assert not StockWrite.objects.filter(state=StockWrite.State.OPEN).exists()
+        assert not StockUpdate.objects.filter(state=StockUpdate.State.OPEN).exists()
         assert not Movement.objects.filter(published_at=None).exists()
         assert not StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED).exists()
         for item in StockItem.objects.filter(product=SHIRT):

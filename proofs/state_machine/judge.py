@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from checkout.models import Order
 from inventory import issues
-from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockWrite, StripeEvent
+from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockUpdate, StripeEvent
 from proofs.state_machine.books import Key
 from proofs.state_machine.broken import broken
 from proofs.state_machine.wire import is_count
@@ -40,7 +40,7 @@ class Judge:
 
     def _nothing_is_left(self) -> None:
         left = {
-            "7: an update stays open": StockWrite.objects.filter(state=StockWrite.State.OPEN),
+            "7: an update stays open": StockUpdate.objects.filter(state=StockUpdate.State.OPEN),
             "7: movements stay pending": Movement.objects.filter(published_at=None),
             "8: a hold outlives its session": Hold.objects.all(),
             "an event was not handled": StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED),

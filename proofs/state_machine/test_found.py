@@ -151,7 +151,7 @@ def test_a_restored_update_that_was_never_sent_is_not_sent_before_a_refresh(worl
     _sell("stock_S", "order:a")
     with leases.claimed(SHIRT) as claim:
         assert claim
-        updates.freeze(claim)
+        updates.create_update(claim)
     backup = database.take()
     _rest(world)
     for number in range(2):
