@@ -190,7 +190,7 @@ class ProductStockAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=gettext_lazy("paused because"), ordering="parked")
     def pause_display(self, stock: ProductStock) -> str:
-        return stock.why_parked or "–"
+        return stock.pause_text or "–"
 
     @admin.action(description=gettext_lazy("Refresh selected products"), permissions=["operate"])
     def refresh(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
@@ -202,7 +202,7 @@ class ProductStockAdmin(ReadOnlyModelAdmin):
         description=gettext_lazy("Resume stock updates of selected products"), permissions=["operate"]
     )
     def resume(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
-        number = sum(publisher.unpark(pk) for pk in chosen.values_list("pk", flat=True))
+        number = sum(publisher.resume_product(pk) for pk in chosen.values_list("pk", flat=True))
         text = ngettext(
             "Stock updates of %(n)d product resumed.", "Stock updates of %(n)d products resumed.", number
         )

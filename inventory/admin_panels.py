@@ -75,9 +75,9 @@ def problems_panel(request: HttpRequest) -> Panel | None:
     unknown = StockItem.objects.filter(
         listed=True, state=StockItem.State.UNKNOWN, product__active=True, product__deleted=False
     )
-    parked = ProductStock.objects.exclude(parked=ProductStock.Parked.NOT).filter(product__deleted=False)
+    parked = ProductStock.objects.exclude(parked=ProductStock.PauseReason.NOT).filter(product__deleted=False)
     texts = [f"{item.product}: {item.problem}" for item in unknown.select_related("product")[:5]]
-    texts += [f"{stock.product}: {stock.why_parked}" for stock in parked.select_related("product")[:5]]
+    texts += [f"{stock.product}: {stock.pause_text}" for stock in parked.select_related("product")[:5]]
     number = unknown.count() + parked.count()
     if not number:
         return None

@@ -127,7 +127,7 @@ class ProductStockQuerySet(models.QuerySet["ProductStock"]):
 class ProductStock(models.Model):
     """Sync state of one product: its lease, the last update sent, pending refreshes."""
 
-    class Parked(models.TextChoices):
+    class PauseReason(models.TextChoices):
         """Why the product's counts are not sent to Stripe; a person has to resolve it."""
 
         NOT = "", _("no")
@@ -158,9 +158,9 @@ class ProductStock(models.Model):
     not_before = models.DateTimeField(_("next update not before"), null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
     parked = models.CharField(
-        _("paused"), max_length=20, choices=Parked.choices, default=Parked.NOT, blank=True
+        _("paused"), max_length=20, choices=PauseReason.choices, default=PauseReason.NOT, blank=True
     )
-    parked_by = models.CharField(
+    pause_detail = models.CharField(
         _("pause detail"),
         max_length=500,
         blank=True,
@@ -204,13 +204,13 @@ class ProductStock(models.Model):
     def __str__(self) -> str:
         return self.product_id
 
-    def park(self, why: str, by: str = "") -> None:
-        self.parked, self.parked_by = why, by[:500]
+    def pause(self, why: str, by: str = "") -> None:
+        self.parked, self.pause_detail = why, by[:500]
 
     @property
-    def why_parked(self) -> str:
+    def pause_text(self) -> str:
         """The reason and its detail, for display; "" unless paused."""
-        parts = [str(self.get_parked_display()), self.parked_by] if self.parked else []
+        parts = [str(self.get_pause_reason_display()), self.pause_detail] if self.parked else []
         return ": ".join(filter(None, parts))
 
 

@@ -87,7 +87,7 @@ def _writes(item: StockItem) -> Iterator[str]:
         else ""
     )
     if stock.parked:
-        yield f"Paused: {stock.why_parked}"
+        yield f"Paused: {stock.pause_text}"
     for write in StockUpdate.objects.filter(product=item.product_id).order_by("-n")[:10]:
         sent = write.totals.get(item.key, "not sent")
         seen = "event received" if write.seen else "event not received"

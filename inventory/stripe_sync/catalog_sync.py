@@ -104,7 +104,7 @@ def _would_change(product: gateway.StripeProduct) -> bool:
 
 def _tag_would_change(stock: ProductStock, mark: VersionOwner) -> bool:
     if mark.foreign:
-        paused = stock.parked == stock.Parked.FOREIGN and stock.parked_by == mark.foreign
+        paused = stock.parked == stock.PauseReason.FOREIGN and stock.pause_detail == mark.foreign
         return mark.foreign != stock.taken_over and not paused
     return (mark.number or 0) != stock.n
 

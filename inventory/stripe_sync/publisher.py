@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 10  # Maximum number of products per round, so that a worker can stop in between.
 IDEMPOTENCY_KEY_TTL = timedelta(hours=20)  # Stripe keeps an idempotency key for at least 24 hours.
 SUBJECT = "Stripe"
-Parked = ProductStock.Parked
+Parked = ProductStock.PauseReason
 
 
 def publish_pending(now: datetime) -> int:
@@ -162,7 +162,7 @@ def _fetch_missing_events(product_id: str, now: datetime) -> bool:
             "explain the difference: %(error)s"
         )
         issues.open_case(issues.REFUSED, product_id, sentence, error=exc)
-        _park(product_id, Parked.UNEXPLAINED)
+        _pause(product_id, Parked.UNEXPLAINED)
         return False
     if not missed_events.handle_product_events(product_id, now):
         _defer(product_id, now)
@@ -212,20 +212,20 @@ def _reject_update(write: StockUpdate, refusal: InvalidRequest, now: datetime) -
     sentence = _("Stripe refused the counts: %(refusal)s")
     issues.open_case(issues.REFUSED, write.product_id, sentence, refusal=refusal)
     if isinstance(refusal, NotFound):
-        _park(write.product_id, Parked.DELETED)
+        _pause(write.product_id, Parked.DELETED)
     else:
-        _park(write.product_id, Parked.REFUSED, f"{refusal}")
+        _pause(write.product_id, Parked.REFUSED, f"{refusal}")
 
 
-def _park(product_id: str, why: str, by: str = "") -> None:
-    ProductStock.objects.filter(pk=product_id).update(parked=why, parked_by=by[:500])
+def _pause(product_id: str, why: str, by: str = "") -> None:
+    ProductStock.objects.filter(pk=product_id).update(parked=why, pause_detail=by[:500])
 
 
-def unpark(product_id: str) -> bool:
+def resume_product(product_id: str) -> bool:
     """Resume a product whose problem is fixed. False if it is not paused, or paused by another shop's version tag."""
     resumable = ProductStock.objects.exclude(parked__in=[Parked.NOT, Parked.FOREIGN])
     resumed = resumable.filter(pk=product_id).want_look(
-        parked=Parked.NOT, parked_by="", not_before=None, failures=0
+        parked=Parked.NOT, pause_detail="", not_before=None, failures=0
     )
     issues.close(issues.REFUSED, product_id)
     return bool(resumed)

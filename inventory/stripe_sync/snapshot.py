@@ -32,7 +32,7 @@ from shop.models import Product
 
 logger = logging.getLogger(__name__)
 
-Parked = ProductStock.Parked
+Parked = ProductStock.PauseReason
 Pair = tuple[StockItem, ParsedCount]
 
 
@@ -45,7 +45,7 @@ def apply_snapshot(product: gateway.StripeProduct, wanted: int) -> None:
             return
         if product.deleted:
             if not stock.parked:
-                stock.park(Parked.DELETED)
+                stock.pause(Parked.DELETED)
         else:
             # An edit may have been counted since the reading began, which is then too old to begin a ledger with.
             _apply_counts(stock, product, may_begin=is_new or stock.refreshes_requested <= wanted)
@@ -78,7 +78,7 @@ def _apply_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_be
     """`may_begin`: whether a ledger may begin, or continue, with the counts of this reading."""
     pairs, mark = _pairs(product), tag_of(product)
     if stock.parked == Parked.DELETED:
-        stock.park(Parked.NOT)
+        stock.pause(Parked.NOT)
     if _is_paused_by(stock, mark):
         _open_items(pairs, product, may_begin=may_begin)
         return
@@ -94,7 +94,7 @@ def _apply_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_be
 def _is_paused_by(stock: ProductStock, mark: VersionOwner) -> bool:
     # Pause the product while another database's version tag stands, until the owner takes over or the tag is gone.
     if mark.foreign and mark.foreign != stock.taken_over:
-        stock.park(Parked.FOREIGN, mark.foreign)
+        stock.pause(Parked.FOREIGN, mark.foreign)
         sentence = _(
             "Its version tag is %(mark)s, which this shop's database did not set. No counts are sent to Stripe until "
             "you run “manage.py sync_catalog --product %(product)s --take-over”."
@@ -102,7 +102,7 @@ def _is_paused_by(stock: ProductStock, mark: VersionOwner) -> bool:
         issues.open_case(issues.FOREIGN_MARK, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
         return True
     if stock.parked == Parked.FOREIGN:
-        stock.park(Parked.NOT)
+        stock.pause(Parked.NOT)
         issues.close(issues.FOREIGN_MARK, stock.pk)
     return False
 
@@ -216,8 +216,8 @@ def accept_stripe_counts(product_id: str) -> str:
         stock = ProductStock.objects.select_for_update().filter(pk=product_id).first()
         if stock is None or stock.parked != Parked.FOREIGN:
             return ""
-        stock.taken_over = stock.parked_by
-        stock.park(Parked.NOT)
+        stock.taken_over = stock.pause_detail
+        stock.pause(Parked.NOT)
         stock.needs_version_bump, stock.refreshes_requested = True, stock.refreshes_requested + 1
         stock.save()
         issues.close(issues.FOREIGN_MARK, product_id)

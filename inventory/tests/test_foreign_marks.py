@@ -31,7 +31,7 @@ def test_a_foreign_version_tag_pauses_our_updates_and_notifies_the_owner(shirt: 
     shirt.settle()
 
     assert shirt.at_stripe("M") == "14"
-    assert shirt.stock.why_parked == "another shop updates its counts: them/prod_shirt/4"
+    assert shirt.stock.pause_text == "another shop updates its counts: them/prod_shirt/4"
     assert "--take-over" in Case.objects.get(kind="another shop writes here").text
     assert shirt.item("M").pending == -2
 
@@ -68,7 +68,7 @@ def test_a_shop_that_keeps_updating_after_the_takeover_pauses_us_again(shirt: Sh
     shirt.edit_keys({"inventory_version": "them/prod_shirt/5"})
     shirt.settle()
 
-    assert shirt.stock.parked_by == "them/prod_shirt/5"
+    assert shirt.stock.pause_detail == "them/prod_shirt/5"
 
 
 def test_a_version_tag_of_the_longest_length_can_be_taken_over(shirt: Shirt) -> None:

@@ -46,4 +46,4 @@ def test_a_paused_product_stays_paused_for_the_same_reason() -> None:
     new = migrate_to("0007_parked_by_reason")
 
     stocks = new.get_model("inventory", "ProductStock").objects.order_by("product_id")
-    assert [(stock.parked, stock.parked_by) for stock in stocks] == list(reasons.values())
+    assert [(stock.parked, stock.pause_detail) for stock in stocks] == list(reasons.values())

@@ -349,7 +349,7 @@ def test_a_product_whose_worker_died_is_taken_over_when_the_lease_is_over(shirt:
 
 
 def test_a_paused_product_is_not_updated_even_when_named(shirt: Shirt, frozen: StockUpdate) -> None:
-    ProductStock.objects.update(parked="refused", parked_by="no")
+    ProductStock.objects.update(parked="refused", pause_detail="no")
 
     assert publisher.publish_product("prod_shirt", later(3)) is False
     assert shirt.at_stripe("M") == "15"

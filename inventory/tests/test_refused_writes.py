@@ -33,7 +33,7 @@ def test_a_rejected_update_pauses_the_product_and_is_not_retried(
     shirt.settle()
 
     assert len(calls) == 1
-    assert shirt.stock.parked == "refused" and shirt.stock.parked_by == "Metadata is full."
+    assert shirt.stock.parked == "refused" and shirt.stock.pause_detail == "Metadata is full."
     assert Case.objects.get(kind="Stripe refuses a write").subject == "prod_shirt"
     assert shirt.item("M").pending == -2
 
@@ -46,7 +46,7 @@ def test_a_paused_product_is_updated_after_the_owner_resumes_it(
         shirt.sell("M", 2)
         shirt.settle()
 
-    assert publisher.unpark("prod_shirt")
+    assert publisher.resume_product("prod_shirt")
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()

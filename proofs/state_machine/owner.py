@@ -116,7 +116,7 @@ class Owner:
     def take_over(self, dice: Random) -> bool:
         """Make this shop the writer of a product that another shop's version tag paused."""
         with self.world.processes.aside():
-            foreign = ProductStock.objects.filter(parked=ProductStock.Parked.FOREIGN)
+            foreign = ProductStock.objects.filter(parked=ProductStock.PauseReason.FOREIGN)
             paused = list(foreign.values_list("pk", flat=True))
         if not paused:
             return False
