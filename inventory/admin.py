@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
 from inventory.events import inbox
 from inventory.forms import StockForm, change_stock
-from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockUpdate, StripeEvent
+from inventory.models import Case, Hold, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from inventory.stripe_sync import publisher, refresh, snapshot
 
 
@@ -180,8 +180,8 @@ class StockUpdateAdmin(ReadOnlyModelAdmin):
     search_fields = ["product__name", "product__id", "key"]
 
 
-@admin.register(ProductStock)
-class ProductStockAdmin(ReadOnlyModelAdmin):
+@admin.register(ProductSync)
+class ProductSyncAdmin(ReadOnlyModelAdmin):
     list_display = ["product", "n", "refreshed_at", "parked_because", "not_before"]
     list_filter = ["parked"]
     list_select_related = ["product"]
@@ -189,11 +189,11 @@ class ProductStockAdmin(ReadOnlyModelAdmin):
     actions = ["look_again", "write_again", "take_over"]
 
     @admin.display(description=gettext_lazy("paused because"), ordering="parked")
-    def pause_display(self, stock: ProductStock) -> str:
+    def pause_display(self, stock: ProductSync) -> str:
         return stock.pause_text or "–"
 
     @admin.action(description=gettext_lazy("Refresh selected products"), permissions=["operate"])
-    def refresh(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
+    def refresh(self, request: HttpRequest, chosen: QuerySet[ProductSync]) -> None:
         number = refresh.request_refresh(list(chosen.values_list("pk", flat=True)))
         text = ngettext("%(n)d product will be refreshed.", "%(n)d products will be refreshed.", number)
         self.message_user(request, text % {"n": number})
@@ -201,7 +201,7 @@ class ProductStockAdmin(ReadOnlyModelAdmin):
     @admin.action(
         description=gettext_lazy("Resume stock updates of selected products"), permissions=["operate"]
     )
-    def resume(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
+    def resume(self, request: HttpRequest, chosen: QuerySet[ProductSync]) -> None:
         number = sum(publisher.resume_product(pk) for pk in chosen.values_list("pk", flat=True))
         text = ngettext(
             "Stock updates of %(n)d product resumed.", "Stock updates of %(n)d products resumed.", number
@@ -211,7 +211,7 @@ class ProductStockAdmin(ReadOnlyModelAdmin):
     @admin.action(
         description=gettext_lazy("Take over selected products from another shop"), permissions=["operate"]
     )
-    def accept_stripe_counts(self, request: HttpRequest, chosen: QuerySet[ProductStock]) -> None:
+    def accept_stripe_counts(self, request: HttpRequest, chosen: QuerySet[ProductSync]) -> None:
         number = sum(bool(snapshot.accept_stripe_counts(pk)) for pk in chosen.values_list("pk", flat=True))
         text = ngettext("%(n)d product taken over.", "%(n)d products taken over.", number)
         self.message_user(request, text % {"n": number})

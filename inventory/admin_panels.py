@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from inventory.models import Case, Heartbeat, ProductStock, StockItem
+from inventory.models import Case, Heartbeat, ProductSync, StockItem
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def problems_panel(request: HttpRequest) -> Panel | None:
     unknown = StockItem.objects.filter(
         listed=True, state=StockItem.State.UNKNOWN, product__active=True, product__deleted=False
     )
-    parked = ProductStock.objects.exclude(parked=ProductStock.PauseReason.NOT).filter(product__deleted=False)
+    parked = ProductSync.objects.exclude(parked=ProductSync.PauseReason.NOT).filter(product__deleted=False)
     texts = [f"{item.product}: {item.problem}" for item in unknown.select_related("product")[:5]]
     texts += [f"{stock.product}: {stock.pause_text}" for stock in parked.select_related("product")[:5]]
     number = unknown.count() + parked.count()

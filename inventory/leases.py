@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from inventory.models import ProductStock
+from inventory.models import ProductSync
 
 LEASE = timedelta(seconds=60)
 LONGER_THAN_ANY_WAIT = timedelta(minutes=20)
@@ -25,13 +25,13 @@ class Claim:
     product_id: str
     holder: str
 
-    def is_ours(self, stock: ProductStock) -> bool:
+    def is_ours(self, stock: ProductSync) -> bool:
         """Check that the locked row is still leased to this claim; the lease may have expired and been taken over."""
         return stock.lease_holder == self.holder
 
     def renew(self) -> bool:
         """Extend the lease. Returns False if another worker has taken it over."""
-        own_row = ProductStock.objects.filter(pk=self.product_id, lease_holder=self.holder)
+        own_row = ProductSync.objects.filter(pk=self.product_id, lease_holder=self.holder)
         return bool(own_row.update(lease_until=Now() + LEASE))
 
 
@@ -54,7 +54,7 @@ def due(column: str, now: datetime, *, longest: timedelta = LONGER_THAN_ANY_WAIT
 def claimed(product_id: str) -> Iterator[Claim | None]:
     """Lease the product for the block; yields None if another worker has the lease."""
     claim = Claim(product_id, secrets.token_hex(8))
-    taken = ProductStock.objects.filter(free(), pk=product_id).update(
+    taken = ProductSync.objects.filter(free(), pk=product_id).update(
         lease_until=Now() + LEASE, lease_holder=claim.holder
     )
     if not taken:
@@ -63,6 +63,6 @@ def claimed(product_id: str) -> Iterator[Claim | None]:
     try:
         yield claim
     finally:
-        ProductStock.objects.filter(pk=product_id, lease_holder=claim.holder).update(
+        ProductSync.objects.filter(pk=product_id, lease_holder=claim.holder).update(
             lease_until=None, lease_holder=""
         )

@@ -114,8 +114,8 @@ class StockItem(models.Model):
         return self.listed and (self.state == self.State.UNLIMITED or bool(self.available))
 
 
-class ProductStockQuerySet(models.QuerySet["ProductStock"]):
-    def locked(self, product_id: str) -> ProductStock:
+class ProductSyncQuerySet(models.QuerySet["ProductStock"]):
+    def locked(self, product_id: str) -> ProductSync:
         """Lock the row until the transaction ends. Lock order: ProductStock before any StockItem."""
         return self.select_for_update().get(pk=product_id)
 
@@ -124,7 +124,7 @@ class ProductStockQuerySet(models.QuerySet["ProductStock"]):
         return self.update(refreshes_requested=F("refreshes_requested") + 1, **also)
 
 
-class ProductStock(models.Model):
+class ProductSync(models.Model):
     """Sync state of one product: its lease, the last update sent, pending refreshes."""
 
     class PauseReason(models.TextChoices):
@@ -187,7 +187,7 @@ class ProductStock(models.Model):
         help_text=_("Highest update number seen in an event without a local row (after a restore)."),
     )
 
-    objects = ProductStockQuerySet.as_manager()
+    objects = ProductSyncQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("product sync state")

@@ -19,7 +19,7 @@ from checkout.models import Order, OrderLine
 from checkout.orders.size_detection import Line, Sold, matching_size, sizes_sold
 from inventory import issues
 from inventory.events import inbox
-from inventory.models import ProductStock, StockItem
+from inventory.models import ProductSync, StockItem
 from inventory.stripe_sync import refresh
 from shop.models import Product
 
@@ -87,7 +87,7 @@ def _products(lines: list[SessionLine]) -> dict[str, Product]:
     """The products of the lines; one that was not looked at to the end yet is read."""
     ids = {line.product_id for line in lines if line.product_id}
     # By their desks: a process that died in between has left a product without its sizes.
-    for product_id in ids - set(ProductStock.objects.filter(pk__in=ids).values_list("pk", flat=True)):
+    for product_id in ids - set(ProductSync.objects.filter(pk__in=ids).values_list("pk", flat=True)):
         refresh.refresh_product(product_id)
     return Product.objects.prefetch_related("stock_items").in_bulk(list(ids))
 

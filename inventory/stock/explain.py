@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.db.models import Sum
 
 from config.dates import format_local
-from inventory.models import Hold, Movement, ProductStock, StockItem, StockUpdate, StripeEvent
+from inventory.models import Hold, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from inventory.stock.counts import signed
 
 
@@ -78,7 +78,7 @@ def _check(stored: int, total: int) -> str:
 
 
 def _writes(item: StockItem) -> Iterator[str]:
-    stock = ProductStock.objects.filter(pk=item.product_id).first()
+    stock = ProductSync.objects.filter(pk=item.product_id).first()
     if stock is None:
         return
     yield (

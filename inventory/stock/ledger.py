@@ -24,7 +24,7 @@ from config.dates import format_local
 from config.fault_points import fault_point
 from inventory import issues
 from inventory.db import delete_returning, insert_new
-from inventory.models import Hold, Movement, ProductStock, StockItem
+from inventory.models import Hold, Movement, ProductSync, StockItem
 from inventory.stock.counts import MOST, signed
 
 logger = logging.getLogger(__name__)
@@ -183,7 +183,7 @@ def _locked_with_their_desks(pks: Iterable[int]) -> dict[int, StockItem]:
     return {item.pk: item for item in _items(ids)}
 
 
-def is_before(stock: ProductStock | None, paid_at: datetime | None, *, ours: bool) -> bool:
+def is_before(stock: ProductSync | None, paid_at: datetime | None, *, ours: bool) -> bool:
     """Whether the payment is older than the reading from which the product's ledger continues.
 
     Units held in this database are never older than the first reading, whatever the clocks say. They may be older
@@ -196,7 +196,7 @@ def is_before(stock: ProductStock | None, paid_at: datetime | None, *, ours: boo
 
 def _is_fenced(item: StockItem, line: SaleLine) -> bool:
     """Whether Stripe's count includes this sale already, or may include it. Opens an issue if that is uncertain."""
-    stock: ProductStock | None = getattr(item.product, "stock", None)
+    stock: ProductSync | None = getattr(item.product, "stock", None)
     if not is_before(stock, line.paid_at, ours=line.ours):
         return False
     assert stock and stock.fence and line.paid_at  # noqa: S101

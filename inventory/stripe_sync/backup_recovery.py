@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop as _
 
 from config.dates import format_local
 from inventory import issues
-from inventory.models import Movement, ProductStock, StockItem, StockUpdate
+from inventory.models import Movement, ProductSync, StockItem, StockUpdate
 from inventory.stock.metadata import ParsedCount, VersionOwner
 from inventory.stripe_sync import updates
 
@@ -32,18 +32,18 @@ WHEN_FORGOTTEN = _(
 BELIEVED = ["on_hand", "began_at", "began_with", "garbled", "garbled_by", "garbled_over", "garbled_since"]
 
 
-def is_due(stock: ProductStock, mark: VersionOwner) -> bool:
+def is_due(stock: ProductSync, mark: VersionOwner) -> bool:
     """Whether Stripe is ahead of us, or an event gap can be closed. A gap waits until no update is open."""
     return _is_ahead(stock, mark) or (stock.gap and updates.open_update(stock.pk) is None)
 
 
-def _is_ahead(stock: ProductStock, mark: VersionOwner) -> bool:
+def _is_ahead(stock: ProductSync, mark: VersionOwner) -> bool:
     # Whether a database of this shop sent updates that this one has no rows of, by version tag or by event.
     return max(mark.number or 0, stock.lost_n) > stock.n
 
 
 def adopt(
-    stock: ProductStock,
+    stock: ProductSync,
     pairs: Sequence[tuple[StockItem, ParsedCount]],
     mark: VersionOwner,
     read_at: datetime,
@@ -71,13 +71,13 @@ def adopt(
     )
 
 
-def postpone(stock: ProductStock, mark: VersionOwner) -> None:
+def postpone(stock: ProductSync, mark: VersionOwner) -> None:
     # The reading is too old to accept counts from. Until the next one, no update may overwrite Stripe's counts.
     stock.lost_n = max(stock.lost_n, mark.number or 0)
 
 
 def _count_as_published(
-    stock: ProductStock, pairs: Sequence[tuple[StockItem, ParsedCount]], now: datetime
+    stock: ProductSync, pairs: Sequence[tuple[StockItem, ParsedCount]], now: datetime
 ) -> list[Movement]:
     StockUpdate.objects.filter(product=stock.pk, state=StockUpdate.State.OPEN).update(
         state=StockUpdate.State.ABANDONED, finished_at=now

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from config.stripe_client import NotFound
-from inventory.models import ProductStock, StockItem
+from inventory.models import ProductSync, StockItem
 from inventory.stock.metadata import ParsedCount, VersionOwner
 from inventory.stripe_sync import backoff, snapshot
 from inventory.stripe_sync.refresh import requested_counts
@@ -90,7 +90,7 @@ def _store(product: gateway.StripeProduct, wanted: dict[str, int]) -> mirror.Out
 
 
 def _would_change(product: gateway.StripeProduct) -> bool:
-    stock = ProductStock.objects.filter(pk=product.id).first()
+    stock = ProductSync.objects.filter(pk=product.id).first()
     if stock is None or stock.refreshes_requested > stock.refreshes_done:
         return True
     if product.deleted:
@@ -102,7 +102,7 @@ def _would_change(product: gateway.StripeProduct) -> bool:
     )
 
 
-def _tag_would_change(stock: ProductStock, mark: VersionOwner) -> bool:
+def _tag_would_change(stock: ProductSync, mark: VersionOwner) -> bool:
     if mark.foreign:
         paused = stock.parked == stock.PauseReason.FOREIGN and stock.pause_detail == mark.foreign
         return mark.foreign != stock.taken_over and not paused

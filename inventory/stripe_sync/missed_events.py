@@ -16,7 +16,7 @@ from config.fault_points import fault_point
 from config.stripe_client import is_configured
 from inventory import gateway
 from inventory.events import inbox
-from inventory.models import EventCursor, ProductStock, StockItem, StripeEvent
+from inventory.models import EventCursor, ProductSync, StockItem, StripeEvent
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def was_listed_since(moment: datetime) -> bool:
 
 def _first_reading(now: datetime) -> datetime:
     # Before the oldest ledger began there was nothing to count. After it, an edit may have been missed.
-    return ProductStock.objects.aggregate(at=Min("fence"))["at"] or now
+    return ProductSync.objects.aggregate(at=Min("fence"))["at"] or now
 
 
 def _advance(since: datetime, events: list[inbox.Json], began: datetime, now: datetime) -> None:
@@ -67,13 +67,13 @@ def _advance(since: datetime, events: list[inbox.Json], began: datetime, now: da
 def _admit_gap() -> None:
     # Stripe no longer lists some of the missed events, so differences can no longer be explained.
     logger.error("Stripe's events were not read for %d days: its counts are accepted as they are", KEPT.days)
-    ProductStock.objects.want_look(gap=True)
+    ProductSync.objects.want_look(gap=True)
 
 
 def _look_again_at_garbled() -> None:
     # A count may be valid again although the event of its correction was lost for good.
     garbled = StockItem.objects.exclude(garbled=0).values("product")
-    ProductStock.objects.filter(pk__in=garbled).want_look()
+    ProductSync.objects.filter(pk__in=garbled).want_look()
 
 
 def nothing_more_will_come(item: StockItem) -> bool:

@@ -27,7 +27,7 @@ from inventory.events import inbox
 from inventory.models import (
     CountedRequest,
     Movement,
-    ProductStock,
+    ProductSync,
     ShopIdentity,
     StockItem,
     StockUpdate,
@@ -45,10 +45,10 @@ Json = Mapping[str, Any]
 
 def on_product_event(event: StripeEvent) -> None:
     product_id = event.object_id
-    if not ProductStock.objects.filter(pk=product_id).exists():
+    if not ProductSync.objects.filter(pk=product_id).exists():
         _first_look(product_id)
         # Another process may have been faster, with an older reading that does not include this edit.
-        if event.type == "product.updated" and ProductStock.objects.filter(pk=product_id).exists():
+        if event.type == "product.updated" and ProductSync.objects.filter(pk=product_id).exists():
             count_update(event.payload)
     elif event.type == "product.updated":
         count_update(event.payload)
@@ -60,7 +60,7 @@ def on_price_event(event: StripeEvent) -> None:
     product_id = _text(_object(event.payload).get("product"))
     if not product_id:
         logger.warning("Event %s names no product; nothing to do", event.pk)
-    elif ProductStock.objects.filter(pk=product_id).exists():
+    elif ProductSync.objects.filter(pk=product_id).exists():
         updates.request_refresh(product_id)
     else:
         _first_look(product_id)
@@ -129,7 +129,7 @@ def count_update(event: Json) -> None:
     update = read_update(event)
     ShopIdentity.current()
     with transaction.atomic():
-        stock = ProductStock.objects.locked(update.product_id)
+        stock = ProductSync.objects.locked(update.product_id)
         request = CountedRequest(product_id=stock.pk, request=update.request[:255])
         if not insert_new([request], unique=("request",)):
             return
@@ -143,7 +143,7 @@ def count_update(event: Json) -> None:
     fault_point("observe.committed")
 
 
-def _see_echo(stock: ProductStock, update: Update) -> None:
+def _see_echo(stock: ProductSync, update: Update) -> None:
     # Our own stock update: not an edit, but the proof that it was applied.
     write = StockUpdate.objects.filter(key=update.key).first()
     if write is None:
@@ -161,13 +161,13 @@ def _see_echo(stock: ProductStock, update: Update) -> None:
     updates.apply_update(write.pk, timezone.now())
 
 
-def _see_lost_write(stock: ProductStock, update: Update) -> None:
+def _see_lost_write(stock: ProductSync, update: Update) -> None:
     """Record an update that only a lost database can have sent.
 
     Its version tag may be gone from Stripe, if an old form restored an older one. The event is still proof.
     """
     n = updates.number_in(update.key, stock.pk)
-    ProductStock.objects.filter(pk=stock.pk, lost_n__lt=n).update(lost_n=n)
+    ProductSync.objects.filter(pk=stock.pk, lost_n__lt=n).update(lost_n=n)
     updates.request_refresh(stock.pk)
     change = update.change(list(_items(stock.pk)))
     for key, count in change.after.items():
@@ -176,7 +176,7 @@ def _see_lost_write(stock: ProductStock, update: Update) -> None:
             issues.open_case(issues.UNREADABLE, f"{stock.pk} {key}", BY_A_WRITE, key=key)
 
 
-def _count_edit(stock: ProductStock, update: Update) -> None:
+def _count_edit(stock: ProductSync, update: Update) -> None:
     """Count an update that is not ours: per item after minus before, or, if it restored a version tag, minus its counts."""
     items = _items_that_had_begun(stock, update)
     if not items:
@@ -196,7 +196,7 @@ def _count_edit(stock: ProductStock, update: Update) -> None:
         _count_item(item, update, change, base, brought_back)
 
 
-def _base(stock: ProductStock, change: MetadataDiff, states: list[dict[str, int]]) -> Counts | None:
+def _base(stock: ProductSync, change: MetadataDiff, states: list[dict[str, int]]) -> Counts | None:
     """The counts that the saved form had shown. None if they are not on record: an issue is opened, nothing counted."""
     base = counts.base_under(states, change.before, change.after)
     if base is None:
@@ -246,11 +246,11 @@ def _move(item: StockItem, update: Update, units: int, reason: str) -> None:
     )
     if insert_new([movement], unique=("item_id",)):
         StockItem.objects.filter(pk=item.pk).update(on_hand=F("on_hand") + units)
-        ProductStock.objects.filter(pk=item.product_id).update(needs_version_bump=True)
+        ProductSync.objects.filter(pk=item.product_id).update(needs_version_bump=True)
         logger.info("Edited at Stripe: %s %s (%s)", item, signed(units), update.request)
 
 
-def _items_that_had_begun(stock: ProductStock, update: Update) -> dict[str, StockItem]:
+def _items_that_had_begun(stock: ProductSync, update: Update) -> dict[str, StockItem]:
     items = _items(stock.pk)
     change = update.change(list(items))
     begun = {key: item for key, item in items.items() if not _in_beginning(item, update, change)}
@@ -259,7 +259,7 @@ def _items_that_had_begun(stock: ProductStock, update: Update) -> dict[str, Stoc
     return begun
 
 
-def _name_edit_of_the_gap(stock: ProductStock, update: Update, change: MetadataDiff, keys: Set[str]) -> None:
+def _name_edit_of_the_gap(stock: ProductSync, update: Update, change: MetadataDiff, keys: Set[str]) -> None:
     # Made between the backup and its restore: Stripe's counts include the edit, our ledger never will.
     summary = _told(change, keys)
     if summary:
@@ -312,7 +312,7 @@ def _note_overwrite(item: StockItem, sentence: str) -> None:
     issues.open_case(issues.UNREADABLE, f"{item.product_id} {item.key}", sentence, key=item.key)
 
 
-def _note_possible_undo(stock: ProductStock, update: Update, change: MetadataDiff) -> None:
+def _note_possible_undo(stock: ProductSync, update: Update, change: MetadataDiff) -> None:
     sentence = _("%(change)s in one edit (%(request)s). If this was an old form, it reverted another edit.")
     issues.open_case(issues.NOTE, stock.pk, sentence, change=_told(change), request=update.request)
 

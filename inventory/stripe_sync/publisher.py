@@ -30,7 +30,7 @@ from config.stripe_client import (
 from inventory import gateway, issues
 from inventory.events import inbox
 from inventory.leases import Claim, claimed, due, free
-from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockUpdate
+from inventory.models import Movement, ProductSync, ShopIdentity, StockItem, StockUpdate
 from inventory.stock.metadata import VERSION_KEY, identify_version
 from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
 from shop import mirror
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 10  # Maximum number of products per round, so that a worker can stop in between.
 IDEMPOTENCY_KEY_TTL = timedelta(hours=20)  # Stripe keeps an idempotency key for at least 24 hours.
 SUBJECT = "Stripe"
-Parked = ProductStock.PauseReason
+Parked = ProductSync.PauseReason
 
 
 def publish_pending(now: datetime) -> int:
@@ -70,14 +70,14 @@ def publish_pending(now: datetime) -> int:
     return done
 
 
-def pending_products(now: datetime | None = None) -> QuerySet[ProductStock]:
+def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
     counted = StockItem.objects.filter(product=OuterRef("pk"), state=StockItem.State.COUNTED)
     pending = Movement.objects.filter(
         item__product=OuterRef("pk"), item__state=StockItem.State.COUNTED, published_at=None
     )
     open_update = StockUpdate.objects.filter(product=OuterRef("pk"), state=StockUpdate.State.OPEN)
     has_work = Q(needs_version_bump=True) & Exists(counted) | Exists(pending) | Exists(open_update)
-    stocks = ProductStock.objects.filter(has_work, parked=Parked.NOT)
+    stocks = ProductSync.objects.filter(has_work, parked=Parked.NOT)
     if now is None:
         return stocks
     return stocks.filter(free(), due("not_before", now))
@@ -89,7 +89,7 @@ def publish_product(product_id: str, now: datetime) -> bool:
     Raises StripeTrouble where every other product would fail as well. A product that fails is retried with backoff.
     """
     with claimed(product_id) as claim:
-        if claim is None or not ProductStock.objects.filter(pk=product_id, parked=Parked.NOT).exists():
+        if claim is None or not ProductSync.objects.filter(pk=product_id, parked=Parked.NOT).exists():
             return False
         fault_point("publish.claimed")
         try:
@@ -112,7 +112,7 @@ def publish_product(product_id: str, now: datetime) -> bool:
 
 def _open_update(product_id: str) -> StockUpdate | None:
     write = updates.open_update(product_id)
-    wanted = ProductStock.objects.filter(pk=product_id, refreshes_requested__gt=F("refreshes_done"))
+    wanted = ProductSync.objects.filter(pk=product_id, refreshes_requested__gt=F("refreshes_done"))
     if write is None or not wanted.exists():
         return write
     # A requested refresh, as after a worker's start, comes before sending. If our rows come from a backup, the update
@@ -131,7 +131,7 @@ def _next_update(claim: Claim, now: datetime) -> StockUpdate | None:
 def _ready_to_publish(product_id: str, now: datetime) -> bool:
     if not _is_fresh(product_id, now):
         refresh.refresh_product(product_id)
-    stock = ProductStock.objects.get(pk=product_id)
+    stock = ProductSync.objects.get(pk=product_id)
     if stock.parked:
         return False
     return not stock.differs or _fetch_missing_events(product_id, now)
@@ -142,7 +142,7 @@ def _is_fresh(product_id: str, now: datetime) -> bool:
     unreadable = StockItem.objects.filter(
         product=OuterRef("pk"), listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
     )
-    fresh = ProductStock.objects.filter(
+    fresh = ProductSync.objects.filter(
         ~Exists(unreadable),
         pk=product_id,
         n__gt=0,
@@ -199,7 +199,7 @@ def _record_applied(write: StockUpdate, now: datetime, *, answered: datetime | N
     updates.apply_update(write.pk, now, answered=answered)
     # Spread the updates to stay below Stripe's 25 requests a second: a product costs an update and at times a refresh.
     gather = timedelta(seconds=min(max(1.0, 0.8 * pending_products().count()), 300.0))
-    stock = ProductStock.objects.filter(pk=write.product_id)
+    stock = ProductSync.objects.filter(pk=write.product_id)
     if stock.filter(failures__gt=0).update(failures=0):
         issues.close(issues.PUBLISH_FAILED, write.product_id)
     stock.update(not_before=now + gather)
@@ -218,12 +218,12 @@ def _reject_update(write: StockUpdate, refusal: InvalidRequest, now: datetime) -
 
 
 def _pause(product_id: str, why: str, by: str = "") -> None:
-    ProductStock.objects.filter(pk=product_id).update(parked=why, pause_detail=by[:500])
+    ProductSync.objects.filter(pk=product_id).update(parked=why, pause_detail=by[:500])
 
 
 def resume_product(product_id: str) -> bool:
     """Resume a product whose problem is fixed. False if it is not paused, or paused by another shop's version tag."""
-    resumable = ProductStock.objects.exclude(parked__in=[Parked.NOT, Parked.FOREIGN])
+    resumable = ProductSync.objects.exclude(parked__in=[Parked.NOT, Parked.FOREIGN])
     resumed = resumable.filter(pk=product_id).want_look(
         parked=Parked.NOT, pause_detail="", not_before=None, failures=0
     )
@@ -236,7 +236,7 @@ def resume_product(product_id: str) -> bool:
 
 def _resolve_unknown_outcome(write: StockUpdate, now: datetime) -> None:
     """Find out whether an update without an answer was applied: by the version tag at Stripe, or by its event."""
-    wanted = ProductStock.objects.values_list("refreshes_requested", flat=True).get(pk=write.product_id)
+    wanted = ProductSync.objects.values_list("refreshes_requested", flat=True).get(pk=write.product_id)
     product = fetch_product(write.product_id)
     mirror.upsert_product(product)
     fault_point("find_out.read")
@@ -268,9 +268,9 @@ def _idempotency_key_of(event: inbox.Json) -> str:
 
 
 def _defer(product_id: str, now: datetime) -> int:
-    stock = ProductStock.objects.get(pk=product_id)
+    stock = ProductSync.objects.get(pk=product_id)
     failures = backoff.one_more(stock.failures)
-    ProductStock.objects.filter(pk=product_id).update(
+    ProductSync.objects.filter(pk=product_id).update(
         not_before=now + backoff.wait_after(stock.failures), failures=failures
     )
     return failures

@@ -16,7 +16,7 @@ from config.fault_points import fault_point
 from config.stripe_client import InvalidRequest, RateLimited, ServerError, StripeCallError, is_configured
 from inventory import issues
 from inventory.leases import claimed, due, free
-from inventory.models import ProductStock, StockUpdate
+from inventory.models import ProductSync, StockUpdate
 from inventory.stripe_sync import backoff, snapshot
 from shop import gateway, mirror
 from shop.models import Product
@@ -63,8 +63,8 @@ def _finish_first_refreshes() -> int:
     return len(begun)
 
 
-def pending_refreshes() -> QuerySet[ProductStock]:
-    return ProductStock.objects.filter(refreshes_requested__gt=F("refreshes_done"))
+def pending_refreshes() -> QuerySet[ProductSync]:
+    return ProductSync.objects.filter(refreshes_requested__gt=F("refreshes_done"))
 
 
 def _refresh_one(product_id: str, now: datetime) -> bool:
@@ -88,9 +88,9 @@ def _refresh_one(product_id: str, now: datetime) -> bool:
 
 def _defer(product_id: str, now: datetime) -> int:
     # Postpone the next refresh with backoff. Returns the number of failures.
-    stock = ProductStock.objects.get(pk=product_id)
+    stock = ProductSync.objects.get(pk=product_id)
     failures = backoff.one_more(stock.refresh_attempts)
-    ProductStock.objects.filter(pk=product_id).update(
+    ProductSync.objects.filter(pk=product_id).update(
         next_refresh_at=now + backoff.wait_after(stock.refresh_attempts), refresh_attempts=failures
     )
     return failures
@@ -98,16 +98,16 @@ def _defer(product_id: str, now: datetime) -> int:
 
 def request_refresh_of_all() -> int:
     # When a worker starts, changes may have been missed: every product is refreshed before an update is sent.
-    return ProductStock.objects.want_look()
+    return ProductSync.objects.want_look()
 
 
 def request_refresh(product_ids: Iterable[str]) -> int:
-    return ProductStock.objects.filter(pk__in=product_ids).want_look()
+    return ProductSync.objects.filter(pk__in=product_ids).want_look()
 
 
 def requested_counts(product_ids: Iterable[str] | None = None) -> dict[str, int]:
     """Requested refreshes per product, as a reading that begins now fulfills them. Later requests need another one."""
-    stocks = ProductStock.objects.all()
+    stocks = ProductSync.objects.all()
     if product_ids is not None:
         stocks = stocks.filter(pk__in=product_ids)
     return dict(stocks.values_list("pk", "refreshes_requested"))

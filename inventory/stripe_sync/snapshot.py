@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from inventory import issues
-from inventory.models import Movement, ProductStock, ShopIdentity, StockItem
+from inventory.models import Movement, ProductSync, ShopIdentity, StockItem
 from inventory.stock.metadata import (
     SINGLE_ITEM_KEY,
     VERSION_KEY,
@@ -32,7 +32,7 @@ from shop.models import Product
 
 logger = logging.getLogger(__name__)
 
-Parked = ProductStock.PauseReason
+Parked = ProductSync.PauseReason
 Pair = tuple[StockItem, ParsedCount]
 
 
@@ -57,24 +57,24 @@ def apply_snapshot(product: gateway.StripeProduct, wanted: int) -> None:
         stock.save()
 
 
-def _sync_row(product: gateway.StripeProduct) -> tuple[ProductStock | None, bool]:
+def _sync_row(product: gateway.StripeProduct) -> tuple[ProductSync | None, bool]:
     # The product's row, locked, and whether it is new. The first reading creates it and is its sales cutoff.
     if not Product.objects.filter(pk=product.id).exists():
         return None, False
     is_new = False
     if not product.deleted:
-        _row, is_new = ProductStock.objects.get_or_create(
+        _row, is_new = ProductSync.objects.get_or_create(
             product_id=product.id, defaults={"fence": product.read_at}
         )
-    return ProductStock.objects.select_for_update().filter(pk=product.id).first(), is_new
+    return ProductSync.objects.select_for_update().filter(pk=product.id).first(), is_new
 
 
-def _is_stale(stock: ProductStock, read_at: datetime) -> bool:
+def _is_stale(stock: ProductSync, read_at: datetime) -> bool:
     # A newer reading was applied before. One from the future does not count: the clock has been set back since.
     return stock.refreshed_at is not None and read_at < stock.refreshed_at <= timezone.now()
 
 
-def _apply_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_begin: bool) -> None:
+def _apply_counts(stock: ProductSync, product: gateway.StripeProduct, *, may_begin: bool) -> None:
     """`may_begin`: whether a ledger may begin, or continue, with the counts of this reading."""
     pairs, mark = _pairs(product), tag_of(product)
     if stock.parked == Parked.DELETED:
@@ -91,7 +91,7 @@ def _apply_counts(stock: ProductStock, product: gateway.StripeProduct, *, may_be
     _compare(stock, pairs, mark)
 
 
-def _is_paused_by(stock: ProductStock, mark: VersionOwner) -> bool:
+def _is_paused_by(stock: ProductSync, mark: VersionOwner) -> bool:
     # Pause the product while another database's version tag stands, until the owner takes over or the tag is gone.
     if mark.foreign and mark.foreign != stock.taken_over:
         stock.pause(Parked.FOREIGN, mark.foreign)
@@ -107,7 +107,7 @@ def _is_paused_by(stock: ProductStock, mark: VersionOwner) -> bool:
     return False
 
 
-def _compare(stock: ProductStock, pairs: list[Pair], mark: VersionOwner) -> None:
+def _compare(stock: ProductSync, pairs: list[Pair], mark: VersionOwner) -> None:
     # Request a stock update where Stripe's counts differ from the ledger. Undecidable while an update is open.
     counted = [(item, reading) for item, reading in pairs if item.state == StockItem.State.COUNTED]
     if not counted or updates.open_update(stock.pk):
@@ -213,7 +213,7 @@ def _state_of(item: StockItem, reading: ParsedCount) -> tuple[str, str]:
 def accept_stripe_counts(product_id: str) -> str:
     """Let this shop write the product from now on. Returns the version tag taken over, "" if there was none."""
     with transaction.atomic():
-        stock = ProductStock.objects.select_for_update().filter(pk=product_id).first()
+        stock = ProductSync.objects.select_for_update().filter(pk=product_id).first()
         if stock is None or stock.parked != Parked.FOREIGN:
             return ""
         stock.taken_over = stock.pause_detail

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop as _
 from config.fault_points import fault_point
 from inventory import issues
 from inventory.leases import Claim
-from inventory.models import Movement, ProductStock, ShopIdentity, StockItem, StockUpdate, VersionSnapshot
+from inventory.models import Movement, ProductSync, ShopIdentity, StockItem, StockUpdate, VersionSnapshot
 from inventory.stock import counts
 from inventory.stock.metadata import VersionTag, update_payload
 
@@ -53,7 +53,7 @@ def create_update(claim: Claim) -> StockUpdate | None:
     """Gather pending movements into one update under the next version tag. None if there is nothing to send now."""
     prefix = key_prefix(claim.product_id)
     with transaction.atomic():
-        stock = ProductStock.objects.locked(claim.product_id)
+        stock = ProductSync.objects.locked(claim.product_id)
         if not claim.is_ours(stock) or stock.parked or open_update(stock.pk):
             return None
         if stock.lost_n > stock.n or stock.gap:
@@ -78,7 +78,7 @@ def _waiting(items: list[StockItem]) -> bool:
     return Movement.objects.filter(item__in=items, published_at=None).exists()
 
 
-def _new_update(stock: ProductStock, items: list[StockItem], prefix: str) -> StockUpdate:
+def _new_update(stock: ProductSync, items: list[StockItem], prefix: str) -> StockUpdate:
     n = stock.n + 1
     totals = {item.key: _total(item, n) for item in items}
     write = StockUpdate.objects.create(
@@ -90,7 +90,7 @@ def _new_update(stock: ProductStock, items: list[StockItem], prefix: str) -> Sto
     )
     Movement.objects.filter(item__in=items, published_at=None).update(write=write)
     VersionSnapshot.objects.create(product_id=stock.pk, n=n, counts=totals, by_write=True)
-    ProductStock.objects.filter(pk=stock.pk).update(n=n, needs_version_bump=False, differs=False)
+    ProductSync.objects.filter(pk=stock.pk).update(n=n, needs_version_bump=False, differs=False)
     return write
 
 
@@ -129,7 +129,7 @@ def apply_update(write_id: int, now: datetime, *, answered: datetime | None = No
     """
     with transaction.atomic():
         write = StockUpdate.objects.get(pk=write_id)
-        stock = ProductStock.objects.locked(write.product_id)
+        stock = ProductSync.objects.locked(write.product_id)
         changed = StockUpdate.objects.filter(pk=write_id, state=Open).update(state=Applied, finished_at=now)
         if not changed:
             return False
@@ -138,13 +138,13 @@ def apply_update(write_id: int, now: datetime, *, answered: datetime | None = No
         if _differs(write) or _was_refreshed_meanwhile(stock, write):
             request_refresh(stock.pk)
         if answered is not None:
-            ProductStock.objects.filter(pk=stock.pk).update(refreshed_at=answered)
+            ProductSync.objects.filter(pk=stock.pk).update(refreshed_at=answered)
     logger.info("Published to Stripe: %s update %d %s", write.product_id, write.n, write.totals)
     fault_point("apply.committed")
     return True
 
 
-def _was_refreshed_meanwhile(stock: ProductStock, write: StockUpdate) -> bool:
+def _was_refreshed_meanwhile(stock: ProductSync, write: StockUpdate) -> bool:
     # A refresh compares nothing while an update is open, so another one must follow.
     return stock.refreshed_at is not None and stock.refreshed_at >= write.created_at
 
@@ -172,7 +172,7 @@ def abandon_update(write_id: int, now: datetime) -> None:
     """
     with transaction.atomic():
         write = StockUpdate.objects.get(pk=write_id)
-        ProductStock.objects.locked(write.product_id)
+        ProductSync.objects.locked(write.product_id)
         write.refresh_from_db()
         if write.state != Open:
             return
@@ -181,13 +181,13 @@ def abandon_update(write_id: int, now: datetime) -> None:
             return
         StockUpdate.objects.filter(pk=write_id).update(state=Abandoned, finished_at=now)
         Movement.objects.filter(write=write, published_at=None).update(write=None)
-        ProductStock.objects.filter(pk=write.product_id).want_look(needs_version_bump=True)
+        ProductSync.objects.filter(pk=write.product_id).want_look(needs_version_bump=True)
     logger.warning("Abandoned: %s update %d", write.product_id, write.n)
     fault_point("abandon.committed")
 
 
 def request_refresh(product_id: str) -> None:
-    ProductStock.objects.filter(pk=product_id).want_look()
+    ProductSync.objects.filter(pk=product_id).want_look()
 
 
 def record_snapshot(product_id: str, n: int, state: Mapping[str, int | None], *, by_write: bool) -> None:

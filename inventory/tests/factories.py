@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from inventory.events import inbox
-from inventory.models import Movement, ProductStock, StockItem
+from inventory.models import Movement, ProductSync, StockItem
 from inventory.stock import ledger
 from inventory.stock.ledger import SaleLine
 from inventory.stripe_sync import publisher, refresh
@@ -34,8 +34,8 @@ class Shirt:
         return StockItem.objects.get(product=self.product_id, size=size)
 
     @property
-    def stock(self) -> ProductStock:
-        return ProductStock.objects.get(pk=self.product_id)
+    def stock(self) -> ProductSync:
+        return ProductSync.objects.get(pk=self.product_id)
 
     def sync(self) -> None:
         """First refresh and first version tag."""

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from inventory.models import Case, Movement, ProductStock, StripeEvent
+from inventory.models import Case, Movement, ProductSync, StripeEvent
 from inventory.stock import ledger
 from inventory.tests.factories import Shirt
 
@@ -249,7 +249,7 @@ def test_the_owner_can_close_an_issue(owner: Client, shirt: Shirt) -> None:
 
 
 def test_stock_updates_of_a_paused_product_can_be_resumed(owner: Client, shirt: Shirt) -> None:
-    ProductStock.objects.update(parked="refused", pause_detail="no")
+    ProductSync.objects.update(parked="refused", pause_detail="no")
     shirt.sell("M", 2)
 
     act(owner, "productstock", "write_again", "prod_shirt")

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from config import fault_points
 from inventory import leases
-from inventory.models import Movement, ProductStock, StockUpdate, StripeEvent
+from inventory.models import Movement, ProductSync, StockUpdate, StripeEvent
 from inventory.stock import ledger
 from inventory.stock.ledger import SaleLine
 from inventory.stripe_sync import missed_events, updates
@@ -147,7 +147,7 @@ def test_after_a_crash_at_this_step_the_next_worker_finishes(
             raise Died(name)
 
     shirt.sell("M", 2)
-    ProductStock.objects.update(not_before=None)
+    ProductSync.objects.update(not_before=None)
     monkeypatch.setattr(fault_points, "visit", die_there)
     with pytest.raises(Died):
         way_to(point)(shirt)
@@ -167,7 +167,7 @@ def test_after_a_crash_at_this_step_the_next_worker_finishes(
 
 def _the_lease_runs_out() -> None:
     StripeEvent.objects.update(lease_until=None)
-    ProductStock.objects.update(lease_until=None)
+    ProductSync.objects.update(lease_until=None)
 
 
 @pytest.mark.parametrize("point", ["hold.inserted", "hold.set_aside"])

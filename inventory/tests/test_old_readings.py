@@ -15,7 +15,7 @@ from django.utils import timezone
 from config import fault_points
 from inventory import worker
 from inventory.events import inbox
-from inventory.models import Case, Hold, ProductStock, StockItem, StripeEvent
+from inventory.models import Case, Hold, ProductSync, StockItem, StripeEvent
 from inventory.stock import ledger
 from inventory.stock.ledger import SaleLine
 from inventory.stripe_sync import publisher, refresh, snapshot
@@ -128,7 +128,7 @@ def test_a_count_that_was_never_readable_opens_with_its_first_readable_value(
 
 
 def test_an_edit_that_arrives_while_counts_are_accepted_is_kept(shirt: Shirt, once_at: Once) -> None:
-    ProductStock.objects.update(gap=True)
+    ProductSync.objects.update(gap=True)
     refresh.request_refresh_of_all()
     shirt.fake.forward(5)
     once_at("look.read", edit_and_hear(shirt, M=40))
@@ -166,7 +166,7 @@ def test_a_restored_database_without_a_fresh_snapshot_sends_nothing(shirt: Shirt
 
 
 def test_a_clock_that_was_set_back_causes_no_endless_requests(shirt: Shirt) -> None:
-    ProductStock.objects.update(refreshed_at=timezone.now() + timedelta(hours=1))
+    ProductSync.objects.update(refreshed_at=timezone.now() + timedelta(hours=1))
     shirt.fake.forget_calls()
     shirt.edit(M=20)
 
@@ -177,7 +177,7 @@ def test_a_clock_that_was_set_back_causes_no_endless_requests(shirt: Shirt) -> N
 
 
 def test_an_update_delayed_by_a_clock_that_was_ahead_is_published(shirt: Shirt) -> None:
-    ProductStock.objects.update(not_before=timezone.now() + timedelta(hours=1))
+    ProductSync.objects.update(not_before=timezone.now() + timedelta(hours=1))
     shirt.sell("M")
 
     shirt.settle()
@@ -187,7 +187,7 @@ def test_an_update_delayed_by_a_clock_that_was_ahead_is_published(shirt: Shirt) 
 
 def test_our_own_order_is_counted_though_the_clock_was_ahead_at_the_first_refresh(shirt: Shirt) -> None:
     paid_at = timezone.now()
-    ProductStock.objects.update(fence=paid_at + timedelta(minutes=4))
+    ProductSync.objects.update(fence=paid_at + timedelta(minutes=4))
     item = shirt.item("M")
     ledger.hold("order:1", {item.pk: 1})
 

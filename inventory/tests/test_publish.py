@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from config.stripe_client import PermissionDenied
 from inventory import gateway
-from inventory.models import Case, Movement, ProductStock, ShopIdentity, StockItem, StockUpdate
+from inventory.models import Case, Movement, ProductSync, ShopIdentity, StockItem, StockUpdate
 from inventory.stock import ledger
 from inventory.stripe_sync import publisher, updates
 from inventory.tests.factories import Shirt, later, raising
@@ -325,7 +325,7 @@ def test_a_worker_that_lost_its_lease_creates_no_update(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     with claimed("prod_shirt") as slow:
         assert slow is not None
-        ProductStock.objects.update(lease_holder="another")
+        ProductSync.objects.update(lease_holder="another")
 
         assert updates.create_update(slow) is None
     assert not StockUpdate.objects.filter(state="open").exists()
@@ -333,7 +333,7 @@ def test_a_worker_that_lost_its_lease_creates_no_update(shirt: Shirt) -> None:
 
 def test_a_leased_product_is_left_alone(shirt: Shirt) -> None:
     shirt.sell("M", 2)
-    ProductStock.objects.update(lease_until=later(3), lease_holder="another")
+    ProductSync.objects.update(lease_until=later(3), lease_holder="another")
 
     assert publisher.publish_pending(later(3)) == 0
     assert publisher.publish_product("prod_shirt", later(3)) is False
@@ -341,7 +341,7 @@ def test_a_leased_product_is_left_alone(shirt: Shirt) -> None:
 
 def test_a_product_whose_worker_died_is_taken_over_when_the_lease_is_over(shirt: Shirt) -> None:
     shirt.sell("M", 2)
-    ProductStock.objects.update(lease_until=later(-1), lease_holder="dead")
+    ProductSync.objects.update(lease_until=later(-1), lease_holder="dead")
 
     shirt.settle()
 
@@ -349,7 +349,7 @@ def test_a_product_whose_worker_died_is_taken_over_when_the_lease_is_over(shirt:
 
 
 def test_a_paused_product_is_not_updated_even_when_named(shirt: Shirt, frozen: StockUpdate) -> None:
-    ProductStock.objects.update(parked="refused", pause_detail="no")
+    ProductSync.objects.update(parked="refused", pause_detail="no")
 
     assert publisher.publish_product("prod_shirt", later(3)) is False
     assert shirt.at_stripe("M") == "15"
@@ -465,10 +465,10 @@ def test_products_never_published_come_before_recently_published_ones(
     for name in ("prod_a", "prod_b"):
         new_shirt(name, M=15).sync()
     now = timezone.now()
-    ProductStock.objects.filter(pk="prod_a").update(not_before=now, needs_version_bump=True)
-    ProductStock.objects.filter(pk="prod_b").update(not_before=None, needs_version_bump=True)
+    ProductSync.objects.filter(pk="prod_a").update(not_before=now, needs_version_bump=True)
+    ProductSync.objects.filter(pk="prod_b").update(not_before=None, needs_version_bump=True)
     monkeypatch.setattr(publisher, "BATCH_SIZE", 1)
 
     publisher.publish_pending(now)
 
-    assert not ProductStock.objects.get(pk="prod_b").needs_version_bump
+    assert not ProductSync.objects.get(pk="prod_b").needs_version_bump

@@ -252,7 +252,7 @@ def test_control_asking_whether_a_request_was_counted_lets_twins_count_twice(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the row lock, and with a SELECT in place of the unique constraint."""
-    from inventory.models import CountedRequest, ProductStock
+    from inventory.models import CountedRequest, ProductSync
 
     asked = threading.Barrier(2)
 
@@ -266,7 +266,7 @@ def test_control_asking_whether_a_request_was_counted_lets_twins_count_twice(
 
     real_insert = insert_new
     monkeypatch.setattr(product_events, "insert_new", ask_first)
-    monkeypatch.setattr(type(ProductStock.objects.all()), "locked", lambda rows, pk: rows.get(pk=pk))
+    monkeypatch.setattr(type(ProductSync.objects.all()), "locked", lambda rows, pk: rows.get(pk=pk))
     monkeypatch.setattr(type(StockItem.objects.all()), "select_for_update", lambda rows, **options: rows)
     shirt.edit(M=20)
     event = list(shirt.fake.events.values())[-1]

@@ -19,7 +19,7 @@ from inventory.models import (
     CountedRequest,
     EventCursor,
     Movement,
-    ProductStock,
+    ProductSync,
     StockItem,
     StockUpdate,
     StripeEvent,
@@ -40,7 +40,7 @@ def restore(shirt: Shirt) -> Callable[[], None]:
     kept = {
         model: list(model.objects.all())
         for model in (
-            ProductStock,
+            ProductSync,
             StockItem,
             StockUpdate,
             VersionSnapshot,
@@ -58,7 +58,7 @@ def restore(shirt: Shirt) -> Callable[[], None]:
             Movement.objects.filter(pk=pk).update(write_id=write_id, published_at=published_at)
         for model in (StockUpdate, VersionSnapshot, CountedRequest, StripeEvent):
             model.objects.exclude(pk__in=[row.pk for row in kept[model]]).delete()
-        for row in [*kept[StockUpdate], *kept[ProductStock], *kept[StockItem]]:
+        for row in [*kept[StockUpdate], *kept[ProductSync], *kept[StockItem]]:
             row.save()
 
     return bring_back
@@ -268,7 +268,7 @@ def test_an_older_reading_never_replaces_a_newer_one(shirt: Shirt) -> None:
 def test_a_product_whose_opening_was_lost_keeps_its_version_number(shirt: Shirt) -> None:
     """The backup is older than the product: its first refresh finds our own tag."""
     Movement.objects.all()._raw_delete("default")
-    for model in (CountedRequest, StockUpdate, VersionSnapshot, StockItem, ProductStock):
+    for model in (CountedRequest, StockUpdate, VersionSnapshot, StockItem, ProductSync):
         model.objects.all().delete()
 
     refresh.refresh_product("prod_shirt")

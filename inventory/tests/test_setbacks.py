@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from config.stripe_client import ServerError
 from inventory import issues
-from inventory.models import Case, ProductStock
+from inventory.models import Case, ProductSync
 from inventory.stripe_sync import backoff, publisher, refresh, updates
 from inventory.tests.factories import Shirt
 from inventory.worker import drain
@@ -93,11 +93,11 @@ def test_the_issue_is_closed_once_the_product_can_be_published(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shirt.sell("M", 2)
-    ProductStock.objects.update(failures=backoff.SEVERAL)
+    ProductSync.objects.update(failures=backoff.SEVERAL)
     with monkeypatch.context() as patch:
         break_for(patch, updates, "freeze", "prod_shirt")
         publisher.publish_pending(timezone.now() + timedelta(seconds=3))
-    ProductStock.objects.update(not_before=None)
+    ProductSync.objects.update(not_before=None)
     assert issues.is_open(issues.PUBLISH_FAILED, "prod_shirt")
 
     shirt.settle()
@@ -150,7 +150,7 @@ def test_a_product_that_fails_for_months_does_not_outgrow_its_column(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shirt.sell("M", 2)
-    ProductStock.objects.update(failures=backoff.MOST_COUNTED)
+    ProductSync.objects.update(failures=backoff.MOST_COUNTED)
     break_for(monkeypatch, updates, "freeze", "prod_shirt")
 
     publisher.publish_pending(timezone.now() + timedelta(seconds=3))

@@ -23,7 +23,7 @@ from django.utils import timezone
 from config.stripe_client import AuthenticationFailed, ConnectionFailed, StripeCallError
 from config.worker_tasks import WorkerTask
 from inventory import admin_panels, checks, gateway, worker
-from inventory.models import Case, EventCursor, Heartbeat, ProductStock
+from inventory.models import Case, EventCursor, Heartbeat, ProductSync
 from inventory.tests.factories import Shirt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -411,7 +411,7 @@ def test_a_shop_without_problems_has_no_panels(shirt: Shirt) -> None:
 def test_unknown_counts_and_paused_products_are_shown_in_the_admin(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     shirt.settle()
-    ProductStock.objects.update(parked="refused", pause_detail="no")
+    ProductSync.objects.update(parked="refused", pause_detail="no")
 
     panel = admin_panels.problems_panel(RequestFactory().get("/admin/"))
 

@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from checkout.models import Order
 from inventory import issues
-from inventory.models import Case, Hold, Movement, ProductStock, StockItem, StockUpdate, StripeEvent
+from inventory.models import Case, Hold, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from proofs.state_machine.books import Key
 from proofs.state_machine.broken import broken
 from proofs.state_machine.wire import is_count
@@ -44,7 +44,7 @@ class Judge:
             "7: movements stay pending": Movement.objects.filter(published_at=None),
             "8: a hold outlives its session": Hold.objects.all(),
             "an event was not handled": StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED),
-            "7: a product stays paused": ProductStock.objects.exclude(parked=ProductStock.PauseReason.NOT),
+            "7: a product stays paused": ProductSync.objects.exclude(parked=ProductSync.PauseReason.NOT),
             "an order stays open": Order.objects.filter(
                 state__in=[Order.State.OPEN, Order.State.AWAITING_PAYMENT]
             ),

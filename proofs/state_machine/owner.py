@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Sum
 
-from inventory.models import Movement, ProductStock, StockItem
+from inventory.models import Movement, ProductSync, StockItem
 from inventory.stock import ledger
 from inventory.stripe_sync import snapshot
 from proofs.state_machine.books import Key, Verb
@@ -116,7 +116,7 @@ class Owner:
     def take_over(self, dice: Random) -> bool:
         """Make this shop the writer of a product that another shop's version tag paused."""
         with self.world.processes.aside():
-            foreign = ProductStock.objects.filter(parked=ProductStock.PauseReason.FOREIGN)
+            foreign = ProductSync.objects.filter(parked=ProductSync.PauseReason.FOREIGN)
             paused = list(foreign.values_list("pk", flat=True))
         if not paused:
             return False

@@ -16,7 +16,7 @@ from checkout.orders.assign_size import place
 from checkout.recovery import backfill
 from checkout.recovery.reconcile import reconcile
 from inventory import leases, worker
-from inventory.models import Case, Movement, ProductStock, StockItem
+from inventory.models import Case, Movement, ProductSync, StockItem
 from inventory.stock import ledger
 from inventory.stock.ledger import SaleLine
 from inventory.stripe_sync import catalog_sync, updates
@@ -142,7 +142,7 @@ def test_a_list_of_events_that_always_fails_is_no_gap(world: World) -> None:
 
     worker.drain(hourly=True)
 
-    assert not ProductStock.objects.filter(gap=True).exists()
+    assert not ProductSync.objects.filter(gap=True).exists()
 
 
 def test_a_restored_update_that_was_never_sent_is_not_sent_before_a_refresh(world: World) -> None:

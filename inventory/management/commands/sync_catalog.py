@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from config.stripe_client import StripeCallError
-from inventory.models import ProductStock
+from inventory.models import ProductSync
 from inventory.stripe_sync import catalog_sync, snapshot
 
 
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.flush()
 
     def _take_over(self, product_id: str | None) -> None:
-        parked = ProductStock.objects.filter(parked=ProductStock.PauseReason.FOREIGN)
+        parked = ProductSync.objects.filter(parked=ProductSync.PauseReason.FOREIGN)
         for pk in [product_id] if product_id else list(parked.values_list("pk", flat=True)):
             mark = snapshot.accept_stripe_counts(pk)
             self.stdout.write(
