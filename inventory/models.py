@@ -167,7 +167,7 @@ class ProductSync(models.Model):
         help_text=_("The other shop's version tag, or Stripe's error message."),
     )
     taken_over = models.CharField(_("version tag taken over"), max_length=500, blank=True)
-    fence = models.DateTimeField(
+    sales_cutoff = models.DateTimeField(
         _("sales cutoff"),
         null=True,
         blank=True,
@@ -182,7 +182,7 @@ class ProductSync(models.Model):
             "Events are missing that Stripe no longer lists. The next refresh accepts Stripe's counts."
         ),
     )
-    lost_n = models.PositiveIntegerField(
+    highest_seen_number = models.PositiveIntegerField(
         default=0,
         help_text=_("Highest update number seen in an event without a local row (after a restore)."),
     )

@@ -87,7 +87,7 @@ def run_once() -> int:
         refresh.request_refresh_of_all()
     publisher.resume(stopped_before=now - HOUR)
     _beat(f"{socket.gethostname()[:90]}:once", now, patience=HOUR)
-    done = drain(now, hourly=not missed_events.was_listed_since(now - HOUR))
+    done = drain(now, hourly=not missed_events.listed_since(now - HOUR))
     return done + alerts.tell_the_owner(now)
 
 

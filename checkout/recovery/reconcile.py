@@ -131,7 +131,7 @@ def _unsold(since: datetime) -> Iterator[Difference]:
 def _why_unsold(line: OrderLine) -> Iterator[Difference]:
     order, item = line.order, line.item
     stock = getattr(item.product, "stock", None) if item else None
-    if not ledger.is_before(stock, order.paid_at, ours=order.opened_here):
+    if not ledger.is_before_cutoff(stock, order.paid_at, ours=order.opened_here):
         yield Difference("sale_missing", order.number, f"{line} was paid for and is not in the ledger.")
     elif item and any(issues.is_open(kind, item.product_id) for kind in (issues.RESTORED, issues.FIRST_LOOK)):
         text = (

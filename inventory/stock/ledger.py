@@ -30,7 +30,7 @@ from inventory.stock.counts import MOST, signed
 logger = logging.getLogger(__name__)
 
 # The cutoff is by our clock, a payment by Stripe's in whole seconds. Closer than this, their order is unknown.
-TWO_CLOCKS = timedelta(seconds=5)
+CLOCK_SKEW = timedelta(seconds=5)
 MOVEMENT_KEY = ("kind", "reference", "item_id")
 
 
@@ -151,7 +151,7 @@ def sell(hold_reference: str, lines: Sequence[SaleLine], *, now: datetime, actor
         freed = _end_hold(hold_reference)
         fault_point("sell.hold_ended")
         items = _locked_with_their_desks(line.item_id for line in lines)
-        counted = [line for line in _in_order(lines) if not _is_fenced(items[line.item_id], line)]
+        counted = [line for line in _in_order(lines) if not _is_past_cutoff(items[line.item_id], line)]
         new = insert_new(
             [_sale(items[line.item_id], line, now, actor) for line in counted], unique=MOVEMENT_KEY
         )
@@ -183,24 +183,24 @@ def _locked_with_their_desks(pks: Iterable[int]) -> dict[int, StockItem]:
     return {item.pk: item for item in _items(ids)}
 
 
-def is_before(stock: ProductSync | None, paid_at: datetime | None, *, ours: bool) -> bool:
+def is_before_cutoff(stock: ProductSync | None, paid_at: datetime | None, *, ours: bool) -> bool:
     """Whether the payment is older than the reading from which the product's ledger continues.
 
     Units held in this database are never older than the first reading, whatever the clocks say. They may be older
     than the reading after a restore.
     """
-    if stock is None or stock.fence is None or paid_at is None or (ours and not stock.adopted):
+    if stock is None or stock.sales_cutoff is None or paid_at is None or (ours and not stock.adopted):
         return False
-    return paid_at <= stock.fence
+    return paid_at <= stock.sales_cutoff
 
 
-def _is_fenced(item: StockItem, line: SaleLine) -> bool:
+def _is_past_cutoff(item: StockItem, line: SaleLine) -> bool:
     """Whether Stripe's count includes this sale already, or may include it. Opens an issue if that is uncertain."""
     stock: ProductSync | None = getattr(item.product, "stock", None)
-    if not is_before(stock, line.paid_at, ours=line.ours):
+    if not is_before_cutoff(stock, line.paid_at, ours=line.ours):
         return False
-    assert stock and stock.fence and line.paid_at  # noqa: S101
-    if stock.adopted or stock.fence - line.paid_at < TWO_CLOCKS:
+    assert stock and stock.sales_cutoff and line.paid_at  # noqa: S101
+    if stock.adopted or stock.sales_cutoff - line.paid_at < CLOCK_SKEW:
         issues.open_case(
             issues.RESTORED if stock.adopted else issues.FIRST_LOOK,
             item.product_id,

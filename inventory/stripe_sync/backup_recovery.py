@@ -29,17 +29,25 @@ WHEN_FORGOTTEN = _(
     "were accepted as they are, and sales made in the meantime are subtracted. Please compare the counts with the "
     "shelf."
 )
-BELIEVED = ["on_hand", "began_at", "began_with", "garbled", "garbled_by", "garbled_over", "garbled_since"]
+ADOPTED_FIELDS = [
+    "on_hand",
+    "began_at",
+    "began_with",
+    "garbled",
+    "garbled_by",
+    "garbled_over",
+    "garbled_since",
+]
 
 
-def is_due(stock: ProductSync, mark: VersionOwner) -> bool:
+def needs_recovery(stock: ProductSync, mark: VersionOwner) -> bool:
     """Whether Stripe is ahead of us, or an event gap can be closed. A gap waits until no update is open."""
     return _is_ahead(stock, mark) or (stock.gap and updates.open_update(stock.pk) is None)
 
 
 def _is_ahead(stock: ProductSync, mark: VersionOwner) -> bool:
     # Whether a database of this shop sent updates that this one has no rows of, by version tag or by event.
-    return max(mark.number or 0, stock.lost_n) > stock.n
+    return max(mark.number or 0, stock.highest_seen_number) > stock.n
 
 
 def adopt(
@@ -56,24 +64,24 @@ def adopt(
     """
     restored = _is_ahead(stock, mark)
     published = _count_as_published(stock, pairs, read_at) if restored else []
-    lines = [*_told_published(published), *_told_differences(pairs)]
+    lines = [*_describe_published(published), *_describe_differences(pairs)]
     for item, reading in pairs:
         if item.on_hand is not None:
-            believe(item, reading, read_at, updated_at)
-    stock.n, stock.gap = max(stock.n, mark.number or 0, stock.lost_n), False
+            accept_remote_count(item, reading, read_at, updated_at)
+    stock.n, stock.gap = max(stock.n, mark.number or 0, stock.highest_seen_number), False
     state = {item.key: reading.count for item, reading in pairs}
     updates.record_snapshot(stock.pk, stock.n, state, by_write=True)
     if restored:
-        stock.fence, stock.adopted = read_at, True
+        stock.sales_cutoff, stock.adopted = read_at, True
     kind, sentence = (issues.RESTORED, WHEN_RESTORED) if restored else (issues.FORGOTTEN, WHEN_FORGOTTEN)
     issues.open_case(
         kind, stock.pk, "\n".join([issues.in_words(sentence, when=format_local(read_at)), *lines])
     )
 
 
-def postpone(stock: ProductSync, mark: VersionOwner) -> None:
+def defer(stock: ProductSync, mark: VersionOwner) -> None:
     # The reading is too old to accept counts from. Until the next one, no update may overwrite Stripe's counts.
-    stock.lost_n = max(stock.lost_n, mark.number or 0)
+    stock.highest_seen_number = max(stock.highest_seen_number, mark.number or 0)
 
 
 def _count_as_published(
@@ -93,7 +101,9 @@ def _count_as_published(
     return movements
 
 
-def believe(item: StockItem, reading: ParsedCount, read_at: datetime, updated_at: datetime | None) -> None:
+def accept_remote_count(
+    item: StockItem, reading: ParsedCount, read_at: datetime, updated_at: datetime | None
+) -> None:
     # Continue the ledger with Stripe's count. An invalid count will be measured from ours once it is corrected.
     on_hand = item.on_hand or 0
     item.began_at, item.began_with = updated_at, reading.count
@@ -111,16 +121,16 @@ def believe(item: StockItem, reading: ParsedCount, read_at: datetime, updated_at
             published_at=timezone.now(),
         )
         item.on_hand = reading.count
-    item.save(update_fields=BELIEVED)
+    item.save(update_fields=ADOPTED_FIELDS)
 
 
-def _told_published(movements: Sequence[Movement]) -> Iterator[str]:
+def _describe_published(movements: Sequence[Movement]) -> Iterator[str]:
     line = _("Treated as published: %(movement)s %(key)s (%(reference)s).")
     for movement in movements:
         yield issues.in_words(line, movement=movement, key=movement.item.key, reference=movement.reference)
 
 
-def _told_differences(pairs: Sequence[tuple[StockItem, ParsedCount]]) -> Iterator[str]:
+def _describe_differences(pairs: Sequence[tuple[StockItem, ParsedCount]]) -> Iterator[str]:
     # A ledger below 0 is the number of units sold beyond the stock, which is recorded nowhere else.
     line = _("%(key)s: the ledger had %(ledger)d, Stripe showed %(count)d.")
     for item, reading in pairs:

@@ -21,8 +21,8 @@ from inventory.models import EventCursor, ProductSync, StockItem, StripeEvent
 logger = logging.getLogger(__name__)
 
 OVERLAP = timedelta(minutes=5)  # An event may appear in the list a little after newer ones.
-SETTLED = 2 * OVERLAP
-KEPT = timedelta(days=29)  # Stripe keeps events for 30 days.
+SETTLE_DELAY = 2 * OVERLAP
+EVENT_RETENTION = timedelta(days=29)  # Stripe keeps events for 30 days.
 
 
 def fetch_product_events(now: datetime) -> int:
@@ -37,24 +37,24 @@ def fetch_product_events(now: datetime) -> int:
     began = timezone.now()
     events = list(gateway.product_events(since - OVERLAP))
     fault_point("catch_up.listed")
-    if now - (cursor.listed_at if cursor else since) > KEPT:
-        _admit_gap()
+    if now - (cursor.listed_at if cursor else since) > EVENT_RETENTION:
+        _record_gap()
     new = len(inbox.remember(events))
     fault_point("catch_up.remembered")
     _advance(since, events, began, now)
-    _look_again_at_garbled()
+    _refresh_invalid()
     if new:
         logger.info("Fetched %d product events that had not reached the webhook", new)
     return new
 
 
-def was_listed_since(moment: datetime) -> bool:
+def listed_since(moment: datetime) -> bool:
     return EventCursor.objects.filter(listed_at__gt=moment).exists()
 
 
 def _first_reading(now: datetime) -> datetime:
     # Before the oldest ledger began there was nothing to count. After it, an edit may have been missed.
-    return ProductSync.objects.aggregate(at=Min("fence"))["at"] or now
+    return ProductSync.objects.aggregate(at=Min("sales_cutoff"))["at"] or now
 
 
 def _advance(since: datetime, events: list[inbox.Json], began: datetime, now: datetime) -> None:
@@ -64,22 +64,24 @@ def _advance(since: datetime, events: list[inbox.Json], began: datetime, now: da
     EventCursor.objects.update_or_create(one=1, defaults={"read_to": read_to, "listed_at": began})
 
 
-def _admit_gap() -> None:
+def _record_gap() -> None:
     # Stripe no longer lists some of the missed events, so differences can no longer be explained.
-    logger.error("Stripe's events were not read for %d days: its counts are accepted as they are", KEPT.days)
+    logger.error(
+        "Stripe's events were not read for %d days: its counts are accepted as they are", EVENT_RETENTION.days
+    )
     ProductSync.objects.want_look(gap=True)
 
 
-def _look_again_at_garbled() -> None:
+def _refresh_invalid() -> None:
     # A count may be valid again although the event of its correction was lost for good.
     garbled = StockItem.objects.exclude(garbled=0).values("product")
     ProductSync.objects.filter(pk__in=garbled).want_look()
 
 
-def nothing_more_will_come(item: StockItem) -> bool:
+def all_events_seen(item: StockItem) -> bool:
     """Whether Stripe's list was read well after this count became invalid, and every event of the product is handled."""
     cursor = EventCursor.objects.filter(one=1).first()
-    if cursor is None or item.garbled_since is None or cursor.listed_at < item.garbled_since + SETTLED:
+    if cursor is None or item.garbled_since is None or cursor.listed_at < item.garbled_since + SETTLE_DELAY:
         return False
     waiting = StripeEvent.objects.filter(object_id=item.product_id, state=StripeEvent.State.WAITING)
     return not waiting.exists()

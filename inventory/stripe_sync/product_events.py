@@ -167,7 +167,7 @@ def _see_lost_write(stock: ProductSync, update: Update) -> None:
     Its version tag may be gone from Stripe, if an old form restored an older one. The event is still proof.
     """
     n = updates.number_in(update.key, stock.pk)
-    ProductSync.objects.filter(pk=stock.pk, lost_n__lt=n).update(lost_n=n)
+    ProductSync.objects.filter(pk=stock.pk, highest_seen_number__lt=n).update(highest_seen_number=n)
     updates.request_refresh(stock.pk)
     change = update.change(list(_items(stock.pk)))
     for key, count in change.after.items():

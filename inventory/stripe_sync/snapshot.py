@@ -64,7 +64,7 @@ def _sync_row(product: gateway.StripeProduct) -> tuple[ProductSync | None, bool]
     is_new = False
     if not product.deleted:
         _row, is_new = ProductSync.objects.get_or_create(
-            product_id=product.id, defaults={"fence": product.read_at}
+            product_id=product.id, defaults={"sales_cutoff": product.read_at}
         )
     return ProductSync.objects.select_for_update().filter(pk=product.id).first(), is_new
 
@@ -82,11 +82,11 @@ def _apply_counts(stock: ProductSync, product: gateway.StripeProduct, *, may_beg
     if _is_paused_by(stock, mark):
         _open_items(pairs, product, may_begin=may_begin)
         return
-    if backup_recovery.is_due(stock, mark):
+    if backup_recovery.needs_recovery(stock, mark):
         if may_begin:
             backup_recovery.adopt(stock, pairs, mark, product.read_at, product.updated_at)
         else:
-            backup_recovery.postpone(stock, mark)
+            backup_recovery.defer(stock, mark)
     _open_items(pairs, product, may_begin=may_begin)
     _compare(stock, pairs, mark)
 
@@ -169,7 +169,7 @@ def _open_items(pairs: list[Pair], product: gateway.StripeProduct, *, may_begin:
 def _open_item(item: StockItem, reading: ParsedCount, product: gateway.StripeProduct) -> None:
     if item.on_hand is None:
         _open_ledger(item, reading.count or 0, product)
-    elif item.garbled and missed_events.nothing_more_will_come(item):
+    elif item.garbled and missed_events.all_events_seen(item):
         _accept_waiting(item, reading, product)
 
 
@@ -187,7 +187,7 @@ def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) ->
 
 def _accept_waiting(item: StockItem, reading: ParsedCount, product: gateway.StripeProduct) -> None:
     # The count is valid again, but no event will report the correction: accept it, and ask the owner to check.
-    backup_recovery.believe(item, reading, product.read_at, product.updated_at)
+    backup_recovery.accept_remote_count(item, reading, product.read_at, product.updated_at)
     sentence = _(
         "%(key)s was invalid and is %(count)s now. Edits made in between are not known. Please check the count."
     )

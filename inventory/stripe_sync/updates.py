@@ -56,7 +56,7 @@ def create_update(claim: Claim) -> StockUpdate | None:
         stock = ProductSync.objects.locked(claim.product_id)
         if not claim.is_ours(stock) or stock.parked or open_update(stock.pk):
             return None
-        if stock.lost_n > stock.n or stock.gap:
+        if stock.highest_seen_number > stock.n or stock.gap:
             return (
                 None  # Our rows are from a backup, or too old: first, a refresh must accept Stripe's counts.
             )

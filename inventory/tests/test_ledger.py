@@ -349,9 +349,9 @@ def test_the_log_says_what_was_counted_and_what_is_low_and_out(
 
 def test_a_sale_paid_before_the_first_refresh_is_not_counted(shirt: Shirt) -> None:
     """The opening count is already lower by such a sale."""
-    fence = shirt.stock.fence
-    assert fence is not None
-    before = fence - timedelta(minutes=1)
+    sales_cutoff = shirt.stock.sales_cutoff
+    assert sales_cutoff is not None
+    before = sales_cutoff - timedelta(minutes=1)
 
     new = ledger.sell("order:1", [SaleLine("order:1:0", shirt.item("M").pk, 1, before)], now=timezone.now())
 

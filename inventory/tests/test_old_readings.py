@@ -187,7 +187,7 @@ def test_an_update_delayed_by_a_clock_that_was_ahead_is_published(shirt: Shirt) 
 
 def test_our_own_order_is_counted_though_the_clock_was_ahead_at_the_first_refresh(shirt: Shirt) -> None:
     paid_at = timezone.now()
-    ProductSync.objects.update(fence=paid_at + timedelta(minutes=4))
+    ProductSync.objects.update(sales_cutoff=paid_at + timedelta(minutes=4))
     item = shirt.item("M")
     ledger.hold("order:1", {item.pk: 1})
 
