@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from inventory.models import Movement, StockItem
 from inventory.stock import ledger
-from inventory.stock.counts import MOST
+from inventory.stock.counts import MAX_COUNT
 
 
 class StockForm(forms.Form):
@@ -28,7 +28,7 @@ class StockForm(forms.Form):
             (ADJUSTED, gettext_lazy("Adjustment (use − to remove)")),
         ],
     )
-    number = forms.IntegerField(label=gettext_lazy("Number"), min_value=-MOST, max_value=MOST)
+    number = forms.IntegerField(label=gettext_lazy("Number"), min_value=-MAX_COUNT, max_value=MAX_COUNT)
     reason = forms.CharField(label=gettext_lazy("Reason"), max_length=500)
     token = forms.CharField(widget=forms.HiddenInput, max_length=32)
 

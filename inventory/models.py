@@ -72,16 +72,16 @@ class StockItem(models.Model):
         output_field=models.IntegerField(null=True),
         db_persist=True,
     )
-    # Invalid edits that have not been corrected yet (inventory.stock.counts.Garble). Events arrive in any order, so
+    # Invalid edits that have not been corrected yet (inventory.stock.counts.InvalidEdits). Events arrive in any order, so
     # the first two may be negative for a while before they return to 0.
-    garbled = models.SmallIntegerField(
+    invalid_edits = models.SmallIntegerField(
         default=0, help_text=_("Edits that made the count invalid, minus edits that corrected it.")
     )
-    garbled_by = models.IntegerField(default=0, help_text=_("Net change of those edits, in units."))
-    garbled_over = models.BooleanField(
+    invalid_units = models.IntegerField(default=0, help_text=_("Net change of those edits, in units."))
+    invalid_overwritten = models.BooleanField(
         default=False, help_text=_("Whether an update of ours replaced an invalid count.")
     )
-    garbled_since = models.DateTimeField(
+    invalid_since = models.DateTimeField(
         null=True, blank=True, help_text=_("Set while there are invalid edits.")
     )
     # The inventory.alerts.Level last recorded or mailed to the owner; empty until the first check.

@@ -10,7 +10,7 @@ Counts = Mapping[str, int | None]  # Metadata key to count; None, or a missing k
 
 # int() would also accept "1_0", "+5" and "٣", which are more likely typing errors than counts.
 _COUNT = re.compile(r"[0-9]{1,6}", re.ASCII)
-MOST = 999_999
+MAX_COUNT = 999_999
 
 
 def parse_count(text: str | None) -> int | None:
@@ -20,7 +20,7 @@ def parse_count(text: str | None) -> int | None:
 
 
 @dataclass(frozen=True)
-class Total:
+class PublishedTotal:
     """The count that a stock update carries for one item. `shortfall`: units sold beyond the stock, 0 or more.
 
     `surplus`: units above MOST, 0 or more.
@@ -31,17 +31,17 @@ class Total:
     surplus: int = 0
 
 
-def total(on_hand: int, pending: int) -> Total:
+def published_total(on_hand: int, pending: int) -> PublishedTotal:
     """Clamp `on_hand + pending` to 0..MOST. The rest is returned as shortfall or surplus, for an issue."""
     count = on_hand + pending
-    return Total(min(max(0, count), MOST), max(0, -count), max(0, count - MOST))
+    return PublishedTotal(min(max(0, count), MAX_COUNT), max(0, -count), max(0, count - MAX_COUNT))
 
 
 # --- Counts behind a version tag --------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Base:
+class FormBase:
     """The counts that a saved form had shown when it was opened. `certain`: False if other counts fit as well."""
 
     counts: Counts
@@ -53,7 +53,7 @@ def differing(state: Counts, after: Counts) -> int:
     return sum(count is not None and count != state.get(key) for key, count in after.items())
 
 
-def base_under(states: Sequence[Counts], before: Counts, after: Counts) -> Base | None:
+def match_form_base(states: Sequence[Counts], before: Counts, after: Counts) -> FormBase | None:
     """Find the state that a form showed when it was opened, if saving it changed `before` to `after`. None without states.
 
     `states` are the counts that stood under the form's version tag: first those the stock update left, then those
@@ -69,10 +69,10 @@ def base_under(states: Sequence[Counts], before: Counts, after: Counts) -> Base 
         key=lambda state: (differing(state, after), _same(state) != _same(before)),
     )
     fitting = {_same(state) for state in states if differing(state, after) <= 1}
-    return Base(nearest, certain=len(fitting) <= 1)
+    return FormBase(nearest, certain=len(fitting) <= 1)
 
 
-def may_undo(states: Sequence[Counts], before: Counts, after: Counts) -> bool:
+def may_revert(states: Sequence[Counts], before: Counts, after: Counts) -> bool:
     """Whether the edit may be an old form that reverted another edit.
 
     Signs are several sizes changed at once, or a size set back to the count of an earlier state.
@@ -93,7 +93,7 @@ def _same(state: Counts) -> frozenset[tuple[str, int | None]]:
 
 
 @dataclass(frozen=True)
-class Garble:
+class InvalidEdits:
     """The open account of a count that an edit made invalid.
 
     Events arrive in any order, so the correction may come first. `times` (edits that made the count invalid minus
@@ -106,11 +106,11 @@ class Garble:
     over: bool = False
 
     @property
-    def closed(self) -> bool:
+    def is_closed(self) -> bool:
         return self.times == 0
 
 
-def edited(account: Garble, before: int | None, after: int | None) -> tuple[int, Garble]:
+def edited(account: InvalidEdits, before: int | None, after: int | None) -> tuple[int, InvalidEdits]:
     """Count one edit of one item. Returns the units to record in the ledger now, and the new account.
 
     A change from count to count is a plain difference, whatever the account; from invalid to invalid it is 0.
@@ -126,14 +126,14 @@ def edited(account: Garble, before: int | None, after: int | None) -> tuple[int,
     )
 
 
-def written_over(account: Garble) -> Garble:
+def written_over(account: InvalidEdits) -> InvalidEdits:
     return _settled(replace(account, times=account.times - 1, over=True))[1]
 
 
-def _settled(account: Garble) -> tuple[int, Garble]:
-    if not account.closed:
+def _settled(account: InvalidEdits) -> tuple[int, InvalidEdits]:
+    if not account.is_closed:
         return 0, account
-    return (0 if account.over else account.units), Garble()
+    return (0 if account.over else account.units), InvalidEdits()
 
 
 def signed(difference: int) -> str:

@@ -69,8 +69,8 @@ def _today(item: StockItem) -> Iterator[str]:
     for hold in held:
         yield f"          {hold.quantity} for {hold.reference} since {format_local(hold.created_at)}"
     yield f"available {item.available} = on hand + pending − held, never below 0"
-    if item.garbled:
-        yield f"An edit that made the count invalid has not been corrected yet ({signed(item.garbled)})."
+    if item.invalid_edits:
+        yield f"An edit that made the count invalid has not been corrected yet ({signed(item.invalid_edits)})."
 
 
 def _check(stored: int, total: int) -> str:

@@ -25,7 +25,7 @@ from config.fault_points import fault_point
 from inventory import issues
 from inventory.db import delete_returning, insert_new
 from inventory.models import Hold, Movement, ProductSync, StockItem
-from inventory.stock.counts import MOST, signed
+from inventory.stock.counts import MAX_COUNT, signed
 
 logger = logging.getLogger(__name__)
 
@@ -285,8 +285,8 @@ def count(
 
     None if nothing differs or `reference` was recorded before. Raises Unreadable, and ValueError outside 0 to MOST.
     """
-    if not 0 <= counted <= MOST:
-        raise ValueError(_("A count is a whole number from 0 to %(most)d.") % {"most": MOST})
+    if not 0 <= counted <= MAX_COUNT:
+        raise ValueError(_("A count is a whole number from 0 to %(most)d.") % {"most": MAX_COUNT})
     with transaction.atomic():
         item = _locked(item_id)
         if item.state == StockItem.State.UNKNOWN:
@@ -323,9 +323,9 @@ def _fitting(new: Movement | None) -> Movement | None:
     """
     if new is not None and new.delta > 0:
         there = _there(_locked(new.item_id))
-        if there > MOST:
+        if there > MAX_COUNT:
             text = _("A count has six digits at most: %(most)d. There are %(there)d already.")
-            raise TooMany(text % {"most": MOST, "there": there - new.delta})
+            raise TooMany(text % {"most": MAX_COUNT, "there": there - new.delta})
     return new
 
 

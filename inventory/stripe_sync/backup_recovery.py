@@ -33,10 +33,10 @@ ADOPTED_FIELDS = [
     "on_hand",
     "began_at",
     "began_with",
-    "garbled",
-    "garbled_by",
-    "garbled_over",
-    "garbled_since",
+    "invalid_edits",
+    "invalid_units",
+    "invalid_overwritten",
+    "invalid_since",
 ]
 
 
@@ -108,8 +108,10 @@ def accept_remote_count(
     on_hand = item.on_hand or 0
     item.began_at, item.began_with = updated_at, reading.count
     readable = reading.count is not None
-    item.garbled, item.garbled_by, item.garbled_over = (0, 0, False) if readable else (1, -on_hand, False)
-    item.garbled_since = None if readable else read_at
+    item.invalid_edits, item.invalid_units, item.invalid_overwritten = (
+        (0, 0, False) if readable else (1, -on_hand, False)
+    )
+    item.invalid_since = None if readable else read_at
     if reading.count is not None and reading.count != on_hand:
         Movement.objects.create(
             item=item,

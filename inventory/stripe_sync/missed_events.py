@@ -74,14 +74,14 @@ def _record_gap() -> None:
 
 def _refresh_invalid() -> None:
     # A count may be valid again although the event of its correction was lost for good.
-    garbled = StockItem.objects.exclude(garbled=0).values("product")
-    ProductSync.objects.filter(pk__in=garbled).want_look()
+    invalid_edits = StockItem.objects.exclude(invalid_edits=0).values("product")
+    ProductSync.objects.filter(pk__in=invalid_edits).want_look()
 
 
 def all_events_seen(item: StockItem) -> bool:
     """Whether Stripe's list was read well after this count became invalid, and every event of the product is handled."""
     cursor = EventCursor.objects.filter(one=1).first()
-    if cursor is None or item.garbled_since is None or cursor.listed_at < item.garbled_since + SETTLE_DELAY:
+    if cursor is None or item.invalid_since is None or cursor.listed_at < item.invalid_since + SETTLE_DELAY:
         return False
     waiting = StripeEvent.objects.filter(object_id=item.product_id, state=StripeEvent.State.WAITING)
     return not waiting.exists()

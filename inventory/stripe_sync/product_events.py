@@ -34,7 +34,7 @@ from inventory.models import (
     StripeEvent,
 )
 from inventory.stock import counts
-from inventory.stock.counts import Counts, Garble, signed
+from inventory.stock.counts import Counts, InvalidEdits, signed
 from inventory.stock.metadata import MetadataDiff, diff, identify_version
 from inventory.stripe_sync import refresh, updates
 
@@ -46,12 +46,12 @@ Json = Mapping[str, Any]
 def on_product_event(event: StripeEvent) -> None:
     product_id = event.object_id
     if not ProductSync.objects.filter(pk=product_id).exists():
-        _first_look(product_id)
+        _first_refresh(product_id)
         # Another process may have been faster, with an older reading that does not include this edit.
         if event.type == "product.updated" and ProductSync.objects.filter(pk=product_id).exists():
-            count_update(event.payload)
+            apply_product_updated(event.payload)
     elif event.type == "product.updated":
-        count_update(event.payload)
+        apply_product_updated(event.payload)
     else:
         updates.request_refresh(product_id)
 
@@ -63,10 +63,10 @@ def on_price_event(event: StripeEvent) -> None:
     elif ProductSync.objects.filter(pk=product_id).exists():
         updates.request_refresh(product_id)
     else:
-        _first_look(product_id)
+        _first_refresh(product_id)
 
 
-def _first_look(product_id: str) -> None:
+def _first_refresh(product_id: str) -> None:
     # The current counts begin the ledger, whatever the event reports.
     if not product_id:
         return
@@ -79,7 +79,7 @@ def _first_look(product_id: str) -> None:
 
 
 @dataclass(frozen=True)
-class Update:
+class ProductUpdate:
     """A parsed product.updated event. `request`: it is counted once per this value. `key`: idempotency key or ""."""
 
     product_id: str
@@ -93,13 +93,13 @@ class Update:
         return diff(self.metadata, self.previous, keys)
 
 
-def read_update(event: Json) -> Update:
+def parse_update(event: Json) -> ProductUpdate:
     # Malformed and missing fields become empty. Only the product's id is required (KeyError).
     data = _mapping(event.get("data"))
     product = _mapping(data.get("object"))
     previous = _mapping(data.get("previous_attributes"))
     request = _mapping(event.get("request"))
-    return Update(
+    return ProductUpdate(
         product_id=product["id"],
         request=_text(request.get("id")) or _fingerprint(event, product, previous),
         key=_text(request.get("idempotency_key")),
@@ -120,13 +120,13 @@ def _fingerprint(event: Json, product: Json, previous: Json) -> str:
     return "none:" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def count_update(event: Json) -> None:
+def apply_product_updated(event: Json) -> None:
     """Apply one product.updated event in one transaction. Idempotent per request: twins and redeliveries change nothing."""
     if not isinstance(_object(event).get("metadata"), Mapping):
         # A malformed event without metadata does not mean that the counts are gone.
         updates.request_refresh(_object(event)["id"])
         return
-    update = read_update(event)
+    update = parse_update(event)
     ShopIdentity.current()
     with transaction.atomic():
         stock = ProductSync.objects.locked(update.product_id)
@@ -135,7 +135,7 @@ def count_update(event: Json) -> None:
             return
         fault_point("observe.claimed")
         if update.key.startswith(updates.key_prefix(stock.pk)):
-            _see_echo(stock, update)
+            _confirm_own_update(stock, update)
         else:
             _count_edit(stock, update)
             updates.request_refresh(stock.pk)
@@ -143,11 +143,11 @@ def count_update(event: Json) -> None:
     fault_point("observe.committed")
 
 
-def _see_echo(stock: ProductSync, update: Update) -> None:
+def _confirm_own_update(stock: ProductSync, update: ProductUpdate) -> None:
     # Our own stock update: not an edit, but the proof that it was applied.
     write = StockUpdate.objects.filter(key=update.key).first()
     if write is None:
-        _see_lost_write(stock, update)
+        _note_lost_update(stock, update)
         return
     if write.seen or write.state == StockUpdate.State.ABANDONED:
         updates.request_refresh(update.product_id)
@@ -157,11 +157,11 @@ def _see_echo(stock: ProductSync, update: Update) -> None:
     updates.record_snapshot(update.product_id, write.n, change.after, by_write=True)
     for key in write.totals:
         if key in items and change.before[key] is None:
-            _note_overwrite(items[key], BY_A_WRITE)
+            _report_overwrite(items[key], BY_AN_UPDATE)
     updates.apply_update(write.pk, timezone.now())
 
 
-def _see_lost_write(stock: ProductSync, update: Update) -> None:
+def _note_lost_update(stock: ProductSync, update: ProductUpdate) -> None:
     """Record an update that only a lost database can have sent.
 
     Its version tag may be gone from Stripe, if an old form restored an older one. The event is still proof.
@@ -173,12 +173,12 @@ def _see_lost_write(stock: ProductSync, update: Update) -> None:
     for key, count in change.after.items():
         if change.before[key] is None and count is not None:
             # The issue that reported it was lost with the database.
-            issues.open_case(issues.UNREADABLE, f"{stock.pk} {key}", BY_A_WRITE, key=key)
+            issues.open_case(issues.UNREADABLE, f"{stock.pk} {key}", BY_AN_UPDATE, key=key)
 
 
-def _count_edit(stock: ProductSync, update: Update) -> None:
+def _count_edit(stock: ProductSync, update: ProductUpdate) -> None:
     """Count an update that is not ours: per item after minus before, or, if it restored a version tag, minus its counts."""
-    items = _items_that_had_begun(stock, update)
+    items = _opened_items(stock, update)
     if not items:
         return
     change = update.change(list(items))
@@ -188,8 +188,8 @@ def _count_edit(stock: ProductSync, update: Update) -> None:
     base = _base(stock, change, states) if brought_back else change.before
     if base is None:
         return
-    if not brought_back and counts.may_undo(states, change.before, change.after):
-        _note_possible_undo(stock, update, change)
+    if not brought_back and counts.may_revert(states, change.before, change.after):
+        _report_possible_revert(stock, update, change)
     if mark.number is not None:
         updates.record_snapshot(stock.pk, mark.number, change.after, by_write=False)
     for item in items.values():
@@ -198,7 +198,7 @@ def _count_edit(stock: ProductSync, update: Update) -> None:
 
 def _base(stock: ProductSync, change: MetadataDiff, states: list[dict[str, int]]) -> Counts | None:
     """The counts that the saved form had shown. None if they are not on record: an issue is opened, nothing counted."""
-    base = counts.base_under(states, change.before, change.after)
+    base = counts.match_form_base(states, change.before, change.after)
     if base is None:
         sentence = _(
             "A form was saved that is older than any update this shop has on record. Please check the counts."
@@ -209,31 +209,31 @@ def _base(stock: ProductSync, change: MetadataDiff, states: list[dict[str, int]]
         sentence = _(
             "An old form was saved (%(change)s). It may be older than assumed. Please check the counts."
         )
-        issues.open_case(issues.STALE_FORM, stock.pk, sentence, change=_told(change))
+        issues.open_case(issues.STALE_FORM, stock.pk, sentence, change=_describe(change))
     # Counts that were invalid or missing in the form are measured from the value just before.
     return {key: base.counts.get(key, before) for key, before in change.before.items()}
 
 
 def _count_item(
-    item: StockItem, update: Update, change: MetadataDiff, base: Counts, brought_back: bool
+    item: StockItem, update: ProductUpdate, change: MetadataDiff, base: Counts, brought_back: bool
 ) -> None:
     before, after = base[item.key], change.after[item.key]
     if brought_back and change.before[item.key] is None:
-        before = _of_garbled(item, before, after)
-    units, account = counts.edited(_account(item), before, after)
-    _keep(item, account)
+        before = _invalid_edit_units(item, before, after)
+    units, account = counts.edited(_load_account(item), before, after)
+    _save_account(item, account)
     if units:
-        _move(item, update, units, f"{_word(before)} → {_word(after)}")
+        _move(item, update, units, f"{_count_text(before)} → {_count_text(after)}")
 
 
-def _of_garbled(item: StockItem, before: int | None, after: int | None) -> int | None:
+def _invalid_edit_units(item: StockItem, before: int | None, after: int | None) -> int | None:
     if after is None:
         return None
-    _note_overwrite(item, BY_A_FORM)
+    _report_overwrite(item, BY_A_FORM)
     return after if before is None else before
 
 
-def _move(item: StockItem, update: Update, units: int, reason: str) -> None:
+def _move(item: StockItem, update: ProductUpdate, units: int, reason: str) -> None:
     # The edit is at Stripe already, so it goes straight into on_hand. Every edit is followed by a new version tag.
     movement = Movement(
         item=item,
@@ -250,24 +250,24 @@ def _move(item: StockItem, update: Update, units: int, reason: str) -> None:
         logger.info("Edited at Stripe: %s %s (%s)", item, signed(units), update.request)
 
 
-def _items_that_had_begun(stock: ProductSync, update: Update) -> dict[str, StockItem]:
+def _opened_items(stock: ProductSync, update: ProductUpdate) -> dict[str, StockItem]:
     items = _items(stock.pk)
     change = update.change(list(items))
-    begun = {key: item for key, item in items.items() if not _in_beginning(item, update, change)}
+    begun = {key: item for key, item in items.items() if not _already_in_first_reading(item, update, change)}
     if stock.adopted and issues.is_open(issues.RESTORED, stock.pk):
-        _name_edit_of_the_gap(stock, update, change, items.keys() - begun.keys())
+        _report_gap_edit(stock, update, change, items.keys() - begun.keys())
     return begun
 
 
-def _name_edit_of_the_gap(stock: ProductSync, update: Update, change: MetadataDiff, keys: Set[str]) -> None:
+def _report_gap_edit(stock: ProductSync, update: ProductUpdate, change: MetadataDiff, keys: Set[str]) -> None:
     # Made between the backup and its restore: Stripe's counts include the edit, our ledger never will.
-    summary = _told(change, keys)
+    summary = _describe(change, keys)
     if summary:
         sentence = _("Edited at Stripe in between: %(change)s (%(request)s).")
         issues.open_case(issues.RESTORED, stock.pk, sentence, change=summary, request=update.request)
 
 
-def _in_beginning(item: StockItem, update: Update, change: MetadataDiff) -> bool:
+def _already_in_first_reading(item: StockItem, update: ProductUpdate, change: MetadataDiff) -> bool:
     """Whether the reading that this item's ledger began with includes the update. Both times are Stripe's."""
     if item.on_hand is None or item.began_at is None or update.updated_at is None:
         return item.on_hand is None
@@ -292,14 +292,14 @@ def _in_the_same_second(item: StockItem, change: MetadataDiff) -> bool:
     sentence = _(
         "%(key)s was edited in the same second as it was first read (%(change)s). Please check the count."
     )
-    issues.open_case(issues.STALE_FORM, item.product_id, sentence, key=item.key, change=_told(change))
+    issues.open_case(issues.STALE_FORM, item.product_id, sentence, key=item.key, change=_describe(change))
     return True
 
 
 # --- Notes for the owner ----------------------------------------------------------------------
 
 
-BY_A_WRITE = _(
+BY_AN_UPDATE = _(
     "A stock update replaced the invalid %(key)s before it could be corrected. Please check the count."
 )
 BY_A_FORM = _(
@@ -307,25 +307,25 @@ BY_A_FORM = _(
 )
 
 
-def _note_overwrite(item: StockItem, sentence: str) -> None:
-    _keep(item, counts.written_over(_account(item)))
+def _report_overwrite(item: StockItem, sentence: str) -> None:
+    _save_account(item, counts.written_over(_load_account(item)))
     issues.open_case(issues.UNREADABLE, f"{item.product_id} {item.key}", sentence, key=item.key)
 
 
-def _note_possible_undo(stock: ProductSync, update: Update, change: MetadataDiff) -> None:
+def _report_possible_revert(stock: ProductSync, update: ProductUpdate, change: MetadataDiff) -> None:
     sentence = _("%(change)s in one edit (%(request)s). If this was an old form, it reverted another edit.")
-    issues.open_case(issues.NOTE, stock.pk, sentence, change=_told(change), request=update.request)
+    issues.open_case(issues.NOTE, stock.pk, sentence, change=_describe(change), request=update.request)
 
 
-def _told(change: MetadataDiff, keys: Set[str] | None = None) -> str:
+def _describe(change: MetadataDiff, keys: Set[str] | None = None) -> str:
     return ", ".join(
-        f"{key} {_word(change.before[key])} → {_word(after)}"
+        f"{key} {_count_text(change.before[key])} → {_count_text(after)}"
         for key, after in change.after.items()
         if after != change.before[key] and (keys is None or key in keys)
     )
 
 
-def _word(count: int | None) -> str:
+def _count_text(count: int | None) -> str:
     return "no count" if count is None else str(count)
 
 
@@ -337,16 +337,20 @@ def _items(product_id: str) -> dict[str, StockItem]:
     return {item.key: item for item in items.select_related("product").order_by("pk")}
 
 
-def _account(item: StockItem) -> Garble:
-    return Garble(item.garbled, item.garbled_by, item.garbled_over)
+def _load_account(item: StockItem) -> InvalidEdits:
+    return InvalidEdits(item.invalid_edits, item.invalid_units, item.invalid_overwritten)
 
 
-def _keep(item: StockItem, account: Garble) -> None:
-    if account == _account(item):
+def _save_account(item: StockItem, account: InvalidEdits) -> None:
+    if account == _load_account(item):
         return
-    item.garbled, item.garbled_by, item.garbled_over = account.times, account.units, account.over
-    item.garbled_since = None if account.closed else item.garbled_since or timezone.now()
-    item.save(update_fields=["garbled", "garbled_by", "garbled_over", "garbled_since"])
+    item.invalid_edits, item.invalid_units, item.invalid_overwritten = (
+        account.times,
+        account.units,
+        account.over,
+    )
+    item.invalid_since = None if account.is_closed else item.invalid_since or timezone.now()
+    item.save(update_fields=["invalid_edits", "invalid_units", "invalid_overwritten", "invalid_since"])
 
 
 def _object(event: Json) -> Json:

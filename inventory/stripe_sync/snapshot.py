@@ -169,7 +169,7 @@ def _open_items(pairs: list[Pair], product: gateway.StripeProduct, *, may_begin:
 def _open_item(item: StockItem, reading: ParsedCount, product: gateway.StripeProduct) -> None:
     if item.on_hand is None:
         _open_ledger(item, reading.count or 0, product)
-    elif item.garbled and missed_events.all_events_seen(item):
+    elif item.invalid_edits and missed_events.all_events_seen(item):
         _accept_waiting(item, reading, product)
 
 
@@ -202,7 +202,7 @@ def _state_of(item: StockItem, reading: ParsedCount) -> tuple[str, str]:
         return StockItem.State.UNKNOWN, reading.problem[:500]
     if item.on_hand is None:
         return StockItem.State.UNKNOWN, f"{item.key} was edited during the refresh and is read again."
-    if item.garbled:
+    if item.invalid_edits:
         return StockItem.State.UNKNOWN, f"{item.key} was invalid, and its correction is not reported yet."
     return StockItem.State.COUNTED, ""
 

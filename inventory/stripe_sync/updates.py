@@ -96,7 +96,7 @@ def _new_update(stock: ProductSync, items: list[StockItem], prefix: str) -> Stoc
 
 def _total(item: StockItem, n: int) -> int:
     # The item's count with everything pending. A shortfall or surplus is recorded as a movement and opens an issue.
-    total, subject = counts.total(item.on_hand or 0, item.pending), f"{item.product_id} {item.key}"
+    total, subject = counts.published_total(item.on_hand or 0, item.pending), f"{item.product_id} {item.key}"
     if total.shortfall:
         reason = "More was sold than was in stock; a count at Stripe is never below 0."
         _add_correction(item, Movement.Kind.OVERSOLD, total.shortfall, n, reason)
@@ -108,7 +108,7 @@ def _total(item: StockItem, n: int) -> int:
         )
         sentence = _("%(units)d of %(key)s are in stock beyond %(most)d, the highest possible count.")
         issues.open_case(
-            issues.TOO_MANY, subject, sentence, units=total.surplus, key=item.key, most=counts.MOST
+            issues.TOO_MANY, subject, sentence, units=total.surplus, key=item.key, most=counts.MAX_COUNT
         )
     return total.count
 

@@ -109,7 +109,7 @@ def test_events_count_the_same_in_any_order(shirt: Shirt) -> None:
         CountedRequest.objects.all().delete()
         StockItem.objects.filter(pk=shirt.item("M").pk).update(on_hand=15)
         for event in order:
-            product_events.count_update(event)
+            product_events.apply_product_updated(event)
         assert shirt.item("M").on_hand == 30, [event["id"] for event in order]
 
 
@@ -204,7 +204,7 @@ def test_an_ambiguous_edit_becomes_an_issue_and_is_not_guessed(new_shirt: Any) -
 
     CountedRequest.objects.all().delete()
     Case.objects.all().delete()
-    product_events.count_update(first)
+    product_events.apply_product_updated(first)
 
     assert shirt.movements("M") == [18]
     assert Case.objects.get().kind == "edit that cannot be told apart"
@@ -253,11 +253,11 @@ def test_a_correction_that_arrives_first_counts_the_same(shirt: Shirt) -> None:
     shirt.edit(M=20)
     mending = latest_event(shirt)
 
-    product_events.count_update(mending)
-    assert shirt.item("M").on_hand == 15 and shirt.item("M").garbled == -1
-    product_events.count_update(garbling)
+    product_events.apply_product_updated(mending)
+    assert shirt.item("M").on_hand == 15 and shirt.item("M").invalid_edits == -1
+    product_events.apply_product_updated(garbling)
 
-    assert shirt.item("M").on_hand == 20 and shirt.item("M").garbled == 0
+    assert shirt.item("M").on_hand == 20 and shirt.item("M").invalid_edits == 0
 
 
 def test_while_only_the_correction_has_arrived_the_size_is_not_for_sale(shirt: Shirt) -> None:
@@ -281,11 +281,11 @@ def test_an_invalid_edit_whose_event_is_lost_does_not_block_sales_permanently(
         shirt.fake.account.store.remove("event", latest_event(shirt)["id"])
     shirt.edit(M=20)
     shirt.sell("M", 1)
-    product_events.count_update(latest_event(shirt))
+    product_events.apply_product_updated(latest_event(shirt))
     shirt.settle()
     assert shirt.item("M").state == "unknown"
 
-    StockItem.objects.exclude(garbled=0).update(garbled_since=timezone.now() - timedelta(minutes=11))
+    StockItem.objects.exclude(invalid_edits=0).update(invalid_since=timezone.now() - timedelta(minutes=11))
     drain(hourly=True)
     shirt.settle()
 
@@ -404,7 +404,7 @@ def test_an_update_without_counts_does_not_take_them_off_sale(shirt: Shirt, meta
 
     assert StripeEvent.objects.get(pk="evt_odd").state == "handled"
     item = shirt.item("M")
-    assert (item.state, item.available, item.garbled) == ("counted", 16, 0)
+    assert (item.state, item.available, item.invalid_edits) == ("counted", 16, 0)
     assert shirt.movements("M", "edited") == [1]
 
 

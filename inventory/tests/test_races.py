@@ -239,7 +239,7 @@ def test_twin_events_counted_at_once_are_one_edit(shirt: Shirt) -> None:
 
     answers = at_once(
         *(
-            partial(product_events.count_update, {**event, "id": f"evt_twin_{number}"})
+            partial(product_events.apply_product_updated, {**event, "id": f"evt_twin_{number}"})
             for number in range(MANY)
         )
     )
@@ -271,7 +271,7 @@ def test_control_asking_whether_a_request_was_counted_lets_twins_count_twice(
     shirt.edit(M=20)
     event = list(shirt.fake.events.values())[-1]
 
-    at_once(*(lambda: product_events.count_update(event) for _twin in range(2)))
+    at_once(*(lambda: product_events.apply_product_updated(event) for _twin in range(2)))
 
     assert shirt.item("M").on_hand == 25
 
