@@ -10,7 +10,7 @@ SITEWIDE_PANELS = [
 ]
 # Shown on the first page of the admin.
 INDEX_PANELS = [
-    "inventory.admin_panels.cases_panel",
+    "inventory.admin_panels.issues_panel",
     "inventory.admin_panels.problems_panel",
     "shop.admin_panels.products_panel",
 ]

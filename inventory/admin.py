@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
 from inventory.events import inbox
 from inventory.forms import StockForm, change_stock
-from inventory.models import Case, Hold, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
+from inventory.models import Hold, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from inventory.stripe_sync import publisher, refresh, snapshot
 
 
@@ -217,8 +217,8 @@ class ProductSyncAdmin(ReadOnlyModelAdmin):
         self.message_user(request, text % {"n": number})
 
 
-@admin.register(Case)
-class CaseAdmin(ReadOnlyModelAdmin):
+@admin.register(Issue)
+class IssueAdmin(ReadOnlyModelAdmin):
     list_display = ["opened_at", "kind", "subject", "first_line", "closed_at"]
     list_filter = [("closed_at", admin.EmptyFieldListFilter), "kind"]
     search_fields = ["subject", "text"]
@@ -226,11 +226,11 @@ class CaseAdmin(ReadOnlyModelAdmin):
     actions = ["close"]
 
     @admin.display(description=gettext_lazy("what happened"))
-    def first_line(self, case: Case) -> str:
+    def first_line(self, case: Issue) -> str:
         return case.text.split("\n")[0][:200]
 
     @admin.action(description=gettext_lazy("Close selected issues"), permissions=["operate"])
-    def close(self, request: HttpRequest, chosen: QuerySet[Case]) -> None:
+    def close(self, request: HttpRequest, chosen: QuerySet[Issue]) -> None:
         number = chosen.filter(closed_at=None).update(closed_at=timezone.now())
         text = ngettext("%(n)d issue closed.", "%(n)d issues closed.", number)
         self.message_user(request, text % {"n": number})

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from inventory.models import Case, Heartbeat, ProductSync, StockItem
+from inventory.models import Heartbeat, Issue, ProductSync, StockItem
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +55,8 @@ def worker_panel(request: HttpRequest) -> Panel | None:
     }
 
 
-def cases_panel(request: HttpRequest) -> Panel | None:
-    cases = Case.objects.filter(closed_at=None)
+def issues_panel(request: HttpRequest) -> Panel | None:
+    cases = Issue.objects.filter(closed_at=None)
     number = cases.count()
     if not number:
         return None

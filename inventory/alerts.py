@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 
 from inventory import issues
 from inventory.leases import free
-from inventory.models import Case, Postbox, StockItem
+from inventory.models import Issue, Postbox, StockItem
 from shop.storefront import load_storefront
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def _write(now: datetime) -> int:
     news = [*map(_of_case, new_cases), *map(_of_item, low_items)]
     if not news or not _send(news):
         return 0
-    Case.objects.filter(pk__in=[case.pk for case in new_cases]).update(told_at=now)
+    Issue.objects.filter(pk__in=[case.pk for case in new_cases]).update(told_at=now)
     _remember_levels(low_items)
     logger.info("Sent a mail with %d items to the owner", len(news))
     return len(news)
@@ -90,9 +90,9 @@ def _the_pen() -> Iterator[bool]:
 # --- What is new ------------------------------------------------------------------------------
 
 
-def _new_cases() -> QuerySet[Case]:
+def _new_cases() -> QuerySet[Issue]:
     # Notes are for the admin pages only.
-    return Case.objects.filter(closed_at=None, told_at=None).exclude(kind=issues.NOTE).order_by("pk")
+    return Issue.objects.filter(closed_at=None, told_at=None).exclude(kind=issues.NOTE).order_by("pk")
 
 
 def _items() -> QuerySet[StockItem]:
@@ -128,7 +128,7 @@ def _remember_levels(items: Sequence[StockItem] | QuerySet[StockItem]) -> None:
 # --- The mail ---------------------------------------------------------------------------------
 
 
-def _of_case(case: Case) -> News:
+def _of_case(case: Issue) -> News:
     title = _("Needs attention: %(kind)s (%(subject)s)") % {"kind": case.kind, "subject": case.subject}
     return _news(title, case.text, "admin:inventory_case_change", case.pk)
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop, override
 
 from inventory.db import insert_new
-from inventory.models import Case
+from inventory.models import Issue
 
 logger = logging.getLogger(__name__)
 
@@ -34,59 +34,59 @@ EVENT_FAILED = "event not handled"
 KEY = "stripe key"
 LOOK_FAILED = "product cannot be read"
 PUBLISH_FAILED = "product cannot be written"
-LONGEST = 20_000  # characters; keeps an issue that recurs for weeks readable
+MAX_LENGTH = 20_000  # characters; keeps an issue that recurs for weeks readable
 FULL = gettext_noop(
     "This issue is full. The log has the rest; “manage.py reconcile” lists the current differences."
 )
 
 
-def in_words(sentence: str, **facts: object) -> str:
+def translate(sentence: str, **facts: object) -> str:
     """Translate `sentence` into LANGUAGE_CODE, whatever the language of the request, and insert `facts`."""
     with override(settings.LANGUAGE_CODE):
         return gettext(sentence) % facts if facts else gettext(sentence)
 
 
-def open_case(kind: str, subject: str, sentence: str, **facts: object) -> bool:
+def open_issue(kind: str, subject: str, sentence: str, **facts: object) -> bool:
     """Open an issue with the translated text, or append the text to the open one unless it is there already.
 
     Returns True if a new issue was opened.
     """
-    text = in_words(sentence, **facts)
+    text = translate(sentence, **facts)
     with transaction.atomic():
-        opened = _open(kind, subject, text)
-        added = 0 if opened else _add(kind, subject, text)
+        opened = _create(kind, subject, text)
+        added = 0 if opened else _append(kind, subject, text)
         if not opened and not added and not is_open(kind, subject):
             # The owner closed the issue between the two statements.
-            opened = _open(kind, subject, text)
+            opened = _create(kind, subject, text)
     if opened or added:
         # Log after the commit: a rolled back issue must not be logged.
         transaction.on_commit(lambda: logger.error("Needs attention: %s (%s): %s", kind, subject, text))
     return opened
 
 
-def _open(kind: str, subject: str, text: str) -> bool:
-    return bool(insert_new([Case(kind=kind, subject=subject, text=text)], unique=("kind", "subject")))
+def _create(kind: str, subject: str, text: str) -> bool:
+    return bool(insert_new([Issue(kind=kind, subject=subject, text=text)], unique=("kind", "subject")))
 
 
-def _add(kind: str, subject: str, text: str) -> int:
-    open_one = Case.objects.filter(kind=kind, subject=subject, closed_at=None).exclude(text__contains=text)
-    added = open_one.filter(LessThan(Length("text"), LONGEST)).update(text=_and(text))
-    full = in_words(FULL)
-    return added or open_one.exclude(text__endswith=full).update(text=_and(full))
+def _append(kind: str, subject: str, text: str) -> int:
+    open_one = Issue.objects.filter(kind=kind, subject=subject, closed_at=None).exclude(text__contains=text)
+    added = open_one.filter(LessThan(Length("text"), MAX_LENGTH)).update(text=_appended(text))
+    full = translate(FULL)
+    return added or open_one.exclude(text__endswith=full).update(text=_appended(full))
 
 
-def _and(text: str) -> Concat:
+def _appended(text: str) -> Concat:
     return Concat(F("text"), Value("\n" + text))
 
 
 def is_open(kind: str, subject: str) -> bool:
-    return Case.objects.filter(kind=kind, subject=subject, closed_at=None).exists()
+    return Issue.objects.filter(kind=kind, subject=subject, closed_at=None).exists()
 
 
 def close(kind: str, subject: str, *, opened_before: datetime | None = None) -> int:
     """Close the open issue because its cause is gone. Returns the number closed."""
     now = timezone.now()
-    open_one = Case.objects.filter(
+    open_one = Issue.objects.filter(
         kind=kind, subject=subject, closed_at=None, opened_at__lte=opened_before or now
     )
     return open_one.update(closed_at=now)

@@ -440,7 +440,7 @@ class StripeEvent(models.Model):
         return f"{self.type} {self.id}"
 
 
-class Case(models.Model):
+class Issue(models.Model):
     """An issue that needs a person. At most one is open per kind and subject."""
 
     kind = models.CharField(_("kind"), max_length=40)

@@ -201,9 +201,9 @@ def remember_session(order: Order, session: gateway.CheckoutSession) -> Order:
 def _tell_the_owner(order: Order, trouble: StripeCallError) -> None:
     logger.error("Order %s could not be started: %s", order.number, trouble)
     if isinstance(trouble, (AuthenticationFailed, PermissionDenied)):
-        issues.open_case(issues.KEY, KEY_NAME, WHY_NO_PAGE, trouble=trouble)
+        issues.open_issue(issues.KEY, KEY_NAME, WHY_NO_PAGE, trouble=trouble)
     elif isinstance(trouble, InvalidRequest):
         # A price that was archived a moment ago, perhaps: read the products anew.
         refresh.request_refresh(order.lines.values_list("product_id", flat=True))
         subject = trouble.param or trouble.code or "request"
-        issues.open_case(NO_PAGE, subject, WHY_NO_PAGE, trouble=trouble)
+        issues.open_issue(NO_PAGE, subject, WHY_NO_PAGE, trouble=trouble)

@@ -149,4 +149,6 @@ def _item_of(product: Product, size: str | None) -> StockItem | None:
 
 def _ask_for_the_size(order: Order, line: OrderLine) -> None:
     sentence = SAYS_ANOTHER if line.size else SAYS_NONE
-    issues.open_case(UNPLACED, order.number, sentence, quantity=line.quantity, name=line.name, size=line.size)
+    issues.open_issue(
+        UNPLACED, order.number, sentence, quantity=line.quantity, name=line.name, size=line.size
+    )

@@ -21,7 +21,7 @@ def tell(order: Order, error: Exception) -> None:
     text, tries = backoff.in_a_line(error), order.tries + 1
     logger.error("Order %s fails at try %d: %s", order.number, tries, text, exc_info=error)
     if tries >= backoff.SEVERAL:
-        issues.open_case(FAILED, order.number, STAYS_SO, error=text)
+        issues.open_issue(FAILED, order.number, STAYS_SO, error=text)
 
 
 def passed(order: Order) -> None:

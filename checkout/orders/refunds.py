@@ -56,7 +56,7 @@ def on_refund_failed(event: StripeEvent) -> None:
         orders.update(refunded=known.refunded)
         if not known.is_whole:
             orders.filter(state=Order.State.REFUNDED).update(state=Order.State.PAID)
-        issues.open_case(FAILED, order.number, NOT_ARRIVED, refund=failed.id, amount=amount)
+        issues.open_issue(FAILED, order.number, NOT_ARRIVED, refund=failed.id, amount=amount)
 
 
 def _write_down(order: Order, refund: gateway.Refund) -> None:
@@ -68,7 +68,7 @@ def _write_down(order: Order, refund: gateway.Refund) -> None:
         close_if_given_back(order.id, whole=refund.amount)
         if grown:
             given, whole = (_money(amount, refund.currency) for amount in (refund.refunded, refund.amount))
-            issues.open_case(REFUND, order.number, GIVEN_BACK, given=given, whole=whole)
+            issues.open_issue(REFUND, order.number, GIVEN_BACK, given=given, whole=whole)
 
 
 def _money(amount: int, currency: str) -> str:

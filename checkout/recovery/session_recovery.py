@@ -65,7 +65,7 @@ def _ask(order: Order, *, now: datetime) -> bool:
         ended = ask(order, now=now)
     except NotFound as trouble:
         # Another account's key, perhaps: that is no proof that nobody paid.
-        issues.open_case(LOST, order.number, NOT_KNOWN, session=order.session_id, trouble=trouble)
+        issues.open_issue(LOST, order.number, NOT_KNOWN, session=order.session_id, trouble=trouble)
     except StripeCallError as trouble:
         logger.warning("Order %s is overdue, and Stripe does not say why: %s", order.number, trouble)
     except Exception as error:

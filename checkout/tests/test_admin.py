@@ -17,7 +17,7 @@ from checkout.orders.assign_size import place
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for
 from checkout.tests.test_elsewhere import a_line, open_elsewhere
 from fake_stripe import FakeStripe
-from inventory.models import Case, Movement
+from inventory.models import Issue, Movement
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -127,7 +127,7 @@ def test_a_sale_without_a_size_is_placed_with_one_click_and_counted(
 
     assert item_of(shirt, "M").available == 13
     assert Movement.objects.get(kind="sale").actor == "owner"
-    assert Case.objects.get().closed_at is not None
+    assert Issue.objects.get().closed_at is not None
     assert "Which size was it?" not in owner.get(page_of(unplaced.order)).content.decode()
 
 

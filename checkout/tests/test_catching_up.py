@@ -21,7 +21,7 @@ from checkout.recovery.session_recovery import ask_about_overdue
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
 from checkout.tests.test_elsewhere import a_line, open_elsewhere
 from fake_stripe import FakeStripe
-from inventory.models import Case, Movement, StockItem, StripeEvent
+from inventory.models import Issue, Movement, StockItem, StripeEvent
 from inventory.stock import ledger
 from shop.models import Product
 
@@ -185,7 +185,7 @@ def test_a_session_that_stripe_does_not_know_is_a_case_and_no_proof(
     assert later(fake, minutes=40) == 0
 
     order.refresh_from_db()
-    assert order.state == Order.State.OPEN and Case.objects.get().kind == "session not found"
+    assert order.state == Order.State.OPEN and Issue.objects.get().kind == "session not found"
 
 
 def test_one_order_that_fails_keeps_no_other_waiting_and_becomes_a_case_in_the_end(
@@ -197,15 +197,15 @@ def test_one_order_that_fails_keeps_no_other_waiting_and_becomes_a_case_in_the_e
     with failing(bad):
         assert later(fake, minutes=40) == 1
         good.refresh_from_db()
-        assert good.state == Order.State.PAID and not Case.objects.exists()
+        assert good.state == Order.State.PAID and not Issue.objects.exists()
         for days in range(1, 5):
             later(fake, days=days)
 
-    case = Case.objects.get(closed_at=None)
+    case = Issue.objects.get(closed_at=None)
     assert (case.kind, case.subject) == ("order not settled", bad.number) and "no such luck" in case.text
     assert later(fake, days=5) == 1
     bad.refresh_from_db()
-    assert bad.state == Order.State.PAID and not Case.objects.filter(closed_at=None).exists()
+    assert bad.state == Order.State.PAID and not Issue.objects.filter(closed_at=None).exists()
 
 
 # --- backfill_events ------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from config import fault_points
 from fake_stripe import FakeStripe
 from inventory import worker
 from inventory.events import inbox
-from inventory.models import Case, Movement, StockItem, StripeEvent
+from inventory.models import Issue, Movement, StockItem, StripeEvent
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -160,7 +160,7 @@ def test_a_sale_whose_size_nobody_says_waits_for_the_owner(fake: FakeStripe, shi
     line = only_order().lines.get()
     assert (line.item, line.unplaced, line.quantity) == (None, True, 2)
     assert sales() == []
-    case = Case.objects.get()
+    case = Issue.objects.get()
     assert case.kind == "sale without a size" and "2 × BALM T-Shirt" in case.text
 
 
@@ -169,7 +169,7 @@ def test_an_unknown_size_is_named_in_the_case(fake: FakeStripe, shirt: Product) 
 
     deliver(fake)
 
-    assert sales() == [] and "“XS”" in Case.objects.get().text
+    assert sales() == [] and "“XS”" in Issue.objects.get().text
 
 
 def test_a_test_from_the_command_line_counts_nothing_and_alarms_nobody(
@@ -184,7 +184,7 @@ def test_a_test_from_the_command_line_counts_nothing_and_alarms_nobody(
 
     event = StripeEvent.objects.get(type="checkout.session.completed")
     assert event.state == "handled"
-    assert sales() == [] and not Case.objects.exists() and not Order.objects.exists()
+    assert sales() == [] and not Issue.objects.exists() and not Order.objects.exists()
 
 
 def test_a_foreign_bank_debit_is_counted_when_it_comes(fake: FakeStripe, shirt: Product) -> None:
@@ -237,7 +237,7 @@ def test_a_process_that_dies_in_that_look_leaves_no_sale_without_its_size(
 
     line = only_order().lines.get()
     assert line.item == item_of(Product.objects.get(id=product_id), "S") and not line.unplaced
-    assert not Case.objects.filter(kind="sale without a size").exists()
+    assert not Issue.objects.filter(kind="sale without a size").exists()
 
 
 class Died(BaseException):

@@ -20,7 +20,7 @@ from checkout.tests.test_elsewhere import a_line, open_elsewhere, sales
 from fake_stripe import FakeStripe
 from inventory import worker
 from inventory.events import inbox
-from inventory.models import Case, StripeEvent
+from inventory.models import Issue, StripeEvent
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -137,7 +137,7 @@ def test_a_session_whose_own_id_is_too_long_is_a_case_and_no_guess(event: dict[s
     for hour in range(1, 12):
         inbox.handle_waiting(timezone.now() + timedelta(hours=hour))
 
-    assert "255" in Case.objects.get(kind="event not handled").text
+    assert "255" in Issue.objects.get(kind="event not handled").text
     assert sales() == [] and not Order.objects.exists()
 
 
@@ -187,5 +187,5 @@ def test_an_event_without_its_session_is_remembered_and_becomes_a_case(
         inbox.handle_waiting(timezone.now() + timedelta(hours=hour))
 
     assert StripeEvent.objects.get(pk=event["id"]).state == "failed"
-    assert Case.objects.get().subject == event["id"]
+    assert Issue.objects.get().subject == event["id"]
     assert sales() == []

@@ -16,7 +16,7 @@ from checkout.models import Order
 from checkout.orders.fulfillment import give_up, settle
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, put_on_show
 from fake_stripe import FakeStripe
-from inventory.models import Case, Hold, Movement, StockItem
+from inventory.models import Hold, Issue, Movement, StockItem
 from inventory.stock import ledger
 from shop.models import Product
 
@@ -146,7 +146,7 @@ def test_expiry_against_payment_ends_as_paid_and_counted_once(
     order.refresh_from_db()
     assert order.state == Order.State.PAID
     assert sales() == 1 and item_of(shirt, "M").held == 0 and item_of(shirt, "M").available == 13
-    assert not Case.objects.exists()
+    assert not Issue.objects.exists()
 
 
 def test_the_return_page_and_the_webhook_at_the_same_moment_count_once(

@@ -11,7 +11,7 @@ from checkout.tests.conftest import Customer, deliver, item_of, order_for
 from fake_stripe import FakeStripe
 from inventory import issues
 from inventory.events import inbox
-from inventory.models import Case, Movement, StockItem, StripeEvent
+from inventory.models import Issue, Movement, StockItem, StripeEvent
 from inventory.stock import ledger
 from shop.models import Product
 
@@ -37,7 +37,7 @@ def test_origin_fault_11_a_refund_closes_the_order_and_opens_a_case_but_moves_no
     order.refresh_from_db()
     assert (order.state, order.refunded) == ("refunded", 5000)
     assert item_of(shirt, "M").available == 13
-    case = Case.objects.get()
+    case = Issue.objects.get()
     assert (case.kind, case.subject) == ("refund", order.number) and "$50.00 of $50.00" in case.text
 
 
@@ -52,7 +52,7 @@ def test_a_part_leaves_the_order_paid_and_each_further_part_is_told(
 
     order.refresh_from_db()
     assert (order.state, order.refunded) == ("paid", 2000)
-    assert "$10.00 of" in Case.objects.get().text and "$20.00 of" in Case.objects.get().text
+    assert "$10.00 of" in Issue.objects.get().text and "$20.00 of" in Issue.objects.get().text
 
 
 def test_a_refund_that_is_told_again_opens_no_closed_case_again(
@@ -104,7 +104,7 @@ def test_a_refund_that_failed_is_told_and_the_amount_is_read_anew(
 
     order.refresh_from_db()
     assert order.refunded == 0
-    assert "did not reach the customer" in Case.objects.get(kind="refund failed").text
+    assert "did not reach the customer" in Issue.objects.get(kind="refund failed").text
 
 
 def test_a_refund_of_everything_that_failed_makes_the_order_paid_again(
@@ -149,7 +149,7 @@ def test_a_refund_that_says_no_amounts_leaves_the_order_as_it_is(
     assert inbox.handle("evt_1", timezone.now())
 
     order.refresh_from_db()
-    assert (order.state, order.refunded) == ("paid", 0) and not Case.objects.exists()
+    assert (order.state, order.refunded) == ("paid", 0) and not Issue.objects.exists()
 
 
 def test_a_refund_that_is_told_before_a_late_payment_closes_the_order_once_it_is_paid(
@@ -171,7 +171,7 @@ def test_a_refund_that_is_told_before_a_late_payment_closes_the_order_once_it_is
     order.refresh_from_db()
     assert (order.state, order.refunded) == ("refunded", 5000)
     assert item_of(shirt, "M").available == 13 and item_of(shirt, "M").held == 0
-    assert [case.kind for case in Case.objects.all()] == ["refund"]
+    assert [case.kind for case in Issue.objects.all()] == ["refund"]
 
 
 def refunded_event(payment_intent_id: str | None, **amounts: object) -> dict[str, object]:
@@ -186,7 +186,7 @@ def test_a_refund_of_a_payment_without_a_session_is_nobodys_alarm(fake: FakeStri
 
     inbox.handle("evt_1", timezone.now())
 
-    assert StripeEvent.objects.get().state == "handled" and not Case.objects.exists()
+    assert StripeEvent.objects.get().state == "handled" and not Issue.objects.exists()
 
 
 def test_goods_that_come_back_return_to_stock_when_the_owner_says_so(

@@ -14,7 +14,7 @@ from checkout.orders.fulfillment import settle
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, sold
 from fake_stripe import FakeStripe
 from inventory.events import inbox
-from inventory.models import Case, Hold, Movement, StockItem, StripeEvent
+from inventory.models import Hold, Issue, Movement, StockItem, StripeEvent
 from inventory.stock import ledger
 from shop.models import Product
 
@@ -227,7 +227,7 @@ def test_a_payment_after_the_hold_was_released_is_a_sale_all_the_same(
 
     order.refresh_from_db()
     assert order.state == Order.State.PAID and sold(shirt) == [("L", 2)]
-    assert Case.objects.get().kind == "oversold"
+    assert Issue.objects.get().kind == "oversold"
 
 
 def test_a_late_word_of_expiry_or_failure_does_not_undo_a_payment(

@@ -23,7 +23,7 @@ from checkout.tests.conftest import (
     put_on_show,
 )
 from fake_stripe import FakeStripe
-from inventory.models import Case, StockItem
+from inventory.models import Issue, StockItem
 from inventory.stock import ledger
 from shop.models import Product
 
@@ -354,7 +354,7 @@ def test_who_comes_back_late_to_a_page_that_never_was_gets_a_new_one_at_once(
 
     assert answer["Location"] == Order.objects.get(state="open").session_url
     assert Order.objects.filter(state="released").count() == 1 and held(shirt, "M") == 2
-    assert not Case.objects.exists()
+    assert not Issue.objects.exists()
 
 
 def test_a_changed_price_is_asked_for_with_a_new_page(

@@ -21,7 +21,7 @@ from checkout.tests.conftest import (
     order_for,
 )
 from fake_stripe import FakeStripe
-from inventory.models import Case
+from inventory.models import Issue
 from inventory.worker import drain
 from shop.models import Product
 
@@ -56,7 +56,7 @@ def test_a_wrong_key_is_named_to_the_owner_and_not_to_the_customer(
     told = customer.told()
     assert "Your cart is kept" in told and "STRIPE" not in told
     assert "STRIPE_SECRET_KEY" in caplog.text
-    assert "STRIPE_SECRET_KEY" in Case.objects.get().text
+    assert "STRIPE_SECRET_KEY" in Issue.objects.get().text
     assert nothing_was_left_behind(shirt) and len(customer.kept()) == 1
 
 
@@ -66,12 +66,12 @@ def test_the_case_of_a_wrong_key_is_closed_by_the_first_page_that_a_good_one_ope
     customer.put_in(shirt, "M")
     settings.STRIPE_SECRET_KEY, good_key = "sk_test_wrong", settings.STRIPE_SECRET_KEY
     customer.go_to_payment()
-    assert Case.objects.get().closed_at is None
+    assert Issue.objects.get().closed_at is None
 
     settings.STRIPE_SECRET_KEY = good_key
     customer.go_to_payment()
 
-    assert Case.objects.get().closed_at is not None
+    assert Issue.objects.get().closed_at is not None
 
 
 def test_a_refused_request_releases_the_hold_and_keeps_the_cart(

@@ -226,7 +226,7 @@ def _try_again(event: StripeEvent, error: Exception, now: datetime) -> None:
     logger.error("Event %s (%s) failed at attempt %d: %s", event.pk, event.type, event.attempts, text)
     if isinstance(error, KEY_TROUBLE):
         sentence = _("Events are not processed: %(error)s")
-        issues.open_case(*KEY_CASE, sentence, error=error)
+        issues.open_issue(*KEY_CASE, sentence, error=error)
     if _may_pass(error) or event.attempts < MOST_ATTEMPTS:
         wait = min(timedelta(seconds=2 ** min(event.attempts - 1, 20)), LONGEST_WAIT)
         attempts = min(event.attempts, MOST_ATTEMPTS - 1) if _may_pass(error) else event.attempts
@@ -240,7 +240,7 @@ def _give_up(event: StripeEvent, text: str) -> None:
     logger.error("Event %s failed permanently; replay it when the cause is fixed", event.pk)
     _finish(event, error=text, state=StripeEvent.State.FAILED)
     sentence = _("%(type)s failed after %(tries)d attempts: %(error)s")
-    issues.open_case(
+    issues.open_issue(
         issues.EVENT_FAILED, event.pk, sentence, type=event.type, tries=event.attempts, error=text
     )
 

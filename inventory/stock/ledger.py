@@ -201,7 +201,7 @@ def _is_past_cutoff(item: StockItem, line: SaleLine) -> bool:
         return False
     assert stock and stock.sales_cutoff and line.paid_at  # noqa: S101
     if stock.adopted or stock.sales_cutoff - line.paid_at < CLOCK_SKEW:
-        issues.open_case(
+        issues.open_issue(
             issues.RESTORED if stock.adopted else issues.FIRST_LOOK,
             item.product_id,
             gettext_noop(
@@ -415,7 +415,7 @@ def _open_shortfall(item: StockItem) -> None:
         "%(item)s: %(there)d in stock, %(held)d in open checkouts. More units are sold or held than are in stock."
     )
     subject = f"{item.product_id} {item.key}"
-    issues.open_case(issues.OVERSOLD, subject, sentence, item=item, there=_there(item), held=item.held)
+    issues.open_issue(issues.OVERSOLD, subject, sentence, item=item, there=_there(item), held=item.held)
 
 
 def sums_that_drifted() -> list[str]:

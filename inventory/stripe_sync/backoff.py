@@ -35,4 +35,4 @@ def tell(kind: str, product_id: str, error: Exception, *, failures: int) -> None
     logger.error("%s: %s at attempt %d: %s", product_id, kind, failures, text, exc_info=error)
     if failures >= SEVERAL:
         sentence = _("%(error)s. It is retried every minute. The log has the traceback.")
-        issues.open_case(kind, product_id, sentence, error=text)
+        issues.open_issue(kind, product_id, sentence, error=text)

@@ -74,8 +74,8 @@ def adopt(
     if restored:
         stock.sales_cutoff, stock.adopted = read_at, True
     kind, sentence = (issues.RESTORED, WHEN_RESTORED) if restored else (issues.FORGOTTEN, WHEN_FORGOTTEN)
-    issues.open_case(
-        kind, stock.pk, "\n".join([issues.in_words(sentence, when=format_local(read_at)), *lines])
+    issues.open_issue(
+        kind, stock.pk, "\n".join([issues.translate(sentence, when=format_local(read_at)), *lines])
     )
 
 
@@ -129,7 +129,7 @@ def accept_remote_count(
 def _describe_published(movements: Sequence[Movement]) -> Iterator[str]:
     line = _("Treated as published: %(movement)s %(key)s (%(reference)s).")
     for movement in movements:
-        yield issues.in_words(line, movement=movement, key=movement.item.key, reference=movement.reference)
+        yield issues.translate(line, movement=movement, key=movement.item.key, reference=movement.reference)
 
 
 def _describe_differences(pairs: Sequence[tuple[StockItem, ParsedCount]]) -> Iterator[str]:
@@ -137,4 +137,4 @@ def _describe_differences(pairs: Sequence[tuple[StockItem, ParsedCount]]) -> Ite
     line = _("%(key)s: the ledger had %(ledger)d, Stripe showed %(count)d.")
     for item, reading in pairs:
         if item.on_hand is not None and reading.count not in (None, item.on_hand):
-            yield issues.in_words(line, key=item.key, ledger=item.on_hand, count=reading.count)
+            yield issues.translate(line, key=item.key, ledger=item.on_hand, count=reading.count)

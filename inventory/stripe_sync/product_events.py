@@ -173,7 +173,7 @@ def _note_lost_update(stock: ProductSync, update: ProductUpdate) -> None:
     for key, count in change.after.items():
         if change.before[key] is None and count is not None:
             # The issue that reported it was lost with the database.
-            issues.open_case(issues.UNREADABLE, f"{stock.pk} {key}", BY_AN_UPDATE, key=key)
+            issues.open_issue(issues.UNREADABLE, f"{stock.pk} {key}", BY_AN_UPDATE, key=key)
 
 
 def _count_edit(stock: ProductSync, update: ProductUpdate) -> None:
@@ -203,13 +203,13 @@ def _base(stock: ProductSync, change: MetadataDiff, states: list[dict[str, int]]
         sentence = _(
             "A form was saved that is older than any update this shop has on record. Please check the counts."
         )
-        issues.open_case(issues.STALE_FORM, stock.pk, sentence)
+        issues.open_issue(issues.STALE_FORM, stock.pk, sentence)
         return None
     if not base.certain:
         sentence = _(
             "An old form was saved (%(change)s). It may be older than assumed. Please check the counts."
         )
-        issues.open_case(issues.STALE_FORM, stock.pk, sentence, change=_describe(change))
+        issues.open_issue(issues.STALE_FORM, stock.pk, sentence, change=_describe(change))
     # Counts that were invalid or missing in the form are measured from the value just before.
     return {key: base.counts.get(key, before) for key, before in change.before.items()}
 
@@ -264,7 +264,7 @@ def _report_gap_edit(stock: ProductSync, update: ProductUpdate, change: Metadata
     summary = _describe(change, keys)
     if summary:
         sentence = _("Edited at Stripe in between: %(change)s (%(request)s).")
-        issues.open_case(issues.RESTORED, stock.pk, sentence, change=summary, request=update.request)
+        issues.open_issue(issues.RESTORED, stock.pk, sentence, change=summary, request=update.request)
 
 
 def _already_in_first_reading(item: StockItem, update: ProductUpdate, change: MetadataDiff) -> bool:
@@ -292,7 +292,7 @@ def _in_the_same_second(item: StockItem, change: MetadataDiff) -> bool:
     sentence = _(
         "%(key)s was edited in the same second as it was first read (%(change)s). Please check the count."
     )
-    issues.open_case(issues.STALE_FORM, item.product_id, sentence, key=item.key, change=_describe(change))
+    issues.open_issue(issues.STALE_FORM, item.product_id, sentence, key=item.key, change=_describe(change))
     return True
 
 
@@ -309,12 +309,12 @@ BY_A_FORM = _(
 
 def _report_overwrite(item: StockItem, sentence: str) -> None:
     _save_account(item, counts.written_over(_load_account(item)))
-    issues.open_case(issues.UNREADABLE, f"{item.product_id} {item.key}", sentence, key=item.key)
+    issues.open_issue(issues.UNREADABLE, f"{item.product_id} {item.key}", sentence, key=item.key)
 
 
 def _report_possible_revert(stock: ProductSync, update: ProductUpdate, change: MetadataDiff) -> None:
     sentence = _("%(change)s in one edit (%(request)s). If this was an old form, it reverted another edit.")
-    issues.open_case(issues.NOTE, stock.pk, sentence, change=_describe(change), request=update.request)
+    issues.open_issue(issues.NOTE, stock.pk, sentence, change=_describe(change), request=update.request)
 
 
 def _describe(change: MetadataDiff, keys: Set[str] | None = None) -> str:

@@ -161,7 +161,7 @@ def _fetch_missing_events(product_id: str, now: datetime) -> bool:
             "Its counts at Stripe differ from the ledger, and the API key has no permission to list the events that "
             "explain the difference: %(error)s"
         )
-        issues.open_case(issues.REFUSED, product_id, sentence, error=exc)
+        issues.open_issue(issues.REFUSED, product_id, sentence, error=exc)
         _pause(product_id, Parked.UNEXPLAINED)
         return False
     if not missed_events.handle_product_events(product_id, now):
@@ -210,7 +210,7 @@ def _reject_update(write: StockUpdate, refusal: InvalidRequest, now: datetime) -
     # 400 or 404: a retry would be refused again. The movements wait until the owner has fixed the cause.
     updates.abandon_update(write.pk, now)
     sentence = _("Stripe refused the counts: %(refusal)s")
-    issues.open_case(issues.REFUSED, write.product_id, sentence, refusal=refusal)
+    issues.open_issue(issues.REFUSED, write.product_id, sentence, refusal=refusal)
     if isinstance(refusal, NotFound):
         _pause(write.product_id, Parked.DELETED)
     else:
@@ -281,7 +281,7 @@ def _stop_publishing(exc: StripeCallError) -> None:
     sentence = _(
         "No counts are sent to Stripe: %(error)s Correct the key, then close this issue or restart the worker."
     )
-    issues.open_case(issues.STOPPED, SUBJECT, sentence, error=exc)
+    issues.open_issue(issues.STOPPED, SUBJECT, sentence, error=exc)
 
 
 def resume(*, stopped_before: datetime | None = None) -> int:

@@ -99,7 +99,7 @@ def _is_paused_by(stock: ProductSync, mark: VersionOwner) -> bool:
             "Its version tag is %(mark)s, which this shop's database did not set. No counts are sent to Stripe until "
             "you run “manage.py sync_catalog --product %(product)s --take-over”."
         )
-        issues.open_case(issues.FOREIGN_MARK, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
+        issues.open_issue(issues.FOREIGN_MARK, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
         return True
     if stock.parked == Parked.FOREIGN:
         stock.pause(Parked.NOT)
@@ -192,7 +192,7 @@ def _accept_waiting(item: StockItem, reading: ParsedCount, product: gateway.Stri
         "%(key)s was invalid and is %(count)s now. Edits made in between are not known. Please check the count."
     )
     subject = f"{item.product_id} {item.key}"
-    issues.open_case(issues.UNREADABLE, subject, sentence, key=item.key, count=reading.count)
+    issues.open_issue(issues.UNREADABLE, subject, sentence, key=item.key, count=reading.count)
 
 
 def _state_of(item: StockItem, reading: ParsedCount) -> tuple[str, str]:

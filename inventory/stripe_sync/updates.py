@@ -101,13 +101,13 @@ def _total(item: StockItem, n: int) -> int:
         reason = "More was sold than was in stock; a count at Stripe is never below 0."
         _add_correction(item, Movement.Kind.OVERSOLD, total.shortfall, n, reason)
         sentence = _("%(units)d of %(key)s were sold beyond the stock. Deliver them later, or refund them.")
-        issues.open_case(issues.OVERSOLD, subject, sentence, units=total.shortfall, key=item.key)
+        issues.open_issue(issues.OVERSOLD, subject, sentence, units=total.shortfall, key=item.key)
     if total.surplus:
         _add_correction(
             item, Movement.Kind.ADJUSTED, -total.surplus, n, "A count at Stripe has six digits at most."
         )
         sentence = _("%(units)d of %(key)s are in stock beyond %(most)d, the highest possible count.")
-        issues.open_case(
+        issues.open_issue(
             issues.TOO_MANY, subject, sentence, units=total.surplus, key=item.key, most=counts.MAX_COUNT
         )
     return total.count

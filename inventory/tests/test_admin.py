@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from inventory.models import Case, Movement, ProductSync, StripeEvent
+from inventory.models import Issue, Movement, ProductSync, StripeEvent
 from inventory.stock import ledger
 from inventory.tests.factories import Shirt
 
@@ -240,7 +240,7 @@ def test_an_event_can_be_handled_again(owner: Client, shirt: Shirt) -> None:
 
 
 def test_the_owner_can_close_an_issue(owner: Client, shirt: Shirt) -> None:
-    case = Case.objects.create(kind="note", subject="x", text="y")
+    case = Issue.objects.create(kind="note", subject="x", text="y")
 
     act(owner, "case", "close", case.pk)
 

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from inventory import alerts, issues
-from inventory.models import Case, Postbox, StockItem
+from inventory.models import Issue, Postbox, StockItem
 from inventory.stock import ledger
 from inventory.tests.factories import Shirt
 from shop.models import Product
@@ -90,7 +90,7 @@ def test_an_oversold_size_and_its_issue_come_in_one_mail(known: Shirt) -> None:
 
     (told,) = look_round()
 
-    case = Case.objects.get()
+    case = Issue.objects.get()
     assert told.subject == "[Our Shop] Needs attention: oversold (prod_shirt stock_M) and 2 more"
     assert f"\nhttp://testserver/admin/inventory/case/{case.pk}/change/\n" in told.body
     assert "\nSold out: BALM T-Shirt S\n" in told.body and "\nSold out: BALM T-Shirt M\n" in told.body
@@ -98,8 +98,8 @@ def test_an_oversold_size_and_its_issue_come_in_one_mail(known: Shirt) -> None:
 
 
 def test_notes_and_closed_issues_are_not_reported(known: Shirt) -> None:
-    issues.open_case(issues.NOTE, "prod_shirt", "Perhaps an old form.")
-    issues.open_case(issues.STOPPED, "Stripe", "No key.")
+    issues.open_issue(issues.NOTE, "prod_shirt", "Perhaps an old form.")
+    issues.open_issue(issues.STOPPED, "Stripe", "No key.")
     issues.close(issues.STOPPED, "Stripe")
 
     assert look_round() == []
@@ -107,7 +107,7 @@ def test_notes_and_closed_issues_are_not_reported(known: Shirt) -> None:
 
 def test_a_reopened_issue_is_reported_again(known: Shirt) -> None:
     for _time in range(2):
-        issues.open_case(issues.STOPPED, "Stripe", "No key.")
+        issues.open_issue(issues.STOPPED, "Stripe", "No key.")
         assert len(look_round()) == 1
         issues.close(issues.STOPPED, "Stripe")
 
@@ -190,7 +190,7 @@ def test_no_name_of_a_product_becomes_a_header_or_a_line_of_its_own(known: Shirt
 
 def test_a_mail_lists_twenty_items_and_counts_the_rest(known: Shirt) -> None:
     for number in range(25):
-        issues.open_case(issues.EVENT_FAILED, f"evt_{number}", "No.")
+        issues.open_issue(issues.EVENT_FAILED, f"evt_{number}", "No.")
 
     (told,) = look_round()
 

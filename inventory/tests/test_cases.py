@@ -8,7 +8,7 @@ import pytest
 from django.utils.translation import override
 
 from inventory import issues
-from inventory.models import Case
+from inventory.models import Issue
 
 pytestmark = pytest.mark.django_db
 
@@ -19,35 +19,35 @@ def test_issues_are_in_the_language_of_the_owner(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(issues, "gettext", lambda sentence: f"{get_language()}: {sentence}")
 
     with override("fr"):
-        issues.open_case(issues.OVERSOLD, "prod_shirt stock_M", "%(units)d were not there.", units=2)
+        issues.open_issue(issues.OVERSOLD, "prod_shirt stock_M", "%(units)d were not there.", units=2)
 
-    assert Case.objects.get().text == "en: 2 were not there."
+    assert Issue.objects.get().text == "en: 2 were not there."
 
 
 @pytest.mark.parametrize("facts", [{}, {"name": "50 % cotton"}])
 def test_a_percent_sign_in_a_text_from_stripe_is_kept(facts: dict[str, Any]) -> None:
-    issues.open_case(issues.NOTE, "prod_shirt", "%(name)s" if facts else "50 % cotton", **facts)
+    issues.open_issue(issues.NOTE, "prod_shirt", "%(name)s" if facts else "50 % cotton", **facts)
 
-    assert Case.objects.get().text == "50 % cotton"
+    assert Issue.objects.get().text == "50 % cotton"
 
 
 def test_a_repeated_text_is_added_once() -> None:
-    assert issues.open_case(issues.NOTE, "prod_shirt", "First.")
+    assert issues.open_issue(issues.NOTE, "prod_shirt", "First.")
     for _time in range(2):
-        assert not issues.open_case(issues.NOTE, "prod_shirt", "Second.")
+        assert not issues.open_issue(issues.NOTE, "prod_shirt", "Second.")
 
-    assert Case.objects.get().text == "First.\nSecond."
+    assert Issue.objects.get().text == "First.\nSecond."
 
 
 def test_an_issue_closed_during_an_addition_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    issues.open_case(issues.NOTE, "prod_shirt", "First.")
-    add = issues._add
+    issues.open_issue(issues.NOTE, "prod_shirt", "First.")
+    add = issues._append
 
     def too_late(kind: str, subject: str, text: str) -> int:
         issues.close(kind, subject)
         return add(kind, subject, text)
 
-    monkeypatch.setattr(issues, "_add", too_late)
+    monkeypatch.setattr(issues, "_append", too_late)
 
-    assert issues.open_case(issues.NOTE, "prod_shirt", "Second.")
-    assert Case.objects.get(closed_at=None).text == "Second."
+    assert issues.open_issue(issues.NOTE, "prod_shirt", "Second.")
+    assert Issue.objects.get(closed_at=None).text == "Second."

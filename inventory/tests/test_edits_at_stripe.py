@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from config.stripe_client import ConnectionFailed
 from inventory.events import inbox
-from inventory.models import Case, CountedRequest, Movement, StockItem, StripeEvent
+from inventory.models import CountedRequest, Issue, Movement, StockItem, StripeEvent
 from inventory.stock import ledger
 from inventory.stripe_sync import product_events
 from inventory.tests.factories import Shirt
@@ -203,11 +203,11 @@ def test_an_ambiguous_edit_becomes_an_issue_and_is_not_guessed(new_shirt: Any) -
     shirt.sync()
 
     CountedRequest.objects.all().delete()
-    Case.objects.all().delete()
+    Issue.objects.all().delete()
     product_events.apply_product_updated(first)
 
     assert shirt.movements("M") == [18]
-    assert Case.objects.get().kind == "edit that cannot be told apart"
+    assert Issue.objects.get().kind == "edit that cannot be told apart"
 
 
 def test_a_size_that_is_added_at_stripe_opens_its_ledger_once(shirt: Shirt) -> None:
@@ -290,7 +290,7 @@ def test_an_invalid_edit_whose_event_is_lost_does_not_block_sales_permanently(
     shirt.settle()
 
     assert shirt.item("M").state == "counted" and shirt.at_stripe("M") == "19"
-    assert Case.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
+    assert Issue.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
     assert shirt.is_at_rest()
 
 
@@ -315,7 +315,7 @@ def test_an_update_that_replaced_an_unreadable_count_becomes_an_issue(shirt: Shi
 
     shirt.settle()
 
-    assert Case.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
+    assert Issue.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
     assert shirt.item("M").state == "counted" and shirt.is_at_rest()
 
 
@@ -352,7 +352,7 @@ def test_an_edit_of_two_sizes_leaves_a_note_that_it_may_have_undone_another(shir
 
     shirt.settle()
 
-    note = Case.objects.get(kind="edit to look at")
+    note = Issue.objects.get(kind="edit to look at")
     assert "stock_S 10 → 11, stock_M 15 → 14" in note.text
 
 
@@ -361,7 +361,7 @@ def test_an_edit_of_one_size_leaves_none(shirt: Shirt) -> None:
 
     shirt.settle()
 
-    assert not Case.objects.exists()
+    assert not Issue.objects.exists()
 
 
 # --- Odd events -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.core.management import call_command
 
 from inventory.models import (
-    Case,
+    Issue,
     ShopIdentity,
 )
 from inventory.tests.factories import Shirt
@@ -32,7 +32,7 @@ def test_a_foreign_version_tag_pauses_our_updates_and_notifies_the_owner(shirt: 
 
     assert shirt.at_stripe("M") == "14"
     assert shirt.stock.pause_text == "another shop updates its counts: them/prod_shirt/4"
-    assert "--take-over" in Case.objects.get(kind="another shop writes here").text
+    assert "--take-over" in Issue.objects.get(kind="another shop writes here").text
     assert shirt.item("M").pending == -2
 
 
@@ -55,7 +55,7 @@ def test_taking_over_publishes_pending_movements(shirt: Shirt) -> None:
 
     assert shirt.at_stripe("M") == "12"
     assert shirt.mark is not None and shirt.mark.startswith(ShopIdentity.current())
-    assert not Case.objects.filter(kind="another shop writes here", closed_at=None).exists()
+    assert not Issue.objects.filter(kind="another shop writes here", closed_at=None).exists()
     assert shirt.is_at_rest()
 
 
@@ -104,4 +104,4 @@ def test_a_duplicated_product_begins_its_own_ledger_and_version(shirt: Shirt) ->
 
     assert copy.movements("M") == [15]
     assert copy.mark == f"{ShopIdentity.current()}/prod_copy/1"
-    assert not Case.objects.exists()
+    assert not Issue.objects.exists()

@@ -19,7 +19,7 @@ from config.stripe_client import (
     PermissionDenied,
 )
 from inventory.events import inbox
-from inventory.models import Case, StripeEvent
+from inventory.models import Issue, StripeEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -137,7 +137,7 @@ def test_an_event_that_fails_permanently_becomes_an_issue_and_can_be_replayed(
     now = fail_until_given_up(monkeypatch, ZeroDivisionError("no"))
     event.refresh_from_db()
     assert event.state == "failed" and event.attempts == inbox.MOST_ATTEMPTS
-    assert Case.objects.get(closed_at=None).subject == "evt_1"
+    assert Issue.objects.get(closed_at=None).subject == "evt_1"
 
     handled_by(monkeypatch, lambda event: None)
     assert inbox.replay(["evt_1"], now) == 1
@@ -145,7 +145,7 @@ def test_an_event_that_fails_permanently_becomes_an_issue_and_can_be_replayed(
 
     event.refresh_from_db()
     assert event.state == "handled"
-    assert not Case.objects.filter(closed_at=None).exists()
+    assert not Issue.objects.filter(closed_at=None).exists()
 
 
 def test_an_event_is_retried_as_long_as_stripe_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_an_event_is_retried_as_long_as_stripe_is_unavailable(monkeypatch: pytes
 
     event.refresh_from_db()
     assert event.state == "waiting"
-    assert not Case.objects.exists()
+    assert not Issue.objects.exists()
 
 
 def test_a_request_that_stripe_rejects_is_not_retried_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,16 +173,16 @@ def test_a_key_without_read_permission_is_reported_once_until_it_works(
 ) -> None:
     remembered("evt_1"), remembered("evt_2")
     now = fail_until_given_up(monkeypatch, error)
-    case = Case.objects.get()
+    case = Issue.objects.get()
     assert (case.kind, case.closed_at) == ("stripe key", None) and str(error) in case.text
     assert set(StripeEvent.objects.values_list("state", flat=True)) == {"waiting"}
 
     handled_by(monkeypatch, lambda event: None)
     inbox.handle("evt_1", now + timedelta(hours=1))
-    assert Case.objects.get().closed_at is None
+    assert Issue.objects.get().closed_at is None
     inbox.handle("evt_2", now + timedelta(hours=1))
 
-    assert Case.objects.get().closed_at is not None
+    assert Issue.objects.get().closed_at is not None
 
 
 def test_an_event_that_kills_its_worker_is_marked_as_failed(
@@ -206,7 +206,7 @@ def test_an_event_that_kills_its_worker_is_marked_as_failed(
 
     event.refresh_from_db()
     assert event.state == "failed" and len(tries) == inbox.MOST_CLAIMS
-    assert Case.objects.get().subject == "evt_1"
+    assert Issue.objects.get().subject == "evt_1"
 
 
 def test_a_failing_event_does_not_delay_others(monkeypatch: pytest.MonkeyPatch) -> None:

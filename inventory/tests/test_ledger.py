@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from inventory.models import Case, Hold, Movement, StockItem
+from inventory.models import Hold, Issue, Movement, StockItem
 from inventory.stock import ledger
 from inventory.stock.ledger import NotThere, OutOfStock, SaleLine, TooMany
 from inventory.tests.factories import Shirt
@@ -156,7 +156,7 @@ def test_a_paid_order_is_never_refused_and_a_shortage_becomes_an_issue(shirt: Sh
 
     assert shirt.item("L").pending == -6
     assert shirt.item("L").available == 0
-    case = Case.objects.get(kind="oversold")
+    case = Issue.objects.get(kind="oversold")
     assert case.subject == "prod_shirt stock_L"
 
 
@@ -165,7 +165,7 @@ def test_a_sale_that_takes_held_units_becomes_an_issue(shirt: Shirt) -> None:
 
     shirt.sell("L", 1)
 
-    assert Case.objects.filter(kind="oversold").exists()
+    assert Issue.objects.filter(kind="oversold").exists()
 
 
 def test_a_sale_of_an_item_that_is_not_tracked_is_recorded_without_difference(shirt: Shirt) -> None:
@@ -279,7 +279,7 @@ def test_a_return_beyond_the_largest_count_is_recorded_and_reported(
 
     assert shirt.at_stripe("M") == "999999" and shirt.is_at_rest()
     assert shirt.movements("M", "returned", "adjusted") == [3, -3]
-    assert Case.objects.get(kind="more than a count can say").subject == "prod_shirt stock_M"
+    assert Issue.objects.get(kind="more than a count can say").subject == "prod_shirt stock_M"
 
 
 def test_an_item_that_is_not_tracked_cannot_be_counted(shirt: Shirt) -> None:

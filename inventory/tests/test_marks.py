@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inventory.models import (
-    Case,
+    Issue,
     ShopIdentity,
     VersionSnapshot,
 )
@@ -81,7 +81,7 @@ def test_a_form_that_fits_two_snapshots_is_counted_and_becomes_an_issue(shirt: S
     shirt.save_form({**form, "stock_S": "11"})
     shirt.settle()
 
-    assert Case.objects.filter(kind="edit that cannot be told apart").exists()
+    assert Issue.objects.filter(kind="edit that cannot be told apart").exists()
     assert shirt.is_at_rest()
 
 
@@ -94,7 +94,7 @@ def test_a_form_with_an_unknown_version_becomes_an_issue_and_changes_nothing(shi
     shirt.save_form(form, M=25)
     shirt.settle()
 
-    assert Case.objects.get(kind="edit that cannot be told apart").subject == "prod_shirt"
+    assert Issue.objects.get(kind="edit that cannot be told apart").subject == "prod_shirt"
     assert shirt.at_stripe("M") == "13"
     assert shirt.is_at_rest()
 
@@ -111,7 +111,7 @@ def test_an_old_form_over_an_unreadable_count_is_measured_from_its_version(
     shirt.save_form(form, M=18)
     shirt.settle()
 
-    assert Case.objects.filter(kind="unreadable count").exists()
+    assert Issue.objects.filter(kind="unreadable count").exists()
     assert (shirt.at_stripe("S"), shirt.at_stripe("M")) == ("9", "18")
     assert shirt.item("M").state == "counted" and shirt.is_at_rest()
 

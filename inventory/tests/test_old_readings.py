@@ -15,7 +15,7 @@ from django.utils import timezone
 from config import fault_points
 from inventory import worker
 from inventory.events import inbox
-from inventory.models import Case, Hold, ProductSync, StockItem, StripeEvent
+from inventory.models import Hold, Issue, ProductSync, StockItem, StripeEvent
 from inventory.stock import ledger
 from inventory.stock.ledger import SaleLine
 from inventory.stripe_sync import publisher, refresh, snapshot
@@ -256,7 +256,7 @@ def test_a_sale_during_the_recovery_counts_its_units_once(
     come_to_rest(shirt)
 
     assert shirt.at_stripe("M") == "13"
-    assert Case.objects.filter(kind="restored database").exists()
+    assert Issue.objects.filter(kind="restored database").exists()
 
 
 def test_an_interrupted_first_refresh_is_finished_by_the_worker(new_shirt: Callable[..., Shirt]) -> None:

@@ -12,7 +12,7 @@ from config.stripe_client import stripe_client
 from fake_stripe import Exchange
 from inventory import worker
 from inventory.events import inbox
-from inventory.models import Case, Movement, StripeEvent
+from inventory.models import Issue, Movement, StripeEvent
 from inventory.stock import ledger
 from inventory.stock.ledger import OutOfStock, SaleLine
 from inventory.stripe_sync import product_events
@@ -100,7 +100,7 @@ def test_origin_fault_05_an_oversell_is_an_issue_and_not_hidden_by_a_zero(shirt:
 
     assert shirt.at_stripe("L") == "0"
     assert shirt.movements("L", "sale", "oversold") == [-7, 2]
-    text = Case.objects.get(kind="oversold").text
+    text = Issue.objects.get(kind="oversold").text
     assert "2 of stock_L were sold beyond the stock" in text
 
 

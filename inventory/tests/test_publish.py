@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from config.stripe_client import PermissionDenied
 from inventory import gateway
-from inventory.models import Case, Movement, ProductSync, ShopIdentity, StockItem, StockUpdate
+from inventory.models import Issue, Movement, ProductSync, ShopIdentity, StockItem, StockUpdate
 from inventory.stock import ledger
 from inventory.stripe_sync import publisher, updates
 from inventory.tests.factories import Shirt, later, raising
@@ -365,7 +365,7 @@ def test_an_oversold_size_is_published_as_zero_and_becomes_an_issue(shirt: Shirt
 
     assert shirt.at_stripe("L") == "0"
     assert shirt.movements("L") == [5, -7, 2]
-    assert Case.objects.get(kind="oversold").subject == "prod_shirt stock_L"
+    assert Issue.objects.get(kind="oversold").subject == "prod_shirt stock_L"
     assert shirt.is_at_rest()
 
 
@@ -436,7 +436,7 @@ def test_without_permission_to_list_events_a_difference_is_not_overwritten(
     publisher.publish_pending(later(61))
 
     assert shirt.at_stripe("M") == "20"
-    assert shirt.stock.parked and Case.objects.filter(subject="prod_shirt").exists()
+    assert shirt.stock.parked and Issue.objects.filter(subject="prod_shirt").exists()
 
 
 def test_held_units_are_not_published(shirt: Shirt) -> None:

@@ -10,7 +10,7 @@ import pytest
 from config import stripe_client
 from config.stripe_client import ConnectionFailed
 from inventory import gateway
-from inventory.models import Case, StockUpdate
+from inventory.models import Issue, StockUpdate
 from inventory.stripe_sync import publisher
 from inventory.tests.factories import Shirt, later, raising
 
@@ -34,7 +34,7 @@ def test_a_rejected_update_pauses_the_product_and_is_not_retried(
 
     assert len(calls) == 1
     assert shirt.stock.parked == "refused" and shirt.stock.pause_detail == "Metadata is full."
-    assert Case.objects.get(kind="Stripe refuses a write").subject == "prod_shirt"
+    assert Issue.objects.get(kind="Stripe refuses a write").subject == "prod_shirt"
     assert shirt.item("M").pending == -2
 
 
@@ -50,7 +50,7 @@ def test_a_paused_product_is_updated_after_the_owner_resumes_it(
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
-    assert not Case.objects.filter(closed_at=None).exists()
+    assert not Issue.objects.filter(closed_at=None).exists()
 
 
 @pytest.mark.parametrize("error", [stripe_client.AuthenticationFailed, stripe_client.PermissionDenied])
@@ -61,7 +61,7 @@ def test_a_key_without_write_permission_stops_publishing_until_a_worker_restarts
         patch.setattr(gateway, "update_metadata", raising(error("no")))
         shirt.sell("M", 2)
         shirt.settle()
-    assert Case.objects.get(kind="publishing stopped", closed_at=None)
+    assert Issue.objects.get(kind="publishing stopped", closed_at=None)
     shirt.settle()
     assert shirt.at_stripe("M") == "15"
 

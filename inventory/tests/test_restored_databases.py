@@ -15,9 +15,9 @@ from config.stripe_client import ConnectionFailed
 from fake_stripe import FakeStripe
 from inventory.events import inbox
 from inventory.models import (
-    Case,
     CountedRequest,
     EventCursor,
+    Issue,
     Movement,
     ProductSync,
     StockItem,
@@ -77,7 +77,7 @@ def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shi
     assert shirt.item("M").on_hand == 13 and shirt.at_stripe("M") == "13"
     assert shirt.movements("M") == [15, -2]
     assert shirt.stock.n == 2
-    case = Case.objects.get(kind="restored database")
+    case = Issue.objects.get(kind="restored database")
     assert case.subject == "prod_shirt"
     assert case.text.endswith("\nstock_M: the ledger had 15, Stripe showed 13.")
     assert shirt.is_at_rest()
@@ -89,15 +89,15 @@ def test_the_number_oversold_is_reported_again_after_a_restore(shirt: Shirt) -> 
     bring_back = restore(shirt)
     shirt.sell("M", 3, order="order:known_to_both")
     shirt.settle()
-    assert Case.objects.filter(kind="oversold").exists() and shirt.at_stripe("M") == "0"
+    assert Issue.objects.filter(kind="oversold").exists() and shirt.at_stripe("M") == "0"
     bring_back()
-    Case.objects.all().delete()
+    Issue.objects.all().delete()
     shirt.sell("M", 3, order="order:known_to_both")
 
     refresh.request_refresh_of_all()
     shirt.settle()
 
-    text = Case.objects.get(kind="restored database").text
+    text = Issue.objects.get(kind="restored database").text
     assert "stock_M: the ledger had -2, Stripe showed 0." in text
     assert shirt.at_stripe("M") == "0" and shirt.is_at_rest()
 
@@ -108,14 +108,14 @@ def test_an_unreadable_count_replaced_by_a_lost_update_is_reported_again(shirt: 
     shirt.sell("M", 2)
     drain()
     shirt.settle()
-    assert shirt.at_stripe("M") == "13" and Case.objects.filter(kind="unreadable count").exists()
+    assert shirt.at_stripe("M") == "13" and Issue.objects.filter(kind="unreadable count").exists()
     bring_back()
-    Case.objects.all().delete()
+    Issue.objects.all().delete()
 
     missed_events.fetch_product_events(timezone.now())
     shirt.settle()
 
-    assert Case.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
+    assert Issue.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
 
 
@@ -130,7 +130,7 @@ def test_movements_pending_in_a_restored_database_were_published_already(shirt: 
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13" and shirt.item("M").pending == 0
-    assert "order:pending:0" in Case.objects.get(kind="restored database").text
+    assert "order:pending:0" in Issue.objects.get(kind="restored database").text
     assert shirt.is_at_rest()
 
 
@@ -169,7 +169,7 @@ def test_a_restore_is_detected_though_an_old_form_set_an_older_version_tag(shirt
     refresh.request_refresh_of_all()
     shirt.settle()
 
-    assert Case.objects.filter(kind="restored database", subject="prod_shirt").exists()
+    assert Issue.objects.filter(kind="restored database", subject="prod_shirt").exists()
     assert shirt.stock.n > 2, "write 2 was the lost database's: no mark is used twice"
     assert shirt.is_at_rest()
 
@@ -187,7 +187,7 @@ def test_a_sale_from_before_the_cutoff_goes_into_the_issue_and_not_into_the_coun
     )
 
     assert new == []
-    assert "order:lost:0" in Case.objects.get(kind="restored database").text
+    assert "order:lost:0" in Issue.objects.get(kind="restored database").text
     shirt.settle()
     assert shirt.at_stripe("M") == "13"
 

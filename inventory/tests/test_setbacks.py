@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from config.stripe_client import ServerError
 from inventory import issues
-from inventory.models import Case, ProductSync
+from inventory.models import Issue, ProductSync
 from inventory.stripe_sync import backoff, publisher, refresh, updates
 from inventory.tests.factories import Shirt
 from inventory.worker import drain
@@ -85,7 +85,7 @@ def test_failures_are_retried_with_backoff_and_become_an_issue(
 
     assert gaps == [1, 2, 4, 8, 16, 32, 60, 60]
     assert open_cases == [False] * 4 + [True] * 4
-    assert Case.objects.get().text.startswith("ValueError: a fault of ours. ")
+    assert Issue.objects.get().text.startswith("ValueError: a fault of ours. ")
     assert "Traceback" in caplog.text
 
 
@@ -143,7 +143,7 @@ def test_a_product_on_which_stripe_fails_is_not_refreshed_every_second(
     for second in range(60):
         refresh.refresh_requested(now + timedelta(seconds=second))
 
-    assert len(looks) == 6 and not Case.objects.exists()
+    assert len(looks) == 6 and not Issue.objects.exists()
 
 
 def test_a_product_that_fails_for_months_does_not_outgrow_its_column(

@@ -23,7 +23,7 @@ from django.utils import timezone
 from config.stripe_client import AuthenticationFailed, ConnectionFailed, StripeCallError
 from config.worker_tasks import WorkerTask
 from inventory import admin_panels, checks, gateway, worker
-from inventory.models import Case, EventCursor, Heartbeat, ProductSync
+from inventory.models import EventCursor, Heartbeat, Issue, ProductSync
 from inventory.tests.factories import Shirt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -381,14 +381,14 @@ def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_one_issue(
         patch.setattr(gateway, "update_metadata", refused)
         for _run in range(3):
             call_command("work", "--once")
-    assert Case.objects.count() == 1
+    assert Issue.objects.count() == 1
 
     call_command("work", "--once")
     assert shirt.at_stripe("M") == "15"
-    Case.objects.update(opened_at=timezone.now() - timedelta(minutes=61))
+    Issue.objects.update(opened_at=timezone.now() - timedelta(minutes=61))
     call_command("work", "--once")
 
-    assert shirt.at_stripe("M") == "13" and not Case.objects.filter(closed_at=None).exists()
+    assert shirt.at_stripe("M") == "13" and not Issue.objects.filter(closed_at=None).exists()
 
 
 # --- Panels -----------------------------------------------------------------------------------
@@ -397,7 +397,7 @@ def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_one_issue(
 def test_open_issues_are_shown_in_the_admin(shirt: Shirt) -> None:
     shirt.sell("L", 9)
 
-    panel = admin_panels.cases_panel(RequestFactory().get("/admin/"))
+    panel = admin_panels.issues_panel(RequestFactory().get("/admin/"))
 
     assert panel is not None and panel["title"] == "1 issue needs attention"
 
@@ -405,7 +405,7 @@ def test_open_issues_are_shown_in_the_admin(shirt: Shirt) -> None:
 def test_a_shop_without_problems_has_no_panels(shirt: Shirt) -> None:
     request = RequestFactory().get("/admin/")
 
-    assert admin_panels.cases_panel(request) is None and admin_panels.problems_panel(request) is None
+    assert admin_panels.issues_panel(request) is None and admin_panels.problems_panel(request) is None
 
 
 def test_unknown_counts_and_paused_products_are_shown_in_the_admin(shirt: Shirt) -> None:

@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from checkout.models import Order
 from inventory import issues
-from inventory.models import Case, Hold, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
+from inventory.models import Hold, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from proofs.state_machine.books import Key
 from proofs.state_machine.broken import broken
 from proofs.state_machine.wire import is_count
@@ -101,7 +101,7 @@ class Judge:
             raise broken("1: a sale without a payment", extra)
 
     def _told_of_restore(self) -> str:
-        return "\n".join(Case.objects.filter(kind=issues.RESTORED).values_list("text", flat=True))
+        return "\n".join(Issue.objects.filter(kind=issues.RESTORED).values_list("text", flat=True))
 
     # --- the counts themselves
 
@@ -128,7 +128,7 @@ class Judge:
         if key[0] not in self.books.doubtful:
             return False
         subjects = [key[0], f"{key[0]} {key[1]}"]
-        return Case.objects.filter(kind__in=TELL, subject__in=subjects).exists()
+        return Issue.objects.filter(kind__in=TELL, subject__in=subjects).exists()
 
     def _what_may_be_missing(self, key: Key) -> set[int]:
         """After a restore: every sum of changes that the issue lists or that only the lost database recorded."""
@@ -173,7 +173,7 @@ class Judge:
     def _what_was_replaced_was_told(self) -> None:
         """10: an invalid count that our update replaced has an issue."""
         for product, key in self.world.wire.replaced:
-            if not Case.objects.filter(kind=issues.UNREADABLE, subject=f"{product} {key}").exists():
+            if not Issue.objects.filter(kind=issues.UNREADABLE, subject=f"{product} {key}").exists():
                 raise broken("10: an invalid count was replaced without an issue", f"{product} {key}")
 
     def _refunds_were_told(self) -> None:
@@ -181,7 +181,7 @@ class Judge:
             order = Order.objects.filter(session_id=session).first()
             if (
                 order is not None
-                and not Case.objects.filter(
+                and not Issue.objects.filter(
                     kind__startswith="refund", subject__contains=order.number
                 ).exists()
             ):

@@ -16,7 +16,7 @@ from checkout.orders.assign_size import place
 from checkout.recovery import backfill
 from checkout.recovery.reconcile import reconcile
 from inventory import leases, worker
-from inventory.models import Case, Movement, ProductSync, StockItem
+from inventory.models import Issue, Movement, ProductSync, StockItem
 from inventory.stock import ledger
 from inventory.stock.ledger import SaleLine
 from inventory.stripe_sync import catalog_sync, updates
@@ -62,7 +62,7 @@ def test_an_external_sale_in_the_second_of_the_first_refresh_is_counted_or_repor
         world.deliver()
         worker.drain(hourly=True)
 
-        assert Movement.objects.filter(kind="sale").exists() or Case.objects.exists()
+        assert Movement.objects.filter(kind="sale").exists() or Issue.objects.exists()
 
 
 # --- Gaps and restored databases --------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_a_restored_update_that_was_never_sent_is_not_sent_before_a_refresh(worl
         _rest(world)
 
         assert _count(world, "stock_S") == left, f"restored after {hours} hours"
-        assert Case.objects.filter(kind="restored database").exists()
+        assert Issue.objects.filter(kind="restored database").exists()
 
 
 def test_the_issue_of_a_restored_database_lists_sales_and_edits_made_in_between(world: World) -> None:
@@ -182,7 +182,7 @@ def test_the_issue_of_a_restored_database_lists_sales_and_edits_made_in_between(
     _rest(world)
     backfill.settle_completed(since=before - timedelta(hours=1), now=timezone.now())
 
-    text = Case.objects.get(kind="restored database", subject=SHIRT).text
+    text = Issue.objects.get(kind="restored database", subject=SHIRT).text
     assert "→ 44" in text and "1 of stock_S were paid for" in text
     assert "backfill_events --since" in text
     doubts = [
@@ -236,7 +236,7 @@ def test_a_form_opened_right_after_an_edit_and_saved_after_our_next_update_keeps
     _rest(world)
 
     assert _count(world, "stock_S") == "14"
-    assert Case.objects.filter(kind="edit that cannot be told apart", subject=SHIRT).exists()
+    assert Issue.objects.filter(kind="edit that cannot be told apart", subject=SHIRT).exists()
 
 
 def test_order_ids_are_repeatable_within_a_schedule_and_random_after_it(transactional_db: None) -> None:
