@@ -91,7 +91,7 @@ class Here:
     fake: FakeStripe
     opened: dict[Place, int] = field(default_factory=dict)
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
-    told_at: dict[str, float] = field(default_factory=dict)
+    notified_at: dict[str, float] = field(default_factory=dict)
     acting: threading.Thread | None = None
     trouble: list[str] = field(default_factory=list)
 
@@ -100,7 +100,7 @@ class Here:
         self.fake.event_observers.append(self._note_time)
 
     def _note_time(self, event: Json) -> None:
-        self.told_at[event["id"]] = self.fake.clock.exact()
+        self.notified_at[event["id"]] = self.fake.clock.exact()
 
     def add_product(self, *, id: str, name: str, counts: Mapping[str, int], unit_amount: int = 2500) -> None:
         """Add a product with a count per size."""
@@ -236,7 +236,7 @@ class Here:
 
     def settled_after(self) -> float | None:
         """Seconds from the last webhook of a sale to the last change of a count; 0 if that came first."""
-        changes = [self.told_at[event["id"]] for event in self._events() if changes_counts(event)]
+        changes = [self.notified_at[event["id"]] for event in self._events() if changes_counts(event)]
         tries = [attempt["at"] for attempt in self._sale_attempts()]
         return max(0.0, max(changes) - max(tries)) if changes and tries else None
 

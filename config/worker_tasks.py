@@ -28,6 +28,6 @@ WORKER_TASKS: list[WorkerTask] = [
     WorkerTask("inventory.stripe_sync.missed_events.fetch_product_events", every=3600, own_thread=True),
     WorkerTask("checkout.recovery.unknown_sessions.finish_unknown_sessions", every=5, own_thread=True),
     WorkerTask("checkout.recovery.session_recovery.ask_about_overdue", every=30, own_thread=True),
-    WorkerTask("inventory.alerts.tell_the_owner", every=60, own_thread=True),
+    WorkerTask("inventory.alerts.notify_owner", every=60, own_thread=True),
     WorkerTask("inventory.cleanup.throw_away_old", every=24 * 3600, own_thread=True),
 ]

@@ -26,17 +26,17 @@ from django.utils.translation import gettext as _
 
 from inventory import issues
 from inventory.leases import free
-from inventory.models import Issue, Postbox, StockItem
+from inventory.models import Issue, MailLock, StockItem
 from shop.storefront import load_storefront
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)
-SECONDS_TO_SEND = 30  # socket timeout of the mail server
-MOST = 20  # items listed in one mail; the rest is given as a number
+SEND_TIMEOUT = 30  # socket timeout of the mail server
+MAX_ITEMS_PER_MAIL = 20  # items listed in one mail; the rest is given as a number
 
 
-class Level(IntEnum):
+class StockLevel(IntEnum):
     """Stock level of an item. Held units count as stock, because a checkout may still be canceled."""
 
     ENOUGH = 0
@@ -45,7 +45,7 @@ class Level(IntEnum):
 
 
 @dataclass(frozen=True)
-class News:
+class AlertLine:
     """One entry of the mail; `title` and `text` are single lines."""
 
     title: str
@@ -53,46 +53,46 @@ class News:
     url: str
 
 
-def tell_the_owner(now: datetime) -> int:
+def notify_owner(now: datetime) -> int:
     """Worker task: send everything new in one mail. Returns the number of entries, 0 if the mail was not sent."""
     if not settings.OWNER_EMAIL:
         return 0
-    _note_what_is_no_news()
-    if not (_new_cases().exists() or _emptier_items().exists()):
+    _baseline_levels()
+    if not (_new_issues().exists() or _items_to_alert().exists()):
         return 0
-    with _the_pen() as acquired:
-        return _write(now) if acquired else 0
+    with _mail_lock() as acquired:
+        return _compose(now) if acquired else 0
 
 
-def _write(now: datetime) -> int:
-    new_cases, low_items = list(_new_cases()), list(_emptier_items().select_related("product"))
-    news = [*map(_of_case, new_cases), *map(_of_item, low_items)]
+def _compose(now: datetime) -> int:
+    new_cases, low_items = list(_new_issues()), list(_items_to_alert().select_related("product"))
+    news = [*map(_issue_line, new_cases), *map(_item_line, low_items)]
     if not news or not _send(news):
         return 0
-    Issue.objects.filter(pk__in=[case.pk for case in new_cases]).update(told_at=now)
-    _remember_levels(low_items)
+    Issue.objects.filter(pk__in=[case.pk for case in new_cases]).update(notified_at=now)
+    _save_levels(low_items)
     logger.info("Sent a mail with %d items to the owner", len(news))
     return len(news)
 
 
 @contextmanager
-def _the_pen() -> Iterator[bool]:
+def _mail_lock() -> Iterator[bool]:
     """Take the mail lock for the block; yields False if another worker has it."""
-    Postbox.objects.get_or_create(one=1)
+    MailLock.objects.get_or_create(one=1)
     holder = secrets.token_hex(8)
-    acquired = Postbox.objects.filter(free()).update(lease_until=Now() + LEASE, lease_holder=holder)
+    acquired = MailLock.objects.filter(free()).update(lease_until=Now() + LEASE, lease_holder=holder)
     try:
         yield bool(acquired)
     finally:
-        Postbox.objects.filter(lease_holder=holder).update(lease_until=None, lease_holder="")
+        MailLock.objects.filter(lease_holder=holder).update(lease_until=None, lease_holder="")
 
 
 # --- What is new ------------------------------------------------------------------------------
 
 
-def _new_cases() -> QuerySet[Issue]:
+def _new_issues() -> QuerySet[Issue]:
     # Notes are for the admin pages only.
-    return Issue.objects.filter(closed_at=None, told_at=None).exclude(kind=issues.NOTE).order_by("pk")
+    return Issue.objects.filter(closed_at=None, notified_at=None).exclude(kind=issues.NOTE).order_by("pk")
 
 
 def _items() -> QuerySet[StockItem]:
@@ -101,47 +101,47 @@ def _items() -> QuerySet[StockItem]:
         state=StockItem.State.COUNTED, listed=True, product__active=True, product__deleted=False
     )
     level = CaseExpression(
-        When(there__lte=0, then=Value(Level.SOLD_OUT.value)),
-        When(there__lte=settings.LOW_STOCK_THRESHOLD, then=Value(Level.LOW.value)),
-        default=Value(Level.ENOUGH.value),
+        When(there__lte=0, then=Value(StockLevel.SOLD_OUT.value)),
+        When(there__lte=settings.LOW_STOCK_THRESHOLD, then=Value(StockLevel.LOW.value)),
+        default=Value(StockLevel.ENOUGH.value),
     )
     return on_show.annotate(there=F("on_hand") + F("pending")).annotate(level=level).order_by("pk")
 
 
-def _emptier_items() -> QuerySet[StockItem]:
-    return _items().filter(told_level__lt=F("level"))
+def _items_to_alert() -> QuerySet[StockItem]:
+    return _items().filter(notified_level__lt=F("level"))
 
 
-def _note_what_is_no_news() -> None:
+def _baseline_levels() -> None:
     # Restocked items, and items seen for the first time: a first catalog sync must not mail about every low item.
-    _remember_levels(_items().filter(Q(told_level=None) | Q(told_level__gt=F("level"))))
+    _save_levels(_items().filter(Q(notified_level=None) | Q(notified_level__gt=F("level"))))
 
 
-def _remember_levels(items: Sequence[StockItem] | QuerySet[StockItem]) -> None:
+def _save_levels(items: Sequence[StockItem] | QuerySet[StockItem]) -> None:
     levels = {item.pk: item.level for item in items}  # type: ignore[attr-defined]
-    for level in Level:
+    for level in StockLevel:
         StockItem.objects.filter(pk__in=[pk for pk, was in levels.items() if was == level]).update(
-            told_level=level
+            notified_level=level
         )
 
 
 # --- The mail ---------------------------------------------------------------------------------
 
 
-def _of_case(case: Issue) -> News:
+def _issue_line(case: Issue) -> AlertLine:
     title = _("Needs attention: %(kind)s (%(subject)s)") % {"kind": case.kind, "subject": case.subject}
-    return _news(title, case.text, "admin:inventory_case_change", case.pk)
+    return _line(title, case.text, "admin:inventory_case_change", case.pk)
 
 
-def _of_item(item: StockItem) -> News:
+def _item_line(item: StockItem) -> AlertLine:
     there: int = item.there  # type: ignore[attr-defined]
     title = _("Low stock: %(item)s, %(left)d left") if there > 0 else _("Sold out: %(item)s")
-    return _news(title % {"item": item, "left": there}, "", "admin:inventory_stockitem_change", item.pk)
+    return _line(title % {"item": item, "left": there}, "", "admin:inventory_stockitem_change", item.pk)
 
 
-def _news(title: str, text: str, page: str, pk: int) -> News:
+def _line(title: str, text: str, page: str, pk: int) -> AlertLine:
     url = f"{settings.SITE_URL}{reverse(page, args=[pk])}"
-    return News(_one_line(title, 150), _one_line(text, 300), url)
+    return AlertLine(_one_line(title, 150), _one_line(text, 300), url)
 
 
 def _one_line(text: str, most: int) -> str:
@@ -150,19 +150,19 @@ def _one_line(text: str, most: int) -> str:
     return Truncator(printable).chars(most)
 
 
-def _send(news: Sequence[News]) -> bool:
+def _send(news: Sequence[AlertLine]) -> bool:
     """Return False and log the error if the mail could not be sent; the next run retries."""
     context = {
         "shop": _one_line(load_storefront().name, 50),
         "first": news[0],
         "others": len(news) - 1,
-        "news": news[:MOST],
-        "unnamed": max(0, len(news) - MOST),
+        "news": news[:MAX_ITEMS_PER_MAIL],
+        "unnamed": max(0, len(news) - MAX_ITEMS_PER_MAIL),
         "desk": f"{settings.SITE_URL}{reverse('admin:index')}",
     }
     subject, _line_break, body = render_to_string("emails/alert.txt", context).partition("\n")
     try:
-        connection = get_connection(timeout=SECONDS_TO_SEND)
+        connection = get_connection(timeout=SEND_TIMEOUT)
         EmailMessage(subject, body.strip() + "\n", to=[settings.OWNER_EMAIL], connection=connection).send()
     except Exception as error:
         # Mail backends raise many kinds of errors; none of them may stop the worker.

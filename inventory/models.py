@@ -84,8 +84,8 @@ class StockItem(models.Model):
     invalid_since = models.DateTimeField(
         null=True, blank=True, help_text=_("Set while there are invalid edits.")
     )
-    # The inventory.alerts.Level last recorded or mailed to the owner; empty until the first check.
-    told_level = models.PositiveSmallIntegerField(null=True, blank=True)
+    # The inventory.alerts.StockLevel last recorded or mailed to the owner; empty until the first check.
+    notified_level = models.PositiveSmallIntegerField(null=True, blank=True)
     # The Stripe snapshot with which the ledger of this item began; edits it already contains are not counted.
     began_at = models.DateTimeField(
         null=True, blank=True, help_text=_("“updated” of the product in the first snapshot.")
@@ -448,7 +448,7 @@ class Issue(models.Model):
     text = models.TextField(_("what happened"))
     opened_at = models.DateTimeField(_("opened"), auto_now_add=True)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
-    told_at = models.DateTimeField(_("mailed"), null=True, blank=True)
+    notified_at = models.DateTimeField(_("mailed"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("issue")
@@ -464,7 +464,7 @@ class Issue(models.Model):
         return f"{self.kind}: {self.subject}"
 
 
-class Postbox(models.Model):
+class MailLock(models.Model):
     """A single row whose lease keeps two workers from mailing the same news."""
 
     one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)

@@ -88,7 +88,7 @@ def run_once() -> int:
     publisher.resume(stopped_before=now - HOUR)
     _beat(f"{socket.gethostname()[:90]}:once", now, patience=HOUR)
     done = drain(now, hourly=not missed_events.listed_since(now - HOUR))
-    return done + alerts.tell_the_owner(now)
+    return done + alerts.notify_owner(now)
 
 
 class Worker:

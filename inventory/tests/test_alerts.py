@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from inventory import alerts, issues
-from inventory.models import Issue, Postbox, StockItem
+from inventory.models import Issue, MailLock, StockItem
 from inventory.stock import ledger
 from inventory.tests.factories import Shirt
 from shop.models import Product
@@ -23,7 +23,7 @@ from shop.models import Product
 def look_round() -> list[Any]:
     """Run the task once; returns the mails it sent."""
     before = len(mail.outbox)
-    alerts.tell_the_owner(timezone.now())
+    alerts.notify_owner(timezone.now())
     return mail.outbox[before:]
 
 
@@ -53,7 +53,7 @@ def test_a_first_sync_of_the_catalog_sends_nothing(shirt: Shirt) -> None:
     assert shirt.item("L").available == 5
 
     assert look_round() == []
-    assert set(StockItem.objects.values_list("size", "told_level")) == {("S", 2), ("M", 0), ("L", 1)}
+    assert set(StockItem.objects.values_list("size", "notified_level")) == {("S", 2), ("M", 0), ("L", 1)}
 
 
 def test_sold_out_is_reported_after_low(known: Shirt) -> None:
@@ -140,7 +140,7 @@ def test_only_one_worker_sends_the_mail(known: Shirt, monkeypatch: pytest.Monkey
     send, seen = alerts._send, []
 
     def meanwhile(news: Any) -> bool:
-        seen.append(alerts.tell_the_owner(timezone.now()))
+        seen.append(alerts.notify_owner(timezone.now()))
         return send(news)
 
     monkeypatch.setattr(alerts, "_send", meanwhile)
@@ -150,12 +150,12 @@ def test_only_one_worker_sends_the_mail(known: Shirt, monkeypatch: pytest.Monkey
 
 def test_after_a_crash_while_sending_the_next_worker_sends_the_mail(known: Shirt) -> None:
     known.sell("M", 11)
-    Postbox.objects.update_or_create(
+    MailLock.objects.update_or_create(
         one=1, defaults={"lease_until": timezone.now() + timedelta(minutes=5), "lease_holder": "dead"}
     )
     assert look_round() == []
 
-    Postbox.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    MailLock.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
     assert len(look_round()) == 1
 
@@ -194,14 +194,14 @@ def test_a_mail_lists_twenty_items_and_counts_the_rest(known: Shirt) -> None:
 
     (told,) = look_round()
 
-    assert told.body.count("event not handled") == alerts.MOST
+    assert told.body.count("event not handled") == alerts.MAX_ITEMS_PER_MAIL
     assert told.body.endswith("And 5 more:\nhttp://testserver/admin/\n")
     assert look_round() == []
 
 
 def test_an_idle_run_takes_three_queries(known: Shirt, django_assert_num_queries: Callable[..., Any]) -> None:
     with django_assert_num_queries(3):
-        alerts.tell_the_owner(timezone.now())
+        alerts.notify_owner(timezone.now())
 
 
 def test_a_cron_job_sends_the_mail_as_well(known: Shirt) -> None:
