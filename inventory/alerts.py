@@ -25,7 +25,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from inventory import issues
-from inventory.leases import free
+from inventory.leases import lease_free
 from inventory.models import Issue, MailLock, StockItem
 from shop.storefront import load_storefront
 
@@ -80,7 +80,7 @@ def _mail_lock() -> Iterator[bool]:
     """Take the mail lock for the block; yields False if another worker has it."""
     MailLock.objects.get_or_create(one=1)
     holder = secrets.token_hex(8)
-    acquired = MailLock.objects.filter(free()).update(lease_until=Now() + LEASE, lease_holder=holder)
+    acquired = MailLock.objects.filter(lease_free()).update(lease_until=Now() + LEASE, lease_holder=holder)
     try:
         yield bool(acquired)
     finally:

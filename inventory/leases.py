@@ -16,46 +16,46 @@ from django.db.models.functions import Now
 
 from inventory.models import ProductSync
 
-LEASE = timedelta(seconds=60)
-LONGER_THAN_ANY_WAIT = timedelta(minutes=20)
+LEASE_DURATION = timedelta(seconds=60)
+MAX_WAIT = timedelta(minutes=20)
 
 
 @dataclass(frozen=True)
-class Claim:
+class Lease:
     product_id: str
     holder: str
 
-    def is_ours(self, stock: ProductSync) -> bool:
+    def is_held(self, stock: ProductSync) -> bool:
         """Check that the locked row is still leased to this claim; the lease may have expired and been taken over."""
         return stock.lease_holder == self.holder
 
     def renew(self) -> bool:
         """Extend the lease. Returns False if another worker has taken it over."""
         own_row = ProductSync.objects.filter(pk=self.product_id, lease_holder=self.holder)
-        return bool(own_row.update(lease_until=Now() + LEASE))
+        return bool(own_row.update(lease_until=Now() + LEASE_DURATION))
 
 
-def free() -> Q:
+def lease_free() -> Q:
     """Filter for rows without a valid lease.
 
     Leases further ahead than LONGER_THAN_ANY_WAIT are ignored: the clock has been set back since they were taken.
     """
     unset, expired = Q(lease_until=None), Q(lease_until__lt=Now())
-    return unset | expired | Q(lease_until__gt=Now() + LONGER_THAN_ANY_WAIT)
+    return unset | expired | Q(lease_until__gt=Now() + MAX_WAIT)
 
 
-def due(column: str, now: datetime, *, longest: timedelta = LONGER_THAN_ANY_WAIT) -> Q:
+def is_due(column: str, now: datetime, *, longest: timedelta = MAX_WAIT) -> Q:
     """Filter for rows whose `column` has passed. Times beyond `longest` are ignored: the clock was set back since."""
     unset, passed = Q(**{column: None}), Q(**{f"{column}__lte": now})
     return unset | passed | Q(**{f"{column}__gt": now + longest})
 
 
 @contextmanager
-def claimed(product_id: str) -> Iterator[Claim | None]:
+def lease(product_id: str) -> Iterator[Lease | None]:
     """Lease the product for the block; yields None if another worker has the lease."""
-    claim = Claim(product_id, secrets.token_hex(8))
-    taken = ProductSync.objects.filter(free(), pk=product_id).update(
-        lease_until=Now() + LEASE, lease_holder=claim.holder
+    claim = Lease(product_id, secrets.token_hex(8))
+    taken = ProductSync.objects.filter(lease_free(), pk=product_id).update(
+        lease_until=Now() + LEASE_DURATION, lease_holder=claim.holder
     )
     if not taken:
         yield None

@@ -19,7 +19,7 @@ from checkout.orders import failures
 from checkout.orders.fulfillment import settle
 from config.stripe_client import NotFound, StripeCallError
 from inventory import issues
-from inventory.leases import due
+from inventory.leases import is_due
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def _overdue(now: datetime) -> QuerySet[Order]:
     """Open orders after their time, and debits of which nobody has spoken for days."""
     open_ones = Q(state=Order.State.OPEN, expires_at__lte=now - AFTER_ITS_TIME)
     debits = Q(state=Order.State.AWAITING_PAYMENT, expires_at__lte=now - DEBIT_DAYS)
-    ready = due("next_try_at", now, longest=LONGER_THAN_ANY_PAUSE)
+    ready = is_due("next_try_at", now, longest=LONGER_THAN_ANY_PAUSE)
     orders = Order.objects.exclude(session_id=None).filter(open_ones | debits).filter(ready)
     return orders.order_by("expires_at")[:AT_ONCE]
 

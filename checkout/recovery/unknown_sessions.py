@@ -13,7 +13,7 @@ from checkout.orders import failures
 from checkout.orders.checkout import open_at_stripe, remember_session
 from checkout.orders.fulfillment import give_up, settle
 from config.stripe_client import InvalidRequest, StripeCallError
-from inventory.leases import due
+from inventory.leases import is_due
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def finish_unknown_sessions(now: datetime) -> int:
 
 def _without_a_session(now: datetime) -> QuerySet[Order]:
     orders = Order.objects.filter(state=Order.State.OPEN, session_id=None, created_at__lte=now - UNDER_WAY)
-    return orders.filter(due("next_try_at", now)).order_by("created_at")[:AT_ONCE]
+    return orders.filter(is_due("next_try_at", now)).order_by("created_at")[:AT_ONCE]
 
 
 def _claim(order: Order, *, now: datetime) -> bool:

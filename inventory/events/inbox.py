@@ -33,7 +33,7 @@ from config.stripe_client import (
 from config.stripe_events import EVENTS
 from inventory import issues
 from inventory.db import insert_new
-from inventory.leases import due, free
+from inventory.leases import is_due, lease_free
 from inventory.models import StripeEvent
 
 logger = logging.getLogger(__name__)
@@ -172,7 +172,9 @@ def _handle_due(now: datetime, *, needs_stripe: bool) -> int:
 
 
 def _due(now: datetime) -> QuerySet[StripeEvent]:
-    return StripeEvent.objects.filter(free(), due("next_try_at", now), state=StripeEvent.State.WAITING)
+    return StripeEvent.objects.filter(
+        lease_free(), is_due("next_try_at", now), state=StripeEvent.State.WAITING
+    )
 
 
 def handle(event_id: str, now: datetime) -> bool:

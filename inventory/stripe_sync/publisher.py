@@ -29,7 +29,7 @@ from config.stripe_client import (
 )
 from inventory import gateway, issues
 from inventory.events import inbox
-from inventory.leases import Claim, claimed, due, free
+from inventory.leases import Lease, is_due, lease, lease_free
 from inventory.models import Movement, ProductSync, ShopIdentity, StockItem, StockUpdate
 from inventory.stock.metadata import VERSION_KEY, identify_version
 from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
@@ -80,7 +80,7 @@ def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
     stocks = ProductSync.objects.filter(has_work, parked=Parked.NOT)
     if now is None:
         return stocks
-    return stocks.filter(free(), due("not_before", now))
+    return stocks.filter(lease_free(), is_due("not_before", now))
 
 
 def publish_product(product_id: str, now: datetime) -> bool:
@@ -88,7 +88,7 @@ def publish_product(product_id: str, now: datetime) -> bool:
 
     Raises StripeTrouble where every other product would fail as well. A product that fails is retried with backoff.
     """
-    with claimed(product_id) as claim:
+    with lease(product_id) as claim:
         if claim is None or not ProductSync.objects.filter(pk=product_id, parked=Parked.NOT).exists():
             return False
         fault_point("publish.claimed")
@@ -121,7 +121,7 @@ def _open_update(product_id: str) -> StockUpdate | None:
     return updates.open_update(product_id)
 
 
-def _next_update(claim: Claim, now: datetime) -> StockUpdate | None:
+def _next_update(claim: Lease, now: datetime) -> StockUpdate | None:
     if not _ready_to_publish(claim.product_id, now):
         return None
     fault_point("publish.looked")

@@ -15,7 +15,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from config.fault_points import fault_point
 from config.stripe_client import InvalidRequest, RateLimited, ServerError, StripeCallError, is_configured
 from inventory import issues
-from inventory.leases import claimed, due, free
+from inventory.leases import is_due, lease, lease_free
 from inventory.models import ProductSync, StockUpdate
 from inventory.stripe_sync import backoff, snapshot
 from shop import gateway, mirror
@@ -50,7 +50,7 @@ def refresh_requested(now: datetime) -> int:
     if not is_configured():
         return 0
     open_update = StockUpdate.objects.filter(product=OuterRef("pk"), state=StockUpdate.State.OPEN)
-    chosen = pending_refreshes().filter(free(), ~Exists(open_update), due("next_refresh_at", now))
+    chosen = pending_refreshes().filter(lease_free(), ~Exists(open_update), is_due("next_refresh_at", now))
     refreshed = sum(_refresh_one(pk, now) for pk in list(chosen.values_list("pk", flat=True)[:BATCH_SIZE]))
     return refreshed + _finish_first_refreshes()
 
@@ -69,7 +69,7 @@ def pending_refreshes() -> QuerySet[ProductSync]:
 
 def _refresh_one(product_id: str, now: datetime) -> bool:
     """Refresh one product; False if it is claimed by another worker or failed. Its failure does not stop the others."""
-    with claimed(product_id) as claim:
+    with lease(product_id) as claim:
         if claim is None:
             return False
         try:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
 from inventory import issues
-from inventory.leases import Claim
+from inventory.leases import Lease
 from inventory.models import Movement, ProductSync, ShopIdentity, StockItem, StockUpdate, VersionSnapshot
 from inventory.stock import counts
 from inventory.stock.metadata import VersionTag, update_payload
@@ -49,12 +49,12 @@ def payload_of(write: StockUpdate) -> dict[str, str]:
 # --- Freeze -----------------------------------------------------------------------------------
 
 
-def create_update(claim: Claim) -> StockUpdate | None:
+def create_update(claim: Lease) -> StockUpdate | None:
     """Gather pending movements into one update under the next version tag. None if there is nothing to send now."""
     prefix = key_prefix(claim.product_id)
     with transaction.atomic():
         stock = ProductSync.objects.locked(claim.product_id)
-        if not claim.is_ours(stock) or stock.parked or open_update(stock.pk):
+        if not claim.is_held(stock) or stock.parked or open_update(stock.pk):
             return None
         if stock.highest_seen_number > stock.n or stock.gap:
             return (

@@ -105,7 +105,7 @@ def find_out(shirt: Shirt) -> None:
 
 
 def abandon(shirt: Shirt) -> None:
-    with leases.claimed("prod_shirt") as claim:
+    with leases.lease("prod_shirt") as claim:
         assert claim is not None
         frozen = updates.create_update(claim)
     assert frozen is not None

@@ -320,10 +320,10 @@ def test_an_update_whose_event_was_received_is_applied_and_not_abandoned(
 
 
 def test_a_worker_that_lost_its_lease_creates_no_update(shirt: Shirt) -> None:
-    from inventory.leases import claimed
+    from inventory.leases import lease
 
     shirt.sell("M", 2)
-    with claimed("prod_shirt") as slow:
+    with lease("prod_shirt") as slow:
         assert slow is not None
         ProductSync.objects.update(lease_holder="another")
 

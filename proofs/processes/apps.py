@@ -21,7 +21,7 @@ class Mortal(AppConfig):
         from inventory import leases
         from inventory.events import inbox
 
-        leases.LEASE = inbox.LEASE = LEASE
+        leases.LEASE_DURATION = inbox.LEASE = LEASE
         fault_points.visit = _die_if_asked
 
 

@@ -422,7 +422,7 @@ def test_control_reading_a_sum_and_writing_it_back_loses_a_delivery(house: House
 
 def claim_product(number: int, meet: Meet) -> bool:
     """Claim the product as a publishing worker does, and keep it until the others have tried."""
-    with leases.claimed(shop.SHIRT) as claim:
+    with leases.lease(shop.SHIRT) as claim:
         meet()
         return claim is not None
 
@@ -441,7 +441,7 @@ def test_control_a_separate_check_of_the_lease_lets_several_workers_in(house: Ho
     def check_then_claim(number: int, meet: Meet) -> bool:
         take_out(
             leases,
-            "claimed",
+            "lease",
             "taken = ProductStock.objects.filter(free(), pk=product_id).update(",
             "there = ProductStock.objects.filter(free(), pk=product_id).exists()\n    meet()\n"
             "    taken = there and ProductStock.objects.filter(pk=product_id).update(",
