@@ -21,7 +21,7 @@ from checkout.cart.rules import CartRefused
 from checkout.models import ENDED, Order
 from checkout.orders.checkout import start_checkout
 from config.stripe_client import StripeCallError, is_configured
-from inventory.stock.ledger import OutOfStock
+from inventory.stock.ledger import InsufficientStock
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _start(request: HttpRequest, cart: Cart) -> HttpResponse:
     except CartRefused as refusal:
         changed = _("Something in your cart has changed.")
         return _back_to_cart(request, f"{changed} {_look()}" if _has_marks(cart) else str(refusal))
-    except OutOfStock:
+    except InsufficientStock:
         return _back_to_cart(request, _was_quicker(cart))
     except StripeCallError as trouble:
         logger.warning("Checkout did not start: %s", trouble)

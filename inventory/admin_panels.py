@@ -17,16 +17,16 @@ logger = logging.getLogger(__name__)
 
 Panel = dict[str, str]
 # Tolerance for the clocks of other hosts. Later beats are ignored: the clock has been set back since.
-TWO_CLOCKS = timedelta(minutes=1)
+CLOCK_SKEW = timedelta(minutes=1)
 
 
 def worker_silence(now: datetime) -> timedelta | None:
     """Time since the last heartbeat; None while a worker runs, timedelta.max if none ever did."""
-    newest = Heartbeat.objects.filter(beat_at__lte=now + TWO_CLOCKS).order_by("-beat_at").first()
+    newest = Heartbeat.objects.filter(beat_at__lte=now + CLOCK_SKEW).order_by("-beat_at").first()
     if newest is None:
         return timedelta.max
     silence = now - newest.beat_at
-    return silence if silence > timedelta(seconds=newest.patience) else None
+    return silence if silence > timedelta(seconds=newest.timeout) else None
 
 
 def warn_if_no_worker(now: datetime) -> None:

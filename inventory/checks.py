@@ -14,7 +14,7 @@ READ_COMMITTED = "read committed"
 
 
 @register(Tags.database)
-def database_can_carry_the_ledger(
+def check_database_supports_ledger(
     databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Database check: runs with `migrate` and `check --database default` only."""
@@ -27,7 +27,7 @@ def database_can_carry_the_ledger(
 
 
 @register
-def sqlite_can_carry_the_ledger(**kwargs: Any) -> list[CheckMessage]:
+def check_sqlite_supports_ledger(**kwargs: Any) -> list[CheckMessage]:
     # Runs at every start: the version is known without opening the database.
     if connections["default"].vendor != "sqlite":
         return []
@@ -35,7 +35,7 @@ def sqlite_can_carry_the_ledger(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
-def sqlite_is_sound(**kwargs: Any) -> list[CheckMessage]:
+def check_sqlite_version(**kwargs: Any) -> list[CheckMessage]:
     # Deployment check only: for development any SQLite is good enough.
     if connections["default"].vendor != "sqlite":
         return []
@@ -44,12 +44,12 @@ def sqlite_is_sound(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-def at_start() -> list[CheckMessage]:
+def run_startup_checks() -> list[CheckMessage]:
     """Run all checks, for a worker that starts."""
     return [
-        *database_can_carry_the_ledger(databases=["default"]),
-        *sqlite_can_carry_the_ledger(),
-        *sqlite_is_sound(),
+        *check_database_supports_ledger(databases=["default"]),
+        *check_sqlite_supports_ledger(),
+        *check_sqlite_version(),
     ]
 
 

@@ -13,14 +13,14 @@ from django.conf import settings
 
 from inventory.models import StripeEvent
 
-KEEP_EVENTS = timedelta(days=90)
-AT_ONCE = 500  # A long transaction would block others; on SQLite, every writer.
+EVENT_RETENTION = timedelta(days=90)
+BATCH_SIZE = 500  # A long transaction would block others; on SQLite, every writer.
 
 
-def throw_away_old(now: datetime) -> int:
+def delete_expired(now: datetime) -> int:
     """Daily worker task. Returns the number of deleted events; while it is not 0, the worker runs it again."""
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
-    old = StripeEvent.objects.filter(state=StripeEvent.State.HANDLED, handled_at__lt=now - KEEP_EVENTS)
-    chosen = list(old.values_list("pk", flat=True)[:AT_ONCE])
+    old = StripeEvent.objects.filter(state=StripeEvent.State.HANDLED, handled_at__lt=now - EVENT_RETENTION)
+    chosen = list(old.values_list("pk", flat=True)[:BATCH_SIZE])
     StripeEvent.objects.filter(pk__in=chosen, state=StripeEvent.State.HANDLED).delete()
     return len(chosen)

@@ -26,7 +26,7 @@ def insert_new(rows: Sequence[Row], *, unique: Sequence[str]) -> list[Row]:
         return []
     model = type(rows[0])
     sql = _insert(model, len(rows), tuple(unique))
-    values = [_value(field, row) for row in rows for field in _written(model)]
+    values = [_value(field, row) for row in rows for field in _columns_of(model)]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         created = {tuple(record[1:]): record[0] for record in cursor.fetchall()}
@@ -35,7 +35,7 @@ def insert_new(rows: Sequence[Row], *, unique: Sequence[str]) -> list[Row]:
 
 @lru_cache  # Under load the same few statements are needed over and over.
 def _insert(model: type[models.Model], rows: int, unique: tuple[str, ...]) -> str:
-    fields = _written(model)
+    fields = _columns_of(model)
     placeholders = f"({', '.join(['%s'] * len(fields))})"
     return (
         f"INSERT INTO {_name(model._meta.db_table)} ({', '.join(_name(field.column) for field in fields)}) "  # noqa: S608
@@ -45,7 +45,7 @@ def _insert(model: type[models.Model], rows: int, unique: tuple[str, ...]) -> st
 
 
 @lru_cache
-def _written(model: type[models.Model]) -> list[models.Field[Any, Any]]:
+def _columns_of(model: type[models.Model]) -> list[models.Field[Any, Any]]:
     # The database fills in the others.
     return [
         field

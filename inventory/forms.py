@@ -20,7 +20,7 @@ class StockForm(forms.Form):
 
     RECEIVED, COUNTED, ADJUSTED = "received", "counted", "adjusted"
 
-    what = forms.ChoiceField(
+    change_kind = forms.ChoiceField(
         label=gettext_lazy("What happened?"),
         choices=[
             (RECEIVED, gettext_lazy("Received (add)")),
@@ -52,7 +52,7 @@ def change_stock(items: Iterable[StockItem], form: StockForm, actor: str) -> tup
     """Apply a valid form to each item. Returns the new movements and an error message per refused item."""
     verb: Callable[..., Movement | None] = {
         StockForm.RECEIVED: ledger.receive,
-        StockForm.COUNTED: ledger.count,
+        StockForm.COUNTED: ledger.set_count,
         StockForm.ADJUSTED: ledger.adjust,
     }[form.cleaned_data["what"]]
     reference, reason = f"form:{form.cleaned_data['token']}", form.cleaned_data["reason"]
@@ -62,7 +62,7 @@ def change_stock(items: Iterable[StockItem], form: StockForm, actor: str) -> tup
             movement = verb(
                 item.pk, form.cleaned_data["number"], reference=reference, reason=reason, actor=actor
             )
-        except (ledger.NotThere, ledger.TooMany, ValueError) as exc:
+        except (ledger.NotEnoughUnits, ledger.CountTooLarge, ValueError) as exc:
             refused.append(f"{item}: {exc}")
         else:
             created += [movement] if movement else []

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from shop.models import Product
 
 
-class ShopIdentity(models.Model):
+class Installation(models.Model):
     """A single row with a random id, part of every version tag; another database on the account has another id."""
 
     one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
@@ -43,14 +43,14 @@ class StockItem(models.Model):
 
     class State(models.TextChoices):
         COUNTED = "counted", _("counted")
-        UNLIMITED = "unlimited", _("not tracked")
+        NOT_TRACKED = "unlimited", _("not tracked")
         UNKNOWN = "unknown", _("unknown")
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_items")
     key = models.CharField(_("key"), max_length=520, help_text=_("The exact metadata key at Stripe."))
     size = models.CharField(_("size"), max_length=500, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
-    listed = models.BooleanField(
+    is_listed = models.BooleanField(
         _("listed"), default=True, help_text=_("Whether Stripe lists it among the product's sizes.")
     )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.UNKNOWN)
@@ -87,10 +87,10 @@ class StockItem(models.Model):
     # The inventory.alerts.StockLevel last recorded or mailed to the owner; empty until the first check.
     notified_level = models.PositiveSmallIntegerField(null=True, blank=True)
     # The Stripe snapshot with which the ledger of this item began; edits it already contains are not counted.
-    began_at = models.DateTimeField(
+    opened_at = models.DateTimeField(
         null=True, blank=True, help_text=_("“updated” of the product in the first snapshot.")
     )
-    began_with = models.IntegerField(
+    opened_count = models.IntegerField(
         null=True, blank=True, help_text=_("The count in the first snapshot; empty if it was unreadable.")
     )
 
@@ -111,7 +111,7 @@ class StockItem(models.Model):
 
     @property
     def for_sale(self) -> bool:
-        return self.listed and (self.state == self.State.UNLIMITED or bool(self.available))
+        return self.is_listed and (self.state == self.State.NOT_TRACKED or bool(self.available))
 
 
 class ProductSyncQuerySet(models.QuerySet["ProductStock"]):
@@ -276,12 +276,12 @@ class VersionSnapshot(models.Model):
         return f"{self.product_id} {self.n}"
 
 
-class CountedRequest(models.Model):
+class ProcessedRequest(models.Model):
     """A Stripe request id whose product.updated was applied; further events of the same request are ignored."""
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     request = models.CharField(max_length=255)
-    counted_at = models.DateTimeField(auto_now_add=True)
+    processed_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         verbose_name = _("processed request")
@@ -312,7 +312,7 @@ class EventCursor(models.Model):
         return self.read_to.isoformat()
 
 
-class AppendOnly(models.QuerySet["Movement"]):
+class AppendOnlyQuerySet(models.QuerySet["Movement"]):
     def update(self, **changes: Any) -> int:
         if not changes.keys() <= {"write", "write_id", "published_at"}:
             raise TypeError("Movements cannot be changed; add a correcting movement.")
@@ -351,7 +351,7 @@ class Movement(models.Model):
     )
     published_at = models.DateTimeField(_("at Stripe since"), null=True, blank=True)
 
-    objects = AppendOnly.as_manager()
+    objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("movement")
@@ -485,7 +485,7 @@ class Heartbeat(models.Model):
 
     name = models.CharField(primary_key=True, max_length=100)
     beat_at = models.DateTimeField()
-    patience = models.PositiveIntegerField(
+    timeout = models.PositiveIntegerField(
         default=60, help_text=_("Seconds without a beat before the worker counts as stopped.")
     )
 

@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from inventory.views import PATHS, receive
+from inventory.views import PATHS, stripe_webhook
 
-urlpatterns = [path(PATHS[0], receive, name="stripe_webhook"), path(PATHS[1], receive)]
+urlpatterns = [path(PATHS[0], stripe_webhook, name="stripe_webhook"), path(PATHS[1], stripe_webhook)]

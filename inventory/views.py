@@ -20,11 +20,11 @@ from django.views.decorators.http import require_POST
 from config.fault_points import fault_point
 from inventory import admin_panels, gateway
 from inventory.events import inbox
-from inventory.events.batcher import Intake
+from inventory.events.batcher import EventBatcher
 
 logger = logging.getLogger(__name__)
 
-WARN_EVERY = 60  # seconds
+WARN_INTERVAL = 60  # seconds
 # Both spellings are served without a redirect, which Stripe would count as a failed delivery.
 PATHS = ("stripe/webhook/", "stripe/webhook")
 
@@ -36,14 +36,14 @@ def stripe_first(
     addresses = {f"/{path}" for path in PATHS}
 
     def answer(request: HttpRequest) -> HttpResponse:
-        return receive(request) if request.path_info in addresses else get_response(request)
+        return stripe_webhook(request) if request.path_info in addresses else get_response(request)
 
     return answer
 
 
 @csrf_exempt
 @require_POST
-def receive(request: HttpRequest) -> HttpResponse:
+def stripe_webhook(request: HttpRequest) -> HttpResponse:
     """Answer 200 once the event is stored; 400, 405 or 413 for invalid requests; 503 if the event cannot be stored."""
     if _is_too_big(request):
         return _refuse(413, f"The body is larger than {settings.WEBHOOK_MAX_BYTES} bytes.")
@@ -54,30 +54,30 @@ def receive(request: HttpRequest) -> HttpResponse:
     except (gateway.BadSignature, inbox.NotAnEvent) as exc:
         return _refuse(400, str(exc))
     fault_point("receive.verified")
-    return _remember(event)
+    return _store(event)
 
 
-_intake = Intake()
+_batcher = EventBatcher()
 
 
-def _remember(event: inbox.Json) -> HttpResponse:
+def _store(event: inbox.Json) -> HttpResponse:
     try:
-        new = _intake.remember(event)
+        new = _batcher.store(event)
     except DatabaseError:
         logger.exception("Could not store event %s; Stripe will retry", event["id"])
         return _text(503, "The event could not be stored; please retry.")
     fault_point("receive.stored")
-    _warn_now_and_then()
+    _warn_rarely()
     return _text(200, "Stored." if new else "Already stored.")
 
 
 _warned_at = 0.0
 
 
-def _warn_now_and_then() -> None:
+def _warn_rarely() -> None:
     """Log a warning if no worker is running, at most once per WARN_EVERY and process."""
     global _warned_at
-    if time.monotonic() - _warned_at > WARN_EVERY:
+    if time.monotonic() - _warned_at > WARN_INTERVAL:
         _warned_at = time.monotonic()
         admin_panels.warn_if_no_worker(timezone.now())
 

@@ -70,7 +70,7 @@ def start() -> None:
 
 def check_database() -> None:
     """Raise WrongDatabase for errors of the system checks; log their warnings."""
-    for problem in checks.at_start():
+    for problem in checks.run_startup_checks():
         if problem.level >= ERROR:
             raise WrongDatabase(f"{problem.msg} {problem.hint or ''}".strip())
         logger.warning("%s %s", problem.msg, problem.hint)

@@ -21,7 +21,7 @@ class CartRefused(Exception):
 def is_offered(item: StockItem) -> bool:
     """Does the shop show it? A size that is not listed or cannot be counted is not for sale."""
     shown = item.product.active and not item.product.deleted
-    return shown and item.listed and item.state != StockItem.State.UNKNOWN
+    return shown and item.is_listed and item.state != StockItem.State.UNKNOWN
 
 
 def is_for_sale(item: StockItem) -> bool:
@@ -35,7 +35,7 @@ def has_colour(product: Product, colour: str) -> bool:
 
 def limit_of(item: StockItem, kept: int = 0) -> int | None:
     """How many of `item` a cart may hold whose own payment page keeps `kept` of them; None: not counted."""
-    if item.state == StockItem.State.UNLIMITED:
+    if item.state == StockItem.State.NOT_TRACKED:
         return None
     if item.state != StockItem.State.COUNTED or item.on_hand is None:
         return 0

@@ -48,8 +48,8 @@ def write_down(session: CheckoutSession) -> Order | None:
     if session.mode in NO_GOODS:
         logger.info("Session %s is of mode %s: nothing from the shelf.", session.id, session.mode)
         return None
-    if not inbox.may_call_stripe():
-        raise inbox.NeedsStripe
+    if not inbox.stripe_calls_allowed():
+        raise inbox.NeedsStripeAccess
     lines = gateway.session_lines(session.id)
     products = _products(lines)
     if not any(_is_counted(product) for product in products.values()):

@@ -38,8 +38,8 @@ def on_session_event(event: StripeEvent) -> None:
     """checkout.session.completed, .async_payment_succeeded, .async_payment_failed and .expired."""
     session = session_from(event.payload["data"]["object"])
     if not session.says_how_it_ended:
-        if not inbox.may_call_stripe():
-            raise inbox.NeedsStripe
+        if not inbox.stripe_calls_allowed():
+            raise inbox.NeedsStripeAccess
         session = gateway.fetch_session(session.id)
     settle(session, failed=event.type == FAILED, happened_at=event.created_at, now=timezone.now())
 
@@ -63,7 +63,7 @@ def settle(
 
     `failed`: an event says that a payment which was to come later did not come; the session itself does not.
     `happened_at`: when it was paid, by Stripe's clock, if the session does not say. A session that this shop did
-    not open is read from Stripe first (raises inventory.events.inbox.NeedsStripe where that may not be, StripeTrouble).
+    not open is read from Stripe first (raises inventory.events.inbox.NeedsStripeAccess where that may not be, StripeTrouble).
     """
     order = _order_of(session) or external_orders.write_down(session)
     if order is None:

@@ -47,8 +47,8 @@ def on_refund_failed(event: StripeEvent) -> None:
     if order is None:
         logger.info("The failed refund in %s is of no order of this shop.", event.pk)
         return
-    if not inbox.may_call_stripe():
-        raise inbox.NeedsStripe
+    if not inbox.stripe_calls_allowed():
+        raise inbox.NeedsStripeAccess
     known = gateway.refunds_of(order.payment_intent_id)
     amount = _money(failed.amount, failed.currency or order.currency)
     with transaction.atomic():
@@ -82,7 +82,7 @@ def _order_of(payment_intent_id: str) -> Order | None:
     found = Order.objects.filter(payment_intent_id=payment_intent_id).first()
     if found:
         return found
-    if not inbox.may_call_stripe():
-        raise inbox.NeedsStripe
+    if not inbox.stripe_calls_allowed():
+        raise inbox.NeedsStripeAccess
     session = gateway.session_of_payment(payment_intent_id)
     return settle(session, now=timezone.now()) if session else None

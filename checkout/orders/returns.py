@@ -41,7 +41,7 @@ def take_back(order: Order, units: Mapping[int, int], *, token: str, reason: str
     try:
         with transaction.atomic():
             return sum(
-                ledger.take_back(
+                ledger.restock(
                     line.reference,
                     units[line.pk],
                     reference=token,

@@ -36,7 +36,7 @@ def remember_events(*, since: datetime) -> int:
     Returns how many were new; the worker handles them. Stripe keeps events for 30 days. Raises StripeTrouble.
     """
     events = gateway.each_event(since=since, types=list(EVENTS))
-    return sum(len(inbox.remember(batch)) for batch in _batches(events))
+    return sum(len(inbox.store_events(batch)) for batch in _batches(events))
 
 
 def settle_completed(*, since: datetime, now: datetime) -> Settled:
@@ -45,7 +45,7 @@ def settle_completed(*, since: datetime, now: datetime) -> Settled:
     Stronger than events: sessions are kept, and each says itself how it ended.
     """
     settled = Settled()
-    with inbox.stripe_allowed():
+    with inbox.allow_stripe_calls():
         for session in gateway.each_session(since=since, status="complete"):
             _settle(session, settled, now=now)
     return settled
@@ -59,7 +59,7 @@ def _settle(session: gateway.CheckoutSession, settled: Settled, *, now: datetime
         if isinstance(error, StripeCallError) and not isinstance(error, InvalidRequest):
             raise  # No other session would fare better.
         logger.exception("Session %s cannot be settled", session.id)
-        settled.failed[session.id] = backoff.in_a_line(error)
+        settled.failed[session.id] = backoff.one_line(error)
     else:
         if order is not None and order.state != before:
             settled.orders.append(order)

@@ -84,7 +84,7 @@ def _fetch_edits(report: Report, now: datetime) -> Iterator[Difference]:
     except PermissionDenied as trouble:
         yield Difference("events_not_listed", "STRIPE_SECRET_KEY", str(trouble))
     listed = timezone.now()
-    while inbox.handle_waiting(listed) or inbox.handle_with_stripe(listed):
+    while inbox.process_local(listed) or inbox.process_remote(listed):
         pass
 
 
@@ -113,7 +113,7 @@ def _end_overdue(now: datetime, report: Report) -> Iterator[Order]:
             raise
         except Exception as error:
             logger.exception("Order %s cannot be settled", order.number)
-            report.differences.append(_unsettled(order.number, backoff.in_a_line(error)))
+            report.differences.append(_unsettled(order.number, backoff.one_line(error)))
 
 
 def _unsold(since: datetime) -> Iterator[Difference]:
@@ -162,7 +162,7 @@ def _stray_holds() -> Iterator[Difference]:
 
 
 def _drifted() -> Iterator[Difference]:
-    for text in ledger.sums_that_drifted():
+    for text in ledger.find_drift():
         yield Difference("sum_drifted", text.split(":")[0], text)
 
 
@@ -178,7 +178,7 @@ def _counts(product: StripeProduct) -> Iterator[Difference]:
         yield Difference("product_unknown", product.id, f"{product.name} was never read: run sync_catalog.")
     for item in items:
         reading = read_key(product.metadata, item.key, item.size)
-        if item.state != StockItem.State.UNLIMITED and not reading.unlimited:
+        if item.state != StockItem.State.NOT_TRACKED and not reading.unlimited:
             yield from _count(product, item, reading)
 
 

@@ -116,11 +116,11 @@ def test_a_foreign_session_is_read_from_stripe_by_the_duty_that_may(fake: FakeSt
     fake.deliver_due()
     fake.forget_calls()
 
-    inbox.handle_waiting(timezone.now())
+    inbox.process_local(timezone.now())
     assert fake.calls == [] and not Order.objects.exists()
     assert StripeEvent.objects.get(type="checkout.session.completed").needs_stripe
 
-    inbox.handle_with_stripe(timezone.now())
+    inbox.process_remote(timezone.now())
     assert sales() == [("prod_balm", "M", 1)]
 
 
@@ -131,7 +131,7 @@ def test_a_foreign_session_is_counted_once_however_often_it_is_told(fake: FakeSt
     fake.pay(session_id)
 
     deliver(fake)
-    with inbox.stripe_allowed():
+    with inbox.allow_stripe_calls():
         settle(gateway.fetch_session(session_id), now=timezone.now())
 
     assert sales() == [("prod_balm", "M", 1)] and Order.objects.count() == 1
@@ -146,7 +146,7 @@ def test_a_database_that_forgot_the_order_gives_it_the_same_id_again(
     first = only_order()
     Order.objects.all().delete()
 
-    with inbox.stripe_allowed():
+    with inbox.allow_stripe_calls():
         settle(gateway.fetch_session(session_id), now=timezone.now())
 
     assert only_order().id == first.id and sales() == [("prod_balm", "M", 1)]

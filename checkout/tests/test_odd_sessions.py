@@ -41,7 +41,7 @@ def heard(event: dict[str, Any], **changes: Any) -> StripeEvent:
     """The event with other fields in its session (`...`: not there at all), once it was worked on."""
     session = event["data"]["object"] | changes
     event["data"]["object"] = {name: value for name, value in session.items() if value is not ...}
-    inbox.remember([event])
+    inbox.store_events([event])
     worker.drain()
     return StripeEvent.objects.get(pk=event["id"])
 
@@ -132,10 +132,10 @@ def test_an_odd_line_does_not_keep_the_line_beside_it_from_being_counted(
 def test_a_session_whose_own_id_is_too_long_is_a_case_and_no_guess(event: dict[str, Any]) -> None:
     """Two of those must not become one order."""
     event["data"]["object"]["id"] = TOO_LONG
-    inbox.remember([event])
+    inbox.store_events([event])
 
     for hour in range(1, 12):
-        inbox.handle_waiting(timezone.now() + timedelta(hours=hour))
+        inbox.process_local(timezone.now() + timedelta(hours=hour))
 
     assert "255" in Issue.objects.get(kind="event not handled").text
     assert sales() == [] and not Order.objects.exists()
@@ -181,10 +181,10 @@ def test_an_event_without_its_session_is_remembered_and_becomes_a_case(
     event: dict[str, Any], data: Any
 ) -> None:
     event["data"] = data
-    inbox.remember([event])
+    inbox.store_events([event])
 
     for hour in range(1, 12):
-        inbox.handle_waiting(timezone.now() + timedelta(hours=hour))
+        inbox.process_local(timezone.now() + timedelta(hours=hour))
 
     assert StripeEvent.objects.get(pk=event["id"]).state == "failed"
     assert Issue.objects.get().subject == event["id"]

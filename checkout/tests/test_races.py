@@ -83,7 +83,7 @@ def test_without_its_guard_the_last_one_is_promised_to_several(
         StockItem.objects.filter(pk=item_id).update(held=item.held + quantity)
         return True
 
-    monkeypatch.setattr(ledger, "_set_aside", look_then_take)
+    monkeypatch.setattr(ledger, "_reserve", look_then_take)
     at_once(*[racer.go_to_payment for racer in racers])
 
     assert len(fake.sessions) > 1

@@ -82,7 +82,7 @@ def test_a_refund_that_arrives_before_its_sale_settles_the_sale_first(
     refund = StripeEvent.objects.get(type="charge.refunded")
 
     inbox.handle(refund.id, timezone.now())
-    inbox.handle_with_stripe(timezone.now())
+    inbox.process_remote(timezone.now())
 
     order.refresh_from_db()
     assert order.state == Order.State.REFUNDED
@@ -144,7 +144,7 @@ def test_a_refund_that_says_no_amounts_leaves_the_order_as_it_is(
     fake: FakeStripe, shirt: Product, customer: Customer, amounts: dict[str, object]
 ) -> None:
     order = paid_order(fake, shirt, customer)
-    inbox.remember([refunded_event(order.payment_intent_id, **amounts)])
+    inbox.store_events([refunded_event(order.payment_intent_id, **amounts)])
 
     assert inbox.handle("evt_1", timezone.now())
 
@@ -162,7 +162,7 @@ def test_a_refund_that_is_told_before_a_late_payment_closes_the_order_once_it_is
     order.refresh_from_db()
     assert order.state == Order.State.AWAITING_PAYMENT
     refund = refunded_event(order.payment_intent_id, amount=5000, amount_refunded=5000)
-    inbox.remember([refund])
+    inbox.store_events([refund])
     inbox.handle("evt_1", timezone.now())
 
     fake.settle_delayed(order.session_id or "", succeeded=True)
@@ -182,7 +182,7 @@ def refunded_event(payment_intent_id: str | None, **amounts: object) -> dict[str
 
 def test_a_refund_of_a_payment_without_a_session_is_nobodys_alarm(fake: FakeStripe, db: None) -> None:
     """`stripe trigger charge.refunded` makes a charge that no Checkout Session belongs to."""
-    inbox.remember([refunded_event(None, amount=100, amount_refunded=100)])
+    inbox.store_events([refunded_event(None, amount=100, amount_refunded=100)])
 
     inbox.handle("evt_1", timezone.now())
 

@@ -72,7 +72,7 @@ def test_our_own_sessions_need_no_call_to_stripe_after_the_payment(
     fake.deliver_due()
     fake.forget_calls()
 
-    inbox.handle_waiting(timezone.now())
+    inbox.process_local(timezone.now())
 
     order.refresh_from_db()
     assert order.state == Order.State.PAID
@@ -94,7 +94,7 @@ def test_origin_fault_01_a_paid_session_delivered_four_times_and_once_more_under
     assert StripeEvent.objects.filter(type="checkout.session.completed").count() == 2 < len(arrived)
     assert sold(shirt) == [("M", 2)]
     inbox.replay(StripeEvent.objects.values_list("pk", flat=True), timezone.now())
-    inbox.handle_waiting(timezone.now())
+    inbox.process_local(timezone.now())
     assert sold(shirt) == [("M", 2)] and left(shirt, "M") == 13
 
 
@@ -117,7 +117,7 @@ def test_origin_fault_02_a_failure_at_the_second_line_counts_nothing_and_the_ret
 
     with monkeypatch.context() as patched:
         patched.setattr(ledger, "_move", fails_at_the_second)
-        inbox.handle_waiting(timezone.now())
+        inbox.process_local(timezone.now())
     order.refresh_from_db()
     assert (
         len(counted) == 1
@@ -126,7 +126,7 @@ def test_origin_fault_02_a_failure_at_the_second_line_counts_nothing_and_the_ret
     )
     assert (item_of(shirt, "M").pending, item_of(poster).pending) == (0, 0)
 
-    inbox.handle_waiting(timezone.now() + timedelta(minutes=1))
+    inbox.process_local(timezone.now() + timedelta(minutes=1))
 
     assert sold(shirt) == [("M", 2)] and sold(poster) == [("", 1)]
     assert (item_of(shirt, "M").pending, item_of(poster).pending) == (-2, -1)
@@ -283,7 +283,7 @@ def test_a_customers_reference_on_a_payment_link_does_not_claim_an_order(
     order = order_for(customer, shirt, "M", 2)
     link = {"id": "cs_test_link", "status": "complete", "payment_status": "paid"}
 
-    with pytest.raises(inbox.NeedsStripe):
+    with pytest.raises(inbox.NeedsStripeAccess):
         settle(
             gateway.session_from(link | {"client_reference_id": str(order.id)}),
             now=timezone.now(),

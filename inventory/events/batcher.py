@@ -19,27 +19,27 @@ from inventory.events import inbox
 Delivery = tuple[inbox.Json, Future[bool]]
 
 
-class Intake:
+class EventBatcher:
     """Shared by the threads of a process."""
 
     def __init__(self) -> None:
         self._waiting: deque[Delivery] = deque()
         self._writing = threading.Lock()
 
-    def remember(self, event: inbox.Json) -> bool:
+    def store(self, event: inbox.Json) -> bool:
         """Store one event. False if it was stored before; raises the error of its own insert."""
         written: Future[bool] = Future()
         self._waiting.append((event, written))
         with self._writing:
             if not written.done():
-                _write([self._waiting.popleft() for _ in range(len(self._waiting))])
+                _store([self._waiting.popleft() for _ in range(len(self._waiting))])
         # A timeout of 0 raises if the insert has no result for this event: never report it as stored then.
         return written.result(timeout=0)
 
 
-def _write(deliveries: Sequence[Delivery]) -> None:
+def _store(deliveries: Sequence[Delivery]) -> None:
     try:
-        new = set(inbox.remember(event for event, _ in deliveries))
+        new = set(inbox.store_events(event for event, _ in deliveries))
     except OperationalError as exc:
         # The database is unavailable or locked for too long, which affects all deliveries.
         for _, written in deliveries:
@@ -49,7 +49,7 @@ def _write(deliveries: Sequence[Delivery]) -> None:
             deliveries[0][1].set_exception(exc)
         else:
             for delivery in deliveries:
-                _write([delivery])
+                _store([delivery])
     else:
         for event, written in deliveries:
             written.set_result(event["id"] in new)

@@ -40,34 +40,34 @@ logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 LEASE = timedelta(seconds=60)
-A_ROUND = 50  # events per run, so that the worker can stop in between
-AT_ONCE = 200  # events per INSERT: databases limit the parameters of a statement, SQLite to 32,766
-MOST_ATTEMPTS = 10
-MOST_CLAIMS = 15  # of an event whose handling never finishes, for example because it kills the process
-LONGEST_WAIT = timedelta(minutes=10)
-LONGEST_ID = 255
-KEY_TROUBLE = (AuthenticationFailed, PermissionDenied, NotConfigured)
-KEY_CASE = (issues.KEY, "events")
+BATCH_SIZE = 50  # events per run, so that the worker can stop in between
+INSERT_BATCH_SIZE = 200  # events per INSERT: databases limit the parameters of a statement, SQLite to 32,766
+MAX_ATTEMPTS = 10
+MAX_LEASES = 15  # of an event whose handling never finishes, for example because it kills the process
+MAX_BACKOFF = timedelta(minutes=10)
+MAX_LENGTH_ID = 255
+KEY_ERRORS = (AuthenticationFailed, PermissionDenied, NotConfigured)
+KEY_ISSUE = (issues.KEY, "events")
 
 
 class NotAnEvent(ValueError):
     """The payload is not an event that can be stored."""
 
 
-class NeedsStripe(Exception):
+class NeedsStripeAccess(Exception):
     """Raised by a handler that must call Stripe where it may not; `handle_with_stripe` then handles the event."""
 
 
 _may_call: ContextVar[bool] = ContextVar("may_call_stripe", default=False)
 
 
-def may_call_stripe() -> bool:
+def stripe_calls_allowed() -> bool:
     """Whether handlers may call Stripe in this context; one that must call it raises NeedsStripe otherwise."""
     return _may_call.get()
 
 
 @contextmanager
-def stripe_allowed() -> Iterator[None]:
+def allow_stripe_calls() -> Iterator[None]:
     token = _may_call.set(True)
     try:
         yield
@@ -87,7 +87,7 @@ def parse(body: bytes) -> Json:
     if not isinstance(event, dict):
         raise NotAnEvent("The body is not a JSON object.")
     name = event.get("id")
-    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_ID:
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_LENGTH_ID:
         raise NotAnEvent("The event has no id.")
     return event
 
@@ -102,7 +102,7 @@ def check_mode(event: Json) -> None:
         )
 
 
-def remember(events: Iterable[Json]) -> list[str]:
+def store_events(events: Iterable[Json]) -> list[str]:
     """Store events whose ids are not stored yet. Returns the new ids.
 
     `parse` and the gateways have already cleaned the JSON, so that every database can store it.
@@ -110,7 +110,7 @@ def remember(events: Iterable[Json]) -> list[str]:
     now = timezone.now()
     rows = sorted((_row(event, now) for event in events), key=lambda row: row.id)
     unique = list({row.id: row for row in rows}.values())
-    parts = (unique[begin : begin + AT_ONCE] for begin in range(0, len(unique), AT_ONCE))
+    parts = (unique[begin : begin + INSERT_BATCH_SIZE] for begin in range(0, len(unique), INSERT_BATCH_SIZE))
     return [row.id for part in parts for row in _insert(part)]
 
 
@@ -121,8 +121,8 @@ def _insert(rows: Sequence[StripeEvent]) -> list[StripeEvent]:
 def _row(event: Json, now: datetime) -> StripeEvent:
     return StripeEvent(
         id=event["id"],
-        type=str(event.get("type") or "")[:LONGEST_ID],
-        created_at=_moment(event.get("created"), now),
+        type=str(event.get("type") or "")[:MAX_LENGTH_ID],
+        created_at=_datetime(event.get("created"), now),
         livemode=bool(event.get("livemode")),
         object_id=_object_id(event),
         payload=event,
@@ -130,7 +130,7 @@ def _row(event: Json, now: datetime) -> StripeEvent:
     )
 
 
-def _moment(seconds: object, now: datetime) -> datetime:
+def _datetime(seconds: object, now: datetime) -> datetime:
     """Convert Unix seconds; fall back to `now` if they are missing or out of range."""
     try:
         return datetime.fromtimestamp(float(seconds), UTC)  # type: ignore[arg-type]
@@ -140,7 +140,7 @@ def _moment(seconds: object, now: datetime) -> datetime:
 
 def _object_id(event: Json) -> str:
     try:
-        return str(event["data"]["object"]["id"])[:LONGEST_ID]
+        return str(event["data"]["object"]["id"])[:MAX_LENGTH_ID]
     except (KeyError, TypeError):
         return ""
 
@@ -148,21 +148,21 @@ def _object_id(event: Json) -> str:
 # --- Handling ---------------------------------------------------------------------------------
 
 
-def handle_waiting(now: datetime) -> int:
+def process_local(now: datetime) -> int:
     """Worker task: handle due events without calling Stripe. Returns the number of events taken."""
-    return _handle_due(now, needs_stripe=False)
+    return _process_due(now, needs_stripe=False)
 
 
-def handle_with_stripe(now: datetime) -> int:
+def process_remote(now: datetime) -> int:
     """Worker task: handle due events that need a call to Stripe. Returns the number of events taken."""
-    with stripe_allowed():
-        return _handle_due(now, needs_stripe=True)
+    with allow_stripe_calls():
+        return _process_due(now, needs_stripe=True)
 
 
-def _handle_due(now: datetime, *, needs_stripe: bool) -> int:
+def _process_due(now: datetime, *, needs_stripe: bool) -> int:
     waiting = _due(now).filter(needs_stripe=needs_stripe).order_by("next_try_at", "received_at")
     taken = 0
-    for event_id in list(waiting.values_list("pk", flat=True)[:A_ROUND]):
+    for event_id in list(waiting.values_list("pk", flat=True)[:BATCH_SIZE]):
         event = _claim(event_id, now)
         if event is not None:
             taken += 1
@@ -190,8 +190,8 @@ def _claim(event_id: str, now: datetime) -> StripeEvent | None:
     if not claimed:
         return None
     event = StripeEvent.objects.get(pk=event_id)
-    if event.attempts > MOST_CLAIMS:
-        _give_up(event, event.error or "Handling never finished; it may crash the process.")
+    if event.attempts > MAX_LEASES:
+        _mark_failed(event, event.error or "Handling never finished; it may crash the process.")
         return None
     return event
 
@@ -203,13 +203,13 @@ def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
             handler(event)
             fault_point("handle.handler_done")
     except Exception as error:
-        if isinstance(error, NeedsStripe) and not may_call_stripe():
+        if isinstance(error, NeedsStripeAccess) and not stripe_calls_allowed():
             _finish(event, needs_stripe=True, attempts=0)
             return error
-        _try_again(event, error, now)
+        _retry_later(event, error, now)
         return error
     _finish(event, state=StripeEvent.State.HANDLED, handled_at=timezone.now(), error="")
-    _close_key_case(event)
+    _close_key_issue(event)
     fault_point("handle.finished")
     return None
 
@@ -222,23 +222,23 @@ def _finish(event: StripeEvent, **changes: Any) -> None:
     StripeEvent.objects.filter(pk=event.pk).update(lease_until=None, **changes)
 
 
-def _try_again(event: StripeEvent, error: Exception, now: datetime) -> None:
+def _retry_later(event: StripeEvent, error: Exception, now: datetime) -> None:
     """Retry with backoff; after MOST_ATTEMPTS mark as failed. Transient errors of Stripe are retried without limit."""
     text = f"{type(error).__name__}: {error}"
     logger.error("Event %s (%s) failed at attempt %d: %s", event.pk, event.type, event.attempts, text)
-    if isinstance(error, KEY_TROUBLE):
+    if isinstance(error, KEY_ERRORS):
         sentence = _("Events are not processed: %(error)s")
-        issues.open_issue(*KEY_CASE, sentence, error=error)
-    if _may_pass(error) or event.attempts < MOST_ATTEMPTS:
-        wait = min(timedelta(seconds=2 ** min(event.attempts - 1, 20)), LONGEST_WAIT)
-        attempts = min(event.attempts, MOST_ATTEMPTS - 1) if _may_pass(error) else event.attempts
+        issues.open_issue(*KEY_ISSUE, sentence, error=error)
+    if _is_transient(error) or event.attempts < MAX_ATTEMPTS:
+        wait = min(timedelta(seconds=2 ** min(event.attempts - 1, 20)), MAX_BACKOFF)
+        attempts = min(event.attempts, MAX_ATTEMPTS - 1) if _is_transient(error) else event.attempts
         _finish(event, error=text, next_try_at=now + wait, attempts=attempts)
         return
     logger.error("Traceback of event %s:", event.pk, exc_info=error)
-    _give_up(event, text)
+    _mark_failed(event, text)
 
 
-def _give_up(event: StripeEvent, text: str) -> None:
+def _mark_failed(event: StripeEvent, text: str) -> None:
     logger.error("Event %s failed permanently; replay it when the cause is fixed", event.pk)
     _finish(event, error=text, state=StripeEvent.State.FAILED)
     sentence = _("%(type)s failed after %(tries)d attempts: %(error)s")
@@ -247,15 +247,15 @@ def _give_up(event: StripeEvent, text: str) -> None:
     )
 
 
-def _close_key_case(passed: StripeEvent) -> None:
+def _close_key_issue(passed: StripeEvent) -> None:
     # The key works again. Keep the issue open while other events still wait because of the key.
-    names = "|".join(kind.__name__ for kind in KEY_TROUBLE)
+    names = "|".join(kind.__name__ for kind in KEY_ERRORS)
     waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, error__regex=f"^({names}):")
-    if passed.error.startswith(tuple(kind.__name__ for kind in KEY_TROUBLE)) and not waiting.exists():
-        issues.close(*KEY_CASE)
+    if passed.error.startswith(tuple(kind.__name__ for kind in KEY_ERRORS)) and not waiting.exists():
+        issues.close(*KEY_ISSUE)
 
 
-def _may_pass(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     # Stripe, or the network, failed. A request that Stripe rejects would be rejected again.
     return isinstance(error, StripeCallError) and not isinstance(error, InvalidRequest)
 

@@ -11,7 +11,7 @@ from inventory.models import Hold, Movement, ProductSync, StockItem, StockUpdate
 from inventory.stock.counts import signed
 
 
-class NotKnown(Exception):
+class UnknownItem(Exception):
     """There is no such item. The message lists the product's sizes."""
 
 
@@ -22,18 +22,18 @@ def find(product_id: str, size: str) -> StockItem:
             return item
     sizes = ", ".join(item.size or item.key for item in items)
     if sizes:
-        raise NotKnown(f"{product_id} has no size “{size}”; it has {sizes}.")
-    raise NotKnown(f"Nothing is counted for {product_id}. Run “manage.py sync_catalog” first.")
+        raise UnknownItem(f"{product_id} has no size “{size}”; it has {sizes}.")
+    raise UnknownItem(f"Nothing is counted for {product_id}. Run “manage.py sync_catalog” first.")
 
 
-def why(item: StockItem) -> Iterator[str]:
+def explain_item(item: StockItem) -> Iterator[str]:
     yield f"{item} ({item.product_id} {item.key}), {item.get_state_display()}"
     if item.problem:
         yield f"Problem: {item.problem}"
     yield ""
     yield from _movements(item)
     yield ""
-    yield from _today(item)
+    yield from _current_state(item)
     yield ""
     yield from _writes(item)
     yield from _events(item)
@@ -59,7 +59,7 @@ def _line(movement: Movement) -> str:
     return " ".join(words)
 
 
-def _today(item: StockItem) -> Iterator[str]:
+def _current_state(item: StockItem) -> Iterator[str]:
     published = item.movements.exclude(published_at=None).aggregate(units=Sum("delta"))["units"] or 0
     waiting = item.movements.filter(published_at=None).aggregate(units=Sum("delta"))["units"] or 0
     yield f"on hand   {item.on_hand} = movements published to Stripe{_check(item.on_hand or 0, published)}"

@@ -48,7 +48,7 @@ class Shortage:
         return f"{text} ({self.size})" if self.size else text
 
 
-class OutOfStock(Exception):
+class InsufficientStock(Exception):
     """At least one item is short, so nothing was held. `shortages` lists every short item."""
 
     def __init__(self, shortages: list[Shortage]) -> None:
@@ -56,15 +56,15 @@ class OutOfStock(Exception):
         self.shortages = shortages
 
 
-class NotThere(Exception):
+class NotEnoughUnits(Exception):
     """An adjustment would remove more units than are in stock. The message says how many are left."""
 
 
-class Unreadable(ValueError):
+class CountUnreadable(ValueError):
     """Stock cannot be entered here while the count at Stripe is missing or invalid. The message says what to correct."""
 
 
-class TooMany(Exception):
+class CountTooLarge(Exception):
     """The count would exceed six digits. The message says how many units are in stock."""
 
 
@@ -90,20 +90,20 @@ def hold(reference: str, demand: Mapping[int, int]) -> None:
 
     Raises OutOfStock with every short item, ValueError for quantities below 1.
     """
-    _must_be_positive(demand.values())
+    _require_positive(demand.values())
     rows = [Hold(reference=reference, item_id=pk, quantity=demand[pk]) for pk in sorted(demand)]
     with transaction.atomic():
         new = insert_new(rows, unique=("item_id",))
         fault_point("hold.inserted")
-        short = [row for row in new if not _set_aside(row.item_id, row.quantity)]
+        short = [row for row in new if not _reserve(row.item_id, row.quantity)]
         if short:
-            raise OutOfStock(_shortages({row.item_id: row.quantity for row in short}))
+            raise InsufficientStock(_shortages({row.item_id: row.quantity for row in short}))
         fault_point("hold.set_aside")
     fault_point("hold.committed")
 
 
-def _set_aside(item_id: int, quantity: int) -> bool:
-    enough = Q(state=StockItem.State.UNLIMITED) | Q(available__gte=quantity)
+def _reserve(item_id: int, quantity: int) -> bool:
+    enough = Q(state=StockItem.State.NOT_TRACKED) | Q(available__gte=quantity)
     # A single UPDATE checks and reserves atomically, so the last unit cannot be held twice.
     return bool(StockItem.objects.filter(enough, pk=item_id, listed=True).update(held=F("held") + quantity))
 
@@ -114,7 +114,7 @@ def _shortages(wanted: Mapping[int, int]) -> list[Shortage]:
         Shortage(
             pk,
             quantity,
-            (items[pk].available or 0) if pk in items and items[pk].listed else 0,
+            (items[pk].available or 0) if pk in items and items[pk].is_listed else 0,
             items[pk].size if pk in items else "",
         )
         for pk, quantity in wanted.items()
@@ -146,11 +146,11 @@ def sell(hold_reference: str, lines: Sequence[SaleLine], *, now: datetime, actor
     Returns the new movements. Sales beyond the stock open an issue, and so do sales that were paid before a
     restored database was refreshed: only a person can decide whether Stripe's count already includes those.
     """
-    _must_be_positive(line.quantity for line in lines)
+    _require_positive(line.quantity for line in lines)
     with transaction.atomic():
         freed = _end_hold(hold_reference)
         fault_point("sell.hold_ended")
-        items = _locked_with_their_desks(line.item_id for line in lines)
+        items = _locked_with_sync(line.item_id for line in lines)
         counted = [line for line in _in_order(lines) if not _is_past_cutoff(items[line.item_id], line)]
         new = insert_new(
             [_sale(items[line.item_id], line, now, actor) for line in counted], unique=MOVEMENT_KEY
@@ -158,13 +158,13 @@ def sell(hold_reference: str, lines: Sequence[SaleLine], *, now: datetime, actor
         fault_point("sell.inserted")
         _move(pending=_sums(new), held={pk: -units for pk, units in freed.items()})
         fault_point("sell.counted")
-        _tell(new)
+        _report(new)
     fault_point("sell.committed")
     return new
 
 
 def _sale(item: StockItem, line: SaleLine, now: datetime, actor: str) -> Movement:
-    uncounted = item.state == StockItem.State.UNLIMITED
+    uncounted = item.state == StockItem.State.NOT_TRACKED
     return Movement(
         item=item,
         kind=Movement.Kind.SALE,
@@ -176,7 +176,7 @@ def _sale(item: StockItem, line: SaleLine, now: datetime, actor: str) -> Movemen
     )
 
 
-def _locked_with_their_desks(pks: Iterable[int]) -> dict[int, StockItem]:
+def _locked_with_sync(pks: Iterable[int]) -> dict[int, StockItem]:
     ids = sorted(set(pks))
     # Lock before reading the sales cutoff: a concurrent refresh may accept Stripe's counts and move it.
     list(StockItem.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
@@ -224,14 +224,12 @@ def _is_past_cutoff(item: StockItem, line: SaleLine) -> bool:
     return True
 
 
-def take_back(
-    sale_reference: str, quantity: int, *, reference: str, reason: str = "", actor: str = ""
-) -> int:
+def restock(sale_reference: str, quantity: int, *, reference: str, reason: str = "", actor: str = "") -> int:
     """Return units of a sale to stock. `reference` names the return and makes it idempotent.
 
     Returns the units added: all returns of one sale together never exceed it.
     """
-    _must_be_positive([quantity])
+    _require_positive([quantity])
     with transaction.atomic():
         sale = Movement.objects.filter(kind=Movement.Kind.SALE, reference=sale_reference).first()
         if sale is None:
@@ -261,9 +259,9 @@ def receive(
     item_id: int, quantity: int, *, reference: str, reason: str = "", actor: str = ""
 ) -> Movement | None:
     """Add delivered units. None if `reference` was recorded before. Raises TooMany, Unreadable."""
-    _must_be_positive([quantity])
+    _require_positive([quantity])
     with transaction.atomic():
-        return _fitting(_record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor))
+        return _check_max(_record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor))
 
 
 def adjust(item_id: int, delta: int, *, reference: str, reason: str = "", actor: str = "") -> Movement | None:
@@ -273,12 +271,12 @@ def adjust(item_id: int, delta: int, *, reference: str, reason: str = "", actor:
     """
     with transaction.atomic():
         item = _locked(item_id)
-        if _there(item) + delta < 0:
-            raise NotThere(_("Only %(there)d in stock.") % {"there": _there(item)})
-        return _fitting(_record(item_id, Movement.Kind.ADJUSTED, delta, reference, reason, actor))
+        if _physical(item) + delta < 0:
+            raise NotEnoughUnits(_("Only %(there)d in stock.") % {"there": _physical(item)})
+        return _check_max(_record(item_id, Movement.Kind.ADJUSTED, delta, reference, reason, actor))
 
 
-def count(
+def set_count(
     item_id: int, counted: int, *, reference: str, reason: str = "", actor: str = ""
 ) -> Movement | None:
     """Set the stock to the units counted on the shelf, held units included, by recording the difference.
@@ -291,10 +289,10 @@ def count(
         item = _locked(item_id)
         if item.state == StockItem.State.UNKNOWN:
             # Correcting the value at Stripe sets a number too: both together would count the shelf twice.
-            raise Unreadable(
+            raise CountUnreadable(
                 _("Its count is invalid. Enter the number in stock in the product's metadata at Stripe.")
             )
-        delta = counted - _there(item)
+        delta = counted - _physical(item)
         return _record(item_id, Movement.Kind.COUNTED, delta, reference, reason, actor) if delta else None
 
 
@@ -304,35 +302,35 @@ def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, ac
     Raises Unreadable before the item's first count, ValueError for items that are sold without counting.
     """
     item = _locked(item_id)
-    _must_have_begun(item)
-    if item.state == StockItem.State.UNLIMITED:
+    _require_opened(item)
+    if item.state == StockItem.State.NOT_TRACKED:
         raise ValueError(_("%(item)s is sold without counting.") % {"item": item})
     line = Movement(item=item, kind=kind, delta=delta, reference=reference, reason=reason, actor=actor)
     new = insert_new([line], unique=MOVEMENT_KEY)
     fault_point("record.inserted")
     _move(pending=_sums(new), held={})
-    _tell(new)
+    _report(new)
     return new[0] if new else None
 
 
-def _fitting(new: Movement | None) -> Movement | None:
+def _check_max(new: Movement | None) -> Movement | None:
     """Raise TooMany above six digits, which rolls back the caller's transaction. A longer count is invalid at Stripe.
 
     Returns and edits have already happened and are not checked. If they exceed the limit, the next stock update
     opens an issue.
     """
     if new is not None and new.delta > 0:
-        there = _there(_locked(new.item_id))
+        there = _physical(_locked(new.item_id))
         if there > MAX_COUNT:
             text = _("A count has six digits at most: %(most)d. There are %(there)d already.")
-            raise TooMany(text % {"most": MAX_COUNT, "there": there - new.delta})
+            raise CountTooLarge(text % {"most": MAX_COUNT, "there": there - new.delta})
     return new
 
 
-def _must_have_begun(item: StockItem) -> None:
+def _require_opened(item: StockItem) -> None:
     # Before the first count, a delivery would be counted twice: here, and in the number entered at Stripe.
     if item.on_hand is None and item.state == StockItem.State.UNKNOWN:
-        raise Unreadable(
+        raise CountUnreadable(
             _(
                 "It has no count yet. Enter the number in stock in the product's metadata at Stripe, as %(key)s."
             )
@@ -340,7 +338,7 @@ def _must_have_begun(item: StockItem) -> None:
         )
 
 
-def _there(item: StockItem) -> int:
+def _physical(item: StockItem) -> int:
     return (item.on_hand or 0) + item.pending
 
 
@@ -374,19 +372,19 @@ def _items(pks: Iterable[int]) -> Iterable[StockItem]:
     return StockItem.objects.filter(pk__in=set(pks)).select_related("product__stock").order_by("pk")
 
 
-def _must_be_positive(quantities: Iterable[int]) -> None:
+def _require_positive(quantities: Iterable[int]) -> None:
     if any(not isinstance(quantity, int) or quantity < 1 for quantity in quantities):
         raise ValueError(_("A quantity is a whole number from 1."))
 
 
-def _tell(new: Sequence[Movement]) -> None:
+def _report(new: Sequence[Movement]) -> None:
     after = {item.pk: item for item in _items(movement.item_id for movement in new)} if new else {}
     for movement in new:
         _log_after_commit(movement, after[movement.item_id])
     taken = {movement.item_id for movement in new if movement.delta < 0}
     for item in after.values():
-        if item.pk in taken and item.state == StockItem.State.COUNTED and _there(item) < item.held:
-            _open_shortfall(item)
+        if item.pk in taken and item.state == StockItem.State.COUNTED and _physical(item) < item.held:
+            _open_oversold_issue(item)
 
 
 def _log_after_commit(movement: Movement, item: StockItem) -> None:
@@ -410,15 +408,15 @@ def _log(movement: Movement, item: StockItem) -> None:
         logger.warning("Low stock: %s, %d left", item, item.available)
 
 
-def _open_shortfall(item: StockItem) -> None:
+def _open_oversold_issue(item: StockItem) -> None:
     sentence = gettext_noop(
         "%(item)s: %(there)d in stock, %(held)d in open checkouts. More units are sold or held than are in stock."
     )
     subject = f"{item.product_id} {item.key}"
-    issues.open_issue(issues.OVERSOLD, subject, sentence, item=item, there=_there(item), held=item.held)
+    issues.open_issue(issues.OVERSOLD, subject, sentence, item=item, there=_physical(item), held=item.held)
 
 
-def sums_that_drifted() -> list[str]:
+def find_drift() -> list[str]:
     """Compare `held`, `pending` and `on_hand` of every item with its rows. Returns one sentence per mismatch."""
     items = StockItem.objects.select_related("product").order_by("pk")
     held = dict(Hold.objects.order_by().values_list("item").annotate(units=Sum("quantity")))

@@ -106,7 +106,7 @@ def accept_remote_count(
 ) -> None:
     # Continue the ledger with Stripe's count. An invalid count will be measured from ours once it is corrected.
     on_hand = item.on_hand or 0
-    item.began_at, item.began_with = updated_at, reading.count
+    item.opened_at, item.opened_count = updated_at, reading.count
     readable = reading.count is not None
     item.invalid_edits, item.invalid_units, item.invalid_overwritten = (
         (0, 0, False) if readable else (1, -on_hand, False)

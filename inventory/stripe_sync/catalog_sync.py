@@ -62,7 +62,7 @@ def _summarize(
         problems = _problems(product)
     except Exception as error:
         logger.exception("%s cannot be stored", product.id)
-        problem = f"it cannot be stored ({backoff.in_a_line(error)})."
+        problem = f"it cannot be stored ({backoff.one_line(error)})."
         summary.problems.append(f"{product.id} {product.name}: {problem}")
     else:
         summary.counts[outcome] += 1
@@ -112,7 +112,7 @@ def _tag_would_change(stock: ProductSync, mark: VersionOwner) -> bool:
 def _differs_from(item: StockItem, reading: ParsedCount) -> bool:
     if reading.count is not None:
         return item.state != StockItem.State.COUNTED or item.on_hand != reading.count
-    return item.problem != reading.problem or (item.state == StockItem.State.UNLIMITED) != reading.unlimited
+    return item.problem != reading.problem or (item.state == StockItem.State.NOT_TRACKED) != reading.unlimited
 
 
 def _problems(product: gateway.StripeProduct) -> list[str]:

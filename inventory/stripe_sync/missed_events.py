@@ -39,7 +39,7 @@ def fetch_product_events(now: datetime) -> int:
     fault_point("catch_up.listed")
     if now - (cursor.listed_at if cursor else since) > EVENT_RETENTION:
         _record_gap()
-    new = len(inbox.remember(events))
+    new = len(inbox.store_events(events))
     fault_point("catch_up.remembered")
     _advance(since, events, began, now)
     _refresh_invalid()
@@ -90,7 +90,7 @@ def all_events_seen(item: StockItem) -> bool:
 def handle_product_events(product_id: str, now: datetime) -> bool:
     about = StripeEvent.objects.filter(object_id=product_id, type="product.updated")
     waiting = about.filter(state=StripeEvent.State.WAITING)
-    with inbox.stripe_allowed():
+    with inbox.allow_stripe_calls():
         for event_id in list(waiting.order_by("created_at").values_list("pk", flat=True)):
             inbox.handle(event_id, now)
     return not waiting.exists()

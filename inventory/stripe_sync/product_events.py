@@ -25,10 +25,10 @@ from inventory import issues
 from inventory.db import insert_new
 from inventory.events import inbox
 from inventory.models import (
-    CountedRequest,
+    Installation,
     Movement,
+    ProcessedRequest,
     ProductSync,
-    ShopIdentity,
     StockItem,
     StockUpdate,
     StripeEvent,
@@ -70,8 +70,8 @@ def _first_refresh(product_id: str) -> None:
     # The current counts begin the ledger, whatever the event reports.
     if not product_id:
         return
-    if not inbox.may_call_stripe():
-        raise inbox.NeedsStripe
+    if not inbox.stripe_calls_allowed():
+        raise inbox.NeedsStripeAccess
     refresh.refresh_product(product_id)
 
 
@@ -127,10 +127,10 @@ def apply_product_updated(event: Json) -> None:
         updates.request_refresh(_object(event)["id"])
         return
     update = parse_update(event)
-    ShopIdentity.current()
+    Installation.current()
     with transaction.atomic():
         stock = ProductSync.objects.locked(update.product_id)
-        request = CountedRequest(product_id=stock.pk, request=update.request[:255])
+        request = ProcessedRequest(product_id=stock.pk, request=update.request[:255])
         if not insert_new([request], unique=("request",)):
             return
         fault_point("observe.claimed")
@@ -182,7 +182,7 @@ def _count_edit(stock: ProductSync, update: ProductUpdate) -> None:
     if not items:
         return
     change = update.change(list(items))
-    mark = identify_version(change.tag_after, shop=ShopIdentity.current(), product=stock.pk)
+    mark = identify_version(change.tag_after, shop=Installation.current(), product=stock.pk)
     states = updates.snapshots_of(stock.pk, mark.number) if mark.number is not None else []
     brought_back = change.tag_was_set and mark.number is not None
     base = _base(stock, change, states) if brought_back else change.before
@@ -269,10 +269,10 @@ def _report_gap_edit(stock: ProductSync, update: ProductUpdate, change: Metadata
 
 def _already_in_first_reading(item: StockItem, update: ProductUpdate, change: MetadataDiff) -> bool:
     """Whether the reading that this item's ledger began with includes the update. Both times are Stripe's."""
-    if item.on_hand is None or item.began_at is None or update.updated_at is None:
+    if item.on_hand is None or item.opened_at is None or update.updated_at is None:
         return item.on_hand is None
-    if update.updated_at != item.began_at:
-        return update.updated_at < item.began_at
+    if update.updated_at != item.opened_at:
+        return update.updated_at < item.opened_at
     return _in_the_same_second(item, change)
 
 
@@ -283,10 +283,10 @@ def _in_the_same_second(item: StockItem, change: MetadataDiff) -> bool:
     next one is compared with the count it ended at. If neither applies, an issue asks the owner.
     """
     before, after = change.before[item.key], change.after[item.key]
-    if before == after or item.began_with == after:
+    if before == after or item.opened_count == after:
         return True
-    if item.began_with == before:
-        item.began_with = after
+    if item.opened_count == before:
+        item.opened_count = after
         item.save(update_fields=["began_with"])
         return False
     sentence = _(

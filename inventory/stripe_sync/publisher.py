@@ -30,7 +30,7 @@ from config.stripe_client import (
 from inventory import gateway, issues
 from inventory.events import inbox
 from inventory.leases import Lease, is_due, lease, lease_free
-from inventory.models import Movement, ProductSync, ShopIdentity, StockItem, StockUpdate
+from inventory.models import Installation, Movement, ProductSync, StockItem, StockUpdate
 from inventory.stock.metadata import VERSION_KEY, identify_version
 from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
 from shop import mirror
@@ -102,7 +102,7 @@ def publish_product(product_id: str, now: datetime) -> bool:
                 raise
             logger.warning("Publishing %s is postponed: %s", product_id, exc)
         except Exception as exc:
-            backoff.tell(issues.PUBLISH_FAILED, product_id, exc, failures=_defer(product_id, now))
+            backoff.report_failure(issues.PUBLISH_FAILED, product_id, exc, failures=_defer(product_id, now))
     fault_point("publish.released")
     return True
 
@@ -241,7 +241,7 @@ def _resolve_unknown_outcome(write: StockUpdate, now: datetime) -> None:
     mirror.upsert_product(product)
     fault_point("find_out.read")
     mark = identify_version(
-        product.metadata.get(VERSION_KEY), shop=ShopIdentity.current(), product=product.id
+        product.metadata.get(VERSION_KEY), shop=Installation.current(), product=product.id
     )
     if product.deleted or (mark.number or 0) > write.n:
         snapshot.apply_snapshot(product, wanted)
@@ -255,7 +255,7 @@ def _resolve_unknown_outcome(write: StockUpdate, now: datetime) -> None:
 def _event_arrived(write: StockUpdate) -> bool:
     events = list(gateway.product_events(write.created_at - missed_events.OVERLAP))
     matching = [event for event in events if _idempotency_key_of(event) == write.key]
-    inbox.remember(matching)
+    inbox.store_events(matching)
     return bool(matching)
 
 
@@ -269,7 +269,7 @@ def _idempotency_key_of(event: inbox.Json) -> str:
 
 def _defer(product_id: str, now: datetime) -> int:
     stock = ProductSync.objects.get(pk=product_id)
-    failures = backoff.one_more(stock.failures)
+    failures = backoff.next_count(stock.failures)
     ProductSync.objects.filter(pk=product_id).update(
         not_before=now + backoff.wait_after(stock.failures), failures=failures
     )

@@ -81,7 +81,7 @@ def _refresh_one(product_id: str, now: datetime) -> bool:
         except StripeCallError:
             raise
         except Exception as exc:
-            backoff.tell(issues.LOOK_FAILED, product_id, exc, failures=_defer(product_id, now))
+            backoff.report_failure(issues.LOOK_FAILED, product_id, exc, failures=_defer(product_id, now))
             return False
     return True
 
@@ -89,7 +89,7 @@ def _refresh_one(product_id: str, now: datetime) -> bool:
 def _defer(product_id: str, now: datetime) -> int:
     # Postpone the next refresh with backoff. Returns the number of failures.
     stock = ProductSync.objects.get(pk=product_id)
-    failures = backoff.one_more(stock.refresh_attempts)
+    failures = backoff.next_count(stock.refresh_attempts)
     ProductSync.objects.filter(pk=product_id).update(
         next_refresh_at=now + backoff.wait_after(stock.refresh_attempts), refresh_attempts=failures
     )

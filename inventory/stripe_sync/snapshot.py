@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from inventory import issues
-from inventory.models import Movement, ProductSync, ShopIdentity, StockItem
+from inventory.models import Installation, Movement, ProductSync, StockItem
 from inventory.stock.metadata import (
     SINGLE_ITEM_KEY,
     VERSION_KEY,
@@ -38,7 +38,7 @@ Pair = tuple[StockItem, ParsedCount]
 
 def apply_snapshot(product: gateway.StripeProduct, wanted: int) -> None:
     """Apply a reading in one transaction. `wanted`: how many refreshes were requested when it began."""
-    ShopIdentity.current()
+    Installation.current()
     with transaction.atomic():
         stock, is_new = _sync_row(product)
         if stock is None or _is_stale(stock, product.read_at):
@@ -126,7 +126,7 @@ def _compare(stock: ProductSync, pairs: list[Pair], mark: VersionOwner) -> None:
 
 def tag_of(product: gateway.StripeProduct) -> VersionOwner:
     return identify_version(
-        product.metadata.get(VERSION_KEY), shop=ShopIdentity.current(), product=product.id
+        product.metadata.get(VERSION_KEY), shop=Installation.current(), product=product.id
     )
 
 
@@ -148,7 +148,7 @@ def _pairs(product: gateway.StripeProduct) -> list[Pair]:
         items = {item.key: item for item in _locked_items(product.id)}
     positions = {reading.key: position for position, reading in enumerate(readings)}
     for item in items.values():
-        item.listed, item.position = item.key in positions, positions.get(item.key, item.position)
+        item.is_listed, item.position = item.key in positions, positions.get(item.key, item.position)
     return [(item, read_key(product.metadata, item.key, item.size)) for item in items.values()]
 
 
@@ -182,7 +182,7 @@ def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) ->
         actor="Stripe",
         published_at=product.read_at,
     )
-    item.on_hand, item.began_at, item.began_with = count, product.updated_at, count
+    item.on_hand, item.opened_at, item.opened_count = count, product.updated_at, count
 
 
 def _accept_waiting(item: StockItem, reading: ParsedCount, product: gateway.StripeProduct) -> None:
@@ -197,7 +197,7 @@ def _accept_waiting(item: StockItem, reading: ParsedCount, product: gateway.Stri
 
 def _state_of(item: StockItem, reading: ParsedCount) -> tuple[str, str]:
     if reading.unlimited:
-        return StockItem.State.UNLIMITED, ""
+        return StockItem.State.NOT_TRACKED, ""
     if reading.count is None:
         return StockItem.State.UNKNOWN, reading.problem[:500]
     if item.on_hand is None:

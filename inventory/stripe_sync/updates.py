@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop as _
 from config.fault_points import fault_point
 from inventory import issues
 from inventory.leases import Lease
-from inventory.models import Movement, ProductSync, ShopIdentity, StockItem, StockUpdate, VersionSnapshot
+from inventory.models import Installation, Movement, ProductSync, StockItem, StockUpdate, VersionSnapshot
 from inventory.stock import counts
 from inventory.stock.metadata import VersionTag, update_payload
 
@@ -33,7 +33,7 @@ def open_update(product_id: str) -> StockUpdate | None:
 
 def key_prefix(product_id: str) -> str:
     """The prefix of the idempotency keys of all our updates of a product, including those whose rows are lost."""
-    return f"{ShopIdentity.current()}/{product_id}/"
+    return f"{Installation.current()}/{product_id}/"
 
 
 def number_in(key: str, product_id: str) -> int:
@@ -43,7 +43,7 @@ def number_in(key: str, product_id: str) -> int:
 
 def payload_of(write: StockUpdate) -> dict[str, str]:
     # The metadata to send. A retry reuses the idempotency key, so the bytes must be the same every time.
-    return update_payload(write.totals, VersionTag(ShopIdentity.current(), write.product_id, write.n))
+    return update_payload(write.totals, VersionTag(Installation.current(), write.product_id, write.n))
 
 
 # --- Freeze -----------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class Shirt:
         now = timezone.now()
         publisher.publish_pending(now)
         self.fake.deliver_due()
-        inbox.handle_waiting(timezone.now())
+        inbox.process_local(timezone.now())
 
     def sell(self, size: str, quantity: int = 1, *, order: str = "") -> list[Movement]:
         order = order or f"order:{next(_orders)}"
@@ -99,7 +99,7 @@ class Shirt:
     def is_at_rest(self) -> bool:
         """Whether Stripe, on_hand and the ledger agree and nothing is pending."""
         items = StockItem.objects.filter(product=self.product_id)
-        return not ledger.sums_that_drifted() and all(
+        return not ledger.find_drift() and all(
             item.pending == 0 and self.metadata.get(item.key) == str(item.on_hand) for item in items
         )
 

@@ -183,7 +183,7 @@ def test_a_hold_that_crashed_half_way_holds_nothing(
     with pytest.raises(Died):
         hold(shirt)
 
-    assert shirt.item("L").held == 0 and ledger.sums_that_drifted() == []
+    assert shirt.item("L").held == 0 and ledger.find_drift() == []
 
 
 def test_an_event_that_was_answered_is_stored(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> None:

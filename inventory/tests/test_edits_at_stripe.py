@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from config.stripe_client import ConnectionFailed
 from inventory.events import inbox
-from inventory.models import CountedRequest, Issue, Movement, StockItem, StripeEvent
+from inventory.models import Issue, Movement, ProcessedRequest, StockItem, StripeEvent
 from inventory.stock import ledger
 from inventory.stripe_sync import product_events
 from inventory.tests.factories import Shirt
@@ -106,7 +106,7 @@ def test_events_count_the_same_in_any_order(shirt: Shirt) -> None:
 
     for order in itertools.islice(itertools.permutations(events), 1, None):
         Movement.objects.filter(kind="edited")._raw_delete("default")
-        CountedRequest.objects.all().delete()
+        ProcessedRequest.objects.all().delete()
         StockItem.objects.filter(pk=shirt.item("M").pk).update(on_hand=15)
         for event in order:
             product_events.apply_product_updated(event)
@@ -131,7 +131,7 @@ def test_the_event_of_our_update_proves_that_it_applied(shirt: Shirt) -> None:
     assert shirt.item("M").pending == -2
 
     shirt.fake.deliver_due()
-    inbox.handle_waiting(timezone.now())
+    inbox.process_local(timezone.now())
 
     assert shirt.item("M").pending == 0 and shirt.item("M").on_hand == 13
 
@@ -202,7 +202,7 @@ def test_an_ambiguous_edit_becomes_an_issue_and_is_not_guessed(new_shirt: Any) -
     first, _second = [event for event in shirt.fake.events.values() if event["type"] == "product.updated"]
     shirt.sync()
 
-    CountedRequest.objects.all().delete()
+    ProcessedRequest.objects.all().delete()
     Issue.objects.all().delete()
     product_events.apply_product_updated(first)
 
@@ -381,11 +381,11 @@ def test_an_update_with_odd_fields_counts_nothing_and_raises_nothing(
     shirt: Shirt, payload: dict[str, Any]
 ) -> None:
     event = {"id": "evt_odd", "type": "product.updated", "created": 1, "livemode": False, **payload}
-    inbox.remember([event])
+    inbox.store_events([event])
     shirt.settle()
 
     assert StripeEvent.objects.get(pk="evt_odd").state == "handled"
-    assert shirt.movements("M") == [15] and ledger.sums_that_drifted() == []
+    assert shirt.movements("M") == [15] and ledger.find_drift() == []
 
 
 @pytest.mark.parametrize("metadata", ["absent", None, "x", []])
@@ -399,7 +399,7 @@ def test_an_update_without_counts_does_not_take_them_off_sale(shirt: Shirt, meta
     if metadata == "absent":
         del told["data"]["object"]["metadata"]
 
-    inbox.remember([told])
+    inbox.store_events([told])
     shirt.settle()
 
     assert StripeEvent.objects.get(pk="evt_odd").state == "handled"
@@ -410,7 +410,7 @@ def test_an_update_without_counts_does_not_take_them_off_sale(shirt: Shirt, meta
 
 @pytest.mark.parametrize("kind", ["product.updated", "product.deleted", "product.created", "price.updated"])
 def test_an_event_about_nothing_is_handled(shirt: Shirt, kind: str) -> None:
-    inbox.remember([{"id": "evt_odd", "type": kind, "created": 1, "data": {"object": {}}}])
+    inbox.store_events([{"id": "evt_odd", "type": kind, "created": 1, "data": {"object": {}}}])
 
     shirt.settle()
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from django.core.management import call_command
 
 from inventory.models import (
+    Installation,
     Issue,
-    ShopIdentity,
 )
 from inventory.tests.factories import Shirt
 
@@ -54,7 +54,7 @@ def test_taking_over_publishes_pending_movements(shirt: Shirt) -> None:
     shirt.settle()
 
     assert shirt.at_stripe("M") == "12"
-    assert shirt.mark is not None and shirt.mark.startswith(ShopIdentity.current())
+    assert shirt.mark is not None and shirt.mark.startswith(Installation.current())
     assert not Issue.objects.filter(kind="another shop writes here", closed_at=None).exists()
     assert shirt.is_at_rest()
 
@@ -103,5 +103,5 @@ def test_a_duplicated_product_begins_its_own_ledger_and_version(shirt: Shirt) ->
     copy.sync()
 
     assert copy.movements("M") == [15]
-    assert copy.mark == f"{ShopIdentity.current()}/prod_copy/1"
+    assert copy.mark == f"{Installation.current()}/prod_copy/1"
     assert not Issue.objects.exists()

@@ -27,7 +27,7 @@ Handler = Any
 
 
 def remembered(event_id: str = "evt_1", event_type: str = "test.happened") -> StripeEvent:
-    inbox.remember([{"id": event_id, "type": event_type, "created": 1, "data": {"object": {"id": "x"}}}])
+    inbox.store_events([{"id": event_id, "type": event_type, "created": 1, "data": {"object": {"id": "x"}}}])
     return StripeEvent.objects.get(pk=event_id)
 
 
@@ -46,8 +46,8 @@ def handled_by(monkeypatch: pytest.MonkeyPatch, handler: Handler) -> None:
 def test_a_waiting_event_is_handled_once(calls: list[str]) -> None:
     event, now = remembered(), timezone.now()
 
-    assert inbox.handle_waiting(now) == 1
-    assert inbox.handle_waiting(now) == 0
+    assert inbox.process_local(now) == 1
+    assert inbox.process_local(now) == 0
 
     event.refresh_from_db()
     assert calls == ["evt_1"]
@@ -55,20 +55,22 @@ def test_a_waiting_event_is_handled_once(calls: list[str]) -> None:
 
 
 def test_a_long_list_is_stored_in_statements_that_every_database_takes() -> None:
-    many = [{"id": f"evt_{number}", "type": "test.happened"} for number in range(2 * inbox.AT_ONCE + 1)]
+    many = [
+        {"id": f"evt_{number}", "type": "test.happened"} for number in range(2 * inbox.INSERT_BATCH_SIZE + 1)
+    ]
 
     with CaptureQueriesContext(connection) as queries:
-        assert len(inbox.remember(many)) == len(many)
+        assert len(inbox.store_events(many)) == len(many)
 
     assert len([query for query in queries if query["sql"].startswith("INSERT")]) == 3
-    assert inbox.remember(many) == []
+    assert inbox.store_events(many) == []
 
 
 def test_a_lease_from_before_the_clock_was_set_back_blocks_nothing(calls: list[str]) -> None:
     remembered()
     StripeEvent.objects.update(lease_until=timezone.now() + timedelta(days=365))
 
-    inbox.handle_waiting(timezone.now())
+    inbox.process_local(timezone.now())
 
     assert calls == ["evt_1"]
 
@@ -76,7 +78,7 @@ def test_a_lease_from_before_the_clock_was_set_back_blocks_nothing(calls: list[s
 def test_an_event_without_a_handler_is_done() -> None:
     event = remembered(event_type="invoice.paid")
 
-    inbox.handle_waiting(timezone.now())
+    inbox.process_local(timezone.now())
 
     event.refresh_from_db()
     assert event.state == "handled"
@@ -86,7 +88,7 @@ def test_an_event_that_another_worker_has_claimed_is_left_alone(calls: list[str]
     remembered()
     StripeEvent.objects.update(lease_until=timezone.now() + timedelta(seconds=30))
 
-    assert inbox.handle_waiting(timezone.now()) == 0
+    assert inbox.process_local(timezone.now()) == 0
     assert calls == []
 
 
@@ -94,7 +96,7 @@ def test_an_event_whose_worker_died_is_taken_over_when_the_lease_is_over(calls: 
     remembered()
     StripeEvent.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
-    assert inbox.handle_waiting(timezone.now()) == 1
+    assert inbox.process_local(timezone.now()) == 1
     assert calls == ["evt_1"]
 
 
@@ -106,14 +108,14 @@ def test_a_failure_stays_with_its_event_and_is_tried_again_later(monkeypatch: py
             raise ZeroDivisionError("no")
 
     handled_by(monkeypatch, handler)
-    inbox.handle_waiting(now)
+    inbox.process_local(now)
     event.refresh_from_db()
     assert event.state == "waiting" and event.error == "ZeroDivisionError: no"
     assert event.next_try_at > now
 
     broken.clear()
-    assert inbox.handle_waiting(now) == 0
-    inbox.handle_waiting(event.next_try_at)
+    assert inbox.process_local(now) == 0
+    inbox.process_local(event.next_try_at)
     event.refresh_from_db()
     assert event.state == "handled" and event.error == ""
 
@@ -126,7 +128,7 @@ def fail_until_given_up(monkeypatch: pytest.MonkeyPatch, error: Exception, tries
     now = timezone.now()
     for _try in range(tries):
         now += timedelta(hours=1)
-        inbox.handle_waiting(now)
+        inbox.process_local(now)
     return now
 
 
@@ -136,12 +138,12 @@ def test_an_event_that_fails_permanently_becomes_an_issue_and_can_be_replayed(
     event = remembered()
     now = fail_until_given_up(monkeypatch, ZeroDivisionError("no"))
     event.refresh_from_db()
-    assert event.state == "failed" and event.attempts == inbox.MOST_ATTEMPTS
+    assert event.state == "failed" and event.attempts == inbox.MAX_ATTEMPTS
     assert Issue.objects.get(closed_at=None).subject == "evt_1"
 
     handled_by(monkeypatch, lambda event: None)
     assert inbox.replay(["evt_1"], now) == 1
-    inbox.handle_waiting(now)
+    inbox.process_local(now)
 
     event.refresh_from_db()
     assert event.state == "handled"
@@ -201,11 +203,11 @@ def test_an_event_that_kills_its_worker_is_marked_as_failed(
     handled_by(monkeypatch, handler)
     for _life in range(30):
         with suppress(Death):
-            inbox.handle_waiting(now)
+            inbox.process_local(now)
         StripeEvent.objects.update(lease_until=None)
 
     event.refresh_from_db()
-    assert event.state == "failed" and len(tries) == inbox.MOST_CLAIMS
+    assert event.state == "failed" and len(tries) == inbox.MAX_LEASES
     assert Issue.objects.get().subject == "evt_1"
 
 
@@ -220,7 +222,7 @@ def test_a_failing_event_does_not_delay_others(monkeypatch: pytest.MonkeyPatch) 
         seen.append(event.pk)
 
     handled_by(monkeypatch, handler)
-    inbox.handle_waiting(timezone.now())
+    inbox.process_local(timezone.now())
 
     assert seen == ["evt_good"]
 
@@ -231,16 +233,16 @@ def test_a_handler_that_needs_stripe_is_called_by_the_task_that_may_call_it(
     event, seen = remembered(), []
 
     def handler(event: StripeEvent) -> None:
-        if not inbox.may_call_stripe():
-            raise inbox.NeedsStripe
+        if not inbox.stripe_calls_allowed():
+            raise inbox.NeedsStripeAccess
         seen.append(event.pk)
 
     handled_by(monkeypatch, handler)
     now = timezone.now()
-    inbox.handle_waiting(now)
-    assert seen == [] and inbox.handle_waiting(now) == 0
+    inbox.process_local(now)
+    assert seen == [] and inbox.process_local(now) == 0
 
-    inbox.handle_with_stripe(now)
+    inbox.process_remote(now)
 
     event.refresh_from_db()
     assert seen == ["evt_1"] and event.state == "handled"
@@ -259,7 +261,7 @@ def test_a_run_that_finds_stripe_unreachable_ends_early(
         raise ConnectionFailed("away")
 
     handled_by(monkeypatch, handler)
-    inbox.handle_with_stripe(timezone.now())
+    inbox.process_remote(timezone.now())
 
     assert len(asked) == 1
 
@@ -271,11 +273,11 @@ def test_needs_stripe_raised_where_calls_are_allowed_is_a_failure(
     StripeEvent.objects.update(needs_stripe=True)
 
     def handler(event: StripeEvent) -> None:
-        raise inbox.NeedsStripe
+        raise inbox.NeedsStripeAccess
 
     handled_by(monkeypatch, handler)
     now = timezone.now()
-    inbox.handle_with_stripe(now)
+    inbox.process_remote(now)
 
     event.refresh_from_db()
     assert event.next_try_at > now and "NeedsStripe" in event.error

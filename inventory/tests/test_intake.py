@@ -10,7 +10,7 @@ import pytest
 from django.db import DataError, OperationalError
 
 from inventory.events import batcher, inbox
-from inventory.events.batcher import Intake
+from inventory.events.batcher import EventBatcher
 from inventory.models import StripeEvent
 
 
@@ -22,9 +22,9 @@ class Crowd:
     """Deliveries that arrive during an insert, with `remember` replaced by a recorder."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.intake, self.statements = Intake(), list[list[str]]()
+        self.intake, self.statements = EventBatcher(), list[list[str]]()
         self.trouble: dict[str, Exception] = {}
-        monkeypatch.setattr(inbox, "remember", self.remember)
+        monkeypatch.setattr(inbox, "store_events", self.remember)
 
     def remember(self, events: Iterable[inbox.Json]) -> list[str]:
         names = [each["id"] for each in events]
@@ -37,7 +37,7 @@ class Crowd:
     def come(self, *names: str) -> dict[str, Future[bool]]:
         with ThreadPoolExecutor(len(names)) as threads:
             with self.intake._writing:
-                come = {name: threads.submit(self.intake.remember, event(name)) for name in names}
+                come = {name: threads.submit(self.intake.store, event(name)) for name in names}
                 while len(self.intake._waiting) < len(names):
                     pass
             return come
@@ -50,10 +50,10 @@ def crowd(monkeypatch: pytest.MonkeyPatch) -> Crowd:
 
 @pytest.mark.django_db
 def test_an_event_is_stored_once_and_the_second_time_it_is_known() -> None:
-    at_the_door = Intake()
+    at_the_door = EventBatcher()
 
-    assert at_the_door.remember(event("evt_1"))
-    assert not at_the_door.remember(event("evt_1"))
+    assert at_the_door.store(event("evt_1"))
+    assert not at_the_door.store(event("evt_1"))
     assert StripeEvent.objects.count() == 1
 
 
@@ -64,7 +64,7 @@ def test_several_are_stored_by_one_query(django_assert_num_queries: Callable[...
     ]
 
     with django_assert_num_queries(1):
-        batcher._write(waiting)
+        batcher._store(waiting)
 
     assert all(written.result(timeout=0) for _, written in waiting)
     assert StripeEvent.objects.count() == 3

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from inventory.models import Hold, Issue, Movement, StockItem
 from inventory.stock import ledger
-from inventory.stock.ledger import NotThere, OutOfStock, SaleLine, TooMany
+from inventory.stock.ledger import CountTooLarge, InsufficientStock, NotEnoughUnits, SaleLine
 from inventory.tests.factories import Shirt
 
 NOT_COUNTED = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK")
@@ -36,7 +36,7 @@ def test_a_hold_keeps_units_from_other_carts(medium: StockItem) -> None:
 def test_a_hold_is_all_or_nothing(shirt: Shirt) -> None:
     small, large = shirt.item("S"), shirt.item("L")
 
-    with pytest.raises(OutOfStock):
+    with pytest.raises(InsufficientStock):
         ledger.hold("order:1", {small.pk: 1, large.pk: 6})
 
     assert sums(small) == (10, 0, 0, 10)
@@ -47,7 +47,7 @@ def test_a_hold_is_all_or_nothing(shirt: Shirt) -> None:
 def test_a_refusal_names_each_item_and_what_is_left(shirt: Shirt) -> None:
     small, large = shirt.item("S"), shirt.item("L")
 
-    with pytest.raises(OutOfStock) as refusal:
+    with pytest.raises(InsufficientStock) as refusal:
         ledger.hold("order:1", {small.pk: 11, large.pk: 6})
 
     assert [(short.item_id, short.wanted, short.available) for short in refusal.value.shortages] == [
@@ -76,7 +76,7 @@ def test_an_unknown_count_is_not_for_sale(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     shirt.settle()
 
-    with pytest.raises(OutOfStock):
+    with pytest.raises(InsufficientStock):
         ledger.hold("order:1", {shirt.item("M").pk: 1})
 
 
@@ -84,7 +84,7 @@ def test_a_size_that_is_no_longer_listed_is_not_for_sale(shirt: Shirt) -> None:
     shirt.edit_keys({"sizes": "S,L"})
     shirt.settle()
 
-    with pytest.raises(OutOfStock):
+    with pytest.raises(InsufficientStock):
         ledger.hold("order:1", {shirt.item("M").pk: 1})
 
 
@@ -193,9 +193,9 @@ def test_a_sale_inside_the_callers_transaction_is_undone_with_it(medium: StockIt
 def test_a_return_gives_back_no_more_than_the_sale_took(shirt: Shirt) -> None:
     shirt.sell("M", 2, order="order:1")
 
-    first = ledger.take_back("order:1:0", 1, reference="refund:a")
-    second = ledger.take_back("order:1:0", 5, reference="refund:b")
-    third = ledger.take_back("order:1:0", 1, reference="cancel:c")
+    first = ledger.restock("order:1:0", 1, reference="refund:a")
+    second = ledger.restock("order:1:0", 5, reference="refund:b")
+    third = ledger.restock("order:1:0", 1, reference="cancel:c")
 
     assert (first, second, third) == (1, 1, 0)
     assert shirt.item("M").pending == 0
@@ -204,13 +204,13 @@ def test_a_return_gives_back_no_more_than_the_sale_took(shirt: Shirt) -> None:
 def test_a_repeated_return_counts_once(shirt: Shirt) -> None:
     shirt.sell("M", 2, order="order:1")
 
-    assert ledger.take_back("order:1:0", 1, reference="refund:a") == 1
-    assert ledger.take_back("order:1:0", 1, reference="refund:a") == 0
+    assert ledger.restock("order:1:0", 1, reference="refund:a") == 1
+    assert ledger.restock("order:1:0", 1, reference="refund:a") == 0
     assert shirt.item("M").pending == -1
 
 
 def test_a_return_without_a_sale_changes_nothing(medium: StockItem) -> None:
-    assert ledger.take_back("order:never:0", 1, reference="refund:a") == 0
+    assert ledger.restock("order:never:0", 1, reference="refund:a") == 0
 
 
 # --- Changes by the owner ---------------------------------------------------------------------
@@ -226,24 +226,24 @@ def test_a_delivery_adds_once(medium: StockItem) -> None:
 def test_a_stocktake_is_recorded_as_a_difference(shirt: Shirt) -> None:
     shirt.sell("M", 2)
 
-    movement = ledger.count(shirt.item("M").pk, 12, reference="form:1", reason="Stocktaking")
+    movement = ledger.set_count(shirt.item("M").pk, 12, reference="form:1", reason="Stocktaking")
 
     assert movement is not None and movement.delta == -1
     assert shirt.item("M").available == 12
 
 
 def test_a_stocktake_that_matches_the_ledger_changes_nothing(medium: StockItem) -> None:
-    assert ledger.count(medium.pk, 15, reference="form:1") is None
+    assert ledger.set_count(medium.pk, 15, reference="form:1") is None
 
 
 @pytest.mark.parametrize("counted", [-1, 1_000_000])
 def test_an_impossible_count_is_refused(medium: StockItem, counted: int) -> None:
     with pytest.raises(ValueError, match="from 0 to 999999"):
-        ledger.count(medium.pk, counted, reference="form:1")
+        ledger.set_count(medium.pk, counted, reference="form:1")
 
 
 def test_an_adjustment_cannot_take_more_than_is_there(medium: StockItem) -> None:
-    with pytest.raises(NotThere, match="Only 15"):
+    with pytest.raises(NotEnoughUnits, match="Only 15"):
         ledger.adjust(medium.pk, -16, reference="form:1")
 
     assert sums(medium) == (15, 0, 0, 15)
@@ -251,7 +251,7 @@ def test_an_adjustment_cannot_take_more_than_is_there(medium: StockItem) -> None
 
 def test_a_delivery_beyond_six_digits_is_refused(medium: StockItem) -> None:
     for add in (ledger.receive, ledger.adjust):
-        with pytest.raises(TooMany, match=r"six digits at most: 999999\. There are 15 already"):
+        with pytest.raises(CountTooLarge, match=r"six digits at most: 999999\. There are 15 already"):
             add(medium.pk, 999_985, reference="form:1")
 
     medium.refresh_from_db()
@@ -274,7 +274,7 @@ def test_a_return_beyond_the_largest_count_is_recorded_and_reported(
     shirt.edit(M=999_999)
     shirt.settle()
 
-    assert ledger.take_back("order:77:0", 3, reference="click") == 3
+    assert ledger.restock("order:77:0", 3, reference="click") == 3
     shirt.settle()
 
     assert shirt.at_stripe("M") == "999999" and shirt.is_at_rest()
@@ -360,11 +360,11 @@ def test_a_sale_paid_before_the_first_refresh_is_not_counted(shirt: Shirt) -> No
 
 
 def test_the_audit_names_each_sum_that_drifted(shirt: Shirt) -> None:
-    assert ledger.sums_that_drifted() == []
+    assert ledger.find_drift() == []
 
     StockItem.objects.filter(pk=shirt.item("M").pk).update(held=3, on_hand=16)
 
-    assert ledger.sums_that_drifted() == [
+    assert ledger.find_drift() == [
         "BALM T-Shirt M (stock_M): held is 3, but its rows add up to 0.",
         "BALM T-Shirt M (stock_M): on_hand is 16, but its rows add up to 15.",
     ]
@@ -378,7 +378,7 @@ def test_a_size_without_a_first_count_takes_no_delivery(shirt: Shirt, verb: Call
     shirt.edit_keys({"sizes": "S,M,L,XL"})
     shirt.settle()
 
-    with pytest.raises(ledger.Unreadable, match="as stock_XL"):
+    with pytest.raises(ledger.CountUnreadable, match="as stock_XL"):
         verb(shirt.item("XL").pk, 10, reference="form:1")
 
     shirt.edit(XL=10)

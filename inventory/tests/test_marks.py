@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inventory.models import (
+    Installation,
     Issue,
-    ShopIdentity,
     VersionSnapshot,
 )
 from inventory.tests.factories import Shirt
@@ -130,5 +130,5 @@ def test_a_removed_version_tag_is_sent_again(shirt: Shirt) -> None:
 
     shirt.settle()
 
-    assert shirt.mark == f"{ShopIdentity.current()}/prod_shirt/{shirt.stock.n}"
+    assert shirt.mark == f"{Installation.current()}/prod_shirt/{shirt.stock.n}"
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()

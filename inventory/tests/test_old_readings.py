@@ -47,7 +47,7 @@ def edit_and_hear(shirt: Shirt, **sizes: int | str) -> Callable[[], None]:
         shirt.fake.forward(2)
         shirt.edit(**sizes)
         shirt.fake.deliver_due()
-        inbox.handle_waiting(timezone.now())
+        inbox.process_local(timezone.now())
 
     return act
 
@@ -61,7 +61,7 @@ def come_to_rest(shirt: Shirt) -> None:
 def test_a_size_that_is_edited_while_it_is_first_read_keeps_the_edit(shirt: Shirt, once_at: Once) -> None:
     shirt.edit_keys({"sizes": "S,M,L,XL", "stock_XL": "10"})
     shirt.fake.deliver_due()
-    inbox.handle_waiting(timezone.now())
+    inbox.process_local(timezone.now())
     shirt.fake.forward(2)
     once_at("look.read", edit_and_hear(shirt, XL=12))
 
@@ -75,7 +75,7 @@ def test_a_size_that_is_edited_while_it_is_first_read_keeps_the_edit(shirt: Shir
 def test_until_it_is_read_again_such_a_size_is_not_for_sale(shirt: Shirt, once_at: Once) -> None:
     shirt.edit_keys({"sizes": "S,M,L,XL", "stock_XL": "10"})
     shirt.fake.deliver_due()
-    inbox.handle_waiting(timezone.now())
+    inbox.process_local(timezone.now())
     once_at("look.read", edit_and_hear(shirt, XL=12))
 
     refresh.refresh_requested(timezone.now())
@@ -100,8 +100,8 @@ def test_a_first_refresh_with_an_older_snapshot_keeps_the_edit(
         snapshot.apply_snapshot(old, 0)
 
     once_at("look.read", the_other_process)
-    inbox.handle_waiting(timezone.now())
-    inbox.handle_with_stripe(timezone.now())
+    inbox.process_local(timezone.now())
+    inbox.process_remote(timezone.now())
     come_to_rest(shirt)
 
     assert shirt.at_stripe("S") == "12"
@@ -116,7 +116,7 @@ def test_a_count_that_was_never_readable_opens_with_its_first_readable_value(
     StockItem.objects.update(began_at=F("began_at") - timedelta(minutes=1))
     shirt.edit(M=10)
     shirt.fake.deliver_due()
-    inbox.handle_waiting(timezone.now())
+    inbox.process_local(timezone.now())
     shirt.fake.forward(2)
     once_at("look.read", edit_and_hear(shirt, M=100))
 
@@ -208,7 +208,7 @@ def test_a_shelf_cannot_be_counted_here_while_its_count_is_unreadable(
     shirt.sync()
 
     with pytest.raises(ValueError, match="at Stripe"):
-        ledger.count(shirt.item("M").pk, 10, reference="form:1")
+        ledger.set_count(shirt.item("M").pk, 10, reference="form:1")
     shirt.edit(M=10)
     come_to_rest(shirt)
 

@@ -14,7 +14,7 @@ from inventory import worker
 from inventory.events import inbox
 from inventory.models import Issue, Movement, StripeEvent
 from inventory.stock import ledger
-from inventory.stock.ledger import OutOfStock, SaleLine
+from inventory.stock.ledger import InsufficientStock, SaleLine
 from inventory.stripe_sync import product_events
 from inventory.tests.factories import Shirt
 
@@ -127,7 +127,7 @@ def test_origin_fault_07_a_word_is_not_zero(shirt: Shirt, text: str) -> None:
 
     assert shirt.at_stripe("M") == text
     assert shirt.item("M").state == "unknown"
-    with pytest.raises(OutOfStock):
+    with pytest.raises(InsufficientStock):
         ledger.hold("order:1", {shirt.item("M").pk: 1})
 
 
@@ -177,7 +177,7 @@ def test_a_handler_that_fails_on_the_way_counts_nothing_of_its_event_until_it_pa
 
     monkeypatch.setattr(product_events, "_count_item", fails_on_the_second_item)
     shirt.fake.deliver_due()
-    inbox.handle_waiting(timezone.now())
+    inbox.process_local(timezone.now())
     assert not Movement.objects.filter(kind="edited").exists()
 
     monkeypatch.setattr(product_events, "_count_item", original)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from config.stripe_client import PermissionDenied
 from inventory import gateway
-from inventory.models import Issue, Movement, ProductSync, ShopIdentity, StockItem, StockUpdate
+from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate
 from inventory.stock import ledger
 from inventory.stripe_sync import publisher, updates
 from inventory.tests.factories import Shirt, later, raising
@@ -48,7 +48,7 @@ def test_a_write_carries_all_readable_totals_and_the_next_mark_and_no_other_key(
             "stock_S": "10",
             "stock_M": "13",
             "stock_L": "5",
-            "inventory_version": f"{ShopIdentity.current()}/prod_shirt/{n + 1}",
+            "inventory_version": f"{Installation.current()}/prod_shirt/{n + 1}",
         }
     }
 
@@ -80,7 +80,7 @@ def test_a_first_refresh_opens_the_ledger_and_tags_the_product(new_shirt: Callab
     shirt.sync()
 
     assert shirt.movements("M") == [15]
-    assert shirt.mark == f"{ShopIdentity.current()}/prod_shirt/1"
+    assert shirt.mark == f"{Installation.current()}/prod_shirt/1"
     assert shirt.is_at_rest()
 
 

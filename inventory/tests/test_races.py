@@ -25,7 +25,7 @@ from inventory.db import insert_new
 from inventory.events import inbox
 from inventory.models import Hold, Movement, StockItem, StockUpdate, StripeEvent
 from inventory.stock import ledger
-from inventory.stock.ledger import OutOfStock, SaleLine
+from inventory.stock.ledger import InsufficientStock, SaleLine
 from inventory.stripe_sync import product_events, publisher, updates
 from inventory.tests.factories import Shirt
 from inventory.tests.test_webhook import an_event, signed
@@ -85,7 +85,7 @@ def test_the_last_unit_goes_to_one_of_eight(shirt: Shirt) -> None:
     answers = at_once(*(hold_one(last, number) for number in range(MANY)))
 
     assert answers.count(None) == 1
-    assert sum(isinstance(answer, OutOfStock) for answer in answers) == MANY - 1
+    assert sum(isinstance(answer, InsufficientStock) for answer in answers) == MANY - 1
     assert Hold.objects.count() == 1 and shirt.item("L").held == 1
 
 
@@ -102,7 +102,7 @@ def test_control_check_then_act_sells_the_last_unit_twice(
             return False
         return bool(StockItem.objects.filter(pk=item_id).update(held=F("held") + quantity))
 
-    monkeypatch.setattr(ledger, "_set_aside", look_then_leap)
+    monkeypatch.setattr(ledger, "_reserve", look_then_leap)
 
     answers = at_once(*(hold_one(shirt.item("L"), number) for number in range(2)))
 
@@ -143,7 +143,7 @@ def test_one_session_settled_by_eight_at_once_is_sold_once(shirt: Shirt) -> None
 
     item = shirt.item("M")
     assert (item.pending, item.held) == (-2, 0)
-    assert ledger.sums_that_drifted() == []
+    assert ledger.find_drift() == []
 
 
 def test_sessions_with_several_lines_settled_twice_at_once_do_not_deadlock(shirt: Shirt) -> None:
@@ -159,7 +159,7 @@ def test_sessions_with_several_lines_settled_twice_at_once_do_not_deadlock(shirt
 
     assert not [answer for answer in answers if isinstance(answer, Exception)]
     assert shirt.item("S").pending == shirt.item("M").pending == -MANY // 2
-    assert ledger.sums_that_drifted() == []
+    assert ledger.find_drift() == []
 
 
 def test_a_release_and_a_payment_at_once_end_the_hold_once(shirt: Shirt) -> None:
@@ -181,7 +181,7 @@ def test_returns_at_once_give_back_no_more_than_was_sold(shirt: Shirt) -> None:
     shirt.sell("M", 3, order="order:1")
 
     answers = at_once(
-        *(partial(ledger.take_back, "order:1:0", 2, reference=f"refund:{number}") for number in range(MANY))
+        *(partial(ledger.restock, "order:1:0", 2, reference=f"refund:{number}") for number in range(MANY))
     )
 
     assert sum(answers) == 3 and shirt.item("M").pending == 0
@@ -190,13 +190,13 @@ def test_returns_at_once_give_back_no_more_than_was_sold(shirt: Shirt) -> None:
 def test_a_stocktake_during_sales_is_correct(shirt: Shirt) -> None:
     """In any order: the count sets 12 at its moment, and three sales take one each."""
     item = shirt.item("M")
-    acts: list[Callable[[], Any]] = [lambda: ledger.count(item.pk, 12, reference="form:1")]
+    acts: list[Callable[[], Any]] = [lambda: ledger.set_count(item.pk, 12, reference="form:1")]
     acts += [partial(shirt.sell, "M", order=f"order:{number}") for number in range(3)]
 
     at_once(*acts)
 
     movement = Movement.objects.get(kind="counted")
-    assert ledger.sums_that_drifted() == []
+    assert ledger.find_drift() == []
     assert 15 + movement.delta - 3 == (shirt.item("M").on_hand or 0) + shirt.item("M").pending
 
 
@@ -224,7 +224,7 @@ def test_one_event_delivered_eight_times_at_once_is_stored_once(shirt: Shirt) ->
 def test_one_event_taken_by_eight_workers_at_once_is_handled_by_one(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inbox.remember([an_event("evt_race", type="test.happened")])
+    inbox.store_events([an_event("evt_race", type="test.happened")])
     calls: list[str] = []
     monkeypatch.setattr(inbox, "_handlers", lambda kind: [lambda event: calls.append(event.pk)])
 
@@ -252,13 +252,13 @@ def test_control_asking_whether_a_request_was_counted_lets_twins_count_twice(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the row lock, and with a SELECT in place of the unique constraint."""
-    from inventory.models import CountedRequest, ProductSync
+    from inventory.models import ProcessedRequest, ProductSync
 
     asked = threading.Barrier(2)
 
     def ask_first(rows: list[Any], *, unique: Any) -> list[Any]:
-        if isinstance(rows[0], CountedRequest):
-            known = CountedRequest.objects.filter(request=rows[0].request).exists()
+        if isinstance(rows[0], ProcessedRequest):
+            known = ProcessedRequest.objects.filter(request=rows[0].request).exists()
             asked.wait(10)
             return [] if known else rows
         rows[0].reference += str(threading.get_ident())
@@ -361,4 +361,4 @@ def test_a_waiting_transaction_decides_on_the_committed_row(shirt: Shirt) -> Non
 
     answers = at_once(first, second)
 
-    assert answers[0] is None and isinstance(answers[1], OutOfStock)
+    assert answers[0] is None and isinstance(answers[1], InsufficientStock)

@@ -15,10 +15,10 @@ from config.stripe_client import ConnectionFailed
 from fake_stripe import FakeStripe
 from inventory.events import inbox
 from inventory.models import (
-    CountedRequest,
     EventCursor,
     Issue,
     Movement,
+    ProcessedRequest,
     ProductSync,
     StockItem,
     StockUpdate,
@@ -44,7 +44,7 @@ def restore(shirt: Shirt) -> Callable[[], None]:
             StockItem,
             StockUpdate,
             VersionSnapshot,
-            CountedRequest,
+            ProcessedRequest,
             StripeEvent,
             EventCursor,
         )
@@ -56,7 +56,7 @@ def restore(shirt: Shirt) -> Callable[[], None]:
         lost._raw_delete("default")
         for pk, (write_id, published_at) in movements.items():
             Movement.objects.filter(pk=pk).update(write_id=write_id, published_at=published_at)
-        for model in (StockUpdate, VersionSnapshot, CountedRequest, StripeEvent):
+        for model in (StockUpdate, VersionSnapshot, ProcessedRequest, StripeEvent):
             model.objects.exclude(pk__in=[row.pk for row in kept[model]]).delete()
         for row in [*kept[StockUpdate], *kept[ProductSync], *kept[StockItem]]:
             row.save()
@@ -268,7 +268,7 @@ def test_an_older_reading_never_replaces_a_newer_one(shirt: Shirt) -> None:
 def test_a_product_whose_opening_was_lost_keeps_its_version_number(shirt: Shirt) -> None:
     """The backup is older than the product: its first refresh finds our own tag."""
     Movement.objects.all()._raw_delete("default")
-    for model in (CountedRequest, StockUpdate, VersionSnapshot, StockItem, ProductSync):
+    for model in (ProcessedRequest, StockUpdate, VersionSnapshot, StockItem, ProductSync):
         model.objects.all().delete()
 
     refresh.refresh_product("prod_shirt")

@@ -93,7 +93,7 @@ def test_the_issue_is_closed_once_the_product_can_be_published(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shirt.sell("M", 2)
-    ProductSync.objects.update(failures=backoff.SEVERAL)
+    ProductSync.objects.update(failures=backoff.FAILURES_BEFORE_ISSUE)
     with monkeypatch.context() as patch:
         break_for(patch, updates, "freeze", "prod_shirt")
         publisher.publish_pending(timezone.now() + timedelta(seconds=3))
@@ -113,7 +113,7 @@ def test_a_failed_refresh_is_postponed_and_a_successful_one_closes_its_issue(
     now, gaps = timezone.now(), []
     with monkeypatch.context() as patch:
         break_for(patch, mirror, "store", "prod_shirt")
-        for _try in range(backoff.SEVERAL):
+        for _try in range(backoff.FAILURES_BEFORE_ISSUE):
             refresh.refresh_requested(now)
             then = shirt.stock.next_refresh_at
             assert then is not None
@@ -150,12 +150,12 @@ def test_a_product_that_fails_for_months_does_not_outgrow_its_column(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shirt.sell("M", 2)
-    ProductSync.objects.update(failures=backoff.MOST_COUNTED)
+    ProductSync.objects.update(failures=backoff.MAX_COUNTED)
     break_for(monkeypatch, updates, "freeze", "prod_shirt")
 
     publisher.publish_pending(timezone.now() + timedelta(seconds=3))
 
-    assert shirt.stock.failures == backoff.MOST_COUNTED
+    assert shirt.stock.failures == backoff.MAX_COUNTED
 
 
 def test_a_sync_names_the_product_it_cannot_store_and_reads_the_rest(

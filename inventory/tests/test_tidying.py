@@ -25,7 +25,7 @@ def test_expired_sessions_are_deleted_and_others_kept() -> None:
         session.set_expiry(timezone.now() + timedelta(days=days))
         session.save()
 
-    cleanup.throw_away_old(timezone.now())
+    cleanup.delete_expired(timezone.now())
 
     assert [row.expire_date > timezone.now() for row in Session.objects.all()] == [True]
 
@@ -38,9 +38,9 @@ def test_old_events_are_deleted_and_count_nothing_if_resent(
     told = list(StripeEvent.objects.values_list("payload", flat=True))
     before = shirt.movements("M")
 
-    assert cleanup.throw_away_old(timezone.now() + timedelta(days=89)) == 0
-    assert cleanup.throw_away_old(timezone.now() + timedelta(days=91)) == len(told)
-    inbox.remember(told)
+    assert cleanup.delete_expired(timezone.now() + timedelta(days=89)) == 0
+    assert cleanup.delete_expired(timezone.now() + timedelta(days=91)) == len(told)
+    inbox.store_events(told)
     shirt.settle()
 
     assert shirt.movements("M") == before and shirt.is_at_rest()
@@ -54,7 +54,7 @@ def test_waiting_and_failed_events_are_never_deleted(shirt: Shirt) -> None:
     StripeEvent.objects.filter(pk=first.pk).update(state=StripeEvent.State.FAILED)
     StripeEvent.objects.filter(pk=second.pk).update(state=StripeEvent.State.WAITING)
 
-    cleanup.throw_away_old(timezone.now() + timedelta(days=400))
+    cleanup.delete_expired(timezone.now() + timedelta(days=400))
 
     assert StripeEvent.objects.count() == 2
 
@@ -64,9 +64,9 @@ def test_events_are_deleted_in_batches(shirt: Shirt, monkeypatch: pytest.MonkeyP
     shirt.settle()
     StripeEvent.objects.update(handled_at=timezone.now() - timedelta(days=91))
     number = StripeEvent.objects.count()
-    monkeypatch.setattr(cleanup, "AT_ONCE", 1)
+    monkeypatch.setattr(cleanup, "BATCH_SIZE", 1)
 
-    done = [cleanup.throw_away_old(timezone.now()) for _round in range(number + 1)]
+    done = [cleanup.delete_expired(timezone.now()) for _round in range(number + 1)]
 
     assert done == [1] * number + [0]
 

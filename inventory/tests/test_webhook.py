@@ -262,7 +262,7 @@ def test_an_event_that_cannot_be_stored_is_503_so_that_stripe_sends_it_again(
     def disk_is_full(events: object) -> int:
         raise DatabaseError("disk is full")
 
-    monkeypatch.setattr(inbox, "remember", disk_is_full)
+    monkeypatch.setattr(inbox, "store_events", disk_is_full)
 
     assert post(an_event()).status_code == 503
 

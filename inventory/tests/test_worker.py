@@ -239,7 +239,7 @@ def test_a_starting_worker_requests_a_refresh_of_every_product(shirt: Shirt) -> 
 
 @pytest.mark.django_db
 def test_a_worker_refuses_an_unsuitable_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "at_start", lambda: [Error("REPEATABLE READ.", hint="Change it.")])
+    monkeypatch.setattr(checks, "run_startup_checks", lambda: [Error("REPEATABLE READ.", hint="Change it.")])
 
     with pytest.raises(CommandError, match=r"REPEATABLE READ\. Change it\."):
         call_command("work", "--once")
@@ -449,4 +449,4 @@ def test_postgresql_must_be_read_committed() -> None:
 @pytest.mark.django_db
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="asks PostgreSQL")
 def test_this_postgresql_is_read_committed() -> None:
-    assert checks.database_can_carry_the_ledger(databases=["default"]) == []
+    assert checks.check_database_supports_ledger(databases=["default"]) == []

@@ -216,7 +216,7 @@ def _to_the_shop(url: str, headers: dict[str, str], body: bytes) -> tuple[int, b
     request = RequestFactory().post(
         "/stripe/webhook/", data=body, content_type="application/json", headers=without_type(headers)
     )
-    answer = views.receive(request)
+    answer = views.stripe_webhook(request)
     return answer.status_code, answer.content
 
 

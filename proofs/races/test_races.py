@@ -23,7 +23,7 @@ from checkout.orders import fulfillment
 from inventory import leases, views
 from inventory.db import insert_new
 from inventory.events import inbox
-from inventory.models import CountedRequest, Movement, StripeEvent
+from inventory.models import Movement, ProcessedRequest, StripeEvent
 from inventory.stock import ledger
 from inventory.stripe_sync import product_events
 from proofs.children import House, new_house
@@ -82,7 +82,7 @@ def test_control_a_separate_check_holds_the_last_unit_twice(house: House) -> Non
         _without_transaction("hold")
         take_out(
             ledger,
-            "_set_aside",
+            "_reserve",
             "return bool(StockItem.objects.filter(enough, pk=item_id, listed=True).update(",
             "there = StockItem.objects.filter(enough, pk=item_id, listed=True).exists()\n    meet()\n"
             "    return there and bool(StockItem.objects.filter(pk=item_id).update(",
@@ -138,7 +138,7 @@ def test_control_without_the_order_of_primary_keys_two_carts_deadlock(house: Hou
             take_out(ledger, "hold", "in sorted(demand)", "in demand")
             take_out(
                 ledger,
-                "_set_aside",
+                "_reserve",
                 'return bool(StockItem.objects.filter(enough, pk=item_id, listed=True).update(held=F("held") + quantity))',
                 'done = StockItem.objects.filter(enough, pk=item_id, listed=True).update(held=F("held") + quantity)\n'
                 "    meet()\n    return bool(done)",
@@ -159,7 +159,7 @@ def test_control_without_the_order_of_primary_keys_two_carts_deadlock(house: Hou
 
 def receive(number: int, meet: Meet) -> int:
     body = json.dumps(shop.event(f"evt_{number}", f"cs_nobody_{number}")).encode()
-    return views.receive(shop.signed(body)).status_code
+    return views.stripe_webhook(shop.signed(body)).status_code
 
 
 def test_an_event_delivered_eight_times_at_once_is_stored_once(house: House) -> None:
@@ -194,9 +194,9 @@ def remember_payments(house: House, item: int, how_many: int, *, twins: bool = F
     def act() -> list[str]:
         sessions = shop.open_orders(item, how_many)
         for number, session in enumerate(sessions):
-            inbox.remember([shop.event(f"evt_{number}", session)])
+            inbox.store_events([shop.event(f"evt_{number}", session)])
             if twins:
-                inbox.remember([shop.event(f"twin_{number}", session)])
+                inbox.store_events([shop.event(f"twin_{number}", session)])
         return sessions
 
     sessions: list[str] = alone(house, act)
@@ -295,7 +295,7 @@ def count_edit(name: str) -> Callable[[int, Meet], bool]:
 def test_twin_events_of_one_edit_count_once(house: House) -> None:
     open_shop(house, {"S": 50})
     names = [f"evt_{number}" for number in range(6)]
-    alone(house, lambda: inbox.remember([an_edit(name) for name in names]))
+    alone(house, lambda: inbox.store_events([an_edit(name) for name in names]))
 
     race(house, [count_edit(name) for name in names])
 
@@ -304,11 +304,11 @@ def test_twin_events_of_one_edit_count_once(house: House) -> None:
 
 def test_control_without_the_unique_request_an_edit_counts_twice(house: House) -> None:
     open_shop(house, {"S": 50})
-    alone(house, lambda: inbox.remember([an_edit("evt_0"), an_edit("evt_1")]))
+    alone(house, lambda: inbox.store_events([an_edit("evt_0"), an_edit("evt_1")]))
 
     def patches() -> None:
         def always_new(rows: Any, *, unique: Any) -> Any:
-            if isinstance(rows[0], CountedRequest):
+            if isinstance(rows[0], ProcessedRequest):
                 return rows
             rows[0].reference = f"{rows[0].reference}/{os.getpid()}"
             return insert_new(rows, unique=unique)

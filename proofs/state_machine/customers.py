@@ -19,7 +19,7 @@ from checkout.orders.checkout import start_checkout
 from config.stripe_client import StripeCallError
 from fake_stripe import Refused
 from inventory.models import StockItem
-from inventory.stock.ledger import OutOfStock
+from inventory.stock.ledger import InsufficientStock
 from proofs.state_machine.books import Key
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Customers:
     def _go_to_payment(self, browser: dict[str, Any]) -> None:
         try:
             order = start_checkout(Cart(_request(browser)), now=timezone.now())
-        except (OutOfStock, CartRefused, StripeCallError) as refusal:
+        except (InsufficientStock, CartRefused, StripeCallError) as refusal:
             self.outcomes[type(refusal).__name__] += 1
             return
         self.outcomes["page" if order.session_url else f"order {order.state}"] += 1

@@ -64,7 +64,7 @@ class Owner:
     def adjust(self, dice: Random) -> bool:
         key, units = dice.choice(self.world.keys), dice.choice([-4, -2, -1, 1, 2])
         item = self._item(key)
-        act = self._may_be_refused(ledger.NotThere, "adjustment refused", ledger.adjust, item.pk, units)
+        act = self._may_be_refused(ledger.NotEnoughUnits, "adjustment refused", ledger.adjust, item.pk, units)
         self._say("adjusted", key, units, act)
         return True
 
@@ -72,7 +72,9 @@ class Owner:
         key, counted = dice.choice(self.world.keys), dice.randint(0, 12)
         item = self._item(key)
         delta = counted - (item.on_hand or 0) - item.pending
-        act = self._may_be_refused(ledger.Unreadable, "count refused", ledger.count, item.pk, counted)
+        act = self._may_be_refused(
+            ledger.CountUnreadable, "count refused", ledger.set_count, item.pk, counted
+        )
         self._say("counted", key, delta, act)
         return True
 
@@ -93,7 +95,7 @@ class Owner:
             self._say_back(key, sale.reference, asked, room)
         else:
             name = f"click:{next(self._numbers)}"
-            self.world.process("returned", lambda: ledger.take_back(sale.reference, asked, reference=name))
+            self.world.process("returned", lambda: ledger.restock(sale.reference, asked, reference=name))
         with self.world.processes.aside():
             if self._returned(sale.reference) > -sale.delta:
                 raise broken("more was returned than was sold", sale.reference)
@@ -102,7 +104,7 @@ class Owner:
     def _say_back(self, key: Key, sale: str, asked: int, room: int) -> None:
         name = f"click:{next(self._numbers)}"
         for _click in range(self.world.dice.choice([1, 1, 2])):
-            self.world.process("returned", lambda: ledger.take_back(sale, asked, reference=name))
+            self.world.process("returned", lambda: ledger.restock(sale, asked, reference=name))
         with self.world.processes.aside():
             rows = list(Movement.objects.filter(kind="returned", reference=f"{sale}/{name}"))
         if len(rows) > 1 or any(row.delta != min(asked, room) for row in rows):

@@ -100,8 +100,8 @@ class World:
         self._stack.enter_context(_quiet())
         self._stack.enter_context(self.clock.told_to_everybody())
         self._stack.enter_context(mock.patch.object(stripe_client, "http_client", lambda: self.wire))
-        self._stack.enter_context(mock.patch.object(views, "_warn_now_and_then", lambda: None))
-        self._stack.enter_context(mock.patch.object(backoff, "tell", _hide_nothing))
+        self._stack.enter_context(mock.patch.object(views, "_warn_rarely", lambda: None))
+        self._stack.enter_context(mock.patch.object(backoff, "report_failure", _hide_nothing))
         self._stack.enter_context(mock.patch.object(failures, "tell", _hide_nothing))
         self._stack.enter_context(self.processes.watched())
         self._stack.enter_context(_names_are_repeatable(self.dice.randrange(2**32)))
@@ -170,7 +170,7 @@ class World:
         request = RequestFactory().post(
             "/stripe/webhook/", data=body, content_type="application/json", headers=without_type(headers)
         )
-        answer = self.process("webhook", lambda: views.receive(request))
+        answer = self.process("webhook", lambda: views.stripe_webhook(request))
         if answer is None:
             raise ConnectionError("the process died")
         if answer.status_code != 200:

@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             item = explain.find(options["product"], options["size"])
-        except explain.NotKnown as exc:
+        except explain.UnknownItem as exc:
             raise CommandError(str(exc)) from exc
-        for line in explain.why(item):
+        for line in explain.explain_item(item):
             self.stdout.write(line)
