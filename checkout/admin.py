@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from checkout.models import Order, OrderLine
-from checkout.orders.assign_size import place
+from checkout.orders.assign_size import assign_size
 from checkout.orders.returns import NotCounted, returnable, take_back
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
 from config.dates import format_local
@@ -44,7 +44,7 @@ class ReturnForm(forms.Form):
 
 class Lines(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = OrderLine
-    fields = ["name", "size", "colour", "quantity", "unit_price", "counted_as", "unplaced"]
+    fields = ["name", "size", "colour", "quantity", "unit_price", "counted_as", "needs_size"]
     readonly_fields = ["unit_price", "counted_as"]
     verbose_name_plural = gettext_lazy("lines")
 
@@ -169,18 +169,18 @@ class OrderAdmin(ReadOnlyModelAdmin):
     def _to_do(self, request: HttpRequest, order: Order) -> dict[str, Any]:
         if not self.has_operate_permission(request):
             return {}
-        unplaced = (
-            order.lines.filter(unplaced=True)
+        needs_size = (
+            order.lines.filter(needs_size=True)
             .select_related("product")
             .prefetch_related("product__stock_items")
         )
-        return {"unplaced": unplaced, "returnable": returnable(order), "token": secrets.token_hex(8)}
+        return {"needs_size": needs_size, "returnable": returnable(order), "token": secrets.token_hex(8)}
 
     def place_view(self, request: HttpRequest, order_id: Any) -> HttpResponse:
         self._require_operate(request)
         line = get_object_or_404(OrderLine, order_id=order_id, id=_number(request.POST.get("line")))
         item = get_object_or_404(StockItem, product=line.product_id, id=_number(request.POST.get("item")))
-        if place(line, item, now=timezone.now(), actor=request.user.get_username()):
+        if assign_size(line, item, now=timezone.now(), actor=request.user.get_username()):
             self.message_user(request, _("Counted as %(item)s.") % {"item": item})
         else:
             self.message_user(request, _("This was placed already."), messages.WARNING)

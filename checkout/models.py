@@ -144,7 +144,7 @@ class OrderLine(models.Model):
     quantity = models.PositiveIntegerField(_("quantity"))
     unit_amount = models.BigIntegerField(_("unit price"), null=True)
     price_id = models.CharField(_("price"), max_length=255, blank=True)
-    unplaced = models.BooleanField(
+    needs_size = models.BooleanField(
         _("to be placed"),
         default=False,
         help_text=_("Sold elsewhere without a readable size: not counted until you say which it was."),

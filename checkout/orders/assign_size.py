@@ -15,7 +15,7 @@ from inventory.stock import ledger
 COUNTED = (Order.State.PAID, Order.State.REFUNDED)
 
 
-def place(line: OrderLine, item: StockItem, *, now: datetime, actor: str) -> bool:
+def assign_size(line: OrderLine, item: StockItem, *, now: datetime, actor: str) -> bool:
     """Say that `line` was `item`. False if somebody has placed it already. Raises ValueError for another product's item.
 
     A line that is not paid for yet is counted when it is, like every other.
@@ -24,12 +24,12 @@ def place(line: OrderLine, item: StockItem, *, now: datetime, actor: str) -> boo
         raise ValueError(f"{item} is another article than {line.name}.")
     with transaction.atomic():
         order = Order.objects.select_for_update().get(id=line.order_id)
-        mine = OrderLine.objects.filter(id=line.id, unplaced=True)
-        if not mine.update(item=item, size=item.size, unplaced=False):
+        mine = OrderLine.objects.filter(id=line.id, needs_size=True)
+        if not mine.update(item=item, size=item.size, needs_size=False):
             return False
         if order.state in COUNTED:
             sale = ledger.SaleLine(line.reference, item.id, line.quantity, order.paid_at, order.opened_here)
             ledger.sell(order.reference, [sale], now=now, actor=actor)
-        if not order.lines.filter(unplaced=True).exists():
+        if not order.lines.filter(needs_size=True).exists():
             issues.close(UNPLACED, order.number)
     return True

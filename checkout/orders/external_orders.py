@@ -71,7 +71,7 @@ def _insert(order: Order, lines: list[OrderLine]) -> Order:
             order.save(force_insert=True)
             OrderLine.objects.bulk_create(lines)
             for line in lines:
-                if line.unplaced:
+                if line.needs_size:
                     _ask_for_the_size(order, line)
     except IntegrityError:
         # Another process was quicker; what it wrote is the same.
@@ -134,7 +134,7 @@ def _order_line(
         quantity=sold.quantity,
         unit_amount=line.unit_amount,
         price_id=line.price_id,
-        unplaced=bool(product and item is None and _is_counted(product)),
+        needs_size=bool(product and item is None and _is_counted(product)),
     )
 
 

@@ -141,7 +141,7 @@ def _why_unsold(line: OrderLine) -> Iterator[Difference]:
 
 
 def _unplaced() -> Iterator[Difference]:
-    for line in OrderLine.objects.filter(unplaced=True).select_related("order"):
+    for line in OrderLine.objects.filter(needs_size=True).select_related("order"):
         yield Difference(
             "sale_without_size", line.order.number, f"{line}: nobody has said which size it was."
         )

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from checkout.models import Order, OrderLine
-from checkout.orders.assign_size import place
+from checkout.orders.assign_size import assign_size
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for
 from checkout.tests.test_elsewhere import a_line, open_elsewhere
 from fake_stripe import FakeStripe
@@ -35,7 +35,7 @@ def page_of(order: Order) -> str:
 
 
 @pytest.fixture
-def unplaced(fake: FakeStripe, shirt: Product) -> OrderLine:
+def needs_size(fake: FakeStripe, shirt: Product) -> OrderLine:
     """Two shirts, sold by a payment link that did not ask for the size."""
     fake.pay(open_elsewhere(fake, [a_line(shirt, 2)]))
     deliver(fake)
@@ -115,43 +115,43 @@ def test_the_list_of_orders_takes_as_many_queries_for_one_as_for_many(
 
 
 def test_a_sale_without_a_size_is_placed_with_one_click_and_counted(
-    fake: FakeStripe, shirt: Product, unplaced: OrderLine, owner: Client
+    fake: FakeStripe, shirt: Product, needs_size: OrderLine, owner: Client
 ) -> None:
-    page = owner.get(page_of(unplaced.order)).content.decode()
+    page = owner.get(page_of(needs_size.order)).content.decode()
     assert "Which size was it?" in page and "M (15)" in page
 
     owner.post(
-        reverse("admin:checkout_order_place", args=[unplaced.order_id]),
-        {"line": unplaced.id, "item": item_of(shirt, "M").id},
+        reverse("admin:checkout_order_place", args=[needs_size.order_id]),
+        {"line": needs_size.id, "item": item_of(shirt, "M").id},
     )
 
     assert item_of(shirt, "M").available == 13
     assert Movement.objects.get(kind="sale").actor == "owner"
     assert Issue.objects.get().closed_at is not None
-    assert "Which size was it?" not in owner.get(page_of(unplaced.order)).content.decode()
+    assert "Which size was it?" not in owner.get(page_of(needs_size.order)).content.decode()
 
 
 def test_a_sale_is_placed_once_whoever_clicks_and_however_often(
-    shirt: Product, unplaced: OrderLine, owner: Client
+    shirt: Product, needs_size: OrderLine, owner: Client
 ) -> None:
-    url = reverse("admin:checkout_order_place", args=[unplaced.order_id])
+    url = reverse("admin:checkout_order_place", args=[needs_size.order_id])
 
-    owner.post(url, {"line": unplaced.id, "item": item_of(shirt, "M").id})
-    owner.post(url, {"line": unplaced.id, "item": item_of(shirt, "L").id})
+    owner.post(url, {"line": needs_size.id, "item": item_of(shirt, "M").id})
+    owner.post(url, {"line": needs_size.id, "item": item_of(shirt, "L").id})
 
     assert (item_of(shirt, "M").available, item_of(shirt, "L").available) == (13, 2)
 
 
 def test_a_sale_is_not_placed_at_another_article(
-    shirt: Product, poster: Product, unplaced: OrderLine, owner: Client
+    shirt: Product, poster: Product, needs_size: OrderLine, owner: Client
 ) -> None:
-    url = reverse("admin:checkout_order_place", args=[unplaced.order_id])
+    url = reverse("admin:checkout_order_place", args=[needs_size.order_id])
 
-    answer = owner.post(url, {"line": unplaced.id, "item": item_of(poster).id})
+    answer = owner.post(url, {"line": needs_size.id, "item": item_of(poster).id})
 
     assert answer.status_code == 404 and not Movement.objects.filter(kind="sale").exists()
     with pytest.raises(ValueError, match="another article"):
-        place(unplaced, item_of(poster), now=unplaced.order.created_at, actor="owner")
+        assign_size(needs_size, item_of(poster), now=needs_size.order.created_at, actor="owner")
 
 
 def test_a_line_that_is_placed_before_its_payment_comes_is_counted_when_it_comes(
@@ -241,7 +241,7 @@ def test_nonsense_brings_nothing_back(
     assert item_of(shirt, "M").available == 13
 
 
-def test_staff_who_may_only_look_can_do_nothing(shirt: Product, unplaced: OrderLine) -> None:
+def test_staff_who_may_only_look_can_do_nothing(shirt: Product, needs_size: OrderLine) -> None:
     from django.contrib.auth.models import Permission
 
     viewer = User.objects.create_user("viewer", is_staff=True)
@@ -249,17 +249,17 @@ def test_staff_who_may_only_look_can_do_nothing(shirt: Product, unplaced: OrderL
     client = Client()
     client.force_login(viewer)
 
-    page = client.get(page_of(unplaced.order)).content.decode()
+    page = client.get(page_of(needs_size.order)).content.decode()
     answer = client.post(
-        reverse("admin:checkout_order_place", args=[unplaced.order_id]),
-        {"line": unplaced.id, "item": item_of(shirt, "M").id},
+        reverse("admin:checkout_order_place", args=[needs_size.order_id]),
+        {"line": needs_size.id, "item": item_of(shirt, "M").id},
     )
 
     assert "Which size was it?" not in page and answer.status_code == 404
     assert item_of(shirt, "M").available == 15
 
 
-def test_a_visitor_is_sent_to_the_login(unplaced: OrderLine) -> None:
-    answer = Client().get(page_of(unplaced.order))
+def test_a_visitor_is_sent_to_the_login(needs_size: OrderLine) -> None:
+    answer = Client().get(page_of(needs_size.order))
 
     assert answer.status_code == 302 and "login" in answer["Location"]

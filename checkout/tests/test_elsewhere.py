@@ -158,7 +158,7 @@ def test_a_sale_whose_size_nobody_says_waits_for_the_owner(fake: FakeStripe, shi
     deliver(fake)
 
     line = only_order().lines.get()
-    assert (line.item, line.unplaced, line.quantity) == (None, True, 2)
+    assert (line.item, line.needs_size, line.quantity) == (None, True, 2)
     assert sales() == []
     case = Issue.objects.get()
     assert case.kind == "sale without a size" and "2 × BALM T-Shirt" in case.text
@@ -236,7 +236,7 @@ def test_a_process_that_dies_in_that_look_leaves_no_sale_without_its_size(
     deliver(fake)
 
     line = only_order().lines.get()
-    assert line.item == item_of(Product.objects.get(id=product_id), "S") and not line.unplaced
+    assert line.item == item_of(Product.objects.get(id=product_id), "S") and not line.needs_size
     assert not Issue.objects.filter(kind="sale without a size").exists()
 
 

@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from checkout.models import Order, OrderLine
-from checkout.orders.assign_size import place
+from checkout.orders.assign_size import assign_size
 from checkout.recovery import backfill
 from checkout.recovery.reconcile import reconcile
 from inventory import leases, worker
@@ -205,7 +205,9 @@ def test_assigning_the_size_of_a_sale_from_before_the_first_refresh_takes_nothin
         stood = _count(world, "stock_S")
         backfill.settle_completed(since=timezone.now() - timedelta(days=30), now=timezone.now())
 
-        place(OrderLine.objects.get(unplaced=True), _item("stock_S"), now=timezone.now(), actor="owner")
+        assign_size(
+            OrderLine.objects.get(needs_size=True), _item("stock_S"), now=timezone.now(), actor="owner"
+        )
         _rest(world)
 
         assert _count(world, "stock_S") == stood
