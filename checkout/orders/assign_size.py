@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from checkout.models import Order, OrderLine
-from checkout.orders.external_orders import UNPLACED
+from checkout.orders.external_orders import NEEDS_SIZE
 from inventory import issues
 from inventory.models import StockItem
 from inventory.stock import ledger
@@ -31,5 +31,5 @@ def assign_size(line: OrderLine, item: StockItem, *, now: datetime, actor: str) 
             sale = ledger.SaleLine(line.reference, item.id, line.quantity, order.paid_at, order.opened_here)
             ledger.sell(order.reference, [sale], now=now, actor=actor)
         if not order.lines.filter(needs_size=True).exists():
-            issues.close(UNPLACED, order.number)
+            issues.close(NEEDS_SIZE, order.number)
     return True

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop as _
 from checkout import gateway
 from checkout.gateway import CheckoutSession, SessionLine
 from checkout.models import Order, OrderLine
-from checkout.orders.size_detection import Line, Sold, matching_size, sizes_sold
+from checkout.orders.size_detection import SessionLineFacts, SoldUnits, matching_size, sizes_sold
 from inventory import issues
 from inventory.events import inbox
 from inventory.models import ProductSync, StockItem
@@ -25,12 +25,12 @@ from shop.models import Product
 
 logger = logging.getLogger(__name__)
 
-UNPLACED = "sale without a size"
-SAYS_NONE = _(
+NEEDS_SIZE = "sale without a size"
+NO_SIZE_GIVEN = _(
     "%(quantity)d × %(name)s were sold outside this shop. It does not say which size. "
     "Open the order and choose the size."
 )
-SAYS_ANOTHER = _(
+OTHER_SIZE_GIVEN = _(
     "%(quantity)d × %(name)s were sold outside this shop. It says “%(size)s”. "
     "Open the order and choose the size."
 )
@@ -38,7 +38,7 @@ COUNT_KEYS = ("sizes", "stock")
 NO_GOODS = {"subscription", "setup"}
 
 
-def write_down(session: CheckoutSession) -> Order | None:
+def create_external_order(session: CheckoutSession) -> Order | None:
     """Make the order that a completed foreign session stands for, or find it; None if it sold nothing counted.
 
     Raises inbox.NeedsStripe in the duty that must not ask Stripe, and StripeTrouble.
@@ -62,10 +62,10 @@ def write_down(session: CheckoutSession) -> Order | None:
         currency=session.currency,
         expires_at=session.expires_at,
     )
-    return _insert(order, _order_lines(order, session, lines, products))
+    return _insert_order(order, _order_lines(order, session, lines, products))
 
 
-def _insert(order: Order, lines: list[OrderLine]) -> Order:
+def _insert_order(order: Order, lines: list[OrderLine]) -> Order:
     try:
         with transaction.atomic():
             order.save(force_insert=True)
@@ -113,13 +113,13 @@ def _order_lines(
     ]
 
 
-def _as_line(line: SessionLine, product: Product | None) -> Line:
+def _as_line(line: SessionLine, product: Product | None) -> SessionLineFacts:
     has_sizes = bool(product and product.sizes)
-    return Line(line.product_id, line.quantity, line.metadata, line.price_metadata, has_sizes)
+    return SessionLineFacts(line.product_id, line.quantity, line.metadata, line.price_metadata, has_sizes)
 
 
 def _order_line(
-    order: Order, place: int, sold: Sold, line: SessionLine, product: Product | None
+    order: Order, place: int, sold: SoldUnits, line: SessionLine, product: Product | None
 ) -> OrderLine:
     item = _item_of(product, sold.size) if product else None
     size = item.size if item else sold.size or ""
@@ -148,7 +148,7 @@ def _item_of(product: Product, size: str | None) -> StockItem | None:
 
 
 def _ask_for_the_size(order: Order, line: OrderLine) -> None:
-    sentence = SAYS_ANOTHER if line.size else SAYS_NONE
+    sentence = OTHER_SIZE_GIVEN if line.size else NO_SIZE_GIVEN
     issues.open_issue(
-        UNPLACED, order.number, sentence, quantity=line.quantity, name=line.name, size=line.size
+        NEEDS_SIZE, order.number, sentence, quantity=line.quantity, name=line.name, size=line.size
     )

@@ -16,7 +16,7 @@ FAILED = "order not settled"
 STAYS_SO = _("%(error)s. It is tried again with growing gaps; the log says where it fails.")
 
 
-def tell(order: Order, error: Exception) -> None:
+def report_failure(order: Order, error: Exception) -> None:
     """Our own code failed on this order, of which `tries` says how often it was tried before."""
     text, tries = backoff.one_line(error), order.tries + 1
     logger.error("Order %s fails at try %d: %s", order.number, tries, text, exc_info=error)
@@ -24,7 +24,7 @@ def tell(order: Order, error: Exception) -> None:
         issues.open_issue(FAILED, order.number, STAYS_SO, error=text)
 
 
-def passed(order: Order) -> None:
+def clear_failure(order: Order) -> None:
     """It works again."""
     if order.tries >= backoff.FAILURES_BEFORE_ISSUE:
         issues.close(FAILED, order.number)

@@ -65,7 +65,7 @@ def settle(
     `happened_at`: when it was paid, by Stripe's clock, if the session does not say. A session that this shop did
     not open is read from Stripe first (raises inventory.events.inbox.NeedsStripeAccess where that may not be, StripeTrouble).
     """
-    order = _order_of(session) or external_orders.write_down(session)
+    order = _order_of(session) or external_orders.create_external_order(session)
     if order is None:
         return None
     if session.is_paid:

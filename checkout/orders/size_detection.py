@@ -15,7 +15,7 @@ ITEM_KEY = re.compile(r"item_([0-9]{1,3})_(size|product_id|quantity)")
 
 
 @dataclass(frozen=True)
-class Sold:
+class SoldUnits:
     """Units of one product in one size; `size` None: nothing says which."""
 
     product_id: str
@@ -25,7 +25,7 @@ class Sold:
 
 
 @dataclass(frozen=True)
-class Line:
+class SessionLineFacts:
     """One line of a session as far as sizes are concerned."""
 
     product_id: str
@@ -36,13 +36,13 @@ class Line:
 
 
 def sizes_sold(
-    lines: Sequence[Line], session_metadata: Mapping[str, str], custom_fields: Mapping[str, str]
-) -> list[Sold]:
+    lines: Sequence[SessionLineFacts], session_metadata: Mapping[str, str], custom_fields: Mapping[str, str]
+) -> list[SoldUnits]:
     """What each line sold, in order. One line becomes several where the session says it held several sizes."""
     indexed = _indexed(session_metadata)
-    sold: list[Sold] = []
+    sold: list[SoldUnits] = []
     for place, line in enumerate(lines):
-        plain = Sold(line.product_id, line.quantity, line=place)
+        plain = SoldUnits(line.product_id, line.quantity, line=place)
         size = _text(line.metadata.get("size")) or _text(line.price_metadata.get("size"))
         if size:
             sold.append(replace(plain, size=size))
@@ -62,7 +62,9 @@ def matching_size(size: str, offered: Iterable[str]) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def _from_session(line: Sold, lines: Sequence[Line], indexed: list[Sold]) -> list[Sold]:
+def _from_session(
+    line: SoldUnits, lines: Sequence[SessionLineFacts], indexed: list[SoldUnits]
+) -> list[SoldUnits]:
     """The entries that speak of this line: found by product, or by place where no entry names a product."""
     if not any(entry.product_id for entry in indexed):
         found = [entry for entry in indexed if entry.line == line.line and _agrees(entry, line)]
@@ -73,7 +75,7 @@ def _from_session(line: Sold, lines: Sequence[Line], indexed: list[Sold]) -> lis
     return [replace(line, size=entry.size, quantity=entry.quantity or line.quantity) for entry in found]
 
 
-def _share(line: Sold, same_product: list[int], entries: list[Sold]) -> list[Sold]:
+def _share(line: SoldUnits, same_product: list[int], entries: list[SoldUnits]) -> list[SoldUnits]:
     if len(entries) == len(same_product):
         mine = entries[same_product.index(line.line)]
         return [mine] if _agrees(mine, line) else []
@@ -83,12 +85,15 @@ def _share(line: Sold, same_product: list[int], entries: list[Sold]) -> list[Sol
     return entries if len(same_product) == 1 and each_says and whole == line.quantity else []
 
 
-def _agrees(entry: Sold, line: Sold) -> bool:
+def _agrees(entry: SoldUnits, line: SoldUnits) -> bool:
     return entry.quantity in {0, line.quantity}
 
 
 def _only_size(
-    line: Line, lines: Sequence[Line], session_metadata: Mapping[str, str], custom_fields: Mapping[str, str]
+    line: SessionLineFacts,
+    lines: Sequence[SessionLineFacts],
+    session_metadata: Mapping[str, str],
+    custom_fields: Mapping[str, str],
 ) -> str | None:
     """A size that stands for the whole session, where it can mean this line only."""
     if len(lines) == 1 and _text(session_metadata.get("size")):
@@ -98,7 +103,7 @@ def _only_size(
     return next((_text(value) for key, value in custom_fields.items() if key.casefold() == "size"), None)
 
 
-def _indexed(metadata: Mapping[str, str]) -> list[Sold]:
+def _indexed(metadata: Mapping[str, str]) -> list[SoldUnits]:
     """The item_<i>_* entries that name a size, by i; `line` is the place, from 0. Quantity 0: not said."""
     found: dict[int, dict[str, str]] = {}
     for key, value in metadata.items():
@@ -107,7 +112,7 @@ def _indexed(metadata: Mapping[str, str]) -> list[Sold]:
             found.setdefault(int(match[1]), {})[match[2]] = value.strip()
     first = 0 if 0 in found else 1
     return [
-        Sold(
+        SoldUnits(
             entry.get("product_id", ""),
             _number(entry.get("quantity", "")),
             _text(entry.get("size")),

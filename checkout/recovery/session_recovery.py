@@ -69,8 +69,8 @@ def _ask(order: Order, *, now: datetime) -> bool:
     except StripeCallError as trouble:
         logger.warning("Order %s is overdue, and Stripe does not say why: %s", order.number, trouble)
     except Exception as error:
-        failures.tell(order, error)
+        failures.report_failure(order, error)
     else:
-        failures.passed(order)
+        failures.clear_failure(order)
         return ended
     return False

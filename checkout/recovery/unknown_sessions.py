@@ -56,9 +56,9 @@ def _finish(order: Order, *, now: datetime) -> bool:
     except StripeCallError as trouble:
         logger.warning("Order %s: its session stays unknown: %s", order.number, trouble)
     except Exception as error:
-        failures.tell(order, error)
+        failures.report_failure(order, error)
     else:
-        failures.passed(order)
+        failures.clear_failure(order)
         return finished
     return False
 

@@ -6,16 +6,20 @@ from collections.abc import Mapping
 
 import pytest
 
-from checkout.orders.size_detection import Line, Sold, matching_size, sizes_sold
+from checkout.orders.size_detection import SessionLineFacts, SoldUnits, matching_size, sizes_sold
 
 
-def line(product_id: str = "prod_a", quantity: int = 1, *, has_sizes: bool = True, **metadata: str) -> Line:
+def line(
+    product_id: str = "prod_a", quantity: int = 1, *, has_sizes: bool = True, **metadata: str
+) -> SessionLineFacts:
     price = {"size": metadata.pop("price_size")} if "price_size" in metadata else {}
-    return Line(product_id, quantity, metadata, price, has_sizes)
+    return SessionLineFacts(product_id, quantity, metadata, price, has_sizes)
 
 
 def sizes(
-    lines: list[Line], session: Mapping[str, str] | None = None, custom: Mapping[str, str] | None = None
+    lines: list[SessionLineFacts],
+    session: Mapping[str, str] | None = None,
+    custom: Mapping[str, str] | None = None,
 ) -> list[tuple[str | None, int]]:
     return [(sold.size, sold.quantity) for sold in sizes_sold(lines, session or {}, custom or {})]
 
@@ -124,8 +128,8 @@ def test_what_says_nothing_leaves_the_size_open(nonsense: Mapping[str, str]) -> 
 
 def test_every_part_knows_its_line() -> None:
     assert sizes_sold([line(size="S"), line("prod_b", 2, size="M")], {}, {}) == [
-        Sold("prod_a", 1, "S", 0),
-        Sold("prod_b", 2, "M", 1),
+        SoldUnits("prod_a", 1, "S", 0),
+        SoldUnits("prod_b", 2, "M", 1),
     ]
 
 

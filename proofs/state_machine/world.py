@@ -102,7 +102,7 @@ class World:
         self._stack.enter_context(mock.patch.object(stripe_client, "http_client", lambda: self.wire))
         self._stack.enter_context(mock.patch.object(views, "_warn_rarely", lambda: None))
         self._stack.enter_context(mock.patch.object(backoff, "report_failure", _hide_nothing))
-        self._stack.enter_context(mock.patch.object(failures, "tell", _hide_nothing))
+        self._stack.enter_context(mock.patch.object(failures, "report_failure", _hide_nothing))
         self._stack.enter_context(self.processes.watched())
         self._stack.enter_context(_names_are_repeatable(self.dice.randrange(2**32)))
         stripe_client._client.cache_clear()
