@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from checkout import gateway
 from checkout.cart.cart import lazy_cart
 from checkout.models import ENDED, Order
-from checkout.orders.fulfillment import settle
+from checkout.orders.fulfillment import apply_session
 from config.stripe_client import StripeCallError
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def look_again(order: Order, *, now: datetime) -> Order:
 
 def _ask(order: Order, *, now: datetime) -> None:
     try:
-        settle(gateway.fetch_session(order.session_id or ""), now=now)
+        apply_session(gateway.fetch_session(order.session_id or ""), now=now)
     except StripeCallError as trouble:
         logger.warning("Order %s: the customer is back, Stripe does not say: %s", order.number, trouble)
 

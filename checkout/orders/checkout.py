@@ -18,7 +18,7 @@ from checkout import gateway
 from checkout.cart.cart import Cart, CartLine
 from checkout.cart.rules import CartRefused
 from checkout.models import ENDED, Order, OrderLine
-from checkout.orders.fulfillment import give_up, settle
+from checkout.orders.fulfillment import apply_session, release_order
 from checkout.session_params import session_params
 from config.fault_points import fault_point
 from config.stripe_client import (
@@ -125,7 +125,7 @@ def _replace(order: Order, *, now: datetime) -> Order | None:
 
 
 def _settled(order: Order, session: gateway.CheckoutSession, *, now: datetime) -> Order:
-    settle(session, now=now)
+    apply_session(session, now=now)
     order.refresh_from_db()
     return order
 
@@ -172,7 +172,7 @@ def open_at_stripe(order: Order, *, first: bool) -> Order:
         session = gateway.open_session(params=order.session_params, key=str(order.id))
     except (InvalidRequest, AuthenticationFailed, PermissionDenied, NotConfigured) as trouble:
         if _proves_that_there_is_none(trouble, first=first):
-            give_up(order, because=str(trouble))
+            release_order(order, because=str(trouble))
         if first or not isinstance(trouble, InvalidRequest):
             _tell_the_owner(order, trouble)
         raise

@@ -41,7 +41,7 @@ def on_session_event(event: StripeEvent) -> None:
         if not inbox.stripe_calls_allowed():
             raise inbox.NeedsStripeAccess
         session = gateway.fetch_session(session.id)
-    settle(session, failed=event.type == FAILED, happened_at=event.created_at, now=timezone.now())
+    apply_session(session, failed=event.type == FAILED, happened_at=event.created_at, now=timezone.now())
 
 
 def log_payment(event: StripeEvent) -> None:
@@ -52,7 +52,7 @@ def log_payment(event: StripeEvent) -> None:
     logger.info("Payment %s over %s succeeded, order %s.", payment.get("id"), amount, order)
 
 
-def settle(
+def apply_session(
     session: CheckoutSession,
     *,
     now: datetime,
@@ -75,19 +75,19 @@ def settle(
             paid_at=_paid_at(order, session.paid_at or happened_at or session.created_at or now),
         )
     elif session.status == "expired":
-        give_up(order, because="Its payment page has expired.")
+        release_order(order, because="Its payment page has expired.")
     elif failed or session.payment_failed:
-        give_up(order, because="The payment failed.")
+        release_order(order, because="The payment failed.")
     elif session.is_awaiting_payment:
         _await_payment(order, session)
     order.refresh_from_db()
     return order
 
 
-def give_up(order: Order, *, because: str) -> bool:
+def release_order(order: Order, *, because: str) -> bool:
     """Nothing was bought: end the hold. False if the order had gone on otherwise."""
     with transaction.atomic():
-        gone = _go(order.id, State.OPEN, State.AWAITING_PAYMENT, to=State.RELEASED)
+        gone = _transition(order.id, State.OPEN, State.AWAITING_PAYMENT, to=State.RELEASED)
         fault_point("settle.given_up")
         units = ledger.release(order.reference) if gone else 0
     if gone:
@@ -98,18 +98,18 @@ def give_up(order: Order, *, because: str) -> bool:
 def _pay(order: Order, session: CheckoutSession, *, paid_at: datetime) -> None:
     """The sale is counted in the transaction that makes the order paid: never one without the other."""
     with transaction.atomic():
-        paid = _go(order.id, *BEFORE_PAID, to=State.PAID, paid_at=paid_at, **_facts(session))
+        paid = _transition(order.id, *BEFORE_PAID, to=State.PAID, paid_at=paid_at, **_facts(session))
         fault_point("settle.paid")
         if paid:
             # Read only now that the order's row is ours: the owner may be placing a line at this moment.
             ledger.sell(order.reference, _sale_lines(order, paid_at), now=timezone.now())
-            close_if_given_back(order.id, whole=session.total)
+            mark_refunded_if_full(order.id, whole=session.total)
     fault_point("settle.committed")
     if paid:
         logger.info("Order %s is paid: %s.", order.number, "; ".join(map(str, order.lines.all())))
 
 
-def close_if_given_back(order_id: UUID, *, whole: int | None) -> None:
+def mark_refunded_if_full(order_id: UUID, *, whole: int | None) -> None:
     """A paid order whose `whole` amount was given back is refunded, whichever of the two Stripe told first."""
     if whole:
         paid = Order.objects.filter(id=order_id, state=State.PAID)
@@ -131,11 +131,11 @@ def _paid_at(order: Order, stripe_says: datetime) -> datetime:
 
 def _await_payment(order: Order, session: CheckoutSession) -> None:
     """Done by the customer, not yet by the bank: the units stay held, for days if need be."""
-    if _go(order.id, State.OPEN, to=State.AWAITING_PAYMENT, **_facts(session)):
+    if _transition(order.id, State.OPEN, to=State.AWAITING_PAYMENT, **_facts(session)):
         logger.info("Order %s awaits its payment.", order.number)
 
 
-def _go(order_id: UUID, *from_states: str, to: str, **facts: Any) -> bool:
+def _transition(order_id: UUID, *from_states: str, to: str, **facts: Any) -> bool:
     return bool(Order.objects.filter(id=order_id, state__in=from_states).update(state=to, **facts))
 
 
@@ -159,10 +159,10 @@ def _order_of(session: CheckoutSession) -> Order | None:
     Never by client_reference_id: on a payment link the customer may write it into the address.
     """
     found = Order.objects.filter(session_id=session.id).first()
-    return found or _waiting_for(session)
+    return found or _match_by_metadata(session)
 
 
-def _waiting_for(session: CheckoutSession) -> Order | None:
+def _match_by_metadata(session: CheckoutSession) -> Order | None:
     try:
         order_id = UUID(session.metadata.get("order", ""))
     except ValueError:

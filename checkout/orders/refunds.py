@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop as _
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.orders.fulfillment import close_if_given_back, settle
+from checkout.orders.fulfillment import apply_session, mark_refunded_if_full
 from inventory import issues
 from inventory.events import inbox
 from inventory.models import StripeEvent
@@ -65,7 +65,7 @@ def _write_down(order: Order, refund: gateway.Refund) -> None:
         grown = Order.objects.filter(id=order.id, refunded__lt=refund.refunded).update(
             refunded=refund.refunded
         )
-        close_if_given_back(order.id, whole=refund.amount)
+        mark_refunded_if_full(order.id, whole=refund.amount)
         if grown:
             given, whole = (_money(amount, refund.currency) for amount in (refund.refunded, refund.amount))
             issues.open_issue(REFUND, order.number, GIVEN_BACK, given=given, whole=whole)
@@ -85,4 +85,4 @@ def _order_of(payment_intent_id: str) -> Order | None:
     if not inbox.stripe_calls_allowed():
         raise inbox.NeedsStripeAccess
     session = gateway.session_of_payment(payment_intent_id)
-    return settle(session, now=timezone.now()) if session else None
+    return apply_session(session, now=timezone.now()) if session else None

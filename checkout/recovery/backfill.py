@@ -11,7 +11,7 @@ from typing import Any
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.orders.fulfillment import settle
+from checkout.orders.fulfillment import apply_session
 from config.stripe_client import InvalidRequest, StripeCallError
 from config.stripe_events import EVENTS
 from inventory.events import inbox
@@ -23,14 +23,14 @@ BATCH = 100
 
 
 @dataclass
-class Settled:
+class BackfillResult:
     """`orders`: those that changed; `failed`: by the session's id, why one could not be settled."""
 
     orders: list[Order] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def remember_events(*, since: datetime) -> int:
+def store_events(*, since: datetime) -> int:
     """Put every event since then into the inbox, where those that are there already stay as they are.
 
     Returns how many were new; the worker handles them. Stripe keeps events for 30 days. Raises StripeTrouble.
@@ -39,22 +39,22 @@ def remember_events(*, since: datetime) -> int:
     return sum(len(inbox.store_events(batch)) for batch in _batches(events))
 
 
-def settle_completed(*, since: datetime, now: datetime) -> Settled:
+def apply_completed(*, since: datetime, now: datetime) -> BackfillResult:
     """Settle every session completed since then. One that fails keeps no other from it. Raises StripeTrouble.
 
     Stronger than events: sessions are kept, and each says itself how it ended.
     """
-    settled = Settled()
+    settled = BackfillResult()
     with inbox.allow_stripe_calls():
         for session in gateway.each_session(since=since, status="complete"):
-            _settle(session, settled, now=now)
+            _apply(session, settled, now=now)
     return settled
 
 
-def _settle(session: gateway.CheckoutSession, settled: Settled, *, now: datetime) -> None:
+def _apply(session: gateway.CheckoutSession, settled: BackfillResult, *, now: datetime) -> None:
     before = Order.objects.filter(session_id=session.id).values_list("state", flat=True).first()
     try:
-        order = settle(session, now=now)
+        order = apply_session(session, now=now)
     except Exception as error:
         if isinstance(error, StripeCallError) and not isinstance(error, InvalidRequest):
             raise  # No other session would fare better.

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from checkout.models import Order, OrderLine
 from checkout.orders.external_orders import COUNT_KEYS
-from checkout.recovery.backfill import settle_completed
+from checkout.recovery.backfill import apply_completed
 from checkout.recovery.session_recovery import ask
 from config.stripe_client import NotFound, PermissionDenied, StripeCallError
 from inventory import issues
@@ -65,12 +65,12 @@ def reconcile(*, since: datetime, now: datetime) -> Report:
     """Compare everything, sessions from `since` on. Raises StripeTrouble."""
     report = Report()
     report.differences += _fetch_edits(report, now)
-    settled = settle_completed(since=since, now=now)
+    settled = apply_completed(since=since, now=now)
     report.fetched = [_order_text(order) for order in settled.orders]
-    report.differences += [_unsettled(*failure) for failure in settled.failed.items()]
-    report.fetched += [_order_text(order) for order in _end_overdue(now, report)]
+    report.differences += [_unapplied(*failure) for failure in settled.failed.items()]
+    report.fetched += [_order_text(order) for order in _refresh_stale(now, report)]
     report.sessions = Order.objects.filter(created_at__gte=since).exclude(session_id=None).count()
-    report.differences += [*_unsold(since), *_unplaced(), *_stray_holds(), *_drifted(), *_unhandled()]
+    report.differences += [*_unsold(since), *_without_size(), *_stray_holds(), *_drifted(), *_unhandled()]
     for product in shop_gateway.iter_products():
         report.products += 1
         report.differences += _counts(product)
@@ -88,7 +88,7 @@ def _fetch_edits(report: Report, now: datetime) -> Iterator[Difference]:
         pass
 
 
-def _unsettled(subject: str, why: str) -> Difference:
+def _unapplied(subject: str, why: str) -> Difference:
     text = f"{subject} cannot be settled by what Stripe says of it ({why}); the log says where it fails."
     return Difference("not_settled", subject, text)
 
@@ -97,7 +97,7 @@ def _order_text(order: Order) -> str:
     return f"Order {order.number} is {order.get_state_display()}: {'; '.join(map(str, order.lines.all()))}"
 
 
-def _end_overdue(now: datetime, report: Report) -> Iterator[Order]:
+def _refresh_stale(now: datetime, report: Report) -> Iterator[Order]:
     """Orders whose page's time is over: Stripe is asked for each."""
     overdue = Order.objects.filter(
         state__in=[Order.State.OPEN, Order.State.AWAITING_PAYMENT], expires_at__lte=now
@@ -113,7 +113,7 @@ def _end_overdue(now: datetime, report: Report) -> Iterator[Order]:
             raise
         except Exception as error:
             logger.exception("Order %s cannot be settled", order.number)
-            report.differences.append(_unsettled(order.number, backoff.one_line(error)))
+            report.differences.append(_unapplied(order.number, backoff.one_line(error)))
 
 
 def _unsold(since: datetime) -> Iterator[Difference]:
@@ -140,7 +140,7 @@ def _why_unsold(line: OrderLine) -> Iterator[Difference]:
         yield Difference("sale_in_doubt", order.number, text)
 
 
-def _unplaced() -> Iterator[Difference]:
+def _without_size() -> Iterator[Difference]:
     for line in OrderLine.objects.filter(needs_size=True).select_related("order"):
         yield Difference(
             "sale_without_size", line.order.number, f"{line}: nobody has said which size it was."

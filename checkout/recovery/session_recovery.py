@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop as _
 from checkout import gateway
 from checkout.models import Order
 from checkout.orders import failures
-from checkout.orders.fulfillment import settle
+from checkout.orders.fulfillment import apply_session
 from config.stripe_client import NotFound, StripeCallError
 from inventory import issues
 from inventory.leases import is_due
@@ -40,7 +40,7 @@ def ask_about_overdue(now: datetime) -> int:
 def ask(order: Order, *, now: datetime) -> bool:
     """Settle `order` by what Stripe says of its session now; True if that ended it. Raises StripeTrouble."""
     before = order.state
-    settle(gateway.fetch_session(order.session_id or ""), now=now)
+    apply_session(gateway.fetch_session(order.session_id or ""), now=now)
     order.refresh_from_db()
     return order.state != before
 

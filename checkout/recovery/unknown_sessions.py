@@ -11,7 +11,7 @@ from checkout import gateway
 from checkout.models import Order
 from checkout.orders import failures
 from checkout.orders.checkout import open_at_stripe, remember_session
-from checkout.orders.fulfillment import give_up, settle
+from checkout.orders.fulfillment import apply_session, release_order
 from config.stripe_client import InvalidRequest, StripeCallError
 from inventory.leases import is_due
 
@@ -76,7 +76,7 @@ def _look_for(order: Order, *, now: datetime) -> bool:
     for session in gateway.each_session(since=order.created_at - CLOCKS, until=until):
         if session.metadata.get("order") == str(order.id):
             remember_session(order, session)
-            settle(session, now=now)
+            apply_session(session, now=now)
             return True
-    give_up(order, because="Stripe has no session of this order.")
+    release_order(order, because="Stripe has no session of this order.")
     return True

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.orders.fulfillment import settle
+from checkout.orders.fulfillment import apply_session
 from inventory.models import Hold, Movement, StockItem
 from inventory.stripe_sync.refresh import refresh_product
 from inventory.worker import drain
@@ -122,7 +122,7 @@ def sold(product: Product) -> list[tuple[str, int]]:
 
 
 def settle_now(fake: FakeStripe, order: Order) -> Order:
-    settled = settle(gateway.fetch_session(order.session_id or ""), now=timezone.now())
+    settled = apply_session(gateway.fetch_session(order.session_id or ""), now=timezone.now())
     assert settled is not None
     return settled
 

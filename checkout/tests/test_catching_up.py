@@ -69,7 +69,7 @@ Failing = Callable[[Order], AbstractContextManager[None]]
 def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
     """With it, the shop's own code fails on one order."""
 
-    go = fulfillment._go
+    go = fulfillment._transition
 
     @contextmanager
     def fails_on(order: Order) -> Iterator[None]:
@@ -79,7 +79,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
             return go(order_id, *states, **changes)
 
         with monkeypatch.context() as patched:
-            patched.setattr(fulfillment, "_go", instead)
+            patched.setattr(fulfillment, "_transition", instead)
             yield
 
     return fails_on

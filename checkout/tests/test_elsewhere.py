@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.orders.fulfillment import settle
+from checkout.orders.fulfillment import apply_session
 from checkout.tests.conftest import deliver, item_of, only_order
 from config import fault_points
 from fake_stripe import FakeStripe
@@ -132,7 +132,7 @@ def test_a_foreign_session_is_counted_once_however_often_it_is_told(fake: FakeSt
 
     deliver(fake)
     with inbox.allow_stripe_calls():
-        settle(gateway.fetch_session(session_id), now=timezone.now())
+        apply_session(gateway.fetch_session(session_id), now=timezone.now())
 
     assert sales() == [("prod_balm", "M", 1)] and Order.objects.count() == 1
 
@@ -147,7 +147,7 @@ def test_a_database_that_forgot_the_order_gives_it_the_same_id_again(
     Order.objects.all().delete()
 
     with inbox.allow_stripe_calls():
-        settle(gateway.fetch_session(session_id), now=timezone.now())
+        apply_session(gateway.fetch_session(session_id), now=timezone.now())
 
     assert only_order().id == first.id and sales() == [("prod_balm", "M", 1)]
 

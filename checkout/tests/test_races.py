@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.orders.fulfillment import give_up, settle
+from checkout.orders.fulfillment import apply_session, release_order
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, put_on_show
 from fake_stripe import FakeStripe
 from inventory.models import Hold, Issue, Movement, StockItem
@@ -109,7 +109,7 @@ def test_one_session_settled_eight_times_at_once_counts_once(
     order = order_for(customer, shirt, "M", 2)
     session = gateway.session_from(fake.pay(order.session_id or ""))
 
-    at_once(*[lambda: settle(session, now=timezone.now())] * 8)
+    at_once(*[lambda: apply_session(session, now=timezone.now())] * 8)
 
     assert sales() == 1 and item_of(shirt, "M").available == 13 and item_of(shirt, "M").held == 0
 
@@ -127,7 +127,7 @@ def test_two_orders_with_their_lines_in_opposite_order_do_not_wait_for_each_othe
         at_once(there.go_to_payment, back.go_to_payment)
         Order.objects.all().update(cart="")
         for order in Order.objects.filter(state="open"):
-            give_up(order, because="the next round")
+            release_order(order, because="the next round")
 
     assert not Hold.objects.exists() and item_of(poster).held == 0
 
@@ -139,8 +139,8 @@ def test_expiry_against_payment_ends_as_paid_and_counted_once(
     session = gateway.session_from(fake.pay(order.session_id or ""))
 
     at_once(
-        *[lambda: settle(session, now=timezone.now())] * 3,
-        *[lambda: give_up(order, because="a late word of expiry")] * 3,
+        *[lambda: apply_session(session, now=timezone.now())] * 3,
+        *[lambda: release_order(order, because="a late word of expiry")] * 3,
     )
 
     order.refresh_from_db()

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.orders.fulfillment import settle
+from checkout.orders.fulfillment import apply_session
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, sold
 from fake_stripe import FakeStripe
 from inventory.events import inbox
@@ -223,7 +223,7 @@ def test_a_payment_after_the_hold_was_released_is_a_sale_all_the_same(
     ledger.release(order.reference)
     StockItem.objects.filter(id=item_of(shirt, "L").id).update(on_hand=1)
 
-    settle(gateway.session_from(paid), now=timezone.now())
+    apply_session(gateway.session_from(paid), now=timezone.now())
 
     order.refresh_from_db()
     assert order.state == Order.State.PAID and sold(shirt) == [("L", 2)]
@@ -235,12 +235,12 @@ def test_a_late_word_of_expiry_or_failure_does_not_undo_a_payment(
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
     session = gateway.session_from(fake.pay(order.session_id or ""))
-    settle(session, now=timezone.now())
+    apply_session(session, now=timezone.now())
 
     from dataclasses import replace
 
-    settle(replace(session, status="expired", payment_status="unpaid"), now=timezone.now())
-    settle(replace(session, payment_status="unpaid"), failed=True, now=timezone.now())
+    apply_session(replace(session, status="expired", payment_status="unpaid"), now=timezone.now())
+    apply_session(replace(session, payment_status="unpaid"), failed=True, now=timezone.now())
 
     order.refresh_from_db()
     assert order.state == Order.State.PAID and sold(shirt) == [("M", 2)]
@@ -252,10 +252,10 @@ def test_a_refunded_order_stays_refunded_whatever_arrives_late(
     """mollie/WooCommerce#1252: a late word of the payment opened a refunded order again."""
     order = order_for(customer, shirt, "M", 2)
     session = gateway.session_from(fake.pay(order.session_id or ""))
-    settle(session, now=timezone.now())
+    apply_session(session, now=timezone.now())
     Order.objects.filter(id=order.id).update(state=Order.State.REFUNDED)
 
-    settle(session, now=timezone.now())
+    apply_session(session, now=timezone.now())
 
     order.refresh_from_db()
     assert order.state == Order.State.REFUNDED and sold(shirt) == [("M", 2)]
@@ -284,7 +284,7 @@ def test_a_customers_reference_on_a_payment_link_does_not_claim_an_order(
     link = {"id": "cs_test_link", "status": "complete", "payment_status": "paid"}
 
     with pytest.raises(inbox.NeedsStripeAccess):
-        settle(
+        apply_session(
             gateway.session_from(link | {"client_reference_id": str(order.id)}),
             now=timezone.now(),
         )

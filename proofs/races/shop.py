@@ -11,7 +11,7 @@ from stripe import WebhookSignature
 
 from checkout.gateway import CheckoutSession
 from checkout.models import Order, OrderLine
-from checkout.orders.fulfillment import settle
+from checkout.orders.fulfillment import apply_session
 from config import stripe_client
 from fake_stripe import FakeStripe
 from inventory.models import StockItem
@@ -66,7 +66,7 @@ def expired(session: str) -> str:
 
 
 def _settled(session: CheckoutSession) -> str:
-    order = settle(session, now=timezone.now())
+    order = apply_session(session, now=timezone.now())
     return order.state if order else "none"
 
 

@@ -244,7 +244,7 @@ def without_unique_sales(meet: Meet) -> None:
         sale.reference = f"{sale.reference}/{os.getpid()}"
         return sale
 
-    fulfillment._go, ledger._sale = check_then_go, nameless
+    fulfillment._transition, ledger._sale = check_then_go, nameless
     # SQLite allows one writing transaction at a time, so the check must come before the transaction.
     mock.patch.object(fulfillment, "transaction", _no_transaction()).start()
 
@@ -342,7 +342,7 @@ def test_control_without_the_condition_an_expiry_undoes_a_payment(house: House) 
     (session,) = alone(house, lambda: shop.open_orders(item, 1))
 
     def expire(number: int, meet: Meet) -> str:
-        true_go = fulfillment._go
+        true_go = fulfillment._transition
 
         def check_then_go(order_id: Any, *from_states: str, to: str, **facts: Any) -> bool:
             may = Order.objects.filter(id=order_id, state__in=from_states).exists()
@@ -351,11 +351,11 @@ def test_control_without_the_condition_an_expiry_undoes_a_payment(house: House) 
             return may and bool(Order.objects.filter(id=order_id).update(state=to, **facts))
 
         mock.patch.object(fulfillment, "transaction", _no_transaction()).start()
-        fulfillment._go = check_then_go
+        fulfillment._transition = check_then_go
         try:
             return shop.expired(session)
         finally:
-            fulfillment._go = true_go
+            fulfillment._transition = true_go
 
     def pay(number: int, meet: Meet) -> str:
         meet()

@@ -180,7 +180,7 @@ def test_the_issue_of_a_restored_database_lists_sales_and_edits_made_in_between(
 
     worker.start()
     _rest(world)
-    backfill.settle_completed(since=before - timedelta(hours=1), now=timezone.now())
+    backfill.apply_completed(since=before - timedelta(hours=1), now=timezone.now())
 
     text = Issue.objects.get(kind="restored database", subject=SHIRT).text
     assert "→ 44" in text and "1 of stock_S were paid for" in text
@@ -203,7 +203,7 @@ def test_assigning_the_size_of_a_sale_from_before_the_first_refresh_takes_nothin
         catalog_sync.sync_catalog()
         _rest(world)
         stood = _count(world, "stock_S")
-        backfill.settle_completed(since=timezone.now() - timedelta(days=30), now=timezone.now())
+        backfill.apply_completed(since=timezone.now() - timedelta(days=30), now=timezone.now())
 
         assign_size(
             OrderLine.objects.get(needs_size=True), _item("stock_S"), now=timezone.now(), actor="owner"

@@ -194,8 +194,8 @@ class World:
 
         def fetch() -> None:
             try:
-                backfill.remember_events(since=since)
-                settled = backfill.settle_completed(since=since, now=timezone.now())
+                backfill.store_events(since=since)
+                settled = backfill.apply_completed(since=since, now=timezone.now())
                 if settled.failed:
                     raise broken("a completed session cannot be applied", settled.failed)
             except StripeCallError:

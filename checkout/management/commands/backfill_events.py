@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from checkout.recovery.backfill import remember_events, settle_completed
+from checkout.recovery.backfill import apply_completed, store_events
 from config.dates import parse_past
 from config.stripe_client import StripeCallError
 
@@ -26,8 +26,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            events = remember_events(since=options["since"])
-            settled = settle_completed(since=options["since"], now=timezone.now())
+            events = store_events(since=options["since"])
+            settled = apply_completed(since=options["since"], now=timezone.now())
         except StripeCallError as trouble:
             raise CommandError(str(trouble)) from trouble
         for order in settled.orders:
