@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 KEY_NAME = "STRIPE_SECRET_KEY"
 NO_PAGE = "checkout refused"
 WHY_NO_PAGE = gettext_noop("Stripe opens no payment page: %(trouble)s")
-TIME_TO_PAY = timedelta(minutes=5)
+MIN_TIME_LEFT = timedelta(minutes=5)
 
 
 def start_checkout(cart: Cart, *, now: datetime) -> Order:
@@ -57,22 +57,22 @@ def start_checkout(cart: Cart, *, now: datetime) -> Order:
     if not cart:
         raise CartRefused(_("Your cart is empty."))
     for _attempt in range(3):
-        earlier = _go_on_with(cart, now=now)
+        earlier = _resume_open_order(cart, now=now)
         if earlier:
             return earlier
         try:
-            order = _write_down(cart, now=now)
+            order = _create_order(cart, now=now)
         except IntegrityError as error:
             in_the_way = error  # A second click was quicker: its order is the one to go on with.
             continue
         fault_point("start.held")
-        return open_at_stripe(order, first=True)
+        return create_stripe_session(order, first=True)
     logger.warning("A checkout was refused, its cart has an open order again and again: %s", in_the_way)
     text = _("Your payment page is being prepared in another tab. Please try again in a moment.")
     raise CartRefused(text) from in_the_way
 
 
-def _go_on_with(cart: Cart, *, now: datetime) -> Order | None:
+def _resume_open_order(cart: Cart, *, now: datetime) -> Order | None:
     """This cart's earlier order if it still counts; None when there is none or it has come to nothing."""
     order = Order.objects.filter(cart=cart.token).exclude(state=Order.State.RELEASED).first()
     if order is None or order.state == Order.State.REFUNDED:
@@ -80,20 +80,20 @@ def _go_on_with(cart: Cart, *, now: datetime) -> Order | None:
     if order.state in ENDED:
         return order
     if order.session_id is None:
-        order = _ask_again(order)
+        order = _retry_session(order)
     if order.state == Order.State.RELEASED:
         return None
     if order.session_id is None:
         return order
     if order.fingerprint == cart.fingerprint and _has_time_left(order, now=now):
         return _reuse(order, now=now)
-    return _replace(order, now=now)
+    return _replace_session(order, now=now)
 
 
-def _ask_again(order: Order) -> Order:
+def _retry_session(order: Order) -> Order:
     """Learn the session of an order that has none yet; a refusal proves that there is none, and ends the order."""
     try:
-        return open_at_stripe(order, first=False)
+        return create_stripe_session(order, first=False)
     except InvalidRequest:
         order.refresh_from_db()
         return order
@@ -101,36 +101,36 @@ def _ask_again(order: Order) -> Order:
 
 def _has_time_left(order: Order, *, now: datetime) -> bool:
     """A page that closes in a moment is of no use to somebody who has yet to find a card."""
-    return order.expires_at is None or order.expires_at - now > TIME_TO_PAY
+    return order.expires_at is None or order.expires_at - now > MIN_TIME_LEFT
 
 
 def _reuse(order: Order, *, now: datetime) -> Order | None:
     """The same cart again: its page, if Stripe says that it is still open."""
     try:
-        order = _settled(order, gateway.fetch_session(order.session_id or ""), now=now)
+        order = _apply_ended(order, gateway.fetch_session(order.session_id or ""), now=now)
     except StripeCallError as trouble:
         logger.warning("Order %s: sending the customer back without asking: %s", order.number, trouble)
     return None if order.state == Order.State.RELEASED else order
 
 
-def _replace(order: Order, *, now: datetime) -> Order | None:
+def _replace_session(order: Order, *, now: datetime) -> Order | None:
     """Another cart than before: end the old page first, so that nobody is in the way of their own hold."""
     session_id = order.session_id or ""
     try:
         session = gateway.expire_session(session_id)
     except InvalidRequest:
         session = gateway.fetch_session(session_id)  # It was paid or has expired meanwhile.
-    order = _settled(order, session, now=now)
+    order = _apply_ended(order, session, now=now)
     return order if order.state in ENDED else None
 
 
-def _settled(order: Order, session: gateway.CheckoutSession, *, now: datetime) -> Order:
+def _apply_ended(order: Order, session: gateway.CheckoutSession, *, now: datetime) -> Order:
     apply_session(session, now=now)
     order.refresh_from_db()
     return order
 
 
-def _write_down(cart: Cart, *, now: datetime) -> Order:
+def _create_order(cart: Cart, *, now: datetime) -> Order:
     """Order, lines, request and hold, in one transaction. Raises OutOfStock, or IntegrityError for a second click."""
     expires_at = now + timedelta(minutes=settings.CHECKOUT_MINUTES)
     order = Order(
@@ -162,7 +162,7 @@ def _order_line(order: Order, place: int, line: CartLine) -> OrderLine:
     )
 
 
-def open_at_stripe(order: Order, *, first: bool) -> Order:
+def create_stripe_session(order: Order, *, first: bool) -> Order:
     """Send the stored request, for the first time or again; Stripe answers both with the same session.
 
     A refusal ends the hold and is raised: had an earlier sending been carried out, Stripe would have repeated
@@ -174,13 +174,13 @@ def open_at_stripe(order: Order, *, first: bool) -> Order:
         if _proves_that_there_is_none(trouble, first=first):
             release_order(order, because=str(trouble))
         if first or not isinstance(trouble, InvalidRequest):
-            _tell_the_owner(order, trouble)
+            _report_refusal(order, trouble)
         raise
     except StripeCallError as trouble:
         logger.warning("Order %s: no session yet: %s", order.number, trouble)
         return order
     fault_point("start.opened")
-    return remember_session(order, session)
+    return save_session(order, session)
 
 
 def _proves_that_there_is_none(trouble: StripeCallError, *, first: bool) -> bool:
@@ -188,7 +188,7 @@ def _proves_that_there_is_none(trouble: StripeCallError, *, first: bool) -> bool
     return first or (isinstance(trouble, InvalidRequest) and not isinstance(trouble, IdempotencyConflict))
 
 
-def remember_session(order: Order, session: gateway.CheckoutSession) -> Order:
+def save_session(order: Order, session: gateway.CheckoutSession) -> Order:
     """Only the first answer is written: the answers to all sendings name the same session."""
     Order.objects.filter(id=order.id, session_id=None).update(
         session_id=session.id, session_url=session.url, expires_at=session.expires_at or order.expires_at
@@ -198,7 +198,7 @@ def remember_session(order: Order, session: gateway.CheckoutSession) -> Order:
     return order
 
 
-def _tell_the_owner(order: Order, trouble: StripeCallError) -> None:
+def _report_refusal(order: Order, trouble: StripeCallError) -> None:
     logger.error("Order %s could not be started: %s", order.number, trouble)
     if isinstance(trouble, (AuthenticationFailed, PermissionDenied)):
         issues.open_issue(issues.KEY, KEY_NAME, WHY_NO_PAGE, trouble=trouble)

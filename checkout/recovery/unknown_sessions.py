@@ -10,7 +10,7 @@ from django.db.models import F, QuerySet
 from checkout import gateway
 from checkout.models import Order
 from checkout.orders import failures
-from checkout.orders.checkout import open_at_stripe, remember_session
+from checkout.orders.checkout import create_stripe_session, save_session
 from checkout.orders.fulfillment import apply_session, release_order
 from config.stripe_client import InvalidRequest, StripeCallError
 from inventory.leases import is_due
@@ -66,7 +66,7 @@ def _finish(order: Order, *, now: datetime) -> bool:
 def _ask_for(order: Order, *, now: datetime) -> bool:
     """Send the request again while it may be carried out; after that, look whether it was."""
     if order.expires_at is None or now < order.expires_at + AFTER_ITS_TIME:
-        return open_at_stripe(order, first=False).session_id is not None
+        return create_stripe_session(order, first=False).session_id is not None
     return _look_for(order, now=now)
 
 
@@ -75,7 +75,7 @@ def _look_for(order: Order, *, now: datetime) -> bool:
     until = order.expires_at + CLOCKS if order.expires_at else None
     for session in gateway.each_session(since=order.created_at - CLOCKS, until=until):
         if session.metadata.get("order") == str(order.id):
-            remember_session(order, session)
+            save_session(order, session)
             apply_session(session, now=now)
             return True
     release_order(order, because="Stripe has no session of this order.")

@@ -135,14 +135,14 @@ def test_the_one_who_comes_second_for_the_last_one_keeps_the_cart_and_is_told(
     customer.put_in(shirt, "L", quantity=2)
     assert "is in your cart" in customer.told()
     large = item_of(shirt, "L").id
-    write_down = checkout._write_down
+    write_down = checkout._create_order
 
     def somebody_is_quicker(cart: Cart, *, now: datetime) -> Order:
         assert cart.lines
         StockItem.objects.filter(id=large).update(on_hand=0)
         return write_down(cart, now=now)
 
-    monkeypatch.setattr(checkout, "_write_down", somebody_is_quicker)
+    monkeypatch.setattr(checkout, "_create_order", somebody_is_quicker)
     answer = customer.go_to_payment()
 
     assert answer["Location"] == reverse("cart")
@@ -219,16 +219,16 @@ def test_the_second_of_two_clicks_at_the_same_moment_takes_the_firsts_order(
 ) -> None:
     """Both looked for an earlier order before either had written its own; the database lets one in."""
     customer.put_in(shirt, "M", quantity=2)
-    look, looks = checkout._go_on_with, []
+    look, looks = checkout._resume_open_order, []
 
     def the_other_click_comes_between(cart: Cart, *, now: datetime) -> Order | None:
         found = look(cart, now=now)
         looks.append(found)
         if len(looks) == 1:
-            checkout.open_at_stripe(checkout._write_down(cart, now=now), first=True)
+            checkout.create_stripe_session(checkout._create_order(cart, now=now), first=True)
         return found
 
-    monkeypatch.setattr(checkout, "_go_on_with", the_other_click_comes_between)
+    monkeypatch.setattr(checkout, "_resume_open_order", the_other_click_comes_between)
     answer = customer.go_to_payment()
 
     assert looks == [None, only_order()]

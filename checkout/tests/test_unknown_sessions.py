@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import Order
-from checkout.orders.checkout import open_at_stripe
+from checkout.orders.checkout import create_stripe_session
 from checkout.recovery.unknown_sessions import finish_unknown_sessions
 from checkout.tests.conftest import Customer, item_of, only_order
 from fake_stripe import FakeStripe
@@ -134,7 +134,7 @@ def test_one_order_that_fails_keeps_no_other_waiting(
     def fails(order: Order, *, first: bool) -> Order:
         if order == bad:
             raise RuntimeError("no such luck")
-        return open_at_stripe(order, first=first)
+        return create_stripe_session(order, first=first)
 
     with monkeypatch.context() as patched:
         patched.setattr("checkout.recovery.unknown_sessions.open_at_stripe", fails)
