@@ -17,7 +17,7 @@ from django.utils import timezone
 from checkout.models import Order, OrderLine
 from checkout.orders.external_orders import COUNT_KEYS
 from checkout.recovery.backfill import apply_completed
-from checkout.recovery.session_recovery import ask
+from checkout.recovery.session_recovery import refresh_order
 from config.stripe_client import NotFound, PermissionDenied, StripeCallError
 from inventory import issues
 from inventory.events import inbox
@@ -104,7 +104,7 @@ def _refresh_stale(now: datetime, report: Report) -> Iterator[Order]:
     )
     for order in overdue.exclude(session_id=None):
         try:
-            if ask(order, now=now):
+            if refresh_order(order, now=now):
                 yield order
         except NotFound:
             text = f"Stripe does not know the session {order.session_id}."

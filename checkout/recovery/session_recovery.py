@@ -29,15 +29,15 @@ AFTER_ITS_TIME = timedelta(minutes=3)  # The event is here by then, as a rule.
 DEBIT_DAYS = timedelta(days=2)  # Before that no bank has answered.
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=6)
 LONGER_THAN_ANY_PAUSE = 2 * LONGEST
-AT_ONCE = 20
+BATCH_SIZE = 20
 
 
-def ask_about_overdue(now: datetime) -> int:
+def refresh_stale_orders(now: datetime) -> int:
     """The worker's duty: returns how many orders were settled by what Stripe answered."""
-    return sum(_ask(order, now=now) for order in _overdue(now) if _claim(order, now=now))
+    return sum(_refresh(order, now=now) for order in _stale_orders(now) if _claim(order, now=now))
 
 
-def ask(order: Order, *, now: datetime) -> bool:
+def refresh_order(order: Order, *, now: datetime) -> bool:
     """Settle `order` by what Stripe says of its session now; True if that ended it. Raises StripeTrouble."""
     before = order.state
     apply_session(gateway.fetch_session(order.session_id or ""), now=now)
@@ -45,13 +45,13 @@ def ask(order: Order, *, now: datetime) -> bool:
     return order.state != before
 
 
-def _overdue(now: datetime) -> QuerySet[Order]:
+def _stale_orders(now: datetime) -> QuerySet[Order]:
     """Open orders after their time, and debits of which nobody has spoken for days."""
     open_ones = Q(state=Order.State.OPEN, expires_at__lte=now - AFTER_ITS_TIME)
     debits = Q(state=Order.State.AWAITING_PAYMENT, expires_at__lte=now - DEBIT_DAYS)
     ready = is_due("next_try_at", now, longest=LONGER_THAN_ANY_PAUSE)
     orders = Order.objects.exclude(session_id=None).filter(open_ones | debits).filter(ready)
-    return orders.order_by("expires_at")[:AT_ONCE]
+    return orders.order_by("expires_at")[:BATCH_SIZE]
 
 
 def _claim(order: Order, *, now: datetime) -> bool:
@@ -60,9 +60,9 @@ def _claim(order: Order, *, now: datetime) -> bool:
     return bool(mine.update(tries=F("tries") + 1, next_try_at=now + pause))
 
 
-def _ask(order: Order, *, now: datetime) -> bool:
+def _refresh(order: Order, *, now: datetime) -> bool:
     try:
-        ended = ask(order, now=now)
+        ended = refresh_order(order, now=now)
     except NotFound as trouble:
         # Another account's key, perhaps: that is no proof that nobody paid.
         issues.open_issue(LOST, order.number, NOT_KNOWN, session=order.session_id, trouble=trouble)

@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from checkout.models import Order
 from checkout.orders import fulfillment
-from checkout.recovery.session_recovery import ask_about_overdue
+from checkout.recovery.session_recovery import refresh_stale_orders
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
 from checkout.tests.test_elsewhere import a_line, open_elsewhere
 from fake_stripe import FakeStripe
@@ -90,7 +90,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
 
 def later(fake: FakeStripe, **passed: int) -> int:
     fake.forward(timedelta(**passed).total_seconds())
-    return ask_about_overdue(timezone.now() + timedelta(**passed))
+    return refresh_stale_orders(timezone.now() + timedelta(**passed))
 
 
 def test_a_page_that_expired_unheard_is_asked_for_and_its_units_come_free(
@@ -154,7 +154,7 @@ def test_a_clock_that_was_days_ahead_and_is_set_back_puts_no_order_off(
     nothing_arrives(fake)
     order_for(customer, shirt, "M", 2)
     fake.faults.add("cut", path="/v1/checkout/sessions/*", times=None)
-    assert ask_about_overdue(timezone.now() + timedelta(days=10)) == 0
+    assert refresh_stale_orders(timezone.now() + timedelta(days=10)) == 0
     fake.faults.clear()
 
     assert later(fake, minutes=40) == 1

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from checkout.models import Order
 from checkout.orders.checkout import create_stripe_session
-from checkout.recovery.unknown_sessions import finish_unknown_sessions
+from checkout.recovery.unknown_sessions import find_unknown_sessions
 from checkout.tests.conftest import Customer, item_of, only_order
 from fake_stripe import FakeStripe
 from fake_stripe.transport import InProcess
@@ -35,7 +35,7 @@ def left_unknown(fake: FakeStripe, customer: Customer, shirt: Product, *, when: 
 def worker_comes_after(fake: FakeStripe, seconds: int) -> int:
     """The worker's duty when `seconds` have passed here and at Stripe."""
     fake.forward(seconds)
-    return finish_unknown_sessions(timezone.now() + timedelta(seconds=seconds))
+    return find_unknown_sessions(timezone.now() + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -149,7 +149,7 @@ def test_a_clock_that_was_days_ahead_and_is_set_back_puts_no_order_off(
 ) -> None:
     left_unknown(fake, customer, shirt, when="before")
     fake.faults.add("cut", path=CREATE, times=None)
-    assert finish_unknown_sessions(timezone.now() + timedelta(days=10)) == 0
+    assert find_unknown_sessions(timezone.now() + timedelta(days=10)) == 0
     fake.faults.clear()
 
     assert worker_comes_after(fake, 60) == 1
@@ -201,7 +201,7 @@ def test_tries_become_rarer_while_stripe_is_away(
     start = timezone.now() + timedelta(minutes=1)
 
     for second in range(120):
-        finish_unknown_sessions(start + timedelta(seconds=second))
+        find_unknown_sessions(start + timedelta(seconds=second))
 
     tries = [call for call in fake.calls if call.path == CREATE]
     assert 4 <= len(tries) <= 8
