@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 Json = Mapping[str, Any]
 
-PAGE = 100
+PAGE_SIZE = 100
 READ_RETRIES = 2
-MOST = 10**15  # Minor units: more than any amount, and a column holds it.
-LONGEST_ID, LONGEST_DESCRIPTION = 255, 5000
+MAX_AMOUNT = 10**15  # Minor units: more than any amount, and a column holds it.
+MAX_LENGTH_ID, MAX_LENGTH_DESCRIPTION = 255, 5000
 CURRENCY = re.compile("[a-z]{3}")
 PAYMENT = "payment_intent.latest_charge"
 
@@ -124,17 +124,17 @@ def open_session(*, params: Json, key: str) -> CheckoutSession:
     """
     with translate_errors():
         answer = stripe_client().v1.checkout.sessions.create(
-            cast("SessionCreateParams", _in_one_order(params)), {"idempotency_key": key}
+            cast("SessionCreateParams", _sorted_deep(params)), {"idempotency_key": key}
         )
     return _session(answer)
 
 
-def _in_one_order(params: Any) -> Any:
+def _sorted_deep(params: Any) -> Any:
     """Keys sorted, deep down: PostgreSQL gives stored JSON back in an order of its own, and the same key must
     come with the same body."""
     if isinstance(params, Mapping):
-        return {name: _in_one_order(params[name]) for name in sorted(params)}
-    return [_in_one_order(each) for each in params] if isinstance(params, list) else params
+        return {name: _sorted_deep(params[name]) for name in sorted(params)}
+    return [_sorted_deep(each) for each in params] if isinstance(params, list) else params
 
 
 def fetch_session(session_id: str) -> CheckoutSession:
@@ -156,19 +156,19 @@ def session_lines(session_id: str) -> list[SessionLine]:
     """All lines of a session, page by page; a completed event carries none."""
     with translate_errors():
         page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.line_items.list(
-            session_id, {"limit": PAGE, "expand": ["data.price.product"]}
+            session_id, {"limit": PAGE_SIZE, "expand": ["data.price.product"]}
         )
         return [_line_from(clean_json(line.to_dict())) for line in page.auto_paging_iter()]
 
 
-def each_session(
+def iter_sessions(
     *, since: datetime, until: datetime | None = None, status: str = ""
 ) -> Iterator[CheckoutSession]:
     """The sessions created from `since` to `until`, newest first; `status`: open, complete, expired or all."""
     created: dict[str, int] = {"gte": int(since.timestamp())}
     if until is not None:
         created["lte"] = int(until.timestamp()) + 1
-    params: dict[str, Any] = {"limit": PAGE, "created": created, "expand": [f"data.{PAYMENT}"]}
+    params: dict[str, Any] = {"limit": PAGE_SIZE, "created": created, "expand": [f"data.{PAYMENT}"]}
     if status:
         params["status"] = status
     with translate_errors():
@@ -196,11 +196,11 @@ def refunds_of(payment_intent_id: str) -> Refund:
     return refund_from(charge if isinstance(charge, Mapping) else {"payment_intent": payment_intent_id})
 
 
-def each_event(*, since: datetime, types: list[str]) -> Iterator[dict[str, Any]]:
+def iter_events(*, since: datetime, types: list[str]) -> Iterator[dict[str, Any]]:
     """The events of `types` that Stripe still has (30 days), newest first, as they would have been delivered."""
     with translate_errors():
         page = stripe_client(retries=READ_RETRIES).v1.events.list(
-            {"limit": PAGE, "types": types, "created": {"gte": int(since.timestamp())}}
+            {"limit": PAGE_SIZE, "types": types, "created": {"gte": int(since.timestamp())}}
         )
         for event in page.auto_paging_iter():
             yield clean_json(event.to_dict(for_json=True))
@@ -224,8 +224,8 @@ def session_from(data: Json) -> CheckoutSession:
         payment_status=str(data.get("payment_status") or ""),
         mode=str(data.get("mode") or "payment"),
         url=str(data.get("url") or ""),
-        expires_at=_moment(data.get("expires_at")),
-        created_at=_moment(data.get("created")),
+        expires_at=_datetime(data.get("expires_at")),
+        created_at=_datetime(data.get("created")),
         paid_at=_paid_at(data.get("payment_intent")),
         metadata=_texts(data.get("metadata")),
         custom_fields=_custom_fields(data),
@@ -268,7 +268,7 @@ def _line_from(data: Json) -> SessionLine:
     price = _mapping(data.get("price"))
     return SessionLine(
         quantity=int(data.get("quantity") or 0),
-        description=str(data.get("description") or "")[:LONGEST_DESCRIPTION],
+        description=str(data.get("description") or "")[:MAX_LENGTH_DESCRIPTION],
         unit_amount=_amount(price.get("unit_amount")),
         price_id=_id_of(price),
         product_id=_id_of(price.get("product")),
@@ -300,7 +300,7 @@ def _custom_fields(data: Json) -> dict[str, str]:
 
 def _paid_at(payment_intent: Any) -> datetime | None:
     charge = payment_intent.get("latest_charge") if isinstance(payment_intent, Mapping) else None
-    return _moment(charge.get("created")) if isinstance(charge, Mapping) else None
+    return _datetime(charge.get("created")) if isinstance(charge, Mapping) else None
 
 
 def _has_failed(data: Json) -> bool:
@@ -323,7 +323,7 @@ def _mapping(value: Any) -> Json:
 
 
 def _amount(value: Any) -> int | None:
-    return value if type(value) is int and abs(value) <= MOST else None
+    return value if type(value) is int and abs(value) <= MAX_AMOUNT else None
 
 
 def _currency(value: Any) -> str:
@@ -335,8 +335,8 @@ def _currency(value: Any) -> str:
 def _own_id(session: Json) -> str:
     """Without its id nobody could tell one session from another: that is a case for the owner, not a guess."""
     found = str(session["id"])
-    if not 0 < len(found) <= LONGEST_ID:
-        raise ValueError(f"A session's id has 1 to {LONGEST_ID} letters, this one {len(found)}.")
+    if not 0 < len(found) <= MAX_LENGTH_ID:
+        raise ValueError(f"A session's id has 1 to {MAX_LENGTH_ID} letters, this one {len(found)}.")
     return found
 
 
@@ -344,10 +344,10 @@ def _id_of(reference: Any) -> str:
     """The id of something that may be expanded, or not there at all. None of Stripe's is too long for its column."""
     found = reference.get("id") if isinstance(reference, Mapping) else reference
     text = str(found or "")
-    return text if len(text) <= LONGEST_ID else ""
+    return text if len(text) <= MAX_LENGTH_ID else ""
 
 
-def _moment(seconds: Any) -> datetime | None:
+def _datetime(seconds: Any) -> datetime | None:
     try:
         return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
     except (TypeError, ValueError, OverflowError, OSError):

@@ -18,17 +18,17 @@ def is_htmx(request: HttpRequest) -> bool:
     return bool(_htmx(request))
 
 
-def is_asked(request: HttpRequest) -> bool:
+def wants_drawer(request: HttpRequest) -> bool:
     """Is it the drawer that wants the cart, and not somebody who wants its page?"""
     return bool(_htmx(request)) and _htmx(request).target == BODY
 
 
-def content(request: HttpRequest) -> HttpResponse:
+def render_drawer(request: HttpRequest) -> HttpResponse:
     """The cart for the drawer."""
     return with_units(request, render(request, "checkout/_cart.html", {"place": "drawer-"}))
 
 
-def answer(
+def render_cart_update(
     request: HttpRequest, *, told: str = "", refusal: str = "", added: str = "", changed: str = ""
 ) -> HttpResponse:
     """The cart after a change, for where the form stands, and the words for the live region beside it.
@@ -36,7 +36,7 @@ def answer(
     `added` and `changed`: the key of the line that was meant. Of a change nothing is shown in the region: its
     fields tell it, or the refusal beside them, and nothing moves under the customer's finger.
     """
-    at_the_edge = is_asked(request)
+    at_the_edge = wants_drawer(request)
     in_place = any(line.key == changed for line in lazy_cart(request).lines)
     context = {
         "place": "drawer-" if at_the_edge else "",
@@ -61,7 +61,7 @@ def with_units(request: HttpRequest, page: HttpResponse) -> HttpResponse:
     return page
 
 
-def leave_for(request: HttpRequest, url: str) -> HttpResponse:
+def client_redirect(request: HttpRequest, url: str) -> HttpResponse:
     """Send the browser on; a redirect would send only the request that a script made."""
     return HttpResponseClientRedirect(url) if is_htmx(request) else redirect(url)
 

@@ -24,7 +24,7 @@ class Order(models.Model):
         OPEN = "open", _("open")
         AWAITING_PAYMENT = "awaiting", _("awaiting payment")
         PAID = "paid", _("paid")
-        RELEASED = "released", _("not bought")
+        CANCELED = "released", _("not bought")
         REFUNDED = "refunded", _("refunded")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -46,7 +46,7 @@ class Order(models.Model):
     phone = models.CharField(_("phone"), max_length=100, blank=True)
     address = models.JSONField(_("delivery address"), default=dict, blank=True)
 
-    cart = models.CharField(
+    cart_token = models.CharField(
         max_length=40,
         blank=True,
         editable=False,
@@ -56,10 +56,10 @@ class Order(models.Model):
         max_length=64, blank=True, editable=False, help_text=_("What was in that cart, as a digest.")
     )
     # When a session's fate is asked for again, so that a Stripe in trouble is not asked all the time.
-    tries = models.PositiveSmallIntegerField(default=0, editable=False)
-    next_try_at = models.DateTimeField(null=True, editable=False)
-    returned_at = models.DateTimeField(_("customer returned"), null=True, blank=True)
-    asked_at = models.DateTimeField(_("Stripe was asked"), null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    next_attempt_at = models.DateTimeField(null=True, editable=False)
+    customer_returned_at = models.DateTimeField(_("customer returned"), null=True, blank=True)
+    polled_at = models.DateTimeField(_("Stripe was asked"), null=True, blank=True)
 
     currency = models.CharField(_("currency"), max_length=3)
     subtotal = models.BigIntegerField(_("subtotal"), null=True, blank=True)
@@ -85,7 +85,9 @@ class Order(models.Model):
                 fields=["expires_at"], condition=Q(state__in=["open", "awaiting"]), name="orders_on_their_way"
             ),
             # Every cart page and every checkout: what became of this cart?
-            models.Index(fields=["cart", "-created_at"], condition=~Q(cart=""), name="orders_of_a_cart"),
+            models.Index(
+                fields=["cart_token", "-created_at"], condition=~Q(cart_token=""), name="orders_of_a_cart"
+            ),
             # A refund names the payment.
             models.Index(
                 fields=["payment_intent_id"], condition=~Q(payment_intent_id=""), name="order_of_a_payment"
@@ -94,7 +96,9 @@ class Order(models.Model):
         constraints = [
             # Two clicks at the same moment are one order: the second finds the first in the way.
             models.UniqueConstraint(
-                fields=["cart"], condition=Q(state="open") & ~Q(cart=""), name="a_cart_has_one_open_order"
+                fields=["cart_token"],
+                condition=Q(state="open") & ~Q(cart_token=""),
+                name="a_cart_has_one_open_order",
             ),
         ]
 
@@ -122,7 +126,7 @@ class Order(models.Model):
 
 
 # The customer has done their part; the rest is the bank's.
-ENDED = (Order.State.PAID, Order.State.AWAITING_PAYMENT)
+CUSTOMER_DONE_STATES = (Order.State.PAID, Order.State.AWAITING_PAYMENT)
 
 
 class OrderLine(models.Model):

@@ -10,16 +10,16 @@ from django.http import HttpRequest
 
 from checkout import gateway
 from checkout.cart.cart import lazy_cart
-from checkout.models import ENDED, Order
+from checkout.models import CUSTOMER_DONE_STATES, Order
 from checkout.orders.fulfillment import apply_session
 from config.stripe_client import StripeCallError
 
 logger = logging.getLogger(__name__)
 
 ORDERS_KEY = "orders"
-REMEMBERED = 20
-PATIENCE = timedelta(seconds=5)  # The event is here within a second or two, as a rule.
-AGAIN = timedelta(seconds=20)
+MAX_REMEMBERED_ORDERS = 20
+POLL_TIMEOUT = timedelta(seconds=5)  # The event is here within a second or two, as a rule.
+POLL_INTERVAL = timedelta(seconds=20)
 
 
 def order_of(session_id: str) -> Order | None:
@@ -29,15 +29,17 @@ def order_of(session_id: str) -> Order | None:
     return Order.objects.filter(session_id=session_id).first()
 
 
-def look_again(order: Order, *, now: datetime) -> Order:
+def poll_order(order: Order, *, now: datetime) -> Order:
     """The order as it is; one that is open for five seconds after the return is asked for at Stripe, by one process."""
     if order.state != Order.State.OPEN:
         return order
     mine = Order.objects.filter(id=order.id)
-    if mine.filter(returned_at=None).update(returned_at=now):
+    if mine.filter(customer_returned_at=None).update(customer_returned_at=now):
         return order
-    due = mine.filter(Q(asked_at=None) | Q(asked_at__lt=now - AGAIN), returned_at__lte=now - PATIENCE)
-    if due.update(asked_at=now):
+    due = mine.filter(
+        Q(polled_at=None) | Q(asked_at__lt=now - POLL_INTERVAL), customer_returned_at__lte=now - POLL_TIMEOUT
+    )
+    if due.update(polled_at=now):
         _ask(order, now=now)
         order.refresh_from_db()
     return order
@@ -50,24 +52,26 @@ def _ask(order: Order, *, now: datetime) -> None:
         logger.warning("Order %s: the customer is back, Stripe does not say: %s", order.number, trouble)
 
 
-def is_mine(request: HttpRequest, order: Order) -> bool:
+def belongs_to_visitor(request: HttpRequest, order: Order) -> bool:
     """Did this browser's cart become that order? Only then are name and address shown."""
     known = request.session.get(ORDERS_KEY, [])
-    return str(order.id) in known or bool(order.cart and lazy_cart(request).token == order.cart)
+    return str(order.id) in known or bool(order.cart_token and lazy_cart(request).token == order.cart_token)
 
 
-def take_out_what_was_bought(request: HttpRequest) -> None:
+def remove_purchased_lines(request: HttpRequest) -> None:
     """The payment came through, and the customer never saw the thank-you page: the cart begins anew all the same."""
     cart = lazy_cart(request)
     if cart.is_bought:
-        empty_cart(request, Order.objects.filter(cart=cart.token, state__in=ENDED)[0])
+        clear_paid_cart(
+            request, Order.objects.filter(cart_token=cart.token, state__in=CUSTOMER_DONE_STATES)[0]
+        )
 
 
-def empty_cart(request: HttpRequest, order: Order) -> None:
+def clear_paid_cart(request: HttpRequest, order: Order) -> None:
     """Take what was bought out of the cart that the order came from: once, and out of no other cart."""
     cart = lazy_cart(request)
-    if not order.cart or cart.token != order.cart:
+    if not order.cart_token or cart.token != order.cart_token:
         return
-    cart.take_out({(line.item_id or 0, line.colour): line.quantity for line in order.lines.all()})
+    cart.remove_purchased({(line.item_id or 0, line.colour): line.quantity for line in order.lines.all()})
     known = [str(order.id), *request.session.get(ORDERS_KEY, [])]
-    request.session[ORDERS_KEY] = known[:REMEMBERED]
+    request.session[ORDERS_KEY] = known[:MAX_REMEMBERED_ORDERS]

@@ -17,8 +17,8 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from checkout import htmx, return_page
 from checkout.cart.cart import Cart, key_of, lazy_cart
-from checkout.cart.rules import CartRefused
-from checkout.models import ENDED, Order
+from checkout.cart.rules import CartError
+from checkout.models import CUSTOMER_DONE_STATES, Order
 from checkout.orders.checkout import start_checkout
 from config.stripe_client import StripeCallError, is_configured
 from inventory.stock.ledger import InsufficientStock
@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 @require_safe
 @never_cache
 def show_cart(request: HttpRequest) -> HttpResponse:
-    return_page.take_out_what_was_bought(request)
-    if htmx.is_asked(request):
-        return htmx.content(request)
+    return_page.remove_purchased_lines(request)
+    if htmx.wants_drawer(request):
+        return htmx.render_drawer(request)
     return render(request, "checkout/cart.html")
 
 
@@ -47,7 +47,7 @@ def add(request: HttpRequest) -> HttpResponse:
             colour=request.POST.get("colour", ""),
             quantity=request.POST.get("quantity", "1"),
         )
-    except CartRefused as refusal:
+    except CartError as refusal:
         return _after(request, refusal=str(refusal), back=True)
     return _after(request, told=_("%(article)s is in your cart.") % {"article": line.name}, added=line.key)
 
@@ -66,7 +66,7 @@ def change(request: HttpRequest) -> HttpResponse:
         changed = cart.change(
             **line, quantity=request.POST.get("quantity", ""), to_item=request.POST.get("to_item", "")
         )
-    except CartRefused as refusal:
+    except CartError as refusal:
         return _after(request, refusal=str(refusal), changed=key_of(**line))
     return _after(request, told=f"{changed.quantity} × {changed.name}.", changed=changed.key)
 
@@ -88,46 +88,46 @@ def _start(request: HttpRequest, cart: Cart) -> HttpResponse:
         return _back_to_cart(request, _("Your cart has changed meanwhile. Please look at it once more."))
     try:
         order = start_checkout(cart, now=timezone.now())
-    except CartRefused as refusal:
+    except CartError as refusal:
         changed = _("Something in your cart has changed.")
-        return _back_to_cart(request, f"{changed} {_look()}" if _has_marks(cart) else str(refusal))
+        return _back_to_cart(request, f"{changed} {_poll_script()}" if _has_problems(cart) else str(refusal))
     except InsufficientStock:
-        return _back_to_cart(request, _was_quicker(cart))
+        return _back_to_cart(request, _paid_meanwhile(cart))
     except StripeCallError as trouble:
         logger.warning("Checkout did not start: %s", trouble)
         text = _("We cannot reach the payment page at the moment. Your cart is kept: please try again soon.")
         return _back_to_cart(request, text)
-    return _go_on(order)
+    return _to_payment(order)
 
 
-def _go_on(order: Order) -> HttpResponse:
-    if order.state in ENDED:
+def _to_payment(order: Order) -> HttpResponse:
+    if order.state in CUSTOMER_DONE_STATES:
         return redirect(f"{reverse('thank_you')}?session_id={order.session_id}")
     return redirect(order.session_url or reverse("checkout_start"))
 
 
 def _wait(request: HttpRequest, cart: Cart) -> HttpResponse:
-    page = cart.open_page
+    page = cart.pending_payment
     if page is None:
-        return htmx.leave_for(request, reverse("cart"))
+        return htmx.client_redirect(request, reverse("cart"))
     if page.url:
-        return htmx.leave_for(request, page.url if page.is_for_this else reverse("cart"))
+        return htmx.client_redirect(request, page.url if page.matches_cart else reverse("cart"))
     if htmx.is_htmx(request):
         return HttpResponseClientRefresh() if page.is_late else HttpResponse(status=204)
     return render(request, "checkout/wait.html", {"page": page})
 
 
-def _was_quicker(cart: Cart) -> str:
-    cart.read_again()
-    return f"{_('Somebody was quicker.')} {_look() if _has_marks(cart) else _('Please try once more.')}"
+def _paid_meanwhile(cart: Cart) -> str:
+    cart.invalidate()
+    return f"{_('Somebody was quicker.')} {_poll_script() if _has_problems(cart) else _('Please try once more.')}"
 
 
-def _has_marks(cart: Cart) -> bool:
+def _has_problems(cart: Cart) -> bool:
     """Do the lines tell what is wrong with them? Then it is not said twice."""
     return any(line.problem for line in cart.lines)
 
 
-def _look() -> str:
+def _poll_script() -> str:
     return _("Please look at what is marked.")
 
 
@@ -138,13 +138,13 @@ def thank_you(request: HttpRequest) -> HttpResponse:
     order = return_page.order_of(request.GET.get("session_id", ""))
     if order is None:
         return render(request, "checkout/unknown_order.html", status=404)
-    order = return_page.look_again(order, now=timezone.now())
+    order = return_page.poll_order(order, now=timezone.now())
     if order.state == Order.State.OPEN and htmx.is_htmx(request):
         return HttpResponse(status=204)  # No news: what has the focus keeps it.
-    is_mine = return_page.is_mine(request, order)
+    is_mine = return_page.belongs_to_visitor(request, order)
     context = {"order": order, "lines": order.lines.select_related("product"), "is_mine": is_mine}
-    if order.state in ENDED:
-        return_page.empty_cart(request, order)
+    if order.state in CUSTOMER_DONE_STATES:
+        return_page.clear_paid_cart(request, order)
         context["has_more"] = is_mine and bool(lazy_cart(request))
     return htmx.with_units(request, render(request, "checkout/thank_you.html", context))
 
@@ -172,7 +172,7 @@ def _after(
 ) -> HttpResponse:
     """After a change: the cart, or after a refused addition the page that asked for it."""
     if htmx.is_htmx(request):
-        return htmx.answer(request, told=told, refusal=refusal, added=added, changed=changed)
+        return htmx.render_cart_update(request, told=told, refusal=refusal, added=added, changed=changed)
     if refusal:
         messages.error(request, refusal)
     else:

@@ -151,7 +151,10 @@ class StripeEventAdmin(ReadOnlyModelAdmin):
     search_fields = ["id", "object_id", "type"]
     fieldsets = [
         (None, {"fields": ["id", "type", "object_id", "created_at", "received_at", "livemode"]}),
-        (gettext_lazy("Handling"), {"fields": ["state", "attempts", "next_try_at", "handled_at", "error"]}),
+        (
+            gettext_lazy("Handling"),
+            {"fields": ["state", "attempts", "next_attempt_at", "handled_at", "error"]},
+        ),
         (gettext_lazy("As Stripe sent it"), {"fields": ["readable_payload"]}),
     ]
     readonly_fields = ["readable_payload"]
@@ -174,7 +177,7 @@ class StripeEventAdmin(ReadOnlyModelAdmin):
 
 @admin.register(StockUpdate)
 class StockUpdateAdmin(ReadOnlyModelAdmin):
-    list_display = ["created_at", "product", "n", "totals", "state", "sent_at", "finished_at", "seen"]
+    list_display = ["created_at", "product", "n", "totals", "state", "sent_at", "finished_at", "event_seen"]
     list_filter = ["state", "created_at"]
     list_select_related = ["product"]
     search_fields = ["product__name", "product__id", "key"]
@@ -182,13 +185,13 @@ class StockUpdateAdmin(ReadOnlyModelAdmin):
 
 @admin.register(ProductSync)
 class ProductSyncAdmin(ReadOnlyModelAdmin):
-    list_display = ["product", "n", "refreshed_at", "parked_because", "not_before"]
-    list_filter = ["parked"]
+    list_display = ["product", "n", "refreshed_at", "parked_because", "next_attempt_at"]
+    list_filter = ["pause_reason"]
     list_select_related = ["product"]
     search_fields = ["product__name", "product__id"]
     actions = ["look_again", "write_again", "take_over"]
 
-    @admin.display(description=gettext_lazy("paused because"), ordering="parked")
+    @admin.display(description=gettext_lazy("paused because"), ordering="pause_reason")
     def pause_display(self, stock: ProductSync) -> str:
         return stock.pause_text or "–"
 

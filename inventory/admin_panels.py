@@ -73,9 +73,11 @@ def issues_panel(request: HttpRequest) -> Panel | None:
 def problems_panel(request: HttpRequest) -> Panel | None:
     """Items that are not for sale because their count is unknown, and products whose stock updates are paused."""
     unknown = StockItem.objects.filter(
-        listed=True, state=StockItem.State.UNKNOWN, product__active=True, product__deleted=False
+        is_listed=True, state=StockItem.State.UNKNOWN, product__active=True, product__deleted=False
     )
-    parked = ProductSync.objects.exclude(parked=ProductSync.PauseReason.NOT).filter(product__deleted=False)
+    parked = ProductSync.objects.exclude(pause_reason=ProductSync.PauseReason.NOT).filter(
+        product__deleted=False
+    )
     texts = [f"{item.product}: {item.problem}" for item in unknown.select_related("product")[:5]]
     texts += [f"{stock.product}: {stock.pause_text}" for stock in parked.select_related("product")[:5]]
     number = unknown.count() + parked.count()

@@ -78,7 +78,7 @@ def _compose(now: datetime) -> int:
 @contextmanager
 def _mail_lock() -> Iterator[bool]:
     """Take the mail lock for the block; yields False if another worker has it."""
-    MailLock.objects.get_or_create(one=1)
+    MailLock.objects.get_or_create(singleton=1)
     holder = secrets.token_hex(8)
     acquired = MailLock.objects.filter(lease_free()).update(lease_until=Now() + LEASE, lease_holder=holder)
     try:
@@ -98,7 +98,7 @@ def _new_issues() -> QuerySet[Issue]:
 def _items() -> QuerySet[StockItem]:
     """Counted items of visible products, annotated with `there` (units) and `level`."""
     on_show = StockItem.objects.filter(
-        state=StockItem.State.COUNTED, listed=True, product__active=True, product__deleted=False
+        state=StockItem.State.COUNTED, is_listed=True, product__active=True, product__deleted=False
     )
     level = CaseExpression(
         When(there__lte=0, then=Value(StockLevel.SOLD_OUT.value)),

@@ -27,14 +27,14 @@ class Installation(models.Model):
     class Meta:
         verbose_name = _("shop identity")
         verbose_name_plural = _("shop identity")
-        constraints = [models.CheckConstraint(condition=Q(one=1), name="a_shop_has_one_identity")]
+        constraints = [models.CheckConstraint(condition=Q(singleton=1), name="a_shop_has_one_identity")]
 
     def __str__(self) -> str:
         return self.id_text
 
     @classmethod
     def current(cls) -> str:
-        row, _created = cls.objects.get_or_create(one=1, defaults={"id_text": secrets.token_hex(6)})
+        row, _created = cls.objects.get_or_create(singleton=1, defaults={"id_text": secrets.token_hex(6)})
         return row.id_text
 
 
@@ -137,7 +137,7 @@ class ProductSync(models.Model):
         UNEXPLAINED = "unexplained", _("unexplained difference, and the Stripe key may not list events")
 
     product = models.OneToOneField(Product, on_delete=models.PROTECT, primary_key=True, related_name="stock")
-    n = models.PositiveIntegerField(_("last update number"), default=0)
+    number = models.PositiveIntegerField(_("last update number"), default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_holder = models.CharField(max_length=32, blank=True)
     # Counters, not flags: a request that arrives during a refresh is not lost when that refresh ends.
@@ -155,9 +155,9 @@ class ProductSync(models.Model):
             "Stripe's counts differ and no event explains it. Events are fetched before the next update."
         ),
     )
-    not_before = models.DateTimeField(_("next update not before"), null=True, blank=True)
-    failures = models.PositiveSmallIntegerField(default=0)
-    parked = models.CharField(
+    next_attempt_at = models.DateTimeField(_("next update not before"), null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    pause_reason = models.CharField(
         _("paused"), max_length=20, choices=PauseReason.choices, default=PauseReason.NOT, blank=True
     )
     pause_detail = models.CharField(
@@ -173,10 +173,10 @@ class ProductSync(models.Model):
         blank=True,
         help_text=_("Sales paid up to this time are not counted automatically."),
     )
-    adopted = models.BooleanField(
+    cutoff_from_restore = models.BooleanField(
         default=False, help_text=_("The sales cutoff was set after a database restore.")
     )
-    gap = models.BooleanField(
+    event_gap = models.BooleanField(
         default=False,
         help_text=_(
             "Events are missing that Stripe no longer lists. The next refresh accepts Stripe's counts."
@@ -205,12 +205,12 @@ class ProductSync(models.Model):
         return self.product_id
 
     def pause(self, why: str, by: str = "") -> None:
-        self.parked, self.pause_detail = why, by[:500]
+        self.pause_reason, self.pause_detail = why, by[:500]
 
     @property
     def pause_text(self) -> str:
         """The reason and its detail, for display; "" unless paused."""
-        parts = [str(self.get_pause_reason_display()), self.pause_detail] if self.parked else []
+        parts = [str(self.get_pause_reason_display()), self.pause_detail] if self.pause_reason else []
         return ": ".join(filter(None, parts))
 
 
@@ -223,14 +223,14 @@ class StockUpdate(models.Model):
         ABANDONED = "abandoned", _("abandoned")
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_writes")
-    n = models.PositiveIntegerField(_("number"))
-    key = models.CharField(_("idempotency key"), max_length=255, unique=True)
+    number = models.PositiveIntegerField(_("number"))
+    idempotency_key = models.CharField(_("idempotency key"), max_length=255, unique=True)
     totals = models.JSONField(_("totals"), help_text=_("Counts by metadata key, without the version tag."))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
     created_at = models.DateTimeField(_("created"))
     sent_at = models.DateTimeField(_("first sent"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
-    seen = models.BooleanField(_("event received"), default=False)
+    event_seen = models.BooleanField(_("event received"), default=False)
 
     class Meta:
         verbose_name = _("stock update")
@@ -244,7 +244,7 @@ class StockUpdate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.product_id} {self.n}"
+        return f"{self.product_id} {self.number}"
 
 
 class VersionSnapshot(models.Model):
@@ -254,11 +254,13 @@ class VersionSnapshot(models.Model):
     """
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
-    n = models.PositiveIntegerField(_("number"))
+    number = models.PositiveIntegerField(_("number"))
     counts = models.JSONField(
         _("counts"), help_text=_("Counts by metadata key; unreadable ones are left out.")
     )
-    by_write = models.BooleanField(default=False, help_text=_("Set by the update itself, before any edit."))
+    from_update = models.BooleanField(
+        default=False, help_text=_("Set by the update itself, before any edit.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -268,12 +270,12 @@ class VersionSnapshot(models.Model):
         indexes = [models.Index(fields=["product", "n"], name="states_of_a_mark")]
         constraints = [
             models.UniqueConstraint(
-                fields=["product", "n"], condition=Q(by_write=True), name="a_write_leaves_one_state"
+                fields=["product", "n"], condition=Q(from_update=True), name="a_write_leaves_one_state"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.product_id} {self.n}"
+        return f"{self.product_id} {self.number}"
 
 
 class ProcessedRequest(models.Model):
@@ -306,7 +308,7 @@ class EventCursor(models.Model):
     class Meta:
         verbose_name = _("event cursor")
         verbose_name_plural = _("event cursor")
-        constraints = [models.CheckConstraint(condition=Q(one=1), name="there_is_one_event_cursor")]
+        constraints = [models.CheckConstraint(condition=Q(singleton=1), name="there_is_one_event_cursor")]
 
     def __str__(self) -> str:
         return self.read_to.isoformat()
@@ -346,7 +348,7 @@ class Movement(models.Model):
     reason = models.CharField(_("reason"), max_length=500, blank=True)
     actor = models.CharField(_("by"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("when"), auto_now_add=True)
-    write = models.ForeignKey(
+    stock_update = models.ForeignKey(
         StockUpdate, null=True, blank=True, on_delete=models.PROTECT, related_name="movements"
     )
     published_at = models.DateTimeField(_("at Stripe since"), null=True, blank=True)
@@ -420,7 +422,7 @@ class StripeEvent(models.Model):
         help_text=_("The handler must call Stripe, so a separate worker task handles the event."),
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    next_try_at = models.DateTimeField(_("next attempt"))
+    next_attempt_at = models.DateTimeField(_("next attempt"))
     lease_until = models.DateTimeField(null=True, blank=True)
     error = models.TextField(_("last error"), blank=True)
     handled_at = models.DateTimeField(_("handled"), null=True, blank=True)
@@ -431,7 +433,7 @@ class StripeEvent(models.Model):
         ordering = ["-received_at"]
         indexes = [
             # Due events, polled by the worker.
-            models.Index(fields=["next_try_at"], condition=Q(state="waiting"), name="events_that_wait"),
+            models.Index(fields=["next_attempt_at"], condition=Q(state="waiting"), name="events_that_wait"),
             # The history of one product.
             models.Index(fields=["object_id"], name="events_about_an_object"),
         ]
@@ -474,7 +476,7 @@ class MailLock(models.Model):
     class Meta:
         verbose_name = _("mail lock")
         verbose_name_plural = _("mail lock")
-        constraints = [models.CheckConstraint(condition=Q(one=1), name="there_is_one_postbox")]
+        constraints = [models.CheckConstraint(condition=Q(singleton=1), name="there_is_one_postbox")]
 
     def __str__(self) -> str:
         return self.lease_holder

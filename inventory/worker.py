@@ -213,12 +213,12 @@ def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
 
 
 def _next_due(now: datetime) -> datetime | None:
-    events = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, next_try_at__gt=now)
-    products = publisher.pending_products().filter(not_before__gt=now)
+    events = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, next_attempt_at__gt=now)
+    products = publisher.pending_products().filter(next_attempt_at__gt=now)
     looks = refresh.pending_refreshes().filter(next_refresh_at__gt=now)
     moments = [
-        events.aggregate(at=Min("next_try_at"))["at"],
-        products.aggregate(at=Min("not_before"))["at"],
+        events.aggregate(at=Min("next_attempt_at"))["at"],
+        products.aggregate(at=Min("next_attempt_at"))["at"],
         looks.aggregate(at=Min("next_refresh_at"))["at"],
     ]
     return min((moment for moment in moments if moment is not None), default=None)

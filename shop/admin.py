@@ -36,7 +36,7 @@ class HasProblems(admin.SimpleListFilter):
 class ProductAdmin(ReadOnlyModelAdmin):
     """Read-only: products are edited in the Stripe Dashboard."""
 
-    list_display = ["name", "category", "price_range", "size_list", "state", "problem_list", "read_at"]
+    list_display = ["name", "category", "price_range", "size_list", "state", "problem_list", "fetched_at"]
     list_filter = [HasProblems, "active", "deleted", "featured", "category"]
     search_fields = ["id", "words"]
     search_help_text = _("Stripe ID, or words from the name and texts.")
@@ -46,7 +46,7 @@ class ProductAdmin(ReadOnlyModelAdmin):
         (_("For customers"), {"fields": ["category", "size_list", "colour_list", "featured", "link"]}),
         (_("Texts and images"), {"fields": ["description", "details", "picture_list"]}),
         (_("Prices"), {"fields": ["price_list"]}),
-        (_("At Stripe"), {"fields": ["metadata_list", "created_at", "read_at"]}),
+        (_("At Stripe"), {"fields": ["metadata_list", "created_at", "fetched_at"]}),
     ]
 
     @admin.display(description=_("problems"))
@@ -141,7 +141,7 @@ class StorefrontAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fieldsets = [
         (None, {"fields": ["name", "tagline", "announcement", "show_counts"]}),
         (_("Theme"), {"fields": ["logo", "accent", "paper"]}),
-        (_("Footer and legal texts"), {"fields": ["about", "imprint", "privacy", "terms"]}),
+        (_("Footer and legal texts"), {"fields": ["about", "legal_notice", "privacy", "terms"]}),
     ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

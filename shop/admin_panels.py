@@ -28,7 +28,7 @@ def webhook_panel(request: HttpRequest) -> dict[str, str] | None:
 
 
 def products_panel(request: HttpRequest) -> dict[str, str] | None:
-    rows = Product.objects.on_show().exclude(problems=[]).values_list("name", "problems")
+    rows = Product.objects.visible().exclude(problems=[]).values_list("name", "problems")
     number = len(rows)
     if not number:
         return None

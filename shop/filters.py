@@ -51,8 +51,8 @@ class ProductFilter:
             size=_text(query.get("size", "")),
             colour=_text(query.get("colour", "")),
             in_stock=query.get("in_stock", "") not in {"", "0"},
-            lowest=_amount(query.get("from", ""), currency),
-            highest=_amount(query.get("to", ""), currency),
+            min_price=_amount(query.get("from", ""), currency),
+            max_price=_amount(query.get("to", ""), currency),
             sort=sort if sort in SORT_ORDERS else "",
             page=_page(query.get("page", "")),
             currency=currency,
@@ -73,7 +73,7 @@ class ProductFilter:
 
     def queryset(self) -> ProductQuerySet:
         """Matching products in order. `total` of each row is the number of products on all pages."""
-        rows = Product.objects.on_show().filter(self._product_condition())
+        rows = Product.objects.visible().filter(self._product_condition())
         if self.size or self.in_stock:
             sellable = Product.objects.filter(self._stock_condition(), lowest_amount__isnull=False)
             rows = rows.filter(pk__in=sellable.values("pk"))
@@ -85,9 +85,9 @@ class ProductFilter:
     def _product_condition(self) -> Q:
         condition = Q()
         for term in self.q.casefold().split()[:MAX_TERMS]:
-            condition &= Q(words__contains=term)
+            condition &= Q(search_text__contains=term)
         if self.colour:
-            condition &= Q(colour_words__contains=f"|{self.colour.casefold()}|")
+            condition &= Q(colour_search_text__contains=f"|{self.colour.casefold()}|")
         if self.min_price is not None:
             condition &= Q(highest_amount__gte=self.min_price)
         if self.max_price is not None:
@@ -95,7 +95,7 @@ class ProductFilter:
         return condition
 
     def _stock_condition(self) -> Q:
-        wanted = Q(stock_items__listed=True)
+        wanted = Q(stock_items__is_listed=True)
         if self.size:
             wanted &= Q(stock_items__size=self.size)
         return wanted & (Q(stock_items__state="unlimited") | Q(stock_items__available__gt=0))

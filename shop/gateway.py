@@ -39,7 +39,7 @@ class StripePrice:
 
 @dataclass(frozen=True)
 class StripeProduct:
-    """A product at Stripe. `read_at` is when the fetch began; `prices` are the active ones and the default."""
+    """A product at Stripe. `fetched_at` is when the fetch began; `prices` are the active ones and the default."""
 
     id: str
     name: str
@@ -51,7 +51,7 @@ class StripeProduct:
     default_price_id: str
     prices: tuple[StripePrice, ...]
     created_at: datetime
-    read_at: datetime
+    fetched_at: datetime
     updated_at: datetime | None = None  # By Stripe's clock; inventory compares it with event times.
 
 
@@ -60,18 +60,18 @@ def fetch_product(product_id: str) -> StripeProduct:
 
     Raises config.stripe_client.StripeCallError if the request fails.
     """
-    read_at = timezone.now()
+    fetched_at = timezone.now()
     try:
         with translate_errors():
             client = stripe_client(retries=RETRIES)
             product = client.v1.products.retrieve(product_id)
             if _field(product, "deleted"):
-                return _gone(product_id, read_at)
+                return _gone(product_id, fetched_at)
             listed = client.v1.prices.list({"product": product_id, "limit": PAGE_SIZE})
             prices = [_price(price) for price in listed.auto_paging_iter()]
     except NotFound:
-        return _gone(product_id, read_at)
-    return _product(product, tuple(prices), read_at)
+        return _gone(product_id, fetched_at)
+    return _product(product, tuple(prices), fetched_at)
 
 
 def iter_products() -> Iterator[StripeProduct]:
@@ -80,17 +80,17 @@ def iter_products() -> Iterator[StripeProduct]:
     All prices are listed first, which takes far fewer requests than listing them product by product.
     Raises config.stripe_client.StripeCallError, possibly after some products.
     """
-    read_at = timezone.now()
+    fetched_at = timezone.now()
     with translate_errors():
         client = stripe_client(retries=RETRIES)
         prices: dict[str, list[StripePrice]] = defaultdict(list)
         for price in client.v1.prices.list({"limit": PAGE_SIZE}).auto_paging_iter():
             prices[_id(price.product)].append(_price(price))
         for product in client.v1.products.list({"limit": PAGE_SIZE}).auto_paging_iter():
-            yield _product(product, tuple(prices.pop(product.id, ())), read_at)
+            yield _product(product, tuple(prices.pop(product.id, ())), fetched_at)
 
 
-def _product(product: stripe.Product, prices: tuple[StripePrice, ...], read_at: datetime) -> StripeProduct:
+def _product(product: stripe.Product, prices: tuple[StripePrice, ...], fetched_at: datetime) -> StripeProduct:
     default = _id(_field(product, "default_price"))
     return StripeProduct(
         id=product.id,
@@ -103,7 +103,7 @@ def _product(product: stripe.Product, prices: tuple[StripePrice, ...], read_at: 
         default_price_id=default,
         prices=tuple(price for price in prices if price.active or price.id == default),
         created_at=datetime.fromtimestamp(product.created, UTC),
-        read_at=read_at,
+        fetched_at=fetched_at,
         updated_at=_datetime(_field(product, "updated")),
     )
 
@@ -125,7 +125,7 @@ def _price(price: stripe.Price) -> StripePrice:
     )
 
 
-def _gone(product_id: str, read_at: datetime) -> StripeProduct:
+def _gone(product_id: str, fetched_at: datetime) -> StripeProduct:
     return StripeProduct(
         id=product_id,
         name="",
@@ -136,8 +136,8 @@ def _gone(product_id: str, read_at: datetime) -> StripeProduct:
         images=(),
         default_price_id="",
         prices=(),
-        created_at=read_at,
-        read_at=read_at,
+        created_at=fetched_at,
+        fetched_at=fetched_at,
     )
 
 

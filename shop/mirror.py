@@ -23,18 +23,18 @@ Outcome = Literal["created", "updated", "unchanged"]
 def upsert_product(product: StripeProduct) -> Outcome:
     """Create or update the row. Older data never overwrites newer data; unchanged rows are not written."""
     if product.deleted:
-        return _mark_deleted(product.id, product.read_at)
+        return _mark_deleted(product.id, product.fetched_at)
     fields = product_fields(product)
     with transaction.atomic():
         row, created = Product.objects.get_or_create(
-            pk=product.id, defaults={**fields, "read_at": product.read_at}
+            pk=product.id, defaults={**fields, "fetched_at": product.fetched_at}
         )
         if created:
             return "created"
         if not changed_fields(row, fields):
             return "unchanged"
-        updated = Product.objects.filter(pk=row.pk, read_at__lte=product.read_at).update(
-            **fields, read_at=product.read_at
+        updated = Product.objects.filter(pk=row.pk, fetched_at__lte=product.fetched_at).update(
+            **fields, fetched_at=product.fetched_at
         )
     return "updated" if updated else "unchanged"
 
@@ -44,16 +44,16 @@ def dry_run_outcome(product: StripeProduct) -> Outcome:
     row = Product.objects.filter(pk=product.id).first()
     if row is None:
         return "unchanged" if product.deleted else "created"
-    if row.read_at > product.read_at:
+    if row.fetched_at > product.fetched_at:
         return "unchanged"
     if product.deleted:
         return "unchanged" if row.deleted else "updated"
     return "updated" if changed_fields(row, product_fields(product)) else "unchanged"
 
 
-def _mark_deleted(product_id: str, read_at: datetime) -> Outcome:
-    gone = Product.objects.filter(pk=product_id, deleted=False, read_at__lte=read_at)
-    return "updated" if gone.update(deleted=True, active=False, read_at=read_at) else "unchanged"
+def _mark_deleted(product_id: str, fetched_at: datetime) -> Outcome:
+    gone = Product.objects.filter(pk=product_id, deleted=False, fetched_at__lte=fetched_at)
+    return "updated" if gone.update(deleted=True, active=False, fetched_at=fetched_at) else "unchanged"
 
 
 def changed_fields(row: Product, fields: dict[str, Any]) -> list[str]:
@@ -61,7 +61,7 @@ def changed_fields(row: Product, fields: dict[str, Any]) -> list[str]:
 
 
 def product_fields(product: StripeProduct) -> dict[str, Any]:
-    """Values of all columns that come from Stripe, except `read_at`."""
+    """Values of all columns that come from Stripe, except `fetched_at`."""
     facts = metadata.parse(product.metadata)
     images, image_problems = partition_images(product.images, settings.IMAGE_ORIGINS)
     prices = [_price(price) for price in sorted(product.prices, key=lambda price: price.id)]
@@ -88,7 +88,7 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         "lowest_amount": span[0] if span else None,
         "highest_amount": span[1] if span else None,
         "words": _search_text(product, facts),
-        "colour_words": "".join(f"|{colour.casefold()}|" for colour in facts.colours),
+        "color_index": "".join(f"|{colour.casefold()}|" for colour in facts.colours),
         "problems": [*_name_problems(product), *facts.problems, *image_problems, *price_problems],
         "created_at": product.created_at,
     }

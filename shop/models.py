@@ -73,13 +73,13 @@ class Product(models.Model):
     default_price_id = models.CharField(_("default price"), max_length=255, blank=True)
     lowest_amount = models.BigIntegerField(_("lowest price"), null=True, help_text=_("In the minor unit."))
     highest_amount = models.BigIntegerField(_("highest price"), null=True, help_text=_("In the minor unit."))
-    words = models.TextField(blank=True, help_text=_("Searched text, case folded."))
-    colour_words = models.TextField(blank=True)
+    search_text = models.TextField(blank=True, help_text=_("Searched text, case folded."))
+    color_index = models.TextField(blank=True)
     problems = models.JSONField(
         _("problems"), default=list, help_text=_("Problems with the data at Stripe, as sentences.")
     )
     created_at = models.DateTimeField(_("created at Stripe"))
-    read_at = models.DateTimeField(_("fetched"), help_text=_("When the fetch of this data began."))
+    fetched_at = models.DateTimeField(_("fetched"), help_text=_("When the fetch of this data began."))
 
     objects = ProductQuerySet.as_manager()
 
@@ -190,20 +190,22 @@ class Storefront(models.Model):
         _("show counts"), default=True, help_text=_("Show “Only 3 left” instead of “Only a few left”.")
     )
     about = models.TextField(_("about"), blank=True, help_text=_("Shown in the footer."))
-    imprint = models.TextField(_("legal notice"), blank=True)
+    legal_notice = models.TextField(_("legal notice"), blank=True)
     privacy = models.TextField(_("privacy"), blank=True)
     terms = models.TextField(_("terms and returns"), blank=True)
 
     class Meta:
         verbose_name = _("storefront")
         verbose_name_plural = _("storefront")
-        constraints = [models.CheckConstraint(condition=models.Q(one=1), name="a_shop_has_one_storefront")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(singleton=1), name="a_shop_has_one_storefront")
+        ]
 
     def __str__(self) -> str:
         return self.name or str(_("Storefront"))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.one = 1
+        self.singleton = 1
         super().save(*args, **kwargs)
 
     def clean(self) -> None:
@@ -219,7 +221,7 @@ class Storefront(models.Model):
     def legal_pages(self) -> dict[str, tuple[str, str]]:
         """Legal texts that are not empty: URL slug to (title, text)."""
         written = {
-            "imprint": (_("Legal notice"), self.imprint),
+            "legal_notice": (_("Legal notice"), self.legal_notice),
             "privacy": (_("Privacy"), self.privacy),
             "terms": (_("Terms and returns"), self.terms),
         }

@@ -16,7 +16,7 @@ class ProductSitemap(Sitemap):  # type: ignore[type-arg]
     limit = 5000
 
     def items(self) -> QuerySet[Product]:
-        return Product.objects.on_show().only("id", "name").order_by("id")
+        return Product.objects.visible().only("id", "name").order_by("id")
 
     def get_urls(
         self, page: int | str = 1, site: Any = None, protocol: str | None = None

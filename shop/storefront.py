@@ -90,14 +90,14 @@ def _statement(vendor: str) -> tuple[str, tuple[Any, ...]]:
     # Only column and table names are interpolated, never user input.
     statement = f"""
         SELECT {columns}, (SELECT {together} FROM ({facts}) AS f)
-        FROM (SELECT 1 AS shop) AS here LEFT JOIN {Storefront._meta.db_table} AS s ON s.one = here.shop
+        FROM (SELECT 1 AS shop) AS here LEFT JOIN {Storefront._meta.db_table} AS s ON s.singleton = here.shop
     """  # noqa: S608
     return statement, parameters
 
 
 def _product_facts() -> QuerySet[Product, Any]:
     row = JSONObject(category="category", slug="category_slug", sizes="sizes", colours="colours")
-    return Product.objects.on_show().order_by().values(fact=row).distinct()
+    return Product.objects.visible().order_by().values(fact=row).distinct()
 
 
 @lru_cache(maxsize=16)

@@ -137,7 +137,7 @@ def api_product_list(request: HttpRequest) -> JsonResponse:
     if not is_configured():
         answer = JsonResponse({"products": []}, status=503)
     else:
-        products = Product.objects.on_show().with_offers().with_size_guide()
+        products = Product.objects.visible().with_stock().with_size_guide()
         counted = get_storefront(request).settings.show_counts
         answer = JsonResponse(
             {"products": [product_to_json(product, show_quantities=counted) for product in products]}

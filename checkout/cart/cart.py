@@ -25,19 +25,19 @@ from django.utils.translation import gettext as _
 
 from checkout.cart.rules import (
     WHOLE_NUMBER,
-    CartRefused,
+    CartError,
     check_colour,
+    get_sellable_item,
     has_colour,
     is_for_sale,
     is_offered,
-    limit_of,
-    sellable,
+    max_units,
+    parse_quantity,
     shortage_text,
     siblings_of,
     too_many_text,
-    units_asked,
 )
-from checkout.models import ENDED, Order, OrderLine
+from checkout.models import CUSTOMER_DONE_STATES, Order, OrderLine
 from inventory.models import StockItem
 from shop.availability import MAX_QUANTITY, max_quantity
 from shop.context_processors import get_storefront
@@ -46,12 +46,12 @@ from shop.prices import Price
 from shop.storefront import StorefrontContext
 
 SESSION_KEY = "cart"
-PATIENCE = timedelta(seconds=20)  # Connecting to Stripe and reading its answer may take 13.
+STRIPE_TIMEOUT = timedelta(seconds=20)  # Connecting to Stripe and reading its answer may take 13.
 MAX_LINES = 100  # Stripe takes no more in one Checkout Session.
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CartItem:
     """One line as the session keeps it."""
 
     item_id: int
@@ -68,7 +68,7 @@ class Wanted:
 class CartLine:
     """One line with what the mirror and the stock say of it now. `problem` is empty if it can be bought as it is."""
 
-    wanted: Wanted
+    cart_item: CartItem
     item: StockItem | None
     price: Price | None
     limit: int | None
@@ -84,16 +84,16 @@ class CartLine:
 
     @property
     def colour(self) -> str:
-        return self.wanted.colour
+        return self.cart_item.colour
 
     @property
     def quantity(self) -> int:
-        return self.wanted.quantity
+        return self.cart_item.quantity
 
     @property
     def key(self) -> str:
         """Names the line in pages and answers."""
-        return key_of(str(self.wanted.item_id), self.colour)
+        return key_of(str(self.cart_item.item_id), self.colour)
 
     @property
     def name(self) -> str:
@@ -117,7 +117,7 @@ class CartLine:
         return self.item is not None and self.price is not None and self.limit != 0
 
     @property
-    def most(self) -> int:
+    def max_quantity(self) -> int:
         """The largest quantity that may be asked for."""
         return max_quantity(self.limit if self.storefront.settings.show_counts else None)
 
@@ -127,7 +127,7 @@ class CartLine:
 
 
 @dataclass(frozen=True)
-class OpenPage:
+class PendingPayment:
     """A payment page that waits for this customer, wanted at `since`.
 
     `url`: empty until Stripe has told; `is_for_this`: same contents.
@@ -136,7 +136,7 @@ class OpenPage:
     url: str
     since: datetime
     expires_at: datetime | None
-    is_for_this: bool
+    matches_cart: bool
 
     @property
     def minutes_left(self) -> int:
@@ -147,7 +147,7 @@ class OpenPage:
     @property
     def is_late(self) -> bool:
         """Has Stripe been silent for longer than one request to it may take?"""
-        return not self.url and timezone.now() - self.since > PATIENCE
+        return not self.url and timezone.now() - self.since > STRIPE_TIMEOUT
 
 
 class Cart:
@@ -158,16 +158,16 @@ class Cart:
         self._house = get_storefront(request)
         kept = self._session.get(SESSION_KEY) or {}
         self.token: str = kept.get("token", "")
-        self.wanted = [
-            Wanted(int(item), str(colour), int(units)) for item, colour, units in kept.get("lines", [])
+        self.items = [
+            CartItem(int(item), str(colour), int(units)) for item, colour, units in kept.get("lines", [])
         ]
 
     def __bool__(self) -> bool:
-        return bool(self.wanted)
+        return bool(self.items)
 
     @property
     def units(self) -> int:
-        return sum(line.quantity for line in self.wanted)
+        return sum(line.quantity for line in self.items)
 
     @property
     def currency(self) -> str:
@@ -188,17 +188,17 @@ class Cart:
     @cached_property
     def lines(self) -> list[CartLine]:
         """Every line with its prices and stock: one query, however many lines."""
-        if not self.wanted:
+        if not self.items:
             return []
         items = {item.id: item for item in self._items}
         demand = self.demand
-        return [self._line(line, items, demand) for line in self.wanted]
+        return [self._line(line, items, demand) for line in self.items]
 
     @property
     def demand(self) -> Counter[int]:
         """Units per stock item: colours of one size share its count."""
         units: Counter[int] = Counter()
-        for line in self.wanted:
+        for line in self.items:
             units[line.item_id] += line.quantity
         return units
 
@@ -206,7 +206,7 @@ class Cart:
     def fingerprint(self) -> str:
         """Tells whether two carts ask for the same: sizes, colours, quantities and prices."""
         asked = sorted(
-            [line.wanted.item_id, line.colour, line.quantity, line.price.id if line.price else ""]
+            [line.cart_item.item_id, line.colour, line.quantity, line.price.id if line.price else ""]
             for line in self.lines
         )
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
@@ -217,50 +217,58 @@ class Cart:
         return bool(self) and any(getattr(item, "bought", False) for item in self._items)
 
     @cached_property
-    def open_page(self) -> OpenPage | None:
+    def pending_payment(self) -> PendingPayment | None:
         """The payment page that is open for this cart, if there is one."""
         item = next(iter(self._items), None)
         fingerprint = getattr(item, "open_fingerprint", None)
         if fingerprint is None:
             return None
-        return OpenPage(
+        return PendingPayment(
             url=getattr(item, "open_url", ""),
             since=getattr(item, "open_since", timezone.now()),
             expires_at=getattr(item, "open_until", None),
-            is_for_this=fingerprint == self.fingerprint,
+            matches_cart=fingerprint == self.fingerprint,
         )
 
     @cached_property
     def _items(self) -> list[StockItem]:
         """The lines' items and the other sizes of their products, with what this cart's own payment page holds."""
-        ids = {line.item_id for line in self.wanted}
+        ids = {line.item_id for line in self.items}
         products = StockItem.objects.filter(id__in=ids).values("product")
-        page = Order.objects.filter(cart=self.token, state=Order.State.OPEN).exclude(cart="").order_by()
+        page = (
+            Order.objects.filter(cart_token=self.token, state=Order.State.OPEN)
+            .exclude(cart_token="")
+            .order_by()
+        )
         items = StockItem.objects.filter(product__in=products).select_related("product")
         return list(
             items.annotate(
-                kept=Subquery(_units_held_by(self.token)),
+                kept=Subquery(_own_reserved(self.token)),
                 open_url=Subquery(page.values("session_url")[:1]),
                 open_since=Subquery(page.values("created_at")[:1]),
                 open_until=Subquery(page.values("expires_at")[:1]),
                 open_fingerprint=Subquery(page.values("fingerprint")[:1]),
-                bought=Exists(Order.objects.filter(cart=self.token, state__in=ENDED).exclude(cart="")),
+                bought=Exists(
+                    Order.objects.filter(cart_token=self.token, state__in=CUSTOMER_DONE_STATES).exclude(
+                        cart_token=""
+                    )
+                ),
             )
         )
 
-    def read_again(self) -> None:
+    def invalidate(self) -> None:
         """Forget what was read of prices and stock: somebody else was at it meanwhile."""
         for name in ("lines", "open_page", "_items"):
             self.__dict__.pop(name, None)
 
     def add(self, *, item: str, colour: str, quantity: str) -> CartLine:
         """Put more of one size and colour in; the arguments are the form's texts. Raises CartRefused."""
-        units = units_asked(quantity)
-        found = sellable(item)
+        units = parse_quantity(quantity)
+        found = get_sellable_item(item)
         check_colour(found.product, colour)
-        already = next((line.quantity for line in self.wanted if line.key == (found.id, colour)), 0)
+        already = next((line.quantity for line in self.items if line.key == (found.id, colour)), 0)
         self._check_room(found, more=units, line_units=already + units, is_new=not already)
-        self._put(Wanted(found.id, colour, already + units))
+        self._put(CartItem(found.id, colour, already + units))
         return self._line_of(found.id, colour)
 
     def change(self, *, item: str, colour: str, quantity: str, to_item: str = "") -> CartLine:
@@ -268,67 +276,66 @@ class Cart:
         # The same change sent twice finds the line in its new size already.
         old = self._find(item, colour) or self._find(to_item, colour)
         if old is None:
-            raise CartRefused(_("This is no longer in your cart."))
-        units = units_asked(quantity)
-        found = sellable(to_item or item)
+            raise CartError(_("This is no longer in your cart."))
+        units = parse_quantity(quantity)
+        found = get_sellable_item(to_item or item)
         if found.product_id != self._product_of(old):
-            raise CartRefused(_("A line can change its size, but not become another article."))
+            raise CartError(_("A line can change its size, but not become another article."))
         check_colour(found.product, colour)
         same_size = found.id == old.item_id
         beside = 0 if same_size else self._units_of((found.id, colour))
         more = units - old.quantity if same_size else units
         self._check_room(found, more=more, line_units=beside + units, is_new=False)
-        self._put(Wanted(found.id, colour, beside + units), instead_of=old)
+        self._put(CartItem(found.id, colour, beside + units), instead_of=old)
         return self._line_of(found.id, colour)
 
     def remove(self, *, item: str, colour: str) -> None:
         """Take a line out; one that is not there is out already."""
         key = (int(item) if WHOLE_NUMBER.fullmatch(item) else 0, colour)
-        self._keep([line for line in self.wanted if line.key != key])
+        self._keep([line for line in self.items if line.key != key])
 
-    def take_out(self, bought: Mapping[tuple[int, str], int]) -> None:
+    def remove_purchased(self, bought: Mapping[tuple[int, str], int]) -> None:
         """After the payment: take out what was bought, keep what was added since, and begin a new cart."""
         left = [
-            Wanted(line.item_id, line.colour, line.quantity - bought.get(line.key, 0)) for line in self.wanted
+            CartItem(line.item_id, line.colour, line.quantity - bought.get(line.key, 0))
+            for line in self.items
         ]
         self.token = ""
         self._keep([line for line in left if line.quantity > 0])
 
-    def _find(self, item: str, colour: str) -> Wanted | None:
-        return next(
-            (line for line in self.wanted if (str(line.item_id), line.colour) == (item, colour)), None
-        )
+    def _find(self, item: str, colour: str) -> CartItem | None:
+        return next((line for line in self.items if (str(line.item_id), line.colour) == (item, colour)), None)
 
     def _units_of(self, key: tuple[int, str]) -> int:
-        return next((line.quantity for line in self.wanted if line.key == key), 0)
+        return next((line.quantity for line in self.items if line.key == key), 0)
 
-    def _product_of(self, line: Wanted) -> str:
+    def _product_of(self, line: CartItem) -> str:
         return StockItem.objects.values_list("product_id", flat=True).filter(id=line.item_id).first() or ""
 
     def _check_room(self, item: StockItem, *, more: int, line_units: int, is_new: bool) -> None:
-        if is_new and len(self.wanted) >= MAX_LINES:
-            raise CartRefused(_("A cart has room for %(count)d different articles.") % {"count": MAX_LINES})
+        if is_new and len(self.items) >= MAX_LINES:
+            raise CartError(_("A cart has room for %(count)d different articles.") % {"count": MAX_LINES})
         if line_units > MAX_QUANTITY:
-            raise CartRefused(too_many_text())
-        limit = limit_of(item, _held_by(self.token, item.id))
+            raise CartError(too_many_text())
+        limit = max_units(item, _held_by(self.token, item.id))
         if more > 0 and limit is not None and self.demand[item.id] + more > limit:
             in_cart = self.demand[item.id]
             others = siblings_of(item)
-            raise CartRefused(shortage_text(item, limit, others, in_cart=in_cart, counted=self._counted))
+            raise CartError(shortage_text(item, limit, others, in_cart=in_cart, counted=self._counted))
 
     @property
     def _counted(self) -> bool:
         return bool(self._house.settings.show_counts)
 
-    def _put(self, line: Wanted, instead_of: Wanted | None = None) -> None:
+    def _put(self, line: CartItem, instead_of: CartItem | None = None) -> None:
         """In the place of the line it replaces, else of its equal, else at the end."""
-        place = instead_of or next((old for old in self.wanted if old.key == line.key), None)
-        kept = [line if old is place else old for old in self.wanted if old is place or old.key != line.key]
+        place = instead_of or next((old for old in self.items if old.key == line.key), None)
+        kept = [line if old is place else old for old in self.items if old is place or old.key != line.key]
         self._keep(kept if place else [*kept, line])
 
-    def _keep(self, lines: list[Wanted]) -> None:
-        self.wanted = lines
-        self.read_again()
+    def _keep(self, lines: list[CartItem]) -> None:
+        self.items = lines
+        self.invalidate()
         if lines and not self.token:
             self.token = secrets.token_urlsafe(18)
         if lines or SESSION_KEY in self._session:
@@ -338,19 +345,19 @@ class Cart:
             }
 
     def _line_of(self, item_id: int, colour: str) -> CartLine:
-        return next(line for line in self.lines if line.wanted.key == (item_id, colour))
+        return next(line for line in self.lines if line.cart_item.key == (item_id, colour))
 
-    def _line(self, wanted: Wanted, items: Mapping[int, StockItem], demand: Counter[int]) -> CartLine:
+    def _line(self, wanted: CartItem, items: Mapping[int, StockItem], demand: Counter[int]) -> CartLine:
         item = items.get(wanted.item_id)
         if item is None or not is_offered(item):
             problem = _("This is no longer for sale. Please take it out.")
             return CartLine(wanted, item, None, 0, problem, (), self._house)
         siblings = [other for other in items.values() if other.product_id == item.product_id]
-        limit = limit_of(item, getattr(item, "kept", None) or 0)
+        limit = max_units(item, getattr(item, "kept", None) or 0)
         is_short = limit is not None and demand[item.id] > limit
         short = shortage_text(item, limit or 0, siblings, counted=self._counted) if is_short else ""
         return CartLine(
-            wanted=wanted,
+            cart_item=wanted,
             item=item,
             price=item.product.price_for(item.size),
             limit=limit,
@@ -372,15 +379,17 @@ def _problem(item: StockItem, colour: str) -> str:
     return ""
 
 
-def _units_held_by(token: str) -> QuerySet[Any, Any]:
+def _own_reserved(token: str) -> QuerySet[Any, Any]:
     """Units of the outer item in the open order of the cart called `token`: they are no shortage for it."""
-    lines = OrderLine.objects.filter(order__cart=token, order__state=Order.State.OPEN).exclude(order__cart="")
+    lines = OrderLine.objects.filter(order__cart_token=token, order__state=Order.State.OPEN).exclude(
+        order__cart_token=""
+    )
     mine = lines.filter(item=OuterRef("pk")).order_by()
     return mine.values("item").annotate(units=Sum("quantity")).values_list("units")
 
 
 def _held_by(token: str, item_id: int) -> int:
-    item = StockItem.objects.annotate(kept=Subquery(_units_held_by(token))).filter(id=item_id)
+    item = StockItem.objects.annotate(kept=Subquery(_own_reserved(token))).filter(id=item_id)
     return item.values_list("kept", flat=True).first() or 0
 
 

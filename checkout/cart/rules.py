@@ -14,7 +14,7 @@ from shop.models import Product
 WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-class CartRefused(Exception):
+class CartError(Exception):
     """What was asked of the cart cannot be; the text tells the customer why. Nothing was stored."""
 
 
@@ -33,7 +33,7 @@ def has_colour(product: Product, colour: str) -> bool:
     return colour in product.colours if product.colours else not colour
 
 
-def limit_of(item: StockItem, kept: int = 0) -> int | None:
+def max_units(item: StockItem, kept: int = 0) -> int | None:
     """How many of `item` a cart may hold whose own payment page keeps `kept` of them; None: not counted."""
     if item.state == StockItem.State.NOT_TRACKED:
         return None
@@ -68,13 +68,13 @@ def shortage_text(
     return text + (" " + _("Still there: %(sizes)s.") % {"sizes": ", ".join(others)} if others else "")
 
 
-def units_asked(text: str) -> int:
+def parse_quantity(text: str) -> int:
     """A form's quantity. Python's int() would also take "1_0", "+5" and the digits of other scripts."""
     digits = text.strip().lstrip("0")
     if not re.fullmatch(r"[0-9]+", digits):
-        raise CartRefused(_("Please give the quantity as a whole number, 1 or more."))
+        raise CartError(_("Please give the quantity as a whole number, 1 or more."))
     if len(digits) > len(str(MAX_QUANTITY)) or int(digits) > MAX_QUANTITY:
-        raise CartRefused(too_many_text())
+        raise CartError(too_many_text())
     return int(digits)
 
 
@@ -82,15 +82,15 @@ def too_many_text() -> str:
     return _("You can order at most %(count)d of one article.") % {"count": MAX_QUANTITY}
 
 
-def sellable(item_id: str) -> StockItem:
+def get_sellable_item(item_id: str) -> StockItem:
     """The stock item that a form names, if it is on show and has a price. Raises CartRefused."""
     if not item_id:
-        raise CartRefused(_("Please choose a size."))
+        raise CartError(_("Please choose a size."))
     found = _find(item_id)
     if found is None or not is_offered(found):
-        raise CartRefused(_("We do not have this article, or not in this size."))
+        raise CartError(_("We do not have this article, or not in this size."))
     if found.product.price_for(found.size) is None:
-        raise CartRefused(_("%(article)s has no price at the moment.") % {"article": found.product.name})
+        raise CartError(_("%(article)s has no price at the moment.") % {"article": found.product.name})
     return found
 
 
@@ -99,8 +99,8 @@ def check_colour(product: Product, colour: str) -> None:
     if has_colour(product, colour):
         return
     if not colour:
-        raise CartRefused(_("Please choose a colour: %(colours)s.") % {"colours": ", ".join(product.colours)})
-    raise CartRefused(_("%(article)s does not come in this colour.") % {"article": product.name})
+        raise CartError(_("Please choose a colour: %(colours)s.") % {"colours": ", ".join(product.colours)})
+    raise CartError(_("%(article)s does not come in this colour.") % {"article": product.name})
 
 
 def siblings_of(item: StockItem) -> list[StockItem]:

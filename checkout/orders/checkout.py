@@ -16,8 +16,8 @@ from django.utils.translation import gettext_noop
 
 from checkout import gateway
 from checkout.cart.cart import Cart, CartLine
-from checkout.cart.rules import CartRefused
-from checkout.models import ENDED, Order, OrderLine
+from checkout.cart.rules import CartError
+from checkout.models import CUSTOMER_DONE_STATES, Order, OrderLine
 from checkout.orders.fulfillment import apply_session, release_order
 from checkout.session_params import session_params
 from config.fault_points import fault_point
@@ -55,7 +55,7 @@ def start_checkout(cart: Cart, *, now: datetime) -> Order:
     no, and the hold is released; or it did not answer, and an earlier page of this cart could not be ended).
     """
     if not cart:
-        raise CartRefused(_("Your cart is empty."))
+        raise CartError(_("Your cart is empty."))
     for _attempt in range(3):
         earlier = _resume_open_order(cart, now=now)
         if earlier:
@@ -69,19 +69,19 @@ def start_checkout(cart: Cart, *, now: datetime) -> Order:
         return create_stripe_session(order, first=True)
     logger.warning("A checkout was refused, its cart has an open order again and again: %s", in_the_way)
     text = _("Your payment page is being prepared in another tab. Please try again in a moment.")
-    raise CartRefused(text) from in_the_way
+    raise CartError(text) from in_the_way
 
 
 def _resume_open_order(cart: Cart, *, now: datetime) -> Order | None:
     """This cart's earlier order if it still counts; None when there is none or it has come to nothing."""
-    order = Order.objects.filter(cart=cart.token).exclude(state=Order.State.RELEASED).first()
+    order = Order.objects.filter(cart_token=cart.token).exclude(state=Order.State.CANCELED).first()
     if order is None or order.state == Order.State.REFUNDED:
         return None
-    if order.state in ENDED:
+    if order.state in CUSTOMER_DONE_STATES:
         return order
     if order.session_id is None:
         order = _retry_session(order)
-    if order.state == Order.State.RELEASED:
+    if order.state == Order.State.CANCELED:
         return None
     if order.session_id is None:
         return order
@@ -110,7 +110,7 @@ def _reuse(order: Order, *, now: datetime) -> Order | None:
         order = _apply_ended(order, gateway.fetch_session(order.session_id or ""), now=now)
     except StripeCallError as trouble:
         logger.warning("Order %s: sending the customer back without asking: %s", order.number, trouble)
-    return None if order.state == Order.State.RELEASED else order
+    return None if order.state == Order.State.CANCELED else order
 
 
 def _replace_session(order: Order, *, now: datetime) -> Order | None:
@@ -121,7 +121,7 @@ def _replace_session(order: Order, *, now: datetime) -> Order | None:
     except InvalidRequest:
         session = gateway.fetch_session(session_id)  # It was paid or has expired meanwhile.
     order = _apply_ended(order, session, now=now)
-    return order if order.state in ENDED else None
+    return order if order.state in CUSTOMER_DONE_STATES else None
 
 
 def _apply_ended(order: Order, session: gateway.CheckoutSession, *, now: datetime) -> Order:
@@ -134,7 +134,7 @@ def _create_order(cart: Cart, *, now: datetime) -> Order:
     """Order, lines, request and hold, in one transaction. Raises OutOfStock, or IntegrityError for a second click."""
     expires_at = now + timedelta(minutes=settings.CHECKOUT_MINUTES)
     order = Order(
-        currency=cart.currency, cart=cart.token, fingerprint=cart.fingerprint, expires_at=expires_at
+        currency=cart.currency, cart_token=cart.token, fingerprint=cart.fingerprint, expires_at=expires_at
     )
     lines = [_order_line(order, place, line) for place, line in enumerate(cart.lines)]
     order.session_params = session_params(order, lines, expires_at=expires_at)
@@ -147,7 +147,7 @@ def _create_order(cart: Cart, *, now: datetime) -> Order:
 
 def _order_line(order: Order, place: int, line: CartLine) -> OrderLine:
     if line.item is None or line.price is None or line.problem:
-        raise CartRefused(line.problem)
+        raise CartError(line.problem)
     return OrderLine(
         order=order,
         position=place,

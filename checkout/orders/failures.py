@@ -18,7 +18,7 @@ STAYS_SO = _("%(error)s. It is tried again with growing gaps; the log says where
 
 def report_failure(order: Order, error: Exception) -> None:
     """Our own code failed on this order, of which `tries` says how often it was tried before."""
-    text, tries = backoff.one_line(error), order.tries + 1
+    text, tries = backoff.one_line(error), order.attempts + 1
     logger.error("Order %s fails at try %d: %s", order.number, tries, text, exc_info=error)
     if tries >= backoff.FAILURES_BEFORE_ISSUE:
         issues.open_issue(FAILED, order.number, STAYS_SO, error=text)
@@ -26,5 +26,5 @@ def report_failure(order: Order, error: Exception) -> None:
 
 def clear_failure(order: Order) -> None:
     """It works again."""
-    if order.tries >= backoff.FAILURES_BEFORE_ISSUE:
+    if order.attempts >= backoff.FAILURES_BEFORE_ISSUE:
         issues.close(FAILED, order.number)

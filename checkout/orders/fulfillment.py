@@ -30,7 +30,7 @@ from shop.money import format_money
 logger = logging.getLogger(__name__)
 
 State = Order.State
-BEFORE_PAID = (State.OPEN, State.AWAITING_PAYMENT, State.RELEASED)
+BEFORE_PAID = (State.OPEN, State.AWAITING_PAYMENT, State.CANCELED)
 FAILED = "checkout.session.async_payment_failed"
 
 
@@ -87,7 +87,7 @@ def apply_session(
 def release_order(order: Order, *, because: str) -> bool:
     """Nothing was bought: end the hold. False if the order had gone on otherwise."""
     with transaction.atomic():
-        gone = _transition(order.id, State.OPEN, State.AWAITING_PAYMENT, to=State.RELEASED)
+        gone = _transition(order.id, State.OPEN, State.AWAITING_PAYMENT, to=State.CANCELED)
         fault_point("settle.given_up")
         units = ledger.release(order.reference) if gone else 0
     if gone:

@@ -23,7 +23,7 @@ from shop.money import format_money
 logger = logging.getLogger(__name__)
 
 REFUND, FAILED = "refund", "refund failed"
-GIVEN_BACK = _(
+REFUNDED = _(
     "%(given)s of %(whole)s were given back. Nothing went back into stock: "
     "if goods came back, open the order and take them back."
 )
@@ -37,7 +37,7 @@ def on_refund(event: StripeEvent) -> None:
     if order is None:
         logger.info("The refund in %s is of no order of this shop.", event.pk)
         return
-    _write_down(order, refund)
+    _record_refund(order, refund)
 
 
 def on_refund_failed(event: StripeEvent) -> None:
@@ -59,7 +59,7 @@ def on_refund_failed(event: StripeEvent) -> None:
         issues.open_issue(FAILED, order.number, NOT_ARRIVED, refund=failed.id, amount=amount)
 
 
-def _write_down(order: Order, refund: gateway.Refund) -> None:
+def _record_refund(order: Order, refund: gateway.Refund) -> None:
     """Refunds only grow, whatever the order of their events; told once, and told again when more is given back."""
     with transaction.atomic():
         grown = Order.objects.filter(id=order.id, refunded__lt=refund.refunded).update(
@@ -68,7 +68,7 @@ def _write_down(order: Order, refund: gateway.Refund) -> None:
         mark_refunded_if_full(order.id, whole=refund.amount)
         if grown:
             given, whole = (_money(amount, refund.currency) for amount in (refund.refunded, refund.amount))
-            issues.open_issue(REFUND, order.number, GIVEN_BACK, given=given, whole=whole)
+            issues.open_issue(REFUND, order.number, REFUNDED, given=given, whole=whole)
 
 
 def _money(amount: int, currency: str) -> str:

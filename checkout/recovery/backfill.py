@@ -35,7 +35,7 @@ def store_events(*, since: datetime) -> int:
 
     Returns how many were new; the worker handles them. Stripe keeps events for 30 days. Raises StripeTrouble.
     """
-    events = gateway.each_event(since=since, types=list(EVENTS))
+    events = gateway.iter_events(since=since, types=list(EVENTS))
     return sum(len(inbox.store_events(batch)) for batch in _batches(events))
 
 
@@ -46,7 +46,7 @@ def apply_completed(*, since: datetime, now: datetime) -> BackfillResult:
     """
     settled = BackfillResult()
     with inbox.allow_stripe_calls():
-        for session in gateway.each_session(since=since, status="complete"):
+        for session in gateway.iter_sessions(since=since, status="complete"):
             _apply(session, settled, now=now)
     return settled
 

@@ -173,7 +173,7 @@ def _unhandled() -> Iterator[Difference]:
 
 def _counts(product: StripeProduct) -> Iterator[Difference]:
     """What stands at Stripe against what our books say stands there."""
-    items = list(StockItem.objects.filter(Q(listed=True) | ~Q(pending=0), product=product.id))
+    items = list(StockItem.objects.filter(Q(is_listed=True) | ~Q(pending=0), product=product.id))
     if not items and any(map(_is_about_stock, product.metadata)):
         yield Difference("product_unknown", product.id, f"{product.name} was never read: run sync_catalog.")
     for item in items:

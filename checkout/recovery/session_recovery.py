@@ -49,15 +49,15 @@ def _stale_orders(now: datetime) -> QuerySet[Order]:
     """Open orders after their time, and debits of which nobody has spoken for days."""
     open_ones = Q(state=Order.State.OPEN, expires_at__lte=now - AFTER_ITS_TIME)
     debits = Q(state=Order.State.AWAITING_PAYMENT, expires_at__lte=now - DEBIT_DAYS)
-    ready = is_due("next_try_at", now, longest=LONGER_THAN_ANY_PAUSE)
+    ready = is_due("next_attempt_at", now, longest=LONGER_THAN_ANY_PAUSE)
     orders = Order.objects.exclude(session_id=None).filter(open_ones | debits).filter(ready)
     return orders.order_by("expires_at")[:BATCH_SIZE]
 
 
 def _claim(order: Order, *, now: datetime) -> bool:
-    pause = min(SHORTEST * 2 ** min(order.tries, 10), LONGEST)
-    mine = Order.objects.filter(id=order.id, tries=order.tries, state=order.state)
-    return bool(mine.update(tries=F("tries") + 1, next_try_at=now + pause))
+    pause = min(SHORTEST * 2 ** min(order.attempts, 10), LONGEST)
+    mine = Order.objects.filter(id=order.id, attempts=order.attempts, state=order.state)
+    return bool(mine.update(attempts=F("attempts") + 1, next_attempt_at=now + pause))
 
 
 def _refresh(order: Order, *, now: datetime) -> bool:

@@ -40,14 +40,14 @@ def _without_a_session(now: datetime) -> QuerySet[Order]:
     orders = Order.objects.filter(
         state=Order.State.OPEN, session_id=None, created_at__lte=now - REQUEST_GRACE
     )
-    return orders.filter(is_due("next_try_at", now)).order_by("created_at")[:BATCH_SIZE]
+    return orders.filter(is_due("next_attempt_at", now)).order_by("created_at")[:BATCH_SIZE]
 
 
 def _claim(order: Order, *, now: datetime) -> bool:
     """True for one worker, which has until the next try. The pause doubles, so that a Stripe in trouble has rest."""
-    pause = min(timedelta(seconds=5) * 2 ** min(order.tries, 10), MAX_BACKOFF)
-    mine = Order.objects.filter(id=order.id, tries=order.tries, session_id=None)
-    return bool(mine.update(tries=F("tries") + 1, next_try_at=now + pause))
+    pause = min(timedelta(seconds=5) * 2 ** min(order.attempts, 10), MAX_BACKOFF)
+    mine = Order.objects.filter(id=order.id, attempts=order.attempts, session_id=None)
+    return bool(mine.update(attempts=F("attempts") + 1, next_attempt_at=now + pause))
 
 
 def _finish(order: Order, *, now: datetime) -> bool:
@@ -75,7 +75,7 @@ def _request_session(order: Order, *, now: datetime) -> bool:
 def _find_session(order: Order, *, now: datetime) -> bool:
     """Is it in Stripe's list of its time? Then it is settled as it ended; if not, it never was."""
     until = order.expires_at + CLOCK_SKEW if order.expires_at else None
-    for session in gateway.each_session(since=order.created_at - CLOCK_SKEW, until=until):
+    for session in gateway.iter_sessions(since=order.created_at - CLOCK_SKEW, until=until):
         if session.metadata.get("order") == str(order.id):
             save_session(order, session)
             apply_session(session, now=now)

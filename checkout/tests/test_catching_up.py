@@ -102,7 +102,7 @@ def test_a_page_that_expired_unheard_is_asked_for_and_its_units_come_free(
     assert later(fake, minutes=40) == 1
 
     order.refresh_from_db()
-    assert order.state == Order.State.RELEASED and item_of(shirt, "M").held == 0
+    assert order.state == Order.State.CANCELED and item_of(shirt, "M").held == 0
 
 
 def test_a_page_that_was_paid_unheard_is_a_sale(fake: FakeStripe, shirt: Product, customer: Customer) -> None:
@@ -139,7 +139,7 @@ def test_an_order_that_stripe_does_not_know_is_asked_for_every_six_hours_at_last
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order_for(customer, shirt, "M", 2)
-    Order.objects.update(session_id="cs_test_of_another_account", tries=10)
+    Order.objects.update(session_id="cs_test_of_another_account", attempts=10)
 
     for hours in range(1, 14):
         later(fake, hours=hours)

@@ -125,7 +125,7 @@ def test_two_orders_with_their_lines_in_opposite_order_do_not_wait_for_each_othe
         back.put_in(poster)
         back.put_in(shirt, "M")
         at_once(there.go_to_payment, back.go_to_payment)
-        Order.objects.all().update(cart="")
+        Order.objects.all().update(cart_token="")
         for order in Order.objects.filter(state="open"):
             release_order(order, because="the next round")
 
@@ -154,7 +154,7 @@ def test_the_return_page_and_the_webhook_at_the_same_moment_count_once(
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
     fake.pay(order.session_id or "")
-    Order.objects.update(returned_at=timezone.now() - timedelta(seconds=6))
+    Order.objects.update(customer_returned_at=timezone.now() - timedelta(seconds=6))
 
     at_once(lambda: customer.come_back(order), lambda: deliver(fake), lambda: Customer().come_back(order))
 

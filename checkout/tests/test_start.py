@@ -249,7 +249,7 @@ def test_a_changed_cart_replaces_its_page_and_is_not_blocked_by_its_own_hold(
     customer.go_to_payment()
 
     first.refresh_from_db()
-    assert first.state == Order.State.RELEASED
+    assert first.state == Order.State.CANCELED
     assert fake.sessions[first.session_id or ""]["status"] == "expired"
     assert held(shirt, "L") == 2 and Order.objects.filter(state="open").count() == 1
 
@@ -325,7 +325,7 @@ def test_a_page_that_closes_in_a_moment_is_replaced(
 
     first.refresh_from_db()
     assert (
-        first.state == Order.State.RELEASED and fake.sessions[first.session_id or ""]["status"] == "expired"
+        first.state == Order.State.CANCELED and fake.sessions[first.session_id or ""]["status"] == "expired"
     )
     assert Order.objects.filter(state="open").count() == 1 and held(shirt, "M") == 2
 
@@ -369,5 +369,5 @@ def test_a_changed_price_is_asked_for_with_a_new_page(
     customer.go_to_payment()
 
     first.refresh_from_db()
-    assert first.state == Order.State.RELEASED
+    assert first.state == Order.State.CANCELED
     assert Order.objects.get(state="open").lines.get().unit_amount == 3000

@@ -82,7 +82,7 @@ def test_a_refused_request_releases_the_hold_and_keeps_the_cart(
 
     customer.go_to_payment()
 
-    assert only_order().state == Order.State.RELEASED
+    assert only_order().state == Order.State.CANCELED
     assert nothing_was_left_behind(shirt) and len(customer.kept()) == 1
     settings.SHIPPING_RATES = []
     assert customer.go_to_payment()["Location"].startswith("http://stripe.test/")

@@ -130,7 +130,7 @@ def test_stripe_is_asked_only_when_the_event_is_five_seconds_late(
     customer.come_back(order)
     assert fake.calls == []
 
-    Order.objects.update(returned_at=timezone.now() - timedelta(seconds=6))
+    Order.objects.update(customer_returned_at=timezone.now() - timedelta(seconds=6))
     page = customer.come_back(order).content.decode()
 
     assert "Thank you" in page and sold(shirt) == [("M", 2)] and customer.kept() == []
@@ -155,7 +155,7 @@ def test_reloading_a_page_that_waits_does_not_ask_stripe_each_time(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
-    Order.objects.update(returned_at=timezone.now() - timedelta(seconds=6))
+    Order.objects.update(customer_returned_at=timezone.now() - timedelta(seconds=6))
     fake.forget_calls()
 
     for _reload in range(5):
@@ -170,7 +170,7 @@ def test_a_name_that_no_database_keeps_is_no_error_on_the_thank_you_page(
     """A NUL, which PostgreSQL refuses. Stripe's own answer says it here, for the event is late."""
     order = order_for(customer, shirt, "M", 2)
     fake.pay(order.session_id or "", name="Ada\x00Lovelace")
-    Order.objects.update(returned_at=timezone.now() - timedelta(seconds=6))
+    Order.objects.update(customer_returned_at=timezone.now() - timedelta(seconds=6))
 
     page = customer.come_back(order)
 

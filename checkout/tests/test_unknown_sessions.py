@@ -70,7 +70,7 @@ def test_a_refusal_because_the_time_has_come_too_near_proves_that_there_is_no_se
     assert worker_comes_after(fake, 6 * 60) == 1
 
     order.refresh_from_db()
-    assert order.state == Order.State.RELEASED and not fake.sessions
+    assert order.state == Order.State.CANCELED and not fake.sessions
     assert item_of(shirt, "M").held == 0
 
 
@@ -98,7 +98,7 @@ def test_a_stored_failure_is_answered_by_stripes_own_list_when_the_time_is_over(
 
     assert worker_comes_after(fake, 40 * 60) == 1
 
-    assert only_order().state == Order.State.RELEASED
+    assert only_order().state == Order.State.CANCELED
     assert item_of(shirt, "M").held == 0
 
 

@@ -126,7 +126,7 @@ def _row(event: Json, now: datetime) -> StripeEvent:
         livemode=bool(event.get("livemode")),
         object_id=_object_id(event),
         payload=event,
-        next_try_at=now,
+        next_attempt_at=now,
     )
 
 
@@ -160,7 +160,7 @@ def process_remote(now: datetime) -> int:
 
 
 def _process_due(now: datetime, *, needs_stripe: bool) -> int:
-    waiting = _due(now).filter(needs_stripe=needs_stripe).order_by("next_try_at", "received_at")
+    waiting = _due(now).filter(needs_stripe=needs_stripe).order_by("next_attempt_at", "received_at")
     taken = 0
     for event_id in list(waiting.values_list("pk", flat=True)[:BATCH_SIZE]):
         event = _claim(event_id, now)
@@ -173,7 +173,7 @@ def _process_due(now: datetime, *, needs_stripe: bool) -> int:
 
 def _due(now: datetime) -> QuerySet[StripeEvent]:
     return StripeEvent.objects.filter(
-        lease_free(), is_due("next_try_at", now), state=StripeEvent.State.WAITING
+        lease_free(), is_due("next_attempt_at", now), state=StripeEvent.State.WAITING
     )
 
 
@@ -232,7 +232,7 @@ def _retry_later(event: StripeEvent, error: Exception, now: datetime) -> None:
     if _is_transient(error) or event.attempts < MAX_ATTEMPTS:
         wait = min(timedelta(seconds=2 ** min(event.attempts - 1, 20)), MAX_BACKOFF)
         attempts = min(event.attempts, MAX_ATTEMPTS - 1) if _is_transient(error) else event.attempts
-        _finish(event, error=text, next_try_at=now + wait, attempts=attempts)
+        _finish(event, error=text, next_attempt_at=now + wait, attempts=attempts)
         return
     logger.error("Traceback of event %s:", event.pk, exc_info=error)
     _mark_failed(event, text)
@@ -268,7 +268,7 @@ def replay(event_ids: Iterable[str], now: datetime) -> int:
     return chosen.update(
         state=StripeEvent.State.WAITING,
         attempts=0,
-        next_try_at=now,
+        next_attempt_at=now,
         lease_until=None,
         error="",
         handled_at=None,

@@ -52,8 +52,8 @@ def _line(movement: Movement) -> str:
         words.append(f"({movement.reason})")
     if movement.actor:
         words.append(f"by {movement.actor}")
-    if movement.write is not None:
-        words.append(f"[update {movement.write.n}, {movement.write.state}]")
+    if movement.stock_update is not None:
+        words.append(f"[update {movement.stock_update.n}, {movement.stock_update.state}]")
     elif movement.published_at is None:
         words.append("[not yet at Stripe]")
     return " ".join(words)
@@ -90,8 +90,8 @@ def _writes(item: StockItem) -> Iterator[str]:
         yield f"Paused: {stock.pause_text}"
     for write in StockUpdate.objects.filter(product=item.product_id).order_by("-n")[:10]:
         sent = write.totals.get(item.key, "not sent")
-        seen = "event received" if write.seen else "event not received"
-        yield f"  update {write.n}: {item.key} = {sent}, {write.state}, {seen}"
+        seen = "event received" if write.event_seen else "event not received"
+        yield f"  update {write.number}: {item.key} = {sent}, {write.state}, {seen}"
 
 
 def _events(item: StockItem) -> Iterator[str]:

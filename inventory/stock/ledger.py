@@ -105,7 +105,9 @@ def hold(reference: str, demand: Mapping[int, int]) -> None:
 def _reserve(item_id: int, quantity: int) -> bool:
     enough = Q(state=StockItem.State.NOT_TRACKED) | Q(available__gte=quantity)
     # A single UPDATE checks and reserves atomically, so the last unit cannot be held twice.
-    return bool(StockItem.objects.filter(enough, pk=item_id, listed=True).update(held=F("held") + quantity))
+    return bool(
+        StockItem.objects.filter(enough, pk=item_id, is_listed=True).update(held=F("held") + quantity)
+    )
 
 
 def _shortages(wanted: Mapping[int, int]) -> list[Shortage]:
@@ -189,7 +191,12 @@ def is_before_cutoff(stock: ProductSync | None, paid_at: datetime | None, *, our
     Units held in this database are never older than the first reading, whatever the clocks say. They may be older
     than the reading after a restore.
     """
-    if stock is None or stock.sales_cutoff is None or paid_at is None or (ours and not stock.adopted):
+    if (
+        stock is None
+        or stock.sales_cutoff is None
+        or paid_at is None
+        or (ours and not stock.cutoff_from_restore)
+    ):
         return False
     return paid_at <= stock.sales_cutoff
 
@@ -200,9 +207,9 @@ def _is_past_cutoff(item: StockItem, line: SaleLine) -> bool:
     if not is_before_cutoff(stock, line.paid_at, ours=line.ours):
         return False
     assert stock and stock.sales_cutoff and line.paid_at  # noqa: S101
-    if stock.adopted or stock.sales_cutoff - line.paid_at < CLOCK_SKEW:
+    if stock.cutoff_from_restore or stock.sales_cutoff - line.paid_at < CLOCK_SKEW:
         issues.open_issue(
-            issues.RESTORED if stock.adopted else issues.FIRST_LOOK,
+            issues.RESTORED if stock.cutoff_from_restore else issues.FIRST_LOOK,
             item.product_id,
             gettext_noop(
                 "%(quantity)d of %(key)s were paid for at %(when)s (%(line)s). Please check whether Stripe's count "

@@ -31,8 +31,8 @@ WHEN_FORGOTTEN = _(
 )
 ADOPTED_FIELDS = [
     "on_hand",
-    "began_at",
-    "began_with",
+    "opened_at",
+    "opened_count",
     "invalid_edits",
     "invalid_units",
     "invalid_overwritten",
@@ -42,40 +42,40 @@ ADOPTED_FIELDS = [
 
 def needs_recovery(stock: ProductSync, mark: VersionOwner) -> bool:
     """Whether Stripe is ahead of us, or an event gap can be closed. A gap waits until no update is open."""
-    return _is_ahead(stock, mark) or (stock.gap and updates.open_update(stock.pk) is None)
+    return _is_ahead(stock, mark) or (stock.event_gap and updates.open_update(stock.pk) is None)
 
 
 def _is_ahead(stock: ProductSync, mark: VersionOwner) -> bool:
     # Whether a database of this shop sent updates that this one has no rows of, by version tag or by event.
-    return max(mark.number or 0, stock.highest_seen_number) > stock.n
+    return max(mark.number or 0, stock.highest_seen_number) > stock.number
 
 
 def adopt(
     stock: ProductSync,
     pairs: Sequence[tuple[StockItem, ParsedCount]],
     mark: VersionOwner,
-    read_at: datetime,
+    fetched_at: datetime,
     updated_at: datetime | None,
 ) -> None:
     """Accept Stripe's counts, in the caller's transaction, which has locked `stock` and the items and saves them.
 
     If the version tag is ahead, the lost database had published what is pending here, and payments up to now may be
-    in Stripe's counts, so the sales cutoff moves to `read_at`.
+    in Stripe's counts, so the sales cutoff moves to `fetched_at`.
     """
     restored = _is_ahead(stock, mark)
-    published = _count_as_published(stock, pairs, read_at) if restored else []
+    published = _count_as_published(stock, pairs, fetched_at) if restored else []
     lines = [*_describe_published(published), *_describe_differences(pairs)]
     for item, reading in pairs:
         if item.on_hand is not None:
-            accept_remote_count(item, reading, read_at, updated_at)
-    stock.n, stock.gap = max(stock.n, mark.number or 0, stock.highest_seen_number), False
+            accept_remote_count(item, reading, fetched_at, updated_at)
+    stock.number, stock.event_gap = max(stock.number, mark.number or 0, stock.highest_seen_number), False
     state = {item.key: reading.count for item, reading in pairs}
-    updates.record_snapshot(stock.pk, stock.n, state, by_write=True)
+    updates.record_snapshot(stock.pk, stock.number, state, from_update=True)
     if restored:
-        stock.sales_cutoff, stock.adopted = read_at, True
+        stock.sales_cutoff, stock.cutoff_from_restore = fetched_at, True
     kind, sentence = (issues.RESTORED, WHEN_RESTORED) if restored else (issues.FORGOTTEN, WHEN_FORGOTTEN)
     issues.open_issue(
-        kind, stock.pk, "\n".join([issues.translate(sentence, when=format_local(read_at)), *lines])
+        kind, stock.pk, "\n".join([issues.translate(sentence, when=format_local(fetched_at)), *lines])
     )
 
 
@@ -102,7 +102,7 @@ def _count_as_published(
 
 
 def accept_remote_count(
-    item: StockItem, reading: ParsedCount, read_at: datetime, updated_at: datetime | None
+    item: StockItem, reading: ParsedCount, fetched_at: datetime, updated_at: datetime | None
 ) -> None:
     # Continue the ledger with Stripe's count. An invalid count will be measured from ours once it is corrected.
     on_hand = item.on_hand or 0
@@ -111,13 +111,13 @@ def accept_remote_count(
     item.invalid_edits, item.invalid_units, item.invalid_overwritten = (
         (0, 0, False) if readable else (1, -on_hand, False)
     )
-    item.invalid_since = None if readable else read_at
+    item.invalid_since = None if readable else fetched_at
     if reading.count is not None and reading.count != on_hand:
         Movement.objects.create(
             item=item,
             kind=Movement.Kind.ADOPTED,
             delta=reading.count - on_hand,
-            reference=f"adopted:{item.product_id}:{read_at.isoformat()}",
+            reference=f"adopted:{item.product_id}:{fetched_at.isoformat()}",
             reason=f"Stripe showed {reading.count}, the ledger had {on_hand}.",
             actor="Stripe",
             published_at=timezone.now(),

@@ -47,7 +47,7 @@ def sync_catalog(*, dry_run: bool = False, progress: Progress = lambda done, nam
         seen.add(product.id)
         _summarize(product, wanted, summary, dry_run=dry_run)
         progress(len(seen), product.name)
-    gone = Product.objects.filter(deleted=False, read_at__lte=began).exclude(pk__in=seen)
+    gone = Product.objects.filter(deleted=False, fetched_at__lte=began).exclude(pk__in=seen)
     for product_id in list(gone.values_list("pk", flat=True)):
         # It may have been created while the listing ran, so ask Stripe before treating it as deleted.
         _summarize(gateway.fetch_product(product_id), wanted, summary, dry_run=dry_run)
@@ -104,9 +104,9 @@ def _would_change(product: gateway.StripeProduct) -> bool:
 
 def _tag_would_change(stock: ProductSync, mark: VersionOwner) -> bool:
     if mark.foreign:
-        paused = stock.parked == stock.PauseReason.FOREIGN and stock.pause_detail == mark.foreign
+        paused = stock.pause_reason == stock.PauseReason.FOREIGN and stock.pause_detail == mark.foreign
         return mark.foreign != stock.taken_over and not paused
-    return (mark.number or 0) != stock.n
+    return (mark.number or 0) != stock.number
 
 
 def _differs_from(item: StockItem, reading: ParsedCount) -> bool:

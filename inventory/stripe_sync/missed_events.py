@@ -32,7 +32,7 @@ def fetch_product_events(now: datetime) -> int:
     """
     if not is_configured():
         return 0
-    cursor = EventCursor.objects.filter(one=1).first()
+    cursor = EventCursor.objects.filter(singleton=1).first()
     since = cursor.read_to if cursor else _first_reading(now)
     began = timezone.now()
     events = list(gateway.product_events(since - OVERLAP))
@@ -61,7 +61,7 @@ def _advance(since: datetime, events: list[inbox.Json], began: datetime, now: da
     # The cursor is the newest event seen, by Stripe's clock. It never moves back.
     seen = [datetime.fromtimestamp(event["created"], now.tzinfo) for event in events]
     read_to = max([*seen, since])
-    EventCursor.objects.update_or_create(one=1, defaults={"read_to": read_to, "listed_at": began})
+    EventCursor.objects.update_or_create(singleton=1, defaults={"read_to": read_to, "listed_at": began})
 
 
 def _record_gap() -> None:
@@ -69,18 +69,18 @@ def _record_gap() -> None:
     logger.error(
         "Stripe's events were not read for %d days: its counts are accepted as they are", EVENT_RETENTION.days
     )
-    ProductSync.objects.want_look(gap=True)
+    ProductSync.objects.request_refresh(event_gap=True)
 
 
 def _refresh_invalid() -> None:
     # A count may be valid again although the event of its correction was lost for good.
     invalid_edits = StockItem.objects.exclude(invalid_edits=0).values("product")
-    ProductSync.objects.filter(pk__in=invalid_edits).want_look()
+    ProductSync.objects.filter(pk__in=invalid_edits).request_refresh()
 
 
 def all_events_seen(item: StockItem) -> bool:
     """Whether Stripe's list was read well after this count became invalid, and every event of the product is handled."""
-    cursor = EventCursor.objects.filter(one=1).first()
+    cursor = EventCursor.objects.filter(singleton=1).first()
     if cursor is None or item.invalid_since is None or cursor.listed_at < item.invalid_since + SETTLE_DELAY:
         return False
     waiting = StripeEvent.objects.filter(object_id=item.product_id, state=StripeEvent.State.WAITING)

@@ -149,12 +149,12 @@ def _confirm_own_update(stock: ProductSync, update: ProductUpdate) -> None:
     if write is None:
         _note_lost_update(stock, update)
         return
-    if write.seen or write.state == StockUpdate.State.ABANDONED:
+    if write.event_seen or write.state == StockUpdate.State.ABANDONED:
         updates.request_refresh(update.product_id)
-    StockUpdate.objects.filter(pk=write.pk).update(seen=True)
+    StockUpdate.objects.filter(pk=write.pk).update(event_seen=True)
     items = _items(update.product_id)
     change = update.change(list(items))
-    updates.record_snapshot(update.product_id, write.n, change.after, by_write=True)
+    updates.record_snapshot(update.product_id, write.number, change.after, from_update=True)
     for key in write.totals:
         if key in items and change.before[key] is None:
             _report_overwrite(items[key], BY_AN_UPDATE)
@@ -191,7 +191,7 @@ def _count_edit(stock: ProductSync, update: ProductUpdate) -> None:
     if not brought_back and counts.may_revert(states, change.before, change.after):
         _report_possible_revert(stock, update, change)
     if mark.number is not None:
-        updates.record_snapshot(stock.pk, mark.number, change.after, by_write=False)
+        updates.record_snapshot(stock.pk, mark.number, change.after, from_update=False)
     for item in items.values():
         _count_item(item, update, change, base, brought_back)
 
@@ -254,7 +254,7 @@ def _opened_items(stock: ProductSync, update: ProductUpdate) -> dict[str, StockI
     items = _items(stock.pk)
     change = update.change(list(items))
     begun = {key: item for key, item in items.items() if not _already_in_first_reading(item, update, change)}
-    if stock.adopted and issues.is_open(issues.RESTORED, stock.pk):
+    if stock.cutoff_from_restore and issues.is_open(issues.RESTORED, stock.pk):
         _report_gap_edit(stock, update, change, items.keys() - begun.keys())
     return begun
 
@@ -287,7 +287,7 @@ def _in_the_same_second(item: StockItem, change: MetadataDiff) -> bool:
         return True
     if item.opened_count == before:
         item.opened_count = after
-        item.save(update_fields=["began_with"])
+        item.save(update_fields=["opened_count"])
         return False
     sentence = _(
         "%(key)s was edited in the same second as it was first read (%(change)s). Please check the count."

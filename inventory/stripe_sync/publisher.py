@@ -50,7 +50,7 @@ def publish_pending(now: datetime) -> int:
         return 0
     chosen = list(
         pending_products(now)
-        .order_by(F("not_before").asc(nulls_first=True))
+        .order_by(F("next_attempt_at").asc(nulls_first=True))
         .values_list("pk", flat=True)[:BATCH_SIZE]
     )
     if not chosen or issues.is_open(issues.STOPPED, SUBJECT):
@@ -77,10 +77,10 @@ def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
     )
     open_update = StockUpdate.objects.filter(product=OuterRef("pk"), state=StockUpdate.State.OPEN)
     has_work = Q(needs_version_bump=True) & Exists(counted) | Exists(pending) | Exists(open_update)
-    stocks = ProductSync.objects.filter(has_work, parked=Parked.NOT)
+    stocks = ProductSync.objects.filter(has_work, pause_reason=Parked.NOT)
     if now is None:
         return stocks
-    return stocks.filter(lease_free(), is_due("not_before", now))
+    return stocks.filter(lease_free(), is_due("next_attempt_at", now))
 
 
 def publish_product(product_id: str, now: datetime) -> bool:
@@ -89,7 +89,7 @@ def publish_product(product_id: str, now: datetime) -> bool:
     Raises StripeTrouble where every other product would fail as well. A product that fails is retried with backoff.
     """
     with lease(product_id) as claim:
-        if claim is None or not ProductSync.objects.filter(pk=product_id, parked=Parked.NOT).exists():
+        if claim is None or not ProductSync.objects.filter(pk=product_id, pause_reason=Parked.NOT).exists():
             return False
         fault_point("publish.claimed")
         try:
@@ -140,7 +140,7 @@ def _ready_to_publish(product_id: str, now: datetime) -> bool:
 def _is_fresh(product_id: str, now: datetime) -> bool:
     """Whether the last refresh is under a minute old, no other was requested since, and every count was valid."""
     unreadable = StockItem.objects.filter(
-        product=OuterRef("pk"), listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
+        product=OuterRef("pk"), is_listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
     )
     fresh = ProductSync.objects.filter(
         ~Exists(unreadable),
@@ -182,7 +182,9 @@ def _send(write: StockUpdate, now: datetime) -> None:
     StockUpdate.objects.filter(pk=write.pk, sent_at=None).update(sent_at=now)
     began = timezone.now()
     try:
-        answer = gateway.update_metadata(write.product_id, updates.payload_of(write), key=write.key)
+        answer = gateway.update_metadata(
+            write.product_id, updates.payload_of(write), key=write.idempotency_key
+        )
     except ServerError:
         # Stripe would replay the failure for this idempotency key for a day.
         _resolve_unknown_outcome(write, now)
@@ -202,7 +204,7 @@ def _record_applied(write: StockUpdate, now: datetime, *, answered: datetime | N
     stock = ProductSync.objects.filter(pk=write.product_id)
     if stock.filter(failures__gt=0).update(failures=0):
         issues.close(issues.PUBLISH_FAILED, write.product_id)
-    stock.update(not_before=now + gather)
+    stock.update(next_attempt_at=now + gather)
     fault_point("publish.applied")
 
 
@@ -218,14 +220,14 @@ def _reject_update(write: StockUpdate, refusal: InvalidRequest, now: datetime) -
 
 
 def _pause(product_id: str, why: str, by: str = "") -> None:
-    ProductSync.objects.filter(pk=product_id).update(parked=why, pause_detail=by[:500])
+    ProductSync.objects.filter(pk=product_id).update(pause_reason=why, pause_detail=by[:500])
 
 
 def resume_product(product_id: str) -> bool:
     """Resume a product whose problem is fixed. False if it is not paused, or paused by another shop's version tag."""
-    resumable = ProductSync.objects.exclude(parked__in=[Parked.NOT, Parked.FOREIGN])
-    resumed = resumable.filter(pk=product_id).want_look(
-        parked=Parked.NOT, pause_detail="", not_before=None, failures=0
+    resumable = ProductSync.objects.exclude(pause_reason__in=[Parked.NOT, Parked.FOREIGN])
+    resumed = resumable.filter(pk=product_id).request_refresh(
+        pause_reason=Parked.NOT, pause_detail="", next_attempt_at=None, failures=0
     )
     issues.close(issues.REFUSED, product_id)
     return bool(resumed)
@@ -243,9 +245,9 @@ def _resolve_unknown_outcome(write: StockUpdate, now: datetime) -> None:
     mark = identify_version(
         product.metadata.get(VERSION_KEY), shop=Installation.current(), product=product.id
     )
-    if product.deleted or (mark.number or 0) > write.n:
+    if product.deleted or (mark.number or 0) > write.number:
         snapshot.apply_snapshot(product, wanted)
-    elif mark.number == write.n or (mark.number is None and _event_arrived(write)):
+    elif mark.number == write.number or (mark.number is None and _event_arrived(write)):
         _record_applied(write, now, answered=None)
     else:
         updates.abandon_update(write.pk, now)
@@ -254,7 +256,7 @@ def _resolve_unknown_outcome(write: StockUpdate, now: datetime) -> None:
 
 def _event_arrived(write: StockUpdate) -> bool:
     events = list(gateway.product_events(write.created_at - missed_events.OVERLAP))
-    matching = [event for event in events if _idempotency_key_of(event) == write.key]
+    matching = [event for event in events if _idempotency_key_of(event) == write.idempotency_key]
     inbox.store_events(matching)
     return bool(matching)
 
@@ -271,7 +273,7 @@ def _defer(product_id: str, now: datetime) -> int:
     stock = ProductSync.objects.get(pk=product_id)
     failures = backoff.next_count(stock.failures)
     ProductSync.objects.filter(pk=product_id).update(
-        not_before=now + backoff.wait_after(stock.failures), failures=failures
+        next_attempt_at=now + backoff.wait_after(stock.failures), failures=failures
     )
     return failures
 

@@ -98,11 +98,11 @@ def _defer(product_id: str, now: datetime) -> int:
 
 def request_refresh_of_all() -> int:
     # When a worker starts, changes may have been missed: every product is refreshed before an update is sent.
-    return ProductSync.objects.want_look()
+    return ProductSync.objects.request_refresh()
 
 
 def request_refresh(product_ids: Iterable[str]) -> int:
-    return ProductSync.objects.filter(pk__in=product_ids).want_look()
+    return ProductSync.objects.filter(pk__in=product_ids).request_refresh()
 
 
 def requested_counts(product_ids: Iterable[str] | None = None) -> dict[str, int]:

@@ -41,15 +41,15 @@ def apply_snapshot(product: gateway.StripeProduct, wanted: int) -> None:
     Installation.current()
     with transaction.atomic():
         stock, is_new = _sync_row(product)
-        if stock is None or _is_stale(stock, product.read_at):
+        if stock is None or _is_stale(stock, product.fetched_at):
             return
         if product.deleted:
-            if not stock.parked:
+            if not stock.pause_reason:
                 stock.pause(Parked.DELETED)
         else:
             # An edit may have been counted since the reading began, which is then too old to begin a ledger with.
             _apply_counts(stock, product, may_begin=is_new or stock.refreshes_requested <= wanted)
-        stock.refreshed_at = product.read_at
+        stock.refreshed_at = product.fetched_at
         stock.refreshes_done = max(stock.refreshes_done, wanted)
         if stock.refresh_attempts:
             stock.refresh_attempts, stock.next_refresh_at = 0, None
@@ -64,27 +64,27 @@ def _sync_row(product: gateway.StripeProduct) -> tuple[ProductSync | None, bool]
     is_new = False
     if not product.deleted:
         _row, is_new = ProductSync.objects.get_or_create(
-            product_id=product.id, defaults={"sales_cutoff": product.read_at}
+            product_id=product.id, defaults={"sales_cutoff": product.fetched_at}
         )
     return ProductSync.objects.select_for_update().filter(pk=product.id).first(), is_new
 
 
-def _is_stale(stock: ProductSync, read_at: datetime) -> bool:
+def _is_stale(stock: ProductSync, fetched_at: datetime) -> bool:
     # A newer reading was applied before. One from the future does not count: the clock has been set back since.
-    return stock.refreshed_at is not None and read_at < stock.refreshed_at <= timezone.now()
+    return stock.refreshed_at is not None and fetched_at < stock.refreshed_at <= timezone.now()
 
 
 def _apply_counts(stock: ProductSync, product: gateway.StripeProduct, *, may_begin: bool) -> None:
     """`may_begin`: whether a ledger may begin, or continue, with the counts of this reading."""
     pairs, mark = _pairs(product), tag_of(product)
-    if stock.parked == Parked.DELETED:
+    if stock.pause_reason == Parked.DELETED:
         stock.pause(Parked.NOT)
     if _is_paused_by(stock, mark):
         _open_items(pairs, product, may_begin=may_begin)
         return
     if backup_recovery.needs_recovery(stock, mark):
         if may_begin:
-            backup_recovery.adopt(stock, pairs, mark, product.read_at, product.updated_at)
+            backup_recovery.adopt(stock, pairs, mark, product.fetched_at, product.updated_at)
         else:
             backup_recovery.defer(stock, mark)
     _open_items(pairs, product, may_begin=may_begin)
@@ -101,7 +101,7 @@ def _is_paused_by(stock: ProductSync, mark: VersionOwner) -> bool:
         )
         issues.open_issue(issues.FOREIGN_MARK, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
         return True
-    if stock.parked == Parked.FOREIGN:
+    if stock.pause_reason == Parked.FOREIGN:
         stock.pause(Parked.NOT)
         issues.close(issues.FOREIGN_MARK, stock.pk)
     return False
@@ -113,11 +113,11 @@ def _compare(stock: ProductSync, pairs: list[Pair], mark: VersionOwner) -> None:
     if not counted or updates.open_update(stock.pk):
         return
     other = [item.key for item, reading in counted if item.on_hand != reading.count]
-    stock.differs = stock.n > 0 and (bool(other) or mark.number != stock.n)
+    stock.differs = stock.number > 0 and (bool(other) or mark.number != stock.number)
     stock.needs_version_bump = stock.needs_version_bump or stock.differs
     if stock.differs:
         logger.info(
-            "Differs at Stripe: %s %s, version %s instead of %d", stock.pk, other, mark.number, stock.n
+            "Differs at Stripe: %s %s, version %s instead of %d", stock.pk, other, mark.number, stock.number
         )
 
 
@@ -143,7 +143,7 @@ def _pairs(product: gateway.StripeProduct) -> list[Pair]:
     items = {item.key: item for item in _locked_items(product.id)}
     missing = [reading for reading in readings if reading.key not in items]
     for reading in missing:
-        StockItem.objects.create(product_id=product.id, key=reading.key, size=reading.size, listed=False)
+        StockItem.objects.create(product_id=product.id, key=reading.key, size=reading.size, is_listed=False)
     if missing:
         items = {item.key: item for item in _locked_items(product.id)}
     positions = {reading.key: position for position, reading in enumerate(readings)}
@@ -162,7 +162,7 @@ def _open_items(pairs: list[Pair], product: gateway.StripeProduct, *, may_begin:
             _open_item(item, reading, product)
         item.state, item.problem = _state_of(item, reading)
         item.save(
-            update_fields=["listed", "position", "state", "problem", "on_hand", "began_at", "began_with"]
+            update_fields=["listed", "position", "state", "problem", "on_hand", "opened_at", "opened_count"]
         )
 
 
@@ -180,14 +180,14 @@ def _open_ledger(item: StockItem, count: int, product: gateway.StripeProduct) ->
         delta=count,
         reference=f"opened:{product.id}:{item.key}"[:255],
         actor="Stripe",
-        published_at=product.read_at,
+        published_at=product.fetched_at,
     )
     item.on_hand, item.opened_at, item.opened_count = count, product.updated_at, count
 
 
 def _accept_waiting(item: StockItem, reading: ParsedCount, product: gateway.StripeProduct) -> None:
     # The count is valid again, but no event will report the correction: accept it, and ask the owner to check.
-    backup_recovery.accept_remote_count(item, reading, product.read_at, product.updated_at)
+    backup_recovery.accept_remote_count(item, reading, product.fetched_at, product.updated_at)
     sentence = _(
         "%(key)s was invalid and is %(count)s now. Edits made in between are not known. Please check the count."
     )

@@ -43,7 +43,7 @@ def number_in(key: str, product_id: str) -> int:
 
 def payload_of(write: StockUpdate) -> dict[str, str]:
     # The metadata to send. A retry reuses the idempotency key, so the bytes must be the same every time.
-    return update_payload(write.totals, VersionTag(Installation.current(), write.product_id, write.n))
+    return update_payload(write.totals, VersionTag(Installation.current(), write.product_id, write.number))
 
 
 # --- Freeze -----------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def _waiting(items: list[StockItem]) -> bool:
 
 
 def _new_update(stock: ProductSync, items: list[StockItem], prefix: str) -> StockUpdate:
-    n = stock.n + 1
+    n = stock.number + 1
     totals = {item.key: _total(item, n) for item in items}
     write = StockUpdate.objects.create(
         product_id=stock.pk,
@@ -89,7 +89,7 @@ def _new_update(stock: ProductSync, items: list[StockItem], prefix: str) -> Stoc
         created_at=timezone.now(),
     )
     Movement.objects.filter(item__in=items, published_at=None).update(write=write)
-    VersionSnapshot.objects.create(product_id=stock.pk, n=n, counts=totals, by_write=True)
+    VersionSnapshot.objects.create(product_id=stock.pk, n=n, counts=totals, from_update=True)
     ProductSync.objects.filter(pk=stock.pk).update(n=n, needs_version_bump=False, differs=False)
     return write
 
@@ -139,7 +139,7 @@ def apply_update(write_id: int, now: datetime, *, answered: datetime | None = No
             request_refresh(stock.pk)
         if answered is not None:
             ProductSync.objects.filter(pk=stock.pk).update(refreshed_at=answered)
-    logger.info("Published to Stripe: %s update %d %s", write.product_id, write.n, write.totals)
+    logger.info("Published to Stripe: %s update %d %s", write.product_id, write.number, write.totals)
     fault_point("apply.committed")
     return True
 
@@ -176,30 +176,32 @@ def abandon_update(write_id: int, now: datetime) -> None:
         write.refresh_from_db()
         if write.state != Open:
             return
-        if write.seen:
+        if write.event_seen:
             apply_update(write_id, now)
             return
         StockUpdate.objects.filter(pk=write_id).update(state=Abandoned, finished_at=now)
         Movement.objects.filter(write=write, published_at=None).update(write=None)
-        ProductSync.objects.filter(pk=write.product_id).want_look(needs_version_bump=True)
-    logger.warning("Abandoned: %s update %d", write.product_id, write.n)
+        ProductSync.objects.filter(pk=write.product_id).request_refresh(needs_version_bump=True)
+    logger.warning("Abandoned: %s update %d", write.product_id, write.number)
     fault_point("abandon.committed")
 
 
 def request_refresh(product_id: str) -> None:
-    ProductSync.objects.filter(pk=product_id).want_look()
+    ProductSync.objects.filter(pk=product_id).request_refresh()
 
 
-def record_snapshot(product_id: str, n: int, state: Mapping[str, int | None], *, by_write: bool) -> None:
+def record_snapshot(
+    product_id: str, number: int, state: Mapping[str, int | None], *, from_update: bool
+) -> None:
     """Store the counts that stood under version tag n: one state left by the update, then each state after an edit once."""
     readable = {key: count for key, count in state.items() if count is not None}
-    if by_write:
+    if from_update:
         VersionSnapshot.objects.update_or_create(
-            product_id=product_id, n=n, by_write=True, defaults={"counts": readable}
+            product_id=product_id, n=number, from_update=True, defaults={"counts": readable}
         )
-    elif readable not in snapshots_of(product_id, n):
-        VersionSnapshot.objects.create(product_id=product_id, n=n, counts=readable)
+    elif readable not in snapshots_of(product_id, number):
+        VersionSnapshot.objects.create(product_id=product_id, n=number, counts=readable)
 
 
-def snapshots_of(product_id: str, n: int) -> list[dict[str, int]]:
-    return list(VersionSnapshot.objects.filter(product=product_id, n=n).values_list("counts", flat=True))
+def snapshots_of(product_id: str, number: int) -> list[dict[str, int]]:
+    return list(VersionSnapshot.objects.filter(product=product_id, n=number).values_list("counts", flat=True))

@@ -38,7 +38,7 @@ def shirt(new_shirt: Callable[..., Shirt]) -> Shirt:
     """10 in S, 15 in M, 5 in L; synced and tagged at Stripe, opened a minute ago."""
     shirt = new_shirt(S=10, M=15, L=5)
     shirt.sync()
-    StockItem.objects.update(began_at=F("began_at") - timedelta(minutes=1))
+    StockItem.objects.update(opened_at=F("opened_at") - timedelta(minutes=1))
     return shirt
 
 

@@ -249,7 +249,7 @@ def test_the_owner_can_close_an_issue(owner: Client, shirt: Shirt) -> None:
 
 
 def test_stock_updates_of_a_paused_product_can_be_resumed(owner: Client, shirt: Shirt) -> None:
-    ProductSync.objects.update(parked="refused", pause_detail="no")
+    ProductSync.objects.update(pause_reason="refused", pause_detail="no")
     shirt.sell("M", 2)
 
     act(owner, "productstock", "write_again", "prod_shirt")
@@ -269,12 +269,12 @@ def test_a_refresh_can_be_requested(owner: Client, shirt: Shirt) -> None:
 def test_another_shop_can_be_taken_over_from_the_admin(owner: Client, shirt: Shirt) -> None:
     shirt.edit_keys({"inventory_version": "them/prod_shirt/4"})
     shirt.settle()
-    assert shirt.stock.parked
+    assert shirt.stock.pause_reason
 
     act(owner, "productstock", "take_over", "prod_shirt")
     shirt.settle()
 
-    assert not shirt.stock.parked and shirt.is_at_rest()
+    assert not shirt.stock.pause_reason and shirt.is_at_rest()
 
 
 def test_the_admin_warns_of_a_missing_worker(owner: Client) -> None:

@@ -151,7 +151,7 @@ def test_only_one_worker_sends_the_mail(known: Shirt, monkeypatch: pytest.Monkey
 def test_after_a_crash_while_sending_the_next_worker_sends_the_mail(known: Shirt) -> None:
     known.sell("M", 11)
     MailLock.objects.update_or_create(
-        one=1, defaults={"lease_until": timezone.now() + timedelta(minutes=5), "lease_holder": "dead"}
+        singleton=1, defaults={"lease_until": timezone.now() + timedelta(minutes=5), "lease_holder": "dead"}
     )
     assert look_round() == []
 

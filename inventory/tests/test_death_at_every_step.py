@@ -147,7 +147,7 @@ def test_after_a_crash_at_this_step_the_next_worker_finishes(
             raise Died(name)
 
     shirt.sell("M", 2)
-    ProductSync.objects.update(not_before=None)
+    ProductSync.objects.update(next_attempt_at=None)
     monkeypatch.setattr(fault_points, "visit", die_there)
     with pytest.raises(Died):
         way_to(point)(shirt)

@@ -79,7 +79,7 @@ def test_a_version_tag_of_the_longest_length_can_be_taken_over(shirt: Shirt) -> 
     call_command("sync_catalog", "--product", "prod_shirt", "--take-over")
     shirt.settle()
 
-    assert not shirt.stock.parked and shirt.is_at_rest()
+    assert not shirt.stock.pause_reason and shirt.is_at_rest()
 
 
 def test_a_product_updated_by_another_shop_is_shown_with_its_counts(

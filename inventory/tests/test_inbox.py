@@ -111,11 +111,11 @@ def test_a_failure_stays_with_its_event_and_is_tried_again_later(monkeypatch: py
     inbox.process_local(now)
     event.refresh_from_db()
     assert event.state == "waiting" and event.error == "ZeroDivisionError: no"
-    assert event.next_try_at > now
+    assert event.next_attempt_at > now
 
     broken.clear()
     assert inbox.process_local(now) == 0
-    inbox.process_local(event.next_try_at)
+    inbox.process_local(event.next_attempt_at)
     event.refresh_from_db()
     assert event.state == "handled" and event.error == ""
 
@@ -280,4 +280,4 @@ def test_needs_stripe_raised_where_calls_are_allowed_is_a_failure(
     inbox.process_remote(now)
 
     event.refresh_from_db()
-    assert event.next_try_at > now and "NeedsStripe" in event.error
+    assert event.next_attempt_at > now and "NeedsStripe" in event.error

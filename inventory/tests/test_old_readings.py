@@ -113,7 +113,7 @@ def test_a_count_that_was_never_readable_opens_with_its_first_readable_value(
 ) -> None:
     shirt = new_shirt(S=10, M="ten")
     shirt.sync()
-    StockItem.objects.update(began_at=F("began_at") - timedelta(minutes=1))
+    StockItem.objects.update(opened_at=F("opened_at") - timedelta(minutes=1))
     shirt.edit(M=10)
     shirt.fake.deliver_due()
     inbox.process_local(timezone.now())
@@ -128,7 +128,7 @@ def test_a_count_that_was_never_readable_opens_with_its_first_readable_value(
 
 
 def test_an_edit_that_arrives_while_counts_are_accepted_is_kept(shirt: Shirt, once_at: Once) -> None:
-    ProductSync.objects.update(gap=True)
+    ProductSync.objects.update(event_gap=True)
     refresh.request_refresh_of_all()
     shirt.fake.forward(5)
     once_at("look.read", edit_and_hear(shirt, M=40))
@@ -177,7 +177,7 @@ def test_a_clock_that_was_set_back_causes_no_endless_requests(shirt: Shirt) -> N
 
 
 def test_an_update_delayed_by_a_clock_that_was_ahead_is_published(shirt: Shirt) -> None:
-    ProductSync.objects.update(not_before=timezone.now() + timedelta(hours=1))
+    ProductSync.objects.update(next_attempt_at=timezone.now() + timedelta(hours=1))
     shirt.sell("M")
 
     shirt.settle()
@@ -281,7 +281,7 @@ def test_a_product_with_slashes_in_its_id_is_counted(
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
-    assert shirt.stock.n == 2 and not shirt.stock.differs
+    assert shirt.stock.number == 2 and not shirt.stock.differs
     shirt.edit_keys({"inventory_version": "them/shirts/2026/balm/4"})
     shirt.settle()
-    assert shirt.stock.parked == "foreign"
+    assert shirt.stock.pause_reason == "foreign"

@@ -38,7 +38,7 @@ def test_two_sold_medium_shirts_lower_stock_m_from_15_to_13(shirt: Shirt) -> Non
 def test_a_write_carries_all_readable_totals_and_the_next_mark_and_no_other_key(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
     shirt.sell("M", 2)
-    n = shirt.stock.n
+    n = shirt.stock.number
 
     shirt.settle()
 
@@ -118,7 +118,7 @@ def test_the_more_products_wait_the_longer_each_gathers(
 
     publisher.publish_product("prod_shirt", now)
 
-    assert shirt.stock.not_before == now + timedelta(seconds=0.8 * 9)
+    assert shirt.stock.next_attempt_at == now + timedelta(seconds=0.8 * 9)
 
 
 # --- Calls to Stripe --------------------------------------------------------------------------
@@ -236,7 +236,7 @@ def test_an_old_update_that_took_effect_is_recognized_by_its_version_tag(
     shirt: Shirt, frozen: StockUpdate
 ) -> None:
     """Stripe has expired the idempotency key, so a retry would apply the update twice."""
-    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.key)
+    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.idempotency_key)
     StockUpdate.objects.update(sent_at=timezone.now() - timedelta(hours=21))
     shirt.fake.forget_calls()
 
@@ -265,7 +265,7 @@ def test_an_old_update_that_never_arrived_is_abandoned_and_collected_again(
 def test_an_update_whose_version_tag_was_removed_is_found_by_its_event(
     shirt: Shirt, frozen: StockUpdate
 ) -> None:
-    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.key)
+    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.idempotency_key)
     shirt.edit_keys({"inventory_version": ""})
     StockUpdate.objects.update(sent_at=timezone.now() - timedelta(hours=21))
 
@@ -284,7 +284,7 @@ def test_an_abandoned_update_that_arrives_late_does_no_harm(shirt: Shirt, frozen
     shirt.settle()
     assert shirt.at_stripe("M") == "12"
 
-    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.key)
+    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.idempotency_key)
     assert shirt.at_stripe("M") == "13"
     shirt.settle()
 
@@ -311,7 +311,7 @@ def test_an_applied_update_cannot_be_abandoned(shirt: Shirt, frozen: StockUpdate
 def test_an_update_whose_event_was_received_is_applied_and_not_abandoned(
     shirt: Shirt, frozen: StockUpdate
 ) -> None:
-    StockUpdate.objects.update(seen=True)
+    StockUpdate.objects.update(event_seen=True)
 
     updates.abandon_update(frozen.pk, timezone.now())
 
@@ -349,7 +349,7 @@ def test_a_product_whose_worker_died_is_taken_over_when_the_lease_is_over(shirt:
 
 
 def test_a_paused_product_is_not_updated_even_when_named(shirt: Shirt, frozen: StockUpdate) -> None:
-    ProductSync.objects.update(parked="refused", pause_detail="no")
+    ProductSync.objects.update(pause_reason="refused", pause_detail="no")
 
     assert publisher.publish_product("prod_shirt", later(3)) is False
     assert shirt.at_stripe("M") == "15"
@@ -436,7 +436,7 @@ def test_without_permission_to_list_events_a_difference_is_not_overwritten(
     publisher.publish_pending(later(61))
 
     assert shirt.at_stripe("M") == "20"
-    assert shirt.stock.parked and Issue.objects.filter(subject="prod_shirt").exists()
+    assert shirt.stock.pause_reason and Issue.objects.filter(subject="prod_shirt").exists()
 
 
 def test_held_units_are_not_published(shirt: Shirt) -> None:
@@ -454,7 +454,11 @@ def test_a_movement_belongs_to_one_update_and_is_published_once(shirt: Shirt) ->
     shirt.settle()
 
     sale = Movement.objects.get(pk=sale.pk)
-    assert sale.write is not None and sale.write.state == "applied" and sale.published_at is not None
+    assert (
+        sale.stock_update is not None
+        and sale.stock_update.state == "applied"
+        and sale.published_at is not None
+    )
     assert StockItem.objects.get(pk=sale.item_id).pending == 0
 
 
@@ -465,8 +469,8 @@ def test_products_never_published_come_before_recently_published_ones(
     for name in ("prod_a", "prod_b"):
         new_shirt(name, M=15).sync()
     now = timezone.now()
-    ProductSync.objects.filter(pk="prod_a").update(not_before=now, needs_version_bump=True)
-    ProductSync.objects.filter(pk="prod_b").update(not_before=None, needs_version_bump=True)
+    ProductSync.objects.filter(pk="prod_a").update(next_attempt_at=now, needs_version_bump=True)
+    ProductSync.objects.filter(pk="prod_b").update(next_attempt_at=None, needs_version_bump=True)
     monkeypatch.setattr(publisher, "BATCH_SIZE", 1)
 
     publisher.publish_pending(now)

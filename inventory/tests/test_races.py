@@ -69,7 +69,7 @@ def shirt(fake: FakeStripe, transactional_db: None) -> Iterator[Shirt]:
     )
     shirt = Shirt(fake, "prod_shirt")
     shirt.sync()
-    StockItem.objects.update(began_at=F("began_at") - timedelta(minutes=1))
+    StockItem.objects.update(opened_at=F("opened_at") - timedelta(minutes=1))
     yield shirt
     # Movements are append-only, which applies to the flush of a test as well.
     Movement.objects.all()._raw_delete("default")

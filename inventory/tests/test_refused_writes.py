@@ -33,7 +33,7 @@ def test_a_rejected_update_pauses_the_product_and_is_not_retried(
     shirt.settle()
 
     assert len(calls) == 1
-    assert shirt.stock.parked == "refused" and shirt.stock.pause_detail == "Metadata is full."
+    assert shirt.stock.pause_reason == "refused" and shirt.stock.pause_detail == "Metadata is full."
     assert Issue.objects.get(kind="Stripe refuses a write").subject == "prod_shirt"
     assert shirt.item("M").pending == -2
 
@@ -79,8 +79,8 @@ def test_an_unavailable_stripe_is_retried_with_backoff(shirt: Shirt, monkeypatch
     for _try in range(10):
         with pytest.raises(ConnectionFailed):
             publisher.publish_pending(now)
-        gaps.append((shirt.stock.not_before - now).total_seconds())
-        now = shirt.stock.not_before
+        gaps.append((shirt.stock.next_attempt_at - now).total_seconds())
+        now = shirt.stock.next_attempt_at
 
     assert gaps == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
 
@@ -124,6 +124,6 @@ def test_a_product_deleted_at_stripe_is_paused_and_keeps_its_movements(fake: Fak
 
     shirt.settle()
 
-    assert shirt.stock.parked == "deleted"
+    assert shirt.stock.pause_reason == "deleted"
     assert shirt.item("M").pending == -2
     assert not StockUpdate.objects.filter(state="open").exists()

@@ -76,7 +76,7 @@ def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shi
 
     assert shirt.item("M").on_hand == 13 and shirt.at_stripe("M") == "13"
     assert shirt.movements("M") == [15, -2]
-    assert shirt.stock.n == 2
+    assert shirt.stock.number == 2
     case = Issue.objects.get(kind="restored database")
     assert case.subject == "prod_shirt"
     assert case.text.endswith("\nstock_M: the ledger had 15, Stripe showed 13.")
@@ -164,13 +164,13 @@ def test_a_restore_is_detected_though_an_old_form_set_an_older_version_tag(shirt
     drain()
     shirt.save_form(form, S=11)
     bring_back()
-    assert shirt.mark is not None and shirt.mark.endswith("/1") and shirt.stock.n == 1
+    assert shirt.mark is not None and shirt.mark.endswith("/1") and shirt.stock.number == 1
 
     refresh.request_refresh_of_all()
     shirt.settle()
 
     assert Issue.objects.filter(kind="restored database", subject="prod_shirt").exists()
-    assert shirt.stock.n > 2, "write 2 was the lost database's: no mark is used twice"
+    assert shirt.stock.number > 2, "write 2 was the lost database's: no mark is used twice"
     assert shirt.is_at_rest()
 
 
@@ -231,7 +231,7 @@ def test_a_count_unreadable_during_recovery_is_measured_from_the_last_known_coun
     shirt.settle()
     assert shirt.item("M").state == "unknown" and shirt.at_stripe("S") == "8"
 
-    StockItem.objects.update(began_at=F("began_at") - timedelta(minutes=1))
+    StockItem.objects.update(opened_at=F("opened_at") - timedelta(minutes=1))
     shirt.edit(M=20)
     shirt.settle()
 
@@ -275,7 +275,7 @@ def test_a_product_whose_opening_was_lost_keeps_its_version_number(shirt: Shirt)
     shirt.sell("M", 1)
     shirt.settle()
 
-    assert shirt.at_stripe("M") == "14" and shirt.stock.n >= 2
+    assert shirt.at_stripe("M") == "14" and shirt.stock.number >= 2
     assert shirt.is_at_rest()
 
 
@@ -324,7 +324,7 @@ def test_a_quiet_month_with_a_worker_is_no_gap(shirt: Shirt) -> None:
 
     missed_events.fetch_product_events(timezone.now())
 
-    assert not shirt.stock.gap
+    assert not shirt.stock.event_gap
 
 
 def test_a_starting_worker_refreshes_every_product_before_it_sends_updates(shirt: Shirt) -> None:

@@ -77,7 +77,7 @@ def test_failures_are_retried_with_backoff_and_become_an_issue(
 
     for _try in range(8):
         publisher.publish_pending(now)
-        then = shirt.stock.not_before
+        then = shirt.stock.next_attempt_at
         assert then is not None
         gaps.append((then - now).total_seconds())
         open_cases.append(issues.is_open(issues.PUBLISH_FAILED, "prod_shirt"))
@@ -97,13 +97,13 @@ def test_the_issue_is_closed_once_the_product_can_be_published(
     with monkeypatch.context() as patch:
         break_for(patch, updates, "freeze", "prod_shirt")
         publisher.publish_pending(timezone.now() + timedelta(seconds=3))
-    ProductSync.objects.update(not_before=None)
+    ProductSync.objects.update(next_attempt_at=None)
     assert issues.is_open(issues.PUBLISH_FAILED, "prod_shirt")
 
     shirt.settle()
 
     assert not issues.is_open(issues.PUBLISH_FAILED, "prod_shirt")
-    assert shirt.at_stripe("M") == "13" and shirt.stock.failures == 0
+    assert shirt.at_stripe("M") == "13" and shirt.stock.attempts == 0
 
 
 def test_a_failed_refresh_is_postponed_and_a_successful_one_closes_its_issue(
@@ -155,7 +155,7 @@ def test_a_product_that_fails_for_months_does_not_outgrow_its_column(
 
     publisher.publish_pending(timezone.now() + timedelta(seconds=3))
 
-    assert shirt.stock.failures == backoff.MAX_COUNTED
+    assert shirt.stock.attempts == backoff.MAX_COUNTED
 
 
 def test_a_sync_names_the_product_it_cannot_store_and_reads_the_rest(

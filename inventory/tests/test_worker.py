@@ -411,7 +411,7 @@ def test_a_shop_without_problems_has_no_panels(shirt: Shirt) -> None:
 def test_unknown_counts_and_paused_products_are_shown_in_the_admin(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     shirt.settle()
-    ProductSync.objects.update(parked="refused", pause_detail="no")
+    ProductSync.objects.update(pause_reason="refused", pause_detail="no")
 
     panel = admin_panels.problems_panel(RequestFactory().get("/admin/"))
 

@@ -83,8 +83,8 @@ def test_control_a_separate_check_holds_the_last_unit_twice(house: House) -> Non
         take_out(
             ledger,
             "_reserve",
-            "return bool(StockItem.objects.filter(enough, pk=item_id, listed=True).update(",
-            "there = StockItem.objects.filter(enough, pk=item_id, listed=True).exists()\n    meet()\n"
+            "return bool(StockItem.objects.filter(enough, pk=item_id, is_listed=True).update(",
+            "there = StockItem.objects.filter(enough, pk=item_id, is_listed=True).exists()\n    meet()\n"
             "    return there and bool(StockItem.objects.filter(pk=item_id).update(",
             meet=meet,
         )
@@ -139,8 +139,8 @@ def test_control_without_the_order_of_primary_keys_two_carts_deadlock(house: Hou
             take_out(
                 ledger,
                 "_reserve",
-                'return bool(StockItem.objects.filter(enough, pk=item_id, listed=True).update(held=F("held") + quantity))',
-                'done = StockItem.objects.filter(enough, pk=item_id, listed=True).update(held=F("held") + quantity)\n'
+                'return bool(StockItem.objects.filter(enough, pk=item_id, is_listed=True).update(held=F("held") + quantity))',
+                'done = StockItem.objects.filter(enough, pk=item_id, is_listed=True).update(held=F("held") + quantity)\n'
                 "    meet()\n    return bool(done)",
                 meet=meet,
             )

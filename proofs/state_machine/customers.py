@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from checkout import return_page
 from checkout.cart.cart import Cart
-from checkout.cart.rules import CartRefused
+from checkout.cart.rules import CartError
 from checkout.models import Order
 from checkout.orders.checkout import start_checkout
 from config.stripe_client import StripeCallError
@@ -76,7 +76,7 @@ class Customers:
             cart = Cart(_request(browser))
             if cart.lines:
                 line = cart.lines[which % len(cart.lines)]
-                cart.remove(item=str(line.wanted.item_id), colour=line.colour)
+                cart.remove(item=str(line.cart_item.item_id), colour=line.colour)
             self._go_to_payment(browser)
 
         self.world.process("cancel", act)
@@ -86,13 +86,13 @@ class Customers:
         try:
             item = StockItem.objects.get(product=key[0], key=key[1])
             Cart(_request(browser)).add(item=str(item.pk), colour="", quantity=str(units))
-        except CartRefused:
+        except CartError:
             self.outcomes["cart refused"] += 1
 
     def _go_to_payment(self, browser: dict[str, Any]) -> None:
         try:
             order = start_checkout(Cart(_request(browser)), now=timezone.now())
-        except (InsufficientStock, CartRefused, StripeCallError) as refusal:
+        except (InsufficientStock, CartError, StripeCallError) as refusal:
             self.outcomes[type(refusal).__name__] += 1
             return
         self.outcomes["page" if order.session_url else f"order {order.state}"] += 1
@@ -107,7 +107,7 @@ class Customers:
         def look() -> None:
             order = return_page.order_of(session)
             if order is not None:
-                return_page.look_again(order, now=timezone.now())
+                return_page.poll_order(order, now=timezone.now())
 
         self.world.process("return page", look)
         self.world.clock.let_pass(6)

@@ -44,7 +44,9 @@ class Judge:
             "7: movements stay pending": Movement.objects.filter(published_at=None),
             "8: a hold outlives its session": Hold.objects.all(),
             "an event was not handled": StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED),
-            "7: a product stays paused": ProductSync.objects.exclude(parked=ProductSync.PauseReason.NOT),
+            "7: a product stays paused": ProductSync.objects.exclude(
+                pause_reason=ProductSync.PauseReason.NOT
+            ),
             "an order stays open": Order.objects.filter(
                 state__in=[Order.State.OPEN, Order.State.AWAITING_PAYMENT]
             ),

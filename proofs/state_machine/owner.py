@@ -118,7 +118,7 @@ class Owner:
     def take_over(self, dice: Random) -> bool:
         """Make this shop the writer of a product that another shop's version tag paused."""
         with self.world.processes.aside():
-            foreign = ProductSync.objects.filter(parked=ProductSync.PauseReason.FOREIGN)
+            foreign = ProductSync.objects.filter(pause_reason=ProductSync.PauseReason.FOREIGN)
             paused = list(foreign.values_list("pk", flat=True))
         if not paused:
             return False

@@ -142,7 +142,7 @@ def test_a_list_of_events_that_always_fails_is_no_gap(world: World) -> None:
 
     worker.drain(hourly=True)
 
-    assert not ProductSync.objects.filter(gap=True).exists()
+    assert not ProductSync.objects.filter(event_gap=True).exists()
 
 
 def test_a_restored_update_that_was_never_sent_is_not_sent_before_a_refresh(world: World) -> None:

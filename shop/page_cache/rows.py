@@ -86,7 +86,7 @@ def _list_query(wish: ProductFilter, slug: str) -> QuerySet[Any, Any]:
 
 
 def _detail_query(product_id: str) -> QuerySet[Any, Any]:
-    rows = Product.objects.on_show().with_size_guide().filter(pk=product_id)
+    rows = Product.objects.visible().with_size_guide().filter(pk=product_id)
     return rows.values_list(*PAGE_FIELDS, "size_guide_row")
 
 

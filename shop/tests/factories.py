@@ -39,7 +39,7 @@ def stripe_product(id: str = "prod_balm", **changes: Any) -> StripeProduct:
         "default_price_id": "price_std",
         "prices": (price(),),
         "created_at": LONG_AGO,
-        "read_at": LONG_AGO,
+        "fetched_at": LONG_AGO,
     }
     return StripeProduct(id=id, **(facts | changes))
 

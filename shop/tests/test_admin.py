@@ -77,7 +77,7 @@ def test_a_size_guide_is_validated_and_saved(admin_client: Client) -> None:
 
 def test_only_one_storefront_can_be_created(admin_client: Client) -> None:
     texts = dict.fromkeys(
-        ["tagline", "announcement", "logo", "about", "imprint", "privacy", "terms", "paper"], ""
+        ["tagline", "announcement", "logo", "about", "legal_notice", "privacy", "terms", "paper"], ""
     )
 
     admin_client.post("/admin/shop/storefront/add/", {**texts, "name": "Linden", "accent": "#1f4b3f"})

@@ -16,7 +16,12 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 def a_product(name: str, problems: list[str], *, active: bool = True) -> Product:
     return Product.objects.create(
-        id=f"prod_{name}", name=name, active=active, problems=problems, created_at=LONG_AGO, read_at=LONG_AGO
+        id=f"prod_{name}",
+        name=name,
+        active=active,
+        problems=problems,
+        created_at=LONG_AGO,
+        fetched_at=LONG_AGO,
     )
 
 

@@ -29,7 +29,7 @@ PAGES = [
     "/products/prod_tote/tote/",
     "/products/prod_album/album/",
     "/products/prod_gone/gone/",
-    "/texts/imprint/",
+    "/texts/legal_notice/",
     "/no-such-page/",
 ]
 
@@ -67,7 +67,7 @@ def shop(live_server: LiveServer, settings: Settings) -> str:
     on_shelf("prod_gone", name="Gone", stock={"S": 0, "M": 0, "L": 0})
     SizeGuide.objects.create(name="Shirts", lines="S 27 1/2, 21 1/2, 34\nM 28, 22, 35", note="Laid flat.")
     Storefront.objects.create(
-        name="Linden", tagline="Shirts", announcement="Open", about="Us", imprint="1 Road"
+        name="Linden", tagline="Shirts", announcement="Open", about="Us", legal_notice="1 Road"
     )
     return address
 

@@ -62,7 +62,7 @@ def test_the_least_recently_used_fragment_is_evicted() -> None:
         (lambda: StockItem.objects.filter(size="M").update(on_hand=2), "only 2 left"),
         (lambda: StockItem.objects.filter(size="M").update(held=10), "reserved"),
         (lambda: StockItem.objects.filter(size="M").update(state="unknown"), "not for sale"),
-        (lambda: StockItem.objects.filter(size="M").update(listed=False), "not for sale"),
+        (lambda: StockItem.objects.filter(size="M").update(is_listed=False), "not for sale"),
         (lambda: Product.objects.update(lowest_amount=1234), "$12.34"),
         (lambda: Product.objects.update(details="Softer"), "Softer"),
         (

@@ -38,7 +38,7 @@ def test_an_unchanged_product_is_not_written() -> None:
     upsert_product(stripe_product())
 
     with CaptureQueriesContext(connection) as queries:
-        outcome = upsert_product(stripe_product(read_at=LATER))
+        outcome = upsert_product(stripe_product(fetched_at=LATER))
 
     assert outcome == "unchanged"
     assert not [query for query in queries if query["sql"].startswith(("UPDATE", "INSERT"))]
@@ -47,16 +47,16 @@ def test_an_unchanged_product_is_not_written() -> None:
 def test_a_changed_product_is_updated() -> None:
     upsert_product(stripe_product())
 
-    assert dry_run_outcome(stripe_product(name="BALM Tee", read_at=LATER)) == "updated"
-    assert upsert_product(stripe_product(name="BALM Tee", read_at=LATER)) == "updated"
+    assert dry_run_outcome(stripe_product(name="BALM Tee", fetched_at=LATER)) == "updated"
+    assert upsert_product(stripe_product(name="BALM Tee", fetched_at=LATER)) == "updated"
     assert Product.objects.get().name == "BALM Tee"
 
 
 def test_older_data_never_overwrites_newer_data() -> None:
-    upsert_product(stripe_product(name="new", read_at=LATER))
+    upsert_product(stripe_product(name="new", fetched_at=LATER))
 
-    assert dry_run_outcome(stripe_product(name="old", read_at=LONG_AGO)) == "unchanged"
-    assert upsert_product(stripe_product(name="old", read_at=LONG_AGO)) == "unchanged"
+    assert dry_run_outcome(stripe_product(name="old", fetched_at=LONG_AGO)) == "unchanged"
+    assert upsert_product(stripe_product(name="old", fetched_at=LONG_AGO)) == "unchanged"
     assert Product.objects.get().name == "new"
 
 
@@ -64,17 +64,17 @@ def test_an_archived_product_is_kept_but_not_visible() -> None:
     upsert_product(stripe_product(active=False))
 
     assert Product.objects.get().active is False
-    assert not Product.objects.on_show()
+    assert not Product.objects.visible()
 
 
 def test_a_deleted_product_keeps_its_data() -> None:
     upsert_product(stripe_product())
 
-    outcome = upsert_product(stripe_product(deleted=True, name="", metadata={}, read_at=LATER))
+    outcome = upsert_product(stripe_product(deleted=True, name="", metadata={}, fetched_at=LATER))
 
     product = Product.objects.get()
     assert (outcome, product.deleted, product.name) == ("updated", True, "BALM T-Shirt")
-    assert not Product.objects.on_show()
+    assert not Product.objects.visible()
 
 
 def test_a_deleted_product_that_was_never_stored_creates_no_row() -> None:

@@ -263,11 +263,11 @@ def test_the_name_and_the_announcement_are_shown(client: Client) -> None:
 
 
 def test_legal_texts_have_pages_unless_they_are_empty(client: Client) -> None:
-    Storefront.objects.create(imprint="Linden, 1 Road")
+    Storefront.objects.create(legal_notice="Linden, 1 Road")
 
-    assert "Linden, 1 Road" in words_of(client.get("/texts/imprint/"))
+    assert "Linden, 1 Road" in words_of(client.get("/texts/legal_notice/"))
     assert client.get("/texts/privacy/").status_code == 404
-    assert 'href="/texts/imprint/"' in client.get("/").content.decode()
+    assert 'href="/texts/legal_notice/"' in client.get("/").content.decode()
 
 
 def test_the_sitemap_uses_the_site_url(client: Client) -> None:
@@ -308,7 +308,7 @@ def test_a_page_needs_four_queries_for_any_number_of_products_and_sizes(
     client: Client, path: str, django_assert_max_num_queries: Any
 ) -> None:
     session = client.session
-    session["seen"] = True
+    session["event_seen"] = True
     session.save()
     Storefront.objects.create(name="Linden")
     SizeGuide.objects.create(name="Shirts", lines="S 27 1/2, 21 1/2, 34")

@@ -56,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.flush()
 
     def _take_over(self, product_id: str | None) -> None:
-        parked = ProductSync.objects.filter(parked=ProductSync.PauseReason.FOREIGN)
+        parked = ProductSync.objects.filter(pause_reason=ProductSync.PauseReason.FOREIGN)
         for pk in [product_id] if product_id else list(parked.values_list("pk", flat=True)):
             mark = snapshot.accept_stripe_counts(pk)
             self.stdout.write(
