@@ -19,7 +19,7 @@ DETAILS = (
 
 
 def goods(image_origin: str) -> list[dict[str, Any]]:
-    """{id, name, description, category, unit_amount (cents), counts, colours, details, images} of each product."""
+    """{id, name, description, category, unit_amount (cents), counts, colors, details, images} of each product."""
     return [_shirt(number, image_origin) for number in range(HOW_MANY)]
 
 
@@ -34,7 +34,7 @@ def _shirt(number: int, image_origin: str) -> dict[str, Any]:
         "category": ("art", "music", "clothing")[number % 3],
         "unit_amount": 2500 + 100 * (number % 7),
         "counts": {size: (number + 3 * place) % 17 for place, size in enumerate(SIZES)},
-        "colours": "Black,White,Navy",
+        "colors": "Black,White,Navy",
         "details": DETAILS,
         "images": [image_origin + path for path in pictures],
     }

@@ -151,7 +151,7 @@ def cart_cookies(pages: Mapping[str, Target]) -> dict[str, str]:
     """The cookies of a visitor with one shirt in the cart."""
     with requests.Session() as visitor:
         page = visitor.get(pages["product"].url, timeout=30).text
-        form = {"item": CHOICE.findall(page)[-1][0], "colour": "Black", "quantity": "1"}
+        form = {"item": CHOICE.findall(page)[-1][0], "color": "Black", "quantity": "1"}
         form["csrfmiddlewaretoken"] = visitor.cookies["csrftoken"]
         answer = visitor.post(f"{pages['cart'].url}add/", data=form, timeout=30)
         answer.raise_for_status()

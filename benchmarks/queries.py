@@ -100,7 +100,7 @@ def pages(product_id: str) -> dict[str, int]:
 
     visitor = Client(SERVER_NAME="127.0.0.1")
     item = StockItem.objects.filter(product_id=product_id, available__gt=0)[0]
-    visitor.post("/cart/add/", {"item": item.pk, "colour": item.product.colours[0], "quantity": "1"})
+    visitor.post("/cart/add/", {"item": item.pk, "color": item.product.colors[0], "quantity": "1"})
     addresses = {
         "home": "/",
         "list": "/products/",

@@ -50,8 +50,8 @@ def oscar(folder: Path, goods: list[dict[str, Any]]) -> Iterator[tuple[Running, 
     with Programs(grace=20) as programs:
         programs.start("oscar", command, environment=environment, folder=ROOT, log=log)
         running = Running(port, (log,), environment)
-        wait_until_it_answers(f"http://127.0.0.1:{port}/catalogue/", programs, running)
-        yield running, {"list": "/catalogue/", "product": product}
+        wait_until_it_answers(f"http://127.0.0.1:{port}/catalog/", programs, running)
+        yield running, {"list": "/catalog/", "product": product}
 
 
 def _stock(python: Path, environment: dict[str, str], goods: Path) -> str:

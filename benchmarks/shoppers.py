@@ -59,7 +59,7 @@ class Shop:
         with requests.Session() as browser:
             _ok(browser.get(self.page, timeout=60))
             for size, quantity in basket.items():
-                self._post(browser, "/cart/add/", item=items[size], colour="", quantity=str(quantity))
+                self._post(browser, "/cart/add/", item=items[size], color="", quantity=str(quantity))
             answer = self._post(browser, "/checkout/")
             found = SESSION.search(answer.headers.get("Location", ""))
             return found.group() if found else None

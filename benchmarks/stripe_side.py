@@ -116,7 +116,7 @@ class Here:
         """Add products in the format of benchmarks.goods."""
         for one in goods:
             metadata = {"sizes": ",".join(one["counts"]), "category": one["category"]}
-            metadata |= {"colors": one["colours"], "details": one["details"]}
+            metadata |= {"colors": one["colors"], "details": one["details"]}
             metadata |= {f"stock_{size}": str(count) for size, count in one["counts"].items()}
             self.fake.add_product(
                 id=one["id"],

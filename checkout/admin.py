@@ -44,7 +44,7 @@ class ReturnForm(forms.Form):
 
 class Lines(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = OrderLine
-    fields = ["name", "size", "colour", "quantity", "unit_price", "counted_as", "needs_size"]
+    fields = ["name", "size", "color", "quantity", "unit_price", "counted_as", "needs_size"]
     readonly_fields = ["unit_price", "counted_as"]
     verbose_name_plural = gettext_lazy("lines")
 
@@ -63,8 +63,8 @@ class Lines(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
 @admin.register(Order)
 class OrderAdmin(ReadOnlyModelAdmin):
     change_form_template = "checkout/admin/order.html"
-    list_display = ["number", "created_at", "state", "what", "sum", "email", "opened_here"]
-    list_filter = ["state", "opened_here", "created_at"]
+    list_display = ["number", "created_at", "state", "summary", "total_display", "email", "is_external"]
+    list_filter = ["state", "is_external", "created_at"]
     search_fields = ["id", "session_id", "payment_intent_id", "email", "name", "lines__name"]
     date_hierarchy = "created_at"
     list_per_page = 50
@@ -76,29 +76,29 @@ class OrderAdmin(ReadOnlyModelAdmin):
                 "fields": [
                     "number",
                     "state",
-                    "at_stripe",
+                    "stripe_link",
                     "created_at",
                     "paid_at",
                     "expires_at",
-                    "opened_here",
+                    "is_external",
                 ]
             },
         ),
-        (gettext_lazy("Customer"), {"fields": ["name", "email", "phone", "label"]}),
-        (gettext_lazy("Amounts"), {"fields": ["amounts"]}),
+        (gettext_lazy("Customer"), {"fields": ["name", "email", "phone", "address_display"]}),
+        (gettext_lazy("Amounts"), {"fields": ["amounts_display"]}),
         (
             gettext_lazy("For the curious"),
             {"fields": ["id", "session_id", "payment_intent_id", "movements"], "classes": ["collapse"]},
         ),
     ]
-    readonly_fields = ["number", "at_stripe", "label", "amounts", "movements"]
+    readonly_fields = ["number", "stripe_link", "address_display", "amounts_display", "movements"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("lines")
 
     # --- What is shown ---
 
-    @admin.display(description=gettext_lazy("what"))
+    @admin.display(description=gettext_lazy("summary"))
     def summary(self, order: Order) -> str:
         return "; ".join(str(line) for line in order.lines.all())
 
@@ -119,7 +119,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
         lines = [(line,) for line in order.address_lines]
         return format_html_join(SafeString("<br>"), "{}", lines) if lines else "–"
 
-    @admin.display(description=gettext_lazy("amounts"))
+    @admin.display(description=gettext_lazy("amounts_display"))
     def amounts_display(self, order: Order) -> SafeString:
         names = {
             _("subtotal"): order.subtotal,

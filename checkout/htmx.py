@@ -47,7 +47,7 @@ def render_cart_update(
         "refused": changed if refusal else "",
         "refusal": refusal,
     }
-    page = render(request, "checkout/_answer.html", context)
+    page = render(request, "checkout/_cart_update.html", context)
     add_never_cache_headers(page)
     if refusal:
         trigger_client_event(page, "cart-refused")

@@ -24,7 +24,7 @@ class Order(models.Model):
         OPEN = "open", _("open")
         AWAITING_PAYMENT = "awaiting", _("awaiting payment")
         PAID = "paid", _("paid")
-        CANCELED = "released", _("not bought")
+        CANCELED = "canceled", _("not bought")
         REFUNDED = "refunded", _("refunded")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -35,7 +35,7 @@ class Order(models.Model):
         default=dict,
         help_text=_("What the session was asked for with, so that the same request can be sent again."),
     )
-    opened_here = models.BooleanField(_("opened by this shop"), default=True)
+    is_external = models.BooleanField(_("external"), default=False, help_text=_("Sold outside this shop."))
     expires_at = models.DateTimeField(_("session expires"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     paid_at = models.DateTimeField(_("paid"), null=True, blank=True)
@@ -130,7 +130,7 @@ CUSTOMER_DONE_STATES = (Order.State.PAID, Order.State.AWAITING_PAYMENT)
 
 
 class OrderLine(models.Model):
-    """One size in one colour, at the price it was offered for."""
+    """One size in one color, at the price it was offered for."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     position = models.PositiveSmallIntegerField()
@@ -144,7 +144,7 @@ class OrderLine(models.Model):
     )
     name = models.CharField(_("name"), max_length=5000)
     size = models.CharField(_("size"), max_length=500, blank=True)
-    colour = models.CharField(_("colour"), max_length=500, blank=True)
+    color = models.CharField(_("color"), max_length=500, blank=True)
     quantity = models.PositiveIntegerField(_("quantity"))
     unit_amount = models.BigIntegerField(_("unit price"), null=True)
     price_id = models.CharField(_("price"), max_length=255, blank=True)

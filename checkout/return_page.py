@@ -37,7 +37,7 @@ def poll_order(order: Order, *, now: datetime) -> Order:
     if mine.filter(customer_returned_at=None).update(customer_returned_at=now):
         return order
     due = mine.filter(
-        Q(polled_at=None) | Q(asked_at__lt=now - POLL_INTERVAL), customer_returned_at__lte=now - POLL_TIMEOUT
+        Q(polled_at=None) | Q(polled_at__lt=now - POLL_INTERVAL), customer_returned_at__lte=now - POLL_TIMEOUT
     )
     if due.update(polled_at=now):
         _ask(order, now=now)
@@ -72,6 +72,6 @@ def clear_paid_cart(request: HttpRequest, order: Order) -> None:
     cart = lazy_cart(request)
     if not order.cart_token or cart.token != order.cart_token:
         return
-    cart.remove_purchased({(line.item_id or 0, line.colour): line.quantity for line in order.lines.all()})
+    cart.remove_purchased({(line.item_id or 0, line.color): line.quantity for line in order.lines.all()})
     known = [str(order.id), *request.session.get(ORDERS_KEY, [])]
     request.session[ORDERS_KEY] = known[:MAX_REMEMBERED_ORDERS]

@@ -31,7 +31,7 @@ def session_params(order: Order, lines: Sequence[OrderLine], *, expires_at: date
         "payment_intent_data": {"metadata": {"order": str(order.id)}},
         "expires_at": int(expires_at.timestamp()),
         "success_url": f"{settings.SITE_URL}{reverse('thank_you')}?session_id={{CHECKOUT_SESSION_ID}}",
-        "cancel_url": f"{settings.SITE_URL}{reverse('checkout_cancelled')}",
+        "cancel_url": f"{settings.SITE_URL}{reverse('checkout_canceled')}",
         **_delivery(),
         **_extras(),
     }
@@ -60,7 +60,7 @@ def _indexed(lines: Sequence[OrderLine]) -> dict[str, str]:
 
 def _line_item(line: OrderLine) -> dict[str, Any]:
     """By price id: the amount is Stripe's own. Quantities cannot be changed on the page, where no stock is known."""
-    metadata = {"size": line.size, "colour": line.colour, "product": line.product_id or ""}
+    metadata = {"size": line.size, "color": line.color, "product": line.product_id or ""}
     return {
         "price": line.price_id,
         "quantity": line.quantity,
@@ -90,7 +90,7 @@ def _extras() -> dict[str, Any]:
 
 def _text(line: OrderLine) -> str:
     """2 × BALM T-Shirt M Black"""
-    return " ".join(part for part in (f"{line.quantity} ×", line.name, line.size, line.colour) if part)
+    return " ".join(part for part in (f"{line.quantity} ×", line.name, line.size, line.color) if part)
 
 
 def _fits(value: str) -> bool:

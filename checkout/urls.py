@@ -10,5 +10,5 @@ urlpatterns = [
     path("cart/change/", views.change, name="cart_change"),
     path("checkout/", views.checkout, name="checkout_start"),
     path("checkout/thank-you/", views.thank_you, name="thank_you"),
-    path("checkout/cancelled/", views.cancelled, name="checkout_cancelled"),
+    path("checkout/cancelled/", views.canceled, name="checkout_canceled"),
 ]

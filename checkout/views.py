@@ -37,14 +37,14 @@ def show_cart(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
-    """Put one size in one colour into the cart; amounts and prices in the form would not be looked at."""
+    """Put one size in one color into the cart; amounts and prices in the form would not be looked at."""
     if request.method != "POST":
         return redirect("cart")  # Somebody reloads the address of a form.
     cart = lazy_cart(request)
     try:
         line = cart.add(
             item=request.POST.get("item", ""),
-            colour=request.POST.get("colour", ""),
+            color=request.POST.get("color", ""),
             quantity=request.POST.get("quantity", "1"),
         )
     except CartError as refusal:
@@ -58,7 +58,7 @@ def change(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return redirect("cart")
     cart = lazy_cart(request)
-    line = {"item": request.POST.get("item", ""), "colour": request.POST.get("colour", "")}
+    line = {"item": request.POST.get("item", ""), "color": request.POST.get("color", "")}
     if "remove" in request.POST:
         cart.remove(**line)
         return _after(request, told=_("Taken out."))
@@ -114,7 +114,7 @@ def _wait(request: HttpRequest, cart: Cart) -> HttpResponse:
         return htmx.client_redirect(request, page.url if page.matches_cart else reverse("cart"))
     if htmx.is_htmx(request):
         return HttpResponseClientRefresh() if page.is_late else HttpResponse(status=204)
-    return render(request, "checkout/wait.html", {"page": page})
+    return render(request, "checkout/preparing_payment.html", {"page": page})
 
 
 def _paid_meanwhile(cart: Cart) -> str:
@@ -137,7 +137,7 @@ def thank_you(request: HttpRequest) -> HttpResponse:
     """Where Stripe sends the customer back to. It waits for the event, and asks Stripe only if that is late."""
     order = return_page.order_of(request.GET.get("session_id", ""))
     if order is None:
-        return render(request, "checkout/unknown_order.html", status=404)
+        return render(request, "checkout/order_not_found.html", status=404)
     order = return_page.poll_order(order, now=timezone.now())
     if order.state == Order.State.OPEN and htmx.is_htmx(request):
         return HttpResponse(status=204)  # No news: what has the focus keeps it.
@@ -151,9 +151,9 @@ def thank_you(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-def cancelled(request: HttpRequest) -> HttpResponse:
+def canceled(request: HttpRequest) -> HttpResponse:
     """Back from Stripe without having paid: everything is as it was."""
-    return render(request, "checkout/cancelled.html")
+    return render(request, "checkout/canceled.html")
 
 
 def _back_to_cart(request: HttpRequest, text: str) -> HttpResponse:

@@ -22,7 +22,7 @@ class Sample:
     name: str
     description: str
     drawn: tuple[str, str]
-    colours: tuple[str, ...]
+    colors: tuple[str, ...]
     metadata: dict[str, str]
     price: int | None = 2500
     prices: dict[str, int] = field(default_factory=dict)
@@ -30,8 +30,8 @@ class Sample:
     def image_paths(self) -> list[str]:
         """Paths in demo.images: the garment in each color, then a close-up of the print."""
         garment, print_name = self.drawn
-        whole = [f"/{garment}/{print_name}/{colour}.svg" for colour in self.colours]
-        return [*whole, f"/detail/{print_name}/{self.colours[0]}.svg"]
+        whole = [f"/{garment}/{print_name}/{color}.svg" for color in self.colors]
+        return [*whole, f"/detail/{print_name}/{self.colors[0]}.svg"]
 
 
 def stock(**counts: int | str) -> dict[str, str]:
@@ -46,7 +46,7 @@ SAMPLES = [
         name="Misprint",
         description="This one is broken on purpose: its counts have the mistakes that people make. See the admin.",
         drawn=("tee", "misprint"),
-        colours=("White",),
+        colors=("White",),
         metadata={
             "category": "clothing",
             "sizes": "S,M,,L,XL",
@@ -63,7 +63,7 @@ SAMPLES = [
         name="Buttonup Screenprint Cursive",
         description="A letter that needs no answer, printed by hand on a shirt that dries on the way home.",
         drawn=("button-up", "cursive"),
-        colours=("Black", "White", "Navy"),
+        colors=("Black", "White", "Navy"),
         metadata={
             "category": "art",
             "sizes": SIZES,
@@ -80,7 +80,7 @@ SAMPLES = [
         name="BALM T-Shirt",
         description="The tin that our first winter smelled of, on heavy cotton.",
         drawn=("tee", "balm"),
-        colours=("White", "Black"),
+        colors=("White", "Black"),
         metadata={
             "category": "clothing",
             "sizes": SIZES,
@@ -96,7 +96,7 @@ SAMPLES = [
         name="Night Swim",
         description="Ida Brandvold drew this from memory, in the car, with the heating on.",
         drawn=("tee", "night-swim"),
-        colours=("Navy", "Black"),
+        colors=("Navy", "Black"),
         metadata={
             "category": "art",
             "sizes": "S,M,L,XL",
@@ -111,7 +111,7 @@ SAMPLES = [
         name="Pear Study No. 4",
         description="Numbers one to three were eaten.",
         drawn=("tee", "pear"),
-        colours=("Sage", "Cream"),
+        colors=("Sage", "Cream"),
         metadata={
             "category": "art",
             # Spaces after commas must make no difference.
@@ -128,7 +128,7 @@ SAMPLES = [
         name="Paper Crane",
         description="Folded once, printed twice.",
         drawn=("tee", "crane"),
-        colours=("Sky", "White", "Rust"),
+        colors=("Sky", "White", "Rust"),
         metadata={
             "category": "art",
             "sizes": "XS,S,M,L,XL",
@@ -143,7 +143,7 @@ SAMPLES = [
         name="Field Notes: Fern",
         description="From the shady side of the path behind the workshop.",
         drawn=("tee", "fern"),
-        colours=("Cream", "Sage"),
+        colors=("Cream", "Sage"),
         metadata={
             "category": "clothing",
             "sizes": "S,M,L,XL,2XL,3XL",
@@ -158,7 +158,7 @@ SAMPLES = [
         name="Sunday Rider",
         description="No hurry, no helmet hair, no chain on the left.",
         drawn=("tee", "rider"),
-        colours=("Rust", "Navy", "White"),
+        colors=("Rust", "Navy", "White"),
         metadata={
             "category": "clothing",
             "sizes": "S,M,L,XL",
@@ -172,7 +172,7 @@ SAMPLES = [
         name="Market Lantern",
         description="The last one of the winter market. There is exactly one.",
         drawn=("tee", "lantern"),
-        colours=("Plum",),
+        colors=("Plum",),
         metadata={
             "category": "clothing",
             "sizes": "S,M,L",
@@ -187,7 +187,7 @@ SAMPLES = [
         name="Little Comet",
         description="For people who still run everywhere.",
         drawn=("tee", "comet"),
-        colours=("Sky", "Plum"),
+        colors=("Sky", "Plum"),
         metadata={
             "category": "kids",
             "sizes": "2Y,4Y,6Y,8Y",
@@ -202,7 +202,7 @@ SAMPLES = [
         name="Foghorn Hoodie",
         description="Heard before it is seen. Warm in any case.",
         drawn=("hoodie", "lighthouse"),
-        colours=("Navy", "Sage"),
+        colors=("Navy", "Sage"),
         metadata={
             "category": "clothing",
             "sizes": SIZES,
@@ -218,7 +218,7 @@ SAMPLES = [
         name="Harbor Tote",
         description="Holds a record, a loaf and a wet towel, though not for long in that order.",
         drawn=("tote", "anchor"),
-        colours=("Cream",),
+        colors=("Cream",),
         metadata={"category": "things", "details": "Canvas, 12 oz\n38 × 42 cm", "stock": "24"},
         price=1600,
     ),
@@ -227,7 +227,7 @@ SAMPLES = [
         name="Sticker Sheet",
         description="Five of our drawings for things that are not shirts. We print more whenever we like.",
         drawn=("sheet", "stickers"),
-        colours=("White",),
+        colors=("White",),
         metadata={"category": "things", "details": "A5, kiss-cut, weatherproof", "stock": "unlimited"},
         price=500,
     ),
@@ -236,7 +236,7 @@ SAMPLES = [
         name="Slow Weather",
         description="Nine songs recorded while it rained. For listening only: it is not for sale here.",
         drawn=("sleeve", "weather"),
-        colours=("Sky",),
+        colors=("Sky",),
         metadata={
             "category": "music",
             "details": "Nine songs, 38 minutes",

@@ -17,18 +17,18 @@ PLACES = {
 FROM_NEAR = (60, 60, 2.8)
 
 
-def picture(garment: str, print_name: str, colour: str) -> str:
+def picture(garment: str, print_name: str, color: str) -> str:
     """The garment on a transparent background. Raises KeyError for an unknown garment, print or color."""
-    cloth = CLOTHS[colour]
+    cloth = CLOTHS[color]
     worn = _placed(print_name, cloth, PLACES[garment])
     shadow = '<ellipse cx="200" cy="352" rx="124" ry="10" fill="#2e2515" opacity=".2"/>'
     goods = GARMENTS[garment](cloth)
     return _page(f'<g transform="translate(-22 -21) scale(1.11)">{shadow}{goods}{worn}</g>')
 
 
-def detail(print_name: str, colour: str) -> str:
+def detail(print_name: str, color: str) -> str:
     """A close-up of the print on the cloth. Raises KeyError for an unknown print or color."""
-    cloth = CLOTHS[colour]
+    cloth = CLOTHS[color]
     weave = "".join(
         f'<path d="M0 {y} H400" stroke="{cloth.shade}" stroke-width=".7" opacity=".28"/>'
         for y in range(4, 400, 6)

@@ -44,10 +44,10 @@ def draw(path: str) -> bytes:
     parts = path.removeprefix("/").removesuffix(".svg").split("/")
     try:
         match parts:
-            case ["detail", print_name, colour]:
-                return detail(print_name, colour).encode()
-            case [garment, print_name, colour]:
-                return picture(garment, print_name, colour).encode()
+            case ["detail", print_name, color]:
+                return detail(print_name, color).encode()
+            case [garment, print_name, color]:
+                return picture(garment, print_name, color).encode()
     except KeyError:
         pass
     return b""

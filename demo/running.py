@@ -106,7 +106,7 @@ class Demo:
 
     def _start_shop(self) -> None:
         self._start("shop", "manage.py", "runserver", "--noreload", self.site_url.removeprefix("http://"))
-        self._start("worker", "manage.py", "work")
+        self._start("worker", "manage.py", "run_worker")
         self._wait_for("shop", f"{self.site_url}/")
 
     def _start(self, name: str, *arguments: str) -> None:

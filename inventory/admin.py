@@ -50,12 +50,12 @@ class StockItemAdmin(ReadOnlyModelAdmin):
         "problem",
     ]
     list_display_links = ["product", "size"]
-    list_filter = ["state", "listed", "product__active"]
+    list_filter = ["state", "is_listed", "product__active"]
     list_select_related = ["product"]
     search_fields = ["product__name", "product__id", "key"]
     ordering = ["product__name", "position"]
     fieldsets = [
-        (None, {"fields": ["product", "size", "key", "state", "problem", "listed", "change_link"]}),
+        (None, {"fields": ["product", "size", "key", "state", "problem", "is_listed", "change_link"]}),
         (gettext_lazy("Count"), {"fields": ["on_hand", "pending", "held", "available", "ledger_link"]}),
     ]
     readonly_fields = ["change_link", "available", "ledger_link"]
@@ -177,15 +177,24 @@ class StripeEventAdmin(ReadOnlyModelAdmin):
 
 @admin.register(StockUpdate)
 class StockUpdateAdmin(ReadOnlyModelAdmin):
-    list_display = ["created_at", "product", "n", "totals", "state", "sent_at", "finished_at", "event_seen"]
+    list_display = [
+        "created_at",
+        "product",
+        "number",
+        "totals",
+        "state",
+        "sent_at",
+        "finished_at",
+        "event_seen",
+    ]
     list_filter = ["state", "created_at"]
     list_select_related = ["product"]
-    search_fields = ["product__name", "product__id", "key"]
+    search_fields = ["product__name", "product__id", "idempotency_key"]
 
 
 @admin.register(ProductSync)
 class ProductSyncAdmin(ReadOnlyModelAdmin):
-    list_display = ["product", "n", "refreshed_at", "parked_because", "next_attempt_at"]
+    list_display = ["product", "number", "refreshed_at", "pause_display", "next_attempt_at"]
     list_filter = ["pause_reason"]
     list_select_related = ["product"]
     search_fields = ["product__name", "product__id"]

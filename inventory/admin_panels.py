@@ -66,7 +66,7 @@ def issues_panel(request: HttpRequest) -> Panel | None:
         "title": ngettext("%(n)d issue needs attention", "%(n)d issues need attention", number)
         % {"n": number},
         "text": f"{newest}" if newest else "",
-        "url": f"{reverse('admin:inventory_case_changelist')}?closed_at__isempty=1",
+        "url": f"{reverse('admin:inventory_issue_changelist')}?closed_at__isempty=1",
     }
 
 

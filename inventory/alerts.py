@@ -24,7 +24,6 @@ from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
-from inventory import issues
 from inventory.leases import lease_free
 from inventory.models import Issue, MailLock, StockItem
 from shop.storefront import load_storefront
@@ -92,7 +91,11 @@ def _mail_lock() -> Iterator[bool]:
 
 def _new_issues() -> QuerySet[Issue]:
     # Notes are for the admin pages only.
-    return Issue.objects.filter(closed_at=None, notified_at=None).exclude(kind=issues.NOTE).order_by("pk")
+    return (
+        Issue.objects.filter(closed_at=None, notified_at=None)
+        .exclude(kind=Issue.Kind.EDIT_TO_REVIEW)
+        .order_by("pk")
+    )
 
 
 def _items() -> QuerySet[StockItem]:
@@ -130,7 +133,7 @@ def _save_levels(items: Sequence[StockItem] | QuerySet[StockItem]) -> None:
 
 def _issue_line(case: Issue) -> AlertLine:
     title = _("Needs attention: %(kind)s (%(subject)s)") % {"kind": case.kind, "subject": case.subject}
-    return _line(title, case.text, "admin:inventory_case_change", case.pk)
+    return _line(title, case.text, "admin:inventory_issue_change", case.pk)
 
 
 def _item_line(item: StockItem) -> AlertLine:

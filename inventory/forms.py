@@ -34,7 +34,7 @@ class StockForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        what, number = cleaned.get("what"), cleaned.get("number")
+        what, number = cleaned.get("change_kind"), cleaned.get("number")
         if number is not None and what == self.RECEIVED and number < 1:
             self.add_error("number", _("Enter at least 1 for a delivery."))
         if number is not None and what == self.COUNTED and number < 0:
@@ -54,7 +54,7 @@ def change_stock(items: Iterable[StockItem], form: StockForm, actor: str) -> tup
         StockForm.RECEIVED: ledger.receive,
         StockForm.COUNTED: ledger.set_count,
         StockForm.ADJUSTED: ledger.adjust,
-    }[form.cleaned_data["what"]]
+    }[form.cleaned_data["change_kind"]]
     reference, reason = f"form:{form.cleaned_data['token']}", form.cleaned_data["reason"]
     created, refused = [], []
     for item in items:

@@ -18,22 +18,6 @@ from inventory.models import Issue
 
 logger = logging.getLogger(__name__)
 
-# Kinds. Stored in the database and shown in the admin.
-OVERSOLD = "oversold"
-TOO_MANY = "more than a count can say"
-UNREADABLE = "unreadable count"
-FOREIGN_MARK = "another shop writes here"
-RESTORED = "restored database"
-FORGOTTEN = "edits that Stripe has forgotten"
-FIRST_LOOK = "sale at the first look"
-STALE_FORM = "edit that cannot be told apart"
-NOTE = "edit to look at"
-REFUSED = "Stripe refuses a write"
-STOPPED = "publishing stopped"
-EVENT_FAILED = "event not handled"
-KEY = "stripe key"
-LOOK_FAILED = "product cannot be read"
-PUBLISH_FAILED = "product cannot be written"
 MAX_LENGTH = 20_000  # characters; keeps an issue that recurs for weeks readable
 FULL = gettext_noop(
     "This issue is full. The log has the rest; “manage.py reconcile” lists the current differences."

@@ -21,7 +21,7 @@ from shop.models import Product
 class Installation(models.Model):
     """A single row with a random id, part of every version tag; another database on the account has another id."""
 
-    one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     id_text = models.CharField(max_length=32, unique=True)
 
     class Meta:
@@ -114,7 +114,7 @@ class StockItem(models.Model):
         return self.is_listed and (self.state == self.State.NOT_TRACKED or bool(self.available))
 
 
-class ProductSyncQuerySet(models.QuerySet["ProductStock"]):
+class ProductSyncQuerySet(models.QuerySet["ProductSync"]):
     def locked(self, product_id: str) -> ProductSync:
         """Lock the row until the transaction ends. Lock order: ProductStock before any StockItem."""
         return self.select_for_update().get(pk=product_id)
@@ -136,7 +136,7 @@ class ProductSync(models.Model):
         REFUSED = "refused", _("Stripe rejected an update")
         UNEXPLAINED = "unexplained", _("unexplained difference, and the Stripe key may not list events")
 
-    product = models.OneToOneField(Product, on_delete=models.PROTECT, primary_key=True, related_name="stock")
+    product = models.OneToOneField(Product, on_delete=models.PROTECT, primary_key=True, related_name="sync")
     number = models.PositiveIntegerField(_("last update number"), default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_holder = models.CharField(max_length=32, blank=True)
@@ -166,7 +166,7 @@ class ProductSync(models.Model):
         blank=True,
         help_text=_("The other shop's version tag, or Stripe's error message."),
     )
-    taken_over = models.CharField(_("version tag taken over"), max_length=500, blank=True)
+    accepted_version = models.CharField(_("version tag taken over"), max_length=500, blank=True)
     sales_cutoff = models.DateTimeField(
         _("sales cutoff"),
         null=True,
@@ -197,7 +197,7 @@ class ProductSync(models.Model):
             models.Index(
                 fields=["product"],
                 condition=Q(refreshes_requested__gt=F("refreshes_done")),
-                name="refreshes_requested_idx",
+                name="refreshes_that_are_requested",
             ),
         ]
 
@@ -222,7 +222,7 @@ class StockUpdate(models.Model):
         APPLIED = "applied", _("applied")
         ABANDONED = "abandoned", _("abandoned")
 
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_writes")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_updates")
     number = models.PositiveIntegerField(_("number"))
     idempotency_key = models.CharField(_("idempotency key"), max_length=255, unique=True)
     totals = models.JSONField(_("totals"), help_text=_("Counts by metadata key, without the version tag."))
@@ -237,9 +237,9 @@ class StockUpdate(models.Model):
         verbose_name_plural = _("stock updates")
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["product", "n"], name="a_mark_stands_for_one_write"),
+            models.UniqueConstraint(fields=["product", "number"], name="a_number_stands_for_one_update"),
             models.UniqueConstraint(
-                fields=["product"], condition=Q(state="open"), name="a_product_has_one_open_write"
+                fields=["product"], condition=Q(state="open"), name="a_product_has_one_open_update"
             ),
         ]
 
@@ -266,11 +266,13 @@ class VersionSnapshot(models.Model):
     class Meta:
         verbose_name = _("version snapshot")
         verbose_name_plural = _("version snapshots")
-        ordering = ["product_id", "n", "-by_write", "id"]
-        indexes = [models.Index(fields=["product", "n"], name="states_of_a_mark")]
+        ordering = ["product_id", "number", "-from_update", "id"]
+        indexes = [models.Index(fields=["product", "number"], name="snapshots_of_a_version")]
         constraints = [
             models.UniqueConstraint(
-                fields=["product", "n"], condition=Q(from_update=True), name="a_write_leaves_one_state"
+                fields=["product", "number"],
+                condition=Q(from_update=True),
+                name="an_update_leaves_one_snapshot",
             ),
         ]
 
@@ -289,7 +291,7 @@ class ProcessedRequest(models.Model):
         verbose_name = _("processed request")
         verbose_name_plural = _("processed requests")
         constraints = [
-            models.UniqueConstraint(fields=["product", "request"], name="a_request_is_counted_once"),
+            models.UniqueConstraint(fields=["product", "request"], name="a_request_is_processed_once"),
         ]
 
     def __str__(self) -> str:
@@ -299,7 +301,7 @@ class ProcessedRequest(models.Model):
 class EventCursor(models.Model):
     """How far Stripe's list of product events has been read. A single row."""
 
-    one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     read_to = models.DateTimeField(
         help_text=_("Newest event of the last complete listing, by Stripe's clock.")
     )
@@ -316,7 +318,7 @@ class EventCursor(models.Model):
 
 class AppendOnlyQuerySet(models.QuerySet["Movement"]):
     def update(self, **changes: Any) -> int:
-        if not changes.keys() <= {"write", "write_id", "published_at"}:
+        if not changes.keys() <= {"stock_update", "stock_update_id", "published_at"}:
             raise TypeError("Movements cannot be changed; add a correcting movement.")
         return super().update(**changes)
 
@@ -445,7 +447,30 @@ class StripeEvent(models.Model):
 class Issue(models.Model):
     """An issue that needs a person. At most one is open per kind and subject."""
 
-    kind = models.CharField(_("kind"), max_length=40)
+    class Kind(models.TextChoices):
+        OVERSOLD = "oversold", _("oversold")
+        COUNT_TOO_LARGE = "count_too_large", _("count too large")
+        UNREADABLE_COUNT = "unreadable_count", _("unreadable count")
+        FOREIGN_VERSION = "foreign_version", _("another shop writes these counts")
+        RESTORED_DATABASE = "restored_database", _("restored database")
+        EVENT_GAP = "event_gap", _("events no longer at Stripe")
+        SALE_BEFORE_SYNC = "sale_before_sync", _("sale before the first sync")
+        AMBIGUOUS_EDIT = "ambiguous_edit", _("ambiguous edit")
+        EDIT_TO_REVIEW = "edit_to_review", _("edit to review")
+        UPDATE_REFUSED = "update_refused", _("update refused by Stripe")
+        PUBLISHING_STOPPED = "publishing_stopped", _("publishing stopped")
+        EVENT_FAILED = "event_failed", _("event not handled")
+        STRIPE_KEY = "stripe_key", _("Stripe key")
+        REFRESH_FAILED = "refresh_failed", _("product cannot be read")
+        PUBLISH_FAILED = "publish_failed", _("product cannot be updated")
+        CHECKOUT_REFUSED = "checkout_refused", _("checkout refused by Stripe")
+        NEEDS_SIZE = "needs_size", _("sale without a size")
+        ORDER_FAILED = "order_failed", _("order not fulfilled")
+        REFUND_TO_REVIEW = "refund_to_review", _("refund: back to stock?")
+        REFUND_FAILED = "refund_failed", _("refund failed")
+        SESSION_NOT_FOUND = "session_not_found", _("session not found")
+
+    kind = models.CharField(_("kind"), max_length=40, choices=Kind.choices)
     subject = models.CharField(_("subject"), max_length=255)
     text = models.TextField(_("what happened"))
     opened_at = models.DateTimeField(_("opened"), auto_now_add=True)
@@ -458,7 +483,7 @@ class Issue(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "subject"], condition=Q(closed_at=None), name="a_case_is_open_once"
+                fields=["kind", "subject"], condition=Q(closed_at=None), name="an_issue_is_open_once"
             ),
         ]
 
@@ -469,14 +494,14 @@ class Issue(models.Model):
 class MailLock(models.Model):
     """A single row whose lease keeps two workers from mailing the same news."""
 
-    one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_holder = models.CharField(max_length=32, blank=True)
 
     class Meta:
         verbose_name = _("mail lock")
         verbose_name_plural = _("mail lock")
-        constraints = [models.CheckConstraint(condition=Q(singleton=1), name="there_is_one_postbox")]
+        constraints = [models.CheckConstraint(condition=Q(singleton=1), name="there_is_one_mail_lock")]
 
     def __str__(self) -> str:
         return self.lease_holder

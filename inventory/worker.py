@@ -86,7 +86,7 @@ def run_once() -> int:
     if not Heartbeat.objects.filter(beat_at__gt=now - HOUR, beat_at__lte=now).exists():
         refresh.request_refresh_of_all()
     publisher.resume(stopped_before=now - HOUR)
-    _beat(f"{socket.gethostname()[:90]}:once", now, patience=HOUR)
+    _beat(f"{socket.gethostname()[:90]}:once", now, timeout=HOUR)
     done = drain(now, hourly=not missed_events.listed_since(now - HOUR))
     return done + alerts.notify_owner(now)
 
@@ -165,17 +165,17 @@ def name() -> str:
 
 
 def beat(now: datetime) -> int:
-    _beat(name(), now, patience=HEARTBEAT_TIMEOUT)
+    _beat(name(), now, timeout=HEARTBEAT_TIMEOUT)
     Heartbeat.objects.filter(
         Q(beat_at__lt=now - HEARTBEAT_RETENTION) | Q(beat_at__gt=now + HEARTBEAT_RETENTION)
     ).delete()
     return 0
 
 
-def _beat(who: str, now: datetime, *, patience: timedelta) -> None:
-    """`patience`: time without a beat before this worker counts as stopped."""
+def _beat(who: str, now: datetime, *, timeout: timedelta) -> None:
+    """`timeout`: time without a beat before this worker counts as stopped."""
     Heartbeat.objects.update_or_create(
-        name=who, defaults={"beat_at": now, "patience": int(patience.total_seconds())}
+        name=who, defaults={"beat_at": now, "timeout": int(timeout.total_seconds())}
     )
 
 
@@ -199,13 +199,13 @@ def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
     """
     duties = [duty for duty in WORKER_TASKS if hourly or duty.every < 60]
     now = now or timezone.now()
-    done, patience = 0, now + STARTUP_TIMEOUT
+    done, timeout = 0, now + STARTUP_TIMEOUT
     for _round in range(MAX_ROUNDS):
         did = sum(run_task(duty, now) for duty in duties)
         done += did
         if not did:
             next_due = _next_due(now)
-            if next_due is None or next_due > patience:
+            if next_due is None or next_due > timeout:
                 return done
             now = next_due
         duties = [duty for duty in duties if duty.every < 60]

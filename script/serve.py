@@ -28,7 +28,7 @@ AFTER_THE_PAGES = ["nice", "-n", "10"] if shutil.which("nice") else []
 
 
 def worker_command() -> list[str]:
-    return [*AFTER_THE_PAGES, *python("manage.py", "work")]
+    return [*AFTER_THE_PAGES, *python("manage.py", "run_worker")]
 
 
 def main() -> None:

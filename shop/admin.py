@@ -43,7 +43,7 @@ class ProductAdmin(ReadOnlyModelAdmin):
     ordering = ["name"]
     fieldsets = [
         (None, {"fields": ["problem_list", "name", "id", "dashboard", "on_the_shop", "state"]}),
-        (_("For customers"), {"fields": ["category", "size_list", "colour_list", "featured", "link"]}),
+        (_("For customers"), {"fields": ["category", "size_list", "color_list", "featured", "link"]}),
         (_("Texts and images"), {"fields": ["description", "details", "picture_list"]}),
         (_("Prices"), {"fields": ["price_list"]}),
         (_("At Stripe"), {"fields": ["metadata_list", "created_at", "fetched_at"]}),
@@ -70,8 +70,8 @@ class ProductAdmin(ReadOnlyModelAdmin):
         return ", ".join(product.sizes) or "-"
 
     @admin.display(description=_("colors"))
-    def colour_list(self, product: Product) -> str:
-        return ", ".join(product.colours) or "-"
+    def color_list(self, product: Product) -> str:
+        return ", ".join(product.colors) or "-"
 
     @admin.display(description=_("images"))
     def picture_list(self, product: Product) -> SafeString | str:
@@ -120,12 +120,12 @@ class SizeGuideAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class StorefrontForm(forms.ModelForm):  # type: ignore[type-arg]
-    # admin.js adds a color picker beside each field that has `data-colour`.
+    # admin.js adds a color picker beside each field that has `data-color`.
     class Meta:
         widgets = {
             "logo": forms.TextInput(attrs={"class": "vLargeTextField", "placeholder": "https://"}),
-            "accent": forms.TextInput(attrs={"data-colour": "#8a2d1a", "placeholder": "#8a2d1a"}),
-            "paper": forms.TextInput(attrs={"data-colour": "#f7f4ee", "placeholder": "#f7f4ee"}),
+            "accent": forms.TextInput(attrs={"data-color": "#8a2d1a", "placeholder": "#8a2d1a"}),
+            "background": forms.TextInput(attrs={"data-color": "#f7f4ee", "placeholder": "#f7f4ee"}),
         }
 
 
@@ -140,7 +140,7 @@ class StorefrontAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     fieldsets = [
         (None, {"fields": ["name", "tagline", "announcement", "show_counts"]}),
-        (_("Theme"), {"fields": ["logo", "accent", "paper"]}),
+        (_("Theme"), {"fields": ["logo", "accent", "background"]}),
         (_("Footer and legal texts"), {"fields": ["about", "legal_notice", "privacy", "terms"]}),
     ]
 

@@ -37,7 +37,7 @@ def product_to_json(product: Product, *, show_quantities: bool) -> dict[str, Any
         "images": product.images,
         "mainCategory": product.category,
         "sizes": product.sizes,
-        "colors": product.colours,
+        "colors": product.colors,
         "details": product.details,
         "inventory": _inventory(product, counted=show_quantities),
         "sizeChart": _size_chart(product.size_guide),

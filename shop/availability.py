@@ -104,7 +104,7 @@ def max_quantity(left: int | None) -> int:
 def availability_of(product: Product, items: Iterable[Any] | None = None) -> ProductAvailability:
     """Availability of a product. Pass `items`, or load the product with_offers() to avoid a query."""
     there = product.stock_items.all() if items is None else items
-    listed = {item.size: item for item in there if item.listed}
+    listed = {item.size: item for item in there if item.is_listed}
     return ProductAvailability(
         product, tuple(_variant(product, size, listed.get(size)) for size in product.sizes or [""])
     )

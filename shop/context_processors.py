@@ -11,9 +11,9 @@ from shop.storefront import StorefrontContext, load_storefront
 
 
 def storefront(request: HttpRequest) -> dict[str, Any]:
-    """Add the storefront (`house`), loaded on first use, and settings that every page needs."""
+    """Add the storefront (`storefront`), loaded on first use, and settings that every page needs."""
     return {
-        "house": get_storefront(request),
+        "storefront": get_storefront(request),
         "shop_name": SimpleLazyObject(lambda: get_storefront(request).name),
         "site_url": settings.SITE_URL,
         "currency": settings.SHOP_CURRENCY,
@@ -23,6 +23,6 @@ def storefront(request: HttpRequest) -> dict[str, Any]:
 
 def get_storefront(request: HttpRequest) -> StorefrontContext:
     # Stored on the request, so that views and templates share one query.
-    if not hasattr(request, "_house"):
-        request._house = SimpleLazyObject(load_storefront)  # type: ignore[attr-defined]
-    return request._house  # type: ignore[attr-defined,no-any-return]
+    if not hasattr(request, "_storefront"):
+        request._storefront = SimpleLazyObject(load_storefront)  # type: ignore[attr-defined]
+    return request._storefront  # type: ignore[attr-defined,no-any-return]

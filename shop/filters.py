@@ -34,7 +34,7 @@ class ProductFilter:
 
     q: str = ""
     size: str = ""
-    colour: str = ""
+    color: str = ""
     in_stock: bool = False
     min_price: int | None = None
     max_price: int | None = None
@@ -49,7 +49,7 @@ class ProductFilter:
         return cls(
             q=_text(query.get("q", "")),
             size=_text(query.get("size", "")),
-            colour=_text(query.get("colour", "")),
+            color=_text(query.get("color") or query.get("colour", "")),
             in_stock=query.get("in_stock", "") not in {"", "0"},
             min_price=_amount(query.get("from", ""), currency),
             max_price=_amount(query.get("to", ""), currency),
@@ -86,8 +86,8 @@ class ProductFilter:
         condition = Q()
         for term in self.q.casefold().split()[:MAX_TERMS]:
             condition &= Q(search_text__contains=term)
-        if self.colour:
-            condition &= Q(colour_search_text__contains=f"|{self.colour.casefold()}|")
+        if self.color:
+            condition &= Q(color_index__contains=f"|{self.color.casefold()}|")
         if self.min_price is not None:
             condition &= Q(highest_amount__gte=self.min_price)
         if self.max_price is not None:
@@ -106,7 +106,7 @@ class ProductFilter:
         values: dict[str, object] = {
             "q": changed.q,
             "size": changed.size,
-            "colour": changed.colour,
+            "color": changed.color,
             "in_stock": int(changed.in_stock) or "",
             "from": _amount_text(changed.min_price, self.currency),
             "to": _amount_text(changed.max_price, self.currency),

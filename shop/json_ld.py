@@ -31,7 +31,7 @@ def product_json_ld(product: Product) -> dict[str, Any]:
         "description": product.description,
         "image": product.images,
         "category": product.category,
-        "color": product.colours,
+        "color": product.colors,
         "offers": _json_ld_offers(product),
     }
     return {name: value for name, value in values.items() if value}

@@ -34,7 +34,7 @@ class ProductMetadata:
 
     category: str = ""
     sizes: tuple[str, ...] = ()
-    colours: tuple[str, ...] = ()
+    colors: tuple[str, ...] = ()
     details: str = ""
     featured: bool = False
     link: str = ""
@@ -44,16 +44,16 @@ class ProductMetadata:
 def parse(metadata: Mapping[str, str]) -> ProductMetadata:
     """Parse the keys that the shop knows. `details` keeps its line breaks."""
     sizes, size_problems = _sizes(metadata)
-    colours, colour_problems = _colours(metadata)
+    colors, color_problems = _colors(metadata)
     link, link_problems = _link(metadata)
     return ProductMetadata(
         category=_one_line(metadata.get("category", ""))[:100],
         sizes=sizes,
-        colours=colours,
+        colors=colors,
         details=_printable(metadata.get("details", "").replace("\r\n", "\n")).strip(),
         featured=metadata.get("featured", "").strip().lower() not in FALSY,
         link=link,
-        problems=(*size_problems, *colour_problems, *link_problems, *_misspelt_keys(metadata)),
+        problems=(*size_problems, *color_problems, *link_problems, *_misspelt_keys(metadata)),
     )
 
 
@@ -81,7 +81,7 @@ def _sizes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(listed[:MAX_SIZES]), problems
 
 
-def _colours(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
+def _colors(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
     listed, problems = _listed(metadata.get("colors", ""), "colors", longest=MAX_LENGTH_WORD)
     return tuple(listed), problems if listed else []
 

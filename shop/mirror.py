@@ -77,7 +77,7 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         "category": facts.category,
         "category_slug": category_slug(facts.category),
         "sizes": list(facts.sizes),
-        "colours": list(facts.colours),
+        "colors": list(facts.colors),
         "details": facts.details,
         "featured": facts.featured,
         "link": facts.link,
@@ -87,8 +87,8 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         "default_price_id": product.default_price_id,
         "lowest_amount": span[0] if span else None,
         "highest_amount": span[1] if span else None,
-        "words": _search_text(product, facts),
-        "color_index": "".join(f"|{colour.casefold()}|" for colour in facts.colours),
+        "search_text": _search_text(product, facts),
+        "color_index": "".join(f"|{color.casefold()}|" for color in facts.colors),
         "problems": [*_name_problems(product), *facts.problems, *image_problems, *price_problems],
         "created_at": product.created_at,
     }
@@ -133,5 +133,5 @@ def _name_problems(product: StripeProduct) -> list[str]:
 
 def _search_text(product: StripeProduct, facts: metadata.ProductMetadata) -> str:
     # Case folded here, because SQLite folds ASCII only.
-    parts = [product.name, facts.category, *facts.colours, product.description, facts.details]
+    parts = [product.name, facts.category, *facts.colors, product.description, facts.details]
     return "\n".join(parts).casefold()

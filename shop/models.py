@@ -60,7 +60,7 @@ class Product(models.Model):
         default=list,
         help_text=_("In the order of the metadata. Empty if the product has no sizes."),
     )
-    colours = models.JSONField(_("colors"), default=list)
+    colors = models.JSONField(_("colors"), default=list)
     details = models.TextField(_("details"), blank=True)
     featured = models.BooleanField(_("featured"), default=False, help_text=_("Metadata “featured: yes”."))
     link = models.TextField(_("link"), blank=True, help_text=_("Metadata “link” or “streamUrl”."))
@@ -96,7 +96,7 @@ class Product(models.Model):
         return self.name or self.id
 
     def get_absolute_url(self) -> str:
-        return reverse("product", args=[self.id, self.slug])
+        return reverse("product_detail", args=[self.id, self.slug])
 
     @property
     def slug(self) -> str:
@@ -161,13 +161,13 @@ class SizeGuide(models.Model):
 
 
 LEAST_CONTRAST = 10  # High enough that the softer text colors are readable too.
-colour = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("Enter a color like #1f4b3f."))
+color = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("Enter a color like #1f4b3f."))
 
 
 class Storefront(models.Model):
     """The shop's name, theme and texts, in a single row. Empty fields fall back to settings and stylesheet."""
 
-    one = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     name = models.CharField(_("name"), max_length=100, blank=True, help_text=_("Defaults to SHOP_NAME."))
     tagline = models.CharField(_("tagline"), max_length=200, blank=True)
     announcement = models.CharField(
@@ -177,13 +177,13 @@ class Storefront(models.Model):
         _("logo"), blank=True, help_text=_("URL of an image; the same rules apply as for product images.")
     )
     accent = models.CharField(
-        _("accent"), max_length=7, blank=True, validators=[colour], help_text=_("Color of links and buttons.")
+        _("accent"), max_length=7, blank=True, validators=[color], help_text=_("Color of links and buttons.")
     )
-    paper = models.CharField(
+    background = models.CharField(
         _("background"),
         max_length=7,
         blank=True,
-        validators=[colour],
+        validators=[color],
         help_text=_("Page background in light mode."),
     )
     show_counts = models.BooleanField(
@@ -210,8 +210,8 @@ class Storefront(models.Model):
 
     def clean(self) -> None:
         wrong: dict[str, Any] = {}
-        if self.paper and contrast(self.paper, INK) < LEAST_CONTRAST:
-            wrong["paper"] = _("Text would be hard to read on this background. Choose a lighter color.")
+        if self.background and contrast(self.background, INK) < LEAST_CONTRAST:
+            wrong["background"] = _("Text would be hard to read on this background. Choose a lighter color.")
         if self.logo and (problems := partition_images([self.logo], settings.IMAGE_ORIGINS)[1]):
             wrong["logo"] = problems
         if wrong:

@@ -28,7 +28,7 @@ class Facets:
     """Sizes and colors of the visible products of a category, for the filters."""
 
     sizes: list[str] = field(default_factory=list)
-    colours: list[str] = field(default_factory=list)
+    colors: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class StorefrontContext:
 
     @property
     def theme_css(self) -> str:
-        return stylesheet(self.settings.accent, self.settings.paper)
+        return stylesheet(self.settings.accent, self.settings.background)
 
     @property
     def theme_version(self) -> str:
         # Part of the stylesheet's URL, so that browsers can cache it indefinitely.
-        return f"{self.settings.accent}{self.settings.paper}".replace("#", "-")
+        return f"{self.settings.accent}{self.settings.background}".replace("#", "-")
 
     @property
     def legal_pages(self) -> dict[str, str]:
@@ -96,7 +96,7 @@ def _statement(vendor: str) -> tuple[str, tuple[Any, ...]]:
 
 
 def _product_facts() -> QuerySet[Product, Any]:
-    row = JSONObject(category="category", slug="category_slug", sizes="sizes", colours="colours")
+    row = JSONObject(category="category", slug="category_slug", sizes="sizes", colors="colors")
     return Product.objects.visible().order_by().values(fact=row).distinct()
 
 
@@ -119,8 +119,8 @@ def _context(row: tuple[Any, ...]) -> StorefrontContext:
 def _facets_of(facts: Iterable[Any]) -> Facets:
     facts = list(facts)
     sizes = {size for fact in facts for size in _list(fact["sizes"])}
-    colours = {colour.casefold(): colour for fact in facts for colour in _list(fact["colours"])}
-    return Facets(sorted(sizes, key=size_sort_key), sorted(colours.values(), key=str.casefold))
+    colors = {color.casefold(): color for fact in facts for color in _list(fact["colors"])}
+    return Facets(sorted(sizes, key=size_sort_key), sorted(colors.values(), key=str.casefold))
 
 
 def _list(value: Any) -> list[Any]:

@@ -45,19 +45,19 @@ def _accent(accent: str, paper: str) -> dict[str, str]:
 
 
 def _rule(variables: dict[str, str]) -> str:
-    lines = "".join(f"  --{name}: {colour};\n" for name, colour in variables.items())
+    lines = "".join(f"  --{name}: {color};\n" for name, color in variables.items())
     return f":root {{\n{lines}}}\n"
 
 
-def readable_on(colour: str, paper: str) -> str:
-    """`colour`, shifted toward black or white just enough to be readable on `paper`."""
+def readable_on(color: str, paper: str) -> str:
+    """`color`, shifted toward black or white just enough to be readable on `paper`."""
     goal = _black_or_white(paper)
-    steps = (mix(colour, goal, step / 20) for step in range(21))
+    steps = (mix(color, goal, step / 20) for step in range(21))
     return next((step for step in steps if contrast(step, paper) >= READABLE), goal)
 
 
-def _black_or_white(colour: str) -> str:
-    return max(("#000000", "#ffffff"), key=lambda end: contrast(end, colour))
+def _black_or_white(color: str) -> str:
+    return max(("#000000", "#ffffff"), key=lambda end: contrast(end, color))
 
 
 def contrast(one: str, other: str) -> float:
@@ -66,14 +66,14 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def mix(colour: str, other: str, share: float) -> str:
+def mix(color: str, other: str, share: float) -> str:
     """Blend two colors; `share` is the fraction of `other`, from 0 to 1."""
-    pairs = zip(_channels(colour), _channels(other), strict=True)
+    pairs = zip(_channels(color), _channels(other), strict=True)
     return "#" + "".join(f"{round(one + (two - one) * share):02x}" for one, two in pairs)
 
 
-def _luminance(colour: str) -> float:
-    red, green, blue = (_linear(channel / 255) for channel in _channels(colour))
+def _luminance(color: str) -> float:
+    red, green, blue = (_linear(channel / 255) for channel in _channels(color))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -81,5 +81,5 @@ def _linear(channel: float) -> float:
     return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
 
 
-def _channels(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+def _channels(color: str) -> tuple[int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

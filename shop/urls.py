@@ -7,16 +7,16 @@ from shop import views
 from shop.sitemaps import ProductSitemap
 
 urlpatterns = [
-    path("", views.home, name="product_list"),
-    path("products/", views.product_list, name="browse"),
+    path("", views.home, name="home"),
+    path("products/", views.product_list, name="product_list"),
     path("category/<str:slug>/", views.product_list, name="category"),
     # Product ids can be chosen freely at Stripe and may contain a slash.
-    path("products/<path:product_id>/<slug:slug>/", views.product_detail, name="product"),
-    path("products/<path:product_id>/", views.product_detail, name="product"),
+    path("products/<path:product_id>/<slug:slug>/", views.product_detail, name="product_detail"),
+    path("products/<path:product_id>/", views.product_detail, name="product_detail"),
     path("stock/<path:product_id>/", views.product_stock, name="product_stock"),
-    path("texts/<slug:which>/", views.legal_page, name="text"),
-    path("look.css", views.theme_css, name="look"),
+    path("texts/<slug:which>/", views.legal_page, name="legal_page"),
+    path("look.css", views.theme_css, name="theme_css"),
     path("sitemap.xml", sitemap, {"sitemaps": {"products": ProductSitemap}}, name="sitemap"),
     path("robots.txt", views.robots, name="robots"),
-    path("api/products/", views.api_product_list, name="api_products"),
+    path("api/products/", views.api_product_list, name="api_product_list"),
 ]

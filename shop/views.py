@@ -34,7 +34,7 @@ def _home_context(offers: list[ProductAvailability]) -> dict[str, object]:
     # The second featured product takes the space of four cards, so eight others fill the grid without gaps.
     featured = [offer for offer in offers[:2] if offer.product.featured]
     hero, second, *_no_more = *featured, None, None
-    return {"hero": hero, "second": second, "offers": offers[len(featured) :][:8]}
+    return {"hero": hero, "second": second, "availabilities": offers[len(featured) :][:8]}
 
 
 @require_safe
@@ -50,11 +50,11 @@ def product_list(request: HttpRequest, slug: str = "") -> HttpResponse:
         return no_cache(redirect(request.path + wish.querystring(page=last)))
     return render_cached_page(
         request,
-        "shop/list.html",
+        "shop/product_list.html",
         (shelf, wish, slug),
         lambda: {
-            "wish": wish,
-            "offers": shelf.availabilities(),
+            "product_filter": wish,
+            "availabilities": shelf.availabilities(),
             "total": shelf.total,
             "pages": _page_count(shelf),
             "category": house.categories.get(slug, ""),
@@ -79,14 +79,14 @@ def product_detail(request: HttpRequest, product_id: str, slug: str = "") -> Htt
         return no_cache(redirect(current, permanent=bool(slug)))
     return render_cached_page(
         request,
-        "shop/product.html",
+        "shop/product_detail.html",
         shelf,
         lambda: _detail_context(*shelf.availabilities()),
     )
 
 
 def _detail_context(offer: ProductAvailability) -> dict[str, object]:
-    return {"offer": offer, "product": offer.product, "slug": offer.product.category_slug}
+    return {"availability": offer, "product": offer.product, "slug": offer.product.category_slug}
 
 
 @require_safe
@@ -96,7 +96,7 @@ def product_stock(request: HttpRequest, product_id: str) -> HttpResponse:
     if shelf is None:
         raise Http404(_("Product not found."))
     [offer] = shelf.availabilities()
-    answer = render(request, "shop/_choices.html", {"offer": offer, "product": offer.product})
+    answer = render(request, "shop/_stock_parts.html", {"availability": offer, "product": offer.product})
     patch_cache_control(answer, private=True, no_store=True)
     return answer
 
@@ -112,7 +112,7 @@ def legal_page(request: HttpRequest, which: str) -> HttpResponse:
     if which not in texts:
         raise Http404
     title, words = texts[which]
-    return render(request, "shop/text.html", {"title": title, "text": words})
+    return render(request, "shop/legal_page.html", {"title": title, "text": words})
 
 
 @require_safe

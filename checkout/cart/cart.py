@@ -1,6 +1,6 @@
-"""What is in the visitor's cart? Lines of one size in one colour, kept in the session; prices are the mirror's.
+"""What is in the visitor's cart? Lines of one size in one color, kept in the session; prices are the mirror's.
 
-The session holds {"token": text, "lines": [[stock item id, colour, quantity], ...]}. The token names this
+The session holds {"token": text, "lines": [[stock item id, color, quantity], ...]}. The token names this
 cart in orders: it is made with the first line and thrown away when the cart has been paid for.
 """
 
@@ -26,9 +26,9 @@ from django.utils.translation import gettext as _
 from checkout.cart.rules import (
     WHOLE_NUMBER,
     CartError,
-    check_colour,
+    check_color,
     get_sellable_item,
-    has_colour,
+    has_color,
     is_for_sale,
     is_offered,
     max_units,
@@ -55,13 +55,13 @@ class CartItem:
     """One line as the session keeps it."""
 
     item_id: int
-    colour: str
+    color: str
     quantity: int
 
     @property
     def key(self) -> tuple[int, str]:
-        """Two lines with the same size and colour are one. A size belongs to one product, so that is told too."""
-        return self.item_id, self.colour
+        """Two lines with the same size and color are one. A size belongs to one product, so that is told too."""
+        return self.item_id, self.color
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class CartLine:
         return self.item.product if self.item else None
 
     @property
-    def colour(self) -> str:
-        return self.cart_item.colour
+    def color(self) -> str:
+        return self.cart_item.color
 
     @property
     def quantity(self) -> int:
@@ -93,14 +93,14 @@ class CartLine:
     @property
     def key(self) -> str:
         """Names the line in pages and answers."""
-        return key_of(str(self.cart_item.item_id), self.colour)
+        return key_of(str(self.cart_item.item_id), self.color)
 
     @property
     def name(self) -> str:
         """As the shop would say it: BALM T-Shirt, M, Black."""
         if self.item is None:
             return _("An article that is no longer here")
-        return ", ".join(part for part in (self.item.product.name, self.item.size, self.colour) if part)
+        return ", ".join(part for part in (self.item.product.name, self.item.size, self.color) if part)
 
     @property
     def unit_amount(self) -> int | None:
@@ -159,7 +159,7 @@ class Cart:
         kept = self._session.get(SESSION_KEY) or {}
         self.token: str = kept.get("token", "")
         self.items = [
-            CartItem(int(item), str(colour), int(units)) for item, colour, units in kept.get("lines", [])
+            CartItem(int(item), str(color), int(units)) for item, color, units in kept.get("lines", [])
         ]
 
     def __bool__(self) -> bool:
@@ -196,7 +196,7 @@ class Cart:
 
     @property
     def demand(self) -> Counter[int]:
-        """Units per stock item: colours of one size share its count."""
+        """Units per stock item: colors of one size share its count."""
         units: Counter[int] = Counter()
         for line in self.items:
             units[line.item_id] += line.quantity
@@ -204,9 +204,9 @@ class Cart:
 
     @property
     def fingerprint(self) -> str:
-        """Tells whether two carts ask for the same: sizes, colours, quantities and prices."""
+        """Tells whether two carts ask for the same: sizes, colors, quantities and prices."""
         asked = sorted(
-            [line.cart_item.item_id, line.colour, line.quantity, line.price.id if line.price else ""]
+            [line.cart_item.item_id, line.color, line.quantity, line.price.id if line.price else ""]
             for line in self.lines
         )
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
@@ -261,50 +261,49 @@ class Cart:
         for name in ("lines", "open_page", "_items"):
             self.__dict__.pop(name, None)
 
-    def add(self, *, item: str, colour: str, quantity: str) -> CartLine:
-        """Put more of one size and colour in; the arguments are the form's texts. Raises CartRefused."""
+    def add(self, *, item: str, color: str, quantity: str) -> CartLine:
+        """Put more of one size and color in; the arguments are the form's texts. Raises CartRefused."""
         units = parse_quantity(quantity)
         found = get_sellable_item(item)
-        check_colour(found.product, colour)
-        already = next((line.quantity for line in self.items if line.key == (found.id, colour)), 0)
+        check_color(found.product, color)
+        already = next((line.quantity for line in self.items if line.key == (found.id, color)), 0)
         self._check_room(found, more=units, line_units=already + units, is_new=not already)
-        self._put(CartItem(found.id, colour, already + units))
-        return self._line_of(found.id, colour)
+        self._put(CartItem(found.id, color, already + units))
+        return self._line_of(found.id, color)
 
-    def change(self, *, item: str, colour: str, quantity: str, to_item: str = "") -> CartLine:
+    def change(self, *, item: str, color: str, quantity: str, to_item: str = "") -> CartLine:
         """Ask for another quantity, or another size, of a line that is there. Raises CartRefused."""
         # The same change sent twice finds the line in its new size already.
-        old = self._find(item, colour) or self._find(to_item, colour)
+        old = self._find(item, color) or self._find(to_item, color)
         if old is None:
             raise CartError(_("This is no longer in your cart."))
         units = parse_quantity(quantity)
         found = get_sellable_item(to_item or item)
         if found.product_id != self._product_of(old):
             raise CartError(_("A line can change its size, but not become another article."))
-        check_colour(found.product, colour)
+        check_color(found.product, color)
         same_size = found.id == old.item_id
-        beside = 0 if same_size else self._units_of((found.id, colour))
+        beside = 0 if same_size else self._units_of((found.id, color))
         more = units - old.quantity if same_size else units
         self._check_room(found, more=more, line_units=beside + units, is_new=False)
-        self._put(CartItem(found.id, colour, beside + units), instead_of=old)
-        return self._line_of(found.id, colour)
+        self._put(CartItem(found.id, color, beside + units), instead_of=old)
+        return self._line_of(found.id, color)
 
-    def remove(self, *, item: str, colour: str) -> None:
+    def remove(self, *, item: str, color: str) -> None:
         """Take a line out; one that is not there is out already."""
-        key = (int(item) if WHOLE_NUMBER.fullmatch(item) else 0, colour)
+        key = (int(item) if WHOLE_NUMBER.fullmatch(item) else 0, color)
         self._keep([line for line in self.items if line.key != key])
 
     def remove_purchased(self, bought: Mapping[tuple[int, str], int]) -> None:
         """After the payment: take out what was bought, keep what was added since, and begin a new cart."""
         left = [
-            CartItem(line.item_id, line.colour, line.quantity - bought.get(line.key, 0))
-            for line in self.items
+            CartItem(line.item_id, line.color, line.quantity - bought.get(line.key, 0)) for line in self.items
         ]
         self.token = ""
         self._keep([line for line in left if line.quantity > 0])
 
-    def _find(self, item: str, colour: str) -> CartItem | None:
-        return next((line for line in self.items if (str(line.item_id), line.colour) == (item, colour)), None)
+    def _find(self, item: str, color: str) -> CartItem | None:
+        return next((line for line in self.items if (str(line.item_id), line.color) == (item, color)), None)
 
     def _units_of(self, key: tuple[int, str]) -> int:
         return next((line.quantity for line in self.items if line.key == key), 0)
@@ -341,11 +340,11 @@ class Cart:
         if lines or SESSION_KEY in self._session:
             self._session[SESSION_KEY] = {
                 "token": self.token,
-                "lines": [[line.item_id, line.colour, line.quantity] for line in lines],
+                "lines": [[line.item_id, line.color, line.quantity] for line in lines],
             }
 
-    def _line_of(self, item_id: int, colour: str) -> CartLine:
-        return next(line for line in self.lines if line.cart_item.key == (item_id, colour))
+    def _line_of(self, item_id: int, color: str) -> CartLine:
+        return next(line for line in self.lines if line.cart_item.key == (item_id, color))
 
     def _line(self, wanted: CartItem, items: Mapping[int, StockItem], demand: Counter[int]) -> CartLine:
         item = items.get(wanted.item_id)
@@ -361,21 +360,21 @@ class Cart:
             item=item,
             price=item.product.price_for(item.size),
             limit=limit,
-            problem=_problem(item, wanted.colour) or short,
+            problem=_problem(item, wanted.color) or short,
             sizes=tuple(other for other in siblings if other.id == item.id or is_for_sale(other)),
             storefront=self._house,
         )
 
 
-def key_of(item: str, colour: str) -> str:
-    return f"{item} {colour}"
+def key_of(item: str, color: str) -> str:
+    return f"{item} {color}"
 
 
-def _problem(item: StockItem, colour: str) -> str:
+def _problem(item: StockItem, color: str) -> str:
     if item.product.price_for(item.size) is None:
         return _("This has no price at the moment. Please take it out.")
-    if not has_colour(item.product, colour):
-        return _("This colour is no longer offered. Please take it out.")
+    if not has_color(item.product, color):
+        return _("This color is no longer offered. Please take it out.")
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What may a cart hold, and what do we say when it may not? Sizes, colours and quantities against the mirror."""
+"""What may a cart hold, and what do we say when it may not? Sizes, colors and quantities against the mirror."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def is_for_sale(item: StockItem) -> bool:
     return is_offered(item) and item.for_sale and item.product.price_for(item.size) is not None
 
 
-def has_colour(product: Product, colour: str) -> bool:
-    return colour in product.colours if product.colours else not colour
+def has_color(product: Product, color: str) -> bool:
+    return color in product.colors if product.colors else not color
 
 
 def max_units(item: StockItem, kept: int = 0) -> int | None:
@@ -94,13 +94,13 @@ def get_sellable_item(item_id: str) -> StockItem:
     return found
 
 
-def check_colour(product: Product, colour: str) -> None:
-    """Raises CartRefused for a colour that the product does not come in, or none where one must be chosen."""
-    if has_colour(product, colour):
+def check_color(product: Product, color: str) -> None:
+    """Raises CartRefused for a color that the product does not come in, or none where one must be chosen."""
+    if has_color(product, color):
         return
-    if not colour:
-        raise CartError(_("Please choose a colour: %(colours)s.") % {"colours": ", ".join(product.colours)})
-    raise CartError(_("%(article)s does not come in this colour.") % {"article": product.name})
+    if not color:
+        raise CartError(_("Please choose a color: %(colors)s.") % {"colors": ", ".join(product.colors)})
+    raise CartError(_("%(article)s does not come in this color.") % {"article": product.name})
 
 
 def siblings_of(item: StockItem) -> list[StockItem]:

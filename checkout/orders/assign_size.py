@@ -7,9 +7,8 @@ from datetime import datetime
 from django.db import transaction
 
 from checkout.models import Order, OrderLine
-from checkout.orders.external_orders import NEEDS_SIZE
 from inventory import issues
-from inventory.models import StockItem
+from inventory.models import Issue, StockItem
 from inventory.stock import ledger
 
 COUNTED = (Order.State.PAID, Order.State.REFUNDED)
@@ -28,8 +27,10 @@ def assign_size(line: OrderLine, item: StockItem, *, now: datetime, actor: str) 
         if not mine.update(item=item, size=item.size, needs_size=False):
             return False
         if order.state in COUNTED:
-            sale = ledger.SaleLine(line.reference, item.id, line.quantity, order.paid_at, order.opened_here)
+            sale = ledger.SaleLine(
+                line.reference, item.id, line.quantity, order.paid_at, not order.is_external
+            )
             ledger.sell(order.reference, [sale], now=now, actor=actor)
         if not order.lines.filter(needs_size=True).exists():
-            issues.close(NEEDS_SIZE, order.number)
+            issues.close(Issue.Kind.NEEDS_SIZE, order.number)
     return True

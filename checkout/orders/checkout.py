@@ -30,13 +30,13 @@ from config.stripe_client import (
     StripeCallError,
 )
 from inventory import issues
+from inventory.models import Issue
 from inventory.stock import ledger
 from inventory.stripe_sync import refresh
 
 logger = logging.getLogger(__name__)
 
 KEY_NAME = "STRIPE_SECRET_KEY"
-NO_PAGE = "checkout refused"
 WHY_NO_PAGE = gettext_noop("Stripe opens no payment page: %(trouble)s")
 MIN_TIME_LEFT = timedelta(minutes=5)
 
@@ -155,7 +155,7 @@ def _order_line(order: Order, place: int, line: CartLine) -> OrderLine:
         item=line.item,
         name=line.item.product.name,
         size=line.item.size,
-        colour=line.colour,
+        color=line.color,
         quantity=line.quantity,
         unit_amount=line.price.unit_amount,
         price_id=line.price.id,
@@ -193,7 +193,7 @@ def save_session(order: Order, session: gateway.CheckoutSession) -> Order:
     Order.objects.filter(id=order.id, session_id=None).update(
         session_id=session.id, session_url=session.url, expires_at=session.expires_at or order.expires_at
     )
-    issues.close(issues.KEY, KEY_NAME)  # The key that opened a session is a good one.
+    issues.close(Issue.Kind.STRIPE_KEY, KEY_NAME)  # The key that opened a session is a good one.
     order.refresh_from_db()
     return order
 
@@ -201,9 +201,9 @@ def save_session(order: Order, session: gateway.CheckoutSession) -> Order:
 def _report_refusal(order: Order, trouble: StripeCallError) -> None:
     logger.error("Order %s could not be started: %s", order.number, trouble)
     if isinstance(trouble, (AuthenticationFailed, PermissionDenied)):
-        issues.open_issue(issues.KEY, KEY_NAME, WHY_NO_PAGE, trouble=trouble)
+        issues.open_issue(Issue.Kind.STRIPE_KEY, KEY_NAME, WHY_NO_PAGE, trouble=trouble)
     elif isinstance(trouble, InvalidRequest):
         # A price that was archived a moment ago, perhaps: read the products anew.
         refresh.request_refresh(order.lines.values_list("product_id", flat=True))
         subject = trouble.param or trouble.code or "request"
-        issues.open_issue(NO_PAGE, subject, WHY_NO_PAGE, trouble=trouble)
+        issues.open_issue(Issue.Kind.CHECKOUT_REFUSED, subject, WHY_NO_PAGE, trouble=trouble)

@@ -19,13 +19,12 @@ from checkout.models import Order, OrderLine
 from checkout.orders.size_detection import SessionLineFacts, SoldUnits, matching_size, sizes_sold
 from inventory import issues
 from inventory.events import inbox
-from inventory.models import ProductSync, StockItem
+from inventory.models import Issue, ProductSync, StockItem
 from inventory.stripe_sync import refresh
 from shop.models import Product
 
 logger = logging.getLogger(__name__)
 
-NEEDS_SIZE = "sale without a size"
 NO_SIZE_GIVEN = _(
     "%(quantity)d × %(name)s were sold outside this shop. It does not say which size. "
     "Open the order and choose the size."
@@ -58,7 +57,7 @@ def create_external_order(session: CheckoutSession) -> Order | None:
     order = Order(
         id=_order_id(session),
         session_id=session.id,
-        opened_here=False,
+        is_external=True,
         currency=session.currency,
         expires_at=session.expires_at,
     )
@@ -130,7 +129,7 @@ def _order_line(
         item=item,
         name=(product.name if product else line.description) or line.product_id,
         size=size[:500],
-        colour=(line.metadata.get("colour") or line.metadata.get("color") or "")[:500],
+        color=(line.metadata.get("color") or line.metadata.get("colour") or "")[:500],
         quantity=sold.quantity,
         unit_amount=line.unit_amount,
         price_id=line.price_id,
@@ -140,7 +139,7 @@ def _order_line(
 
 def _item_of(product: Product, size: str | None) -> StockItem | None:
     """The stock item of `size`; a product that comes in one size only needs none."""
-    items = {item.size: item for item in product.stock_items.all() if item.listed}
+    items = {item.size: item for item in product.stock_items.all() if item.is_listed}
     if not product.sizes:
         return items.get("")
     found = matching_size(size, items) if size else None
@@ -150,5 +149,5 @@ def _item_of(product: Product, size: str | None) -> StockItem | None:
 def _ask_for_the_size(order: Order, line: OrderLine) -> None:
     sentence = OTHER_SIZE_GIVEN if line.size else NO_SIZE_GIVEN
     issues.open_issue(
-        NEEDS_SIZE, order.number, sentence, quantity=line.quantity, name=line.name, size=line.size
+        Issue.Kind.NEEDS_SIZE, order.number, sentence, quantity=line.quantity, name=line.name, size=line.size
     )

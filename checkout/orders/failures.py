@@ -8,11 +8,11 @@ from django.utils.translation import gettext_noop as _
 
 from checkout.models import Order
 from inventory import issues
+from inventory.models import Issue
 from inventory.stripe_sync import backoff
 
 logger = logging.getLogger(__name__)
 
-FAILED = "order not settled"
 STAYS_SO = _("%(error)s. It is tried again with growing gaps; the log says where it fails.")
 
 
@@ -21,10 +21,10 @@ def report_failure(order: Order, error: Exception) -> None:
     text, tries = backoff.one_line(error), order.attempts + 1
     logger.error("Order %s fails at try %d: %s", order.number, tries, text, exc_info=error)
     if tries >= backoff.FAILURES_BEFORE_ISSUE:
-        issues.open_issue(FAILED, order.number, STAYS_SO, error=text)
+        issues.open_issue(Issue.Kind.ORDER_FAILED, order.number, STAYS_SO, error=text)
 
 
 def clear_failure(order: Order) -> None:
     """It works again."""
     if order.attempts >= backoff.FAILURES_BEFORE_ISSUE:
-        issues.close(FAILED, order.number)
+        issues.close(Issue.Kind.ORDER_FAILED, order.number)

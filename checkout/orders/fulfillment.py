@@ -118,7 +118,7 @@ def mark_refunded_if_full(order_id: UUID, *, whole: int | None) -> None:
 
 def _sale_lines(order: Order, paid_at: datetime) -> list[ledger.SaleLine]:
     return [
-        ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at, order.opened_here)
+        ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at, not order.is_external)
         for line in order.lines.exclude(item=None)
         if line.item_id is not None
     ]
@@ -126,7 +126,7 @@ def _sale_lines(order: Order, paid_at: datetime) -> list[ledger.SaleLine]:
 
 def _paid_at(order: Order, stripe_says: datetime) -> datetime:
     """By Stripe's clock, which counts whole seconds and may be slow: nobody pays for an order before it is written."""
-    return max(stripe_says, order.created_at) if order.opened_here else stripe_says
+    return stripe_says if order.is_external else max(stripe_says, order.created_at)
 
 
 def _await_payment(order: Order, session: CheckoutSession) -> None:

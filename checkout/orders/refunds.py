@@ -17,12 +17,11 @@ from checkout.models import Order
 from checkout.orders.fulfillment import apply_session, mark_refunded_if_full
 from inventory import issues
 from inventory.events import inbox
-from inventory.models import StripeEvent
+from inventory.models import Issue, StripeEvent
 from shop.money import format_money
 
 logger = logging.getLogger(__name__)
 
-REFUND, FAILED = "refund", "refund failed"
 REFUNDED = _(
     "%(given)s of %(whole)s were given back. Nothing went back into stock: "
     "if goods came back, open the order and take them back."
@@ -56,7 +55,9 @@ def on_refund_failed(event: StripeEvent) -> None:
         orders.update(refunded=known.refunded)
         if not known.is_whole:
             orders.filter(state=Order.State.REFUNDED).update(state=Order.State.PAID)
-        issues.open_issue(FAILED, order.number, NOT_ARRIVED, refund=failed.id, amount=amount)
+        issues.open_issue(
+            Issue.Kind.REFUND_FAILED, order.number, NOT_ARRIVED, refund=failed.id, amount=amount
+        )
 
 
 def _record_refund(order: Order, refund: gateway.Refund) -> None:
@@ -68,7 +69,7 @@ def _record_refund(order: Order, refund: gateway.Refund) -> None:
         mark_refunded_if_full(order.id, whole=refund.amount)
         if grown:
             given, whole = (_money(amount, refund.currency) for amount in (refund.refunded, refund.amount))
-            issues.open_issue(REFUND, order.number, REFUNDED, given=given, whole=whole)
+            issues.open_issue(Issue.Kind.REFUND_TO_REVIEW, order.number, REFUNDED, given=given, whole=whole)
 
 
 def _money(amount: int, currency: str) -> str:

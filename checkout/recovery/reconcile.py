@@ -21,7 +21,7 @@ from checkout.recovery.session_recovery import refresh_order
 from config.stripe_client import NotFound, PermissionDenied, StripeCallError
 from inventory import issues
 from inventory.events import inbox
-from inventory.models import Hold, Movement, StockItem, StockUpdate, StripeEvent
+from inventory.models import Hold, Issue, Movement, StockItem, StockUpdate, StripeEvent
 from inventory.stock import ledger
 from inventory.stock.metadata import ParsedCount, read_key
 from inventory.stripe_sync import backoff, missed_events
@@ -122,7 +122,7 @@ def _unsold(since: datetime) -> Iterator[Difference]:
     paid = OrderLine.objects.filter(order__in=orders).exclude(item=None)
     sales = Movement.objects.filter(kind=Movement.Kind.SALE, created_at__gte=since - A_DAY)
     sold = set(sales.values_list("reference", flat=True))
-    lines = paid.select_related("order", "item__product__stock").order_by("order__created_at", "position")
+    lines = paid.select_related("order", "item__product__sync").order_by("order__created_at", "position")
     for line in lines:
         if line.reference not in sold:
             yield from _why_unsold(line)
@@ -130,10 +130,13 @@ def _unsold(since: datetime) -> Iterator[Difference]:
 
 def _why_unsold(line: OrderLine) -> Iterator[Difference]:
     order, item = line.order, line.item
-    stock = getattr(item.product, "stock", None) if item else None
-    if not ledger.is_before_cutoff(stock, order.paid_at, ours=order.opened_here):
+    stock = getattr(item.product, "sync", None) if item else None
+    if not ledger.is_before_cutoff(stock, order.paid_at, ours=not order.is_external):
         yield Difference("sale_missing", order.number, f"{line} was paid for and is not in the ledger.")
-    elif item and any(issues.is_open(kind, item.product_id) for kind in (issues.RESTORED, issues.FIRST_LOOK)):
+    elif item and any(
+        issues.is_open(kind, item.product_id)
+        for kind in (Issue.Kind.RESTORED_DATABASE, Issue.Kind.SALE_BEFORE_SYNC)
+    ):
         text = (
             f"{line} was paid for before a reading that may have it already; see the case of {item.product}."
         )

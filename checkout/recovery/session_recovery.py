@@ -20,10 +20,10 @@ from checkout.orders.fulfillment import apply_session
 from config.stripe_client import NotFound, StripeCallError
 from inventory import issues
 from inventory.leases import is_due
+from inventory.models import Issue
 
 logger = logging.getLogger(__name__)
 
-LOST = "session not found"
 NOT_KNOWN = _("Stripe does not know its session %(session)s: %(trouble)s")
 AFTER_ITS_TIME = timedelta(minutes=3)  # The event is here by then, as a rule.
 DEBIT_DAYS = timedelta(days=2)  # Before that no bank has answered.
@@ -65,7 +65,9 @@ def _refresh(order: Order, *, now: datetime) -> bool:
         ended = refresh_order(order, now=now)
     except NotFound as trouble:
         # Another account's key, perhaps: that is no proof that nobody paid.
-        issues.open_issue(LOST, order.number, NOT_KNOWN, session=order.session_id, trouble=trouble)
+        issues.open_issue(
+            Issue.Kind.SESSION_NOT_FOUND, order.number, NOT_KNOWN, session=order.session_id, trouble=trouble
+        )
     except StripeCallError as trouble:
         logger.warning("Order %s is overdue, and Stripe does not say why: %s", order.number, trouble)
     except Exception as error:

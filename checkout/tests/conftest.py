@@ -52,19 +52,17 @@ def shirt(fake: FakeStripe, db: None) -> Product:
 
 @pytest.fixture
 def poster(fake: FakeStripe, db: None) -> Product:
-    """A poster at 12.00 without sizes or colours: 3 of them."""
+    """A poster at 12.00 without sizes or colors: 3 of them."""
     return put_on_show(fake, "prod_poster", "Poster", {"stock": "3"}, amount=1200)
 
 
 class Customer(Client):
     """A browser of one guest."""
 
-    def put_in(
-        self, product: Product, size: str = "", colour: str = "", quantity: object = 1
-    ) -> HttpResponse:
+    def put_in(self, product: Product, size: str = "", color: str = "", quantity: object = 1) -> HttpResponse:
         item = item_of(product, size)
-        colour = colour or (product.colours[0] if product.colours else "")
-        return self.post(reverse("cart_add"), {"item": item.id, "colour": colour, "quantity": quantity})
+        color = color or (product.colors[0] if product.colors else "")
+        return self.post(reverse("cart_add"), {"item": item.id, "color": color, "quantity": quantity})
 
     def go_to_payment(self) -> HttpResponse:
         return self.post(reverse("checkout_start"))
@@ -73,7 +71,7 @@ class Customer(Client):
         return self.get(reverse("thank_you"), {"session_id": order.session_id or ""})
 
     def kept(self) -> list[list[object]]:
-        """The lines as the session keeps them: [item id, colour, quantity]."""
+        """The lines as the session keeps them: [item id, color, quantity]."""
         return list(self.session.get("cart", {}).get("lines", []))
 
     def told(self) -> str:

@@ -37,7 +37,7 @@ FORGED: dict[str, str] = {
 }
 
 
-def test_a_size_in_a_colour_is_put_into_the_cart_and_costs_what_the_mirror_says(
+def test_a_size_in_a_color_is_put_into_the_cart_and_costs_what_the_mirror_says(
     shirt: Product, customer: Customer
 ) -> None:
     answer = customer.put_in(shirt, "M", "Black", 2)
@@ -63,7 +63,7 @@ def test_origin_fault_16_another_size_of_the_same_product_is_a_line_of_its_own(
 def test_origin_fault_09_amounts_prices_and_products_in_the_form_are_not_looked_at(
     shirt: Product, customer: Customer
 ) -> None:
-    form = {"item": item_of(shirt, "M").id, "colour": "Black", "quantity": "1"}
+    form = {"item": item_of(shirt, "M").id, "color": "Black", "quantity": "1"}
 
     customer.post(reverse("cart_add"), FORGED | form)
 
@@ -115,17 +115,17 @@ def test_a_quantity_that_is_too_large_is_told_to_be_too_large(
     "item", ["", "0", "-1", "999999999", "99999999999999999999999", "abc", "1; DROP", "prod_balm"]
 )
 def test_an_unknown_article_is_refused(shirt: Product, customer: Customer, item: str) -> None:
-    customer.post(reverse("cart_add"), {"item": item, "colour": "Black", "quantity": "1"})
+    customer.post(reverse("cart_add"), {"item": item, "color": "Black", "quantity": "1"})
 
     assert customer.kept() == []
     assert customer.get(reverse("cart")).status_code == 200
 
 
-@pytest.mark.parametrize("colour", ["", "Purple", "black", "<script>", "Black "])
-def test_a_colour_that_the_product_does_not_come_in_is_refused(
-    shirt: Product, customer: Customer, colour: str
+@pytest.mark.parametrize("color", ["", "Purple", "black", "<script>", "Black "])
+def test_a_color_that_the_product_does_not_come_in_is_refused(
+    shirt: Product, customer: Customer, color: str
 ) -> None:
-    customer.post(reverse("cart_add"), {"item": item_of(shirt, "M").id, "colour": colour, "quantity": "1"})
+    customer.post(reverse("cart_add"), {"item": item_of(shirt, "M").id, "color": color, "quantity": "1"})
 
     assert customer.kept() == []
 
@@ -137,7 +137,7 @@ def test_the_refusal_says_which_sizes_are_left(shirt: Product, customer: Custome
     assert customer.kept() == []
 
 
-def test_colours_share_the_count_of_their_size(shirt: Product, customer: Customer) -> None:
+def test_colors_share_the_count_of_their_size(shirt: Product, customer: Customer) -> None:
     customer.put_in(shirt, "L", "Black", 1)
     customer.put_in(shirt, "L", "White", 2)
 
@@ -171,11 +171,11 @@ def test_a_line_changes_its_quantity_and_its_size(shirt: Product, customer: Cust
     customer.put_in(shirt, "M", "Black", 2)
     medium, large = item_of(shirt, "M").id, item_of(shirt, "L").id
 
-    customer.post(reverse("cart_change"), {"item": medium, "colour": "Black", "quantity": "5"})
+    customer.post(reverse("cart_change"), {"item": medium, "color": "Black", "quantity": "5"})
     assert customer.kept() == [[medium, "Black", 5]]
 
     customer.post(
-        reverse("cart_change"), {"item": medium, "colour": "Black", "quantity": "1", "to_item": large}
+        reverse("cart_change"), {"item": medium, "color": "Black", "quantity": "1", "to_item": large}
     )
     assert customer.kept() == [[large, "Black", 1]]
 
@@ -185,7 +185,7 @@ def test_a_change_of_size_that_is_sent_twice_is_made_once(shirt: Product, custom
     medium, large = item_of(shirt, "M").id, item_of(shirt, "L").id
 
     for _click in range(2):
-        form = {"item": medium, "colour": "Black", "quantity": "2", "to_item": large}
+        form = {"item": medium, "color": "Black", "quantity": "2", "to_item": large}
         customer.post(reverse("cart_change"), form)
 
     assert customer.kept() == [[large, "Black", 2]]
@@ -197,7 +197,7 @@ def test_a_line_that_becomes_the_size_of_another_line_joins_it(shirt: Product, c
     medium, large = item_of(shirt, "M").id, item_of(shirt, "L").id
 
     customer.post(
-        reverse("cart_change"), {"item": large, "colour": "Black", "quantity": "1", "to_item": medium}
+        reverse("cart_change"), {"item": large, "color": "Black", "quantity": "1", "to_item": medium}
     )
 
     assert customer.kept() == [[medium, "Black", 2]]
@@ -209,7 +209,7 @@ def test_a_line_does_not_become_another_article(shirt: Product, poster: Product,
 
     customer.post(
         reverse("cart_change"),
-        {"item": item_of(shirt, "M").id, "colour": "Black", "quantity": "1", "to_item": item_of(poster).id},
+        {"item": item_of(shirt, "M").id, "color": "Black", "quantity": "1", "to_item": item_of(poster).id},
     )
 
     assert customer.kept() == before
@@ -220,7 +220,7 @@ def test_a_refused_change_leaves_the_line_as_it_was(shirt: Product, customer: Cu
     large = item_of(shirt, "L").id
 
     for quantity in ("0", "-3", "3", "many"):
-        customer.post(reverse("cart_change"), {"item": large, "colour": "Black", "quantity": quantity})
+        customer.post(reverse("cart_change"), {"item": large, "color": "Black", "quantity": quantity})
 
     assert customer.kept() == [[large, "Black", 1]]
 
@@ -229,16 +229,14 @@ def test_fewer_may_be_asked_for_although_not_all_are_left(shirt: Product, custom
     customer.put_in(shirt, "M", "Black", 10)
     ledger.hold("order:somebody", {item_of(shirt, "M").id: 12})
 
-    customer.post(
-        reverse("cart_change"), {"item": item_of(shirt, "M").id, "colour": "Black", "quantity": "3"}
-    )
+    customer.post(reverse("cart_change"), {"item": item_of(shirt, "M").id, "color": "Black", "quantity": "3"})
 
     assert customer.kept() == [[item_of(shirt, "M").id, "Black", 3]]
 
 
 def test_a_line_is_taken_out_and_taking_it_out_twice_does_no_harm(shirt: Product, customer: Customer) -> None:
     customer.put_in(shirt, "M")
-    form = {"item": item_of(shirt, "M").id, "colour": "Black", "remove": "1"}
+    form = {"item": item_of(shirt, "M").id, "color": "Black", "remove": "1"}
 
     customer.post(reverse("cart_change"), form)
     customer.post(reverse("cart_change"), form)
@@ -329,7 +327,7 @@ def test_who_opens_the_address_of_a_form_is_shown_the_cart_and_nothing_changes(
     shirt: Product, customer: Customer, form: str
 ) -> None:
     customer.put_in(shirt, "M")
-    asked = {"item": str(item_of(shirt, "M").id), "colour": "Black", "quantity": "2", "remove": "1"}
+    asked = {"item": str(item_of(shirt, "M").id), "color": "Black", "quantity": "2", "remove": "1"}
 
     answer = customer.get(reverse(form), asked)
 
@@ -399,7 +397,7 @@ def test_a_form_from_another_site_changes_nothing(shirt: Product) -> None:
     strict = Client(enforce_csrf_checks=True)
 
     answer = strict.post(
-        reverse("cart_add"), {"item": item_of(shirt, "M").id, "colour": "Black", "quantity": "1"}
+        reverse("cart_add"), {"item": item_of(shirt, "M").id, "color": "Black", "quantity": "1"}
     )
 
     assert answer.status_code == 403

@@ -14,10 +14,10 @@ MARKS = {"_", "gettext_noop"}
 
 def told() -> Iterator[tuple[str, ast.expr, ast.expr]]:
     """Where checkout opens a case: (file, kind, sentence)."""
-    for file in sorted(ROOM.glob("*.py")):
+    for file in sorted(ROOM.rglob("*.py")):
         for call in ast.walk(ast.parse(file.read_text())):
-            if isinstance(call, ast.Call) and ast.unparse(call.func) == "cases.open_case":
-                yield file.name, call.args[0], call.args[2]
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "issues.open_issue":
+                yield str(file.relative_to(ROOM)), call.args[0], call.args[2]
 
 
 def marked_in(file: str) -> set[str]:

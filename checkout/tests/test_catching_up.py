@@ -160,7 +160,7 @@ def test_a_clock_that_was_days_ahead_and_is_set_back_puts_no_order_off(
     assert later(fake, minutes=40) == 1
 
 
-@pytest.mark.parametrize(("succeeded", "state", "left"), [(True, "paid", 13), (False, "released", 15)])
+@pytest.mark.parametrize(("succeeded", "state", "left"), [(True, "paid", 13), (False, "canceled", 15)])
 def test_a_debit_of_which_nobody_speaks_is_asked_for_after_days(
     fake: FakeStripe, shirt: Product, customer: Customer, succeeded: bool, state: str, left: int
 ) -> None:
@@ -185,7 +185,7 @@ def test_a_session_that_stripe_does_not_know_is_a_case_and_no_proof(
     assert later(fake, minutes=40) == 0
 
     order.refresh_from_db()
-    assert order.state == Order.State.OPEN and Issue.objects.get().kind == "session not found"
+    assert order.state == Order.State.OPEN and Issue.objects.get().kind == "session_not_found"
 
 
 def test_one_order_that_fails_keeps_no_other_waiting_and_becomes_a_case_in_the_end(
@@ -202,7 +202,7 @@ def test_one_order_that_fails_keeps_no_other_waiting_and_becomes_a_case_in_the_e
             later(fake, days=days)
 
     case = Issue.objects.get(closed_at=None)
-    assert (case.kind, case.subject) == ("order not settled", bad.number) and "no such luck" in case.text
+    assert (case.kind, case.subject) == ("order_failed", bad.number) and "no such luck" in case.text
     assert later(fake, days=5) == 1
     bad.refresh_from_db()
     assert bad.state == Order.State.PAID and not Issue.objects.filter(closed_at=None).exists()

@@ -20,7 +20,7 @@ PAGE = {"HX-Request": "true", "HX-Target": "cart"}
 
 
 def put_in_by_htmx(customer: Customer, product: Product, size: str) -> str:
-    form = {"item": item_of(product, size).id, "colour": "Black", "quantity": "1"}
+    form = {"item": item_of(product, size).id, "color": "Black", "quantity": "1"}
     answer = customer.post(reverse("cart_add"), form, headers=DRAWER)
     assert answer.status_code == 200
     return answer.content.decode()
@@ -54,7 +54,7 @@ def test_a_change_on_the_carts_page_speaks_in_its_live_region_and_shows_nothing_
     shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M")
-    form = {"item": item_of(shirt, "M").id, "colour": "Black", "quantity": "2"}
+    form = {"item": item_of(shirt, "M").id, "color": "Black", "quantity": "2"}
 
     piece = customer.post(reverse("cart_change"), form, headers=PAGE).content.decode()
 
@@ -68,7 +68,7 @@ def test_a_refused_change_is_told_at_its_line_and_nowhere_else_to_be_seen(
 ) -> None:
     customer.put_in(shirt, "L")
     customer.put_in(poster)
-    form = {"item": item_of(shirt, "L").id, "colour": "Black", "quantity": "50"}
+    form = {"item": item_of(shirt, "L").id, "color": "Black", "quantity": "50"}
 
     answer = customer.post(reverse("cart_change"), form, headers=PAGE)
 
@@ -80,7 +80,7 @@ def test_a_refused_change_is_told_at_its_line_and_nowhere_else_to_be_seen(
 
 
 def test_a_refused_addition_asks_the_page_behind_to_look_again(shirt: Product, customer: Customer) -> None:
-    form = {"item": item_of(shirt, "S").id, "colour": "Black", "quantity": "1"}
+    form = {"item": item_of(shirt, "S").id, "color": "Black", "quantity": "1"}
 
     answer = customer.post(reverse("cart_add"), form, headers=DRAWER)
 
@@ -90,7 +90,7 @@ def test_a_refused_addition_asks_the_page_behind_to_look_again(shirt: Product, c
 def test_a_change_of_a_line_that_is_gone_is_refused_where_it_can_be_seen(
     shirt: Product, customer: Customer
 ) -> None:
-    form = {"item": item_of(shirt, "L").id, "colour": "Black", "quantity": "2"}
+    form = {"item": item_of(shirt, "L").id, "color": "Black", "quantity": "2"}
 
     piece = customer.post(reverse("cart_change"), form, headers=PAGE).content.decode()
 

@@ -67,7 +67,7 @@ def test_the_older_sites_session_is_counted_by_its_metadata(
 
     order = only_order()
     assert sorted(sales()) == [("prod_balm", "M", 2), ("prod_poster", "", 1)]
-    assert (order.state, order.opened_here, order.email) == ("paid", False, "ada@example.com")
+    assert (order.state, order.is_external, order.email) == ("paid", True, "ada@example.com")
     assert fake.products["prod_balm"]["metadata"]["stock_M"] == "13"
 
 
@@ -161,7 +161,7 @@ def test_a_sale_whose_size_nobody_says_waits_for_the_owner(fake: FakeStripe, shi
     assert (line.item, line.needs_size, line.quantity) == (None, True, 2)
     assert sales() == []
     case = Issue.objects.get()
-    assert case.kind == "sale without a size" and "2 × BALM T-Shirt" in case.text
+    assert case.kind == "needs_size" and "2 × BALM T-Shirt" in case.text
 
 
 def test_an_unknown_size_is_named_in_the_case(fake: FakeStripe, shirt: Product) -> None:
@@ -237,7 +237,7 @@ def test_a_process_that_dies_in_that_look_leaves_no_sale_without_its_size(
 
     line = only_order().lines.get()
     assert line.item == item_of(Product.objects.get(id=product_id), "S") and not line.needs_size
-    assert not Issue.objects.filter(kind="sale without a size").exists()
+    assert not Issue.objects.filter(kind="needs_size").exists()
 
 
 class Died(BaseException):

@@ -573,7 +573,7 @@ def test_cart_drawer_and_order_are_accessible(
         page.goto(site + reverse("cart"))
         page.get_by_role("button", name="Go to payment").click()
         expect(page).to_have_url(PAYMENT_PAGE)
-        page.goto(site + reverse("checkout_cancelled"))
+        page.goto(site + reverse("checkout_canceled"))
         accessible(page, "back from Stripe")
         come_back(page, site, only_order())
         accessible(page, "a page that waits")
@@ -634,7 +634,7 @@ def test_an_order_is_printed_in_black_also_where_the_page_is_dark(
         go_to_payment(page)
         come_back(page, site, only_order())
         page.emulate_media(media="print")
-        colours = page.locator(".order .muted").evaluate_all(
+        colors = page.locator(".order .muted").evaluate_all(
             "all => all.map(one => getComputedStyle(one).color)"
         )
-        assert set(colours) == {"rgb(68, 68, 68)"}
+        assert set(colors) == {"rgb(68, 68, 68)"}

@@ -137,7 +137,7 @@ def test_a_session_whose_own_id_is_too_long_is_a_case_and_no_guess(event: dict[s
     for hour in range(1, 12):
         inbox.process_local(timezone.now() + timedelta(hours=hour))
 
-    assert "255" in Issue.objects.get(kind="event not handled").text
+    assert "255" in Issue.objects.get(kind="event_failed").text
     assert sales() == [] and not Order.objects.exists()
 
 

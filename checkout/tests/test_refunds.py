@@ -38,7 +38,7 @@ def test_origin_fault_11_a_refund_closes_the_order_and_opens_a_case_but_moves_no
     assert (order.state, order.refunded) == ("refunded", 5000)
     assert item_of(shirt, "M").available == 13
     case = Issue.objects.get()
-    assert (case.kind, case.subject) == ("refund", order.number) and "$50.00 of $50.00" in case.text
+    assert (case.kind, case.subject) == ("refund_to_review", order.number) and "$50.00 of $50.00" in case.text
 
 
 def test_a_part_leaves_the_order_paid_and_each_further_part_is_told(
@@ -61,14 +61,14 @@ def test_a_refund_that_is_told_again_opens_no_closed_case_again(
     order = paid_order(fake, shirt, customer)
     fake.refund(payment_intent=order.payment_intent_id)
     deliver(fake)
-    issues.close("refund", order.number)
+    issues.close("refund_to_review", order.number)
 
     inbox.replay(
         StripeEvent.objects.filter(type="charge.refunded").values_list("pk", flat=True), timezone.now()
     )
     deliver(fake)
 
-    assert not issues.is_open("refund", order.number)
+    assert not issues.is_open("refund_to_review", order.number)
 
 
 def test_a_refund_that_arrives_before_its_sale_settles_the_sale_first(
@@ -171,7 +171,7 @@ def test_a_refund_that_is_told_before_a_late_payment_closes_the_order_once_it_is
     order.refresh_from_db()
     assert (order.state, order.refunded) == ("refunded", 5000)
     assert item_of(shirt, "M").available == 13 and item_of(shirt, "M").held == 0
-    assert [case.kind for case in Issue.objects.all()] == ["refund"]
+    assert [case.kind for case in Issue.objects.all()] == ["refund_to_review"]
 
 
 def refunded_event(payment_intent_id: str | None, **amounts: object) -> dict[str, object]:

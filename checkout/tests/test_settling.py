@@ -187,7 +187,7 @@ def test_origin_fault_11_an_expired_session_gives_the_units_back(
 
 
 @pytest.mark.parametrize("order_of_arrival", list(permutations(range(2))))
-@pytest.mark.parametrize(("succeeded", "state", "units"), [(True, "paid", 13), (False, "released", 15)])
+@pytest.mark.parametrize(("succeeded", "state", "units"), [(True, "paid", 13), (False, "canceled", 15)])
 def test_the_events_of_a_bank_debit_may_arrive_in_any_order(
     fake: FakeStripe,
     shirt: Product,

@@ -180,7 +180,7 @@ def test_cancelling_keeps_the_cart_and_offers_the_way_back(
 ) -> None:
     order = order_for(customer, shirt)
 
-    page = customer.get(reverse("checkout_cancelled")).content.decode()
+    page = customer.get(reverse("checkout_canceled")).content.decode()
 
     assert "Nothing was charged" in page and order.session_url in page
     assert customer.kept() == [[item_of(shirt, "M").id, "Black", 2]]

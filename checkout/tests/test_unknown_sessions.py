@@ -137,7 +137,7 @@ def test_one_order_that_fails_keeps_no_other_waiting(
         return create_stripe_session(order, first=first)
 
     with monkeypatch.context() as patched:
-        patched.setattr("checkout.recovery.unknown_sessions.open_at_stripe", fails)
+        patched.setattr("checkout.recovery.unknown_sessions.create_stripe_session", fails)
         assert worker_comes_after(fake, 60) == 1
 
     assert list(Order.objects.filter(session_id=None)) == [bad] and item_of(shirt, "M").held == 3

@@ -83,7 +83,7 @@ def test_only_the_gateways_import_stripe() -> None:
         ("inventory/worker.py", "if TYPE_CHECKING:\n    from checkout import models"),
         ("config/urls.py", "import shop"),
         ("fake_stripe/store.py", "from config import settings"),
-        ("checkout/orders/checkout.py", "import demo.catalogue"),
+        ("checkout/orders/checkout.py", "import demo.catalog"),
         ("checkout/orders/checkout.py", "import fake_stripe"),
         ("inventory/worker.py", "import proofs.children"),
         ("shop/tests/test_pages.py", "from inventory import ledger"),

@@ -54,10 +54,7 @@ def test_every_image_can_be_drawn(path: str) -> None:
 
 def test_any_print_can_be_drawn_on_any_garment_in_any_color() -> None:
     drawn = {
-        draw(f"/{garment}/{name}/{colour}.svg")
-        for garment in GARMENTS
-        for name in PRINTS
-        for colour in CLOTHS
+        draw(f"/{garment}/{name}/{color}.svg") for garment in GARMENTS for name in PRINTS for color in CLOTHS
     }
 
     assert len(drawn) == len(GARMENTS) * len(PRINTS) * len(CLOTHS)

@@ -34,7 +34,7 @@ from config.stripe_events import EVENTS
 from inventory import issues
 from inventory.db import insert_new
 from inventory.leases import is_due, lease_free
-from inventory.models import StripeEvent
+from inventory.models import Issue, StripeEvent
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ MAX_LEASES = 15  # of an event whose handling never finishes, for example becaus
 MAX_BACKOFF = timedelta(minutes=10)
 MAX_LENGTH_ID = 255
 KEY_ERRORS = (AuthenticationFailed, PermissionDenied, NotConfigured)
-KEY_ISSUE = (issues.KEY, "events")
+KEY_ISSUE = (Issue.Kind.STRIPE_KEY, "events")
 
 
 class NotAnEvent(ValueError):
@@ -243,7 +243,7 @@ def _mark_failed(event: StripeEvent, text: str) -> None:
     _finish(event, error=text, state=StripeEvent.State.FAILED)
     sentence = _("%(type)s failed after %(tries)d attempts: %(error)s")
     issues.open_issue(
-        issues.EVENT_FAILED, event.pk, sentence, type=event.type, tries=event.attempts, error=text
+        Issue.Kind.EVENT_FAILED, event.pk, sentence, type=event.type, tries=event.attempts, error=text
     )
 
 
@@ -264,7 +264,7 @@ def replay(event_ids: Iterable[str], now: datetime) -> int:
     """Queue events for handling again, in whatever state they are; handlers are idempotent. Returns the number."""
     chosen = StripeEvent.objects.filter(pk__in=list(event_ids))
     for event_id in chosen.filter(state=StripeEvent.State.FAILED).values_list("pk", flat=True):
-        issues.close(issues.EVENT_FAILED, event_id)
+        issues.close(Issue.Kind.EVENT_FAILED, event_id)
     return chosen.update(
         state=StripeEvent.State.WAITING,
         attempts=0,

@@ -41,7 +41,7 @@ def explain_item(item: StockItem) -> Iterator[str]:
 
 def _movements(item: StockItem) -> Iterator[str]:
     running = 0
-    for movement in item.movements.select_related("write").order_by("pk"):
+    for movement in item.movements.select_related("stock_update").order_by("pk"):
         running += movement.delta
         yield f"{format_local(movement.created_at)} {_line(movement)} = {running}"
 
@@ -53,7 +53,7 @@ def _line(movement: Movement) -> str:
     if movement.actor:
         words.append(f"by {movement.actor}")
     if movement.stock_update is not None:
-        words.append(f"[update {movement.stock_update.n}, {movement.stock_update.state}]")
+        words.append(f"[update {movement.stock_update.number}, {movement.stock_update.state}]")
     elif movement.published_at is None:
         words.append("[not yet at Stripe]")
     return " ".join(words)
@@ -82,13 +82,13 @@ def _writes(item: StockItem) -> Iterator[str]:
     if stock is None:
         return
     yield (
-        f"Last update: {stock.n}. Last refresh: {format_local(stock.refreshed_at)}."
+        f"Last update: {stock.number}. Last refresh: {format_local(stock.refreshed_at)}."
         if stock.refreshed_at
         else ""
     )
-    if stock.parked:
+    if stock.pause_reason:
         yield f"Paused: {stock.pause_text}"
-    for write in StockUpdate.objects.filter(product=item.product_id).order_by("-n")[:10]:
+    for write in StockUpdate.objects.filter(product=item.product_id).order_by("-number")[:10]:
         sent = write.totals.get(item.key, "not sent")
         seen = "event received" if write.event_seen else "event not received"
         yield f"  update {write.number}: {item.key} = {sent}, {write.state}, {seen}"

@@ -24,7 +24,7 @@ from config.dates import format_local
 from config.fault_points import fault_point
 from inventory import issues
 from inventory.db import delete_returning, insert_new
-from inventory.models import Hold, Movement, ProductSync, StockItem
+from inventory.models import Hold, Issue, Movement, ProductSync, StockItem
 from inventory.stock.counts import MAX_COUNT, signed
 
 logger = logging.getLogger(__name__)
@@ -203,13 +203,13 @@ def is_before_cutoff(stock: ProductSync | None, paid_at: datetime | None, *, our
 
 def _is_past_cutoff(item: StockItem, line: SaleLine) -> bool:
     """Whether Stripe's count includes this sale already, or may include it. Opens an issue if that is uncertain."""
-    stock: ProductSync | None = getattr(item.product, "stock", None)
+    stock: ProductSync | None = getattr(item.product, "sync", None)
     if not is_before_cutoff(stock, line.paid_at, ours=line.ours):
         return False
     assert stock and stock.sales_cutoff and line.paid_at  # noqa: S101
     if stock.cutoff_from_restore or stock.sales_cutoff - line.paid_at < CLOCK_SKEW:
         issues.open_issue(
-            issues.RESTORED if stock.cutoff_from_restore else issues.FIRST_LOOK,
+            Issue.Kind.RESTORED_DATABASE if stock.cutoff_from_restore else Issue.Kind.SALE_BEFORE_SYNC,
             item.product_id,
             gettext_noop(
                 "%(quantity)d of %(key)s were paid for at %(when)s (%(line)s). Please check whether Stripe's count "
@@ -376,7 +376,7 @@ def _in_order(lines: Sequence[SaleLine]) -> list[SaleLine]:
 
 
 def _items(pks: Iterable[int]) -> Iterable[StockItem]:
-    return StockItem.objects.filter(pk__in=set(pks)).select_related("product__stock").order_by("pk")
+    return StockItem.objects.filter(pk__in=set(pks)).select_related("product__sync").order_by("pk")
 
 
 def _require_positive(quantities: Iterable[int]) -> None:
@@ -420,7 +420,9 @@ def _open_oversold_issue(item: StockItem) -> None:
         "%(item)s: %(there)d in stock, %(held)d in open checkouts. More units are sold or held than are in stock."
     )
     subject = f"{item.product_id} {item.key}"
-    issues.open_issue(issues.OVERSOLD, subject, sentence, item=item, there=_physical(item), held=item.held)
+    issues.open_issue(
+        Issue.Kind.OVERSOLD, subject, sentence, item=item, there=_physical(item), held=item.held
+    )
 
 
 def find_drift() -> list[str]:

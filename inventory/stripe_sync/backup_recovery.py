@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop as _
 
 from config.dates import format_local
 from inventory import issues
-from inventory.models import Movement, ProductSync, StockItem, StockUpdate
+from inventory.models import Issue, Movement, ProductSync, StockItem, StockUpdate
 from inventory.stock.metadata import ParsedCount, VersionOwner
 from inventory.stripe_sync import updates
 
@@ -73,7 +73,9 @@ def adopt(
     updates.record_snapshot(stock.pk, stock.number, state, from_update=True)
     if restored:
         stock.sales_cutoff, stock.cutoff_from_restore = fetched_at, True
-    kind, sentence = (issues.RESTORED, WHEN_RESTORED) if restored else (issues.FORGOTTEN, WHEN_FORGOTTEN)
+    kind, sentence = (
+        (Issue.Kind.RESTORED_DATABASE, WHEN_RESTORED) if restored else (Issue.Kind.EVENT_GAP, WHEN_FORGOTTEN)
+    )
     issues.open_issue(
         kind, stock.pk, "\n".join([issues.translate(sentence, when=format_local(fetched_at)), *lines])
     )

@@ -105,7 +105,7 @@ def _would_change(product: gateway.StripeProduct) -> bool:
 def _tag_would_change(stock: ProductSync, mark: VersionOwner) -> bool:
     if mark.foreign:
         paused = stock.pause_reason == stock.PauseReason.FOREIGN and stock.pause_detail == mark.foreign
-        return mark.foreign != stock.taken_over and not paused
+        return mark.foreign != stock.accepted_version and not paused
     return (mark.number or 0) != stock.number
 
 

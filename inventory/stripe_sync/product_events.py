@@ -26,6 +26,7 @@ from inventory.db import insert_new
 from inventory.events import inbox
 from inventory.models import (
     Installation,
+    Issue,
     Movement,
     ProcessedRequest,
     ProductSync,
@@ -145,7 +146,7 @@ def apply_product_updated(event: Json) -> None:
 
 def _confirm_own_update(stock: ProductSync, update: ProductUpdate) -> None:
     # Our own stock update: not an edit, but the proof that it was applied.
-    write = StockUpdate.objects.filter(key=update.key).first()
+    write = StockUpdate.objects.filter(idempotency_key=update.key).first()
     if write is None:
         _note_lost_update(stock, update)
         return
@@ -173,7 +174,7 @@ def _note_lost_update(stock: ProductSync, update: ProductUpdate) -> None:
     for key, count in change.after.items():
         if change.before[key] is None and count is not None:
             # The issue that reported it was lost with the database.
-            issues.open_issue(issues.UNREADABLE, f"{stock.pk} {key}", BY_AN_UPDATE, key=key)
+            issues.open_issue(Issue.Kind.UNREADABLE_COUNT, f"{stock.pk} {key}", BY_AN_UPDATE, key=key)
 
 
 def _count_edit(stock: ProductSync, update: ProductUpdate) -> None:
@@ -203,13 +204,13 @@ def _base(stock: ProductSync, change: MetadataDiff, states: list[dict[str, int]]
         sentence = _(
             "A form was saved that is older than any update this shop has on record. Please check the counts."
         )
-        issues.open_issue(issues.STALE_FORM, stock.pk, sentence)
+        issues.open_issue(Issue.Kind.AMBIGUOUS_EDIT, stock.pk, sentence)
         return None
     if not base.certain:
         sentence = _(
             "An old form was saved (%(change)s). It may be older than assumed. Please check the counts."
         )
-        issues.open_issue(issues.STALE_FORM, stock.pk, sentence, change=_describe(change))
+        issues.open_issue(Issue.Kind.AMBIGUOUS_EDIT, stock.pk, sentence, change=_describe(change))
     # Counts that were invalid or missing in the form are measured from the value just before.
     return {key: base.counts.get(key, before) for key, before in change.before.items()}
 
@@ -254,7 +255,7 @@ def _opened_items(stock: ProductSync, update: ProductUpdate) -> dict[str, StockI
     items = _items(stock.pk)
     change = update.change(list(items))
     begun = {key: item for key, item in items.items() if not _already_in_first_reading(item, update, change)}
-    if stock.cutoff_from_restore and issues.is_open(issues.RESTORED, stock.pk):
+    if stock.cutoff_from_restore and issues.is_open(Issue.Kind.RESTORED_DATABASE, stock.pk):
         _report_gap_edit(stock, update, change, items.keys() - begun.keys())
     return begun
 
@@ -264,7 +265,9 @@ def _report_gap_edit(stock: ProductSync, update: ProductUpdate, change: Metadata
     summary = _describe(change, keys)
     if summary:
         sentence = _("Edited at Stripe in between: %(change)s (%(request)s).")
-        issues.open_issue(issues.RESTORED, stock.pk, sentence, change=summary, request=update.request)
+        issues.open_issue(
+            Issue.Kind.RESTORED_DATABASE, stock.pk, sentence, change=summary, request=update.request
+        )
 
 
 def _already_in_first_reading(item: StockItem, update: ProductUpdate, change: MetadataDiff) -> bool:
@@ -292,7 +295,9 @@ def _in_the_same_second(item: StockItem, change: MetadataDiff) -> bool:
     sentence = _(
         "%(key)s was edited in the same second as it was first read (%(change)s). Please check the count."
     )
-    issues.open_issue(issues.STALE_FORM, item.product_id, sentence, key=item.key, change=_describe(change))
+    issues.open_issue(
+        Issue.Kind.AMBIGUOUS_EDIT, item.product_id, sentence, key=item.key, change=_describe(change)
+    )
     return True
 
 
@@ -309,12 +314,14 @@ BY_A_FORM = _(
 
 def _report_overwrite(item: StockItem, sentence: str) -> None:
     _save_account(item, counts.written_over(_load_account(item)))
-    issues.open_issue(issues.UNREADABLE, f"{item.product_id} {item.key}", sentence, key=item.key)
+    issues.open_issue(Issue.Kind.UNREADABLE_COUNT, f"{item.product_id} {item.key}", sentence, key=item.key)
 
 
 def _report_possible_revert(stock: ProductSync, update: ProductUpdate, change: MetadataDiff) -> None:
     sentence = _("%(change)s in one edit (%(request)s). If this was an old form, it reverted another edit.")
-    issues.open_issue(issues.NOTE, stock.pk, sentence, change=_describe(change), request=update.request)
+    issues.open_issue(
+        Issue.Kind.EDIT_TO_REVIEW, stock.pk, sentence, change=_describe(change), request=update.request
+    )
 
 
 def _describe(change: MetadataDiff, keys: Set[str] | None = None) -> str:

@@ -30,7 +30,7 @@ from config.stripe_client import (
 from inventory import gateway, issues
 from inventory.events import inbox
 from inventory.leases import Lease, is_due, lease, lease_free
-from inventory.models import Installation, Movement, ProductSync, StockItem, StockUpdate
+from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate
 from inventory.stock.metadata import VERSION_KEY, identify_version
 from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
 from shop import mirror
@@ -53,7 +53,7 @@ def publish_pending(now: datetime) -> int:
         .order_by(F("next_attempt_at").asc(nulls_first=True))
         .values_list("pk", flat=True)[:BATCH_SIZE]
     )
-    if not chosen or issues.is_open(issues.STOPPED, SUBJECT):
+    if not chosen or issues.is_open(Issue.Kind.PUBLISHING_STOPPED, SUBJECT):
         return 0
     done = 0
     for product_id in chosen:
@@ -102,7 +102,9 @@ def publish_product(product_id: str, now: datetime) -> bool:
                 raise
             logger.warning("Publishing %s is postponed: %s", product_id, exc)
         except Exception as exc:
-            backoff.report_failure(issues.PUBLISH_FAILED, product_id, exc, failures=_defer(product_id, now))
+            backoff.report_failure(
+                Issue.Kind.PUBLISH_FAILED, product_id, exc, failures=_defer(product_id, now)
+            )
     fault_point("publish.released")
     return True
 
@@ -132,7 +134,7 @@ def _ready_to_publish(product_id: str, now: datetime) -> bool:
     if not _is_fresh(product_id, now):
         refresh.refresh_product(product_id)
     stock = ProductSync.objects.get(pk=product_id)
-    if stock.parked:
+    if stock.pause_reason:
         return False
     return not stock.differs or _fetch_missing_events(product_id, now)
 
@@ -145,7 +147,7 @@ def _is_fresh(product_id: str, now: datetime) -> bool:
     fresh = ProductSync.objects.filter(
         ~Exists(unreadable),
         pk=product_id,
-        n__gt=0,
+        number__gt=0,
         refreshed_at__gt=now - refresh.FRESH,
         refreshed_at__lte=timezone.now(),
         refreshes_requested__lte=F("refreshes_done"),
@@ -161,7 +163,7 @@ def _fetch_missing_events(product_id: str, now: datetime) -> bool:
             "Its counts at Stripe differ from the ledger, and the API key has no permission to list the events that "
             "explain the difference: %(error)s"
         )
-        issues.open_issue(issues.REFUSED, product_id, sentence, error=exc)
+        issues.open_issue(Issue.Kind.UPDATE_REFUSED, product_id, sentence, error=exc)
         _pause(product_id, Parked.UNEXPLAINED)
         return False
     if not missed_events.handle_product_events(product_id, now):
@@ -202,8 +204,8 @@ def _record_applied(write: StockUpdate, now: datetime, *, answered: datetime | N
     # Spread the updates to stay below Stripe's 25 requests a second: a product costs an update and at times a refresh.
     gather = timedelta(seconds=min(max(1.0, 0.8 * pending_products().count()), 300.0))
     stock = ProductSync.objects.filter(pk=write.product_id)
-    if stock.filter(failures__gt=0).update(failures=0):
-        issues.close(issues.PUBLISH_FAILED, write.product_id)
+    if stock.filter(attempts__gt=0).update(attempts=0):
+        issues.close(Issue.Kind.PUBLISH_FAILED, write.product_id)
     stock.update(next_attempt_at=now + gather)
     fault_point("publish.applied")
 
@@ -212,7 +214,7 @@ def _reject_update(write: StockUpdate, refusal: InvalidRequest, now: datetime) -
     # 400 or 404: a retry would be refused again. The movements wait until the owner has fixed the cause.
     updates.abandon_update(write.pk, now)
     sentence = _("Stripe refused the counts: %(refusal)s")
-    issues.open_issue(issues.REFUSED, write.product_id, sentence, refusal=refusal)
+    issues.open_issue(Issue.Kind.UPDATE_REFUSED, write.product_id, sentence, refusal=refusal)
     if isinstance(refusal, NotFound):
         _pause(write.product_id, Parked.DELETED)
     else:
@@ -227,9 +229,9 @@ def resume_product(product_id: str) -> bool:
     """Resume a product whose problem is fixed. False if it is not paused, or paused by another shop's version tag."""
     resumable = ProductSync.objects.exclude(pause_reason__in=[Parked.NOT, Parked.FOREIGN])
     resumed = resumable.filter(pk=product_id).request_refresh(
-        pause_reason=Parked.NOT, pause_detail="", next_attempt_at=None, failures=0
+        pause_reason=Parked.NOT, pause_detail="", next_attempt_at=None, attempts=0
     )
-    issues.close(issues.REFUSED, product_id)
+    issues.close(Issue.Kind.UPDATE_REFUSED, product_id)
     return bool(resumed)
 
 
@@ -271,9 +273,9 @@ def _idempotency_key_of(event: inbox.Json) -> str:
 
 def _defer(product_id: str, now: datetime) -> int:
     stock = ProductSync.objects.get(pk=product_id)
-    failures = backoff.next_count(stock.failures)
+    failures = backoff.next_count(stock.attempts)
     ProductSync.objects.filter(pk=product_id).update(
-        next_attempt_at=now + backoff.wait_after(stock.failures), failures=failures
+        next_attempt_at=now + backoff.wait_after(stock.attempts), attempts=failures
     )
     return failures
 
@@ -283,9 +285,9 @@ def _stop_publishing(exc: StripeCallError) -> None:
     sentence = _(
         "No counts are sent to Stripe: %(error)s Correct the key, then close this issue or restart the worker."
     )
-    issues.open_issue(issues.STOPPED, SUBJECT, sentence, error=exc)
+    issues.open_issue(Issue.Kind.PUBLISHING_STOPPED, SUBJECT, sentence, error=exc)
 
 
 def resume(*, stopped_before: datetime | None = None) -> int:
     # Called when a worker starts: the key may have been corrected.
-    return issues.close(issues.STOPPED, SUBJECT, opened_before=stopped_before)
+    return issues.close(Issue.Kind.PUBLISHING_STOPPED, SUBJECT, opened_before=stopped_before)

@@ -14,9 +14,8 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from config.fault_points import fault_point
 from config.stripe_client import InvalidRequest, RateLimited, ServerError, StripeCallError, is_configured
-from inventory import issues
 from inventory.leases import is_due, lease, lease_free
-from inventory.models import ProductSync, StockUpdate
+from inventory.models import Issue, ProductSync, StockUpdate
 from inventory.stripe_sync import backoff, snapshot
 from shop import gateway, mirror
 from shop.models import Product
@@ -57,7 +56,7 @@ def refresh_requested(now: datetime) -> int:
 
 def _finish_first_refreshes() -> int:
     # A process may die after creating a product and before its ProductStock, where refreshes are requested.
-    begun = Product.objects.filter(stock=None, deleted=False).order_by("pk").values_list("pk", flat=True)
+    begun = Product.objects.filter(sync=None, deleted=False).order_by("pk").values_list("pk", flat=True)
     for product_id in list(begun[:BATCH_SIZE]):
         refresh_product(product_id)
     return len(begun)
@@ -81,7 +80,9 @@ def _refresh_one(product_id: str, now: datetime) -> bool:
         except StripeCallError:
             raise
         except Exception as exc:
-            backoff.report_failure(issues.LOOK_FAILED, product_id, exc, failures=_defer(product_id, now))
+            backoff.report_failure(
+                Issue.Kind.REFRESH_FAILED, product_id, exc, failures=_defer(product_id, now)
+            )
             return False
     return True
 

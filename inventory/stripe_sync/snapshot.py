@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from inventory import issues
-from inventory.models import Installation, Movement, ProductSync, StockItem
+from inventory.models import Installation, Issue, Movement, ProductSync, StockItem
 from inventory.stock.metadata import (
     SINGLE_ITEM_KEY,
     VERSION_KEY,
@@ -53,7 +53,7 @@ def apply_snapshot(product: gateway.StripeProduct, wanted: int) -> None:
         stock.refreshes_done = max(stock.refreshes_done, wanted)
         if stock.refresh_attempts:
             stock.refresh_attempts, stock.next_refresh_at = 0, None
-            issues.close(issues.LOOK_FAILED, stock.pk)
+            issues.close(Issue.Kind.REFRESH_FAILED, stock.pk)
         stock.save()
 
 
@@ -93,17 +93,17 @@ def _apply_counts(stock: ProductSync, product: gateway.StripeProduct, *, may_beg
 
 def _is_paused_by(stock: ProductSync, mark: VersionOwner) -> bool:
     # Pause the product while another database's version tag stands, until the owner takes over or the tag is gone.
-    if mark.foreign and mark.foreign != stock.taken_over:
+    if mark.foreign and mark.foreign != stock.accepted_version:
         stock.pause(Parked.FOREIGN, mark.foreign)
         sentence = _(
             "Its version tag is %(mark)s, which this shop's database did not set. No counts are sent to Stripe until "
             "you run “manage.py sync_catalog --product %(product)s --take-over”."
         )
-        issues.open_issue(issues.FOREIGN_MARK, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
+        issues.open_issue(Issue.Kind.FOREIGN_VERSION, stock.pk, sentence, mark=mark.foreign, product=stock.pk)
         return True
     if stock.pause_reason == Parked.FOREIGN:
         stock.pause(Parked.NOT)
-        issues.close(issues.FOREIGN_MARK, stock.pk)
+        issues.close(Issue.Kind.FOREIGN_VERSION, stock.pk)
     return False
 
 
@@ -162,7 +162,15 @@ def _open_items(pairs: list[Pair], product: gateway.StripeProduct, *, may_begin:
             _open_item(item, reading, product)
         item.state, item.problem = _state_of(item, reading)
         item.save(
-            update_fields=["listed", "position", "state", "problem", "on_hand", "opened_at", "opened_count"]
+            update_fields=[
+                "is_listed",
+                "position",
+                "state",
+                "problem",
+                "on_hand",
+                "opened_at",
+                "opened_count",
+            ]
         )
 
 
@@ -192,7 +200,7 @@ def _accept_waiting(item: StockItem, reading: ParsedCount, product: gateway.Stri
         "%(key)s was invalid and is %(count)s now. Edits made in between are not known. Please check the count."
     )
     subject = f"{item.product_id} {item.key}"
-    issues.open_issue(issues.UNREADABLE, subject, sentence, key=item.key, count=reading.count)
+    issues.open_issue(Issue.Kind.UNREADABLE_COUNT, subject, sentence, key=item.key, count=reading.count)
 
 
 def _state_of(item: StockItem, reading: ParsedCount) -> tuple[str, str]:
@@ -214,11 +222,11 @@ def accept_stripe_counts(product_id: str) -> str:
     """Let this shop write the product from now on. Returns the version tag taken over, "" if there was none."""
     with transaction.atomic():
         stock = ProductSync.objects.select_for_update().filter(pk=product_id).first()
-        if stock is None or stock.parked != Parked.FOREIGN:
+        if stock is None or stock.pause_reason != Parked.FOREIGN:
             return ""
-        stock.taken_over = stock.pause_detail
+        stock.accepted_version = stock.pause_detail
         stock.pause(Parked.NOT)
         stock.needs_version_bump, stock.refreshes_requested = True, stock.refreshes_requested + 1
         stock.save()
-        issues.close(issues.FOREIGN_MARK, product_id)
-    return stock.taken_over
+        issues.close(Issue.Kind.FOREIGN_VERSION, product_id)
+    return stock.accepted_version

@@ -18,7 +18,15 @@ from django.utils.translation import gettext_noop as _
 from config.fault_points import fault_point
 from inventory import issues
 from inventory.leases import Lease
-from inventory.models import Installation, Movement, ProductSync, StockItem, StockUpdate, VersionSnapshot
+from inventory.models import (
+    Installation,
+    Issue,
+    Movement,
+    ProductSync,
+    StockItem,
+    StockUpdate,
+    VersionSnapshot,
+)
 from inventory.stock import counts
 from inventory.stock.metadata import VersionTag, update_payload
 
@@ -54,9 +62,9 @@ def create_update(claim: Lease) -> StockUpdate | None:
     prefix = key_prefix(claim.product_id)
     with transaction.atomic():
         stock = ProductSync.objects.locked(claim.product_id)
-        if not claim.is_held(stock) or stock.parked or open_update(stock.pk):
+        if not claim.is_held(stock) or stock.pause_reason or open_update(stock.pk):
             return None
-        if stock.highest_seen_number > stock.n or stock.gap:
+        if stock.highest_seen_number > stock.number or stock.event_gap:
             return (
                 None  # Our rows are from a backup, or too old: first, a refresh must accept Stripe's counts.
             )
@@ -83,14 +91,14 @@ def _new_update(stock: ProductSync, items: list[StockItem], prefix: str) -> Stoc
     totals = {item.key: _total(item, n) for item in items}
     write = StockUpdate.objects.create(
         product_id=stock.pk,
-        n=n,
-        key=f"{prefix}{n}/{secrets.token_hex(8)}",
+        number=n,
+        idempotency_key=f"{prefix}{n}/{secrets.token_hex(8)}",
         totals=totals,
         created_at=timezone.now(),
     )
-    Movement.objects.filter(item__in=items, published_at=None).update(write=write)
-    VersionSnapshot.objects.create(product_id=stock.pk, n=n, counts=totals, from_update=True)
-    ProductSync.objects.filter(pk=stock.pk).update(n=n, needs_version_bump=False, differs=False)
+    Movement.objects.filter(item__in=items, published_at=None).update(stock_update=write)
+    VersionSnapshot.objects.create(product_id=stock.pk, number=n, counts=totals, from_update=True)
+    ProductSync.objects.filter(pk=stock.pk).update(number=n, needs_version_bump=False, differs=False)
     return write
 
 
@@ -101,14 +109,19 @@ def _total(item: StockItem, n: int) -> int:
         reason = "More was sold than was in stock; a count at Stripe is never below 0."
         _add_correction(item, Movement.Kind.OVERSOLD, total.shortfall, n, reason)
         sentence = _("%(units)d of %(key)s were sold beyond the stock. Deliver them later, or refund them.")
-        issues.open_issue(issues.OVERSOLD, subject, sentence, units=total.shortfall, key=item.key)
+        issues.open_issue(Issue.Kind.OVERSOLD, subject, sentence, units=total.shortfall, key=item.key)
     if total.surplus:
         _add_correction(
             item, Movement.Kind.ADJUSTED, -total.surplus, n, "A count at Stripe has six digits at most."
         )
         sentence = _("%(units)d of %(key)s are in stock beyond %(most)d, the highest possible count.")
         issues.open_issue(
-            issues.TOO_MANY, subject, sentence, units=total.surplus, key=item.key, most=counts.MAX_COUNT
+            Issue.Kind.COUNT_TOO_LARGE,
+            subject,
+            sentence,
+            units=total.surplus,
+            key=item.key,
+            most=counts.MAX_COUNT,
         )
     return total.count
 
@@ -150,7 +163,7 @@ def _was_refreshed_meanwhile(stock: ProductSync, write: StockUpdate) -> bool:
 
 
 def _publish_movements(write: StockUpdate, now: datetime) -> None:
-    movements = Movement.objects.filter(write=write, published_at=None)
+    movements = Movement.objects.filter(stock_update=write, published_at=None)
     sums = dict(movements.order_by().values_list("item").annotate(units=Sum("delta")))
     movements.update(published_at=now)
     for item_id in sorted(sums):
@@ -180,7 +193,7 @@ def abandon_update(write_id: int, now: datetime) -> None:
             apply_update(write_id, now)
             return
         StockUpdate.objects.filter(pk=write_id).update(state=Abandoned, finished_at=now)
-        Movement.objects.filter(write=write, published_at=None).update(write=None)
+        Movement.objects.filter(stock_update=write, published_at=None).update(stock_update=None)
         ProductSync.objects.filter(pk=write.product_id).request_refresh(needs_version_bump=True)
     logger.warning("Abandoned: %s update %d", write.product_id, write.number)
     fault_point("abandon.committed")
@@ -197,11 +210,13 @@ def record_snapshot(
     readable = {key: count for key, count in state.items() if count is not None}
     if from_update:
         VersionSnapshot.objects.update_or_create(
-            product_id=product_id, n=number, from_update=True, defaults={"counts": readable}
+            product_id=product_id, number=number, from_update=True, defaults={"counts": readable}
         )
     elif readable not in snapshots_of(product_id, number):
-        VersionSnapshot.objects.create(product_id=product_id, n=number, counts=readable)
+        VersionSnapshot.objects.create(product_id=product_id, number=number, counts=readable)
 
 
 def snapshots_of(product_id: str, number: int) -> list[dict[str, int]]:
-    return list(VersionSnapshot.objects.filter(product=product_id, n=number).values_list("counts", flat=True))
+    return list(
+        VersionSnapshot.objects.filter(product=product_id, number=number).values_list("counts", flat=True)
+    )

@@ -19,7 +19,7 @@ from inventory.models import Issue, Movement, ProductSync, StripeEvent
 from inventory.stock import ledger
 from inventory.tests.factories import Shirt
 
-PAGES = ["stockitem", "movement", "hold", "stripeevent", "stockwrite", "productstock", "case"]
+PAGES = ["stockitem", "movement", "hold", "stripeevent", "stockupdate", "productsync", "issue"]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_every_list_opens_with_its_title(owner: Client, shirt: Shirt, model: str
 
 
 @pytest.mark.parametrize(
-    "model", ["stockitem", "movement", "stripeevent", "stockwrite", "productstock", "case"]
+    "model", ["stockitem", "movement", "stripeevent", "stockupdate", "productsync", "issue"]
 )
 def test_every_row_opens_and_none_can_be_edited(owner: Client, shirt: Shirt, model: str) -> None:
     shirt.sell("L", 9)
@@ -103,7 +103,9 @@ def test_a_delivery_is_recorded_with_its_reason_and_reaches_stripe(owner: Client
     page = owner.get(url)
 
     answer = owner.post(
-        url, {"what": "received", "number": 20, "reason": "Delivery 77", "token": token(page)}, follow=True
+        url,
+        {"change_kind": "received", "number": 20, "reason": "Delivery 77", "token": token(page)},
+        follow=True,
     )
 
     assert "1 count changed." in answer.content.decode()
@@ -115,7 +117,7 @@ def test_a_delivery_is_recorded_with_its_reason_and_reaches_stripe(owner: Client
 
 def test_a_second_click_counts_nothing(owner: Client, shirt: Shirt) -> None:
     url = change_url(shirt.item("M"))
-    form = {"what": "received", "number": 20, "reason": "Delivery", "token": token(owner.get(url))}
+    form = {"change_kind": "received", "number": 20, "reason": "Delivery", "token": token(owner.get(url))}
 
     for _click in range(2):
         owner.post(url, form)
@@ -126,7 +128,7 @@ def test_a_second_click_counts_nothing(owner: Client, shirt: Shirt) -> None:
 def test_a_counted_shelf_sets_what_is_there(owner: Client, shirt: Shirt) -> None:
     url = change_url(shirt.item("M"), shirt.item("S"))
 
-    owner.post(url, {"what": "counted", "number": 12, "reason": "Stocktaking", "token": "t"})
+    owner.post(url, {"change_kind": "counted", "number": 12, "reason": "Stocktaking", "token": "t"})
 
     assert shirt.item("M").available == 12 and shirt.item("S").available == 12
 
@@ -147,7 +149,7 @@ def test_an_impossible_number_is_refused_and_nothing_is_stored(
     owner: Client, shirt: Shirt, what: str, number: object
 ) -> None:
     answer = owner.post(
-        change_url(shirt.item("M")), {"what": what, "number": number, "reason": "r", "token": "t"}
+        change_url(shirt.item("M")), {"change_kind": what, "number": number, "reason": "r", "token": "t"}
     )
 
     assert answer.status_code == 200 and "errorlist" in answer.content.decode()
@@ -155,13 +157,15 @@ def test_an_impossible_number_is_refused_and_nothing_is_stored(
 
 
 def test_a_reason_is_required(owner: Client, shirt: Shirt) -> None:
-    owner.post(change_url(shirt.item("M")), {"what": "received", "number": 1, "reason": "", "token": "t"})
+    owner.post(
+        change_url(shirt.item("M")), {"change_kind": "received", "number": 1, "reason": "", "token": "t"}
+    )
 
     assert shirt.item("M").pending == 0
 
 
 def test_removing_more_than_is_there_is_refused_with_a_message(owner: Client, shirt: Shirt) -> None:
-    form = {"what": "adjusted", "number": -16, "reason": "Broken", "token": "t"}
+    form = {"change_kind": "adjusted", "number": -16, "reason": "Broken", "token": "t"}
 
     answer = owner.post(change_url(shirt.item("M")), form, follow=True)
 
@@ -172,7 +176,7 @@ def test_removing_more_than_is_there_is_refused_with_a_message(owner: Client, sh
 def test_a_delivery_beyond_six_digits_is_an_error_of_the_form_and_nothing_is_stored(
     owner: Client, shirt: Shirt
 ) -> None:
-    form = {"what": "received", "number": 999_999, "reason": "Delivery 77", "token": "t"}
+    form = {"change_kind": "received", "number": 999_999, "reason": "Delivery 77", "token": "t"}
 
     answer = owner.post(change_url(shirt.item("M"), shirt.item("S")), form)
 
@@ -185,7 +189,7 @@ def test_a_delivery_beyond_six_digits_is_an_error_of_the_form_and_nothing_is_sto
 def test_where_only_some_of_the_chosen_items_are_refused_the_others_are_changed(
     owner: Client, shirt: Shirt
 ) -> None:
-    form = {"what": "adjusted", "number": -12, "reason": "Broken", "token": "t"}
+    form = {"change_kind": "adjusted", "number": -12, "reason": "Broken", "token": "t"}
 
     answer = owner.post(change_url(shirt.item("M"), shirt.item("S")), form, follow=True)
 
@@ -214,7 +218,7 @@ def test_a_user_with_view_permission_only_cannot_change_stock(client: Client, sh
     clerk = User.objects.create_user("clerk", password="secret", is_staff=True)
     clerk.user_permissions.add(Permission.objects.get(codename="view_stockitem"))
     client.force_login(clerk)
-    form = {"what": "received", "number": 20, "reason": "r", "token": "t"}
+    form = {"change_kind": "received", "number": 20, "reason": "r", "token": "t"}
 
     assert client.post(change_url(shirt.item("M")), form).status_code == 403
     assert client.get(reverse("admin:inventory_stockitem_changelist")).status_code == 200
@@ -242,7 +246,7 @@ def test_an_event_can_be_handled_again(owner: Client, shirt: Shirt) -> None:
 def test_the_owner_can_close_an_issue(owner: Client, shirt: Shirt) -> None:
     case = Issue.objects.create(kind="note", subject="x", text="y")
 
-    act(owner, "case", "close", case.pk)
+    act(owner, "issue", "close", case.pk)
 
     case.refresh_from_db()
     assert case.closed_at is not None
@@ -252,7 +256,7 @@ def test_stock_updates_of_a_paused_product_can_be_resumed(owner: Client, shirt: 
     ProductSync.objects.update(pause_reason="refused", pause_detail="no")
     shirt.sell("M", 2)
 
-    act(owner, "productstock", "write_again", "prod_shirt")
+    act(owner, "productsync", "write_again", "prod_shirt")
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13"
@@ -261,7 +265,7 @@ def test_stock_updates_of_a_paused_product_can_be_resumed(owner: Client, shirt: 
 def test_a_refresh_can_be_requested(owner: Client, shirt: Shirt) -> None:
     before = shirt.stock.refreshes_requested
 
-    act(owner, "productstock", "look_again", "prod_shirt")
+    act(owner, "productsync", "look_again", "prod_shirt")
 
     assert shirt.stock.refreshes_requested == before + 1
 
@@ -271,7 +275,7 @@ def test_another_shop_can_be_taken_over_from_the_admin(owner: Client, shirt: Shi
     shirt.settle()
     assert shirt.stock.pause_reason
 
-    act(owner, "productstock", "take_over", "prod_shirt")
+    act(owner, "productsync", "take_over", "prod_shirt")
     shirt.settle()
 
     assert not shirt.stock.pause_reason and shirt.is_at_rest()

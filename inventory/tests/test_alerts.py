@@ -92,24 +92,24 @@ def test_an_oversold_size_and_its_issue_come_in_one_mail(known: Shirt) -> None:
 
     case = Issue.objects.get()
     assert told.subject == "[Our Shop] Needs attention: oversold (prod_shirt stock_M) and 2 more"
-    assert f"\nhttp://testserver/admin/inventory/case/{case.pk}/change/\n" in told.body
+    assert f"\nhttp://testserver/admin/inventory/issue/{case.pk}/change/\n" in told.body
     assert "\nSold out: BALM T-Shirt S\n" in told.body and "\nSold out: BALM T-Shirt M\n" in told.body
     assert look_round() == []
 
 
 def test_notes_and_closed_issues_are_not_reported(known: Shirt) -> None:
-    issues.open_issue(issues.NOTE, "prod_shirt", "Perhaps an old form.")
-    issues.open_issue(issues.STOPPED, "Stripe", "No key.")
-    issues.close(issues.STOPPED, "Stripe")
+    issues.open_issue(Issue.Kind.EDIT_TO_REVIEW, "prod_shirt", "Perhaps an old form.")
+    issues.open_issue(Issue.Kind.PUBLISHING_STOPPED, "Stripe", "No key.")
+    issues.close(Issue.Kind.PUBLISHING_STOPPED, "Stripe")
 
     assert look_round() == []
 
 
 def test_a_reopened_issue_is_reported_again(known: Shirt) -> None:
     for _time in range(2):
-        issues.open_issue(issues.STOPPED, "Stripe", "No key.")
+        issues.open_issue(Issue.Kind.PUBLISHING_STOPPED, "Stripe", "No key.")
         assert len(look_round()) == 1
-        issues.close(issues.STOPPED, "Stripe")
+        issues.close(Issue.Kind.PUBLISHING_STOPPED, "Stripe")
 
 
 def test_hidden_products_are_not_reported(known: Shirt) -> None:
@@ -190,11 +190,11 @@ def test_no_name_of_a_product_becomes_a_header_or_a_line_of_its_own(known: Shirt
 
 def test_a_mail_lists_twenty_items_and_counts_the_rest(known: Shirt) -> None:
     for number in range(25):
-        issues.open_issue(issues.EVENT_FAILED, f"evt_{number}", "No.")
+        issues.open_issue(Issue.Kind.EVENT_FAILED, f"evt_{number}", "No.")
 
     (told,) = look_round()
 
-    assert told.body.count("event not handled") == alerts.MAX_ITEMS_PER_MAIL
+    assert told.body.count("event_failed") == alerts.MAX_ITEMS_PER_MAIL
     assert told.body.endswith("And 5 more:\nhttp://testserver/admin/\n")
     assert look_round() == []
 
@@ -205,9 +205,9 @@ def test_an_idle_run_takes_three_queries(known: Shirt, django_assert_num_queries
 
 
 def test_a_cron_job_sends_the_mail_as_well(known: Shirt) -> None:
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
     known.sell("M", 11)
 
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
 
     assert [told.subject for told in mail.outbox] == ["[Our Shop] Low stock: BALM T-Shirt M, 4 left"]

@@ -19,28 +19,30 @@ def test_issues_are_in_the_language_of_the_owner(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(issues, "gettext", lambda sentence: f"{get_language()}: {sentence}")
 
     with override("fr"):
-        issues.open_issue(issues.OVERSOLD, "prod_shirt stock_M", "%(units)d were not there.", units=2)
+        issues.open_issue(Issue.Kind.OVERSOLD, "prod_shirt stock_M", "%(units)d were not there.", units=2)
 
     assert Issue.objects.get().text == "en: 2 were not there."
 
 
 @pytest.mark.parametrize("facts", [{}, {"name": "50 % cotton"}])
 def test_a_percent_sign_in_a_text_from_stripe_is_kept(facts: dict[str, Any]) -> None:
-    issues.open_issue(issues.NOTE, "prod_shirt", "%(name)s" if facts else "50 % cotton", **facts)
+    issues.open_issue(
+        Issue.Kind.EDIT_TO_REVIEW, "prod_shirt", "%(name)s" if facts else "50 % cotton", **facts
+    )
 
     assert Issue.objects.get().text == "50 % cotton"
 
 
 def test_a_repeated_text_is_added_once() -> None:
-    assert issues.open_issue(issues.NOTE, "prod_shirt", "First.")
+    assert issues.open_issue(Issue.Kind.EDIT_TO_REVIEW, "prod_shirt", "First.")
     for _time in range(2):
-        assert not issues.open_issue(issues.NOTE, "prod_shirt", "Second.")
+        assert not issues.open_issue(Issue.Kind.EDIT_TO_REVIEW, "prod_shirt", "Second.")
 
     assert Issue.objects.get().text == "First.\nSecond."
 
 
 def test_an_issue_closed_during_an_addition_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    issues.open_issue(issues.NOTE, "prod_shirt", "First.")
+    issues.open_issue(Issue.Kind.EDIT_TO_REVIEW, "prod_shirt", "First.")
     add = issues._append
 
     def too_late(kind: str, subject: str, text: str) -> int:
@@ -49,5 +51,5 @@ def test_an_issue_closed_during_an_addition_is_opened_again(monkeypatch: pytest.
 
     monkeypatch.setattr(issues, "_append", too_late)
 
-    assert issues.open_issue(issues.NOTE, "prod_shirt", "Second.")
+    assert issues.open_issue(Issue.Kind.EDIT_TO_REVIEW, "prod_shirt", "Second.")
     assert Issue.objects.get(closed_at=None).text == "Second."

@@ -181,7 +181,7 @@ def test_why_prints_the_running_count_line_by_line(shirt: Shirt) -> None:
     ledger.receive(shirt.item("M").pk, 5, reference="form:1", reason="Delivery", actor="owner")
     ledger.hold("order:78", {shirt.item("M").pk: 1})
 
-    out, _err = said("why", "prod_shirt", "M")
+    out, _err = said("explain_stock", "prod_shirt", "M")
 
     lines = [line for line in out.splitlines() if " = " in line and line[:4].isdigit()]
     assert [line.rsplit(" = ")[-1] for line in lines] == ["15", "13", "20", "25"]
@@ -198,7 +198,7 @@ def test_why_prints_local_times(shirt: Shirt, settings: Any) -> None:
     settings.TIME_ZONE = "Asia/Tokyo"
     opened = shirt.item("M").movements.get().created_at
 
-    out, _err = said("why", "prod_shirt", "M")
+    out, _err = said("explain_stock", "prod_shirt", "M")
 
     assert f"{opened + timedelta(hours=9):%Y-%m-%d %H:%M:%S} JST opened" in out
 
@@ -206,16 +206,16 @@ def test_why_prints_local_times(shirt: Shirt, settings: Any) -> None:
 def test_why_names_a_sum_that_drifted(shirt: Shirt) -> None:
     StockItem.objects.filter(pk=shirt.item("M").pk).update(on_hand=16)
 
-    out, _err = said("why", "prod_shirt", "stock_M")
+    out, _err = said("explain_stock", "prod_shirt", "stock_M")
 
     assert "MISMATCH: they add up to 15" in out
 
 
 def test_why_of_a_size_that_is_not_there_names_those_that_are(shirt: Shirt) -> None:
     with pytest.raises(CommandError, match="no size “XL”; it has S, M, L"):
-        said("why", "prod_shirt", "XL")
+        said("explain_stock", "prod_shirt", "XL")
     with pytest.raises(CommandError, match="Nothing is counted for prod_x"):
-        said("why", "prod_x", "M")
+        said("explain_stock", "prod_x", "M")
 
 
 # --- replay_events ----------------------------------------------------------------------------

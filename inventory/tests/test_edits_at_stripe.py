@@ -207,7 +207,7 @@ def test_an_ambiguous_edit_becomes_an_issue_and_is_not_guessed(new_shirt: Any) -
     product_events.apply_product_updated(first)
 
     assert shirt.movements("M") == [18]
-    assert Issue.objects.get().kind == "edit that cannot be told apart"
+    assert Issue.objects.get().kind == "ambiguous_edit"
 
 
 def test_a_size_that_is_added_at_stripe_opens_its_ledger_once(shirt: Shirt) -> None:
@@ -290,7 +290,7 @@ def test_an_invalid_edit_whose_event_is_lost_does_not_block_sales_permanently(
     shirt.settle()
 
     assert shirt.item("M").state == "counted" and shirt.at_stripe("M") == "19"
-    assert Issue.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
+    assert Issue.objects.get(kind="unreadable_count").subject == "prod_shirt stock_M"
     assert shirt.is_at_rest()
 
 
@@ -315,7 +315,7 @@ def test_an_update_that_replaced_an_unreadable_count_becomes_an_issue(shirt: Shi
 
     shirt.settle()
 
-    assert Issue.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
+    assert Issue.objects.get(kind="unreadable_count").subject == "prod_shirt stock_M"
     assert shirt.item("M").state == "counted" and shirt.is_at_rest()
 
 
@@ -352,7 +352,7 @@ def test_an_edit_of_two_sizes_leaves_a_note_that_it_may_have_undone_another(shir
 
     shirt.settle()
 
-    note = Issue.objects.get(kind="edit to look at")
+    note = Issue.objects.get(kind="edit_to_review")
     assert "stock_S 10 → 11, stock_M 15 → 14" in note.text
 
 

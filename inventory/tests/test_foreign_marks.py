@@ -32,7 +32,7 @@ def test_a_foreign_version_tag_pauses_our_updates_and_notifies_the_owner(shirt: 
 
     assert shirt.at_stripe("M") == "14"
     assert shirt.stock.pause_text == "another shop updates its counts: them/prod_shirt/4"
-    assert "--take-over" in Issue.objects.get(kind="another shop writes here").text
+    assert "--take-over" in Issue.objects.get(kind="foreign_version").text
     assert shirt.item("M").pending == -2
 
 
@@ -55,7 +55,7 @@ def test_taking_over_publishes_pending_movements(shirt: Shirt) -> None:
 
     assert shirt.at_stripe("M") == "12"
     assert shirt.mark is not None and shirt.mark.startswith(Installation.current())
-    assert not Issue.objects.filter(kind="another shop writes here", closed_at=None).exists()
+    assert not Issue.objects.filter(kind="foreign_version", closed_at=None).exists()
     assert shirt.is_at_rest()
 
 

@@ -176,7 +176,7 @@ def test_a_key_without_read_permission_is_reported_once_until_it_works(
     remembered("evt_1"), remembered("evt_2")
     now = fail_until_given_up(monkeypatch, error)
     case = Issue.objects.get()
-    assert (case.kind, case.closed_at) == ("stripe key", None) and str(error) in case.text
+    assert (case.kind, case.closed_at) == ("stripe_key", None) and str(error) in case.text
     assert set(StripeEvent.objects.values_list("state", flat=True)) == {"waiting"}
 
     handled_by(monkeypatch, lambda event: None)

@@ -279,7 +279,7 @@ def test_a_return_beyond_the_largest_count_is_recorded_and_reported(
 
     assert shirt.at_stripe("M") == "999999" and shirt.is_at_rest()
     assert shirt.movements("M", "returned", "adjusted") == [3, -3]
-    assert Issue.objects.get(kind="more than a count can say").subject == "prod_shirt stock_M"
+    assert Issue.objects.get(kind="count_too_large").subject == "prod_shirt stock_M"
 
 
 def test_an_item_that_is_not_tracked_cannot_be_counted(shirt: Shirt) -> None:

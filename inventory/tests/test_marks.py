@@ -81,7 +81,7 @@ def test_a_form_that_fits_two_snapshots_is_counted_and_becomes_an_issue(shirt: S
     shirt.save_form({**form, "stock_S": "11"})
     shirt.settle()
 
-    assert Issue.objects.filter(kind="edit that cannot be told apart").exists()
+    assert Issue.objects.filter(kind="ambiguous_edit").exists()
     assert shirt.is_at_rest()
 
 
@@ -89,12 +89,12 @@ def test_a_form_with_an_unknown_version_becomes_an_issue_and_changes_nothing(shi
     form = shirt.form()
     shirt.sell("M", 2)
     shirt.settle()
-    VersionSnapshot.objects.filter(n=1).delete()
+    VersionSnapshot.objects.filter(number=1).delete()
 
     shirt.save_form(form, M=25)
     shirt.settle()
 
-    assert Issue.objects.get(kind="edit that cannot be told apart").subject == "prod_shirt"
+    assert Issue.objects.get(kind="ambiguous_edit").subject == "prod_shirt"
     assert shirt.at_stripe("M") == "13"
     assert shirt.is_at_rest()
 
@@ -111,7 +111,7 @@ def test_an_old_form_over_an_unreadable_count_is_measured_from_its_version(
     shirt.save_form(form, M=18)
     shirt.settle()
 
-    assert Issue.objects.filter(kind="unreadable count").exists()
+    assert Issue.objects.filter(kind="unreadable_count").exists()
     assert (shirt.at_stripe("S"), shirt.at_stripe("M")) == ("9", "18")
     assert shirt.item("M").state == "counted" and shirt.is_at_rest()
 

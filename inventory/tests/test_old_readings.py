@@ -256,7 +256,7 @@ def test_a_sale_during_the_recovery_counts_its_units_once(
     come_to_rest(shirt)
 
     assert shirt.at_stripe("M") == "13"
-    assert Issue.objects.filter(kind="restored database").exists()
+    assert Issue.objects.filter(kind="restored_database").exists()
 
 
 def test_an_interrupted_first_refresh_is_finished_by_the_worker(new_shirt: Callable[..., Shirt]) -> None:

@@ -87,10 +87,10 @@ def _at_the_next_call(shirt: Shirt, act: Callable[[], object]) -> None:
     """Call `act` after Stripe has executed the next request and before the caller has the response."""
 
     def observe(call: Exchange) -> None:
-        shirt.fake.observers.remove(product_events)
+        shirt.fake.observers.remove(observe)
         act()
 
-    shirt.fake.observers.append(product_events)
+    shirt.fake.observers.append(observe)
 
 
 def test_origin_fault_05_an_oversell_is_an_issue_and_not_hidden_by_a_zero(shirt: Shirt) -> None:

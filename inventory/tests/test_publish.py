@@ -228,7 +228,7 @@ def test_a_product_never_has_two_open_updates(shirt: Shirt, frozen: StockUpdate)
 
     with pytest.raises(IntegrityError), transaction.atomic():
         StockUpdate.objects.create(
-            product_id="prod_shirt", n=99, key="other", totals={}, created_at=timezone.now()
+            product_id="prod_shirt", number=99, idempotency_key="other", totals={}, created_at=timezone.now()
         )
 
 

@@ -34,7 +34,7 @@ def test_a_rejected_update_pauses_the_product_and_is_not_retried(
 
     assert len(calls) == 1
     assert shirt.stock.pause_reason == "refused" and shirt.stock.pause_detail == "Metadata is full."
-    assert Issue.objects.get(kind="Stripe refuses a write").subject == "prod_shirt"
+    assert Issue.objects.get(kind="update_refused").subject == "prod_shirt"
     assert shirt.item("M").pending == -2
 
 
@@ -61,7 +61,7 @@ def test_a_key_without_write_permission_stops_publishing_until_a_worker_restarts
         patch.setattr(gateway, "update_metadata", raising(error("no")))
         shirt.sell("M", 2)
         shirt.settle()
-    assert Issue.objects.get(kind="publishing stopped", closed_at=None)
+    assert Issue.objects.get(kind="publishing_stopped", closed_at=None)
     shirt.settle()
     assert shirt.at_stripe("M") == "15"
 

@@ -49,13 +49,13 @@ def restore(shirt: Shirt) -> Callable[[], None]:
             EventCursor,
         )
     }
-    movements = {row.pk: (row.write_id, row.published_at) for row in Movement.objects.all()}
+    movements = {row.pk: (row.stock_update_id, row.published_at) for row in Movement.objects.all()}
 
     def bring_back() -> None:
         lost = Movement.objects.exclude(pk__in=movements)
         lost._raw_delete("default")
         for pk, (write_id, published_at) in movements.items():
-            Movement.objects.filter(pk=pk).update(write_id=write_id, published_at=published_at)
+            Movement.objects.filter(pk=pk).update(stock_update_id=write_id, published_at=published_at)
         for model in (StockUpdate, VersionSnapshot, ProcessedRequest, StripeEvent):
             model.objects.exclude(pk__in=[row.pk for row in kept[model]]).delete()
         for row in [*kept[StockUpdate], *kept[ProductSync], *kept[StockItem]]:
@@ -77,7 +77,7 @@ def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shi
     assert shirt.item("M").on_hand == 13 and shirt.at_stripe("M") == "13"
     assert shirt.movements("M") == [15, -2]
     assert shirt.stock.number == 2
-    case = Issue.objects.get(kind="restored database")
+    case = Issue.objects.get(kind="restored_database")
     assert case.subject == "prod_shirt"
     assert case.text.endswith("\nstock_M: the ledger had 15, Stripe showed 13.")
     assert shirt.is_at_rest()
@@ -97,7 +97,7 @@ def test_the_number_oversold_is_reported_again_after_a_restore(shirt: Shirt) -> 
     refresh.request_refresh_of_all()
     shirt.settle()
 
-    text = Issue.objects.get(kind="restored database").text
+    text = Issue.objects.get(kind="restored_database").text
     assert "stock_M: the ledger had -2, Stripe showed 0." in text
     assert shirt.at_stripe("M") == "0" and shirt.is_at_rest()
 
@@ -108,14 +108,14 @@ def test_an_unreadable_count_replaced_by_a_lost_update_is_reported_again(shirt: 
     shirt.sell("M", 2)
     drain()
     shirt.settle()
-    assert shirt.at_stripe("M") == "13" and Issue.objects.filter(kind="unreadable count").exists()
+    assert shirt.at_stripe("M") == "13" and Issue.objects.filter(kind="unreadable_count").exists()
     bring_back()
     Issue.objects.all().delete()
 
     missed_events.fetch_product_events(timezone.now())
     shirt.settle()
 
-    assert Issue.objects.get(kind="unreadable count").subject == "prod_shirt stock_M"
+    assert Issue.objects.get(kind="unreadable_count").subject == "prod_shirt stock_M"
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
 
 
@@ -130,7 +130,7 @@ def test_movements_pending_in_a_restored_database_were_published_already(shirt: 
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13" and shirt.item("M").pending == 0
-    assert "order:pending:0" in Issue.objects.get(kind="restored database").text
+    assert "order:pending:0" in Issue.objects.get(kind="restored_database").text
     assert shirt.is_at_rest()
 
 
@@ -152,7 +152,7 @@ def test_an_open_update_of_a_restored_database_is_never_sent_again(shirt: Shirt)
     refresh.refresh_product("prod_shirt")
     shirt.settle()
 
-    assert StockUpdate.objects.get(n=2).state == "abandoned"
+    assert StockUpdate.objects.get(number=2).state == "abandoned"
     assert shirt.at_stripe("M") == "10" and shirt.is_at_rest()
 
 
@@ -169,7 +169,7 @@ def test_a_restore_is_detected_though_an_old_form_set_an_older_version_tag(shirt
     refresh.request_refresh_of_all()
     shirt.settle()
 
-    assert Issue.objects.filter(kind="restored database", subject="prod_shirt").exists()
+    assert Issue.objects.filter(kind="restored_database", subject="prod_shirt").exists()
     assert shirt.stock.number > 2, "write 2 was the lost database's: no mark is used twice"
     assert shirt.is_at_rest()
 
@@ -187,7 +187,7 @@ def test_a_sale_from_before_the_cutoff_goes_into_the_issue_and_not_into_the_coun
     )
 
     assert new == []
-    assert "order:lost:0" in Issue.objects.get(kind="restored database").text
+    assert "order:lost:0" in Issue.objects.get(kind="restored_database").text
     shirt.settle()
     assert shirt.at_stripe("M") == "13"
 
@@ -331,7 +331,7 @@ def test_a_starting_worker_refreshes_every_product_before_it_sends_updates(shirt
     shirt.fake.forget_calls()
     shirt.sell("M")
 
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
 
     methods = [(call.method, call.path) for call in shirt.fake.calls]
     posted = methods.index(("POST", "/v1/products/prod_shirt"))

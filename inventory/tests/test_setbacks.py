@@ -47,7 +47,7 @@ def test_a_product_that_cannot_be_stored_does_not_block_others(
     for shirt in shirts:
         shirt.sell("M", 2)
     refresh.request_refresh_of_all()
-    break_for(monkeypatch, mirror, "store", "prod_0")
+    break_for(monkeypatch, mirror, "upsert_product", "prod_0")
 
     drain()
 
@@ -61,7 +61,7 @@ def test_a_product_that_cannot_be_published_does_not_block_others(
 ) -> None:
     for shirt in shirts:
         shirt.sell("M", 2)
-    break_for(monkeypatch, updates, "freeze", "prod_0")
+    break_for(monkeypatch, updates, "create_update", "prod_0")
 
     drain()
 
@@ -71,7 +71,7 @@ def test_a_product_that_cannot_be_published_does_not_block_others(
 def test_failures_are_retried_with_backoff_and_become_an_issue(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    break_for(monkeypatch, updates, "freeze", "prod_shirt")
+    break_for(monkeypatch, updates, "create_update", "prod_shirt")
     shirt.sell("M", 2)
     now, gaps, open_cases = timezone.now() + timedelta(seconds=3), [], []
 
@@ -80,7 +80,7 @@ def test_failures_are_retried_with_backoff_and_become_an_issue(
         then = shirt.stock.next_attempt_at
         assert then is not None
         gaps.append((then - now).total_seconds())
-        open_cases.append(issues.is_open(issues.PUBLISH_FAILED, "prod_shirt"))
+        open_cases.append(issues.is_open(Issue.Kind.PUBLISH_FAILED, "prod_shirt"))
         now = then
 
     assert gaps == [1, 2, 4, 8, 16, 32, 60, 60]
@@ -93,16 +93,16 @@ def test_the_issue_is_closed_once_the_product_can_be_published(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shirt.sell("M", 2)
-    ProductSync.objects.update(failures=backoff.FAILURES_BEFORE_ISSUE)
+    ProductSync.objects.update(attempts=backoff.FAILURES_BEFORE_ISSUE)
     with monkeypatch.context() as patch:
-        break_for(patch, updates, "freeze", "prod_shirt")
+        break_for(patch, updates, "create_update", "prod_shirt")
         publisher.publish_pending(timezone.now() + timedelta(seconds=3))
     ProductSync.objects.update(next_attempt_at=None)
-    assert issues.is_open(issues.PUBLISH_FAILED, "prod_shirt")
+    assert issues.is_open(Issue.Kind.PUBLISH_FAILED, "prod_shirt")
 
     shirt.settle()
 
-    assert not issues.is_open(issues.PUBLISH_FAILED, "prod_shirt")
+    assert not issues.is_open(Issue.Kind.PUBLISH_FAILED, "prod_shirt")
     assert shirt.at_stripe("M") == "13" and shirt.stock.attempts == 0
 
 
@@ -112,18 +112,18 @@ def test_a_failed_refresh_is_postponed_and_a_successful_one_closes_its_issue(
     refresh.request_refresh_of_all()
     now, gaps = timezone.now(), []
     with monkeypatch.context() as patch:
-        break_for(patch, mirror, "store", "prod_shirt")
+        break_for(patch, mirror, "upsert_product", "prod_shirt")
         for _try in range(backoff.FAILURES_BEFORE_ISSUE):
             refresh.refresh_requested(now)
             then = shirt.stock.next_refresh_at
             assert then is not None
             gaps.append((then - now).total_seconds())
             now = then
-    assert gaps == [1, 2, 4, 8, 16] and issues.is_open(issues.LOOK_FAILED, "prod_shirt")
+    assert gaps == [1, 2, 4, 8, 16] and issues.is_open(Issue.Kind.REFRESH_FAILED, "prod_shirt")
 
     refresh.refresh_requested(now)
 
-    assert not issues.is_open(issues.LOOK_FAILED, "prod_shirt")
+    assert not issues.is_open(Issue.Kind.REFRESH_FAILED, "prod_shirt")
     assert (shirt.stock.refresh_attempts, shirt.stock.next_refresh_at) == (0, None)
 
 
@@ -150,8 +150,8 @@ def test_a_product_that_fails_for_months_does_not_outgrow_its_column(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shirt.sell("M", 2)
-    ProductSync.objects.update(failures=backoff.MAX_COUNTED)
-    break_for(monkeypatch, updates, "freeze", "prod_shirt")
+    ProductSync.objects.update(attempts=backoff.MAX_COUNTED)
+    break_for(monkeypatch, updates, "create_update", "prod_shirt")
 
     publisher.publish_pending(timezone.now() + timedelta(seconds=3))
 
@@ -163,7 +163,7 @@ def test_a_sync_names_the_product_it_cannot_store_and_reads_the_rest(
 ) -> None:
     for number in range(3):
         new_shirt(f"prod_{number}", M=15)
-    break_for(monkeypatch, mirror, "store", "prod_1")
+    break_for(monkeypatch, mirror, "upsert_product", "prod_1")
     out, err = io.StringIO(), io.StringIO()
 
     call_command("sync_catalog", stdout=out, stderr=err)

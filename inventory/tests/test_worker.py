@@ -33,7 +33,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def tasks(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> None:
-    monkeypatch.setattr(worker, "DUTIES", [WorkerTask(name, every=1, own_thread=False) for name in functions])
+    monkeypatch.setattr(
+        worker, "WORKER_TASKS", [WorkerTask(name, every=1, own_thread=False) for name in functions]
+    )
     monkeypatch.setattr(worker, "import_string", functions.__getitem__)
 
 
@@ -92,7 +94,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             for name in functions
             if not name.startswith("inventory")
         ]
-        monkeypatch.setattr(worker, "DUTIES", table)
+        monkeypatch.setattr(worker, "WORKER_TASKS", table)
         monkeypatch.setattr(worker, "import_string", functions.__getitem__)
         thread = threading.Thread(target=worker.Worker(stop).run, daemon=True)
         running.append(thread)
@@ -242,7 +244,7 @@ def test_a_worker_refuses_an_unsuitable_database(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(checks, "run_startup_checks", lambda: [Error("REPEATABLE READ.", hint="Change it.")])
 
     with pytest.raises(CommandError, match=r"REPEATABLE READ\. Change it\."):
-        call_command("work", "--once")
+        call_command("run_worker", "--once")
 
 
 def test_a_real_worker_beats_and_exits_cleanly_on_sigterm(tmp_path: Path) -> None:
@@ -255,7 +257,7 @@ def test_a_real_worker_beats_and_exits_cleanly_on_sigterm(tmp_path: Path) -> Non
     manage = [sys.executable, str(ROOT / "manage.py")]
     subprocess.run([*manage, "migrate", "-v0"], env=environment, check=True, cwd=ROOT, timeout=60)
     process = subprocess.Popen(
-        [*manage, "work"], env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True
+        [*manage, "run_worker"], env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
     said = []
@@ -320,7 +322,7 @@ def test_old_heartbeats_are_deleted() -> None:
 def test_work_once_publishes_and_exits(shirt: Shirt, capsys: pytest.CaptureFixture[str]) -> None:
     shirt.sell("M", 2)
 
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
 
     assert shirt.at_stripe("M") == "13"
     assert "done." in capsys.readouterr().out
@@ -328,30 +330,30 @@ def test_work_once_publishes_and_exits(shirt: Shirt, capsys: pytest.CaptureFixtu
 
 def test_a_cron_job_refreshes_an_idle_catalog_once_and_then_makes_no_calls(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
     first = len(shirt.fake.calls)
     shirt.fake.forget_calls()
 
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
 
     assert first > 0 and shirt.fake.calls == []
 
 
 def test_a_cron_job_after_an_hour_refreshes_and_lists_again(shirt: Shirt) -> None:
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
     long_ago = timezone.now() - timedelta(minutes=61)
     Heartbeat.objects.update(beat_at=long_ago)
     EventCursor.objects.update(listed_at=long_ago)
     shirt.fake.forget_calls()
 
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
 
     assert {call.path for call in shirt.fake.calls} >= {"/v1/products/prod_shirt", "/v1/events"}
 
 
 def test_a_cron_job_counts_as_running_for_an_hour_in_one_row(shirt: Shirt) -> None:
     for _run in range(2):
-        call_command("work", "--once")
+        call_command("run_worker", "--once")
     request = RequestFactory().get("/admin/")
 
     assert Heartbeat.objects.count() == 1
@@ -362,7 +364,7 @@ def test_a_cron_job_counts_as_running_for_an_hour_in_one_row(shirt: Shirt) -> No
 
 
 def test_a_stopped_worker_is_missed_after_a_minute_even_after_a_cron_job(shirt: Shirt) -> None:
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
     Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=5))
     worker.beat(timezone.now() - timedelta(seconds=61))
 
@@ -375,18 +377,18 @@ def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_one_issue(
     def refused(*args: Any, **options: Any) -> None:
         raise AuthenticationFailed("no such key")
 
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
     shirt.sell("M", 2)
     with monkeypatch.context() as patch:
         patch.setattr(gateway, "update_metadata", refused)
         for _run in range(3):
-            call_command("work", "--once")
+            call_command("run_worker", "--once")
     assert Issue.objects.count() == 1
 
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
     assert shirt.at_stripe("M") == "15"
     Issue.objects.update(opened_at=timezone.now() - timedelta(minutes=61))
-    call_command("work", "--once")
+    call_command("run_worker", "--once")
 
     assert shirt.at_stripe("M") == "13" and not Issue.objects.filter(closed_at=None).exists()
 

@@ -28,7 +28,7 @@ from script.serve import GUNICORN, ROOT
 
 SHIRT = "prod_shirt"
 DATABASE = "two_of_each"
-WORK = python("manage.py", "work")
+WORK = python("manage.py", "run_worker")
 
 
 @dataclass
@@ -60,7 +60,7 @@ class House:
     def is_at_rest(self) -> bool:
         """Whether every event is delivered and handled, every movement published, and every count right at Stripe."""
         undone = self.ask(
-            "SELECT 1 FROM inventory_stockwrite WHERE state = 'open'"
+            "SELECT 1 FROM inventory_stockupdate WHERE state = 'open'"
             " UNION ALL SELECT 1 FROM inventory_stockitem WHERE pending <> 0 OR held <> 0"
             " UNION ALL SELECT 1 FROM inventory_stripeevent WHERE state <> 'handled'"
         )

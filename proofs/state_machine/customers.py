@@ -76,7 +76,7 @@ class Customers:
             cart = Cart(_request(browser))
             if cart.lines:
                 line = cart.lines[which % len(cart.lines)]
-                cart.remove(item=str(line.cart_item.item_id), colour=line.colour)
+                cart.remove(item=str(line.cart_item.item_id), color=line.color)
             self._go_to_payment(browser)
 
         self.world.process("cancel", act)
@@ -85,7 +85,7 @@ class Customers:
     def _put_in(self, browser: dict[str, Any], key: Key, units: int) -> None:
         try:
             item = StockItem.objects.get(product=key[0], key=key[1])
-            Cart(_request(browser)).add(item=str(item.pk), colour="", quantity=str(units))
+            Cart(_request(browser)).add(item=str(item.pk), color="", quantity=str(units))
         except CartError:
             self.outcomes["cart refused"] += 1
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from django.db.models import Sum
 
 from checkout.models import Order
-from inventory import issues
 from inventory.models import Hold, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from proofs.state_machine.books import Key
 from proofs.state_machine.broken import broken
@@ -18,7 +17,12 @@ from proofs.state_machine.wire import is_count
 if TYPE_CHECKING:
     from proofs.state_machine.world import World
 
-TELL = {issues.STALE_FORM, issues.NOTE, issues.UNREADABLE, issues.RESTORED}
+TELL = {
+    Issue.Kind.AMBIGUOUS_EDIT,
+    Issue.Kind.EDIT_TO_REVIEW,
+    Issue.Kind.UNREADABLE_COUNT,
+    Issue.Kind.RESTORED_DATABASE,
+}
 
 
 class Judge:
@@ -103,7 +107,9 @@ class Judge:
             raise broken("1: a sale without a payment", extra)
 
     def _told_of_restore(self) -> str:
-        return "\n".join(Issue.objects.filter(kind=issues.RESTORED).values_list("text", flat=True))
+        return "\n".join(
+            Issue.objects.filter(kind=Issue.Kind.RESTORED_DATABASE).values_list("text", flat=True)
+        )
 
     # --- the counts themselves
 
@@ -175,7 +181,9 @@ class Judge:
     def _what_was_replaced_was_told(self) -> None:
         """10: an invalid count that our update replaced has an issue."""
         for product, key in self.world.wire.replaced:
-            if not Issue.objects.filter(kind=issues.UNREADABLE, subject=f"{product} {key}").exists():
+            if not Issue.objects.filter(
+                kind=Issue.Kind.UNREADABLE_COUNT, subject=f"{product} {key}"
+            ).exists():
                 raise broken("10: an invalid count was replaced without an issue", f"{product} {key}")
 
     def _refunds_were_told(self) -> None:

@@ -23,10 +23,10 @@ TWICE = """
     SELECT kind, reference, item_id, count(*) FROM inventory_movement GROUP BY 1, 2, 3 HAVING count(*) > 1
 """
 OPEN_WRITES = """
-    SELECT product_id, count(*) FROM inventory_stockwrite WHERE state = 'open' GROUP BY 1 HAVING count(*) > 1
+    SELECT product_id, count(*) FROM inventory_stockupdate WHERE state = 'open' GROUP BY 1 HAVING count(*) > 1
 """
 RIDING_TWICE = """
-    SELECT m.reference FROM inventory_movement m JOIN inventory_stockwrite w ON m.write_id = w.id
+    SELECT m.reference FROM inventory_movement m JOIN inventory_stockupdate w ON m.stock_update_id = w.id
     WHERE (w.state = 'applied') != (m.published_at IS NOT NULL)
 """
 LAST_HOLD = """
@@ -36,7 +36,7 @@ LAST_HOLD = """
     WHERE mine.reference = (SELECT reference FROM inventory_hold ORDER BY id DESC LIMIT 1) AND i.state = 'counted'
 """
 HELD = "SELECT reference, sum(quantity) FROM inventory_hold GROUP BY 1"
-ORDERS = "SELECT id, session_id, state FROM checkout_order WHERE opened_here"
+ORDERS = "SELECT id, session_id, state FROM checkout_order WHERE NOT is_external"
 
 
 def rows(sql: str) -> list[tuple[Any, ...]]:
@@ -85,7 +85,7 @@ def _no_hold_ended_early(world: World) -> None:
             continue
         if row["status"] == "open" and not world.books.restored:
             raise broken("8: a hold ended while its page is open", f"{order} {session}")
-        undone = row["status"] == "complete" and state == "released" and session in world.books.paid
+        undone = row["status"] == "complete" and state == "canceled" and session in world.books.paid
         if undone and not world.books.restored and not world.on_its_way(session):
             raise broken("8: a paid order was released", f"{order} {session}")
 

@@ -166,7 +166,7 @@ def test_a_restored_update_that_was_never_sent_is_not_sent_before_a_refresh(worl
         _rest(world)
 
         assert _count(world, "stock_S") == left, f"restored after {hours} hours"
-        assert Issue.objects.filter(kind="restored database").exists()
+        assert Issue.objects.filter(kind="restored_database").exists()
 
 
 def test_the_issue_of_a_restored_database_lists_sales_and_edits_made_in_between(world: World) -> None:
@@ -182,7 +182,7 @@ def test_the_issue_of_a_restored_database_lists_sales_and_edits_made_in_between(
     _rest(world)
     backfill.apply_completed(since=before - timedelta(hours=1), now=timezone.now())
 
-    text = Issue.objects.get(kind="restored database", subject=SHIRT).text
+    text = Issue.objects.get(kind="restored_database", subject=SHIRT).text
     assert "→ 44" in text and "1 of stock_S were paid for" in text
     assert "backfill_events --since" in text
     doubts = [
@@ -238,7 +238,7 @@ def test_a_form_opened_right_after_an_edit_and_saved_after_our_next_update_keeps
     _rest(world)
 
     assert _count(world, "stock_S") == "14"
-    assert Issue.objects.filter(kind="edit that cannot be told apart", subject=SHIRT).exists()
+    assert Issue.objects.filter(kind="ambiguous_edit", subject=SHIRT).exists()
 
 
 def test_order_ids_are_repeatable_within_a_schedule_and_random_after_it(transactional_db: None) -> None:

@@ -30,7 +30,13 @@ def render_cached_page(
     can end up in the cache.
     """
     values = storefront(request)
-    key = (template, cache_key, values["house"].key, settings.LOW_STOCK_THRESHOLD, *_context_values(values))
+    key = (
+        template,
+        cache_key,
+        values["storefront"].key,
+        settings.LOW_STOCK_THRESHOLD,
+        *_context_values(values),
+    )
     html = cached_render(
         key, lambda: render_to_string(template, {**values, **context(), "own": PLACEHOLDERS})
     )
@@ -38,7 +44,7 @@ def render_cached_page(
 
 
 def _context_values(values: dict[str, Any]) -> list[Hashable]:
-    return [value for name, value in values.items() if name not in {"house", "shop_name"}]
+    return [value for name, value in values.items() if name not in {"storefront", "shop_name"}]
 
 
 def _fill_placeholders(html: str, request: HttpRequest) -> str:

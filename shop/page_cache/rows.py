@@ -22,13 +22,13 @@ from shop.models import Product
 
 Row = tuple[Any, ...]
 
-JSON_FIELDS = frozenset({"sizes", "colours", "images", "prices"})
+JSON_FIELDS = frozenset({"sizes", "colors", "images", "prices"})
 CARD_FIELDS = (
     *("id", "name", "category", "sizes", "images", "link", "featured"),
     *("prices", "default_price_id", "lowest_amount", "highest_amount"),
 )
-PAGE_FIELDS = (*CARD_FIELDS, "category_slug", "description", "colours", "details")
-STOCK_FIELDS = ("id", "product_id", "size", "listed", "state", "available", "held")
+PAGE_FIELDS = (*CARD_FIELDS, "category_slug", "description", "colors", "details")
+STOCK_FIELDS = ("id", "product_id", "size", "is_listed", "state", "available", "held")
 
 
 @dataclass(frozen=True)

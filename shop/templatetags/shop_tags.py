@@ -12,9 +12,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from shop import json_ld, words
+from shop import words
 from shop.availability import ProductAvailability, Variant, max_quantity
 from shop.filters import ProductFilter
+from shop.json_ld import json_ld as product_script
 from shop.models import Product
 from shop.money import format_money
 from shop.storefront import Facets, StorefrontContext
@@ -62,13 +63,13 @@ def most(context: Context, choice: Variant | None) -> int:
 
 
 @register.simple_tag
-def swatch(colour: str) -> SafeString:
-    fill = swatch_color(colour)
+def swatch(color: str) -> SafeString:
+    fill = swatch_color(color)
     return format_html(DOT, fill) if fill else SafeString("")
 
 
 def _counted(context: Context) -> bool:
-    return bool(context["house"].storefront.show_counts)
+    return bool(context["storefront"].settings.show_counts)
 
 
 @register.filter
@@ -79,7 +80,7 @@ def facets_of(house: StorefrontContext, slug: str) -> Facets:
 
 @register.simple_tag
 def json_ld(product: Product) -> SafeString:
-    return json_ld.json_ld(product)
+    return product_script(product)
 
 
 @register.simple_tag

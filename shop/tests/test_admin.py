@@ -77,7 +77,7 @@ def test_a_size_guide_is_validated_and_saved(admin_client: Client) -> None:
 
 def test_only_one_storefront_can_be_created(admin_client: Client) -> None:
     texts = dict.fromkeys(
-        ["tagline", "announcement", "logo", "about", "legal_notice", "privacy", "terms", "paper"], ""
+        ["tagline", "announcement", "logo", "about", "legal_notice", "privacy", "terms", "background"], ""
     )
 
     admin_client.post("/admin/shop/storefront/add/", {**texts, "name": "Linden", "accent": "#1f4b3f"})
@@ -86,9 +86,9 @@ def test_only_one_storefront_can_be_created(admin_client: Client) -> None:
     assert admin_client.get("/admin/shop/storefront/add/").status_code == 403
 
 
-@pytest.mark.parametrize("colour", ["red", "#12345", "1f4b3f", "url(x)", "#1f4b;}"])
-def test_an_invalid_color_is_rejected(admin_client: Client, colour: str) -> None:
-    answer = admin_client.post("/admin/shop/storefront/add/", {"name": "Linden", "accent": colour})
+@pytest.mark.parametrize("color", ["red", "#12345", "1f4b3f", "url(x)", "#1f4b;}"])
+def test_an_invalid_color_is_rejected(admin_client: Client, color: str) -> None:
+    answer = admin_client.post("/admin/shop/storefront/add/", {"name": "Linden", "accent": color})
 
     assert "Enter a color like #1f4b3f." in answer.content.decode()
     assert not Storefront.objects.exists()
@@ -96,7 +96,7 @@ def test_an_invalid_color_is_rejected(admin_client: Client, colour: str) -> None
 
 def test_all_errors_of_the_storefront_are_shown_together(admin_client: Client) -> None:
     answer = admin_client.post(
-        "/admin/shop/storefront/add/", {"paper": "#222222", "logo": "ftp://x/logo.svg"}
+        "/admin/shop/storefront/add/", {"background": "#222222", "logo": "ftp://x/logo.svg"}
     )
 
     page = answer.content.decode()

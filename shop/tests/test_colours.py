@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shop.models import Storefront
 from shop.theme import DARK_BACKGROUND, INK, contrast, mix, readable_on, stylesheet
 
-colours = st.integers(min_value=0, max_value=0xFFFFFF).map(lambda number: f"#{number:06x}")
+colors = st.integers(min_value=0, max_value=0xFFFFFF).map(lambda number: f"#{number:06x}")
 
 
 def test_contrast_follows_wcag() -> None:
@@ -23,12 +23,12 @@ def test_a_readable_color_is_not_changed() -> None:
     assert readable_on("#8a2d1a", "#f7f4ee") == "#8a2d1a"
 
 
-@given(colours, colours)
-def test_any_color_is_shifted_until_it_is_readable(colour: str, paper: str) -> None:
-    assert contrast(readable_on(colour, paper), paper) >= 4.5
+@given(colors, colors)
+def test_any_color_is_shifted_until_it_is_readable(color: str, paper: str) -> None:
+    assert contrast(readable_on(color, paper), paper) >= 4.5
 
 
-@given(colours)
+@given(colors)
 def test_button_text_is_readable_on_any_color(accent: str) -> None:
     for block in stylesheet(accent, "").split("@media"):
         variables = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
@@ -67,7 +67,7 @@ def test_pages_link_the_theme_and_a_change_has_a_new_url(client: Client) -> None
 
 def test_a_background_that_is_too_dark_is_rejected() -> None:
     with pytest.raises(ValidationError, match="hard to read"):
-        Storefront(paper="#404040").clean()
+        Storefront(background="#404040").clean()
 
 
 @pytest.mark.parametrize("logo", ["http://x.example/a.png", "javascript:alert(1)"])

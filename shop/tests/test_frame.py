@@ -44,7 +44,7 @@ def test_an_error_page_needs_neither_context_nor_database(
 
 def test_an_exception_renders_the_error_page(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     client.raise_request_exception = False
-    monkeypatch.setattr("shop.views.read_list", lambda *_args: 1 / 0)
+    monkeypatch.setattr("shop.views.fetch_list", lambda *_args: 1 / 0)
 
     answer = client.get("/")
 

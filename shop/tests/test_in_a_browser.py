@@ -24,7 +24,7 @@ SHIRT = "/products/prod_balm/balm-t-shirt/"
 PAGES = [
     "/",
     "/products/",
-    "/products/?q=nothing&size=M&colour=Black&in_stock=1&from=1",
+    "/products/?q=nothing&size=M&color=Black&in_stock=1&from=1",
     SHIRT,
     "/products/prod_tote/tote/",
     "/products/prod_album/album/",
@@ -294,7 +294,7 @@ def test_the_quantity_is_limited_to_the_stock_of_the_chosen_size(desk: Page) -> 
 
 
 def test_a_known_color_has_a_swatch_and_an_unknown_one_has_none(desk: Page) -> None:
-    Product.objects.filter(pk="prod_balm").update(colours=["Heather Grey", "Plum", "Dusk"])
+    Product.objects.filter(pk="prod_balm").update(colors=["Heather Grey", "Plum", "Dusk"])
     desk.goto(SHIRT)
 
     assert choice(desk, "Plum").locator("circle").get_attribute("fill") == "#5c3a52"
@@ -488,11 +488,11 @@ def test_each_filter_can_be_removed_above_the_results(desk: Page, shop: str) -> 
     desk.goto("/products/")
     desk.get_by_label("Size").select_option("M")
     desk.get_by_label("Color").select_option("Black")
-    expect(desk).to_have_url(f"{shop}/products/?size=M&colour=Black")
+    expect(desk).to_have_url(f"{shop}/products/?size=M&color=Black")
 
     desk.locator("#results").get_by_role("link", name="Size M").click()
 
-    expect(desk).to_have_url(f"{shop}/products/?colour=Black")
+    expect(desk).to_have_url(f"{shop}/products/?color=Black")
     expect(desk.get_by_label("Size")).to_have_value("")
     expect(desk.locator(".wish")).to_have_text(["Black"])
 

@@ -28,7 +28,7 @@ def empty_cache() -> Iterator[None]:
 
 def in_cart(client: Client, units: int) -> None:
     item = StockItem.objects.get(size="M")
-    client.post("/cart/add/", {"item": item.pk, "colour": "Black", "quantity": units})
+    client.post("/cart/add/", {"item": item.pk, "color": "Black", "quantity": units})
 
 
 def token_on(client: Client) -> str:
@@ -118,7 +118,7 @@ def test_each_visitor_gets_their_own_csrf_token() -> None:
     on_shelf()
     one, other = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
     token, other_token = token_on(one), token_on(other)
-    order = {"item": StockItem.objects.get(size="M").pk, "colour": "Black", "quantity": 1}
+    order = {"item": StockItem.objects.get(size="M").pk, "color": "Black", "quantity": 1}
 
     assert token != other_token
     assert other.post("/cart/add/", {**order, "csrfmiddlewaretoken": token}).status_code == 403

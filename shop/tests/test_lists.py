@@ -36,7 +36,7 @@ def shelf_of_three() -> None:
         ("size=S", ["Bramble Shirt"]),
         ("size=M&sort=name", ["Arctic Tee", "Bramble Shirt"]),
         ("size=L", []),
-        ("colour=navy", ["Bramble Shirt"]),
+        ("color=navy", ["Bramble Shirt"]),
         ("from=20&to=30", ["Arctic Tee"]),
         ("to=9,50", ["Clay Mug"]),
         ("q=nothing", []),
@@ -132,7 +132,7 @@ def test_categories_that_differ_only_in_case_are_merged(client: Client) -> None:
     "query",
     [
         "page=0", "page=-1", "page=x", "page=99999999999999999999", "page=²", "from=x&to=NaN", "from=-1", "to=1e99",
-        "sort=evil", "size=%00", "colour=%00%7C", "q=" + "x" * 5000, "q=" + "a+" * 500, "q=%00", "q=%F0%9F%98%80",
+        "sort=evil", "size=%00", "color=%00%7C", "q=" + "x" * 5000, "q=" + "a+" * 500, "q=%00", "q=%F0%9F%98%80",
     ],
 )  # fmt: skip
 def test_an_invalid_query_string_is_no_error(client: Client, query: str) -> None:
@@ -144,10 +144,10 @@ def test_an_invalid_query_string_is_no_error(client: Client, query: str) -> None
 def test_an_empty_result_offers_to_remove_each_filter(client: Client) -> None:
     shelf_of_three()
 
-    html = client.get("/products/?q=shirt&colour=Black").content.decode()
+    html = client.get("/products/?q=shirt&color=Black").content.decode()
 
     assert "No products found" in html
-    assert 'href="?colour=Black"' in html
+    assert 'href="?color=Black"' in html
     assert 'href="?q=shirt"' in html
 
 

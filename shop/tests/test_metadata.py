@@ -21,14 +21,14 @@ def test_the_metadata_of_the_origin_is_parsed() -> None:
     assert facts == ProductMetadata(
         category="clothing",
         sizes=("S", "M", "L", "XL", "2XL", "3XL"),
-        colours=("Black", "White", "Navy"),
+        colors=("Black", "White", "Navy"),
         details="2.9 oz fabric\n100 % polyester",
     )
 
 
 def test_origin_fault_19_spaces_around_commas_are_ignored() -> None:
     assert parse({"sizes": "S, M ,L", "colors": "Black, White"}) == ProductMetadata(
-        sizes=("S", "M", "L"), colours=("Black", "White")
+        sizes=("S", "M", "L"), colors=("Black", "White")
     )
 
 
@@ -41,7 +41,7 @@ def test_origin_fault_19_a_key_in_another_case_is_a_problem(key: str) -> None:
 
 
 def test_the_british_spelling_of_colors_is_a_problem() -> None:
-    assert parse({"colours": "Black"}).problems == ("The key “colours” is ignored; it must be “colors”.",)
+    assert parse({"colours": "Black"}).problems == ("The key “colors” is ignored; it must be “colors”.",)
 
 
 def test_a_repeated_size_is_used_once_and_is_a_problem() -> None:
