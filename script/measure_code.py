@@ -366,8 +366,7 @@ class Journeys:
 
         trace = Trace()
         item = apps.get_model("inventory", "StockItem").objects.get(product_id=PRODUCT, size="M")
-        # Both spellings, as the field's name is being changed.
-        form = {"item": item.pk, "color": "Black", "color": "Black", "quantity": "1"}
+        form = {"item": item.pk, "color": "Black", "quantity": "1"}
         with trace.recording():
             self.customer.post("/cart/add/", form)
             page = self.customer.get("/cart/")
