@@ -313,7 +313,7 @@ def prepare_django() -> None:
 
 def worker_tasks() -> list[Any]:
     """The table of the worker's tasks. The second name lets older commits be measured by the same rules."""
-    for module, table in (("config.worker_tasks", "WORKER_TASKS"), ("config.worker_tasks", "DUTIES")):
+    for module, table in (("config.worker_tasks", "WORKER_TASKS"), ("config.duties", "DUTIES")):
         if importlib.util.find_spec(module):
             return list(getattr(importlib.import_module(module), table))
     raise LookupError("config has no table of worker tasks.")

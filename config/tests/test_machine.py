@@ -72,9 +72,9 @@ import django
 django.setup()
 from django.db import connection
 from django.db.backends.sqlite3.base import SQLiteCursorWrapper
-from config.tests import machine
+from config.tests import environment_plugin
 import pytest
-machine.let_one_thread_in_at_a_time(pytest.MonkeyPatch())
+environment_plugin.let_one_thread_in_at_a_time(pytest.MonkeyPatch())
 connection.ensure_connection()
 shared = connection.connection
 
