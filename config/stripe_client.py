@@ -104,7 +104,7 @@ def _client(key: str, base: str, retries: int) -> stripe.StripeClient:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Translate the library's exceptions into StripeTrouble and its subclasses."""
+    """Translate the library's exceptions into StripeCallError and its subclasses."""
     import stripe
 
     try:

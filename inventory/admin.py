@@ -198,7 +198,7 @@ class ProductSyncAdmin(ReadOnlyModelAdmin):
     list_filter = ["pause_reason"]
     list_select_related = ["product"]
     search_fields = ["product__name", "product__id"]
-    actions = ["look_again", "write_again", "take_over"]
+    actions = ["refresh", "resume", "accept_stripe_counts"]
 
     @admin.display(description=gettext_lazy("paused because"), ordering="pause_reason")
     def pause_display(self, stock: ProductSync) -> str:

@@ -1,7 +1,7 @@
 """Delete expired sessions and events that were handled long ago.
 
 Deleting events cannot make anything count twice: Stripe does not resend events after 30 days, edits are recorded in
-CountedRequest and sales in their movements. Waiting and failed events are kept.
+ProcessedRequest and sales in their movements. Waiting and failed events are kept.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Lease:
 def lease_free() -> Q:
     """Filter for rows without a valid lease.
 
-    Leases further ahead than LONGER_THAN_ANY_WAIT are ignored: the clock has been set back since they were taken.
+    Leases further ahead than MAX_WAIT are ignored: the clock has been set back since they were taken.
     """
     unset, expired = Q(lease_until=None), Q(lease_until__lt=Now())
     return unset | expired | Q(lease_until__gt=Now() + MAX_WAIT)

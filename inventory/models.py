@@ -116,7 +116,7 @@ class StockItem(models.Model):
 
 class ProductSyncQuerySet(models.QuerySet["ProductSync"]):
     def locked(self, product_id: str) -> ProductSync:
-        """Lock the row until the transaction ends. Lock order: ProductStock before any StockItem."""
+        """Lock the row until the transaction ends. Lock order: ProductSync before any StockItem."""
         return self.select_for_update().get(pk=product_id)
 
     def request_refresh(self, **also: Any) -> int:

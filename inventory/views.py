@@ -75,7 +75,7 @@ _warned_at = 0.0
 
 
 def _warn_rarely() -> None:
-    """Log a warning if no worker is running, at most once per WARN_EVERY and process."""
+    """Log a warning if no worker is running, at most once per WARN_INTERVAL and process."""
     global _warned_at
     if time.monotonic() - _warned_at > WARN_INTERVAL:
         _warned_at = time.monotonic()

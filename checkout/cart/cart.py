@@ -262,7 +262,7 @@ class Cart:
             self.__dict__.pop(name, None)
 
     def add(self, *, item: str, color: str, quantity: str) -> CartLine:
-        """Put more of one size and color in; the arguments are the form's texts. Raises CartRefused."""
+        """Put more of one size and color in; the arguments are the form's texts. Raises CartError."""
         units = parse_quantity(quantity)
         found = get_sellable_item(item)
         check_color(found.product, color)
@@ -272,7 +272,7 @@ class Cart:
         return self._line_of(found.id, color)
 
     def change(self, *, item: str, color: str, quantity: str, to_item: str = "") -> CartLine:
-        """Ask for another quantity, or another size, of a line that is there. Raises CartRefused."""
+        """Ask for another quantity, or another size, of a line that is there. Raises CartError."""
         # The same change sent twice finds the line in its new size already.
         old = self._find(item, color) or self._find(to_item, color)
         if old is None:

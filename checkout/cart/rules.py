@@ -83,7 +83,7 @@ def too_many_text() -> str:
 
 
 def get_sellable_item(item_id: str) -> StockItem:
-    """The stock item that a form names, if it is on show and has a price. Raises CartRefused."""
+    """The stock item that a form names, if it is on show and has a price. Raises CartError."""
     if not item_id:
         raise CartError(_("Please choose a size."))
     found = _find(item_id)
@@ -95,7 +95,7 @@ def get_sellable_item(item_id: str) -> StockItem:
 
 
 def check_color(product: Product, color: str) -> None:
-    """Raises CartRefused for a color that the product does not come in, or none where one must be chosen."""
+    """Raises CartError for a color that the product does not come in, or none where one must be chosen."""
     if has_color(product, color):
         return
     if not color:

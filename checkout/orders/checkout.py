@@ -51,7 +51,7 @@ def start_checkout(cart: Cart, *, now: datetime) -> Order:
     1. Go on with this cart's open order if it asks for the same, else end it. 2. Refuse what cannot be bought.
     3. Write the order down and hold its units, all or nothing. 4. Open the session.
 
-    Raises CartRefused, ledger.OutOfStock (nothing is held, the cart is as it was) and StripeTrouble (Stripe said
+    Raises CartError, ledger.OutOfStock (nothing is held, the cart is as it was) and StripeCallError (Stripe said
     no, and the hold is released; or it did not answer, and an earlier page of this cart could not be ended).
     """
     if not cart:
@@ -131,7 +131,7 @@ def _apply_ended(order: Order, session: gateway.CheckoutSession, *, now: datetim
 
 
 def _create_order(cart: Cart, *, now: datetime) -> Order:
-    """Order, lines, request and hold, in one transaction. Raises OutOfStock, or IntegrityError for a second click."""
+    """Order, lines, request and hold, in one transaction. Raises InsufficientStock, or IntegrityError for a second click."""
     expires_at = now + timedelta(minutes=settings.CHECKOUT_MINUTES)
     order = Order(
         currency=cart.currency, cart_token=cart.token, fingerprint=cart.fingerprint, expires_at=expires_at

@@ -40,7 +40,7 @@ NO_GOODS = {"subscription", "setup"}
 def create_external_order(session: CheckoutSession) -> Order | None:
     """Make the order that a completed foreign session stands for, or find it; None if it sold nothing counted.
 
-    Raises inbox.NeedsStripe in the duty that must not ask Stripe, and StripeTrouble.
+    Raises inbox.NeedsStripe in the duty that must not ask Stripe, and StripeCallError.
     """
     if session.status != "complete":
         return None

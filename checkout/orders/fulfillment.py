@@ -63,7 +63,7 @@ def apply_session(
 
     `failed`: an event says that a payment which was to come later did not come; the session itself does not.
     `happened_at`: when it was paid, by Stripe's clock, if the session does not say. A session that this shop did
-    not open is read from Stripe first (raises inventory.events.inbox.NeedsStripeAccess where that may not be, StripeTrouble).
+    not open is read from Stripe first (raises inventory.events.inbox.NeedsStripeAccess where that may not be, StripeCallError).
     """
     order = _order_of(session) or external_orders.create_external_order(session)
     if order is None:

@@ -33,14 +33,14 @@ class BackfillResult:
 def store_events(*, since: datetime) -> int:
     """Put every event since then into the inbox, where those that are there already stay as they are.
 
-    Returns how many were new; the worker handles them. Stripe keeps events for 30 days. Raises StripeTrouble.
+    Returns how many were new; the worker handles them. Stripe keeps events for 30 days. Raises StripeCallError.
     """
     events = gateway.iter_events(since=since, types=list(EVENTS))
     return sum(len(inbox.store_events(batch)) for batch in _batches(events))
 
 
 def apply_completed(*, since: datetime, now: datetime) -> BackfillResult:
-    """Settle every session completed since then. One that fails keeps no other from it. Raises StripeTrouble.
+    """Settle every session completed since then. One that fails keeps no other from it. Raises StripeCallError.
 
     Stronger than events: sessions are kept, and each says itself how it ended.
     """

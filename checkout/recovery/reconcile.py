@@ -62,7 +62,7 @@ class Report:
 
 
 def reconcile(*, since: datetime, now: datetime) -> Report:
-    """Compare everything, sessions from `since` on. Raises StripeTrouble."""
+    """Compare everything, sessions from `since` on. Raises StripeCallError."""
     report = Report()
     report.differences += _fetch_edits(report, now)
     settled = apply_completed(since=since, now=now)

@@ -38,7 +38,7 @@ def refresh_stale_orders(now: datetime) -> int:
 
 
 def refresh_order(order: Order, *, now: datetime) -> bool:
-    """Settle `order` by what Stripe says of its session now; True if that ended it. Raises StripeTrouble."""
+    """Settle `order` by what Stripe says of its session now; True if that ended it. Raises StripeCallError."""
     before = order.state
     apply_session(gateway.fetch_session(order.session_id or ""), now=now)
     order.refresh_from_db()

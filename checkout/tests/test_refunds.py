@@ -104,7 +104,7 @@ def test_a_refund_that_failed_is_told_and_the_amount_is_read_anew(
 
     order.refresh_from_db()
     assert order.refunded == 0
-    assert "did not reach the customer" in Issue.objects.get(kind="refund failed").text
+    assert "did not reach the customer" in Issue.objects.get(kind="refund_failed").text
 
 
 def test_a_refund_of_everything_that_failed_makes_the_order_paid_again(

@@ -55,14 +55,14 @@ class NotAnEvent(ValueError):
 
 
 class NeedsStripeAccess(Exception):
-    """Raised by a handler that must call Stripe where it may not; `handle_with_stripe` then handles the event."""
+    """Raised by a handler that must call Stripe where it may not; `process_remote` then handles the event."""
 
 
 _may_call: ContextVar[bool] = ContextVar("may_call_stripe", default=False)
 
 
 def stripe_calls_allowed() -> bool:
-    """Whether handlers may call Stripe in this context; one that must call it raises NeedsStripe otherwise."""
+    """Whether handlers may call Stripe in this context; one that must call it raises NeedsStripeAccess otherwise."""
     return _may_call.get()
 
 
@@ -223,7 +223,7 @@ def _finish(event: StripeEvent, **changes: Any) -> None:
 
 
 def _retry_later(event: StripeEvent, error: Exception, now: datetime) -> None:
-    """Retry with backoff; after MOST_ATTEMPTS mark as failed. Transient errors of Stripe are retried without limit."""
+    """Retry with backoff; after MAX_ATTEMPTS mark as failed. Transient errors of Stripe are retried without limit."""
     text = f"{type(error).__name__}: {error}"
     logger.error("Event %s (%s) failed at attempt %d: %s", event.pk, event.type, event.attempts, text)
     if isinstance(error, KEY_ERRORS):

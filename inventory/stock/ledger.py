@@ -88,7 +88,7 @@ class SaleLine:
 def hold(reference: str, demand: Mapping[int, int]) -> None:
     """Hold `demand` (item id to units) for the checkout `reference`: all or nothing, idempotent.
 
-    Raises OutOfStock with every short item, ValueError for quantities below 1.
+    Raises InsufficientStock with every short item, ValueError for quantities below 1.
     """
     _require_positive(demand.values())
     rows = [Hold(reference=reference, item_id=pk, quantity=demand[pk]) for pk in sorted(demand)]
@@ -265,7 +265,7 @@ def returnable(prefix: str) -> Counter[str]:
 def receive(
     item_id: int, quantity: int, *, reference: str, reason: str = "", actor: str = ""
 ) -> Movement | None:
-    """Add delivered units. None if `reference` was recorded before. Raises TooMany, Unreadable."""
+    """Add delivered units. None if `reference` was recorded before. Raises CountTooLarge, Unreadable."""
     _require_positive([quantity])
     with transaction.atomic():
         return _check_max(_record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor))
@@ -274,7 +274,7 @@ def receive(
 def adjust(item_id: int, delta: int, *, reference: str, reason: str = "", actor: str = "") -> Movement | None:
     """Add or remove units. None if `reference` was recorded before.
 
-    Raises NotThere if more are removed than are in stock, TooMany if the count would exceed six digits, Unreadable.
+    Raises NotEnoughUnits if more are removed than are in stock, CountTooLarge if the count would exceed six digits, Unreadable.
     """
     with transaction.atomic():
         item = _locked(item_id)
@@ -321,7 +321,7 @@ def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, ac
 
 
 def _check_max(new: Movement | None) -> Movement | None:
-    """Raise TooMany above six digits, which rolls back the caller's transaction. A longer count is invalid at Stripe.
+    """Raise CountTooLarge above six digits, which rolls back the caller's transaction. A longer count is invalid at Stripe.
 
     Returns and edits have already happened and are not checked. If they exceed the limit, the next stock update
     opens an issue.

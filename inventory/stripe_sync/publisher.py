@@ -45,7 +45,7 @@ Parked = ProductSync.PauseReason
 
 
 def publish_pending(now: datetime) -> int:
-    """Publish the products that are due. Returns how many were processed; raises NoAnswer if Stripe answered for none."""
+    """Publish the products that are due. Returns how many were processed; raises ConnectionFailed if Stripe answered for none."""
     if not is_configured():
         return 0
     chosen = list(
@@ -86,7 +86,7 @@ def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
 def publish_product(product_id: str, now: datetime) -> bool:
     """Publish one product as far as possible now. False if it is paused or claimed by another worker.
 
-    Raises StripeTrouble where every other product would fail as well. A product that fails is retried with backoff.
+    Raises StripeCallError where every other product would fail as well. A product that fails is retried with backoff.
     """
     with lease(product_id) as claim:
         if claim is None or not ProductSync.objects.filter(pk=product_id, pause_reason=Parked.NOT).exists():

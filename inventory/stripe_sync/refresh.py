@@ -44,7 +44,7 @@ def refresh_product(product_id: str) -> mirror.Outcome:
 def refresh_requested(now: datetime) -> int:
     """Refresh the products with open requests. Returns how many were refreshed.
 
-    Raises StripeTrouble where every other product would fail as well.
+    Raises StripeCallError where every other product would fail as well.
     """
     if not is_configured():
         return 0
@@ -55,7 +55,7 @@ def refresh_requested(now: datetime) -> int:
 
 
 def _finish_first_refreshes() -> int:
-    # A process may die after creating a product and before its ProductStock, where refreshes are requested.
+    # A process may die after creating a product and before its ProductSync, where refreshes are requested.
     begun = Product.objects.filter(sync=None, deleted=False).order_by("pk").values_list("pk", flat=True)
     for product_id in list(begun[:BATCH_SIZE]):
         refresh_product(product_id)

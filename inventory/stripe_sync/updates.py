@@ -1,6 +1,6 @@
 """Life cycle of a stock update: frozen, then applied or abandoned. One transaction each, no network.
 
-Lock order everywhere: the product's row in ProductStock first, then its items by primary key.
+Lock order everywhere: the product's row in ProductSync first, then its items by primary key.
 """
 
 from __future__ import annotations

@@ -256,7 +256,7 @@ def test_stock_updates_of_a_paused_product_can_be_resumed(owner: Client, shirt: 
     ProductSync.objects.update(pause_reason="refused", pause_detail="no")
     shirt.sell("M", 2)
 
-    act(owner, "productsync", "write_again", "prod_shirt")
+    act(owner, "productsync", "resume", "prod_shirt")
     shirt.settle()
 
     assert shirt.at_stripe("M") == "13"
@@ -265,7 +265,7 @@ def test_stock_updates_of_a_paused_product_can_be_resumed(owner: Client, shirt: 
 def test_a_refresh_can_be_requested(owner: Client, shirt: Shirt) -> None:
     before = shirt.stock.refreshes_requested
 
-    act(owner, "productsync", "look_again", "prod_shirt")
+    act(owner, "productsync", "refresh", "prod_shirt")
 
     assert shirt.stock.refreshes_requested == before + 1
 
@@ -275,7 +275,7 @@ def test_another_shop_can_be_taken_over_from_the_admin(owner: Client, shirt: Shi
     shirt.settle()
     assert shirt.stock.pause_reason
 
-    act(owner, "productsync", "take_over", "prod_shirt")
+    act(owner, "productsync", "accept_stripe_counts", "prod_shirt")
     shirt.settle()
 
     assert not shirt.stock.pause_reason and shirt.is_at_rest()

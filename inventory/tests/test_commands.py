@@ -273,9 +273,9 @@ def test_failed_events_are_replayed(handled: list[str]) -> None:
     [
         ([], "Specify event ids"),
         (["evt_nowhere"], "Events not found: evt_nowhere"),
-        (["--since", "yesterday"], "is no time"),
-        (["--since", "2026-13-45"], "is no time"),
-        (["--since", "2999-01-01"], "lies ahead"),
+        (["--since", "yesterday"], "is not a valid time"),
+        (["--since", "2026-13-45"], "is not a valid time"),
+        (["--since", "2999-01-01"], "is in the future"),
     ],
 )
 def test_bad_arguments_get_an_error_message(db: None, arguments: list[str], sentence: str) -> None:

@@ -39,11 +39,11 @@ def test_a_paused_product_stays_paused_for_the_same_reason() -> None:
     old, now = migrate_to("0006_alerts"), timezone.now()
     for number, text in enumerate(reasons):
         product = old.get_model("shop", "Product").objects.create(
-            id=f"prod_{number}", name="A shirt", active=True, created_at=now, fetched_at=now
+            id=f"prod_{number}", name="A shirt", active=True, created_at=now, read_at=now
         )
-        old.get_model("inventory", "ProductStock").objects.create(product=product, pause_reason=text)
+        old.get_model("inventory", "ProductStock").objects.create(product=product, parked=text)
 
     new = migrate_to("0007_parked_by_reason")
 
     stocks = new.get_model("inventory", "ProductStock").objects.order_by("product_id")
-    assert [(stock.parked, stock.pause_detail) for stock in stocks] == list(reasons.values())
+    assert [(stock.parked, stock.parked_by) for stock in stocks] == list(reasons.values())

@@ -444,9 +444,9 @@ def test_control_a_separate_check_of_the_lease_lets_several_workers_in(house: Ho
         take_out(
             leases,
             "lease",
-            "taken = ProductStock.objects.filter(free(), pk=product_id).update(",
-            "there = ProductStock.objects.filter(free(), pk=product_id).exists()\n    meet()\n"
-            "    taken = there and ProductStock.objects.filter(pk=product_id).update(",
+            "taken = ProductSync.objects.filter(lease_free(), pk=product_id).update(",
+            "there = ProductSync.objects.filter(lease_free(), pk=product_id).exists()\n    meet()\n"
+            "    taken = there and ProductSync.objects.filter(pk=product_id).update(",
             meet=meet,
         )
         return claim_product(number, meet)

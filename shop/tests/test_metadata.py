@@ -41,7 +41,7 @@ def test_origin_fault_19_a_key_in_another_case_is_a_problem(key: str) -> None:
 
 
 def test_the_british_spelling_of_colors_is_a_problem() -> None:
-    assert parse({"colours": "Black"}).problems == ("The key “colors” is ignored; it must be “colors”.",)
+    assert parse({"colours": "Black"}).problems == ("The key “colours” is ignored; it must be “colors”.",)
 
 
 def test_a_repeated_size_is_used_once_and_is_a_problem() -> None:
