@@ -88,7 +88,7 @@ def shop_environment(
         "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "STRIPE_API_BASE": stripe_url,
         "STRIPE_CHECKOUT_ORIGIN": stripe_url,
-        "IMAGE_ORIGINS": image_origin or stripe_url,
+        "ALLOWED_IMAGE_ORIGINS": image_origin or stripe_url,
         "STATIC_ROOT": str(folder / "static"),
         "OWNER_EMAIL": "owner@shop.test",
         "EMAIL_URL": "dummymail://",

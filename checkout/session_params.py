@@ -79,11 +79,11 @@ def _delivery() -> dict[str, Any]:
 
 def _extras() -> dict[str, Any]:
     params: dict[str, Any] = {}
-    if settings.AUTOMATIC_TAX:
+    if settings.STRIPE_AUTOMATIC_TAX:
         params["automatic_tax"] = {"enabled": True}
-    if settings.PROMOTION_CODES:
+    if settings.ALLOW_PROMOTION_CODES:
         params["allow_promotion_codes"] = True
-    if settings.ASK_FOR_PHONE:
+    if settings.COLLECT_PHONE_NUMBER:
         params["phone_number_collection"] = {"enabled": True}
     return params
 

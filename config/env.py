@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,18 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUTHY, FALSY = frozenset({"true", "yes", "on", "1", "y"}), frozenset({"false", "no", "off", "0", "n"})
 DATABASES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
+
+# Names of 2026-11-26, still read for one release: new name to old name.
+OLD_NAMES = {
+    "ALLOWED_IMAGE_ORIGINS": "IMAGE_ORIGINS",
+    "ALLOW_PROMOTION_CODES": "PROMOTION_CODES",
+    "CHECKOUT_EXPIRES_MINUTES": "CHECKOUT_MINUTES",
+    "COLLECT_PHONE_NUMBER": "ASK_FOR_PHONE",
+    "STRIPE_AUTOMATIC_TAX": "AUTOMATIC_TAX",
+    "STRIPE_WEBHOOK_MAX_BYTES": "WEBHOOK_MAX_BYTES",
+    "STRIPE_WEBHOOK_TOLERANCE": "WEBHOOK_TOLERANCE",
+    "TRUST_X_FORWARDED_PROTO": "BEHIND_PROXY",
+}
 
 _environ = environ.FileAwareEnv.ENVIRON
 
@@ -33,11 +46,28 @@ def read_file(usual: Path) -> None:
 
 
 def get_str(name: str, default: str = "") -> str:
+    name = _name_in_use(name)
     try:
         return str(_environ.get(name, default))
     except (OSError, ValueError):
         file = os.environ.get(f"{name}_FILE")
         raise ImproperlyConfigured(f"{name}_FILE must name a readable file, not {file!r}.") from None
+
+
+def _name_in_use(name: str) -> str:
+    """`name`, or its old name where only that is set; standard error then names the new one."""
+    old = OLD_NAMES.get(name, name)
+    if not _is_set(old) or old == name:
+        return name
+    if _is_set(name):
+        print(f"{old} is ignored: {name} is set, which is its new name.", file=sys.stderr)
+        return name
+    print(f"{old} is now called {name}; the old name goes away with the next release.", file=sys.stderr)
+    return old
+
+
+def _is_set(name: str) -> bool:
+    return name in os.environ or f"{name}_FILE" in os.environ
 
 
 def get_secret(name: str) -> str:

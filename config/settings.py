@@ -188,8 +188,8 @@ STRIPE_CHECKOUT_ORIGIN = get_str("STRIPE_CHECKOUT_ORIGIN", "https://checkout.str
 STRIPE_DASHBOARD = get_str("STRIPE_DASHBOARD").rstrip("/") or (
     f"https://dashboard.stripe.com{'' if '_live_' in STRIPE_SECRET_KEY else '/test'}"
 )
-WEBHOOK_TOLERANCE = get_int("WEBHOOK_TOLERANCE", default=300, least=1)  # seconds, in both directions
-WEBHOOK_MAX_BYTES = get_int("WEBHOOK_MAX_BYTES", default=512 * 1024, least=1)
+STRIPE_WEBHOOK_TOLERANCE = get_int("STRIPE_WEBHOOK_TOLERANCE", default=300, least=1)  # seconds, in both directions
+STRIPE_WEBHOOK_MAX_BYTES = get_int("STRIPE_WEBHOOK_MAX_BYTES", default=512 * 1024, least=1)
 
 # --- Shop -------------------------------------------------------------------------------------
 
@@ -202,14 +202,14 @@ SHIPPING_COUNTRIES = [
 # Ids of shipping rates (shr_...) offered at checkout; empty: shipping is free.
 SHIPPING_RATES = get_list("SHIPPING_RATES")
 # Let Stripe Tax calculate the tax; it must be set up in the account.
-AUTOMATIC_TAX = get_bool("AUTOMATIC_TAX", default=False)
-PROMOTION_CODES = get_bool("PROMOTION_CODES", default=False)
-ASK_FOR_PHONE = get_bool("ASK_FOR_PHONE", default=False)
+STRIPE_AUTOMATIC_TAX = get_bool("STRIPE_AUTOMATIC_TAX", default=False)
+ALLOW_PROMOTION_CODES = get_bool("ALLOW_PROMOTION_CODES", default=False)
+COLLECT_PHONE_NUMBER = get_bool("COLLECT_PHONE_NUMBER", default=False)
 LOW_STOCK_THRESHOLD = get_int("LOW_STOCK_THRESHOLD", default=5, least=0)
 # Origins of images that may be shown; empty: any https image.
-IMAGE_ORIGINS = [origin.rstrip("/") for origin in get_list("IMAGE_ORIGINS")]
+ALLOWED_IMAGE_ORIGINS = [origin.rstrip("/") for origin in get_list("ALLOWED_IMAGE_ORIGINS")]
 # Stripe rejects less than 30 minutes, by its own clock when the request arrives.
-CHECKOUT_MINUTES = get_int("CHECKOUT_MINUTES", default=35, least=31, most=24 * 60)
+CHECKOUT_EXPIRES_MINUTES = get_int("CHECKOUT_EXPIRES_MINUTES", default=35, least=31, most=24 * 60)
 
 # --- Security ---------------------------------------------------------------------------------
 
@@ -222,7 +222,7 @@ SECURE_HSTS_PRELOAD = get_bool("SECURE_HSTS_PRELOAD", default=False)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
-if get_bool("BEHIND_PROXY", default=False):
+if get_bool("TRUST_X_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 # The shop's own forms are far smaller.
@@ -235,7 +235,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "img-src": [SELF, "data:", *(IMAGE_ORIGINS or ["https:"])],
+        "img-src": [SELF, "data:", *(ALLOWED_IMAGE_ORIGINS or ["https:"])],
         "form-action": [SELF, STRIPE_CHECKOUT_ORIGIN],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],

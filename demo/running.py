@@ -73,7 +73,7 @@ class Demo:
             "STRIPE_DASHBOARD": f"{self.stripe_url}/dashboard",
             "STRIPE_SECRET_KEY": self.kept.stripe_key,
             "STRIPE_WEBHOOK_SECRET": self.kept.webhook_secret,
-            "IMAGE_ORIGINS": self.image_origin,
+            "ALLOWED_IMAGE_ORIGINS": self.image_origin,
             "SHOP_NAME": "Tin & Cotton",
             "SHOP_CURRENCY": account.CURRENCY,
             "SHIPPING_COUNTRIES": "US,CA,GB,DE",

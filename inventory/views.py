@@ -46,7 +46,7 @@ def stripe_first(
 def stripe_webhook(request: HttpRequest) -> HttpResponse:
     """Answer 200 once the event is stored; 400, 405 or 413 for invalid requests; 503 if the event cannot be stored."""
     if _is_too_big(request):
-        return _refuse(413, f"The body is larger than {settings.WEBHOOK_MAX_BYTES} bytes.")
+        return _refuse(413, f"The body is larger than {settings.STRIPE_WEBHOOK_MAX_BYTES} bytes.")
     try:
         _verify(request)
         event = inbox.parse(request.body)
@@ -85,7 +85,7 @@ def _warn_rarely() -> None:
 def _is_too_big(request: HttpRequest) -> bool:
     # Check the header, so that a huge body is never read.
     length = request.headers.get("Content-Length", "")
-    return length.isdecimal() and int(length) > settings.WEBHOOK_MAX_BYTES
+    return length.isdecimal() and int(length) > settings.STRIPE_WEBHOOK_MAX_BYTES
 
 
 def _verify(request: HttpRequest) -> None:
@@ -95,7 +95,7 @@ def _verify(request: HttpRequest) -> None:
         request.body,
         request.headers.get("Stripe-Signature", ""),
         secrets=settings.STRIPE_WEBHOOK_SECRETS,
-        tolerance=settings.WEBHOOK_TOLERANCE,
+        tolerance=settings.STRIPE_WEBHOOK_TOLERANCE,
         now=time.time(),
     )
 

@@ -1,4 +1,4 @@
-"""Check which image URLs may be shown: https, or the origins listed in IMAGE_ORIGINS."""
+"""Check which image URLs may be shown: https, or the origins listed in ALLOWED_IMAGE_ORIGINS."""
 
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ def _problem(address: str, origins: Sequence[str]) -> str:
         return "its URL has invalid characters."
     origin = _origin(address)
     if origins:
-        return "" if origin in origins else "its origin is not in IMAGE_ORIGINS."
+        return "" if origin in origins else "its origin is not in ALLOWED_IMAGE_ORIGINS."
     return "" if origin.startswith("https://") else "its URL does not begin with https://."
 
 

@@ -63,7 +63,7 @@ def changed_fields(row: Product, fields: dict[str, Any]) -> list[str]:
 def product_fields(product: StripeProduct) -> dict[str, Any]:
     """Values of all columns that come from Stripe, except `fetched_at`."""
     facts = metadata.parse(product.metadata)
-    images, image_problems = partition_images(product.images, settings.IMAGE_ORIGINS)
+    images, image_problems = partition_images(product.images, settings.ALLOWED_IMAGE_ORIGINS)
     prices = [_price(price) for price in sorted(product.prices, key=lambda price: price.id)]
     span = range_of(facts.sizes, prices, product.default_price_id)
     price_problems = problems_of(facts.sizes, prices, product.default_price_id)

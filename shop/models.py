@@ -212,7 +212,7 @@ class Storefront(models.Model):
         wrong: dict[str, Any] = {}
         if self.background and contrast(self.background, INK) < LEAST_CONTRAST:
             wrong["background"] = _("Text would be hard to read on this background. Choose a lighter color.")
-        if self.logo and (problems := partition_images([self.logo], settings.IMAGE_ORIGINS)[1]):
+        if self.logo and (problems := partition_images([self.logo], settings.ALLOWED_IMAGE_ORIGINS)[1]):
             wrong["logo"] = problems
         if wrong:
             raise ValidationError(wrong)

@@ -56,7 +56,7 @@ class StorefrontContext:
 
     @property
     def logo(self) -> str:
-        shown, _problems = partition_images([self.settings.logo], settings.IMAGE_ORIGINS)
+        shown, _problems = partition_images([self.settings.logo], settings.ALLOWED_IMAGE_ORIGINS)
         return shown[0] if self.settings.logo and shown else ""
 
     @property

@@ -132,7 +132,7 @@ def _apply_ended(order: Order, session: gateway.CheckoutSession, *, now: datetim
 
 def _create_order(cart: Cart, *, now: datetime) -> Order:
     """Order, lines, request and hold, in one transaction. Raises InsufficientStock, or IntegrityError for a second click."""
-    expires_at = now + timedelta(minutes=settings.CHECKOUT_MINUTES)
+    expires_at = now + timedelta(minutes=settings.CHECKOUT_EXPIRES_MINUTES)
     order = Order(
         currency=cart.currency, cart_token=cart.token, fingerprint=cart.fingerprint, expires_at=expires_at
     )

@@ -73,7 +73,7 @@ def test_the_payment_carries_the_order_too(fake: FakeStripe, shirt: Product, cus
 def test_the_session_ends_after_the_minutes_of_the_setting(
     fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
 ) -> None:
-    settings.CHECKOUT_MINUTES = 50
+    settings.CHECKOUT_EXPIRES_MINUTES = 50
 
     order = order_for(customer, shirt)
 
@@ -99,7 +99,7 @@ def test_delivery_tax_promotion_codes_and_telephone_follow_the_settings(
 
     order = order_for(customer, shirt)
     settings.SHIPPING_RATES = ["shr_post", "shr_courier"]
-    settings.AUTOMATIC_TAX = settings.PROMOTION_CODES = settings.ASK_FOR_PHONE = True
+    settings.STRIPE_AUTOMATIC_TAX = settings.ALLOW_PROMOTION_CODES = settings.COLLECT_PHONE_NUMBER = True
     settings.SHIPPING_COUNTRIES = []
     assert order.expires_at
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.tests.settings_run import ROOT, manage, refusal_with, settings_with
+from config import env
+from config.tests.settings_run import COMPLETE, ROOT, manage, refusal_with, settings_with
 
 
 def test_a_missing_secret_key_is_reported_in_one_line() -> None:
@@ -56,7 +57,7 @@ def test_a_dollar_in_a_secret_is_not_expanded(name: str) -> None:
     [
         ("SHIPPING_COUNTRIES", "USA,Germany", "be a list such as US,DE, not 'USA'"),
         ("SHOP_CURRENCY", "US", "look like usd, not 'US'"),
-        ("WEBHOOK_TOLERANCE", "-5", "be a whole number of 1 or more, not '-5'"),
+        ("STRIPE_WEBHOOK_TOLERANCE", "-5", "be a whole number of 1 or more, not '-5'"),
         ("DEBUG", "maybe", "be True or False, not 'maybe'"),
         ("LOW_STOCK_THRESHOLD", "x", "be a whole number of 0 or more, not 'x'"),
         ("TIME_ZONE", "Mars/X", "be the name of a time zone such as Europe/Berlin, not 'Mars/X'"),
@@ -117,13 +118,13 @@ def test_site_url_sets_the_allowed_host_and_secure_cookies() -> None:
 
 @pytest.mark.parametrize("minutes", ["30", "1441", "-5"])
 def test_a_checkout_time_that_stripe_would_reject_is_rejected_at_startup(minutes: str) -> None:
-    sentence = f"CHECKOUT_MINUTES must be a whole number between 31 and 1440, not '{minutes}'.\n"
-    assert refusal_with(CHECKOUT_MINUTES=minutes) == sentence
+    sentence = f"CHECKOUT_EXPIRES_MINUTES must be a whole number between 31 and 1440, not '{minutes}'.\n"
+    assert refusal_with(CHECKOUT_EXPIRES_MINUTES=minutes) == sentence
 
 
 @pytest.mark.parametrize("minutes", [31, 1440])
 def test_the_shortest_and_longest_checkout_times_are_accepted(minutes: int) -> None:
-    assert settings_with("CHECKOUT_MINUTES", CHECKOUT_MINUTES=str(minutes)) == {"CHECKOUT_MINUTES": minutes}
+    assert settings_with("CHECKOUT_EXPIRES_MINUTES", CHECKOUT_EXPIRES_MINUTES=str(minutes)) == {"CHECKOUT_EXPIRES_MINUTES": minutes}
 
 
 @pytest.mark.parametrize(
@@ -140,10 +141,10 @@ def test_the_admin_links_to_the_dashboard_of_the_keys_mode(environment: dict[str
 
 def test_blanks_in_a_list_are_ignored() -> None:
     shown = settings_with(
-        "SHIPPING_COUNTRIES", "IMAGE_ORIGINS", SHIPPING_COUNTRIES="us, de,", IMAGE_ORIGINS=" "
+        "SHIPPING_COUNTRIES", "ALLOWED_IMAGE_ORIGINS", SHIPPING_COUNTRIES="us, de,", ALLOWED_IMAGE_ORIGINS=" "
     )
 
-    assert shown == {"SHIPPING_COUNTRIES": ["US", "DE"], "IMAGE_ORIGINS": []}
+    assert shown == {"SHIPPING_COUNTRIES": ["US", "DE"], "ALLOWED_IMAGE_ORIGINS": []}
 
 
 def test_an_empty_number_or_flag_means_the_default() -> None:
@@ -201,3 +202,28 @@ def test_the_deployment_check_passes_on_postgresql() -> None:
     )
 
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(("new", "old"), sorted(env.OLD_NAMES.items()))
+def test_an_old_name_works_and_one_line_names_the_new_one(new: str, old: str) -> None:
+    value = {"ALLOWED_IMAGE_ORIGINS": "https://cdn.example", "CHECKOUT_EXPIRES_MINUTES": "50"}.get(new, "1")
+
+    ran = manage("shell", "-c", "pass", **{**COMPLETE, old: value})
+
+    assert ran.returncode == 0
+    assert ran.stderr == f"{old} is now called {new}; the old name goes away with the next release.\n"
+    assert settings_with("SECURE_PROXY_SSL_HEADER" if new.startswith("TRUST") else new, **{old: value}) == (
+        settings_with("SECURE_PROXY_SSL_HEADER" if new.startswith("TRUST") else new, **{new: value})
+    )
+
+
+def test_a_new_name_wins_over_the_old_one() -> None:
+    both = {"CHECKOUT_MINUTES": "40", "CHECKOUT_EXPIRES_MINUTES": "50"}
+
+    assert settings_with("CHECKOUT_EXPIRES_MINUTES", **both) == {"CHECKOUT_EXPIRES_MINUTES": 50}
+    ran = manage("shell", "-c", "pass", **{**COMPLETE, **both})
+    assert ran.stderr == "CHECKOUT_MINUTES is ignored: CHECKOUT_EXPIRES_MINUTES is set, which is its new name.\n"
+
+
+def test_an_old_name_with_a_bad_value_is_refused_under_its_new_name() -> None:
+    assert "CHECKOUT_EXPIRES_MINUTES must be a whole number" in refusal_with(CHECKOUT_MINUTES="soon")

@@ -202,7 +202,7 @@ def test_a_live_event_fits_a_live_key(settings: Any, key: str) -> None:
 
 
 def test_a_body_over_the_limit_is_413(settings: Any) -> None:
-    settings.WEBHOOK_MAX_BYTES = 100
+    settings.STRIPE_WEBHOOK_MAX_BYTES = 100
 
     assert post(an_event()).status_code == 413
     assert not StripeEvent.objects.exists()

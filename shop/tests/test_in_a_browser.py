@@ -38,7 +38,7 @@ PAGES = [
 def shop(live_server: LiveServer, settings: Settings) -> str:
     """The URL of a small shop with every kind of product."""
     address = str(live_server.url)
-    settings.IMAGE_ORIGINS = [address]
+    settings.ALLOWED_IMAGE_ORIGINS = [address]
     pictures = (f"{address}/static/shop/icon.svg", f"{address}/static/shop/icon.svg?again")
     facts = {
         "category": "clothing",

@@ -107,7 +107,7 @@ def test_the_currency_of_the_shop_is_a_setting(settings: Settings) -> None:
 
 
 def test_an_image_from_another_origin_is_a_problem_and_not_stored(settings: Settings) -> None:
-    settings.IMAGE_ORIGINS = ["https://cdn.example"]
+    settings.ALLOWED_IMAGE_ORIGINS = ["https://cdn.example"]
 
     problems = problems_after(images=("https://cdn.example/1.jpg", "https://else.example/2.jpg"))
 
