@@ -188,7 +188,9 @@ STRIPE_CHECKOUT_ORIGIN = get_str("STRIPE_CHECKOUT_ORIGIN", "https://checkout.str
 STRIPE_DASHBOARD = get_str("STRIPE_DASHBOARD").rstrip("/") or (
     f"https://dashboard.stripe.com{'' if '_live_' in STRIPE_SECRET_KEY else '/test'}"
 )
-STRIPE_WEBHOOK_TOLERANCE = get_int("STRIPE_WEBHOOK_TOLERANCE", default=300, least=1)  # seconds, in both directions
+STRIPE_WEBHOOK_TOLERANCE = get_int(
+    "STRIPE_WEBHOOK_TOLERANCE", default=300, least=1
+)  # seconds, in both directions
 STRIPE_WEBHOOK_MAX_BYTES = get_int("STRIPE_WEBHOOK_MAX_BYTES", default=512 * 1024, least=1)
 
 # --- Shop -------------------------------------------------------------------------------------

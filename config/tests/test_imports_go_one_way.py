@@ -13,12 +13,18 @@ from django.db.migrations.loader import MigrationLoader
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Packages that each package may import besides itself. The demo and the scripts may import all.
-BELOW = {
+BELOW: dict[str, set[str]] = {
     "config": set(),
     "shop": {"config"},
     "inventory": {"config", "shop"},
     "checkout": {"config", "shop", "inventory"},
     "fake_stripe": set(),
+}
+# The same inside an app: the topics that each topic may import besides itself and the modules at the app's root.
+TOPICS: dict[str, dict[str, set[str]]] = {
+    "inventory": {"stock": set(), "events": set(), "stripe_sync": {"stock", "events"}},
+    "checkout": {"cart": set(), "orders": {"cart"}, "recovery": {"cart", "orders"}},
+    "shop": {"page_cache": set()},
 }
 # Tests may import the fake, and the shop's tests may create stock items for the pages.
 TESTS_MAY = {"fake_stripe", "inventory.models"}
@@ -61,6 +67,61 @@ def upward_imports(path: str, text: str) -> list[str]:
     return [f"{path} imports {name}" for name in names if not granted & {name, name.split(".")[0]}]
 
 
+def topic_imports(path: str, text: str) -> list[str]:
+    """Imports of a topic that comes later, by a module of a topic."""
+    app, topic, *_module = path.split("/")
+    topics = TOPICS.get(app, {})
+    if topic not in topics or "/tests/" in path:
+        return []
+    others = topics.keys() - {topic, *topics[topic]}
+    parts = [name.split(".") for name in imported(text)]
+    # `from inventory import stripe_sync` and `from inventory.stripe_sync import refresh` both count.
+    return [
+        f"{path} imports {'.'.join(name)}" for name in parts if name[0] == app and set(name[1:2]) & others
+    ]
+
+
+def import_graph(*packages: str) -> dict[str, set[str]]:
+    """Module to the modules of `packages` it imports; tests and migrations are left out."""
+    texts = {
+        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"): path
+        for package in packages
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if not {"tests", "migrations"} & set(path.parts)
+    }
+    graph: dict[str, set[str]] = {}
+    for module, path in texts.items():
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                # A name that is no module was imported from the module before it.
+                names |= {
+                    name if (name := f"{node.module}.{alias.name}") in texts else node.module
+                    for alias in node.names
+                }
+            elif isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+        graph[module] = (names & texts.keys()) - {module}
+    return graph
+
+
+def cycle_in(graph: dict[str, set[str]]) -> list[str]:
+    """One cycle of the graph as a path that ends where it starts; empty if there is none."""
+    done: set[str] = set()
+
+    def visit(module: str, path: list[str]) -> list[str]:
+        if module in path:
+            return [*path[path.index(module) :], module]
+        if module not in done:
+            for target in sorted(graph[module]):
+                if cycle := visit(target, [*path, module]):
+                    return cycle
+            done.add(module)
+        return []
+
+    return next((cycle for module in sorted(graph) if (cycle := visit(module, []))), [])
+
+
 def undue_imports_of_stripe(path: str, text: str) -> list[str]:
     if path in MAY_IMPORT_STRIPE or path.startswith("fake_stripe/"):
         return []
@@ -69,6 +130,34 @@ def undue_imports_of_stripe(path: str, text: str) -> list[str]:
 
 def test_no_package_imports_from_above() -> None:
     assert [fault for path, text in sources() for fault in upward_imports(path, text)] == []
+
+
+def test_no_topic_imports_a_later_one() -> None:
+    assert [fault for path, text in sources() for fault in topic_imports(path, text)] == []
+
+
+@pytest.mark.parametrize("packages", [("config", "shop", "inventory", "checkout"), ("proofs",), ("demo",)])
+def test_no_modules_import_each_other_in_a_circle(packages: tuple[str, ...]) -> None:
+    assert cycle_in(import_graph(*packages)) == []
+
+
+def test_a_cycle_is_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}}
+
+    assert cycle_in(graph) == ["b", "c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("inventory/stock/ledger.py", "from inventory.stripe_sync import refresh"),
+        ("inventory/events/inbox.py", "def f():\n    from inventory.stock import ledger"),
+        ("checkout/orders/refunds.py", "from checkout.recovery.backfill import apply_completed"),
+        ("checkout/cart/cart.py", "import checkout.orders.checkout"),
+    ],
+)
+def test_an_import_of_a_later_topic_is_found(path: str, text: str) -> None:
+    assert len(topic_imports(path, text)) == 1
 
 
 def test_only_the_gateways_import_stripe() -> None:

@@ -124,7 +124,9 @@ def test_a_checkout_time_that_stripe_would_reject_is_rejected_at_startup(minutes
 
 @pytest.mark.parametrize("minutes", [31, 1440])
 def test_the_shortest_and_longest_checkout_times_are_accepted(minutes: int) -> None:
-    assert settings_with("CHECKOUT_EXPIRES_MINUTES", CHECKOUT_EXPIRES_MINUTES=str(minutes)) == {"CHECKOUT_EXPIRES_MINUTES": minutes}
+    assert settings_with("CHECKOUT_EXPIRES_MINUTES", CHECKOUT_EXPIRES_MINUTES=str(minutes)) == {
+        "CHECKOUT_EXPIRES_MINUTES": minutes
+    }
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,9 @@ def test_a_new_name_wins_over_the_old_one() -> None:
 
     assert settings_with("CHECKOUT_EXPIRES_MINUTES", **both) == {"CHECKOUT_EXPIRES_MINUTES": 50}
     ran = manage("shell", "-c", "pass", **{**COMPLETE, **both})
-    assert ran.stderr == "CHECKOUT_MINUTES is ignored: CHECKOUT_EXPIRES_MINUTES is set, which is its new name.\n"
+    assert (
+        ran.stderr == "CHECKOUT_MINUTES is ignored: CHECKOUT_EXPIRES_MINUTES is set, which is its new name.\n"
+    )
 
 
 def test_an_old_name_with_a_bad_value_is_refused_under_its_new_name() -> None:
