@@ -32,13 +32,13 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class House:
+class ChildDatabase:
     """The database shared by the children of one test. `file`: None if the tests run on PostgreSQL."""
 
     empty: database.Copy
     file: Path | None
 
-    def move_in(self) -> None:
+    def connect(self) -> None:
         """Connect a child to the shared database. Must be called before anything else in the child."""
         connection = connections["default"]
         # The inherited connection is dropped without closing, which would end it for the parent too.
@@ -48,7 +48,7 @@ class House:
         connection.ensure_connection()
 
 
-def new_house(folder: Path, *, empty: database.Copy | None = None) -> House:
+def new_child_database(folder: Path, *, empty: database.Copy | None = None) -> ChildDatabase:
     """Create a migrated, empty database for children. The test needs transaction=True.
 
     `empty`: the copy of an earlier database of this test. On PostgreSQL it also resets what happened there.
@@ -58,12 +58,12 @@ def new_house(folder: Path, *, empty: database.Copy | None = None) -> House:
         database.put_back(empty)
     if not isinstance(copy, sqlite3.Connection):
         connections.close_all()
-        return House(copy, None)
+        return ChildDatabase(copy, None)
     file = folder / "shop.sqlite3"
     with sqlite3.connect(file) as written:
         copy.backup(written)
     written.close()
-    return House(copy, file)
+    return ChildDatabase(copy, file)
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Child:
         return Ending(code, said)
 
 
-def start(house: House, act: Callable[[Callable[[str], None]], object]) -> Child:
+def start(child_db: ChildDatabase, act: Callable[[Callable[[str], None]], object]) -> Child:
     """Fork a child that runs `act(say)`. `Child.wait` returns the texts passed to `say`."""
     reading, writing = os.pipe()
     pid = os.fork()
@@ -94,7 +94,7 @@ def start(house: House, act: Callable[[Callable[[str], None]], object]) -> Child
     try:
         signal.alarm(LONGEST)
         logging.disable(logging.CRITICAL)
-        house.move_in()
+        child_db.connect()
         act(lambda text: _write(writing, text))
         code = GOOD
     except BaseException:

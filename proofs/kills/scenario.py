@@ -27,7 +27,7 @@ from inventory.models import StockItem
 from inventory.stock import ledger
 from inventory.stripe_sync import catalog_sync, refresh
 from proofs.state_machine.clock import WorldClock
-from proofs.state_machine.world import without_type
+from proofs.state_machine.cast import without_type
 
 SHIRT = "prod_shirt"
 OPENED = {"stock_S": 10, "stock_M": 15, "stock_L": 5}

@@ -15,7 +15,7 @@ from django.db.models import Sum
 
 from config import fault_points
 from inventory.models import Hold, Movement, StockItem, StockUpdate, StripeEvent
-from proofs.children import DIED, GOOD, House, new_house, start
+from proofs.children import DIED, GOOD, ChildDatabase, new_child_database, start
 from proofs.kills.points import named_points
 from proofs.kills.scenario import EXPECTED, SHIRT, at_stripe, begin, tell
 from proofs.state_machine import safety
@@ -40,9 +40,9 @@ pytestmark = [
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
+def child_db(tmp_path: Path) -> ChildDatabase:
     begin(tmp_path)
-    return new_house(tmp_path)
+    return new_child_database(tmp_path)
 
 
 def die_at(point: str, visit: int, folder: Path) -> Callable[[Say], None]:
@@ -67,7 +67,7 @@ def go_on(folder: Path) -> Callable[[Say], None]:
     return lambda say: tell(folder, after_a_death=True)
 
 
-def at_the_last_visit(point: str, house: House, folder: Path) -> int:
+def at_the_last_visit(point: str, child_db: ChildDatabase, folder: Path) -> int:
     """How often the scenario passes `point` when no process is killed."""
 
     def count(say: Say) -> None:
@@ -76,7 +76,7 @@ def at_the_last_visit(point: str, house: House, folder: Path) -> int:
         tell(folder)
         say(str(seen[point]))
 
-    return int(start(house, count).wait().said)
+    return int(start(child_db, count).wait().said)
 
 
 def look_at_everything(folder: Path) -> Callable[[Say], None]:
@@ -105,9 +105,11 @@ def look_at_everything(folder: Path) -> Callable[[Say], None]:
     return act
 
 
-def test_the_scenario_without_a_kill_ends_with_the_expected_counts(house: House, tmp_path: Path) -> None:
-    told = start(house, lambda say: tell(tmp_path)).wait()
-    looked = start(house, look_at_everything(tmp_path)).wait()
+def test_the_scenario_without_a_kill_ends_with_the_expected_counts(
+    child_db: ChildDatabase, tmp_path: Path
+) -> None:
+    told = start(child_db, lambda say: tell(tmp_path)).wait()
+    looked = start(child_db, look_at_everything(tmp_path)).wait()
 
     assert (told.code, looked.code) == (GOOD, GOOD)
 
@@ -119,28 +121,30 @@ def test_every_quick_fault_point_exists() -> None:
 @pytest.mark.parametrize(
     "point", [pytest.param(point, marks=[] if point in QUICK else [pytest.mark.slow]) for point in POINTS]
 )
-def test_a_process_killed_at_a_fault_point_loses_nothing(point: str, house: House, tmp_path: Path) -> None:
-    death = start(house, die_at(point, 1, tmp_path)).wait()
+def test_a_process_killed_at_a_fault_point_loses_nothing(
+    point: str, child_db: ChildDatabase, tmp_path: Path
+) -> None:
+    death = start(child_db, die_at(point, 1, tmp_path)).wait()
     assert (death.code, death.said) == (DIED, point)
 
-    start(house, go_on(tmp_path)).wait()
+    start(child_db, go_on(tmp_path)).wait()
 
-    assert start(house, look_at_everything(tmp_path)).wait().code == GOOD
+    assert start(child_db, look_at_everything(tmp_path)).wait().code == GOOD
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 def test_a_process_killed_at_its_last_visit_to_a_fault_point_loses_nothing(
-    point: str, house: House, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    point: str, child_db: ChildDatabase, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     rehearsal = tmp_path_factory.mktemp("rehearsal")
     begin(rehearsal)
-    visit = at_the_last_visit(point, new_house(rehearsal), rehearsal)
-    house = new_house(tmp_path_factory.mktemp("house"), empty=house.empty)
+    visit = at_the_last_visit(point, new_child_database(rehearsal), rehearsal)
+    child_db = new_child_database(tmp_path_factory.mktemp("database"), empty=child_db.empty)
 
-    death = start(house, die_at(point, visit, tmp_path)).wait()
+    death = start(child_db, die_at(point, visit, tmp_path)).wait()
     assert (death.code, death.said) == (DIED, point)
 
-    start(house, go_on(tmp_path)).wait()
+    start(child_db, go_on(tmp_path)).wait()
 
-    assert start(house, look_at_everything(tmp_path)).wait().code == GOOD
+    assert start(child_db, look_at_everything(tmp_path)).wait().code == GOOD

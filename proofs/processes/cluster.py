@@ -32,7 +32,7 @@ WORK = python("manage.py", "run_worker")
 
 
 @dataclass
-class House:
+class Cluster:
     side: StripeSide
     shop: Shop
     programs: Programs
@@ -76,18 +76,18 @@ class House:
         )
 
 
-def until(condition: Callable[[], Any], house: House, *, seconds: float = 90) -> Any:
+def until(condition: Callable[[], Any], cluster: Cluster, *, seconds: float = 90) -> Any:
     """Wait until `condition` returns a true value, and return it. On timeout, fails with the ends of the logs."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"{condition} never became true.\n{house.last_words()}")
+            raise AssertionError(f"{condition} never became true.\n{cluster.last_words()}")
         time.sleep(0.1)
     return result
 
 
 @contextmanager
-def new_house(folder: Path, counts: dict[str, int]) -> Iterator[House]:
+def new_cluster(folder: Path, counts: dict[str, int]) -> Iterator[Cluster]:
     """A shop that sells one shirt, `counts` per size. On exit, its processes are ended and its database dropped."""
     with ExitStack() as stack:
         database_url = stack.enter_context(_database())
@@ -102,10 +102,10 @@ def new_house(folder: Path, counts: dict[str, int]) -> Iterator[House]:
         doors = [f"http://127.0.0.1:{port}" for port in ports]
         for door in doors:
             side.tell("add_endpoint", url=door + WEBHOOK_PATH, secret=WEBHOOK_SECRET, events=list(EVENTS))
-        house = House(side, Shop(doors[0], SHIRT, doors[1:]), programs, environment, folder, database_url)
-        house.hire("worker1")
-        house.hire("worker2")
-        yield house
+        cluster = Cluster(side, Shop(doors[0], SHIRT, doors[1:]), programs, environment, folder, database_url)
+        cluster.hire("worker1")
+        cluster.hire("worker2")
+        yield cluster
 
 
 def _environment(port: int, folder: Path, database_url: str, stripe_url: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.crowd import Edit
 from benchmarks.servers import manage
-from proofs.processes.cluster import SHIRT, House, new_house, until
+from proofs.processes.cluster import SHIRT, Cluster, new_cluster, until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -20,56 +20,58 @@ SALE = ["checkout.session.completed"]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with new_house(tmp_path_factory.mktemp("house"), {"S": LEFT, "M": LEFT, "L": 20}) as house:
-        yield house
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with new_cluster(tmp_path_factory.mktemp("cluster"), {"S": LEFT, "M": LEFT, "L": 20}) as cluster:
+        yield cluster
 
 
-def faults(house: House) -> tuple[int, int, int]:
-    verdict = house.verdict()
+def faults(cluster: Cluster) -> tuple[int, int, int]:
+    verdict = cluster.verdict()
     return verdict.lost, verdict.doubled, verdict.oversold
 
 
-def test_the_last_units_are_sold_once_through_two_web_processes(house: House) -> None:
+def test_the_last_units_are_sold_once_through_two_web_processes(cluster: Cluster) -> None:
     """Each event reaches both servers at once, twice. Some have a twin, and counts are edited at the same time."""
     duplicate = {"kind": "duplicate", "types": SALE, "copies": 2, "times": None}
     twin = {"kind": "twin", "types": SALE, "probability": 0.5, "times": None}
 
-    before = house.side.tell("counts", product=SHIRT)
+    before = cluster.side.tell("counts", product=SHIRT)
 
-    sessions = house.shop.open_sessions(CROWD)
-    house.side.tell("misbehave", rules=[duplicate, twin], limits=True)
-    house.side.tell(
+    sessions = cluster.shop.open_sessions(CROWD)
+    cluster.side.tell("misbehave", rules=[duplicate, twin], limits=True)
+    cluster.side.tell(
         "begin",
         product=SHIRT,
         payments=[(0.0, session) for session in sessions if session],
         edits=[Edit(0.0, "L", 5), Edit(0.1, "S", 3)],
     )
-    until(lambda: not house.side.tell("is_acting"), house)
-    until(house.is_at_rest, house)
+    until(lambda: not cluster.side.tell("is_acting"), cluster)
+    until(cluster.is_at_rest, cluster)
 
-    assert faults(house) == (0, 0, 0)
-    assert sum(units.get((SHIRT, "stock_S"), 0) for units in house.side.tell("units_bought").values()) == LEFT
+    assert faults(cluster) == (0, 0, 0)
+    assert (
+        sum(units.get((SHIRT, "stock_S"), 0) for units in cluster.side.tell("units_bought").values()) == LEFT
+    )
     assert None in sessions
-    assert {status for _, status in house.side.tell("webhook_seconds")} == {200}
-    assert len(doors := house.side.tell("answered_by")) == 2 and min(doors.values()) >= 2 * LEFT
-    after = house.side.tell("counts", product=SHIRT)
+    assert {status for _, status in cluster.side.tell("webhook_seconds")} == {200}
+    assert len(doors := cluster.side.tell("answered_by")) == 2 and min(doors.values()) >= 2 * LEFT
+    after = cluster.side.tell("counts", product=SHIRT)
     assert (after[SHIRT, "stock_S"], after[SHIRT, "stock_L"]) == (3, before[SHIRT, "stock_L"] + 5)
-    assert "everything agrees" in manage(house.environment, "reconcile")
+    assert "everything agrees" in manage(cluster.environment, "reconcile")
 
 
 @pytest.mark.parametrize("point", ["freeze.committed", "publish.sent"])
-def test_another_worker_finishes_the_update_of_a_killed_one(house: House, point: str) -> None:
+def test_another_worker_finishes_the_update_of_a_killed_one(cluster: Cluster, point: str) -> None:
     """At the first point the update is frozen and not sent; at the second it is applied and not recorded."""
-    house.let_one_die_at(point)
-    (session,) = house.shop.open_sessions([{"L": 2}])
-    house.side.tell("begin", product=SHIRT, payments=[(0.0, session)], edits=[])
+    cluster.let_one_die_at(point)
+    (session,) = cluster.shop.open_sessions([{"L": 2}])
+    cluster.side.tell("begin", product=SHIRT, payments=[(0.0, session)], edits=[])
 
-    name, ending = until(house.dead, house)
-    was_done = house.is_at_rest()
-    until(house.is_at_rest, house)
-    house.hire(f"{name}_again")
+    name, ending = until(cluster.dead, cluster)
+    was_done = cluster.is_at_rest()
+    until(cluster.is_at_rest, cluster)
+    cluster.hire(f"{name}_again")
 
     assert name.startswith("worker") and ending == -signal.SIGKILL
     assert not was_done
-    assert faults(house) == (0, 0, 0)
+    assert faults(cluster) == (0, 0, 0)

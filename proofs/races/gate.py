@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from proofs.children import House, start
+from proofs.children import ChildDatabase, start
 
 PATIENCE = 30.0  # seconds that a child waits for the others
 GAP = 0.4  # seconds between check and act in a control, in which the other processes check too
@@ -20,7 +20,11 @@ Act = Callable[[int, Callable[[], None]], Any]
 
 
 def race(
-    house: House, acts: Sequence[Act], *, rounds: int = 1, patches: Callable[[], None] | None = None
+    child_db: ChildDatabase,
+    acts: Sequence[Act],
+    *,
+    rounds: int = 1,
+    patches: Callable[[], None] | None = None,
 ) -> list[list[Any]]:
     """Run all acts at once, `rounds` times. Returns per round what each act returned, or the name of its exception.
 
@@ -47,7 +51,7 @@ def race(
 
         return run
 
-    children = [start(house, child(act)) for act in acts]
+    children = [start(child_db, child(act)) for act in acts]
     results = [json.loads(each.wait().said) for each in children]
     return [list(outcomes) for outcomes in zip(*results, strict=True)]
 
@@ -61,6 +65,6 @@ def _outcome(act: Act, number: int, meet: Callable[[], None]) -> Any:
         return type(error).__name__
 
 
-def alone(house: House, act: Callable[[], Any]) -> Any:
+def alone(child_db: ChildDatabase, act: Callable[[], Any]) -> Any:
     """Run `act` in a single child, to prepare or inspect a race. Returns its result, passed as JSON."""
-    return json.loads(start(house, lambda say: say(json.dumps(act()))).wait().said)
+    return json.loads(start(child_db, lambda say: say(json.dumps(act()))).wait().said)

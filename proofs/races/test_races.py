@@ -26,7 +26,7 @@ from inventory.events import inbox
 from inventory.models import Movement, ProcessedRequest, StripeEvent
 from inventory.stock import ledger
 from inventory.stripe_sync import product_events
-from proofs.children import House, new_house
+from proofs.children import ChildDatabase, new_child_database
 from proofs.races import shop
 from proofs.races.gate import alone, race
 from proofs.races.guards import take_out
@@ -41,17 +41,17 @@ Meet = Callable[[], None]
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return new_house(tmp_path)
+def child_db(tmp_path: Path) -> ChildDatabase:
+    return new_child_database(tmp_path)
 
 
-def open_shop(house: House, counts: dict[str, int]) -> list[int]:
-    items: list[int] = alone(house, lambda: shop.open_shop(counts))
+def open_shop(child_db: ChildDatabase, counts: dict[str, int]) -> list[int]:
+    items: list[int] = alone(child_db, lambda: shop.open_shop(counts))
     return items
 
 
-def books(house: House) -> dict[str, Any]:
-    rows: dict[str, Any] = alone(house, shop.books)
+def books(child_db: ChildDatabase) -> dict[str, Any]:
+    rows: dict[str, Any] = alone(child_db, shop.books)
     return rows
 
 
@@ -66,19 +66,19 @@ def hold_one(items: list[int], racer: int) -> Callable[[int, Meet], bool]:
     return act
 
 
-def test_the_last_one_goes_to_one_of_eight(house: House) -> None:
-    items = open_shop(house, SIZES)
+def test_the_last_one_goes_to_one_of_eight(child_db: ChildDatabase) -> None:
+    items = open_shop(child_db, SIZES)
 
-    rounds = race(house, [hold_one(items, racer) for racer in range(8)], rounds=len(items))
+    rounds = race(child_db, [hold_one(items, racer) for racer in range(8)], rounds=len(items))
 
     assert [sorted(map(str, outcomes)) for outcomes in rounds] == [
         ["InsufficientStock"] * 7 + ["True"]
     ] * len(items)
-    assert books(house)["broken"] == ""
+    assert books(child_db)["broken"] == ""
 
 
-def test_control_a_separate_check_holds_the_last_unit_twice(house: House) -> None:
-    items = open_shop(house, SIZES)
+def test_control_a_separate_check_holds_the_last_unit_twice(child_db: ChildDatabase) -> None:
+    items = open_shop(child_db, SIZES)
 
     def check_then_hold(number: int, meet: Meet) -> bool:
         _without_transaction("hold")
@@ -92,7 +92,7 @@ def test_control_a_separate_check_holds_the_last_unit_twice(house: House) -> Non
         )
         return hold_one(items, os.getpid())(number, meet)
 
-    outcomes = race(house, [check_then_hold] * 4)[0]
+    outcomes = race(child_db, [check_then_hold] * 4)[0]
 
     assert outcomes.count(True) > 1
 
@@ -115,8 +115,8 @@ def hold_both(first: int, second: int, racer: int) -> Callable[[int, Meet], bool
     return act
 
 
-def test_two_carts_with_their_lines_in_opposite_order_never_wait_in_a_circle(house: House) -> None:
-    one, other = open_shop(house, {"S": 50, "M": 50})
+def test_two_carts_with_their_lines_in_opposite_order_never_wait_in_a_circle(child_db: ChildDatabase) -> None:
+    one, other = open_shop(child_db, {"S": 50, "M": 50})
     racers = [
         hold_both(one, other, 0),
         hold_both(other, one, 1),
@@ -124,16 +124,16 @@ def test_two_carts_with_their_lines_in_opposite_order_never_wait_in_a_circle(hou
         hold_both(other, one, 3),
     ]
 
-    rounds = race(house, racers, rounds=25)
+    rounds = race(child_db, racers, rounds=25)
 
     assert {outcome for outcomes in rounds for outcome in outcomes} == {True}
-    assert books(house)["items"] == {"S": [50, 0, 0], "M": [50, 0, 0]}
+    assert books(child_db)["items"] == {"S": [50, 0, 0], "M": [50, 0, 0]}
 
 
 @pytest.mark.postgres
-def test_control_without_the_order_of_primary_keys_two_carts_deadlock(house: House) -> None:
+def test_control_without_the_order_of_primary_keys_two_carts_deadlock(child_db: ChildDatabase) -> None:
     """PostgreSQL only: SQLite serializes writers, so they cannot deadlock."""
-    one, other = open_shop(house, {"S": 50, "M": 50})
+    one, other = open_shop(child_db, {"S": 50, "M": 50})
 
     def in_any_order(first: int, second: int) -> Callable[[int, Meet], bool]:
         def act(number: int, meet: Meet) -> bool:
@@ -151,7 +151,7 @@ def test_control_without_the_order_of_primary_keys_two_carts_deadlock(house: Hou
 
         return act
 
-    outcomes = race(house, [in_any_order(one, other), in_any_order(other, one)])[0]
+    outcomes = race(child_db, [in_any_order(one, other), in_any_order(other, one)])[0]
 
     assert "OperationalError" in outcomes
 
@@ -164,14 +164,14 @@ def receive(number: int, meet: Meet) -> int:
     return views.stripe_webhook(shop.signed(body)).status_code
 
 
-def test_an_event_delivered_eight_times_at_once_is_stored_once(house: House) -> None:
-    rounds = race(house, [receive] * 8, rounds=6)
+def test_an_event_delivered_eight_times_at_once_is_stored_once(child_db: ChildDatabase) -> None:
+    rounds = race(child_db, [receive] * 8, rounds=6)
 
     assert rounds == [[200] * 8] * 6
-    assert alone(house, lambda: StripeEvent.objects.count()) == 6
+    assert alone(child_db, lambda: StripeEvent.objects.count()) == 6
 
 
-def test_control_a_separate_check_refuses_some_deliveries(house: House) -> None:
+def test_control_a_separate_check_refuses_some_deliveries(child_db: ChildDatabase) -> None:
     def check_then_insert(number: int, meet: Meet) -> int:
         def insert(rows: Any) -> list[StripeEvent]:
             new = [row for row in rows if not StripeEvent.objects.filter(pk=row.pk).exists()]
@@ -183,7 +183,7 @@ def test_control_a_separate_check_refuses_some_deliveries(house: House) -> None:
         inbox._insert = insert
         return receive(number, meet)
 
-    outcomes = race(house, [check_then_insert] * 4)[0]
+    outcomes = race(child_db, [check_then_insert] * 4)[0]
 
     assert outcomes.count(200) < 4
 
@@ -192,7 +192,7 @@ def handle(number: int, meet: Meet) -> bool:
     return inbox.handle(f"evt_{number}", timezone.now())
 
 
-def remember_payments(house: House, item: int, how_many: int, *, twins: bool = False) -> list[str]:
+def remember_payments(child_db: ChildDatabase, item: int, how_many: int, *, twins: bool = False) -> list[str]:
     def act() -> list[str]:
         sessions = shop.open_orders(item, how_many)
         for number, session in enumerate(sessions):
@@ -201,18 +201,18 @@ def remember_payments(house: House, item: int, how_many: int, *, twins: bool = F
                 inbox.store_events([shop.event(f"twin_{number}", session)])
         return sessions
 
-    sessions: list[str] = alone(house, act)
+    sessions: list[str] = alone(child_db, act)
     return sessions
 
 
-def test_an_event_is_handled_by_one_of_eight_workers(house: House) -> None:
-    (item,) = open_shop(house, {"S": 50})
-    remember_payments(house, item, 8)
+def test_an_event_is_handled_by_one_of_eight_workers(child_db: ChildDatabase) -> None:
+    (item,) = open_shop(child_db, {"S": 50})
+    remember_payments(child_db, item, 8)
 
-    rounds = race(house, [handle] * 8, rounds=8)
+    rounds = race(child_db, [handle] * 8, rounds=8)
 
     assert [sorted(outcomes) for outcomes in rounds] == [[False] * 7 + [True]] * 8
-    assert books(house) == {"broken": "", "items": {"S": [50, -8, 0]}, "orders": ["paid"] * 8}
+    assert books(child_db) == {"broken": "", "items": {"S": [50, -8, 0]}, "orders": ["paid"] * 8}
 
 
 # --- twins ------------------------------------------------------------------------------------
@@ -222,13 +222,13 @@ def handle_twin(number: int, meet: Meet) -> bool:
     return inbox.handle(f"twin_{number}", timezone.now())
 
 
-def test_twin_events_of_one_payment_sell_once(house: House) -> None:
-    (item,) = open_shop(house, {"S": 50})
-    remember_payments(house, item, 10, twins=True)
+def test_twin_events_of_one_payment_sell_once(child_db: ChildDatabase) -> None:
+    (item,) = open_shop(child_db, {"S": 50})
+    remember_payments(child_db, item, 10, twins=True)
 
-    race(house, [handle, handle_twin], rounds=10)
+    race(child_db, [handle, handle_twin], rounds=10)
 
-    assert books(house) == {"broken": "", "items": {"S": [50, -10, 0]}, "orders": ["paid"] * 10}
+    assert books(child_db) == {"broken": "", "items": {"S": [50, -10, 0]}, "orders": ["paid"] * 10}
 
 
 def without_unique_sales(meet: Meet) -> None:
@@ -255,9 +255,11 @@ def _no_transaction() -> Any:
     return SimpleNamespace(atomic=nullcontext)
 
 
-def test_control_without_the_condition_and_the_unique_reference_twin_events_sell_twice(house: House) -> None:
-    (item,) = open_shop(house, {"S": 50})
-    remember_payments(house, item, 1, twins=True)
+def test_control_without_the_condition_and_the_unique_reference_twin_events_sell_twice(
+    child_db: ChildDatabase,
+) -> None:
+    (item,) = open_shop(child_db, {"S": 50})
+    remember_payments(child_db, item, 1, twins=True)
 
     def act(event: str) -> Callable[[int, Meet], bool]:
         def handled(number: int, meet: Meet) -> bool:
@@ -266,9 +268,9 @@ def test_control_without_the_condition_and_the_unique_reference_twin_events_sell
 
         return handled
 
-    race(house, [act("evt_0"), act("twin_0")])
+    race(child_db, [act("evt_0"), act("twin_0")])
 
-    assert books(house)["items"]["S"][1] == -2
+    assert books(child_db)["items"]["S"][1] == -2
 
 
 def an_edit(name: str) -> dict[str, Any]:
@@ -294,19 +296,19 @@ def count_edit(name: str) -> Callable[[int, Meet], bool]:
     return lambda number, meet: inbox.handle(name, timezone.now())
 
 
-def test_twin_events_of_one_edit_count_once(house: House) -> None:
-    open_shop(house, {"S": 50})
+def test_twin_events_of_one_edit_count_once(child_db: ChildDatabase) -> None:
+    open_shop(child_db, {"S": 50})
     names = [f"evt_{number}" for number in range(6)]
-    alone(house, lambda: inbox.store_events([an_edit(name) for name in names]))
+    alone(child_db, lambda: inbox.store_events([an_edit(name) for name in names]))
 
-    race(house, [count_edit(name) for name in names])
+    race(child_db, [count_edit(name) for name in names])
 
-    assert books(house)["items"] == {"S": [57, 0, 0]}
+    assert books(child_db)["items"] == {"S": [57, 0, 0]}
 
 
-def test_control_without_the_unique_request_an_edit_counts_twice(house: House) -> None:
-    open_shop(house, {"S": 50})
-    alone(house, lambda: inbox.store_events([an_edit("evt_0"), an_edit("evt_1")]))
+def test_control_without_the_unique_request_an_edit_counts_twice(child_db: ChildDatabase) -> None:
+    open_shop(child_db, {"S": 50})
+    alone(child_db, lambda: inbox.store_events([an_edit("evt_0"), an_edit("evt_1")]))
 
     def patches() -> None:
         def always_new(rows: Any, *, unique: Any) -> Any:
@@ -317,31 +319,31 @@ def test_control_without_the_unique_request_an_edit_counts_twice(house: House) -
 
         mock.patch.object(product_events, "insert_new", always_new).start()
 
-    race(house, [count_edit("evt_0"), count_edit("evt_1")], patches=patches)
+    race(child_db, [count_edit("evt_0"), count_edit("evt_1")], patches=patches)
 
-    assert books(house)["items"]["S"][0] == 64
+    assert books(child_db)["items"]["S"][0] == 64
 
 
 # --- the end of a checkout --------------------------------------------------------------------
 
 
-def test_a_payment_wins_against_an_expiry(house: House) -> None:
+def test_a_payment_wins_against_an_expiry(child_db: ChildDatabase) -> None:
     """Stripe reports only one of them, but an old answer may arrive while the customer pays."""
-    (item,) = open_shop(house, {"S": 50})
-    sessions = alone(house, lambda: shop.open_orders(item, 12))
+    (item,) = open_shop(child_db, {"S": 50})
+    sessions = alone(child_db, lambda: shop.open_orders(item, 12))
 
     race(
-        house,
+        child_db,
         [lambda number, _: shop.paid(sessions[number]), lambda number, _: shop.expired(sessions[number])],
         rounds=12,
     )
 
-    assert books(house) == {"broken": "", "items": {"S": [50, -12, 0]}, "orders": ["paid"] * 12}
+    assert books(child_db) == {"broken": "", "items": {"S": [50, -12, 0]}, "orders": ["paid"] * 12}
 
 
-def test_control_without_the_condition_an_expiry_undoes_a_payment(house: House) -> None:
-    (item,) = open_shop(house, {"S": 50})
-    (session,) = alone(house, lambda: shop.open_orders(item, 1))
+def test_control_without_the_condition_an_expiry_undoes_a_payment(child_db: ChildDatabase) -> None:
+    (item,) = open_shop(child_db, {"S": 50})
+    (session,) = alone(child_db, lambda: shop.open_orders(item, 1))
 
     def expire(number: int, meet: Meet) -> str:
         true_go = fulfillment._transition
@@ -365,38 +367,38 @@ def test_control_without_the_condition_an_expiry_undoes_a_payment(house: House) 
         meet()
         return state
 
-    race(house, [pay, expire])
+    race(child_db, [pay, expire])
 
-    assert books(house)["orders"] == ["canceled"]
+    assert books(child_db)["orders"] == ["canceled"]
 
 
-def test_the_return_page_against_the_webhook_sells_once(house: House) -> None:
-    (item,) = open_shop(house, {"S": 50})
-    sessions = remember_payments(house, item, 12)
+def test_the_return_page_against_the_webhook_sells_once(child_db: ChildDatabase) -> None:
+    (item,) = open_shop(child_db, {"S": 50})
+    sessions = remember_payments(child_db, item, 12)
 
-    race(house, [handle, lambda number, _: shop.paid(sessions[number])], rounds=12)
+    race(child_db, [handle, lambda number, _: shop.paid(sessions[number])], rounds=12)
 
-    assert books(house) == {"broken": "", "items": {"S": [50, -12, 0]}, "orders": ["paid"] * 12}
+    assert books(child_db) == {"broken": "", "items": {"S": [50, -12, 0]}, "orders": ["paid"] * 12}
 
 
 # --- sums -------------------------------------------------------------------------------------
 
 
-def test_releases_against_new_movements_keep_the_sums(house: House) -> None:
-    (item,) = open_shop(house, {"S": 50})
-    sessions = alone(house, lambda: shop.open_orders(item, 20))
+def test_releases_against_new_movements_keep_the_sums(child_db: ChildDatabase) -> None:
+    (item,) = open_shop(child_db, {"S": 50})
+    sessions = alone(child_db, lambda: shop.open_orders(item, 20))
 
     def deliver(number: int, meet: Meet) -> bool:
         ledger.receive(item, 2, reference=f"delivery:{number}")
         return True
 
-    race(house, [lambda number, _: shop.expired(sessions[number]), deliver, deliver], rounds=20)
+    race(child_db, [lambda number, _: shop.expired(sessions[number]), deliver, deliver], rounds=20)
 
-    assert books(house) == {"broken": "", "items": {"S": [50, 40, 0]}, "orders": ["canceled"] * 20}
+    assert books(child_db) == {"broken": "", "items": {"S": [50, 40, 0]}, "orders": ["canceled"] * 20}
 
 
-def test_control_reading_a_sum_and_writing_it_back_loses_a_delivery(house: House) -> None:
-    (item,) = open_shop(house, {"S": 50})
+def test_control_reading_a_sum_and_writing_it_back_loses_a_delivery(child_db: ChildDatabase) -> None:
+    (item,) = open_shop(child_db, {"S": 50})
 
     def deliver(number: int, meet: Meet) -> bool:
         _without_transaction("receive")
@@ -414,9 +416,9 @@ def test_control_reading_a_sum_and_writing_it_back_loses_a_delivery(house: House
         ledger.receive(item, 2, reference=f"delivery:{os.getpid()}")
         return True
 
-    race(house, [deliver, deliver])
+    race(child_db, [deliver, deliver])
 
-    assert books(house)["broken"].startswith("9: a sum is not the sum of its rows")
+    assert books(child_db)["broken"].startswith("9: a sum is not the sum of its rows")
 
 
 # --- claims -----------------------------------------------------------------------------------
@@ -429,16 +431,16 @@ def claim_product(number: int, meet: Meet) -> bool:
         return claim is not None
 
 
-def test_a_product_is_claimed_by_one_of_four_workers(house: House) -> None:
-    open_shop(house, {"S": 50})
+def test_a_product_is_claimed_by_one_of_four_workers(child_db: ChildDatabase) -> None:
+    open_shop(child_db, {"S": 50})
 
-    outcomes = race(house, [claim_product] * 4)[0]
+    outcomes = race(child_db, [claim_product] * 4)[0]
 
     assert sorted(outcomes) == [False, False, False, True]
 
 
-def test_control_a_separate_check_of_the_lease_lets_several_workers_in(house: House) -> None:
-    open_shop(house, {"S": 50})
+def test_control_a_separate_check_of_the_lease_lets_several_workers_in(child_db: ChildDatabase) -> None:
+    open_shop(child_db, {"S": 50})
 
     def check_then_claim(number: int, meet: Meet) -> bool:
         take_out(
@@ -451,13 +453,13 @@ def test_control_a_separate_check_of_the_lease_lets_several_workers_in(house: Ho
         )
         return claim_product(number, meet)
 
-    outcomes = race(house, [check_then_claim] * 4)[0]
+    outcomes = race(child_db, [check_then_claim] * 4)[0]
 
     assert outcomes.count(True) > 1
 
 
-def test_the_races_run_on_a_shared_database(house: House) -> None:
+def test_the_races_run_on_a_shared_database(child_db: ChildDatabase) -> None:
     """On SQLite the children share a file, not the parent's database in memory."""
-    where = alone(house, lambda: str(connection.settings_dict["NAME"]))
+    where = alone(child_db, lambda: str(connection.settings_dict["NAME"]))
 
     assert where.endswith("shop.sqlite3") or connection.vendor == "postgresql"

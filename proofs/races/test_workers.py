@@ -20,7 +20,7 @@ from inventory.models import StockItem
 from inventory.stock import ledger
 from inventory.stock.ledger import SaleLine
 from inventory.stripe_sync import refresh
-from proofs.children import new_house
+from proofs.children import new_child_database
 from proofs.races import shop
 from proofs.races.gate import alone, race
 
@@ -64,28 +64,28 @@ def _sell(item: int, number: int) -> None:
 
 
 def test_workers_that_publish_at_once_lose_and_double_nothing(stripe_on_a_port: None, tmp_path: Path) -> None:
-    house = new_house(tmp_path)
-    item = alone(house, _put_on_sale)
+    child_db = new_child_database(tmp_path)
+    item = alone(child_db, _put_on_sale)
 
     def sell_and_publish(number: int, meet: Meet) -> bool:
         _sell(item, number)
         worker.drain()
         return True
 
-    rounds = race(house, [sell_and_publish] * WORKERS, rounds=ROUNDS)
-    alone(house, lambda: worker.drain())
+    rounds = race(child_db, [sell_and_publish] * WORKERS, rounds=ROUNDS)
+    alone(child_db, lambda: worker.drain())
 
     assert rounds == [[True] * WORKERS] * ROUNDS
-    assert alone(house, _at_stripe) == str(100 - WORKERS * ROUNDS)
-    assert alone(house, shop.books)["broken"] == ""
+    assert alone(child_db, _at_stripe) == str(100 - WORKERS * ROUNDS)
+    assert alone(child_db, shop.books)["broken"] == ""
 
 
 def test_control_reading_the_count_at_stripe_and_writing_it_back_loses_a_sale(
     stripe_on_a_port: None, tmp_path: Path
 ) -> None:
     """The usual read-modify-write: each worker reads the count, lowers it and writes it back."""
-    house = new_house(tmp_path)
-    alone(house, _put_on_sale)
+    child_db = new_child_database(tmp_path)
+    alone(child_db, _put_on_sale)
 
     def read_and_write(number: int, meet: Meet) -> bool:
         count = int(_at_stripe())
@@ -93,6 +93,6 @@ def test_control_reading_the_count_at_stripe_and_writing_it_back_loses_a_sale(
         stripe_client().v1.products.update(shop.SHIRT, {"metadata": {"stock_S": str(count - 1)}})
         return True
 
-    race(house, [read_and_write] * 2)
+    race(child_db, [read_and_write] * 2)
 
-    assert alone(house, _at_stripe) == "99"
+    assert alone(child_db, _at_stripe) == "99"

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
 
 from inventory import worker
+from proofs.state_machine.cast import Cast
 
-if TYPE_CHECKING:
-    from proofs.state_machine.world import World
-
-Play = Callable[["World", Random], bool]
+Play = Callable[[Cast, Random], bool]
 
 
 @dataclass(frozen=True)
@@ -23,37 +20,37 @@ class Action:
     play: Play
 
 
-def _deliver(world: World, dice: Random) -> bool:
-    return world.deliver() > 0
+def _deliver(cast: Cast, dice: Random) -> bool:
+    return cast.deliver() > 0
 
 
-def _work(world: World, dice: Random) -> bool:
-    world.work(dice)
+def _work(cast: Cast, dice: Random) -> bool:
+    cast.work(dice)
     return True
 
 
-def _work_all(world: World, dice: Random) -> bool:
-    world.work_all()
+def _work_all(cast: Cast, dice: Random) -> bool:
+    cast.work_all()
     return True
 
 
-def _backfill(world: World, dice: Random) -> bool:
-    world.backfill()
+def _backfill(cast: Cast, dice: Random) -> bool:
+    cast.backfill()
     return True
 
 
-def _mend_key(world: World, dice: Random) -> bool:
+def _mend_key(cast: Cast, dice: Random) -> bool:
     # The worker is restarted too, as the issue of the refused key asks.
-    if not world.trouble.key_is_mended():
+    if not cast.trouble.key_is_mended():
         return False
-    world.process("start", worker.start)
+    cast.process("start", worker.start)
     return True
 
 
 def _wait(seconds: float) -> Play:
-    def play(world: World, dice: Random) -> bool:
-        world.fake.forward(seconds)
-        world.tally.faults[f"clock jumped {seconds:g} s"] += 1
+    def play(cast: Cast, dice: Random) -> bool:
+        cast.fake.forward(seconds)
+        cast.tally.faults[f"clock jumped {seconds:g} s"] += 1
         return True
 
     return play
@@ -61,50 +58,50 @@ def _wait(seconds: float) -> Play:
 
 ACTIONS: dict[str, Action] = {
     # customers
-    "buy": Action(14, lambda world, dice: world.customers.buy(dice)),
-    "go to payment again": Action(3, lambda world, dice: world.customers.go_again(dice)),
-    "cancel": Action(3, lambda world, dice: world.customers.cancel(dice)),
-    "pay": Action(14, lambda world, dice: world.customers.pay(dice)),
-    "pay by debit": Action(3, lambda world, dice: world.customers.pay_later(dice)),
-    "debit ends": Action(3, lambda world, dice: world.customers.debit_ends(dice)),
-    "walk away": Action(3, lambda world, dice: world.customers.walk_away(dice)),
-    "come back": Action(3, lambda world, dice: world.customers.come_back(dice)),
-    "buy elsewhere": Action(2, lambda world, dice: world.customers.buy_elsewhere(dice)),
-    "refund": Action(1, lambda world, dice: world.customers.refund(dice)),
+    "buy": Action(14, lambda cast, dice: cast.customers.buy(dice)),
+    "go to payment again": Action(3, lambda cast, dice: cast.customers.go_again(dice)),
+    "cancel": Action(3, lambda cast, dice: cast.customers.cancel(dice)),
+    "pay": Action(14, lambda cast, dice: cast.customers.pay(dice)),
+    "pay by debit": Action(3, lambda cast, dice: cast.customers.pay_later(dice)),
+    "debit ends": Action(3, lambda cast, dice: cast.customers.debit_ends(dice)),
+    "walk away": Action(3, lambda cast, dice: cast.customers.walk_away(dice)),
+    "come back": Action(3, lambda cast, dice: cast.customers.come_back(dice)),
+    "buy elsewhere": Action(2, lambda cast, dice: cast.customers.buy_elsewhere(dice)),
+    "refund": Action(1, lambda cast, dice: cast.customers.refund(dice)),
     # the owner, in the admin
-    "receive": Action(3, lambda world, dice: world.owner.receive(dice)),
-    "adjust": Action(2, lambda world, dice: world.owner.adjust(dice)),
-    "count": Action(1, lambda world, dice: world.owner.count(dice)),
-    "take back": Action(2, lambda world, dice: world.owner.take_back(dice)),
-    "take over": Action(5, lambda world, dice: world.owner.take_over(dice)),
+    "receive": Action(3, lambda cast, dice: cast.owner.receive(dice)),
+    "adjust": Action(2, lambda cast, dice: cast.owner.adjust(dice)),
+    "count": Action(1, lambda cast, dice: cast.owner.count(dice)),
+    "take back": Action(2, lambda cast, dice: cast.owner.take_back(dice)),
+    "take over": Action(5, lambda cast, dice: cast.owner.take_over(dice)),
     # people at Stripe
-    "edit by some": Action(5, lambda world, dice: world.people.edit_by_some(dice)),
-    "edit to a number": Action(4, lambda world, dice: world.people.edit_to_a_number(dice)),
-    "garble": Action(1, lambda world, dice: world.people.garble(dice)),
-    "mend": Action(3, lambda world, dice: world.people.mend(dice)),
-    "open a form": Action(3, lambda world, dice: world.people.open_form(dice)),
-    "save a form": Action(4, lambda world, dice: world.people.save_form(dice)),
-    "remove the mark": Action(1, lambda world, dice: world.people.remove_mark(dice)),
-    "another shop writes": Action(2, lambda world, dice: world.people.another_shop_writes(dice)),
-    "write a note": Action(2, lambda world, dice: world.people.write_a_note(dice)),
+    "edit by some": Action(5, lambda cast, dice: cast.people.edit_by_some(dice)),
+    "edit to a number": Action(4, lambda cast, dice: cast.people.edit_to_a_number(dice)),
+    "garble": Action(1, lambda cast, dice: cast.people.garble(dice)),
+    "mend": Action(3, lambda cast, dice: cast.people.mend(dice)),
+    "open a form": Action(3, lambda cast, dice: cast.people.open_form(dice)),
+    "save a form": Action(4, lambda cast, dice: cast.people.save_form(dice)),
+    "remove the mark": Action(1, lambda cast, dice: cast.people.remove_mark(dice)),
+    "another shop writes": Action(2, lambda cast, dice: cast.people.another_shop_writes(dice)),
+    "write a note": Action(2, lambda cast, dice: cast.people.write_a_note(dice)),
     # the shop's processes
     "deliver": Action(12, _deliver),
     "work": Action(14, _work),
     "work until nothing is left": Action(5, _work_all),
     "backfill": Action(1, _backfill),
     # faults
-    "calls fail": Action(8, lambda world, dice: world.trouble.call_fails(dice)),
-    "deliveries go wrong": Action(8, lambda world, dice: world.trouble.deliveries_go_wrong(dice)),
-    "a request will be late": Action(3, lambda world, dice: world.trouble.request_will_be_late(dice)),
-    "outage begins": Action(1, lambda world, dice: world.trouble.outage_begins(dice)),
-    "outage ends": Action(10, lambda world, dice: world.trouble.outage_ends(dice)),
-    "the key is refused": Action(1, lambda world, dice: world.trouble.key_is_refused()),
+    "calls fail": Action(8, lambda cast, dice: cast.trouble.call_fails(dice)),
+    "deliveries go wrong": Action(8, lambda cast, dice: cast.trouble.deliveries_go_wrong(dice)),
+    "a request will be late": Action(3, lambda cast, dice: cast.trouble.request_will_be_late(dice)),
+    "outage begins": Action(1, lambda cast, dice: cast.trouble.outage_begins(dice)),
+    "outage ends": Action(10, lambda cast, dice: cast.trouble.outage_ends(dice)),
+    "the key is refused": Action(1, lambda cast, dice: cast.trouble.key_is_refused()),
     "the key is mended": Action(10, _mend_key),
     "a minute passes": Action(4, _wait(61)),
     "a checkout's time passes": Action(1, _wait(36 * 60)),
     "a day passes": Action(1, _wait(25 * 3600)),
-    "backup": Action(3, lambda world, dice: world.take_backup()),
-    "restore": Action(3, lambda world, dice: world.restore()),
+    "backup": Action(3, lambda cast, dice: cast.take_backup()),
+    "restore": Action(3, lambda cast, dice: cast.restore()),
 }
 
 # Rules that may be played while a process sleeps.
@@ -116,8 +113,8 @@ IN_BETWEEN = [
 
 # End everything that is still open at Stripe.
 AT_THE_END: list[Play] = [
-    lambda world, dice: world.customers.end_somehow(dice),
-    lambda world, dice: world.customers.debit_ends(dice),
-    lambda world, dice: world.people.mend(dice),
-    lambda world, dice: world.owner.take_over(dice),
+    lambda cast, dice: cast.customers.end_somehow(dice),
+    lambda cast, dice: cast.customers.debit_ends(dice),
+    lambda cast, dice: cast.people.mend(dice),
+    lambda cast, dice: cast.owner.take_over(dice),
 ]

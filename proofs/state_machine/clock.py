@@ -32,7 +32,7 @@ class WorldClock:
         self.fake.clock.forward(seconds)
 
     @contextmanager
-    def told_to_everybody(self) -> Iterator[None]:
+    def patched_everywhere(self) -> Iterator[None]:
         """Patch Django's `timezone.now` and the database's own clock, which leases use."""
 
         def database_now(expression: Any, compiler: Any, connection: Any, **rest: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
@@ -21,14 +21,12 @@ from fake_stripe import Refused
 from inventory.models import StockItem
 from inventory.stock.ledger import InsufficientStock
 from proofs.state_machine.books import Key
-
-if TYPE_CHECKING:
-    from proofs.state_machine.world import World
+from proofs.state_machine.stage import Stage
 
 
 class Customers:
-    def __init__(self, world: World) -> None:
-        self.world, self.books, self.fake = world, world.books, world.fake
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.books, self.fake = stage, stage.books, stage.fake
         self.browsers: list[dict[str, Any]] = []
         self.outcomes: Counter[str] = Counter()
 
@@ -39,7 +37,7 @@ class Customers:
         browser: dict[str, Any] = {}
         self.browsers.append(browser)
         wanted = [
-            (dice.choice(self.world.keys), dice.choice([1, 1, 1, 2, 3]))
+            (dice.choice(self.stage.keys), dice.choice([1, 1, 1, 2, 3]))
             for _ in range(dice.choice([1, 1, 2, 3]))
         ]
 
@@ -48,7 +46,7 @@ class Customers:
                 self._put_in(browser, key, units)
             self._go_to_payment(browser)
 
-        self.world.process("checkout", act)
+        self.stage.process("checkout", act)
         return True
 
     def go_again(self, dice: Random) -> bool:
@@ -56,14 +54,14 @@ class Customers:
         if not self.browsers:
             return False
         browser = dice.choice(self.browsers)
-        more = dice.choice(self.world.keys) if dice.random() < 0.5 else None
+        more = dice.choice(self.stage.keys) if dice.random() < 0.5 else None
 
         def act() -> None:
             if more is not None:
                 self._put_in(browser, more, 1)
             self._go_to_payment(browser)
 
-        self.world.process("checkout again", act)
+        self.stage.process("checkout again", act)
         return True
 
     def cancel(self, dice: Random) -> bool:
@@ -79,7 +77,7 @@ class Customers:
                 cart.remove(item=str(line.cart_item.item_id), color=line.color)
             self._go_to_payment(browser)
 
-        self.world.process("cancel", act)
+        self.stage.process("cancel", act)
         return True
 
     def _put_in(self, browser: dict[str, Any], key: Key, units: int) -> None:
@@ -109,9 +107,9 @@ class Customers:
             if order is not None:
                 return_page.poll_order(order, now=timezone.now())
 
-        self.world.process("return page", look)
-        self.world.clock.let_pass(6)
-        self.world.process("return page", look)
+        self.stage.process("return page", look)
+        self.stage.clock.let_pass(6)
+        self.stage.process("return page", look)
         return True
 
     # --- at Stripe
@@ -178,7 +176,7 @@ class Customers:
 
     def buy_elsewhere(self, dice: Random) -> bool:
         """Buy through a payment page that this shop did not open."""
-        key = dice.choice(self.world.keys)
+        key = dice.choice(self.stage.keys)
         size = key[1].removeprefix("stock_") if key[1] != "stock" else ""
         form = {
             "mode": "payment",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from django.db.models import Sum
 
@@ -12,10 +11,8 @@ from checkout.models import Order
 from inventory.models import Hold, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from proofs.state_machine.books import Key
 from proofs.state_machine.broken import broken
+from proofs.state_machine.stage import Stage
 from proofs.state_machine.wire import is_count
-
-if TYPE_CHECKING:
-    from proofs.state_machine.world import World
 
 TELL = {
     Issue.Kind.AMBIGUOUS_EDIT,
@@ -26,16 +23,16 @@ TELL = {
 
 
 class Judge:
-    def __init__(self, world: World) -> None:
-        self.world, self.books, self.fake = world, world.books, world.fake
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.books, self.fake = stage, stage.books, stage.fake
 
     def everything(self) -> None:
         """Check every invariant. Raises BrokenPromise."""
-        with self.world.processes.aside():
+        with self.stage.processes.aside():
             self._nothing_is_left()
             self._at_rest()
             self._sales_are_those_that_were_paid()
-            for key in self.world.keys:
+            for key in self.stage.keys:
                 self._count_is_right(key)
             self._edits_are_counted_once()
             self._oversold_only_by_others()
@@ -64,7 +61,7 @@ class Judge:
 
     def _at_rest(self) -> None:
         """2: Stripe's count = on_hand = the sum of the movements."""
-        for key in self.world.keys:
+        for key in self.stage.keys:
             item = StockItem.objects.get(product=key[0], key=key[1])
             text = self.fake.products[key[0]]["metadata"].get(key[1])
             total = item.movements.aggregate(units=Sum("delta"))["units"] or 0
@@ -119,10 +116,10 @@ class Judge:
         if actual == expected or key in self.books.undecided:
             return
         if self._a_person_was_told(key):
-            self.world.tally.note("wrong, with an issue")
+            self.stage.tally.note("wrong, with an issue")
             return
         if self.books.restored and (actual - expected) in self._what_may_be_missing(key):
-            self.world.tally.note("restored: listed in an issue")
+            self.stage.tally.note("restored: listed in an issue")
             return
         raise broken(
             "2: the count at Stripe is wrong", f"{key}: {actual}, should be {expected}; books {self.books}"
@@ -157,7 +154,7 @@ class Judge:
         """4, by the ledger: its edits equal those in the books, except for doubtful products."""
         if self.books.restored:
             return
-        for key in self.world.keys:
+        for key in self.stage.keys:
             if key in self.books.undecided or key[0] in self.books.doubtful:
                 continue
             rows = Movement.objects.filter(kind="edited", item__product=key[0], item__key=key[1])
@@ -172,7 +169,7 @@ class Judge:
         """3: without reductions by hand or external sales, a size is never oversold."""
         if self.books.restored:
             return
-        for key in self.world.keys:
+        for key in self.stage.keys:
             if key in self.books.somebody_took or key[0] in self.books.doubtful:
                 continue
             if self._oversold(key):
@@ -180,7 +177,7 @@ class Judge:
 
     def _what_was_replaced_was_told(self) -> None:
         """10: an invalid count that our update replaced has an issue."""
-        for product, key in self.world.wire.replaced:
+        for product, key in self.stage.wire.replaced:
             if not Issue.objects.filter(
                 kind=Issue.Kind.UNREADABLE_COUNT, subject=f"{product} {key}"
             ).exists():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING
 
 from django.db.models import Sum
 
@@ -14,26 +13,24 @@ from inventory.stock import ledger
 from inventory.stripe_sync import snapshot
 from proofs.state_machine.books import Key, Verb
 from proofs.state_machine.broken import broken
-
-if TYPE_CHECKING:
-    from proofs.state_machine.world import World
+from proofs.state_machine.stage import Stage
 
 
 class Owner:
-    def __init__(self, world: World) -> None:
-        self.world, self.books = world, world.books
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.books = stage, stage.books
         self._numbers = itertools.count(1)
 
     def _item(self, key: Key) -> StockItem:
-        with self.world.processes.aside():
+        with self.stage.processes.aside():
             return StockItem.objects.get(product=key[0], key=key[1])
 
     def _say(self, kind: str, key: Key, delta: int, act: Callable[[str], object]) -> None:
         """Do it, possibly twice or killed, then check that it was recorded at most once, and correctly."""
         reference = f"click:{next(self._numbers)}"
-        for _click in range(self.world.dice.choice([1, 1, 2])):
-            self.world.process(kind, lambda: act(reference))
-        with self.world.processes.aside():
+        for _click in range(self.stage.dice.choice([1, 1, 2])):
+            self.stage.process(kind, lambda: act(reference))
+        with self.stage.processes.aside():
             rows = list(Movement.objects.filter(kind=kind, reference__endswith=reference))
         if len(rows) > 1 or any(row.delta != delta for row in rows):
             raise broken("1: a click was counted twice, or wrongly", f"{kind} {delta} {key}: {rows}")
@@ -51,25 +48,25 @@ class Owner:
             try:
                 verb(item, units, reference=name)
             except refusal:
-                self.world.tally.note(note)
+                self.stage.tally.note(note)
 
         return act
 
     def receive(self, dice: Random) -> bool:
-        key, units = dice.choice(self.world.keys), dice.randint(1, 6)
+        key, units = dice.choice(self.stage.keys), dice.randint(1, 6)
         item = self._item(key)
         self._say("received", key, units, lambda name: ledger.receive(item.pk, units, reference=name))
         return True
 
     def adjust(self, dice: Random) -> bool:
-        key, units = dice.choice(self.world.keys), dice.choice([-4, -2, -1, 1, 2])
+        key, units = dice.choice(self.stage.keys), dice.choice([-4, -2, -1, 1, 2])
         item = self._item(key)
         act = self._may_be_refused(ledger.NotEnoughUnits, "adjustment refused", ledger.adjust, item.pk, units)
         self._say("adjusted", key, units, act)
         return True
 
     def count(self, dice: Random) -> bool:
-        key, counted = dice.choice(self.world.keys), dice.randint(0, 12)
+        key, counted = dice.choice(self.stage.keys), dice.randint(0, 12)
         item = self._item(key)
         delta = counted - (item.on_hand or 0) - item.pending
         act = self._may_be_refused(
@@ -80,7 +77,7 @@ class Owner:
 
     def take_back(self, dice: Random) -> bool:
         """Return units of a sale. All returns together may never exceed it."""
-        with self.world.processes.aside():
+        with self.stage.processes.aside():
             sales = list(
                 Movement.objects.filter(kind="sale", delta__lt=0).select_related("item").order_by("pk")
             )
@@ -95,17 +92,17 @@ class Owner:
             self._say_back(key, sale.reference, asked, room)
         else:
             name = f"click:{next(self._numbers)}"
-            self.world.process("returned", lambda: ledger.restock(sale.reference, asked, reference=name))
-        with self.world.processes.aside():
+            self.stage.process("returned", lambda: ledger.restock(sale.reference, asked, reference=name))
+        with self.stage.processes.aside():
             if self._returned(sale.reference) > -sale.delta:
                 raise broken("more was returned than was sold", sale.reference)
         return True
 
     def _say_back(self, key: Key, sale: str, asked: int, room: int) -> None:
         name = f"click:{next(self._numbers)}"
-        for _click in range(self.world.dice.choice([1, 1, 2])):
-            self.world.process("returned", lambda: ledger.restock(sale, asked, reference=name))
-        with self.world.processes.aside():
+        for _click in range(self.stage.dice.choice([1, 1, 2])):
+            self.stage.process("returned", lambda: ledger.restock(sale, asked, reference=name))
+        with self.stage.processes.aside():
             rows = list(Movement.objects.filter(kind="returned", reference=f"{sale}/{name}"))
         if len(rows) > 1 or any(row.delta != min(asked, room) for row in rows):
             raise broken("1: a return was counted twice, or wrongly", f"{asked} of {room}: {rows}")
@@ -117,11 +114,11 @@ class Owner:
 
     def take_over(self, dice: Random) -> bool:
         """Make this shop the writer of a product that another shop's version tag paused."""
-        with self.world.processes.aside():
+        with self.stage.processes.aside():
             foreign = ProductSync.objects.filter(pause_reason=ProductSync.PauseReason.FOREIGN)
             paused = list(foreign.values_list("pk", flat=True))
         if not paused:
             return False
         product = dice.choice(sorted(paused))
-        self.world.process("take over", lambda: snapshot.accept_stripe_counts(product))
+        self.stage.process("take over", lambda: snapshot.accept_stripe_counts(product))
         return True

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
 
 from proofs.state_machine.books import Edit, Key
+from proofs.state_machine.stage import Stage
 from proofs.state_machine.wire import MARK, is_count
-
-if TYPE_CHECKING:
-    from proofs.state_machine.world import World
 
 GARBAGE = ["abc", "1_0", "+5", "٣", "-2", "L 4", "1e3", "0x10", "1234567", "twelve"]
 CHANGES = [-3, -2, -1, 1, 2, 3, 5, 8]
@@ -27,8 +24,8 @@ class Form:
 class People:
     """The people with a login at Stripe."""
 
-    def __init__(self, world: World) -> None:
-        self.world, self.books, self.fake = world, world.books, world.fake
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.books, self.fake = stage, stage.books, stage.fake
         self.forms: list[Form] = []
         self._meant: list[tuple[Key, int]] = []
 
@@ -47,20 +44,20 @@ class People:
     def _save(self, product: str, changes: dict[str, str]) -> None:
         # Every edit goes through here, so that the books keep the last valid count.
         self._remember(product)
-        self.fake.dashboard.names_requests = self.world.dice.random() < 0.8
+        self.fake.dashboard.names_requests = self.stage.dice.random() < 0.8
         before = len(self.fake.events)
         self.fake.dashboard.edit_product(product, metadata=changes)
         events = tuple(list(self.fake.events)[before:])
         edits = [Edit(key, difference, events) for key, difference in self._meant]
         self.books.edit_log += edits
-        if self.books.restored and self.world.trouble.late:
+        if self.books.restored and self.stage.trouble.late:
             # An update of the lost database is still on its way and may overwrite this edit.
             self.books.unheard += edits
         self._meant.clear()
         self._remember(product)
 
     def _remember(self, product: str) -> None:
-        for key in self.world.keys_of(product):
+        for key in self.stage.keys_of(product):
             text = self.metadata(product).get(key[1])
             if text is not None and is_count(text):
                 self.books.last_readable[key] = int(text)
@@ -76,13 +73,13 @@ class People:
             self.books.somebody_took.add(key)
 
     def _written(self, count: int) -> str:
-        return f" {count} " if self.world.dice.random() < 0.1 else str(count)
+        return f" {count} " if self.stage.dice.random() < 0.1 else str(count)
 
     # --- actions
 
     def edit_by_some(self, dice: Random) -> bool:
         """Add or remove some units, such as three more after a delivery."""
-        key = dice.choice(self.world.keys)
+        key = dice.choice(self.stage.keys)
         if not self.is_readable(key):
             return False
         self._set(key, max(0, self.shown(key) + dice.choice(CHANGES)))
@@ -90,14 +87,14 @@ class People:
 
     def edit_to_a_number(self, dice: Random) -> bool:
         """Set a count, such as seven after counting the shelf."""
-        key = dice.choice(self.world.keys)
+        key = dice.choice(self.stage.keys)
         if not self.is_readable(key):
             return False
         self._set(key, dice.randint(0, 15))
         return True
 
     def garble(self, dice: Random) -> bool:
-        key = dice.choice(self.world.keys)
+        key = dice.choice(self.stage.keys)
         if not self.is_readable(key):
             return False
         self.books.doubtful.add(key[0])
@@ -105,7 +102,7 @@ class People:
         return True
 
     def mend(self, dice: Random) -> bool:
-        keys = [key for key in self.world.keys if not self.is_readable(key)]
+        keys = [key for key in self.stage.keys if not self.is_readable(key)]
         if not keys:
             return False
         key = dice.choice(keys)
@@ -113,9 +110,9 @@ class People:
         return True
 
     def open_form(self, dice: Random) -> bool:
-        product = dice.choice(self.world.products)
+        product = dice.choice(self.stage.products)
         shown = self.fake.dashboard.read_form(product)
-        if not all(self.is_readable(key) for key in self.world.keys_of(product)):
+        if not all(self.is_readable(key) for key in self.stage.keys_of(product)):
             return False
         self.forms.append(Form(product, shown))
         return True
@@ -125,7 +122,7 @@ class People:
         if not self.forms:
             return False
         form = self.forms.pop(dice.randrange(len(self.forms)))
-        keys = self.world.keys_of(form.product)
+        keys = self.stage.keys_of(form.product)
         chosen = dice.choice(keys)
         new = int(form.shown[chosen[1]]) + (dice.choice(CHANGES) if dice.random() < 0.7 else 0)
         self._judge_form(form)
@@ -134,14 +131,14 @@ class People:
             self.books.doubtful.add(form.product)
         self._mean(chosen, max(0, new) - int(form.shown[chosen[1]]))
         self.books.somebody_took.update(keys)
-        counts = {MARK, *(key for _product, key in self.world.keys)}
+        counts = {MARK, *(key for _product, key in self.stage.keys)}
         posted = {key: text for key, text in form.shown.items() if key in counts}
         self._save(form.product, {**posted, chosen[1]: str(max(0, new))})
         return True
 
     def _judge_form(self, form: Form) -> None:
         """Record in the books if the form cannot be distinguished from an edit."""
-        current, keys = self.metadata(form.product), self.world.keys_of(form.product)
+        current, keys = self.metadata(form.product), self.stage.keys_of(form.product)
         changed = any(current.get(key) != form.shown[key] for _product, key in keys)
         mark = form.shown.get(MARK)
         ours = mark is not None and not mark.startswith("another/")
@@ -152,7 +149,7 @@ class People:
 
     def _stood(self, form: Form, typed: dict[str, int]) -> bool:
         """Whether the form's counts, with those `typed`, ever stood at Stripe under the form's version tag."""
-        counts = {key: int(form.shown[key]) for _product, key in self.world.keys_of(form.product)} | typed
+        counts = {key: int(form.shown[key]) for _product, key in self.stage.keys_of(form.product)} | typed
         return any(
             event["data"]["object"]["metadata"].get(MARK) == form.shown.get(MARK)
             and all(_says(event["data"]["object"]["metadata"], key, count) for key, count in counts.items())
@@ -161,7 +158,7 @@ class People:
         )
 
     def remove_mark(self, dice: Random) -> bool:
-        product = dice.choice(self.world.products)
+        product = dice.choice(self.stage.products)
         if MARK not in self.metadata(product):
             return False
         self._save(product, {MARK: ""})
@@ -169,7 +166,7 @@ class People:
 
     def another_shop_writes(self, dice: Random) -> bool:
         """A second database on the same account sells two units and leaves its own version tag."""
-        key = dice.choice(self.world.keys)
+        key = dice.choice(self.stage.keys)
         if not self.is_readable(key):
             return False
         taken = min(self.shown(key), 2)
@@ -180,7 +177,7 @@ class People:
 
     def write_a_note(self, dice: Random) -> bool:
         """Edit a key that is not the shop's. It must never be changed by the shop."""
-        product = dice.choice(self.world.products)
+        product = dice.choice(self.stage.products)
         text = f"note {dice.randint(0, 999)}"
         self.books.other_keys.setdefault(product, {})["details"] = text
         self.fake.dashboard.edit_product(product, metadata={"details": text})

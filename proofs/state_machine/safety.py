@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connection
 
 from proofs.state_machine.broken import broken
-
-if TYPE_CHECKING:
-    from proofs.state_machine.world import World
+from proofs.state_machine.stage import Stage
 
 SUMS = """
     SELECT i.key, i.held, (SELECT coalesce(sum(quantity), 0) FROM inventory_hold h WHERE h.item_id = i.id),
@@ -45,12 +43,12 @@ def rows(sql: str) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def check(world: World) -> None:
+def check(stage: Stage) -> None:
     """Raises BrokenPromise."""
-    with world.processes.aside():
+    with stage.processes.aside():
         check_rows()
-        _no_hold_ended_early(world)
-    _other_keys_are_untouched(world)
+        _no_hold_ended_early(stage)
+    _other_keys_are_untouched(stage)
 
 
 def check_rows() -> None:
@@ -68,25 +66,25 @@ def check_rows() -> None:
             raise broken(promise, violations)
 
 
-def a_hold_was_made(world: World) -> None:
+def a_hold_was_made(stage: Stage) -> None:
     """Invariant 3 at the moment of the hold: the units were in stock, by the movements and holds themselves."""
-    with world.processes.aside():
+    with stage.processes.aside():
         for key, left in rows(LAST_HOLD):
             if left < 0:
                 raise broken("3: more was held than was in stock", f"{key}: {left}")
 
 
-def _no_hold_ended_early(world: World) -> None:
+def _no_hold_ended_early(stage: Stage) -> None:
     """As long as the customer can still pay, or a bank debit is processing, the units stay held."""
     held = {reference for reference, _units in rows(HELD)}
     for order, session, state in rows(ORDERS):
-        row = world.fake.sessions.get(session) if session else None
+        row = stage.fake.sessions.get(session) if session else None
         if row is None or row["status"] == "expired" or f"order:{_dashed(order)}" in held:
             continue
-        if row["status"] == "open" and not world.books.restored:
+        if row["status"] == "open" and not stage.books.restored:
             raise broken("8: a hold ended while its page is open", f"{order} {session}")
-        undone = row["status"] == "complete" and state == "canceled" and session in world.books.paid
-        if undone and not world.books.restored and not world.on_its_way(session):
+        undone = row["status"] == "complete" and state == "canceled" and session in stage.books.paid
+        if undone and not stage.books.restored and not stage.on_its_way(session):
             raise broken("8: a paid order was released", f"{order} {session}")
 
 
@@ -96,9 +94,9 @@ def _dashed(identity: Any) -> str:
     return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
 
 
-def _other_keys_are_untouched(world: World) -> None:
-    for product, keys in world.books.other_keys.items():
-        metadata = world.fake.products[product]["metadata"]
+def _other_keys_are_untouched(stage: Stage) -> None:
+    for product, keys in stage.books.other_keys.items():
+        metadata = stage.fake.products[product]["metadata"]
         for key, text in keys.items():
             if metadata.get(key) != text:
                 raise broken(

@@ -22,7 +22,8 @@ from inventory.stock.ledger import SaleLine
 from inventory.stripe_sync import catalog_sync, updates
 from proofs.state_machine import database
 from proofs.state_machine.schedule import empty_database
-from proofs.state_machine.world import SHIRT, World
+from proofs.state_machine.stage import SHIRT
+from proofs.state_machine.world import World
 
 
 @pytest.fixture

@@ -1,0 +1,112 @@
+"""The actors on their stage, and what they can make the shop do: deliveries, worker runs, backups."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+from django.test import RequestFactory
+from django.utils import timezone
+
+from checkout.recovery import backfill
+from config.stripe_client import StripeCallError
+from config.worker_tasks import WORKER_TASKS
+from inventory import views, worker
+from inventory.models import Movement, StripeEvent
+from proofs.state_machine import database
+from proofs.state_machine.books import Verb
+from proofs.state_machine.broken import broken
+from proofs.state_machine.customers import Customers
+from proofs.state_machine.owner import Owner
+from proofs.state_machine.people import People
+from proofs.state_machine.stage import Stage
+
+
+class Cast(Stage):
+    def __init__(self, dice: Random) -> None:
+        super().__init__(dice)
+        self.people, self.customers, self.owner = People(self), Customers(self), Owner(self)
+        self.backup: tuple[database.Copy, float] | None = None
+
+    # --- Stripe's calls and the worker's
+
+    def send_to_the_shop(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        request = RequestFactory().post(
+            "/stripe/webhook/", data=body, content_type="application/json", headers=without_type(headers)
+        )
+        answer = self.process("webhook", lambda: views.stripe_webhook(request))
+        if answer is None:
+            raise ConnectionError("the process died")
+        if answer.status_code != 200:
+            raise broken("a signed event was refused", answer.content)
+        return answer.status_code, answer.content
+
+    def deliver(self) -> int:
+        return len(self.fake.deliver_due())
+
+    def work(self, dice: Random) -> None:
+        """Run one of the worker's tasks once."""
+        duty = dice.choice(WORKER_TASKS)
+        self.process(f"worker {duty.path}", lambda: worker.run_task(duty, timezone.now()))
+
+    def work_all(self) -> None:
+        self.process("worker", lambda: worker.drain())
+
+    def backfill(self) -> None:
+        """Fetch from Stripe's lists what never reached the webhook. Idempotent."""
+        since = timezone.now() - timedelta(days=29)
+
+        def fetch() -> None:
+            try:
+                backfill.store_events(since=since)
+                settled = backfill.apply_completed(since=since, now=timezone.now())
+                if settled.failed:
+                    raise broken("a completed session cannot be applied", settled.failed)
+            except StripeCallError:
+                self.tally.note("backfill failed")
+
+        self.process("backfill", fetch)
+
+    # --- backups
+
+    def take_backup(self) -> bool:
+        self.backup = (database.take(), self.fake.clock.exact())
+        return True
+
+    def restore(self) -> bool:
+        """Replace the database by the last backup and start a new worker. No earlier process may be running."""
+        if self.backup is None or self.processes.running:
+            return False
+        copy, _taken_at = self.backup
+        shortfalls = self._shortfalls()
+        database.put_back(copy)
+        self.tally.faults["database restored"] += 1
+        self._strike_out_lost_verbs(shortfalls)
+        self.books.restored = True
+        self.process("start", worker.start)
+        return True
+
+    def _shortfalls(self) -> list[Verb]:
+        """The units sold beyond the stock, as recorded in this database."""
+        with self.processes.aside():
+            rows = Movement.objects.filter(kind=Movement.Kind.OVERSOLD).select_related("item")
+            return [
+                Verb(row.reference, row.kind, (row.item.product_id, row.item.key), row.delta) for row in rows
+            ]
+
+    def _strike_out_lost_verbs(self, shortfalls: list[Verb]) -> None:
+        with self.processes.aside():
+            references = set(Movement.objects.values_list("reference", flat=True))
+            handled = StripeEvent.objects.filter(state=StripeEvent.State.HANDLED)
+            handled_ids = set(handled.values_list("pk", flat=True))
+        self.books.unheard += [
+            edit for edit in self.books.edit_log if not handled_ids.intersection(edit.events)
+        ]
+        lost = [verb for verb in [*self.books.verbs, *shortfalls] if verb.reference not in references]
+        self.books.verbs = [verb for verb in self.books.verbs if verb.reference in references]
+        self.books.lost_verbs += lost
+
+
+def without_type(headers: dict[str, str]) -> dict[str, str]:
+    # Django's RequestFactory takes the content type as an argument, not among the headers.
+    return {name: text for name, text in headers.items() if name.lower() != "content-type"}
