@@ -26,8 +26,8 @@ from inventory import views, worker
 from inventory.models import StockItem
 from inventory.stock import ledger
 from inventory.stripe_sync import catalog_sync, refresh
-from proofs.state_machine.clock import WorldClock
 from proofs.state_machine.cast import without_type
+from proofs.state_machine.clock import WorldClock
 
 SHIRT = "prod_shirt"
 OPENED = {"stock_S": 10, "stock_M": 15, "stock_L": 5}
@@ -189,7 +189,7 @@ def tell(folder: Path, *, after_a_death: bool = False) -> None:
     story = Story(fake, folder / "notes")
     clock = WorldClock(fake)
     fake.deliver_to(_to_the_shop)
-    with clock.told_to_everybody(), mock.patch.object(stripe_client, "http_client", fake.http_client):
+    with clock.patched_everywhere(), mock.patch.object(stripe_client, "http_client", fake.http_client):
         stripe_client._client.cache_clear()
         if after_a_death:
             fake.forward(600)  # The leases of the killed process have expired.
