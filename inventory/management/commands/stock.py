@@ -1,0 +1,152 @@
+"""manage.py stock: receive, count and take units from the command line, as on the admin's pages."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import secrets
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from config.stripe_client import StripeCallError
+from inventory.csv_files import CsvProblem, read_rows
+from inventory.models import Issue, ProductSync, StockItem
+from inventory.stock.changes import (
+    Change,
+    ChangeRefused,
+    Verb,
+    apply_changes,
+    find_item,
+    find_product,
+    parse_number,
+    plan,
+)
+from inventory.stripe_sync import publisher
+
+FILE_COLUMNS = {
+    "product": ("product", "product id", "product_id", "sku", "product name", "name"),
+    "size": ("size", ""),
+    "number": ("quantity", "units", "number", "count", "stock"),
+}
+HELP = {
+    Verb.RECEIVE: "Add delivered units.",
+    Verb.COUNT: "Set the total that was counted on the shelf, held units included.",
+    Verb.TAKE: "Remove units, such as samples or damaged goods.",
+}
+
+
+class Command(BaseCommand):
+    help = "Change stock: receive adds units, count sets the total, take removes units. All of a command or nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="receive|count|take")
+        for verb in Verb:
+            parser = verbs.add_parser(verb.value, help=HELP[verb], description=HELP[verb])
+            parser.add_argument(
+                "product", nargs="?", help="Stripe's id, the SKU or the exact name of the product"
+            )
+            parser.add_argument(
+                "sizes", nargs="*", metavar="SIZE=UNITS", help="such as M=12 L=6; 12 without sizes"
+            )
+            parser.add_argument(
+                "--file", type=Path, help="CSV with the columns product, size and quantity instead"
+            )
+            parser.add_argument("--reason", default="", help="shown beside the change in the admin")
+            parser.add_argument(
+                "--reference", help="makes a repeated command count once, such as delivery-14"
+            )
+            parser.add_argument("--dry-run", action="store_true", help="show what would change")
+            parser.add_argument(
+                "--publish", action="store_true", help="update Stripe now instead of leaving it to the worker"
+            )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verb, reference = Verb(options["verb"]), f"command:{options['reference'] or secrets.token_hex(8)}"
+        if bool(options["product"]) == bool(options["file"]):
+            raise CommandError("Name a product with sizes, or a --file.")
+        if options["reference"] is not None and not options["reference"].strip():
+            raise CommandError("--reference must not be empty.")
+        if len(reference) > 255 or len(options["reason"]) > 500:
+            raise CommandError("--reference has at most 240 characters and --reason 500.")
+        try:
+            wanted = list(_from_file(options["file"]) if options["file"] else _from_arguments(options))
+            changes = plan(verb, wanted, reference=reference)
+            movements = []
+            if not options["dry_run"]:
+                movements = apply_changes(
+                    changes,
+                    reference=reference,
+                    reason=options["reason"],
+                    actor=f"{getpass.getuser()} (command)",
+                )
+        except (ChangeRefused, CsvProblem) as exc:
+            raise CommandError(f"Nothing was changed. {exc}") from exc
+        self._show(changes, dry_run=options["dry_run"])
+        if movements and options["publish"]:
+            self._publish(sorted({change.item.product_id for change in changes}))
+        elif movements:
+            self.stdout.write("The worker updates Stripe within seconds; --publish does it at once.")
+
+    def _show(self, changes: list[Change], *, dry_run: bool) -> None:
+        for change in changes:
+            if change.recorded_before:
+                self.stdout.write(f"{change.item}: {change.was}, recorded before under this reference")
+            else:
+                verb = "will be" if dry_run else "is now"
+                self.stdout.write(f"{change.item}: was {change.was}, {verb} {change.will_be}")
+        if dry_run:
+            self.stdout.write("Dry run: nothing was changed.")
+
+    def _publish(self, product_ids: list[str]) -> None:
+        for product_id in product_ids:
+            try:
+                publisher.publish_product(product_id, timezone.now())
+            except StripeCallError as exc:
+                raise CommandError(
+                    f"Recorded here, but not yet at Stripe: {exc} The worker will try again."
+                ) from exc
+            sync = ProductSync.objects.get(pk=product_id)
+            waiting = StockItem.objects.filter(product=product_id).exclude(pending=0)
+            if not waiting.exists():
+                self.stdout.write(f"Stripe accepted the counts of {product_id}.")
+            elif sync.pause_reason:
+                raise CommandError(f"Recorded here, but {product_id} is paused: {sync.pause_text}.")
+            else:
+                reasons = Issue.objects.filter(closed_at=None, subject__startswith=product_id)
+                why = " ".join(issue.text for issue in reasons[:1]) or "The worker will try again."
+                raise CommandError(f"Recorded here, but not yet at Stripe: {product_id}. {why}")
+
+
+def _from_arguments(options: dict[str, Any]) -> Iterator[tuple[StockItem, int]]:
+    product = find_product(options["product"])
+    if not options["sizes"]:
+        raise ChangeRefused("Say how many, such as M=12, or 12 for a product without sizes.")
+    for text in options["sizes"]:
+        # The last equals sign: a size may contain one.
+        size, _equals, number = text.rpartition("=")
+        yield find_item(product, size), parse_number(number)
+
+
+def _from_file(path: Path) -> Iterator[tuple[StockItem, int]]:
+    refused: list[str] = []
+    for line, cells in read_rows(path, FILE_COLUMNS):
+        try:
+            yield (
+                find_item(find_product(_unescaped(cells["product"])), cells["size"]),
+                parse_number(cells["number"]),
+            )
+        except ChangeRefused as exc:
+            refused.append(f"Line {line}: {exc}")
+    if refused:
+        shown = " ".join(refused[:20])
+        raise ChangeRefused(f"{shown} And {len(refused) - 20} more lines." if len(refused) > 20 else shown)
+
+
+def _unescaped(text: str) -> str:
+    """Without the apostrophe that our own export puts before a formula."""
+    return re.sub(r"^'(?=[=+\-@])", "", text)
