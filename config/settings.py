@@ -210,8 +210,10 @@ COLLECT_PHONE_NUMBER = get_bool("COLLECT_PHONE_NUMBER", default=False)
 LOW_STOCK_THRESHOLD = get_int("LOW_STOCK_THRESHOLD", default=5, least=0)
 # Origins of images that may be shown; empty: any https image.
 ALLOWED_IMAGE_ORIGINS = [origin.rstrip("/") for origin in get_list("ALLOWED_IMAGE_ORIGINS")]
-# Stripe rejects less than 30 minutes, by its own clock when the request arrives.
-CHECKOUT_EXPIRES_MINUTES = get_int("CHECKOUT_EXPIRES_MINUTES", default=35, least=31, most=24 * 60)
+# Stripe takes 30 minutes to 24 hours, by its own clock when the request arrives
+# (https://docs.stripe.com/api/checkout/sessions/create, expires_at). With 1440, a clock that is a few seconds fast made
+# Stripe refuse every checkout.
+CHECKOUT_EXPIRES_MINUTES = get_int("CHECKOUT_EXPIRES_MINUTES", default=35, least=31, most=24 * 60 - 5)
 
 # --- Security ---------------------------------------------------------------------------------
 
