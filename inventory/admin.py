@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
+from inventory import stock_grid
 from inventory.events import inbox
 from inventory.forms import StockForm, change_stock
 from inventory.models import Hold, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
@@ -66,7 +68,21 @@ class StockItemAdmin(ReadOnlyModelAdmin):
         change = path(
             "change-stock/", self.admin_site.admin_view(self.change_stock_view), name="inventory_change_stock"
         )
-        return [change, *super().get_urls()]
+        grid = path("grid/", self.admin_site.admin_view(self.grid_view), name="inventory_stock_grid")
+        state = path(
+            "grid/state/", self.admin_site.admin_view(self.grid_state), name="inventory_stock_grid_state"
+        )
+        return [change, grid, state, *super().get_urls()]
+
+    def grid_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        return stock_grid.grid_view(request, {**self.admin_site.each_context(request), "opts": self.opts})
+
+    def grid_state(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        return stock_grid.state_of(request)
 
     @admin.display(description=gettext_lazy("change"))
     def change_link(self, item: StockItem) -> SafeString:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,7 +28,11 @@ KINDS = {
 
 
 class ChangeRefused(ValueError):
-    """The change cannot be made; the message says why in one sentence. Nothing was recorded."""
+    """The change cannot be made; the message says why. Nothing was recorded. `by_item`: item id to its own reason."""
+
+    def __init__(self, text: str = "", by_item: Mapping[int, str] | None = None) -> None:
+        super().__init__(text)
+        self.by_item = dict(by_item or {})
 
 
 @dataclass(frozen=True)
@@ -118,24 +122,40 @@ def _check_same(before: Movement, verb: Verb, number: int, item: StockItem) -> N
         )
 
 
-def apply_changes(changes: Sequence[Change], *, reference: str, reason: str, actor: str) -> list[Movement]:
+def apply_changes(
+    changes: Sequence[Change],
+    *,
+    reference: str,
+    reason: str,
+    actor: str,
+    expected: Mapping[int, int] | None = None,
+) -> list[Movement]:
     """Record all changes or none. Returns the new movements; an item whose reference is known adds none.
 
-    Raises ChangeRefused with every item that is refused.
+    `expected`: item id to the units in stock that the change was based on. Raises ChangeRefused with every item that is
+    refused, or whose stock is no longer the expected one.
     """
-    refused: list[str] = []
+    refused: dict[Change, str] = {}
     movements: list[Movement] = []
+    # By primary key, the order in which every writer locks items.
+    ordered = sorted(changes, key=lambda change: change.item.pk)
     with transaction.atomic():
-        # By primary key, the order in which every writer locks items.
-        for change in sorted(changes, key=lambda change: change.item.pk):
+        for change in ordered if expected else []:
+            item = StockItem.objects.select_for_update().get(pk=change.item.pk)
+            units = (item.on_hand or 0) + item.pending
+            was = expected.get(item.pk, units) if expected else units
+            if units != was and not change.recorded_before:
+                refused[change] = f"changed meanwhile from {was} to {units}"
+        for change in ordered if not refused else []:
             try:
                 movement = _record(change, reference, reason, actor)
             except (ledger.NotEnoughUnits, ledger.CountTooLarge, ValueError) as exc:
-                refused.append(f"{change.item}: {exc}")
+                refused[change] = str(exc)
             else:
                 movements += [movement] if movement else []
         if refused:
-            raise ChangeRefused(" ".join(refused))
+            text = " ".join(f"{change.item}: {why}" for change, why in refused.items())
+            raise ChangeRefused(text, {change.item.pk: why for change, why in refused.items()})
     return movements
 
 
