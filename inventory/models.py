@@ -17,25 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shop.models import Product
 
-
-class Installation(models.Model):
-    """A single row with a random id, part of every version tag; another database on the account has another id."""
-
-    singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    id_text = models.CharField(max_length=32, unique=True)
-
-    class Meta:
-        verbose_name = _("shop identity")
-        verbose_name_plural = _("shop identity")
-        constraints = [models.CheckConstraint(condition=Q(singleton=1), name="a_shop_has_one_identity")]
-
-    def __str__(self) -> str:
-        return self.id_text
-
-    @classmethod
-    def current(cls) -> str:
-        row, _created = cls.objects.get_or_create(singleton=1, defaults={"id_text": secrets.token_hex(6)})
-        return row.id_text
+# --- Stock: counts, the ledger and holds ------------------------------------------------------
 
 
 class StockItem(models.Model):
@@ -91,7 +73,7 @@ class StockItem(models.Model):
         null=True, blank=True, help_text=_("“updated” of the product in the first snapshot.")
     )
     opened_count = models.IntegerField(
-        null=True, blank=True, help_text=_("The count in the first snapshot; empty if it was unreadable.")
+        null=True, blank=True, help_text=_("The count in the first snapshot; empty if it was invalid.")
     )
 
     class Meta:
@@ -112,6 +94,140 @@ class StockItem(models.Model):
     @property
     def for_sale(self) -> bool:
         return self.is_listed and (self.state == self.State.NOT_TRACKED or bool(self.available))
+
+
+class AppendOnlyQuerySet(models.QuerySet["Movement"]):
+    def update(self, **changes: Any) -> int:
+        if not changes.keys() <= {"stock_update", "stock_update_id", "published_at"}:
+            raise TypeError("Movements cannot be changed; add a correcting movement.")
+        return super().update(**changes)
+
+    def delete(self) -> Any:
+        raise TypeError("Movements cannot be deleted; add a correcting movement.")
+
+
+class Movement(models.Model):
+    """One line of the ledger, append-only: mistakes are corrected by another movement.
+
+    Only `stock_update` and `published_at` are ever updated; they record the update that carried it to Stripe.
+    """
+
+    class Kind(models.TextChoices):
+        OPENED = "opened", _("opening count")
+        SALE = "sale", _("sale")
+        RETURNED = "returned", _("returned")
+        RECEIVED = "received", _("received")
+        COUNTED = "counted", _("counted")
+        ADJUSTED = "adjusted", _("adjusted")
+        EDITED = "edited", _("edited at Stripe")
+        OVERSOLD = "oversold", _("oversold")
+        ADOPTED = "adopted", _("accepted after a restore")
+
+    item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="movements")
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    delta = models.IntegerField(_("difference"), help_text=_("0 for items that are not tracked."))
+    reference = models.CharField(_("reference"), max_length=255)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    actor = models.CharField(_("by"), max_length=150, blank=True)
+    created_at = models.DateTimeField(_("when"), auto_now_add=True)
+    stock_update = models.ForeignKey(
+        "StockUpdate", null=True, blank=True, on_delete=models.PROTECT, related_name="movements"
+    )
+    published_at = models.DateTimeField(_("at Stripe since"), null=True, blank=True)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("movement")
+        verbose_name_plural = _("movements")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "reference", "item"], name="a_movement_is_counted_once"),
+        ]
+        indexes = [
+            # Used by the publisher to collect movements for the next update.
+            models.Index(fields=["item"], condition=Q(published_at=None), name="movements_not_yet_at_stripe"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.delta:+d}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise TypeError("Movements cannot be changed; add a correcting movement.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("Movements cannot be deleted; add a correcting movement.")
+
+
+class Hold(models.Model):
+    """Units reserved for an open checkout. Released or sold only once Stripe confirms the outcome."""
+
+    reference = models.CharField(_("reference"), max_length=255)
+    item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="holds")
+    quantity = models.PositiveIntegerField(_("quantity"))
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
+        constraints = [
+            models.UniqueConstraint(fields=["reference", "item"], name="a_checkout_holds_an_item_once"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="a_hold_holds_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} for {self.reference}"
+
+
+# --- Events: the inbox ------------------------------------------------------------------------
+
+
+class StripeEvent(models.Model):
+    """An event from Stripe, stored before the delivery is answered. The primary key is Stripe's event id."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        HANDLED = "handled", _("handled")
+        FAILED = "failed", _("failed")
+
+    id = models.CharField(primary_key=True, max_length=255)
+    type = models.CharField(_("type"), max_length=255)
+    created_at = models.DateTimeField(_("created at Stripe"))
+    livemode = models.BooleanField()
+    object_id = models.CharField(
+        _("object"), max_length=255, blank=True, help_text=_("Id of the object the event is about.")
+    )
+    payload = models.JSONField(_("payload"))
+    received_at = models.DateTimeField(_("received"), auto_now_add=True)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
+    needs_stripe = models.BooleanField(
+        default=False,
+        help_text=_("The handler must call Stripe, so a separate worker task handles the event."),
+    )
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    next_attempt_at = models.DateTimeField(_("next attempt"))
+    lease_until = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(_("last error"), blank=True)
+    handled_at = models.DateTimeField(_("handled"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("Stripe event")
+        verbose_name_plural = _("Stripe events")
+        ordering = ["-received_at"]
+        indexes = [
+            # Due events, polled by the worker.
+            models.Index(fields=["next_attempt_at"], condition=Q(state="waiting"), name="events_that_wait"),
+            # The history of one product.
+            models.Index(fields=["object_id"], name="events_about_an_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+# --- Synchronization with Stripe --------------------------------------------------------------
 
 
 class ProductSyncQuerySet(models.QuerySet["ProductSync"]):
@@ -204,8 +320,8 @@ class ProductSync(models.Model):
     def __str__(self) -> str:
         return self.product_id
 
-    def pause(self, why: str, by: str = "") -> None:
-        self.pause_reason, self.pause_detail = why, by[:500]
+    def pause(self, reason: str, detail: str = "") -> None:
+        self.pause_reason, self.pause_detail = reason, detail[:500]
 
     @property
     def pause_text(self) -> str:
@@ -215,7 +331,7 @@ class ProductSync(models.Model):
 
 
 class StockUpdate(models.Model):
-    """One stock update of a product at Stripe; `n` is the number in its version tag."""
+    """One stock update of a product at Stripe; `number` is that of its version tag."""
 
     class State(models.TextChoices):
         OPEN = "open", _("open")
@@ -248,16 +364,14 @@ class StockUpdate(models.Model):
 
 
 class VersionSnapshot(models.Model):
-    """Counts that Stripe showed under version tag n: those of update n first, then those after each edit.
+    """Counts that Stripe showed under one version tag: first those of its update, then those after each edit.
 
-    A Dashboard form that brings tag n back was opened while Stripe showed one of these.
+    A Dashboard form that brings the tag back was opened while Stripe showed one of these.
     """
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     number = models.PositiveIntegerField(_("number"))
-    counts = models.JSONField(
-        _("counts"), help_text=_("Counts by metadata key; unreadable ones are left out.")
-    )
+    counts = models.JSONField(_("counts"), help_text=_("Counts by metadata key; invalid ones are left out."))
     from_update = models.BooleanField(
         default=False, help_text=_("Set by the update itself, before any edit.")
     )
@@ -316,132 +430,27 @@ class EventCursor(models.Model):
         return self.read_to.isoformat()
 
 
-class AppendOnlyQuerySet(models.QuerySet["Movement"]):
-    def update(self, **changes: Any) -> int:
-        if not changes.keys() <= {"stock_update", "stock_update_id", "published_at"}:
-            raise TypeError("Movements cannot be changed; add a correcting movement.")
-        return super().update(**changes)
+class Installation(models.Model):
+    """A single row with a random id, part of every version tag; another database on the account has another id."""
 
-    def delete(self) -> Any:
-        raise TypeError("Movements cannot be deleted; add a correcting movement.")
-
-
-class Movement(models.Model):
-    """One line of the ledger, append-only: mistakes are corrected by another movement.
-
-    Only `write` and `published_at` are ever updated; they record the stock update that carried it to Stripe.
-    """
-
-    class Kind(models.TextChoices):
-        OPENED = "opened", _("opening count")
-        SALE = "sale", _("sale")
-        RETURNED = "returned", _("returned")
-        RECEIVED = "received", _("received")
-        COUNTED = "counted", _("counted")
-        ADJUSTED = "adjusted", _("adjusted")
-        EDITED = "edited", _("edited at Stripe")
-        OVERSOLD = "oversold", _("oversold")
-        ADOPTED = "adopted", _("accepted after a restore")
-
-    item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="movements")
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
-    delta = models.IntegerField(_("difference"), help_text=_("0 for items that are not tracked."))
-    reference = models.CharField(_("reference"), max_length=255)
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
-    actor = models.CharField(_("by"), max_length=150, blank=True)
-    created_at = models.DateTimeField(_("when"), auto_now_add=True)
-    stock_update = models.ForeignKey(
-        StockUpdate, null=True, blank=True, on_delete=models.PROTECT, related_name="movements"
-    )
-    published_at = models.DateTimeField(_("at Stripe since"), null=True, blank=True)
-
-    objects = AppendOnlyQuerySet.as_manager()
+    singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    id_text = models.CharField(max_length=32, unique=True)
 
     class Meta:
-        verbose_name = _("movement")
-        verbose_name_plural = _("movements")
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(fields=["kind", "reference", "item"], name="a_movement_is_counted_once"),
-        ]
-        indexes = [
-            # Used by the publisher to collect movements for the next update.
-            models.Index(fields=["item"], condition=Q(published_at=None), name="movements_not_yet_at_stripe"),
-        ]
+        verbose_name = _("installation")
+        verbose_name_plural = _("installation")
+        constraints = [models.CheckConstraint(condition=Q(singleton=1), name="a_shop_has_one_identity")]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.delta:+d}"
+        return self.id_text
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None:
-            raise TypeError("Movements cannot be changed; add a correcting movement.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("Movements cannot be deleted; add a correcting movement.")
+    @classmethod
+    def current(cls) -> str:
+        row, _created = cls.objects.get_or_create(singleton=1, defaults={"id_text": secrets.token_hex(6)})
+        return row.id_text
 
 
-class Hold(models.Model):
-    """Units reserved for an open checkout. Released or sold only once Stripe confirms the outcome."""
-
-    reference = models.CharField(_("reference"), max_length=255)
-    item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="holds")
-    quantity = models.PositiveIntegerField(_("quantity"))
-    created_at = models.DateTimeField(_("since"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("hold")
-        verbose_name_plural = _("holds")
-        constraints = [
-            models.UniqueConstraint(fields=["reference", "item"], name="a_checkout_holds_an_item_once"),
-            models.CheckConstraint(condition=Q(quantity__gt=0), name="a_hold_holds_something"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.quantity} for {self.reference}"
-
-
-class StripeEvent(models.Model):
-    """An event from Stripe, stored before the delivery is answered. The primary key is Stripe's event id."""
-
-    class State(models.TextChoices):
-        WAITING = "waiting", _("waiting")
-        HANDLED = "handled", _("handled")
-        FAILED = "failed", _("failed")
-
-    id = models.CharField(primary_key=True, max_length=255)
-    type = models.CharField(_("type"), max_length=255)
-    created_at = models.DateTimeField(_("created at Stripe"))
-    livemode = models.BooleanField()
-    object_id = models.CharField(
-        _("object"), max_length=255, blank=True, help_text=_("Id of the object the event is about.")
-    )
-    payload = models.JSONField(_("payload"))
-    received_at = models.DateTimeField(_("received"), auto_now_add=True)
-    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
-    needs_stripe = models.BooleanField(
-        default=False,
-        help_text=_("The handler must call Stripe, so a separate worker task handles the event."),
-    )
-    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    next_attempt_at = models.DateTimeField(_("next attempt"))
-    lease_until = models.DateTimeField(null=True, blank=True)
-    error = models.TextField(_("last error"), blank=True)
-    handled_at = models.DateTimeField(_("handled"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("Stripe event")
-        verbose_name_plural = _("Stripe events")
-        ordering = ["-received_at"]
-        indexes = [
-            # Due events, polled by the worker.
-            models.Index(fields=["next_attempt_at"], condition=Q(state="waiting"), name="events_that_wait"),
-            # The history of one product.
-            models.Index(fields=["object_id"], name="events_about_an_object"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.id}"
+# --- Issues, mail and the worker --------------------------------------------------------------
 
 
 class Issue(models.Model):
@@ -451,21 +460,21 @@ class Issue(models.Model):
         OVERSOLD = "oversold", _("oversold")
         COUNT_TOO_LARGE = "count_too_large", _("count too large")
         UNREADABLE_COUNT = "unreadable_count", _("unreadable count")
-        FOREIGN_VERSION = "foreign_version", _("another shop writes these counts")
+        FOREIGN_VERSION = "foreign_version", _("another shop updates this product")
         RESTORED_DATABASE = "restored_database", _("restored database")
-        EVENT_GAP = "event_gap", _("events no longer at Stripe")
-        SALE_BEFORE_SYNC = "sale_before_sync", _("sale before the first sync")
+        EVENT_GAP = "event_gap", _("missing event history")
+        SALE_BEFORE_SYNC = "sale_before_sync", _("sale during first refresh")
         AMBIGUOUS_EDIT = "ambiguous_edit", _("ambiguous edit")
         EDIT_TO_REVIEW = "edit_to_review", _("edit to review")
-        UPDATE_REFUSED = "update_refused", _("update refused by Stripe")
+        UPDATE_REFUSED = "update_refused", _("stock update rejected")
         PUBLISHING_STOPPED = "publishing_stopped", _("publishing stopped")
         EVENT_FAILED = "event_failed", _("event not handled")
         STRIPE_KEY = "stripe_key", _("Stripe key")
-        REFRESH_FAILED = "refresh_failed", _("product cannot be read")
-        PUBLISH_FAILED = "publish_failed", _("product cannot be updated")
-        CHECKOUT_REFUSED = "checkout_refused", _("checkout refused by Stripe")
+        REFRESH_FAILED = "refresh_failed", _("refresh failed")
+        PUBLISH_FAILED = "publish_failed", _("stock update failed")
+        CHECKOUT_REFUSED = "checkout_refused", _("checkout rejected")
         NEEDS_SIZE = "needs_size", _("sale without a size")
-        ORDER_FAILED = "order_failed", _("order not fulfilled")
+        ORDER_FAILED = "order_failed", _("order not updated")
         REFUND_TO_REVIEW = "refund_to_review", _("refund: back to stock?")
         REFUND_FAILED = "refund_failed", _("refund failed")
         SESSION_NOT_FOUND = "session_not_found", _("session not found")
@@ -488,7 +497,7 @@ class Issue(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.subject}"
+        return f"{self.get_kind_display()}: {self.subject}"
 
 
 class MailLock(models.Model):
