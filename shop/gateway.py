@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
+from config.coerce import as_datetime
 from config.json_cleaning import clean_json
 from config.stripe_client import NotFound, stripe_client, translate_errors
 
@@ -104,12 +105,8 @@ def _product(product: stripe.Product, prices: tuple[StripePrice, ...], fetched_a
         prices=tuple(price for price in prices if price.active or price.id == default),
         created_at=datetime.fromtimestamp(product.created, UTC),
         fetched_at=fetched_at,
-        updated_at=_datetime(_field(product, "updated")),
+        updated_at=as_datetime(_field(product, "updated")),
     )
-
-
-def _datetime(seconds: Any) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _price(price: stripe.Price) -> StripePrice:

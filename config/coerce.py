@@ -1,0 +1,35 @@
+"""Read values of parsed JSON whose types are not guaranteed. A value of another type counts as missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def as_text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def as_texts(value: Any) -> dict[str, str]:
+    """Metadata as text to text. Stripe's values are texts; a line item's may have been numbers."""
+    return {str(key): str(member) for key, member in as_mapping(value).items()}
+
+
+def as_optional_texts(value: Any) -> dict[str, str | None]:
+    """The texts and nulls of a mapping. In `previous_attributes`, null stands for a key that did not exist."""
+    return {
+        key: member for key, member in as_mapping(value).items() if member is None or isinstance(member, str)
+    }
+
+
+def as_datetime(seconds: Any) -> datetime | None:
+    """Convert Unix seconds to UTC. None if they are missing, 0, not a number or out of range."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
