@@ -24,73 +24,58 @@ def insert_new(rows: Sequence[Row], *, unique: Sequence[str]) -> list[Row]:
     """
     if not rows:
         return []
-    model = type(rows[0])
-    sql = _insert(model, len(rows), tuple(unique))
-    values = [_value(field, row) for row in rows for field in _columns_of(model)]
+    fields, sql = _insert_statement(type(rows[0]), len(rows), tuple(unique))
+    values = [
+        field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in fields
+    ]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        created = {tuple(record[1:]): record[0] for record in cursor.fetchall()}
-    return _with_keys(rows, unique, created)
+        keys = {tuple(record[1:]): record[0] for record in cursor.fetchall()}
+    new = []
+    for row in rows:
+        row_key = tuple(getattr(row, name) for name in unique)
+        if row_key in keys:
+            row.pk, row._state.adding = keys[row_key], False
+            new.append(row)
+    return new
 
 
 @lru_cache  # Under load the same few statements are needed over and over.
-def _insert(model: type[models.Model], rows: int, unique: tuple[str, ...]) -> str:
-    fields = _columns_of(model)
+def _insert_statement(
+    model: type[models.Model], rows: int, unique: tuple[str, ...]
+) -> tuple[list[models.Field[Any, Any]], str]:
+    """The fields whose values are inserted, and the INSERT. The database fills in the other columns."""
+    fields = [
+        field
+        for field in model._meta.concrete_fields
+        if not isinstance(field, models.AutoField) and not field.generated
+    ]
     placeholders = f"({', '.join(['%s'] * len(fields))})"
-    return (
-        f"INSERT INTO {_name(model._meta.db_table)} ({', '.join(_name(field.column) for field in fields)}) "  # noqa: S608
+    return fields, (
+        f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} "  # noqa: S608
+        f"({', '.join(_column(model, field.name) for field in fields)}) "
         f"VALUES {', '.join([placeholders] * rows)} ON CONFLICT DO NOTHING "
         f"RETURNING {', '.join(_column(model, name) for name in (model._meta.pk.attname, *unique))}"
     )
 
 
-@lru_cache
-def _columns_of(model: type[models.Model]) -> list[models.Field[Any, Any]]:
-    # The database fills in the others.
-    return [
-        field
-        for field in model._meta.concrete_fields
-        if not isinstance(field, models.AutoField) and not field.generated
-    ]
-
-
-def _with_keys(rows: Sequence[Row], unique: Sequence[str], created: dict[tuple[Any, ...], Any]) -> list[Row]:
-    new = []
-    for row in rows:
-        key = created.get(tuple(getattr(row, name) for name in unique))
-        if key is not None:
-            row.pk = key
-            row._state.adding = False
-            new.append(row)
-    return new
-
-
 def delete_returning(
     model: type[models.Model], *, where: dict[str, Any], columns: Sequence[str]
-) -> list[tuple[Any, ...]]:
-    """Delete the rows that match `where`; return `columns` of the rows this call deleted."""
+) -> list[Any]:
+    """Delete the rows that match `where`; return `columns` of the rows this call deleted, one tuple per row."""
     sql = (
-        f"DELETE FROM {_name(model._meta.db_table)} "  # noqa: S608
+        f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)} "  # noqa: S608
         f"WHERE {' AND '.join(f'{_column(model, name)} = %s' for name in where)} "
         f"RETURNING {', '.join(_column(model, name) for name in columns)}"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, list(where.values()))
-        return [tuple(row) for row in cursor.fetchall()]
-
-
-def _value(field: models.Field[Any, Any], row: models.Model) -> Any:
-    return field.get_db_prep_save(field.pre_save(row, add=True), connection)
+        rows: list[Any] = cursor.fetchall()
+    return rows
 
 
 def _column(model: type[models.Model], name: str) -> str:
-    """Quoted column of a field, given by its name ("item") or attname ("item_id")."""
-    return next(
-        _name(field.column) for field in model._meta.concrete_fields if name in (field.name, field.attname)
-    )
-
-
-def _name(name: str | None) -> str:
-    if name is None:
-        raise ValueError("A field without a column cannot be inserted.")
-    return connection.ops.quote_name(name)
+    """Quoted column of a concrete field, given by its name ("item") or attname ("item_id")."""
+    fields = model._meta.concrete_fields
+    column = next(field.column for field in fields if name in (field.name, field.attname))
+    return connection.ops.quote_name(column or "")

@@ -16,7 +16,7 @@ from config.json_cleaning import clean_json
 from config.stripe_client import stripe_client, translate_errors
 
 PRODUCT_EVENTS = ["product.updated"]
-PAGE = 100
+PAGE_SIZE = 100
 RETRIES = 2  # Reads are safe to repeat. Updates are never retried by the library, only by the worker.
 
 
@@ -33,26 +33,19 @@ def verify(payload: bytes, header: str, *, secrets: Sequence[str], tolerance: in
 
     if not header:
         raise BadSignature("The Stripe-Signature header is missing.")
-    if not any(_signed_with(stripe, payload, header, secret) for secret in secrets):
+    for secret in secrets:
+        try:
+            stripe.WebhookSignature.verify_header(payload, header, secret)
+            break
+        except (stripe.SignatureVerificationError, ValueError, TypeError):
+            continue  # TypeError: stripe-python cannot compare a header with non-ASCII characters.
+    else:
         raise BadSignature("The signature matches no secret in STRIPE_WEBHOOK_SECRET.")
-    age = now - _timestamp(header)
+    age = now - int(next(part[2:] for part in header.split(",") if part.startswith("t=")))
     if age > tolerance:
         raise BadSignature(f"The signature is {age:.0f} s old; at most {tolerance} s are allowed.")
     if age < -tolerance:
         raise BadSignature(f"The signature is {-age:.0f} s in the future; check this machine's clock.")
-
-
-def _signed_with(stripe: Any, payload: bytes, header: str, secret: str) -> bool:
-    try:
-        stripe.WebhookSignature.verify_header(payload, header, secret)
-    except (stripe.SignatureVerificationError, ValueError, TypeError):
-        # TypeError: stripe-python cannot compare a header with non-ASCII characters.
-        return False
-    return True
-
-
-def _timestamp(header: str) -> int:
-    return int(next(part[2:] for part in header.split(",") if part.startswith("t=")))
 
 
 @dataclass(frozen=True)
@@ -84,7 +77,7 @@ def product_events(since: datetime) -> Iterator[dict[str, Any]]:
     """
     with translate_errors():
         events = stripe_client(retries=RETRIES).v1.events.list(
-            {"types": PRODUCT_EVENTS, "created": {"gte": int(since.timestamp())}, "limit": PAGE}
+            {"types": PRODUCT_EVENTS, "created": {"gte": int(since.timestamp())}, "limit": PAGE_SIZE}
         )
         for event in events.auto_paging_iter():
             yield clean_json(event.to_dict(for_json=True))
