@@ -22,12 +22,10 @@ MAX_WAIT = timedelta(minutes=20)
 
 @dataclass(frozen=True)
 class Lease:
+    """A lease that was taken. It may have expired since and been taken over: then `holder` differs from the row's."""
+
     product_id: str
     holder: str
-
-    def is_held(self, stock: ProductSync) -> bool:
-        """Check that the locked row is still leased to this claim; the lease may have expired and been taken over."""
-        return stock.lease_holder == self.holder
 
     def renew(self) -> bool:
         """Extend the lease. Returns False if another worker has taken it over."""
@@ -53,16 +51,16 @@ def is_due(column: str, now: datetime, *, longest: timedelta = MAX_WAIT) -> Q:
 @contextmanager
 def lease(product_id: str) -> Iterator[Lease | None]:
     """Lease the product for the block; yields None if another worker has the lease."""
-    claim = Lease(product_id, secrets.token_hex(8))
+    own_lease = Lease(product_id, secrets.token_hex(8))
     taken = ProductSync.objects.filter(lease_free(), pk=product_id).update(
-        lease_until=Now() + LEASE_DURATION, lease_holder=claim.holder
+        lease_until=Now() + LEASE_DURATION, lease_holder=own_lease.holder
     )
     if not taken:
         yield None
         return
     try:
-        yield claim
+        yield own_lease
     finally:
-        ProductSync.objects.filter(pk=product_id, lease_holder=claim.holder).update(
+        ProductSync.objects.filter(pk=product_id, lease_holder=own_lease.holder).update(
             lease_until=None, lease_holder=""
         )

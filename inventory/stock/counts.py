@@ -23,7 +23,7 @@ def parse_count(text: str | None) -> int | None:
 class PublishedTotal:
     """The count that a stock update carries for one item. `shortfall`: units sold beyond the stock, 0 or more.
 
-    `surplus`: units above MOST, 0 or more.
+    `surplus`: units above MAX_COUNT, 0 or more.
     """
 
     count: int
@@ -32,7 +32,7 @@ class PublishedTotal:
 
 
 def published_total(on_hand: int, pending: int) -> PublishedTotal:
-    """Clamp `on_hand + pending` to 0..MOST. The rest is returned as shortfall or surplus, for an issue."""
+    """Clamp `on_hand + pending` to 0..MAX_COUNT. The rest is returned as shortfall or surplus, for an issue."""
     count = on_hand + pending
     return PublishedTotal(min(max(0, count), MAX_COUNT), max(0, -count), max(0, count - MAX_COUNT))
 

@@ -1,4 +1,4 @@
-"""Stock operations: hold, release, sell, take_back, receive, adjust and count, one short transaction each.
+"""Stock operations: hold, release, sell, restock, receive, adjust and set_count, one short transaction each.
 
 Each operation inserts rows under unique constraints and updates the sums in StockItem by conditional UPDATEs
 in the order of primary keys. So every operation is idempotent, carts cannot deadlock, and no decision rests on
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -81,6 +81,19 @@ class SaleLine:
     paid_at: datetime | None = None
     ours: bool = False
 
+    def movement(self, item: StockItem, *, now: datetime, actor: str) -> Movement:
+        """The sale for the ledger. Of an item that is not tracked it changes no count and is not sent to Stripe."""
+        is_tracked = item.state != StockItem.State.NOT_TRACKED
+        return Movement(
+            item=item,
+            kind=Movement.Kind.SALE,
+            delta=-self.quantity if is_tracked else 0,
+            reference=self.reference,
+            reason="" if is_tracked else f"{self.quantity} sold without counting",
+            actor=actor,
+            published_at=None if is_tracked else now,
+        )
+
 
 # --- Holds ------------------------------------------------------------------------------------
 
@@ -90,14 +103,15 @@ def hold(reference: str, demand: Mapping[int, int]) -> None:
 
     Raises InsufficientStock with every short item, ValueError for quantities below 1.
     """
-    _require_positive(demand.values())
+    _check_quantities(demand.values())
     rows = [Hold(reference=reference, item_id=pk, quantity=demand[pk]) for pk in sorted(demand)]
     with transaction.atomic():
         new = insert_new(rows, unique=("item_id",))
         fault_point("hold.inserted")
         short = [row for row in new if not _reserve(row.item_id, row.quantity)]
         if short:
-            raise InsufficientStock(_shortages({row.item_id: row.quantity for row in short}))
+            items = StockItem.objects.in_bulk([row.item_id for row in short])
+            raise InsufficientStock([_shortage(row, items.get(row.item_id)) for row in short])
         fault_point("hold.set_aside")
     fault_point("hold.committed")
 
@@ -110,33 +124,22 @@ def _reserve(item_id: int, quantity: int) -> bool:
     )
 
 
-def _shortages(wanted: Mapping[int, int]) -> list[Shortage]:
-    items = StockItem.objects.in_bulk(list(wanted))
-    return [
-        Shortage(
-            pk,
-            quantity,
-            (items[pk].available or 0) if pk in items and items[pk].is_listed else 0,
-            items[pk].size if pk in items else "",
-        )
-        for pk, quantity in wanted.items()
-    ]
+def _shortage(row: Hold, item: StockItem | None) -> Shortage:
+    if item is None:
+        return Shortage(row.item_id, row.quantity, available=0)
+    available = (item.available or 0) if item.is_listed else 0
+    return Shortage(row.item_id, row.quantity, available, item.size)
 
 
 def release(reference: str) -> int:
     """End the hold of `reference`. Returns the units released, 0 if it had ended before."""
     with transaction.atomic():
-        freed = _end_hold(reference)
+        rows = delete_returning(Hold, where={"reference": reference}, columns=("item", "quantity"))
         fault_point("release.deleted")
-        for item_id in sorted(freed):
-            StockItem.objects.filter(pk=item_id).update(held=F("held") - freed[item_id])
+        for item_id, units in sorted(rows):
+            StockItem.objects.filter(pk=item_id).update(held=F("held") - units)
     fault_point("release.committed")
-    return sum(freed.values())
-
-
-def _end_hold(reference: str) -> dict[int, int]:
-    rows: list[Any] = delete_returning(Hold, where={"reference": reference}, columns=("item", "quantity"))
-    return dict(rows)
+    return sum(units for _item_id, units in rows)
 
 
 # --- Sales ------------------------------------------------------------------------------------
@@ -148,68 +151,59 @@ def sell(hold_reference: str, lines: Sequence[SaleLine], *, now: datetime, actor
     Returns the new movements. Sales beyond the stock open an issue, and so do sales that were paid before a
     restored database was refreshed: only a person can decide whether Stripe's count already includes those.
     """
-    _require_positive(line.quantity for line in lines)
+    _check_quantities(line.quantity for line in lines)
     with transaction.atomic():
-        freed = _end_hold(hold_reference)
+        held = delete_returning(Hold, where={"reference": hold_reference}, columns=("item", "quantity"))
         fault_point("sell.hold_ended")
-        items = _locked_with_sync(line.item_id for line in lines)
-        counted = [line for line in _in_order(lines) if not _is_past_cutoff(items[line.item_id], line)]
+        ids = {line.item_id for line in lines}
+        # Lock before reading the sales cutoff: a concurrent refresh may accept Stripe's counts and move it.
+        locked = StockItem.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+        list(locked.values_list("pk"))
+        items = _items(ids)
         new = insert_new(
-            [_sale(items[line.item_id], line, now, actor) for line in counted], unique=MOVEMENT_KEY
+            [
+                line.movement(items[line.item_id], now=now, actor=actor)
+                for line in sorted(lines, key=lambda line: (line.item_id, line.reference))
+                if not _is_past_cutoff(items[line.item_id], line)
+            ],
+            unique=MOVEMENT_KEY,
         )
         fault_point("sell.inserted")
-        _move(pending=_sums(new), held={pk: -units for pk, units in freed.items()})
+        pending: Counter[int] = Counter()
+        for movement in new:
+            pending[movement.item_id] += movement.delta
+        _move(pending=pending, held={item_id: -units for item_id, units in held})
         fault_point("sell.counted")
         _report(new)
     fault_point("sell.committed")
     return new
 
 
-def _sale(item: StockItem, line: SaleLine, now: datetime, actor: str) -> Movement:
-    uncounted = item.state == StockItem.State.NOT_TRACKED
-    return Movement(
-        item=item,
-        kind=Movement.Kind.SALE,
-        delta=0 if uncounted else -line.quantity,
-        reference=line.reference,
-        reason=f"{line.quantity} sold without counting" if uncounted else "",
-        actor=actor,
-        published_at=now if uncounted else None,
-    )
-
-
-def _locked_with_sync(pks: Iterable[int]) -> dict[int, StockItem]:
-    ids = sorted(set(pks))
-    # Lock before reading the sales cutoff: a concurrent refresh may accept Stripe's counts and move it.
-    list(StockItem.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
-    return {item.pk: item for item in _items(ids)}
-
-
-def is_before_cutoff(stock: ProductSync | None, paid_at: datetime | None, *, ours: bool) -> bool:
+def is_before_cutoff(sync: ProductSync | None, paid_at: datetime | None, *, ours: bool) -> bool:
     """Whether the payment is older than the reading from which the product's ledger continues.
 
     Units held in this database are never older than the first reading, whatever the clocks say. They may be older
     than the reading after a restore.
     """
     if (
-        stock is None
-        or stock.sales_cutoff is None
+        sync is None
+        or sync.sales_cutoff is None
         or paid_at is None
-        or (ours and not stock.cutoff_from_restore)
+        or (ours and not sync.cutoff_from_restore)
     ):
         return False
-    return paid_at <= stock.sales_cutoff
+    return paid_at <= sync.sales_cutoff
 
 
 def _is_past_cutoff(item: StockItem, line: SaleLine) -> bool:
     """Whether Stripe's count includes this sale already, or may include it. Opens an issue if that is uncertain."""
-    stock: ProductSync | None = getattr(item.product, "sync", None)
-    if not is_before_cutoff(stock, line.paid_at, ours=line.ours):
+    sync: ProductSync | None = getattr(item.product, "sync", None)
+    if not is_before_cutoff(sync, line.paid_at, ours=line.ours):
         return False
-    assert stock and stock.sales_cutoff and line.paid_at  # noqa: S101
-    if stock.cutoff_from_restore or stock.sales_cutoff - line.paid_at < CLOCK_SKEW:
+    assert sync and sync.sales_cutoff and line.paid_at  # noqa: S101
+    if sync.cutoff_from_restore or sync.sales_cutoff - line.paid_at < CLOCK_SKEW:
         issues.open_issue(
-            Issue.Kind.RESTORED_DATABASE if stock.cutoff_from_restore else Issue.Kind.SALE_BEFORE_SYNC,
+            Issue.Kind.RESTORED_DATABASE if sync.cutoff_from_restore else Issue.Kind.SALE_BEFORE_SYNC,
             item.product_id,
             gettext_noop(
                 "%(quantity)d of %(key)s were paid for at %(when)s (%(line)s). Please check whether Stripe's count "
@@ -236,7 +230,7 @@ def restock(sale_reference: str, quantity: int, *, reference: str, reason: str =
 
     Returns the units added: all returns of one sale together never exceed it.
     """
-    _require_positive([quantity])
+    _check_quantities([quantity])
     with transaction.atomic():
         sale = Movement.objects.filter(kind=Movement.Kind.SALE, reference=sale_reference).first()
         if sale is None:
@@ -265,8 +259,8 @@ def returnable(prefix: str) -> Counter[str]:
 def receive(
     item_id: int, quantity: int, *, reference: str, reason: str = "", actor: str = ""
 ) -> Movement | None:
-    """Add delivered units. None if `reference` was recorded before. Raises CountTooLarge, Unreadable."""
-    _require_positive([quantity])
+    """Add delivered units. None if `reference` was recorded before. Raises CountTooLarge, CountUnreadable."""
+    _check_quantities([quantity])
     with transaction.atomic():
         return _check_max(_record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor))
 
@@ -274,7 +268,7 @@ def receive(
 def adjust(item_id: int, delta: int, *, reference: str, reason: str = "", actor: str = "") -> Movement | None:
     """Add or remove units. None if `reference` was recorded before.
 
-    Raises NotEnoughUnits if more are removed than are in stock, CountTooLarge if the count would exceed six digits, Unreadable.
+    Raises NotEnoughUnits if more are removed than are in stock, CountTooLarge, CountUnreadable.
     """
     with transaction.atomic():
         item = _locked(item_id)
@@ -288,7 +282,8 @@ def set_count(
 ) -> Movement | None:
     """Set the stock to the units counted on the shelf, held units included, by recording the difference.
 
-    None if nothing differs or `reference` was recorded before. Raises Unreadable, and ValueError outside 0 to MOST.
+    None if nothing differs or `reference` was recorded before. Raises CountUnreadable, and ValueError outside 0 to
+    MAX_COUNT.
     """
     if not 0 <= counted <= MAX_COUNT:
         raise ValueError(_("A count is a whole number from 0 to %(most)d.") % {"most": MAX_COUNT})
@@ -306,16 +301,21 @@ def set_count(
 def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, actor: str) -> Movement | None:
     """Record one pending movement.
 
-    Raises Unreadable before the item's first count, ValueError for items that are sold without counting.
+    Raises CountUnreadable before the item's first count, ValueError for items that are sold without counting.
     """
     item = _locked(item_id)
-    _require_opened(item)
+    if item.on_hand is None and item.state == StockItem.State.UNKNOWN:
+        # A delivery would be counted twice: here, and in the number entered at Stripe.
+        text = _(
+            "It has no count yet. Enter the number in stock in the product's metadata at Stripe, as %(key)s."
+        )
+        raise CountUnreadable(text % {"key": item.key})
     if item.state == StockItem.State.NOT_TRACKED:
         raise ValueError(_("%(item)s is sold without counting.") % {"item": item})
     line = Movement(item=item, kind=kind, delta=delta, reference=reference, reason=reason, actor=actor)
     new = insert_new([line], unique=MOVEMENT_KEY)
     fault_point("record.inserted")
-    _move(pending=_sums(new), held={})
+    _move(pending={movement.item_id: movement.delta for movement in new}, held={})
     _report(new)
     return new[0] if new else None
 
@@ -332,17 +332,6 @@ def _check_max(new: Movement | None) -> Movement | None:
             text = _("A count has six digits at most: %(most)d. There are %(there)d already.")
             raise CountTooLarge(text % {"most": MAX_COUNT, "there": there - new.delta})
     return new
-
-
-def _require_opened(item: StockItem) -> None:
-    # Before the first count, a delivery would be counted twice: here, and in the number entered at Stripe.
-    if item.on_hand is None and item.state == StockItem.State.UNKNOWN:
-        raise CountUnreadable(
-            _(
-                "It has no count yet. Enter the number in stock in the product's metadata at Stripe, as %(key)s."
-            )
-            % {"key": item.key}
-        )
 
 
 def _physical(item: StockItem) -> int:
@@ -364,38 +353,35 @@ def _move(*, pending: Mapping[int, int], held: Mapping[int, int]) -> None:
         )
 
 
-def _sums(movements: Iterable[Movement]) -> dict[int, int]:
-    sums: dict[int, int] = {}
-    for movement in movements:
-        sums[movement.item_id] = sums.get(movement.item_id, 0) + movement.delta
-    return sums
+def _items(ids: Iterable[int]) -> dict[int, StockItem]:
+    items = StockItem.objects.filter(pk__in=set(ids)).select_related("product__sync").order_by("pk")
+    return {item.pk: item for item in items}
 
 
-def _in_order(lines: Sequence[SaleLine]) -> list[SaleLine]:
-    return sorted(lines, key=lambda line: (line.item_id, line.reference))
-
-
-def _items(pks: Iterable[int]) -> Iterable[StockItem]:
-    return StockItem.objects.filter(pk__in=set(pks)).select_related("product__sync").order_by("pk")
-
-
-def _require_positive(quantities: Iterable[int]) -> None:
+def _check_quantities(quantities: Iterable[int]) -> None:
     if any(not isinstance(quantity, int) or quantity < 1 for quantity in quantities):
         raise ValueError(_("A quantity is a whole number from 1."))
 
 
 def _report(new: Sequence[Movement]) -> None:
-    after = {item.pk: item for item in _items(movement.item_id for movement in new)} if new else {}
+    """Log the movements after the commit, and open an issue if more units are held than are in stock now."""
+    items = _items(movement.item_id for movement in new) if new else {}
     for movement in new:
-        _log_after_commit(movement, after[movement.item_id])
-    taken = {movement.item_id for movement in new if movement.delta < 0}
-    for item in after.values():
-        if item.pk in taken and item.state == StockItem.State.COUNTED and _physical(item) < item.held:
-            _open_oversold_issue(item)
-
-
-def _log_after_commit(movement: Movement, item: StockItem) -> None:
-    transaction.on_commit(lambda: _log(movement, item))
+        transaction.on_commit(partial(_log, movement, items[movement.item_id]))
+    removed = {movement.item_id for movement in new if movement.delta < 0}
+    for item in items.values():
+        if item.pk in removed and item.state == StockItem.State.COUNTED and _physical(item) < item.held:
+            issues.open_issue(
+                Issue.Kind.OVERSOLD,
+                f"{item.product_id} {item.key}",
+                gettext_noop(
+                    "%(item)s: %(there)d in stock, %(held)d in open checkouts. More units are sold or held than are "
+                    "in stock."
+                ),
+                item=item,
+                there=_physical(item),
+                held=item.held,
+            )
 
 
 def _log(movement: Movement, item: StockItem) -> None:
@@ -413,16 +399,6 @@ def _log(movement: Movement, item: StockItem) -> None:
         logger.warning("Out of stock: %s", item)
     elif item.available <= settings.LOW_STOCK_THRESHOLD:
         logger.warning("Low stock: %s, %d left", item, item.available)
-
-
-def _open_oversold_issue(item: StockItem) -> None:
-    sentence = gettext_noop(
-        "%(item)s: %(there)d in stock, %(held)d in open checkouts. More units are sold or held than are in stock."
-    )
-    subject = f"{item.product_id} {item.key}"
-    issues.open_issue(
-        Issue.Kind.OVERSOLD, subject, sentence, item=item, there=_physical(item), held=item.held
-    )
 
 
 def find_drift() -> list[str]:

@@ -39,7 +39,7 @@ def read_key(metadata: Mapping[str, str], key: str, size: str) -> ParsedCount:
     if count is not None:
         return ParsedCount(key, size, count=count)
     if text is None:
-        return ParsedCount(key, size, problem=_missing(metadata, key))
+        return ParsedCount(key, size, problem=_missing_text(metadata, key))
     if text.strip().lower() == UNLIMITED:
         return ParsedCount(key, size, unlimited=True)
     return ParsedCount(
@@ -47,25 +47,15 @@ def read_key(metadata: Mapping[str, str], key: str, size: str) -> ParsedCount:
     )
 
 
-def _missing(metadata: Mapping[str, str], key: str) -> str:
-    near = _nearly(metadata, key)
-    if near:
-        return f"{key} is missing. There is “{near}”, but keys must match exactly, including case and blanks."
+def _missing_text(metadata: Mapping[str, str], key: str) -> str:
+    for other in metadata:
+        if _folded(other) == _folded(key):
+            return f"{key} is missing. There is “{other}”, but keys must match exactly, including case and blanks."
     return f"{key} is missing."
-
-
-def _nearly(metadata: Mapping[str, str], key: str) -> str:
-    folded = _folded(key)
-    return next((other for other in metadata if other != key and _folded(other) == folded), "")
 
 
 def _folded(key: str) -> str:
     return "".join(key.split()).casefold()
-
-
-def counts(metadata: Mapping[str, str | None], keys: Iterable[str]) -> dict[str, int]:
-    parsed = {key: parse_count(metadata.get(key)) for key in keys}
-    return {key: count for key, count in parsed.items() if count is not None}
 
 
 # --- The version tag --------------------------------------------------------------------------
@@ -76,7 +66,7 @@ _VERSION_TAG = re.compile(r"([^/\s]+)/(.+)/([0-9]{1,9})", re.ASCII)
 
 @dataclass(frozen=True)
 class VersionTag:
-    """The version tag `<shop>/<product>/<n>`: the stock update, and its database, that set a product's counts."""
+    """The version tag `<shop>/<product>/<number>`: the stock update, and its database, that set a product's counts."""
 
     shop: str
     product: str
@@ -86,14 +76,9 @@ class VersionTag:
         return f"{self.shop}/{self.product}/{self.number}"
 
 
-def parse_version_tag(text: str | None) -> VersionTag | None:
-    match = _VERSION_TAG.fullmatch((text or "").strip())
-    return VersionTag(match[1], match[2], int(match[3])) if match else None
-
-
 @dataclass(frozen=True)
 class VersionOwner:
-    """A version tag from this shop's point of view: `n` if it is ours, `foreign` if another database set it, else neither.
+    """A version tag from this shop's point of view: `number` if it is ours, `foreign` if another database set it, else neither.
 
     A product that was duplicated in the Dashboard carries the tag of its original, which counts as none.
     """
@@ -103,19 +88,20 @@ class VersionOwner:
 
 
 def identify_version(text: str | None, *, shop: str, product: str) -> VersionOwner:
-    mark = parse_version_tag(text)
-    if mark is None or mark.product != product:
+    match = _VERSION_TAG.fullmatch((text or "").strip())
+    if match is None or match[2] != product:
         return VersionOwner()
-    return VersionOwner(number=mark.number) if mark.shop == shop else VersionOwner(foreign=str(mark))
+    tag = VersionTag(match[1], match[2], int(match[3]))
+    return VersionOwner(number=tag.number) if tag.shop == shop else VersionOwner(foreign=str(tag))
 
 
-def update_payload(totals: Mapping[str, int], mark: VersionTag) -> dict[str, str]:
+def update_payload(totals: Mapping[str, int], tag: VersionTag) -> dict[str, str]:
     """The metadata that a stock update sends: the totals and the version tag, and no other key.
 
     Sorted, because PostgreSQL returns stored totals in an order of its own, and the same idempotency key requires
     the same bytes.
     """
-    return {**{key: str(totals[key]) for key in sorted(totals)}, VERSION_KEY: str(mark)}
+    return {**{key: str(totals[key]) for key in sorted(totals)}, VERSION_KEY: str(tag)}
 
 
 # --- A product.updated event ------------------------------------------------------------------
@@ -123,7 +109,7 @@ def update_payload(totals: Mapping[str, int], mark: VersionTag) -> dict[str, str
 
 @dataclass(frozen=True)
 class MetadataDiff:
-    """The stock keys and version tags before and after one update. `mark_was_set`: it set or removed the tag."""
+    """The stock keys and version tags before and after one update. `tag_was_set`: it set or removed the tag."""
 
     before: Counts
     after: Counts
@@ -136,11 +122,11 @@ def diff(
     after: Mapping[str, str | None], previous: Mapping[str, str | None], keys: Iterable[str]
 ) -> MetadataDiff:
     """`previous` holds the old values of changed keys only, None for new keys, as in Stripe's previous_attributes."""
-    wanted = list(keys)
+    stock_keys = list(keys)
     before = {**after, **previous}
     return MetadataDiff(
-        before={key: parse_count(before.get(key)) for key in wanted},
-        after={key: parse_count(after.get(key)) for key in wanted},
+        before={key: parse_count(before.get(key)) for key in stock_keys},
+        after={key: parse_count(after.get(key)) for key in stock_keys},
         tag_before=before.get(VERSION_KEY),
         tag_after=after.get(VERSION_KEY),
         tag_was_set=VERSION_KEY in previous,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils.translation import gettext_noop as _
 
 from inventory import issues
+from inventory.models import ProductSync
 
 logger = logging.getLogger(__name__)
 
@@ -16,13 +17,16 @@ FAILURES_BEFORE_ISSUE = 5  # failures before an issue is opened; about half a mi
 MAX_COUNTED = 100  # The columns are small integers, and a product may fail for months.
 
 
-def wait_after(failures: int) -> timedelta:
-    """Delay until the next attempt; `failures` does not include the current one."""
-    return min(timedelta(seconds=2 ** min(failures, 10)), MAX_BACKOFF)
+def postpone(product_id: str, now: datetime, *, attempts: str, until: str) -> int:
+    """Postpone the next attempt on a product, twice as long after each failure. Returns the failures so far.
 
-
-def next_count(failures: int) -> int:
-    return min(failures + 1, MAX_COUNTED)
+    `attempts`, `until`: the columns of ProductSync that count the failures and hold the time of the next attempt.
+    """
+    failures: int = getattr(ProductSync.objects.get(pk=product_id), attempts)
+    delay = min(timedelta(seconds=2 ** min(failures, 10)), MAX_BACKOFF)
+    failures = min(failures + 1, MAX_COUNTED)
+    ProductSync.objects.filter(pk=product_id).update(**{attempts: failures, until: now + delay})
+    return failures
 
 
 def one_line(error: Exception) -> str:
@@ -30,9 +34,9 @@ def one_line(error: Exception) -> str:
 
 
 def report_failure(kind: str, product_id: str, error: Exception, *, failures: int) -> None:
-    """Log an error of our own code with its traceback; `failures` includes this one. Opens an issue after SEVERAL."""
+    """Log an error of our own code with its traceback; `failures` includes this one. Opens an issue after several."""
     text = one_line(error)
     logger.error("%s: %s at attempt %d: %s", product_id, kind, failures, text, exc_info=error)
     if failures >= FAILURES_BEFORE_ISSUE:
-        sentence = _("%(error)s. It is retried every minute. The log has the traceback.")
+        sentence = _("%(error)s. It is retried automatically. The log has the traceback.")
         issues.open_issue(kind, product_id, sentence, error=text)

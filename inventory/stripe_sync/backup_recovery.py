@@ -7,7 +7,7 @@ explained, and Stripe's counts are accepted too. No sale is lost then, and every
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils import timezone
@@ -19,12 +19,12 @@ from inventory.models import Issue, Movement, ProductSync, StockItem, StockUpdat
 from inventory.stock.metadata import ParsedCount, VersionOwner
 from inventory.stripe_sync import updates
 
-WHEN_RESTORED = _(
+AFTER_RESTORE = _(
     "On %(when)s Stripe was ahead of this shop's database, as after restoring a backup. Stripe's counts were "
     "accepted. Run “manage.py backfill_events --since” with the day of the backup: sales and edits made in between "
     "are then listed here. Please compare the counts with the shelf."
 )
-WHEN_FORGOTTEN = _(
+AFTER_EVENT_GAP = _(
     "On %(when)s Stripe's events had not been read for so long that some are no longer available. Stripe's counts "
     "were accepted as they are, and sales made in the meantime are subtracted. Please compare the counts with the "
     "shelf."
@@ -40,56 +40,64 @@ ADOPTED_FIELDS = [
 ]
 
 
-def needs_recovery(stock: ProductSync, mark: VersionOwner) -> bool:
+def needs_recovery(sync: ProductSync, tag: VersionOwner) -> bool:
     """Whether Stripe is ahead of us, or an event gap can be closed. A gap waits until no update is open."""
-    return _is_ahead(stock, mark) or (stock.event_gap and updates.open_update(stock.pk) is None)
+    return _is_ahead(sync, tag) or (sync.event_gap and updates.open_update(sync.pk) is None)
 
 
-def _is_ahead(stock: ProductSync, mark: VersionOwner) -> bool:
+def _is_ahead(sync: ProductSync, tag: VersionOwner) -> bool:
     # Whether a database of this shop sent updates that this one has no rows of, by version tag or by event.
-    return max(mark.number or 0, stock.highest_seen_number) > stock.number
+    return max(tag.number or 0, sync.highest_seen_number) > sync.number
 
 
 def adopt(
-    stock: ProductSync,
+    sync: ProductSync,
     pairs: Sequence[tuple[StockItem, ParsedCount]],
-    mark: VersionOwner,
+    tag: VersionOwner,
     fetched_at: datetime,
     updated_at: datetime | None,
 ) -> None:
-    """Accept Stripe's counts, in the caller's transaction, which has locked `stock` and the items and saves them.
+    """Accept Stripe's counts, in the caller's transaction, which has locked `sync` and the items and saves them.
 
     If the version tag is ahead, the lost database had published what is pending here, and payments up to now may be
     in Stripe's counts, so the sales cutoff moves to `fetched_at`.
     """
-    restored = _is_ahead(stock, mark)
-    published = _count_as_published(stock, pairs, fetched_at) if restored else []
-    lines = [*_describe_published(published), *_describe_differences(pairs)]
-    for item, reading in pairs:
-        if item.on_hand is not None:
-            accept_remote_count(item, reading, fetched_at, updated_at)
-    stock.number, stock.event_gap = max(stock.number, mark.number or 0, stock.highest_seen_number), False
-    state = {item.key: reading.count for item, reading in pairs}
-    updates.record_snapshot(stock.pk, stock.number, state, from_update=True)
+    restored = _is_ahead(sync, tag)
+    lines = []
     if restored:
-        stock.sales_cutoff, stock.cutoff_from_restore = fetched_at, True
-    kind, sentence = (
-        (Issue.Kind.RESTORED_DATABASE, WHEN_RESTORED) if restored else (Issue.Kind.EVENT_GAP, WHEN_FORGOTTEN)
-    )
-    issues.open_issue(
-        kind, stock.pk, "\n".join([issues.translate(sentence, when=format_local(fetched_at)), *lines])
-    )
+        line = _("Treated as published: %(movement)s %(key)s (%(reference)s).")
+        for movement in _count_as_published(sync, pairs, fetched_at):
+            facts = {"movement": movement, "key": movement.item.key, "reference": movement.reference}
+            lines.append(issues.translate(line, **facts))
+    for item, reading in pairs:
+        if item.on_hand is None:
+            continue
+        if reading.count not in (None, item.on_hand):
+            # A ledger below 0 is the number of units sold beyond the stock, which is recorded nowhere else.
+            line = _("%(key)s: the ledger had %(ledger)d, Stripe showed %(count)d.")
+            facts = {"key": item.key, "ledger": item.on_hand, "count": reading.count}
+            lines.append(issues.translate(line, **facts))
+        accept_remote_count(item, reading, fetched_at, updated_at)
+    sync.number, sync.event_gap = max(sync.number, tag.number or 0, sync.highest_seen_number), False
+    counts = {item.key: reading.count for item, reading in pairs}
+    updates.record_snapshot(sync.pk, sync.number, counts, from_update=True)
+    kind, sentence = Issue.Kind.EVENT_GAP, AFTER_EVENT_GAP
+    if restored:
+        sync.sales_cutoff, sync.cutoff_from_restore = fetched_at, True
+        kind, sentence = Issue.Kind.RESTORED_DATABASE, AFTER_RESTORE
+    summary = issues.translate(sentence, when=format_local(fetched_at))
+    issues.open_issue(kind, sync.pk, "\n".join([summary, *lines]))
 
 
-def defer(stock: ProductSync, mark: VersionOwner) -> None:
+def defer(sync: ProductSync, tag: VersionOwner) -> None:
     # The reading is too old to accept counts from. Until the next one, no update may overwrite Stripe's counts.
-    stock.highest_seen_number = max(stock.highest_seen_number, mark.number or 0)
+    sync.highest_seen_number = max(sync.highest_seen_number, tag.number or 0)
 
 
 def _count_as_published(
-    stock: ProductSync, pairs: Sequence[tuple[StockItem, ParsedCount]], now: datetime
+    sync: ProductSync, pairs: Sequence[tuple[StockItem, ParsedCount]], now: datetime
 ) -> list[Movement]:
-    StockUpdate.objects.filter(product=stock.pk, state=StockUpdate.State.OPEN).update(
+    StockUpdate.objects.filter(product=sync.pk, state=StockUpdate.State.OPEN).update(
         state=StockUpdate.State.ABANDONED, finished_at=now
     )
     items = [item for item, _reading in pairs if item.on_hand is not None]
@@ -126,17 +134,3 @@ def accept_remote_count(
         )
         item.on_hand = reading.count
     item.save(update_fields=ADOPTED_FIELDS)
-
-
-def _describe_published(movements: Sequence[Movement]) -> Iterator[str]:
-    line = _("Treated as published: %(movement)s %(key)s (%(reference)s).")
-    for movement in movements:
-        yield issues.translate(line, movement=movement, key=movement.item.key, reference=movement.reference)
-
-
-def _describe_differences(pairs: Sequence[tuple[StockItem, ParsedCount]]) -> Iterator[str]:
-    # A ledger below 0 is the number of units sold beyond the stock, which is recorded nowhere else.
-    line = _("%(key)s: the ledger had %(ledger)d, Stripe showed %(count)d.")
-    for item, reading in pairs:
-        if item.on_hand is not None and reading.count not in (None, item.on_hand):
-            yield issues.translate(line, key=item.key, ledger=item.on_hand, count=reading.count)

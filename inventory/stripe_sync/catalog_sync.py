@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from config.stripe_client import NotFound
 from inventory.models import ProductSync, StockItem
-from inventory.stock.metadata import ParsedCount, VersionOwner
+from inventory.stock.metadata import ParsedCount
 from inventory.stripe_sync import backoff, snapshot
 from inventory.stripe_sync.refresh import requested_counts
 from shop import gateway, mirror
@@ -41,24 +41,27 @@ def sync_catalog(*, dry_run: bool = False, progress: Progress = lambda done, nam
     `progress(done, name)` is called after each product. A product that cannot be stored is reported as a problem and
     does not stop the others. Raises config.stripe_client.StripeCallError; products refreshed before it stay stored.
     """
-    began, wanted = timezone.now(), requested_counts()
+    began, requested = timezone.now(), requested_counts()
     summary, seen = Summary(), set()
     for product in gateway.iter_products():
         seen.add(product.id)
-        _summarize(product, wanted, summary, dry_run=dry_run)
+        _summarize(product, requested, summary, dry_run=dry_run)
         progress(len(seen), product.name)
     gone = Product.objects.filter(deleted=False, fetched_at__lte=began).exclude(pk__in=seen)
     for product_id in list(gone.values_list("pk", flat=True)):
         # It may have been created while the listing ran, so ask Stripe before treating it as deleted.
-        _summarize(gateway.fetch_product(product_id), wanted, summary, dry_run=dry_run)
+        _summarize(gateway.fetch_product(product_id), requested, summary, dry_run=dry_run)
     return summary
 
 
 def _summarize(
-    product: gateway.StripeProduct, wanted: dict[str, int], summary: Summary, *, dry_run: bool
+    product: gateway.StripeProduct, requested: dict[str, int], summary: Summary, *, dry_run: bool
 ) -> None:
     try:
-        outcome = mirror.dry_run_outcome(product) if dry_run else _store(product, wanted)
+        outcome = mirror.dry_run_outcome(product) if dry_run else mirror.upsert_product(product)
+        # An unchanged product costs no further database write.
+        if not dry_run and (outcome != "unchanged" or _would_change(product)):
+            snapshot.apply_snapshot(product, requested.get(product.id, 0))
         problems = _problems(product)
     except Exception as error:
         logger.exception("%s cannot be stored", product.id)
@@ -71,42 +74,35 @@ def _summarize(
 
 def sync_product(product_id: str, *, dry_run: bool = False) -> Summary:
     """Refresh one product. Raises config.stripe_client.NotFound if neither Stripe nor the local copy has it."""
-    wanted = requested_counts([product_id])
+    requested = requested_counts([product_id])
     product = gateway.fetch_product(product_id)
     if product.deleted and not Product.objects.filter(pk=product_id).exists():
         raise NotFound(f"Stripe has no product {product_id}.")
     outcome = mirror.dry_run_outcome(product) if dry_run else mirror.upsert_product(product)
     if not dry_run:
-        snapshot.apply_snapshot(product, wanted.get(product_id, 0))
+        snapshot.apply_snapshot(product, requested.get(product_id, 0))
     return Summary(Counter({outcome: 1}), _problems(product))
 
 
-def _store(product: gateway.StripeProduct, wanted: dict[str, int]) -> mirror.Outcome:
-    outcome = mirror.upsert_product(product)
-    # An unchanged product costs no further database write.
-    if outcome != "unchanged" or _would_change(product):
-        snapshot.apply_snapshot(product, wanted.get(product.id, 0))
-    return outcome
-
-
 def _would_change(product: gateway.StripeProduct) -> bool:
-    stock = ProductSync.objects.filter(pk=product.id).first()
-    if stock is None or stock.refreshes_requested > stock.refreshes_done:
+    """Whether applying the reading would change the sync state or an item. Errs on the side of True."""
+    sync = ProductSync.objects.filter(pk=product.id).first()
+    if sync is None or sync.refreshes_requested > sync.refreshes_done:
         return True
     if product.deleted:
         return False
+    tag = snapshot.tag_of(product)
+    if tag.foreign:
+        is_paused = sync.pause_reason == sync.PauseReason.FOREIGN and sync.pause_detail == tag.foreign
+        if tag.foreign != sync.accepted_version and not is_paused:
+            return True
+    elif (tag.number or 0) != sync.number:
+        return True
     items = {item.key: item for item in StockItem.objects.filter(product=product.id)}
-    return _tag_would_change(stock, snapshot.tag_of(product)) or any(
+    return any(
         reading.key not in items or _differs_from(items[reading.key], reading)
         for reading in snapshot.readings_of(product)
     )
-
-
-def _tag_would_change(stock: ProductSync, mark: VersionOwner) -> bool:
-    if mark.foreign:
-        paused = stock.pause_reason == stock.PauseReason.FOREIGN and stock.pause_detail == mark.foreign
-        return mark.foreign != stock.accepted_version and not paused
-    return (mark.number or 0) != stock.number
 
 
 def _differs_from(item: StockItem, reading: ParsedCount) -> bool:

@@ -33,16 +33,27 @@ def fetch_product_events(now: datetime) -> int:
     if not is_configured():
         return 0
     cursor = EventCursor.objects.filter(singleton=1).first()
-    since = cursor.read_to if cursor else _first_reading(now)
+    if cursor is None:
+        # Before the oldest ledger began there was nothing to count. After it, an edit may have been missed.
+        since = listed_at = ProductSync.objects.aggregate(at=Min("sales_cutoff"))["at"] or now
+    else:
+        since, listed_at = cursor.read_to, cursor.listed_at
     began = timezone.now()
     events = list(gateway.product_events(since - OVERLAP))
     fault_point("catch_up.listed")
-    if now - (cursor.listed_at if cursor else since) > EVENT_RETENTION:
-        _record_gap()
+    if now - listed_at > EVENT_RETENTION:
+        # Stripe no longer lists some of the missed events, so differences can no longer be explained.
+        days = EVENT_RETENTION.days
+        logger.error("Stripe's events were not read for %d days: its counts are accepted as they are", days)
+        ProductSync.objects.request_refresh(event_gap=True)
     new = len(inbox.store_events(events))
     fault_point("catch_up.remembered")
-    _advance(since, events, began, now)
-    _refresh_invalid()
+    # The cursor is the newest event seen, by Stripe's clock. It never moves back.
+    read_to = max([since, *(datetime.fromtimestamp(event["created"], now.tzinfo) for event in events)])
+    EventCursor.objects.update_or_create(singleton=1, defaults={"read_to": read_to, "listed_at": began})
+    # A count may be valid again although the event of its correction was lost for good.
+    invalid = StockItem.objects.exclude(invalid_edits=0).values("product")
+    ProductSync.objects.filter(pk__in=invalid).request_refresh()
     if new:
         logger.info("Fetched %d product events that had not reached the webhook", new)
     return new
@@ -50,32 +61,6 @@ def fetch_product_events(now: datetime) -> int:
 
 def listed_since(moment: datetime) -> bool:
     return EventCursor.objects.filter(listed_at__gt=moment).exists()
-
-
-def _first_reading(now: datetime) -> datetime:
-    # Before the oldest ledger began there was nothing to count. After it, an edit may have been missed.
-    return ProductSync.objects.aggregate(at=Min("sales_cutoff"))["at"] or now
-
-
-def _advance(since: datetime, events: list[inbox.Json], began: datetime, now: datetime) -> None:
-    # The cursor is the newest event seen, by Stripe's clock. It never moves back.
-    seen = [datetime.fromtimestamp(event["created"], now.tzinfo) for event in events]
-    read_to = max([*seen, since])
-    EventCursor.objects.update_or_create(singleton=1, defaults={"read_to": read_to, "listed_at": began})
-
-
-def _record_gap() -> None:
-    # Stripe no longer lists some of the missed events, so differences can no longer be explained.
-    logger.error(
-        "Stripe's events were not read for %d days: its counts are accepted as they are", EVENT_RETENTION.days
-    )
-    ProductSync.objects.request_refresh(event_gap=True)
-
-
-def _refresh_invalid() -> None:
-    # A count may be valid again although the event of its correction was lost for good.
-    invalid_edits = StockItem.objects.exclude(invalid_edits=0).values("product")
-    ProductSync.objects.filter(pk__in=invalid_edits).request_refresh()
 
 
 def all_events_seen(item: StockItem) -> bool:

@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +20,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
+from config.coerce import as_datetime, as_mapping, as_optional_texts, as_text
 from config.fault_points import fault_point
 from inventory import issues
 from inventory.db import insert_new
@@ -43,6 +44,13 @@ logger = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
 
+REPLACED_BY_UPDATE = _(
+    "A stock update replaced the invalid %(key)s before it could be corrected. Please check the count."
+)
+REPLACED_BY_FORM = _(
+    "An old form replaced the invalid %(key)s before it could be corrected. Please check the count."
+)
+
 
 def on_product_event(event: StripeEvent) -> None:
     product_id = event.object_id
@@ -54,16 +62,15 @@ def on_product_event(event: StripeEvent) -> None:
     elif event.type == "product.updated":
         apply_product_updated(event.payload)
     else:
-        updates.request_refresh(product_id)
+        refresh.request_refresh([product_id])
 
 
 def on_price_event(event: StripeEvent) -> None:
-    product_id = _text(_object(event.payload).get("product"))
+    price = as_mapping(as_mapping(event.payload.get("data")).get("object"))
+    product_id = as_text(price.get("product"))
     if not product_id:
         logger.warning("Event %s names no product; nothing to do", event.pk)
-    elif ProductSync.objects.filter(pk=product_id).exists():
-        updates.request_refresh(product_id)
-    else:
+    elif not refresh.request_refresh([product_id]):
         _first_refresh(product_id)
 
 
@@ -90,158 +97,174 @@ class ProductUpdate:
     metadata: dict[str, str | None]
     previous: dict[str, str | None]
 
-    def change(self, keys: list[str]) -> MetadataDiff:
-        return diff(self.metadata, self.previous, keys)
-
 
 def parse_update(event: Json) -> ProductUpdate:
     # Malformed and missing fields become empty. Only the product's id is required (KeyError).
-    data = _mapping(event.get("data"))
-    product = _mapping(data.get("object"))
-    previous = _mapping(data.get("previous_attributes"))
-    request = _mapping(event.get("request"))
+    data, request = as_mapping(event.get("data")), as_mapping(event.get("request"))
+    product = as_mapping(data.get("object"))
+    metadata = as_optional_texts(product.get("metadata"))
+    previous = as_optional_texts(as_mapping(data.get("previous_attributes")).get("metadata"))
+    request_id = as_text(request.get("id"))
+    if not request_id:
+        # A hash of the product, the time, and the metadata before and after stands in for a missing request id.
+        facts = [product.get("id"), event.get("created"), previous, metadata]
+        request_id = "none:" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return ProductUpdate(
         product_id=product["id"],
-        request=_text(request.get("id")) or _fingerprint(event, product, previous),
-        key=_text(request.get("idempotency_key")),
-        updated_at=_moment(product.get("updated") or event.get("created")),
-        metadata=_texts(product.get("metadata")),
-        previous=_texts(previous.get("metadata")),
+        request=request_id,
+        key=as_text(request.get("idempotency_key")),
+        updated_at=as_datetime(product.get("updated") or event.get("created")),
+        metadata=metadata,
+        previous=previous,
     )
-
-
-def _fingerprint(event: Json, product: Json, previous: Json) -> str:
-    # Stands in for a missing request id: a hash of the product, the time, and the metadata before and after.
-    facts = [
-        product.get("id"),
-        event.get("created"),
-        _texts(previous.get("metadata")),
-        _texts(product.get("metadata")),
-    ]
-    return "none:" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def apply_product_updated(event: Json) -> None:
     """Apply one product.updated event in one transaction. Idempotent per request: twins and redeliveries change nothing."""
-    if not isinstance(_object(event).get("metadata"), Mapping):
+    product = as_mapping(as_mapping(event.get("data")).get("object"))
+    if not isinstance(product.get("metadata"), Mapping):
         # A malformed event without metadata does not mean that the counts are gone.
-        updates.request_refresh(_object(event)["id"])
+        refresh.request_refresh([product["id"]])
         return
     update = parse_update(event)
-    Installation.current()
+    shop = Installation.current()
     with transaction.atomic():
-        stock = ProductSync.objects.locked(update.product_id)
-        request = ProcessedRequest(product_id=stock.pk, request=update.request[:255])
+        sync = ProductSync.objects.locked(update.product_id)
+        # The unique constraint, not a SELECT, admits one of two events for the same request.
+        request = ProcessedRequest(product_id=sync.pk, request=update.request[:255])
         if not insert_new([request], unique=("request",)):
             return
         fault_point("observe.claimed")
-        if update.key.startswith(updates.key_prefix(stock.pk)):
-            _confirm_own_update(stock, update)
+        # Lock order: the sync row before the items, by primary key.
+        locked = StockItem.objects.filter(product=sync.pk).select_for_update(of=("self",))
+        items = {item.key: item for item in locked.select_related("product").order_by("pk")}
+        change = diff(update.metadata, update.previous, items)
+        # The idempotency keys of our updates begin like this, also of those whose rows are lost.
+        own_prefix = f"{shop}/{sync.pk}/"
+        if update.key.startswith(own_prefix):
+            _confirm_own_update(sync, update.key, own_prefix, items, change)
         else:
-            _count_edit(stock, update)
-            updates.request_refresh(stock.pk)
+            _count_edit(sync, update, items, change)
+            refresh.request_refresh([sync.pk])
         fault_point("observe.counted")
     fault_point("observe.committed")
 
 
-def _confirm_own_update(stock: ProductSync, update: ProductUpdate) -> None:
-    # Our own stock update: not an edit, but the proof that it was applied.
-    write = StockUpdate.objects.filter(idempotency_key=update.key).first()
-    if write is None:
-        _note_lost_update(stock, update)
+# --- Our own updates --------------------------------------------------------------------------
+
+
+def _confirm_own_update(
+    sync: ProductSync, key: str, own_prefix: str, items: Mapping[str, StockItem], change: MetadataDiff
+) -> None:
+    """Not an edit, but the proof that our stock update was applied."""
+    update = StockUpdate.objects.filter(idempotency_key=key).first()
+    if update is None:
+        _record_lost_update(sync, key.removeprefix(own_prefix).partition("/")[0], change)
         return
-    if write.event_seen or write.state == StockUpdate.State.ABANDONED:
-        updates.request_refresh(update.product_id)
-    StockUpdate.objects.filter(pk=write.pk).update(event_seen=True)
-    items = _items(update.product_id)
-    change = update.change(list(items))
-    updates.record_snapshot(update.product_id, write.number, change.after, from_update=True)
-    for key in write.totals:
-        if key in items and change.before[key] is None:
-            _report_overwrite(items[key], BY_AN_UPDATE)
-    updates.apply_update(write.pk, timezone.now())
+    if update.event_seen or update.state == StockUpdate.State.ABANDONED:
+        # Sent more than once, or after it was given up: it may have replaced a newer total.
+        refresh.request_refresh([sync.pk])
+    StockUpdate.objects.filter(pk=update.pk).update(event_seen=True)
+    updates.record_snapshot(sync.pk, update.number, change.after, from_update=True)
+    for metadata_key in update.totals:
+        if metadata_key in items and change.before[metadata_key] is None:
+            _drop_invalid_edit(items[metadata_key], REPLACED_BY_UPDATE)
+    updates.apply_update(update.pk, timezone.now())
 
 
-def _note_lost_update(stock: ProductSync, update: ProductUpdate) -> None:
+def _record_lost_update(sync: ProductSync, number_text: str, change: MetadataDiff) -> None:
     """Record an update that only a lost database can have sent.
 
     Its version tag may be gone from Stripe, if an old form restored an older one. The event is still proof.
     """
-    n = updates.number_in(update.key, stock.pk)
-    ProductSync.objects.filter(pk=stock.pk, highest_seen_number__lt=n).update(highest_seen_number=n)
-    updates.request_refresh(stock.pk)
-    change = update.change(list(_items(stock.pk)))
+    is_number = number_text.isascii() and number_text.isdecimal() and len(number_text) < 10
+    number = int(number_text) if is_number else 0
+    ProductSync.objects.filter(pk=sync.pk, highest_seen_number__lt=number).update(highest_seen_number=number)
+    refresh.request_refresh([sync.pk])
     for key, count in change.after.items():
         if change.before[key] is None and count is not None:
             # The issue that reported it was lost with the database.
-            issues.open_issue(Issue.Kind.UNREADABLE_COUNT, f"{stock.pk} {key}", BY_AN_UPDATE, key=key)
+            subject = f"{sync.pk} {key}"
+            issues.open_issue(Issue.Kind.UNREADABLE_COUNT, subject, REPLACED_BY_UPDATE, key=key)
 
 
-def _count_edit(stock: ProductSync, update: ProductUpdate) -> None:
+# --- Edits ------------------------------------------------------------------------------------
+
+
+def _count_edit(
+    sync: ProductSync, update: ProductUpdate, items: Mapping[str, StockItem], change: MetadataDiff
+) -> None:
     """Count an update that is not ours: per item after minus before, or, if it restored a version tag, minus its counts."""
-    items = _opened_items(stock, update)
-    if not items:
+    # Only items whose ledger began before the edit.
+    opened = [item for item in items.values() if not _is_in_first_reading(item, update, change)]
+    if sync.cutoff_from_restore and issues.is_open(Issue.Kind.RESTORED_DATABASE, sync.pk):
+        _report_gap_edit(sync, update, change, items.keys() - {item.key for item in opened})
+    if not opened:
         return
-    change = update.change(list(items))
-    mark = identify_version(change.tag_after, shop=Installation.current(), product=stock.pk)
-    states = updates.snapshots_of(stock.pk, mark.number) if mark.number is not None else []
-    brought_back = change.tag_was_set and mark.number is not None
-    base = _base(stock, change, states) if brought_back else change.before
+    change = diff(update.metadata, update.previous, [item.key for item in opened])
+    # A form that set a version tag posted the counts that stood under it, along with what was typed.
+    tag = identify_version(change.tag_after, shop=Installation.current(), product=sync.pk)
+    snapshots = updates.snapshots_of(sync.pk, tag.number) if tag.number is not None else []
+    was_old_form = change.tag_was_set and tag.number is not None
+    base = _counts_in_form(sync, change, snapshots) if was_old_form else change.before
     if base is None:
         return
-    if not brought_back and counts.may_revert(states, change.before, change.after):
-        _report_possible_revert(stock, update, change)
-    if mark.number is not None:
-        updates.record_snapshot(stock.pk, mark.number, change.after, from_update=False)
-    for item in items.values():
-        _count_item(item, update, change, base, brought_back)
+    if not was_old_form and counts.may_revert(snapshots, change.before, change.after):
+        sentence = _(
+            "%(change)s in one edit (%(request)s). If this was an old form, it reverted another edit."
+        )
+        facts = {"change": _describe(change), "request": update.request}
+        issues.open_issue(Issue.Kind.EDIT_TO_REVIEW, sync.pk, sentence, **facts)
+    if tag.number is not None:
+        updates.record_snapshot(sync.pk, tag.number, change.after, from_update=False)
+    for item in opened:
+        _count_item(item, update, change, base, was_old_form)
 
 
-def _base(stock: ProductSync, change: MetadataDiff, states: list[dict[str, int]]) -> Counts | None:
+def _counts_in_form(
+    sync: ProductSync, change: MetadataDiff, snapshots: list[dict[str, int]]
+) -> Counts | None:
     """The counts that the saved form had shown. None if they are not on record: an issue is opened, nothing counted."""
-    base = counts.match_form_base(states, change.before, change.after)
+    base = counts.match_form_base(snapshots, change.before, change.after)
     if base is None:
         sentence = _(
             "A form was saved that is older than any update this shop has on record. Please check the counts."
         )
-        issues.open_issue(Issue.Kind.AMBIGUOUS_EDIT, stock.pk, sentence)
+        issues.open_issue(Issue.Kind.AMBIGUOUS_EDIT, sync.pk, sentence)
         return None
     if not base.certain:
         sentence = _(
             "An old form was saved (%(change)s). It may be older than assumed. Please check the counts."
         )
-        issues.open_issue(Issue.Kind.AMBIGUOUS_EDIT, stock.pk, sentence, change=_describe(change))
+        issues.open_issue(Issue.Kind.AMBIGUOUS_EDIT, sync.pk, sentence, change=_describe(change))
     # Counts that were invalid or missing in the form are measured from the value just before.
     return {key: base.counts.get(key, before) for key, before in change.before.items()}
 
 
 def _count_item(
-    item: StockItem, update: ProductUpdate, change: MetadataDiff, base: Counts, brought_back: bool
+    item: StockItem, update: ProductUpdate, change: MetadataDiff, base: Counts, was_old_form: bool
 ) -> None:
+    """Record the edit of one item as a movement, or in its account while the count is invalid."""
     before, after = base[item.key], change.after[item.key]
-    if brought_back and change.before[item.key] is None:
-        before = _invalid_edit_units(item, before, after)
-    units, account = counts.edited(_load_account(item), before, after)
-    _save_account(item, account)
-    if units:
-        _move(item, update, units, f"{_count_text(before)} → {_count_text(after)}")
-
-
-def _invalid_edit_units(item: StockItem, before: int | None, after: int | None) -> int | None:
-    if after is None:
-        return None
-    _report_overwrite(item, BY_A_FORM)
-    return after if before is None else before
-
-
-def _move(item: StockItem, update: ProductUpdate, units: int, reason: str) -> None:
+    if was_old_form and change.before[item.key] is None:
+        if after is None:
+            before = None
+        else:
+            _drop_invalid_edit(item, REPLACED_BY_FORM)
+            before = after if before is None else before
+    account = _account_of(item)
+    units, new_account = counts.edited(account, before, after)
+    if new_account != account:
+        _save_account(item, new_account)
+    if not units:
+        return
     # The edit is at Stripe already, so it goes straight into on_hand. Every edit is followed by a new version tag.
     movement = Movement(
         item=item,
         kind=Movement.Kind.EDITED,
         delta=units,
         reference=f"request:{update.request}"[:255],
-        reason=reason,
+        reason=f"{_count_text(before)} → {_count_text(after)}",
         actor="Stripe",
         published_at=timezone.now(),
     )
@@ -251,40 +274,17 @@ def _move(item: StockItem, update: ProductUpdate, units: int, reason: str) -> No
         logger.info("Edited at Stripe: %s %s (%s)", item, signed(units), update.request)
 
 
-def _opened_items(stock: ProductSync, update: ProductUpdate) -> dict[str, StockItem]:
-    items = _items(stock.pk)
-    change = update.change(list(items))
-    begun = {key: item for key, item in items.items() if not _already_in_first_reading(item, update, change)}
-    if stock.cutoff_from_restore and issues.is_open(Issue.Kind.RESTORED_DATABASE, stock.pk):
-        _report_gap_edit(stock, update, change, items.keys() - begun.keys())
-    return begun
+def _is_in_first_reading(item: StockItem, update: ProductUpdate, change: MetadataDiff) -> bool:
+    """Whether the reading that this item's ledger began with includes the update. Both times are Stripe's.
 
-
-def _report_gap_edit(stock: ProductSync, update: ProductUpdate, change: MetadataDiff, keys: Set[str]) -> None:
-    # Made between the backup and its restore: Stripe's counts include the edit, our ledger never will.
-    summary = _describe(change, keys)
-    if summary:
-        sentence = _("Edited at Stripe in between: %(change)s (%(request)s).")
-        issues.open_issue(
-            Issue.Kind.RESTORED_DATABASE, stock.pk, sentence, change=summary, request=update.request
-        )
-
-
-def _already_in_first_reading(item: StockItem, update: ProductUpdate, change: MetadataDiff) -> bool:
-    """Whether the reading that this item's ledger began with includes the update. Both times are Stripe's."""
+    Whole seconds cannot order an update and a reading of the same second, so the counts decide: an update that ends
+    at the count of the reading is included in it. One that begins at that count is not, and the next one is compared
+    with the count it ended at. If neither applies, an issue asks the owner.
+    """
     if item.on_hand is None or item.opened_at is None or update.updated_at is None:
         return item.on_hand is None
     if update.updated_at != item.opened_at:
         return update.updated_at < item.opened_at
-    return _in_the_same_second(item, change)
-
-
-def _in_the_same_second(item: StockItem, change: MetadataDiff) -> bool:
-    """Decide by the counts where Stripe's whole seconds cannot order the reading and the update.
-
-    An update that ends at the count of the reading is included in it. One that begins at that count is not, and the
-    next one is compared with the count it ended at. If neither applies, an issue asks the owner.
-    """
     before, after = change.before[item.key], change.after[item.key]
     if before == after or item.opened_count == after:
         return True
@@ -295,33 +295,41 @@ def _in_the_same_second(item: StockItem, change: MetadataDiff) -> bool:
     sentence = _(
         "%(key)s was edited in the same second as it was first read (%(change)s). Please check the count."
     )
-    issues.open_issue(
-        Issue.Kind.AMBIGUOUS_EDIT, item.product_id, sentence, key=item.key, change=_describe(change)
-    )
+    summary = _describe(change)
+    issues.open_issue(Issue.Kind.AMBIGUOUS_EDIT, item.product_id, sentence, key=item.key, change=summary)
     return True
 
 
-# --- Notes for the owner ----------------------------------------------------------------------
+def _report_gap_edit(sync: ProductSync, update: ProductUpdate, change: MetadataDiff, keys: Set[str]) -> None:
+    # Made between the backup and its restore: Stripe's counts include the edit, our ledger never will.
+    summary = _describe(change, keys)
+    if summary:
+        sentence = _("Edited at Stripe in between: %(change)s (%(request)s).")
+        facts = {"change": summary, "request": update.request}
+        issues.open_issue(Issue.Kind.RESTORED_DATABASE, sync.pk, sentence, **facts)
 
 
-BY_AN_UPDATE = _(
-    "A stock update replaced the invalid %(key)s before it could be corrected. Please check the count."
-)
-BY_A_FORM = _(
-    "An old form replaced the invalid %(key)s before it could be corrected. Please check the count."
-)
+# --- Invalid edits ----------------------------------------------------------------------------
 
 
-def _report_overwrite(item: StockItem, sentence: str) -> None:
-    _save_account(item, counts.written_over(_load_account(item)))
+def _account_of(item: StockItem) -> InvalidEdits:
+    return InvalidEdits(item.invalid_edits, item.invalid_units, item.invalid_overwritten)
+
+
+def _save_account(item: StockItem, account: InvalidEdits) -> None:
+    item.invalid_edits, item.invalid_units = account.times, account.units
+    item.invalid_overwritten = account.over
+    item.invalid_since = None if account.is_closed else item.invalid_since or timezone.now()
+    item.save(update_fields=["invalid_edits", "invalid_units", "invalid_overwritten", "invalid_since"])
+
+
+def _drop_invalid_edit(item: StockItem, sentence: str) -> None:
+    """An update or a form replaced the invalid count: its units are dropped, and an issue asks for a check."""
+    _save_account(item, counts.written_over(_account_of(item)))
     issues.open_issue(Issue.Kind.UNREADABLE_COUNT, f"{item.product_id} {item.key}", sentence, key=item.key)
 
 
-def _report_possible_revert(stock: ProductSync, update: ProductUpdate, change: MetadataDiff) -> None:
-    sentence = _("%(change)s in one edit (%(request)s). If this was an old form, it reverted another edit.")
-    issues.open_issue(
-        Issue.Kind.EDIT_TO_REVIEW, stock.pk, sentence, change=_describe(change), request=update.request
-    )
+# --- Texts ------------------------------------------------------------------------------------
 
 
 def _describe(change: MetadataDiff, keys: Set[str] | None = None) -> str:
@@ -334,50 +342,3 @@ def _describe(change: MetadataDiff, keys: Set[str] | None = None) -> str:
 
 def _count_text(count: int | None) -> str:
     return "no count" if count is None else str(count)
-
-
-# --- Helpers ----------------------------------------------------------------------------------
-
-
-def _items(product_id: str) -> dict[str, StockItem]:
-    items = StockItem.objects.filter(product=product_id).select_for_update(of=("self",))
-    return {item.key: item for item in items.select_related("product").order_by("pk")}
-
-
-def _load_account(item: StockItem) -> InvalidEdits:
-    return InvalidEdits(item.invalid_edits, item.invalid_units, item.invalid_overwritten)
-
-
-def _save_account(item: StockItem, account: InvalidEdits) -> None:
-    if account == _load_account(item):
-        return
-    item.invalid_edits, item.invalid_units, item.invalid_overwritten = (
-        account.times,
-        account.units,
-        account.over,
-    )
-    item.invalid_since = None if account.is_closed else item.invalid_since or timezone.now()
-    item.save(update_fields=["invalid_edits", "invalid_units", "invalid_overwritten", "invalid_since"])
-
-
-def _object(event: Json) -> Json:
-    return _mapping(_mapping(event.get("data")).get("object"))
-
-
-def _mapping(value: Any) -> Json:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _texts(value: Any) -> dict[str, str | None]:
-    return {key: text for key, text in _mapping(value).items() if text is None or isinstance(text, str)}
-
-
-def _moment(seconds: Any) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None

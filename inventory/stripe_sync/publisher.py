@@ -1,9 +1,7 @@
 """Publish pending movements to Stripe: one product at a time, many movements in one stock update.
 
-The steps (docs/stock-protocol.md, Publishing), with no transaction open during a request to Stripe:
-1. Claim the product. 2. Refresh it unless the last refresh is recent, and fetch the events behind a difference.
-3. Freeze pending movements into a stock update. 4. Send it and act on the answer. 5. If the answer is lost for
-good, find out whether the update was applied. 6. Release the claim.
+`publish_product` has the steps of docs/stock-protocol.md, Publishing: lease, refresh, prepare, send, apply. No
+transaction is open during a request to Stripe.
 """
 
 from __future__ import annotations
@@ -29,9 +27,9 @@ from config.stripe_client import (
 )
 from inventory import gateway, issues
 from inventory.events import inbox
-from inventory.leases import Lease, is_due, lease, lease_free
+from inventory.leases import is_due, lease, lease_free
 from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate
-from inventory.stock.metadata import VERSION_KEY, identify_version
+from inventory.stock.metadata import VersionTag, update_payload
 from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
 from shop import mirror
 from shop.gateway import fetch_product
@@ -41,26 +39,30 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 10  # Maximum number of products per round, so that a worker can stop in between.
 IDEMPOTENCY_KEY_TTL = timedelta(hours=20)  # Stripe keeps an idempotency key for at least 24 hours.
 SUBJECT = "Stripe"
-Parked = ProductSync.PauseReason
+PauseReason = ProductSync.PauseReason
 
 
 def publish_pending(now: datetime) -> int:
-    """Publish the products that are due. Returns how many were processed; raises ConnectionFailed if Stripe answered for none."""
+    """Publish the products that are due. Returns how many were processed.
+
+    Raises ConnectionFailed if Stripe did not answer for the first of them.
+    """
     if not is_configured():
         return 0
-    chosen = list(
-        pending_products(now)
-        .order_by(F("next_attempt_at").asc(nulls_first=True))
-        .values_list("pk", flat=True)[:BATCH_SIZE]
-    )
-    if not chosen or issues.is_open(Issue.Kind.PUBLISHING_STOPPED, SUBJECT):
+    due = pending_products(now).order_by(F("next_attempt_at").asc(nulls_first=True))
+    product_ids = list(due.values_list("pk", flat=True)[:BATCH_SIZE])
+    if not product_ids or issues.is_open(Issue.Kind.PUBLISHING_STOPPED, SUBJECT):
         return 0
     done = 0
-    for product_id in chosen:
+    for product_id in product_ids:
         try:
             done += publish_product(product_id, now)
         except (AuthenticationFailed, PermissionDenied) as exc:
-            _stop_publishing(exc)
+            # 401 or 403: every update fails until the key is corrected. A starting worker tries again.
+            sentence = _(
+                "No counts are sent to Stripe: %(error)s Correct the key, then close this issue or restart the worker."
+            )
+            issues.open_issue(Issue.Kind.PUBLISHING_STOPPED, SUBJECT, sentence, error=exc)
             return done
         except ConnectionFailed:
             # The other products would only run into the same timeout.
@@ -70,92 +72,96 @@ def publish_pending(now: datetime) -> int:
     return done
 
 
+def resume(*, stopped_before: datetime | None = None) -> int:
+    # Called when a worker starts: the key may have been corrected.
+    return issues.close(Issue.Kind.PUBLISHING_STOPPED, SUBJECT, opened_before=stopped_before)
+
+
 def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
+    """Products with something to publish; with `now`, only those whose turn it is."""
     counted = StockItem.objects.filter(product=OuterRef("pk"), state=StockItem.State.COUNTED)
     pending = Movement.objects.filter(
         item__product=OuterRef("pk"), item__state=StockItem.State.COUNTED, published_at=None
     )
     open_update = StockUpdate.objects.filter(product=OuterRef("pk"), state=StockUpdate.State.OPEN)
     has_work = Q(needs_version_bump=True) & Exists(counted) | Exists(pending) | Exists(open_update)
-    stocks = ProductSync.objects.filter(has_work, pause_reason=Parked.NOT)
+    syncs = ProductSync.objects.filter(has_work, pause_reason=PauseReason.NOT)
     if now is None:
-        return stocks
-    return stocks.filter(lease_free(), is_due("next_attempt_at", now))
+        return syncs
+    return syncs.filter(lease_free(), is_due("next_attempt_at", now))
 
 
 def publish_product(product_id: str, now: datetime) -> bool:
-    """Publish one product as far as possible now. False if it is paused or claimed by another worker.
+    """Publish one product as far as possible now. False if it is paused or leased by another worker.
 
     Raises StripeCallError where every other product would fail as well. A product that fails is retried with backoff.
     """
-    with lease(product_id) as claim:
-        if claim is None or not ProductSync.objects.filter(pk=product_id, pause_reason=Parked.NOT).exists():
+    with lease(product_id) as own_lease:
+        if (
+            own_lease is None
+            or not ProductSync.objects.filter(pk=product_id, pause_reason=PauseReason.NOT).exists()
+        ):
             return False
         fault_point("publish.claimed")
         try:
-            write = _open_update(product_id) or _next_update(claim, now)
-            if write is not None and claim.renew():
-                _send(write, now)
+            update = updates.open_update(product_id)
+            # Refresh. Where one was requested, as after a worker's start, it comes even before an update that is open:
+            # if our rows are from a backup, that update is outdated, and the refresh abandons it.
+            if update and refresh.pending_refreshes().filter(pk=product_id).exists():
+                refresh.refresh_product(product_id)
+                update = updates.open_update(product_id)
+            if update is None and _counts_are_explained(product_id, now):
+                fault_point("publish.looked")
+                # Prepare: everything pending goes into one update, whose totals and key no longer change.
+                update = updates.prepare_update(own_lease)
+            # Send and apply, unless the refresh took so long that another worker has the product.
+            if update and own_lease.renew():
+                _send(update, now)
         except StripeCallError as exc:
-            _defer(product_id, now)
+            _postpone(product_id, now)
             if not isinstance(exc, RateLimited | ServerError | InvalidRequest):
                 raise
             logger.warning("Publishing %s is postponed: %s", product_id, exc)
         except Exception as exc:
-            backoff.report_failure(
-                Issue.Kind.PUBLISH_FAILED, product_id, exc, failures=_defer(product_id, now)
-            )
+            failures = _postpone(product_id, now)
+            backoff.report_failure(Issue.Kind.PUBLISH_FAILED, product_id, exc, failures=failures)
     fault_point("publish.released")
     return True
 
 
-# --- 2, 3: refresh and freeze -----------------------------------------------------------------
+def _postpone(product_id: str, now: datetime) -> int:
+    return backoff.postpone(product_id, now, attempts="attempts", until="next_attempt_at")
 
 
-def _open_update(product_id: str) -> StockUpdate | None:
-    write = updates.open_update(product_id)
-    wanted = ProductSync.objects.filter(pk=product_id, refreshes_requested__gt=F("refreshes_done"))
-    if write is None or not wanted.exists():
-        return write
-    # A requested refresh, as after a worker's start, comes before sending. If our rows come from a backup, the update
-    # is outdated, and the refresh abandons it.
-    refresh.refresh_product(product_id)
-    return updates.open_update(product_id)
+# --- Refresh ----------------------------------------------------------------------------------
 
 
-def _next_update(claim: Lease, now: datetime) -> StockUpdate | None:
-    if not _ready_to_publish(claim.product_id, now):
-        return None
-    fault_point("publish.looked")
-    return updates.create_update(claim)
+def _counts_are_explained(product_id: str, now: datetime) -> bool:
+    """Refresh the product, unless that was done within the last minute, and count the edits behind a difference.
 
-
-def _ready_to_publish(product_id: str, now: datetime) -> bool:
-    if not _is_fresh(product_id, now):
-        refresh.refresh_product(product_id)
-    stock = ProductSync.objects.get(pk=product_id)
-    if stock.pause_reason:
-        return False
-    return not stock.differs or _fetch_missing_events(product_id, now)
-
-
-def _is_fresh(product_id: str, now: datetime) -> bool:
-    """Whether the last refresh is under a minute old, no other was requested since, and every count was valid."""
-    unreadable = StockItem.objects.filter(
+    False if the product is paused, or a difference remains unexplained for now.
+    """
+    # An invalid count may have been corrected in the meantime.
+    invalid = StockItem.objects.filter(
         product=OuterRef("pk"), is_listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
     )
     fresh = ProductSync.objects.filter(
-        ~Exists(unreadable),
+        ~Exists(invalid),
         pk=product_id,
         number__gt=0,
         refreshed_at__gt=now - refresh.FRESH,
         refreshed_at__lte=timezone.now(),
         refreshes_requested__lte=F("refreshes_done"),
     )
-    return fresh.exists()
+    if not fresh.exists():
+        refresh.refresh_product(product_id)
+    sync = ProductSync.objects.get(pk=product_id)
+    if sync.pause_reason:
+        return False
+    return not sync.differs or _fetch_events(product_id, now)
 
 
-def _fetch_missing_events(product_id: str, now: datetime) -> bool:
+def _fetch_events(product_id: str, now: datetime) -> bool:
     try:
         missed_events.fetch_product_events(now)
     except PermissionDenied as exc:
@@ -164,130 +170,99 @@ def _fetch_missing_events(product_id: str, now: datetime) -> bool:
             "explain the difference: %(error)s"
         )
         issues.open_issue(Issue.Kind.UPDATE_REFUSED, product_id, sentence, error=exc)
-        _pause(product_id, Parked.UNEXPLAINED)
+        _pause(product_id, PauseReason.UNEXPLAINED)
         return False
     if not missed_events.handle_product_events(product_id, now):
-        _defer(product_id, now)
+        _postpone(product_id, now)
         return False
     fault_point("publish.explained")
     return True
 
 
-# --- 4: send ----------------------------------------------------------------------------------
+# --- Send and apply ---------------------------------------------------------------------------
 
 
-def _send(write: StockUpdate, now: datetime) -> None:
-    # Send the update, always the same bytes under the same idempotency key, and act on the answer.
-    if now - (write.sent_at or write.created_at) > IDEMPOTENCY_KEY_TTL:
-        _resolve_unknown_outcome(write, now)
+def _send(update: StockUpdate, now: datetime) -> None:
+    if now - (update.sent_at or update.created_at) > IDEMPOTENCY_KEY_TTL:
+        # Stripe may have forgotten the key, and a retry would then apply the update a second time.
+        _resolve_unknown_outcome(update, now)
         return
-    StockUpdate.objects.filter(pk=write.pk, sent_at=None).update(sent_at=now)
+    StockUpdate.objects.filter(pk=update.pk, sent_at=None).update(sent_at=now)
+    # A retry reuses the idempotency key, so the bytes must be the same every time.
+    tag = VersionTag(Installation.current(), update.product_id, update.number)
+    payload = update_payload(update.totals, tag)
     began = timezone.now()
     try:
-        answer = gateway.update_metadata(
-            write.product_id, updates.payload_of(write), key=write.idempotency_key
-        )
+        answer = gateway.update_metadata(update.product_id, payload, key=update.idempotency_key)
     except ServerError:
         # Stripe would replay the failure for this idempotency key for a day.
-        _resolve_unknown_outcome(write, now)
+        _resolve_unknown_outcome(update, now)
     except InvalidRequest as exc:
-        _reject_update(write, exc, now)
+        # 400 or 404: a retry would be refused again. The movements wait until the owner has fixed the cause.
+        updates.abandon_update(update.pk, now)
+        sentence = _("Stripe refused the counts: %(refusal)s")
+        issues.open_issue(Issue.Kind.UPDATE_REFUSED, update.product_id, sentence, refusal=exc)
+        if isinstance(exc, NotFound):
+            _pause(update.product_id, PauseReason.DELETED)
+        else:
+            _pause(update.product_id, PauseReason.REFUSED, str(exc))
     else:
         fault_point("publish.sent")
-        _record_applied(write, now, answered=None if answer.replayed else began)
+        _record_applied(update, now, answered=None if answer.replayed else began)
 
 
-def _record_applied(write: StockUpdate, now: datetime, *, answered: datetime | None) -> None:
+def _record_applied(update: StockUpdate, now: datetime, *, answered: datetime | None) -> None:
+    own_row = ProductSync.objects.filter(pk=update.product_id)
     if answered is None:
-        updates.request_refresh(write.product_id)
-    updates.apply_update(write.pk, now, answered=answered)
+        own_row.request_refresh()
+    updates.apply_update(update.pk, now, answered=answered)
     # Spread the updates to stay below Stripe's 25 requests a second: a product costs an update and at times a refresh.
     gather = timedelta(seconds=min(max(1.0, 0.8 * pending_products().count()), 300.0))
-    stock = ProductSync.objects.filter(pk=write.product_id)
-    if stock.filter(attempts__gt=0).update(attempts=0):
-        issues.close(Issue.Kind.PUBLISH_FAILED, write.product_id)
-    stock.update(next_attempt_at=now + gather)
+    if own_row.filter(attempts__gt=0).update(attempts=0):
+        issues.close(Issue.Kind.PUBLISH_FAILED, update.product_id)
+    own_row.update(next_attempt_at=now + gather)
     fault_point("publish.applied")
 
 
-def _reject_update(write: StockUpdate, refusal: InvalidRequest, now: datetime) -> None:
-    # 400 or 404: a retry would be refused again. The movements wait until the owner has fixed the cause.
-    updates.abandon_update(write.pk, now)
-    sentence = _("Stripe refused the counts: %(refusal)s")
-    issues.open_issue(Issue.Kind.UPDATE_REFUSED, write.product_id, sentence, refusal=refusal)
-    if isinstance(refusal, NotFound):
-        _pause(write.product_id, Parked.DELETED)
-    else:
-        _pause(write.product_id, Parked.REFUSED, f"{refusal}")
-
-
-def _pause(product_id: str, why: str, by: str = "") -> None:
-    ProductSync.objects.filter(pk=product_id).update(pause_reason=why, pause_detail=by[:500])
-
-
-def resume_product(product_id: str) -> bool:
-    """Resume a product whose problem is fixed. False if it is not paused, or paused by another shop's version tag."""
-    resumable = ProductSync.objects.exclude(pause_reason__in=[Parked.NOT, Parked.FOREIGN])
-    resumed = resumable.filter(pk=product_id).request_refresh(
-        pause_reason=Parked.NOT, pause_detail="", next_attempt_at=None, attempts=0
-    )
-    issues.close(Issue.Kind.UPDATE_REFUSED, product_id)
-    return bool(resumed)
-
-
-# --- 5: find out ------------------------------------------------------------------------------
-
-
-def _resolve_unknown_outcome(write: StockUpdate, now: datetime) -> None:
+def _resolve_unknown_outcome(update: StockUpdate, now: datetime) -> None:
     """Find out whether an update without an answer was applied: by the version tag at Stripe, or by its event."""
-    wanted = ProductSync.objects.values_list("refreshes_requested", flat=True).get(pk=write.product_id)
-    product = fetch_product(write.product_id)
+    requested = ProductSync.objects.values_list("refreshes_requested", flat=True).get(pk=update.product_id)
+    product = fetch_product(update.product_id)
     mirror.upsert_product(product)
     fault_point("find_out.read")
-    mark = identify_version(
-        product.metadata.get(VERSION_KEY), shop=Installation.current(), product=product.id
-    )
-    if product.deleted or (mark.number or 0) > write.number:
-        snapshot.apply_snapshot(product, wanted)
-    elif mark.number == write.number or (mark.number is None and _event_arrived(write)):
-        _record_applied(write, now, answered=None)
+    tag = snapshot.tag_of(product)
+    if product.deleted or (tag.number or 0) > update.number:
+        snapshot.apply_snapshot(product, requested)
+    elif tag.number == update.number or (tag.number is None and _event_arrived(update)):
+        _record_applied(update, now, answered=None)
     else:
-        updates.abandon_update(write.pk, now)
+        updates.abandon_update(update.pk, now)
     fault_point("find_out.decided")
 
 
-def _event_arrived(write: StockUpdate) -> bool:
-    events = list(gateway.product_events(write.created_at - missed_events.OVERLAP))
-    matching = [event for event in events if _idempotency_key_of(event) == write.idempotency_key]
+def _event_arrived(update: StockUpdate) -> bool:
+    """List the product events since the update, and store its own. False if Stripe lists none for its key."""
+    matching = [
+        event
+        for event in gateway.product_events(update.created_at - missed_events.OVERLAP)
+        if (event.get("request") or {}).get("idempotency_key") == update.idempotency_key
+    ]
     inbox.store_events(matching)
     return bool(matching)
 
 
-def _idempotency_key_of(event: inbox.Json) -> str:
-    request = event.get("request") or {}
-    return request.get("idempotency_key") or ""
+# --- Pause and resume -------------------------------------------------------------------------
 
 
-# --- Failures ---------------------------------------------------------------------------------
+def _pause(product_id: str, reason: str, detail: str = "") -> None:
+    ProductSync.objects.filter(pk=product_id).update(pause_reason=reason, pause_detail=detail[:500])
 
 
-def _defer(product_id: str, now: datetime) -> int:
-    stock = ProductSync.objects.get(pk=product_id)
-    failures = backoff.next_count(stock.attempts)
-    ProductSync.objects.filter(pk=product_id).update(
-        next_attempt_at=now + backoff.wait_after(stock.attempts), attempts=failures
+def resume_product(product_id: str) -> bool:
+    """Resume a product whose problem is fixed. False if it is not paused, or paused by another shop's version tag."""
+    resumable = ProductSync.objects.exclude(pause_reason__in=[PauseReason.NOT, PauseReason.FOREIGN])
+    resumed = resumable.filter(pk=product_id).request_refresh(
+        pause_reason=PauseReason.NOT, pause_detail="", next_attempt_at=None, attempts=0
     )
-    return failures
-
-
-def _stop_publishing(exc: StripeCallError) -> None:
-    # 401 or 403: every update fails until the key is corrected. A starting worker tries again.
-    sentence = _(
-        "No counts are sent to Stripe: %(error)s Correct the key, then close this issue or restart the worker."
-    )
-    issues.open_issue(Issue.Kind.PUBLISHING_STOPPED, SUBJECT, sentence, error=exc)
-
-
-def resume(*, stopped_before: datetime | None = None) -> int:
-    # Called when a worker starts: the key may have been corrected.
-    return issues.close(Issue.Kind.PUBLISHING_STOPPED, SUBJECT, opened_before=stopped_before)
+    issues.close(Issue.Kind.UPDATE_REFUSED, product_id)
+    return bool(resumed)

@@ -1,7 +1,7 @@
 """Refresh products from Stripe. One read updates both the local copy and the counts.
 
-Event handlers and commands request a refresh, and a worker performs it. inventory.stripe_sync.snapshot applies the reading
-to the counts.
+Event handlers and commands request a refresh, and a worker performs it. inventory.stripe_sync.snapshot applies the
+reading to the counts.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ def refresh_product(product_id: str) -> mirror.Outcome:
 
     Raises config.stripe_client.StripeCallError.
     """
-    wanted = requested_counts([product_id]).get(product_id, 0)
+    # Counted before the request: a refresh that is requested during this one is not fulfilled by it.
+    requested = requested_counts([product_id]).get(product_id, 0)
     product = gateway.fetch_product(product_id)
     fault_point("look.read")
     outcome = mirror.upsert_product(product)
     fault_point("look.mirrored")
-    snapshot.apply_snapshot(product, wanted)
+    snapshot.apply_snapshot(product, requested)
     fault_point("look.taken_in")
     return outcome
 
@@ -48,18 +49,15 @@ def refresh_requested(now: datetime) -> int:
     """
     if not is_configured():
         return 0
+    # While an update is open a refresh can compare nothing.
     open_update = StockUpdate.objects.filter(product=OuterRef("pk"), state=StockUpdate.State.OPEN)
-    chosen = pending_refreshes().filter(lease_free(), ~Exists(open_update), is_due("next_refresh_at", now))
-    refreshed = sum(_refresh_one(pk, now) for pk in list(chosen.values_list("pk", flat=True)[:BATCH_SIZE]))
-    return refreshed + _finish_first_refreshes()
-
-
-def _finish_first_refreshes() -> int:
+    due = pending_refreshes().filter(lease_free(), ~Exists(open_update), is_due("next_refresh_at", now))
+    refreshed = sum(_refresh_one(pk, now) for pk in list(due.values_list("pk", flat=True)[:BATCH_SIZE]))
     # A process may die after creating a product and before its ProductSync, where refreshes are requested.
-    begun = Product.objects.filter(sync=None, deleted=False).order_by("pk").values_list("pk", flat=True)
-    for product_id in list(begun[:BATCH_SIZE]):
+    without_sync = Product.objects.filter(sync=None, deleted=False).order_by("pk")
+    for product_id in (product_ids := list(without_sync.values_list("pk", flat=True)[:BATCH_SIZE])):
         refresh_product(product_id)
-    return len(begun)
+    return refreshed + len(product_ids)
 
 
 def pending_refreshes() -> QuerySet[ProductSync]:
@@ -67,34 +65,26 @@ def pending_refreshes() -> QuerySet[ProductSync]:
 
 
 def _refresh_one(product_id: str, now: datetime) -> bool:
-    """Refresh one product; False if it is claimed by another worker or failed. Its failure does not stop the others."""
-    with lease(product_id) as claim:
-        if claim is None:
+    """Refresh one product; False if another worker has it or it failed. Its failure does not stop the others."""
+    with lease(product_id) as own_lease:
+        if own_lease is None:
             return False
         try:
             refresh_product(product_id)
+            return True
         except (RateLimited, ServerError, InvalidRequest) as exc:
-            _defer(product_id, now)
+            _postpone(product_id, now)
             logger.warning("Refreshing %s is postponed: %s", product_id, exc)
-            return False
         except StripeCallError:
             raise
         except Exception as exc:
-            backoff.report_failure(
-                Issue.Kind.REFRESH_FAILED, product_id, exc, failures=_defer(product_id, now)
-            )
-            return False
-    return True
+            failures = _postpone(product_id, now)
+            backoff.report_failure(Issue.Kind.REFRESH_FAILED, product_id, exc, failures=failures)
+    return False
 
 
-def _defer(product_id: str, now: datetime) -> int:
-    # Postpone the next refresh with backoff. Returns the number of failures.
-    stock = ProductSync.objects.get(pk=product_id)
-    failures = backoff.next_count(stock.refresh_attempts)
-    ProductSync.objects.filter(pk=product_id).update(
-        next_refresh_at=now + backoff.wait_after(stock.refresh_attempts), refresh_attempts=failures
-    )
-    return failures
+def _postpone(product_id: str, now: datetime) -> int:
+    return backoff.postpone(product_id, now, attempts="refresh_attempts", until="next_refresh_at")
 
 
 def request_refresh_of_all() -> int:
@@ -108,7 +98,7 @@ def request_refresh(product_ids: Iterable[str]) -> int:
 
 def requested_counts(product_ids: Iterable[str] | None = None) -> dict[str, int]:
     """Requested refreshes per product, as a reading that begins now fulfills them. Later requests need another one."""
-    stocks = ProductSync.objects.all()
+    syncs = ProductSync.objects.all()
     if product_ids is not None:
-        stocks = stocks.filter(pk__in=product_ids)
-    return dict(stocks.values_list("pk", "refreshes_requested"))
+        syncs = syncs.filter(pk__in=product_ids)
+    return dict(syncs.values_list("pk", "refreshes_requested"))

@@ -107,7 +107,7 @@ def find_out(shirt: Shirt) -> None:
 def abandon(shirt: Shirt) -> None:
     with leases.lease("prod_shirt") as claim:
         assert claim is not None
-        frozen = updates.create_update(claim)
+        frozen = updates.prepare_update(claim)
     assert frozen is not None
     updates.abandon_update(frozen.pk, timezone.now())
 

@@ -11,11 +11,9 @@ from inventory.stock.metadata import (
     ParsedCount,
     VersionOwner,
     VersionTag,
-    counts,
     diff,
     identify_version,
     key_for,
-    parse_version_tag,
     read,
     update_payload,
 )
@@ -79,10 +77,6 @@ def test_a_size_is_never_bent_into_its_key(size: str) -> None:
     assert key_for(size).removeprefix("stock_") == size
 
 
-def test_only_readable_counts_are_counted() -> None:
-    assert counts({"a": "1", "b": "x", "c": None}, ["a", "b", "c", "d"]) == {"a": 1}
-
-
 # --- The version tag --------------------------------------------------------------------------
 
 NAMES = st.text(alphabet="abcdefghij0123456789_", min_size=1, max_size=20)
@@ -90,15 +84,30 @@ IDS = st.text(alphabet="abc/019_ é", min_size=1, max_size=20)
 
 
 @given(NAMES, IDS, st.integers(min_value=0, max_value=999_999_999))
-def test_a_version_tag_is_parsed_back_as_it_was_formatted(shop: str, product: str, n: int) -> None:
-    assert parse_version_tag(str(VersionTag(shop, product, n))) == VersionTag(shop, product, n)
+def test_a_version_tag_is_identified_as_it_was_formatted(shop: str, product: str, number: int) -> None:
+    text = str(VersionTag(shop, product, number))
+
+    assert identify_version(text, shop=shop, product=product) == VersionOwner(number=number)
+    assert identify_version(text, shop="another shop", product=product) == VersionOwner(foreign=text)
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "x", "a/b", "a/b/c", "a//2", "/b/2", "a/b/-1", "a/b/٣", "a b/c/1"]
+    ("text", "product"),
+    [
+        (None, "b"),
+        ("", ""),
+        ("x", "x"),
+        ("a/b", "b"),
+        ("a/b/c", "b"),
+        ("a//2", ""),
+        ("/b/2", "b"),
+        ("a/b/-1", "b"),
+        ("a/b/٣", "b"),
+        ("a b/c/1", "c"),
+    ],
 )
-def test_anything_else_is_no_version_tag(text: str | None) -> None:
-    assert parse_version_tag(text) is None
+def test_anything_else_is_no_version_tag(text: str | None, product: str) -> None:
+    assert identify_version(text, shop="a", product=product) == VersionOwner()
 
 
 def test_our_version_tag_has_a_number() -> None:

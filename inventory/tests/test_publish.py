@@ -13,6 +13,7 @@ from config.stripe_client import PermissionDenied
 from inventory import gateway
 from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate
 from inventory.stock import ledger
+from inventory.stock.metadata import VersionTag, update_payload
 from inventory.stripe_sync import publisher, updates
 from inventory.tests.factories import Shirt, later, raising
 from inventory.worker import drain
@@ -201,6 +202,13 @@ def test_an_update_whose_response_was_lost_is_retried_under_the_same_key(shirt: 
     assert len(shirt.writes_sent()) >= 2 and len(keys) == 1
 
 
+def send_to_stripe(update: StockUpdate) -> None:
+    """Send the update as a worker would that crashed before it recorded the answer."""
+    tag = VersionTag(Installation.current(), update.product_id, update.number)
+    payload = update_payload(update.totals, tag)
+    gateway.update_metadata(update.product_id, payload, key=update.idempotency_key)
+
+
 @pytest.fixture
 def frozen(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> Iterator[StockUpdate]:
     """Two medium shirts in an update that was created but never sent."""
@@ -236,7 +244,7 @@ def test_an_old_update_that_took_effect_is_recognized_by_its_version_tag(
     shirt: Shirt, frozen: StockUpdate
 ) -> None:
     """Stripe has expired the idempotency key, so a retry would apply the update twice."""
-    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.idempotency_key)
+    send_to_stripe(frozen)
     StockUpdate.objects.update(sent_at=timezone.now() - timedelta(hours=21))
     shirt.fake.forget_calls()
 
@@ -265,7 +273,7 @@ def test_an_old_update_that_never_arrived_is_abandoned_and_collected_again(
 def test_an_update_whose_version_tag_was_removed_is_found_by_its_event(
     shirt: Shirt, frozen: StockUpdate
 ) -> None:
-    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.idempotency_key)
+    send_to_stripe(frozen)
     shirt.edit_keys({"inventory_version": ""})
     StockUpdate.objects.update(sent_at=timezone.now() - timedelta(hours=21))
 
@@ -284,7 +292,7 @@ def test_an_abandoned_update_that_arrives_late_does_no_harm(shirt: Shirt, frozen
     shirt.settle()
     assert shirt.at_stripe("M") == "12"
 
-    gateway.update_metadata("prod_shirt", updates.payload_of(frozen), key=frozen.idempotency_key)
+    send_to_stripe(frozen)
     assert shirt.at_stripe("M") == "13"
     shirt.settle()
 
@@ -327,7 +335,7 @@ def test_a_worker_that_lost_its_lease_creates_no_update(shirt: Shirt) -> None:
         assert slow is not None
         ProductSync.objects.update(lease_holder="another")
 
-        assert updates.create_update(slow) is None
+        assert updates.prepare_update(slow) is None
     assert not StockUpdate.objects.filter(state="open").exists()
 
 

@@ -260,7 +260,7 @@ def test_an_older_reading_never_replaces_a_newer_one(shirt: Shirt) -> None:
     shirt.edit(M="ten")
     shirt.settle()
 
-    snapshot.apply_snapshot(old, wanted=99)
+    snapshot.apply_snapshot(old, requested=99)
 
     assert shirt.item("M").state == "unknown"
 

@@ -61,7 +61,7 @@ def test_a_product_that_cannot_be_published_does_not_block_others(
 ) -> None:
     for shirt in shirts:
         shirt.sell("M", 2)
-    break_for(monkeypatch, updates, "create_update", "prod_0")
+    break_for(monkeypatch, updates, "prepare_update", "prod_0")
 
     drain()
 
@@ -71,7 +71,7 @@ def test_a_product_that_cannot_be_published_does_not_block_others(
 def test_failures_are_retried_with_backoff_and_become_an_issue(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    break_for(monkeypatch, updates, "create_update", "prod_shirt")
+    break_for(monkeypatch, updates, "prepare_update", "prod_shirt")
     shirt.sell("M", 2)
     now, gaps, open_cases = timezone.now() + timedelta(seconds=3), [], []
 
@@ -95,7 +95,7 @@ def test_the_issue_is_closed_once_the_product_can_be_published(
     shirt.sell("M", 2)
     ProductSync.objects.update(attempts=backoff.FAILURES_BEFORE_ISSUE)
     with monkeypatch.context() as patch:
-        break_for(patch, updates, "create_update", "prod_shirt")
+        break_for(patch, updates, "prepare_update", "prod_shirt")
         publisher.publish_pending(timezone.now() + timedelta(seconds=3))
     ProductSync.objects.update(next_attempt_at=None)
     assert issues.is_open(Issue.Kind.PUBLISH_FAILED, "prod_shirt")
@@ -151,7 +151,7 @@ def test_a_product_that_fails_for_months_does_not_outgrow_its_column(
 ) -> None:
     shirt.sell("M", 2)
     ProductSync.objects.update(attempts=backoff.MAX_COUNTED)
-    break_for(monkeypatch, updates, "create_update", "prod_shirt")
+    break_for(monkeypatch, updates, "prepare_update", "prod_shirt")
 
     publisher.publish_pending(timezone.now() + timedelta(seconds=3))
 
