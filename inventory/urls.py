@@ -1,7 +1,13 @@
-"""URLs of the Stripe webhook."""
+"""URLs of the Stripe webhook. `inventory.middleware.WebhookFastPath` resolves them before all other middleware."""
 
 from django.urls import path
 
-from inventory.views import PATHS, stripe_webhook
+from inventory.views import stripe_webhook
 
-urlpatterns = [path(PATHS[0], stripe_webhook, name="stripe_webhook"), path(PATHS[1], stripe_webhook)]
+# Both spellings answer without a redirect, which Stripe would count as a failed delivery.
+WEBHOOK_PATHS = ("stripe/webhook/", "stripe/webhook")
+
+urlpatterns = [
+    path(WEBHOOK_PATHS[0], stripe_webhook, name="stripe_webhook"),
+    path(WEBHOOK_PATHS[1], stripe_webhook),
+]

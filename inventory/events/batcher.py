@@ -24,17 +24,17 @@ class EventBatcher:
 
     def __init__(self) -> None:
         self._waiting: deque[Delivery] = deque()
-        self._writing = threading.Lock()
+        self._inserting = threading.Lock()
 
     def store(self, event: inbox.Json) -> bool:
         """Store one event. False if it was stored before; raises the error of its own insert."""
-        written: Future[bool] = Future()
-        self._waiting.append((event, written))
-        with self._writing:
-            if not written.done():
+        stored: Future[bool] = Future()
+        self._waiting.append((event, stored))
+        with self._inserting:
+            if not stored.done():
                 _store([self._waiting.popleft() for _ in range(len(self._waiting))])
         # A timeout of 0 raises if the insert has no result for this event: never report it as stored then.
-        return written.result(timeout=0)
+        return stored.result(timeout=0)
 
 
 def _store(deliveries: Sequence[Delivery]) -> None:
@@ -42,8 +42,8 @@ def _store(deliveries: Sequence[Delivery]) -> None:
         new = set(inbox.store_events(event for event, _ in deliveries))
     except OperationalError as exc:
         # The database is unavailable or locked for too long, which affects all deliveries.
-        for _, written in deliveries:
-            written.set_exception(exc)
+        for _, stored in deliveries:
+            stored.set_exception(exc)
     except Exception as exc:
         if len(deliveries) == 1:
             deliveries[0][1].set_exception(exc)
@@ -51,5 +51,5 @@ def _store(deliveries: Sequence[Delivery]) -> None:
             for delivery in deliveries:
                 _store([delivery])
     else:
-        for event, written in deliveries:
-            written.set_result(event["id"] in new)
+        for event, stored in deliveries:
+            stored.set_result(event["id"] in new)

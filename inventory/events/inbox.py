@@ -7,10 +7,10 @@ one idempotent transaction, because an event may be handled again after a crash 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_noop as _
 
+from config.coerce import as_datetime, as_mapping
 from config.fault_points import fault_point
 from config.json_cleaning import loads_clean
 from config.stripe_client import (
@@ -47,6 +48,7 @@ MAX_LEASES = 15  # of an event whose handling never finishes, for example becaus
 MAX_BACKOFF = timedelta(minutes=10)
 MAX_LENGTH_ID = 255
 KEY_ERRORS = (AuthenticationFailed, PermissionDenied, NotConfigured)
+KEY_ERROR_NAMES = tuple(kind.__name__ for kind in KEY_ERRORS)  # as in StripeEvent.error
 KEY_ISSUE = (Issue.Kind.STRIPE_KEY, "events")
 
 
@@ -79,27 +81,24 @@ def allow_stripe_calls() -> Iterator[None]:
 
 
 def parse(body: bytes) -> Json:
-    """Parse a signed body. Raises NotAnEvent if it is not a JSON object with an id."""
+    """Parse a signed body. Raises NotAnEvent unless it is a JSON object with an id, in the mode of our key."""
     try:
         event = loads_clean(body)
-    except (ValueError, RecursionError) as error:
-        raise NotAnEvent(f"The body is not JSON: {error}") from error
+    except (ValueError, RecursionError) as exc:
+        raise NotAnEvent(f"The body is not JSON: {exc}") from exc
     if not isinstance(event, dict):
         raise NotAnEvent("The body is not a JSON object.")
-    name = event.get("id")
-    if not isinstance(name, str) or not 0 < len(name) <= MAX_LENGTH_ID:
+    event_id = event.get("id")
+    if not isinstance(event_id, str) or not 0 < len(event_id) <= MAX_LENGTH_ID:
         raise NotAnEvent("The event has no id.")
-    return event
-
-
-def check_mode(event: Json) -> None:
-    """Raise NotAnEvent for a test event with a live key, or a live event with a test key."""
+    # A test event must not change what was sold with a live key, nor the other way round.
     live, key = bool(event.get("livemode")), settings.STRIPE_SECRET_KEY
     if live != ("_live_" in key):
         event_mode, key_mode = ("live", "a test key") if live else ("test", "a live key")
         raise NotAnEvent(
             f"The event is from {event_mode} mode, but STRIPE_SECRET_KEY is {key_mode if key else 'not set'}."
         )
+    return event
 
 
 def store_events(events: Iterable[Json]) -> list[str]:
@@ -107,42 +106,23 @@ def store_events(events: Iterable[Json]) -> list[str]:
 
     `parse` and the gateways have already cleaned the JSON, so that every database can store it.
     """
-    now = timezone.now()
-    rows = sorted((_row(event, now) for event in events), key=lambda row: row.id)
-    unique = list({row.id: row for row in rows}.values())
-    parts = (unique[begin : begin + INSERT_BATCH_SIZE] for begin in range(0, len(unique), INSERT_BATCH_SIZE))
-    return [row.id for part in parts for row in _insert(part)]
-
-
-def _insert(rows: Sequence[StripeEvent]) -> list[StripeEvent]:
-    return insert_new(rows, unique=("id",))
-
-
-def _row(event: Json, now: datetime) -> StripeEvent:
-    return StripeEvent(
-        id=event["id"],
-        type=str(event.get("type") or "")[:MAX_LENGTH_ID],
-        created_at=_datetime(event.get("created"), now),
-        livemode=bool(event.get("livemode")),
-        object_id=_object_id(event),
-        payload=event,
-        next_attempt_at=now,
-    )
-
-
-def _datetime(seconds: object, now: datetime) -> datetime:
-    """Convert Unix seconds; fall back to `now` if they are missing or out of range."""
-    try:
-        return datetime.fromtimestamp(float(seconds), UTC)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError, OSError):
-        return now
-
-
-def _object_id(event: Json) -> str:
-    try:
-        return str(event["data"]["object"]["id"])[:MAX_LENGTH_ID]
-    except (KeyError, TypeError):
-        return ""
+    now, rows = timezone.now(), dict[str, StripeEvent]()
+    for event in events:
+        subject = as_mapping(as_mapping(event.get("data")).get("object"))
+        rows[event["id"]] = StripeEvent(
+            id=event["id"],
+            type=str(event.get("type") or "")[:MAX_LENGTH_ID],
+            created_at=as_datetime(event.get("created")) or now,
+            livemode=bool(event.get("livemode")),
+            object_id=str(subject.get("id") or "")[:MAX_LENGTH_ID],
+            payload=event,
+            next_attempt_at=now,
+        )
+    # In the order of the ids, as everywhere: two transactions that insert the same events cannot deadlock.
+    ordered, new = [rows[event_id] for event_id in sorted(rows)], list[StripeEvent]()
+    for begin in range(0, len(ordered), INSERT_BATCH_SIZE):
+        new += insert_new(ordered[begin : begin + INSERT_BATCH_SIZE], unique=("id",))
+    return [row.id for row in new]
 
 
 # --- Handling ---------------------------------------------------------------------------------
@@ -159,15 +139,22 @@ def process_remote(now: datetime) -> int:
         return _process_due(now, needs_stripe=True)
 
 
+def handle(event_id: str, now: datetime) -> bool:
+    """Lease one event and handle it. False if it is leased by another worker, not due, or failed."""
+    event = _lease(event_id, now)
+    return event is not None and _attempt(event, now) is None
+
+
 def _process_due(now: datetime, *, needs_stripe: bool) -> int:
-    waiting = _due(now).filter(needs_stripe=needs_stripe).order_by("next_attempt_at", "received_at")
+    due = _due(now).filter(needs_stripe=needs_stripe).order_by("next_attempt_at", "received_at")
     taken = 0
-    for event_id in list(waiting.values_list("pk", flat=True)[:BATCH_SIZE]):
-        event = _claim(event_id, now)
-        if event is not None:
-            taken += 1
-            if isinstance(_attempt(event, now), ConnectionFailed):
-                break  # Stripe is unreachable; the other events would each wait for the same timeout.
+    for event_id in list(due.values_list("pk", flat=True)[:BATCH_SIZE]):
+        event = _lease(event_id, now)
+        if event is None:
+            continue
+        taken += 1
+        if isinstance(_attempt(event, now), ConnectionFailed):
+            break  # Stripe is unreachable; the other events would each wait for the same timeout.
     return taken
 
 
@@ -177,17 +164,11 @@ def _due(now: datetime) -> QuerySet[StripeEvent]:
     )
 
 
-def handle(event_id: str, now: datetime) -> bool:
-    """Lease one event and handle it. False if it is leased by another worker, not due, or failed."""
-    event = _claim(event_id, now)
-    return event is not None and _attempt(event, now) is None
-
-
-def _claim(event_id: str, now: datetime) -> StripeEvent | None:
+def _lease(event_id: str, now: datetime) -> StripeEvent | None:
     # The conditional UPDATE is atomic: only one worker gets the event.
-    claimed = _due(now).filter(pk=event_id).update(lease_until=Now() + LEASE, attempts=F("attempts") + 1)
-    fault_point("handle.claimed")
-    if not claimed:
+    leased = _due(now).filter(pk=event_id).update(lease_until=Now() + LEASE, attempts=F("attempts") + 1)
+    fault_point("handle.leased")
+    if not leased:
         return None
     event = StripeEvent.objects.get(pk=event_id)
     if event.attempts > MAX_LEASES:
@@ -197,67 +178,65 @@ def _claim(event_id: str, now: datetime) -> StripeEvent | None:
 
 
 def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
-    """Call the handlers. An exception is stored with the event and returned."""
+    """Call the handlers of a leased event. An exception is stored with the event and returned."""
     try:
-        for handler in _handlers(event.type):
+        for path in EVENTS.get(event.type, []):
+            handler: Callable[[StripeEvent], object] = import_string(path)
             handler(event)
             fault_point("handle.handler_done")
-    except Exception as error:
-        if isinstance(error, NeedsStripeAccess) and not stripe_calls_allowed():
-            _finish(event, needs_stripe=True, attempts=0)
-            return error
-        _retry_later(event, error, now)
-        return error
-    _finish(event, state=StripeEvent.State.HANDLED, handled_at=timezone.now(), error="")
-    _close_key_issue(event)
+    except Exception as exc:
+        if isinstance(exc, NeedsStripeAccess) and not stripe_calls_allowed():
+            _release(event, needs_stripe=True, attempts=0)
+        else:
+            _record_failure(event, exc, now)
+        return exc
+    _release(event, state=StripeEvent.State.HANDLED, handled_at=timezone.now(), error="")
+
+    # If this event had failed because of the key, the key works again. Other events may still wait because of it.
+    if event.error.startswith(KEY_ERROR_NAMES):
+        waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING)
+        if not waiting.filter(error__regex=f"^({'|'.join(KEY_ERROR_NAMES)}):").exists():
+            issues.close(*KEY_ISSUE)
     fault_point("handle.finished")
     return None
 
 
-def _handlers(event_type: str) -> list[Callable[[StripeEvent], object]]:
-    return [import_string(path) for path in EVENTS.get(event_type, [])]
-
-
-def _finish(event: StripeEvent, **changes: Any) -> None:
+def _release(event: StripeEvent, **changes: Any) -> None:
+    """End the lease and save `changes` in the same UPDATE."""
     StripeEvent.objects.filter(pk=event.pk).update(lease_until=None, **changes)
 
 
-def _retry_later(event: StripeEvent, error: Exception, now: datetime) -> None:
-    """Retry with backoff; after MAX_ATTEMPTS mark as failed. Transient errors of Stripe are retried without limit."""
+def _record_failure(event: StripeEvent, error: Exception, now: datetime) -> None:
+    """Schedule a retry with backoff, or mark the event as failed after MAX_ATTEMPTS.
+
+    Failures of Stripe or the network are retried without limit. A request that Stripe rejects is not one of them: it
+    would be rejected again.
+    """
     text = f"{type(error).__name__}: {error}"
     logger.error("Event %s (%s) failed at attempt %d: %s", event.pk, event.type, event.attempts, text)
     if isinstance(error, KEY_ERRORS):
-        sentence = _("Events are not processed: %(error)s")
-        issues.open_issue(*KEY_ISSUE, sentence, error=error)
-    if _is_transient(error) or event.attempts < MAX_ATTEMPTS:
-        wait = min(timedelta(seconds=2 ** min(event.attempts - 1, 20)), MAX_BACKOFF)
-        attempts = min(event.attempts, MAX_ATTEMPTS - 1) if _is_transient(error) else event.attempts
-        _finish(event, error=text, next_attempt_at=now + wait, attempts=attempts)
+        issues.open_issue(*KEY_ISSUE, _("Events are not processed: %(error)s"), error=error)
+    is_transient = isinstance(error, StripeCallError) and not isinstance(error, InvalidRequest)
+    if not is_transient and event.attempts >= MAX_ATTEMPTS:
+        logger.error("Traceback of event %s:", event.pk, exc_info=error)
+        _mark_failed(event, text)
         return
-    logger.error("Traceback of event %s:", event.pk, exc_info=error)
-    _mark_failed(event, text)
+    wait = min(timedelta(seconds=2 ** min(event.attempts - 1, 20)), MAX_BACKOFF)
+    attempts = min(event.attempts, MAX_ATTEMPTS - 1) if is_transient else event.attempts
+    _release(event, error=text, next_attempt_at=now + wait, attempts=attempts)
 
 
 def _mark_failed(event: StripeEvent, text: str) -> None:
     logger.error("Event %s failed permanently; replay it when the cause is fixed", event.pk)
-    _finish(event, error=text, state=StripeEvent.State.FAILED)
-    sentence = _("%(type)s failed after %(tries)d attempts: %(error)s")
+    _release(event, error=text, state=StripeEvent.State.FAILED)
     issues.open_issue(
-        Issue.Kind.EVENT_FAILED, event.pk, sentence, type=event.type, tries=event.attempts, error=text
+        Issue.Kind.EVENT_FAILED,
+        event.pk,
+        _("%(type)s failed after %(attempts)d attempts: %(error)s"),
+        type=event.type,
+        attempts=event.attempts,
+        error=text,
     )
-
-
-def _close_key_issue(passed: StripeEvent) -> None:
-    # The key works again. Keep the issue open while other events still wait because of the key.
-    names = "|".join(kind.__name__ for kind in KEY_ERRORS)
-    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, error__regex=f"^({names}):")
-    if passed.error.startswith(tuple(kind.__name__ for kind in KEY_ERRORS)) and not waiting.exists():
-        issues.close(*KEY_ISSUE)
-
-
-def _is_transient(error: Exception) -> bool:
-    # Stripe, or the network, failed. A request that Stripe rejects would be rejected again.
-    return isinstance(error, StripeCallError) and not isinstance(error, InvalidRequest)
 
 
 def replay(event_ids: Iterable[str], now: datetime) -> int:

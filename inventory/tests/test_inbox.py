@@ -18,6 +18,7 @@ from config.stripe_client import (
     NotConfigured,
     PermissionDenied,
 )
+from config.stripe_events import EVENTS
 from inventory.events import inbox
 from inventory.models import Issue, StripeEvent
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.django_db
 Handler = Any
 
 
-def remembered(event_id: str = "evt_1", event_type: str = "test.happened") -> StripeEvent:
+def stored(event_id: str = "evt_1", event_type: str = "test.happened") -> StripeEvent:
     inbox.store_events([{"id": event_id, "type": event_type, "created": 1, "data": {"object": {"id": "x"}}}])
     return StripeEvent.objects.get(pk=event_id)
 
@@ -40,11 +41,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def handled_by(monkeypatch: pytest.MonkeyPatch, handler: Handler) -> None:
-    monkeypatch.setattr(inbox, "_handlers", lambda kind: [handler] if kind == "test.happened" else [])
+    monkeypatch.setitem(EVENTS, "test.happened", ["the handler"])
+    monkeypatch.setattr(inbox, "import_string", {"the handler": handler}.__getitem__)
 
 
 def test_a_waiting_event_is_handled_once(calls: list[str]) -> None:
-    event, now = remembered(), timezone.now()
+    event, now = stored(), timezone.now()
 
     assert inbox.process_local(now) == 1
     assert inbox.process_local(now) == 0
@@ -67,7 +69,7 @@ def test_a_long_list_is_stored_in_statements_that_every_database_takes() -> None
 
 
 def test_a_lease_from_before_the_clock_was_set_back_blocks_nothing(calls: list[str]) -> None:
-    remembered()
+    stored()
     StripeEvent.objects.update(lease_until=timezone.now() + timedelta(days=365))
 
     inbox.process_local(timezone.now())
@@ -75,8 +77,8 @@ def test_a_lease_from_before_the_clock_was_set_back_blocks_nothing(calls: list[s
     assert calls == ["evt_1"]
 
 
-def test_an_event_without_a_handler_is_done() -> None:
-    event = remembered(event_type="invoice.paid")
+def test_an_event_without_a_handler_counts_as_handled() -> None:
+    event = stored(event_type="invoice.paid")
 
     inbox.process_local(timezone.now())
 
@@ -84,24 +86,24 @@ def test_an_event_without_a_handler_is_done() -> None:
     assert event.state == "handled"
 
 
-def test_an_event_that_another_worker_has_claimed_is_left_alone(calls: list[str]) -> None:
-    remembered()
+def test_an_event_that_another_worker_has_leased_is_left_alone(calls: list[str]) -> None:
+    stored()
     StripeEvent.objects.update(lease_until=timezone.now() + timedelta(seconds=30))
 
     assert inbox.process_local(timezone.now()) == 0
     assert calls == []
 
 
-def test_an_event_whose_worker_died_is_taken_over_when_the_lease_is_over(calls: list[str]) -> None:
-    remembered()
+def test_an_event_whose_worker_died_is_taken_over_when_the_lease_expires(calls: list[str]) -> None:
+    stored()
     StripeEvent.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
     assert inbox.process_local(timezone.now()) == 1
     assert calls == ["evt_1"]
 
 
-def test_a_failure_stays_with_its_event_and_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    event, now, broken = remembered(), timezone.now(), [True]
+def test_a_failure_is_stored_with_its_event_and_retried_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    event, now, broken = stored(), timezone.now(), [True]
 
     def handler(event: StripeEvent) -> None:
         if broken:
@@ -120,13 +122,13 @@ def test_a_failure_stays_with_its_event_and_is_tried_again_later(monkeypatch: py
     assert event.state == "handled" and event.error == ""
 
 
-def fail_until_given_up(monkeypatch: pytest.MonkeyPatch, error: Exception, tries: int = 30) -> datetime:
+def fail_many_times(monkeypatch: pytest.MonkeyPatch, error: Exception, attempts: int = 30) -> datetime:
     def handler(event: StripeEvent) -> None:
         raise error
 
     handled_by(monkeypatch, handler)
     now = timezone.now()
-    for _try in range(tries):
+    for _attempt in range(attempts):
         now += timedelta(hours=1)
         inbox.process_local(now)
     return now
@@ -135,8 +137,8 @@ def fail_until_given_up(monkeypatch: pytest.MonkeyPatch, error: Exception, tries
 def test_an_event_that_fails_permanently_becomes_an_issue_and_can_be_replayed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    event = remembered()
-    now = fail_until_given_up(monkeypatch, ZeroDivisionError("no"))
+    event = stored()
+    now = fail_many_times(monkeypatch, ZeroDivisionError("no"))
     event.refresh_from_db()
     assert event.state == "failed" and event.attempts == inbox.MAX_ATTEMPTS
     assert Issue.objects.get(closed_at=None).subject == "evt_1"
@@ -151,8 +153,8 @@ def test_an_event_that_fails_permanently_becomes_an_issue_and_can_be_replayed(
 
 
 def test_an_event_is_retried_as_long_as_stripe_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    event = remembered()
-    fail_until_given_up(monkeypatch, ConnectionFailed("away"))
+    event = stored()
+    fail_many_times(monkeypatch, ConnectionFailed("away"))
 
     event.refresh_from_db()
     assert event.state == "waiting"
@@ -160,8 +162,8 @@ def test_an_event_is_retried_as_long_as_stripe_is_unavailable(monkeypatch: pytes
 
 
 def test_a_request_that_stripe_rejects_is_not_retried_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    event = remembered()
-    fail_until_given_up(monkeypatch, InvalidRequest("no such session"))
+    event = stored()
+    fail_many_times(monkeypatch, InvalidRequest("no such session"))
 
     event.refresh_from_db()
     assert event.state == "failed"
@@ -173,10 +175,10 @@ def test_a_request_that_stripe_rejects_is_not_retried_without_end(monkeypatch: p
 def test_a_key_without_read_permission_is_reported_once_until_it_works(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    remembered("evt_1"), remembered("evt_2")
-    now = fail_until_given_up(monkeypatch, error)
-    case = Issue.objects.get()
-    assert (case.kind, case.closed_at) == ("stripe_key", None) and str(error) in case.text
+    stored("evt_1"), stored("evt_2")
+    now = fail_many_times(monkeypatch, error)
+    issue = Issue.objects.get()
+    assert (issue.kind, issue.closed_at) == ("stripe_key", None) and str(error) in issue.text
     assert set(StripeEvent.objects.values_list("state", flat=True)) == {"waiting"}
 
     handled_by(monkeypatch, lambda event: None)
@@ -193,13 +195,13 @@ def test_an_event_that_kills_its_worker_is_marked_as_failed(
     class Death(BaseException):
         """Like SIGKILL: no cleanup runs."""
 
-    tries = []
+    attempts = []
 
     def handler(event: StripeEvent) -> None:
-        tries.append(event.pk)
+        attempts.append(event.pk)
         raise Death
 
-    event, now = remembered(), timezone.now()
+    event, now = stored(), timezone.now()
     handled_by(monkeypatch, handler)
     for _life in range(30):
         with suppress(Death):
@@ -207,13 +209,13 @@ def test_an_event_that_kills_its_worker_is_marked_as_failed(
         StripeEvent.objects.update(lease_until=None)
 
     event.refresh_from_db()
-    assert event.state == "failed" and len(tries) == inbox.MAX_LEASES
+    assert event.state == "failed" and len(attempts) == inbox.MAX_LEASES
     assert Issue.objects.get().subject == "evt_1"
 
 
 def test_a_failing_event_does_not_delay_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    remembered("evt_bad")
-    remembered("evt_good")
+    stored("evt_bad")
+    stored("evt_good")
     seen = []
 
     def handler(event: StripeEvent) -> None:
@@ -230,7 +232,7 @@ def test_a_failing_event_does_not_delay_others(monkeypatch: pytest.MonkeyPatch) 
 def test_a_handler_that_needs_stripe_is_called_by_the_task_that_may_call_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    event, seen = remembered(), []
+    event, seen = stored(), []
 
     def handler(event: StripeEvent) -> None:
         if not inbox.stripe_calls_allowed():
@@ -252,24 +254,24 @@ def test_a_run_that_finds_stripe_unreachable_ends_early(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for number in range(5):
-        remembered(f"evt_{number}")
+        stored(f"evt_{number}")
     StripeEvent.objects.update(needs_stripe=True)
-    asked = []
+    attempted = []
 
     def handler(event: StripeEvent) -> None:
-        asked.append(event.pk)
+        attempted.append(event.pk)
         raise ConnectionFailed("away")
 
     handled_by(monkeypatch, handler)
     inbox.process_remote(timezone.now())
 
-    assert len(asked) == 1
+    assert len(attempted) == 1
 
 
 def test_needs_stripe_raised_where_calls_are_allowed_is_a_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    event = remembered()
+    event = stored()
     StripeEvent.objects.update(needs_stripe=True)
 
     def handler(event: StripeEvent) -> None:

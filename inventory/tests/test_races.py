@@ -21,6 +21,7 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
+from config.stripe_events import EVENTS
 from inventory.db import insert_new
 from inventory.events import inbox
 from inventory.models import Hold, Movement, StockItem, StockUpdate, StripeEvent
@@ -226,7 +227,8 @@ def test_one_event_taken_by_eight_workers_at_once_is_handled_by_one(
 ) -> None:
     inbox.store_events([an_event("evt_race", type="test.happened")])
     calls: list[str] = []
-    monkeypatch.setattr(inbox, "_handlers", lambda kind: [lambda event: calls.append(event.pk)])
+    monkeypatch.setitem(EVENTS, "test.happened", ["the handler"])
+    monkeypatch.setattr(inbox, "import_string", lambda path: lambda event: calls.append(event.pk))
 
     at_once(*(lambda: inbox.handle("evt_race", timezone.now()) for _worker in range(MANY)))
 

@@ -12,11 +12,13 @@ from django.db import DatabaseError, connection
 from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import resolve, reverse
 from pytest_django import Settings
 
-from inventory import views
+from inventory import heartbeat, views
 from inventory.events import inbox
 from inventory.models import StripeEvent
+from inventory.urls import WEBHOOK_PATHS
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +64,18 @@ def test_a_delivery_skips_the_middleware_for_browsers(settings: Settings) -> Non
     assert Client().get("/").status_code == 301
 
 
+def test_the_url_configuration_routes_the_webhook() -> None:
+    assert reverse("stripe_webhook") == "/stripe/webhook/"
+    assert [resolve(f"/{path}").func for path in WEBHOOK_PATHS] == [views.stripe_webhook] * 2
+
+
+def test_the_webhook_also_answers_without_the_fast_path(settings: Settings) -> None:
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "WebhookFastPath" not in name]
+
+    assert post(an_event("evt_1")).status_code == 200
+    assert post(an_event("evt_2"), path="/stripe/webhook").status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/stripe/webhook/", "/stripe/webhook"])
 def test_a_signed_event_is_stored_and_answered_with_200_at_both_addresses(path: str) -> None:
     answer = post(an_event(), path=path)
@@ -91,7 +105,7 @@ def test_a_delivery_takes_at_most_six_queries() -> None:
 
 
 def test_the_usual_delivery_takes_one_query(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "_warned_at", time.monotonic())
+    monkeypatch.setattr(heartbeat, "_warned_at", time.monotonic())
 
     with CaptureQueriesContext(connection) as queries:
         post(an_event())
@@ -191,7 +205,7 @@ def test_a_key_that_is_not_set_is_not_called_a_test_key(settings: Any) -> None:
     settings.STRIPE_SECRET_KEY = ""
 
     with pytest.raises(inbox.NotAnEvent, match="from live mode, but STRIPE_SECRET_KEY is not set"):
-        inbox.check_mode(an_event(livemode=True))
+        inbox.parse(json.dumps(an_event(livemode=True)).encode())
 
 
 @pytest.mark.parametrize("key", ["sk_live_x", "rk_live_x"])
@@ -269,6 +283,6 @@ def test_an_event_that_cannot_be_stored_is_503_so_that_stripe_sends_it_again(
 
 def test_a_delivery_calls_no_handler(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stripe is answered before any handler runs."""
-    monkeypatch.setattr(inbox, "_attempt", lambda *_: pytest.fail("handled"))
+    monkeypatch.setattr(inbox, "import_string", lambda path: pytest.fail(f"{path} was called"))
 
     assert post(an_event()).status_code == 200

@@ -1,4 +1,4 @@
-"""The worker: loop, threads, heartbeat, shutdown, panels, system checks."""
+"""The worker: loop, threads, start, shutdown, and runs of cron."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from django.utils import timezone
 from config.stripe_client import AuthenticationFailed, ConnectionFailed, StripeCallError
 from config.worker_tasks import WorkerTask
 from inventory import admin_panels, checks, gateway, worker
-from inventory.models import EventCursor, Heartbeat, Issue, ProductSync
+from inventory.models import EventCursor, Heartbeat, Issue
 from inventory.tests.factories import Shirt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,11 +84,10 @@ def test_tasks_that_never_finish_raise_an_error(monkeypatch: pytest.MonkeyPatch)
 def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Start a worker without a database that runs the given tasks; it is stopped afterwards."""
     stop = threading.Event()
-    monkeypatch.setattr(worker, "beat", lambda now: 0)
     running: list[threading.Thread] = []
 
     def start(**functions: Any) -> threading.Event:
-        functions["inventory.worker.beat"] = lambda now: 0
+        functions["inventory.heartbeat.beat"] = lambda now: 0
         table = [
             WorkerTask(name, every=0.001, own_thread=name.startswith("stripe"))
             for name in functions
@@ -165,19 +164,19 @@ def test_a_failing_task_is_retried_and_does_not_block_others(loop: Any) -> None:
 def test_a_failing_task_backs_off_and_runs_normally_after_a_success(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, every: float, pauses: list[float]
 ) -> None:
-    troubles: list[StripeCallError] = [ConnectionFailed("away"), AuthenticationFailed("no such key")] * 4
+    errors: list[StripeCallError] = [ConnectionFailed("away"), AuthenticationFailed("no such key")] * 4
 
     def away(now: datetime) -> int:
-        if troubles:
-            raise troubles.pop()
+        if errors:
+            raise errors.pop()
         return 0
 
     monkeypatch.setattr(worker, "import_string", lambda path: away)
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
-    task = worker._ScheduledTask(WorkerTask("publish", every=every, own_thread=True))
+    task = worker.ScheduledTask(WorkerTask("publish", every=every, own_thread=True))
 
     rests = []
-    for _try in range(8):
+    for _attempt in range(8):
         task.run()
         rests.append(task.rest())
     task.run()
@@ -191,7 +190,7 @@ def test_a_connection_that_cannot_be_closed_ends_no_task(monkeypatch: pytest.Mon
         raise RuntimeError("The database is gone.")
 
     monkeypatch.setattr(worker, "close_old_connections", fail)
-    task = worker._ScheduledTask(WorkerTask("publish", every=5, own_thread=True))
+    task = worker.ScheduledTask(WorkerTask("publish", every=5, own_thread=True))
 
     task.run()
 
@@ -203,13 +202,13 @@ def test_a_connection_that_cannot_be_closed_ends_no_task(monkeypatch: pytest.Mon
 def test_each_thread_closes_its_own_connection(loop: Any) -> None:
     used = threading.Event()
 
-    def asks_the_database(now: datetime) -> int:
+    def use_the_database(now: datetime) -> int:
         Heartbeat.objects.count()
         used.set()
         return 0
 
     before = _connections()
-    stop = loop(stripe_a=asks_the_database, quick=asks_the_database)
+    stop = loop(stripe_a=use_the_database, quick=use_the_database)
     wait_for(used)
     stop.set()
     for thread in threading.enumerate():
@@ -228,7 +227,7 @@ def _connections() -> int:
         return int(cursor.fetchone()[0])
 
 
-# --- Start, shutdown, heartbeat ---------------------------------------------------------------
+# --- Start, shutdown, cron --------------------------------------------------------------------
 
 
 def test_a_starting_worker_requests_a_refresh_of_every_product(shirt: Shirt) -> None:
@@ -260,63 +259,16 @@ def test_a_real_worker_beats_and_exits_cleanly_on_sigterm(tmp_path: Path) -> Non
         [*manage, "run_worker"], env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
-    said = []
+    output = []
     for line in process.stderr:
-        said.append(line)
+        output.append(line)
         if " started" in line:
             break
     process.send_signal(signal.SIGTERM)
     rest = process.stderr.read()
 
-    assert process.wait(30) == 0, "".join(said) + rest
+    assert process.wait(30) == 0, "".join(output) + rest
     assert " stopped" in rest and "Traceback" not in rest
-
-
-@pytest.mark.django_db
-def test_a_worker_without_a_beat_for_a_minute_causes_a_banner_and_a_log_line(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    worker.beat(timezone.now() - timedelta(seconds=61))
-
-    panel = admin_panels.worker_panel(RequestFactory().get("/admin/"))
-
-    assert panel is not None and panel["level"] == "error"
-    assert "manage.py work" in panel["text"] and "61 seconds" in panel["text"]
-    admin_panels.warn_if_no_worker(timezone.now())
-    assert "No worker is running" in caplog.text
-
-
-@pytest.mark.django_db
-def test_a_beating_worker_causes_no_warning() -> None:
-    worker.beat(timezone.now())
-
-    assert admin_panels.worker_panel(RequestFactory().get("/admin/")) is None
-
-
-@pytest.mark.django_db
-def test_a_shop_that_never_had_a_worker_says_so() -> None:
-    panel = admin_panels.worker_panel(RequestFactory().get("/admin/"))
-
-    assert panel is not None and "none has ever run" in panel["text"]
-
-
-@pytest.mark.django_db
-def test_a_beat_from_before_the_clock_was_set_back_is_ignored() -> None:
-    now = timezone.now()
-    worker.beat(now + timedelta(days=30))
-
-    assert admin_panels.worker_silence(now) is not None
-    worker.beat(now - timedelta(minutes=5))
-    assert Heartbeat.objects.get().beat_at < now
-
-
-@pytest.mark.django_db
-def test_old_heartbeats_are_deleted() -> None:
-    Heartbeat.objects.create(name="old", beat_at=timezone.now() - timedelta(days=2))
-
-    worker.beat(timezone.now())
-
-    assert Heartbeat.objects.count() == 1
 
 
 def test_work_once_publishes_and_exits(shirt: Shirt, capsys: pytest.CaptureFixture[str]) -> None:
@@ -363,14 +315,6 @@ def test_a_cron_job_counts_as_running_for_an_hour_in_one_row(shirt: Shirt) -> No
     assert admin_panels.worker_panel(request) is not None
 
 
-def test_a_stopped_worker_is_missed_after_a_minute_even_after_a_cron_job(shirt: Shirt) -> None:
-    call_command("run_worker", "--once")
-    Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=5))
-    worker.beat(timezone.now() - timedelta(seconds=61))
-
-    assert admin_panels.worker_silence(timezone.now()) is not None
-
-
 def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_one_issue(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -391,64 +335,3 @@ def test_a_cron_job_with_a_bad_key_tries_it_once_an_hour_and_opens_one_issue(
     call_command("run_worker", "--once")
 
     assert shirt.at_stripe("M") == "13" and not Issue.objects.filter(closed_at=None).exists()
-
-
-# --- Panels -----------------------------------------------------------------------------------
-
-
-def test_open_issues_are_shown_in_the_admin(shirt: Shirt) -> None:
-    shirt.sell("L", 9)
-
-    panel = admin_panels.issues_panel(RequestFactory().get("/admin/"))
-
-    assert panel is not None and panel["title"] == "1 issue needs attention"
-
-
-def test_a_shop_without_problems_has_no_panels(shirt: Shirt) -> None:
-    request = RequestFactory().get("/admin/")
-
-    assert admin_panels.issues_panel(request) is None and admin_panels.problems_panel(request) is None
-
-
-def test_unknown_counts_and_paused_products_are_shown_in_the_admin(shirt: Shirt) -> None:
-    shirt.edit(M="ten")
-    shirt.settle()
-    ProductSync.objects.update(pause_reason="refused", pause_detail="no")
-
-    panel = admin_panels.problems_panel(RequestFactory().get("/admin/"))
-
-    assert panel is not None and panel["title"] == "2 stock problems"
-    assert "“ten”" in panel["text"] and "rejected" in panel["text"]
-
-
-# --- System checks ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("version", "problem"),
-    [
-        ((3, 34, 1), "inventory.E002"),
-        ((3, 40, 1), "inventory.W001"),
-        ((3, 44, 5), "inventory.W001"),
-        ((3, 44, 6), None),
-        ((3, 45, 0), "inventory.W001"),
-        ((3, 50, 6), "inventory.W001"),
-        ((3, 50, 7), None),
-        ((3, 51, 2), "inventory.W001"),
-        ((3, 51, 3), None),
-        ((3, 52, 0), None),
-    ],
-)
-def test_an_unsafe_sqlite_version_is_reported(version: tuple[int, ...], problem: str | None) -> None:
-    assert [found.id for found in checks.sqlite_problems(version)] == ([problem] if problem else [])
-
-
-def test_postgresql_must_be_read_committed() -> None:
-    assert checks.isolation_problems("read committed") == []
-    assert [found.id for found in checks.isolation_problems("repeatable read")] == ["inventory.E001"]
-
-
-@pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="asks PostgreSQL")
-def test_this_postgresql_is_read_committed() -> None:
-    assert checks.check_database_supports_ledger(databases=["default"]) == []

@@ -1,4 +1,4 @@
-"""manage.py work: run the worker."""
+"""manage.py run_worker: run the worker."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ class Command(BaseCommand):
                 self.stdout.write(f"{worker.run_once()} done.")
             else:
                 worker.start()
-                worker.work()
+                worker.run()
         except worker.WrongDatabase as exc:
             raise CommandError(str(exc)) from exc

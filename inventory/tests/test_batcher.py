@@ -19,28 +19,28 @@ def event(name: str) -> inbox.Json:
 
 
 class Crowd:
-    """Deliveries that arrive during an insert, with `remember` replaced by a recorder."""
+    """Deliveries that arrive during an insert, with `store_events` replaced by a recorder."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.intake, self.statements = EventBatcher(), list[list[str]]()
-        self.trouble: dict[str, Exception] = {}
-        monkeypatch.setattr(inbox, "store_events", self.remember)
+        self.batcher, self.statements = EventBatcher(), list[list[str]]()
+        self.errors: dict[str, Exception] = {}
+        monkeypatch.setattr(inbox, "store_events", self.store_events)
 
-    def remember(self, events: Iterable[inbox.Json]) -> list[str]:
+    def store_events(self, events: Iterable[inbox.Json]) -> list[str]:
         names = [each["id"] for each in events]
         self.statements.append(names)
         for name in names:
-            if name in self.trouble:
-                raise self.trouble[name]
+            if name in self.errors:
+                raise self.errors[name]
         return [name for name in names if name != "known"]
 
-    def come(self, *names: str) -> dict[str, Future[bool]]:
+    def deliver(self, *names: str) -> dict[str, Future[bool]]:
         with ThreadPoolExecutor(len(names)) as threads:
-            with self.intake._writing:
-                come = {name: threads.submit(self.intake.store, event(name)) for name in names}
-                while len(self.intake._waiting) < len(names):
+            with self.batcher._inserting:
+                answers = {name: threads.submit(self.batcher.store, event(name)) for name in names}
+                while len(self.batcher._waiting) < len(names):
                     pass
-            return come
+            return answers
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def crowd(monkeypatch: pytest.MonkeyPatch) -> Crowd:
 
 
 @pytest.mark.django_db
-def test_an_event_is_stored_once_and_the_second_time_it_is_known() -> None:
-    at_the_door = EventBatcher()
+def test_an_event_is_stored_once_and_the_second_time_reported_as_stored_before() -> None:
+    events = EventBatcher()
 
-    assert at_the_door.store(event("evt_1"))
-    assert not at_the_door.store(event("evt_1"))
+    assert events.store(event("evt_1"))
+    assert not events.store(event("evt_1"))
     assert StripeEvent.objects.count() == 1
 
 
@@ -66,12 +66,12 @@ def test_several_are_stored_by_one_query(django_assert_num_queries: Callable[...
     with django_assert_num_queries(1):
         batcher._store(waiting)
 
-    assert all(written.result(timeout=0) for _, written in waiting)
+    assert all(stored.result(timeout=0) for _, stored in waiting)
     assert StripeEvent.objects.count() == 3
 
 
 def test_deliveries_that_arrive_during_an_insert_are_inserted_together(crowd: Crowd) -> None:
-    answers = crowd.come("a", "b", "known", "c")
+    answers = crowd.deliver("a", "b", "known", "c")
 
     assert sorted(crowd.statements[0]) == ["a", "b", "c", "known"]
     assert len(crowd.statements) == 1
@@ -84,9 +84,9 @@ def test_deliveries_that_arrive_during_an_insert_are_inserted_together(crowd: Cr
 
 
 def test_only_the_event_that_cannot_be_stored_is_refused(crowd: Crowd) -> None:
-    crowd.trouble["bad"] = DataError("too long")
+    crowd.errors["bad"] = DataError("too long")
 
-    answers = crowd.come("a", "bad", "b")
+    answers = crowd.deliver("a", "bad", "b")
 
     assert answers["a"].result() and answers["b"].result()
     assert isinstance(answers["bad"].exception(), DataError)
@@ -94,18 +94,18 @@ def test_only_the_event_that_cannot_be_stored_is_refused(crowd: Crowd) -> None:
 
 def test_an_error_never_reports_an_event_as_stored(crowd: Crowd) -> None:
     """An internal error is answered with 500, and Stripe retries."""
-    crowd.trouble["odd"] = ZeroDivisionError()
+    crowd.errors["odd"] = ZeroDivisionError()
 
-    answers = crowd.come("a", "odd")
+    answers = crowd.deliver("a", "odd")
 
     assert answers["a"].result()
     assert isinstance(answers["odd"].exception(), ZeroDivisionError)
 
 
 def test_an_unavailable_database_is_tried_once_for_all_deliveries(crowd: Crowd) -> None:
-    crowd.trouble["a"] = crowd.trouble["b"] = OperationalError("database is locked")
+    crowd.errors["a"] = crowd.errors["b"] = OperationalError("database is locked")
 
-    answers = crowd.come("a", "b", "c")
+    answers = crowd.deliver("a", "b", "c")
 
     assert len(crowd.statements) == 1
     assert all(isinstance(answer.exception(), OperationalError) for answer in answers.values())
