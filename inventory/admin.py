@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -104,21 +105,22 @@ class StockItemAdmin(ReadOnlyModelAdmin):
         """Form for the items in the query string; a POST records one movement per item."""
         if not self.has_operate_permission(request):
             return HttpResponse(_("You do not have permission to change stock."), status=403)
-        items = self._selected(request)
+        ids = [pk for pk in request.GET.getlist("id") if pk.isdecimal() and len(pk) < 19]
+        items = list(StockItem.objects.filter(pk__in=ids).select_related("product"))
         if not items:
             self.message_user(request, _("Select at least one item."), messages.WARNING)
             return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
         form = StockForm(request.POST) if request.method == "POST" else StockForm.blank()
-        if not form.is_valid():
-            return self._show(request, form, items)
-        created, refused = change_stock(items, form, request.user.get_username())
-        if refused and not created:
+        if form.is_valid():
+            created, refused = change_stock(items, form, request.user.get_username())
+            number = len(created)
+            if created or not refused:
+                text = ngettext("%(n)d count changed.", "%(n)d counts changed.", number) % {"n": number}
+                self.message_user(request, text, messages.SUCCESS if created else messages.INFO)
+                for sentence in refused:
+                    self.message_user(request, sentence, messages.ERROR)
+                return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
             form.add_error(None, refused)
-            return self._show(request, form, items)
-        self._report(request, created, refused)
-        return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
-
-    def _show(self, request: HttpRequest, form: StockForm, items: list[StockItem]) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "form": form,
@@ -127,17 +129,6 @@ class StockItemAdmin(ReadOnlyModelAdmin):
             "title": _("Change stock"),
         }
         return TemplateResponse(request, "inventory/admin/change_stock.html", context)
-
-    def _selected(self, request: HttpRequest) -> list[StockItem]:
-        ids = [pk for pk in request.GET.getlist("id") if pk.isdecimal() and len(pk) < 19]
-        return list(StockItem.objects.filter(pk__in=ids).select_related("product"))
-
-    def _report(self, request: HttpRequest, created: list[Movement], refused: list[str]) -> None:
-        number = len(created)
-        text = ngettext("%(n)d count changed.", "%(n)d counts changed.", number) % {"n": number}
-        self.message_user(request, text, messages.SUCCESS if created else messages.INFO)
-        for sentence in refused:
-            self.message_user(request, sentence, messages.ERROR)
 
 
 def _change_url() -> str:
@@ -217,8 +208,8 @@ class ProductSyncAdmin(ReadOnlyModelAdmin):
     actions = ["refresh", "resume", "accept_stripe_counts"]
 
     @admin.display(description=gettext_lazy("paused because"), ordering="pause_reason")
-    def pause_display(self, stock: ProductSync) -> str:
-        return stock.pause_text or "–"
+    def pause_display(self, sync: ProductSync) -> str:
+        return sync.pause_text or "–"
 
     @admin.action(description=gettext_lazy("Refresh selected products"), permissions=["operate"])
     def refresh(self, request: HttpRequest, chosen: QuerySet[ProductSync]) -> None:
@@ -253,9 +244,14 @@ class IssueAdmin(ReadOnlyModelAdmin):
     fields = ["kind", "subject", "text", "opened_at", "closed_at"]
     actions = ["close"]
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Needs attention"), **(extra_context or {})})
+
     @admin.display(description=gettext_lazy("what happened"))
-    def first_line(self, case: Issue) -> str:
-        return case.text.split("\n")[0][:200]
+    def first_line(self, issue: Issue) -> str:
+        return issue.text.split("\n")[0][:200]
 
     @admin.action(description=gettext_lazy("Close selected issues"), permissions=["operate"])
     def close(self, request: HttpRequest, chosen: QuerySet[Issue]) -> None:

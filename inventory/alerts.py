@@ -51,27 +51,52 @@ class AlertLine:
     text: str
     url: str
 
+    @classmethod
+    def create(cls, title: str, text: str, page: str, pk: int) -> AlertLine:
+        url = f"{settings.SITE_URL}{reverse(page, args=[pk])}"
+        return cls(_one_line(title, 150), _one_line(text, 300), url)
+
+    @classmethod
+    def of_issue(cls, issue: Issue) -> AlertLine:
+        title = _("Needs attention: %(kind)s (%(subject)s)")
+        facts = {"kind": issue.get_kind_display(), "subject": issue.subject}
+        return cls.create(title % facts, issue.text, "admin:inventory_issue_change", issue.pk)
+
+    @classmethod
+    def of_item(cls, item: StockItem) -> AlertLine:
+        """`item`: one of `_items()`."""
+        units: int = item.units  # type: ignore[attr-defined]
+        title = _("Low stock: %(item)s, %(left)d left") if units > 0 else _("Sold out: %(item)s")
+        facts = {"item": item, "left": units}
+        return cls.create(title % facts, "", "admin:inventory_stockitem_change", item.pk)
+
 
 def notify_owner(now: datetime) -> int:
     """Worker task: send everything new in one mail. Returns the number of entries, 0 if the mail was not sent."""
     if not settings.OWNER_EMAIL:
         return 0
-    _baseline_levels()
-    if not (_new_issues().exists() or _items_to_alert().exists()):
+    # Restocked items, and items seen for the first time: a first catalog sync must not mail about every low item.
+    _save_levels(_items().filter(Q(notified_level=None) | Q(notified_level__gt=F("level"))))
+
+    # Edits to review are for the admin pages only.
+    new_issues = Issue.objects.filter(closed_at=None, notified_at=None).order_by("pk")
+    new_issues = new_issues.exclude(kind=Issue.Kind.EDIT_TO_REVIEW)
+    lower_items = _items().filter(notified_level__lt=F("level")).select_related("product")
+    if not (new_issues.exists() or lower_items.exists()):
         return 0
+
     with _mail_lock() as acquired:
-        return _compose(now) if acquired else 0
-
-
-def _compose(now: datetime) -> int:
-    new_cases, low_items = list(_new_issues()), list(_items_to_alert().select_related("product"))
-    news = [*map(_issue_line, new_cases), *map(_item_line, low_items)]
-    if not news or not _send(news):
-        return 0
-    Issue.objects.filter(pk__in=[case.pk for case in new_cases]).update(notified_at=now)
-    _save_levels(low_items)
-    logger.info("Sent a mail with %d items to the owner", len(news))
-    return len(news)
+        if not acquired:
+            return 0
+        # Read under the lock: another worker may have sent a mail since.
+        issues, items = list(new_issues), list(lower_items)
+        lines = [*map(AlertLine.of_issue, issues), *map(AlertLine.of_item, items)]
+        if not lines or not _send(lines):
+            return 0
+        Issue.objects.filter(pk__in=[issue.pk for issue in issues]).update(notified_at=now)
+        _save_levels(items)
+    logger.info("Sent a mail with %d items to the owner", len(lines))
+    return len(lines)
 
 
 @contextmanager
@@ -86,89 +111,48 @@ def _mail_lock() -> Iterator[bool]:
         MailLock.objects.filter(lease_holder=holder).update(lease_until=None, lease_holder="")
 
 
-# --- What is new ------------------------------------------------------------------------------
-
-
-def _new_issues() -> QuerySet[Issue]:
-    # Notes are for the admin pages only.
-    return (
-        Issue.objects.filter(closed_at=None, notified_at=None)
-        .exclude(kind=Issue.Kind.EDIT_TO_REVIEW)
-        .order_by("pk")
-    )
-
-
 def _items() -> QuerySet[StockItem]:
-    """Counted items of visible products, annotated with `there` (units) and `level`."""
-    on_show = StockItem.objects.filter(
+    """Counted items of visible products, annotated with `units` and `level`."""
+    visible = StockItem.objects.filter(
         state=StockItem.State.COUNTED, is_listed=True, product__active=True, product__deleted=False
     )
     level = CaseExpression(
-        When(there__lte=0, then=Value(StockLevel.SOLD_OUT.value)),
-        When(there__lte=settings.LOW_STOCK_THRESHOLD, then=Value(StockLevel.LOW.value)),
+        When(units__lte=0, then=Value(StockLevel.SOLD_OUT.value)),
+        When(units__lte=settings.LOW_STOCK_THRESHOLD, then=Value(StockLevel.LOW.value)),
         default=Value(StockLevel.ENOUGH.value),
     )
-    return on_show.annotate(there=F("on_hand") + F("pending")).annotate(level=level).order_by("pk")
-
-
-def _items_to_alert() -> QuerySet[StockItem]:
-    return _items().filter(notified_level__lt=F("level"))
-
-
-def _baseline_levels() -> None:
-    # Restocked items, and items seen for the first time: a first catalog sync must not mail about every low item.
-    _save_levels(_items().filter(Q(notified_level=None) | Q(notified_level__gt=F("level"))))
+    return visible.annotate(units=F("on_hand") + F("pending")).annotate(level=level).order_by("pk")
 
 
 def _save_levels(items: Sequence[StockItem] | QuerySet[StockItem]) -> None:
     levels = {item.pk: item.level for item in items}  # type: ignore[attr-defined]
     for level in StockLevel:
-        StockItem.objects.filter(pk__in=[pk for pk, was in levels.items() if was == level]).update(
-            notified_level=level
-        )
+        pks = [pk for pk, item_level in levels.items() if item_level == level]
+        StockItem.objects.filter(pk__in=pks).update(notified_level=level)
 
 
-# --- The mail ---------------------------------------------------------------------------------
-
-
-def _issue_line(case: Issue) -> AlertLine:
-    title = _("Needs attention: %(kind)s (%(subject)s)") % {"kind": case.kind, "subject": case.subject}
-    return _line(title, case.text, "admin:inventory_issue_change", case.pk)
-
-
-def _item_line(item: StockItem) -> AlertLine:
-    there: int = item.there  # type: ignore[attr-defined]
-    title = _("Low stock: %(item)s, %(left)d left") if there > 0 else _("Sold out: %(item)s")
-    return _line(title % {"item": item, "left": there}, "", "admin:inventory_stockitem_change", item.pk)
-
-
-def _line(title: str, text: str, page: str, pk: int) -> AlertLine:
-    url = f"{settings.SITE_URL}{reverse(page, args=[pk])}"
-    return AlertLine(_one_line(title, 150), _one_line(text, 300), url)
-
-
-def _one_line(text: str, most: int) -> str:
-    # Names come from Stripe: a line break in one could inject a header or a line of the mail.
-    printable = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
-    return Truncator(printable).chars(most)
-
-
-def _send(news: Sequence[AlertLine]) -> bool:
+def _send(lines: Sequence[AlertLine]) -> bool:
     """Return False and log the error if the mail could not be sent; the next run retries."""
     context = {
         "shop": _one_line(load_storefront().name, 50),
-        "first": news[0],
-        "others": len(news) - 1,
-        "news": news[:MAX_ITEMS_PER_MAIL],
-        "unnamed": max(0, len(news) - MAX_ITEMS_PER_MAIL),
-        "desk": f"{settings.SITE_URL}{reverse('admin:index')}",
+        "first": lines[0],
+        "others": len(lines) - 1,
+        "lines": lines[:MAX_ITEMS_PER_MAIL],
+        "unlisted": max(0, len(lines) - MAX_ITEMS_PER_MAIL),
+        "admin_url": f"{settings.SITE_URL}{reverse('admin:index')}",
     }
     subject, _line_break, body = render_to_string("emails/alert.txt", context).partition("\n")
     try:
         connection = get_connection(timeout=SEND_TIMEOUT)
         EmailMessage(subject, body.strip() + "\n", to=[settings.OWNER_EMAIL], connection=connection).send()
-    except Exception as error:
+    except Exception as exc:
         # Mail backends raise many kinds of errors; none of them may stop the worker.
-        logger.error("Could not send mail to OWNER_EMAIL, will retry: %s", _one_line(repr(error), 500))
+        logger.error("Could not send mail to OWNER_EMAIL, will retry: %s", _one_line(repr(exc), 500))
         return False
     return True
+
+
+def _one_line(text: str, max_length: int) -> str:
+    # Names come from Stripe: a line break in one could inject a header or a line of the mail.
+    printable = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    return Truncator(printable).chars(max_length)

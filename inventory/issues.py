@@ -38,7 +38,7 @@ def open_issue(kind: str, subject: str, sentence: str, **facts: object) -> bool:
     text = translate(sentence, **facts)
     with transaction.atomic():
         opened = _create(kind, subject, text)
-        added = 0 if opened else _append(kind, subject, text)
+        added = False if opened else _append(kind, subject, text)
         if not opened and not added and not is_open(kind, subject):
             # The owner closed the issue between the two statements.
             opened = _create(kind, subject, text)
@@ -52,15 +52,12 @@ def _create(kind: str, subject: str, text: str) -> bool:
     return bool(insert_new([Issue(kind=kind, subject=subject, text=text)], unique=("kind", "subject")))
 
 
-def _append(kind: str, subject: str, text: str) -> int:
-    open_one = Issue.objects.filter(kind=kind, subject=subject, closed_at=None).exclude(text__contains=text)
-    added = open_one.filter(LessThan(Length("text"), MAX_LENGTH)).update(text=_appended(text))
-    full = translate(FULL)
-    return added or open_one.exclude(text__endswith=full).update(text=_appended(full))
-
-
-def _appended(text: str) -> Concat:
-    return Concat(F("text"), Value("\n" + text))
+def _append(kind: str, subject: str, text: str) -> bool:
+    issue = Issue.objects.filter(kind=kind, subject=subject, closed_at=None).exclude(text__contains=text)
+    not_full, full = issue.filter(LessThan(Length("text"), MAX_LENGTH)), translate(FULL)
+    if not_full.update(text=Concat(F("text"), Value(f"\n{text}"))):
+        return True
+    return bool(issue.exclude(text__endswith=full).update(text=Concat(F("text"), Value(f"\n{full}"))))
 
 
 def is_open(kind: str, subject: str) -> bool:
@@ -70,7 +67,7 @@ def is_open(kind: str, subject: str) -> bool:
 def close(kind: str, subject: str, *, opened_before: datetime | None = None) -> int:
     """Close the open issue because its cause is gone. Returns the number closed."""
     now = timezone.now()
-    open_one = Issue.objects.filter(
+    issue = Issue.objects.filter(
         kind=kind, subject=subject, closed_at=None, opened_at__lte=opened_before or now
     )
-    return open_one.update(closed_at=now)
+    return issue.update(closed_at=now)

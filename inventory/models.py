@@ -309,7 +309,7 @@ class ProductSync(models.Model):
         verbose_name = _("product sync state")
         verbose_name_plural = _("product sync states")
         indexes = [
-            # The worker looks up pending refreshes every second.
+            # The worker queries pending refreshes every second.
             models.Index(
                 fields=["product"],
                 condition=Q(refreshes_requested__gt=F("refreshes_done")),

@@ -34,9 +34,9 @@ def change_url(*items: Any) -> str:
 
 
 def token(page: Any) -> str:
-    found = re.search(r'name="token" value="(\w+)"', page.content.decode())
-    assert found
-    return found[1]
+    field = re.search(r'name="token" value="(\w+)"', page.content.decode())
+    assert field
+    return field[1]
 
 
 def act(owner: Client, model: str, action: str, *pks: Any) -> Any:
@@ -52,7 +52,21 @@ def test_every_list_opens_with_its_title(owner: Client, shirt: Shirt, model: str
     page = owner.get(reverse(f"admin:inventory_{model}_changelist"))
 
     name = apps.get_model("inventory", model)._meta.verbose_name_plural
-    assert page.status_code == 200 and f"<h1>{capfirst(name)}</h1>" in page.content.decode()
+    title = "Needs attention" if model == "issue" else capfirst(name)
+    assert page.status_code == 200 and f"<h1>{title}</h1>" in page.content.decode()
+
+
+def test_the_list_of_issues_and_its_filter_name_kinds_as_the_documentation_does(
+    owner: Client, shirt: Shirt
+) -> None:
+    shirt.edit_keys({"inventory_version": "them/prod_shirt/4"})
+    shirt.settle()
+
+    page = owner.get(reverse("admin:inventory_issue_changelist"), {"kind__exact": "foreign_version"})
+
+    text = page.content.decode()
+    assert '<td class="field-kind">another shop updates this product</td>' in text
+    assert ">refund: back to stock?</a>" in text and "foreign_version</" not in text
 
 
 @pytest.mark.parametrize(
@@ -244,12 +258,12 @@ def test_an_event_can_be_handled_again(owner: Client, shirt: Shirt) -> None:
 
 
 def test_the_owner_can_close_an_issue(owner: Client, shirt: Shirt) -> None:
-    case = Issue.objects.create(kind="note", subject="x", text="y")
+    issue = Issue.objects.create(kind=Issue.Kind.EDIT_TO_REVIEW, subject="x", text="y")
 
-    act(owner, "issue", "close", case.pk)
+    act(owner, "issue", "close", issue.pk)
 
-    case.refresh_from_db()
-    assert case.closed_at is not None
+    issue.refresh_from_db()
+    assert issue.closed_at is not None
 
 
 def test_stock_updates_of_a_paused_product_can_be_resumed(owner: Client, shirt: Shirt) -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.utils.translation import override
 
 from inventory import issues
+from inventory.db import insert_new
 from inventory.models import Issue
 
 pytestmark = pytest.mark.django_db
@@ -43,13 +44,29 @@ def test_a_repeated_text_is_added_once() -> None:
 
 def test_an_issue_closed_during_an_addition_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
     issues.open_issue(Issue.Kind.EDIT_TO_REVIEW, "prod_shirt", "First.")
-    add = issues._append
 
-    def too_late(kind: str, subject: str, text: str) -> int:
-        issues.close(kind, subject)
-        return add(kind, subject, text)
+    def close_after_the_insert(rows: list[Issue], **options: Any) -> list[Issue]:
+        inserted = insert_new(rows, **options)
+        if not inserted:
+            issues.close(Issue.Kind.EDIT_TO_REVIEW, "prod_shirt")
+        return inserted
 
-    monkeypatch.setattr(issues, "_append", too_late)
+    monkeypatch.setattr(issues, "insert_new", close_after_the_insert)
 
     assert issues.open_issue(Issue.Kind.EDIT_TO_REVIEW, "prod_shirt", "Second.")
     assert Issue.objects.get(closed_at=None).text == "Second."
+
+
+def test_an_issue_is_shown_with_the_label_of_its_kind() -> None:
+    issues.open_issue(Issue.Kind.FOREIGN_VERSION, "prod_shirt", "Another shop.")
+
+    assert str(Issue.objects.get()) == "another shop updates this product: prod_shirt"
+
+
+def test_an_issue_that_is_full_says_so_once() -> None:
+    issues.open_issue(Issue.Kind.EDIT_TO_REVIEW, "prod_shirt", "x" * issues.MAX_LENGTH)
+
+    for number in range(3):
+        issues.open_issue(Issue.Kind.EDIT_TO_REVIEW, "prod_shirt", f"Report {number}.")
+
+    assert Issue.objects.get().text.split("\n") == ["x" * issues.MAX_LENGTH, issues.FULL]
