@@ -20,9 +20,10 @@ def check_database_supports_ledger(
     """Database check: runs with `migrate` and `check --database default` only."""
     problems: list[CheckMessage] = []
     for alias in databases or []:
-        vendor = connections[alias].vendor
-        if vendor == "postgresql":
-            problems += isolation_problems(_isolation(alias))
+        if connections[alias].vendor == "postgresql":
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SHOW transaction_isolation")
+                problems += isolation_problems(str(cursor.fetchone()[0]))
     return problems
 
 
@@ -53,12 +54,6 @@ def run_startup_checks() -> list[CheckMessage]:
     ]
 
 
-def _isolation(alias: str) -> str:
-    with connections[alias].cursor() as cursor:
-        cursor.execute("SHOW transaction_isolation")
-        return str(cursor.fetchone()[0])
-
-
 def isolation_problems(level: str) -> list[CheckMessage]:
     """Require READ COMMITTED, where a conditional UPDATE re-evaluates its condition on the row it waited for.
 
@@ -77,27 +72,17 @@ def isolation_problems(level: str) -> list[CheckMessage]:
 
 def sqlite_problems(version: tuple[int, ...]) -> list[CheckMessage]:
     """Versions as tuples, such as (3, 40, 1)."""
+    dotted = ".".join(map(str, version[:3]))
     if version < RETURNING_SINCE:
-        text = f"SQLite {_dotted(version)} is too old: the ledger requires RETURNING, added in 3.35."
+        text = f"SQLite {dotted} is too old: the ledger requires RETURNING, added in 3.35."
         return [Error(text, id="inventory.E002")]
-    if not _has_wal_reset_bug(version):
+    # https://sqlite.org/wal.html: 3.7.0 to 3.51.2 are affected; the fix was backported to 3.44 and 3.50.
+    if version > (3, 51, 2) or (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51):
         return []
     return [
         Warning(
-            f"SQLite {_dotted(version)} can in rare cases corrupt a database with several writers (WAL reset bug).",
+            f"SQLite {dotted} can in rare cases corrupt a database with several writers (WAL reset bug).",
             hint="Fixed in 3.51.3, 3.50.7 and 3.44.6. In production, use one of these versions or PostgreSQL.",
             id="inventory.W001",
         )
     ]
-
-
-def _has_wal_reset_bug(version: tuple[int, ...]) -> bool:
-    # https://sqlite.org/wal.html: 3.7.0 to 3.51.2 are affected; the fix was backported to 3.44 and 3.50.
-    fixed = (version[:2] == (3, 44) and version >= (3, 44, 6)) or (
-        version[:2] == (3, 50) and version >= (3, 50, 7)
-    )
-    return (3, 7, 0) <= version <= (3, 51, 2) and not fixed
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version[:3]))

@@ -34,12 +34,12 @@ class StockForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        what, number = cleaned.get("change_kind"), cleaned.get("number")
-        if number is not None and what == self.RECEIVED and number < 1:
+        kind, number = cleaned.get("change_kind"), cleaned.get("number")
+        if number is not None and kind == self.RECEIVED and number < 1:
             self.add_error("number", _("Enter at least 1 for a delivery."))
-        if number is not None and what == self.COUNTED and number < 0:
+        if number is not None and kind == self.COUNTED and number < 0:
             self.add_error("number", _("A count cannot be negative."))
-        if number == 0 and what == self.ADJUSTED:
+        if number == 0 and kind == self.ADJUSTED:
             self.add_error("number", _("An adjustment cannot be 0."))
         return cleaned
 
@@ -50,7 +50,7 @@ class StockForm(forms.Form):
 
 def change_stock(items: Iterable[StockItem], form: StockForm, actor: str) -> tuple[list[Movement], list[str]]:
     """Apply a valid form to each item. Returns the new movements and an error message per refused item."""
-    verb: Callable[..., Movement | None] = {
+    change: Callable[..., Movement | None] = {
         StockForm.RECEIVED: ledger.receive,
         StockForm.COUNTED: ledger.set_count,
         StockForm.ADJUSTED: ledger.adjust,
@@ -59,7 +59,7 @@ def change_stock(items: Iterable[StockItem], form: StockForm, actor: str) -> tup
     created, refused = [], []
     for item in items:
         try:
-            movement = verb(
+            movement = change(
                 item.pk, form.cleaned_data["number"], reference=reference, reason=reason, actor=actor
             )
         except (ledger.NotEnoughUnits, ledger.CountTooLarge, ValueError) as exc:

@@ -1,4 +1,4 @@
-"""manage.py why: explain the count of one item."""
+"""manage.py explain_stock: explain the count of one item."""
 
 from __future__ import annotations
 

@@ -46,7 +46,9 @@ class Command(BaseCommand):
             raise CommandError("Specify event ids, --failed, --since or --until.")
         if options["ids"]:
             events = events.filter(pk__in=options["ids"])
-            self._name_missing(options["ids"], events)
+            missing = set(options["ids"]) - set(events.values_list("pk", flat=True))
+            if missing:
+                raise CommandError(f"Events not found: {', '.join(sorted(missing))}.")
         if options["failed"]:
             events = events.filter(state=StripeEvent.State.FAILED)
         if options["type"]:
@@ -56,8 +58,3 @@ class Command(BaseCommand):
         if options["until"]:
             events = events.filter(received_at__lt=options["until"])
         return list(events)
-
-    def _name_missing(self, ids: list[str], events: QuerySet[StripeEvent]) -> None:
-        missing = set(ids) - set(events.values_list("pk", flat=True))
-        if missing:
-            raise CommandError(f"Events not found: {', '.join(sorted(missing))}.")

@@ -27,38 +27,32 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["take_over"] and options["dry_run"]:
+        product_id, dry_run = options["product"], options["dry_run"]
+        if options["take_over"] and dry_run:
             raise CommandError("--take-over and --dry-run cannot be combined.")
         try:
-            summary = self._one(options) if options["product"] else self._all(options)
+            if product_id:
+                summary = catalog_sync.sync_product(product_id, dry_run=dry_run)
+            else:
+                summary = catalog_sync.sync_catalog(dry_run=dry_run, progress=self.show_progress)
         except StripeCallError as exc:
             raise CommandError(str(exc)) from exc
+        if self.stdout.isatty():
+            self.stdout.write("\r\x1b[K", ending="")  # Clear the progress.
         for problem in summary.problems:
             self.stderr.write(self.style.WARNING(problem))
-        self.stdout.write(f"{'Dry run: ' if options['dry_run'] else ''}{summary}")
+        self.stdout.write(f"{'Dry run: ' if dry_run else ''}{summary}")
+
         if options["take_over"]:
-            self._take_over(options["product"])
+            paused = ProductSync.objects.filter(pause_reason=ProductSync.PauseReason.FOREIGN)
+            for pk in [product_id] if product_id else list(paused.values_list("pk", flat=True)):
+                tag = snapshot.accept_stripe_counts(pk)
+                text = f"taken over from {tag}." if tag else "no other shop updates it."
+                self.stdout.write(f"{pk}: {text}")
 
-    def _one(self, options: dict[str, Any]) -> catalog_sync.Summary:
-        return catalog_sync.sync_product(options["product"], dry_run=options["dry_run"])
-
-    def _all(self, options: dict[str, Any]) -> catalog_sync.Summary:
-        summary = catalog_sync.sync_catalog(dry_run=options["dry_run"], progress=self._progress)
-        if self.stdout.isatty():
-            self.stdout.write("\r\x1b[K", ending="")
-        return summary
-
-    def _progress(self, done: int, name: str) -> None:
+    def show_progress(self, done: int, name: str) -> None:
         # Only on a terminal; pipes and logs get the summary alone.
         if self.stdout.isatty():
             printable = "".join(letter for letter in name if letter.isprintable())
             self.stdout.write(f"\r\x1b[K{done} {printable[:60]}", ending="")
             self.stdout.flush()
-
-    def _take_over(self, product_id: str | None) -> None:
-        parked = ProductSync.objects.filter(pause_reason=ProductSync.PauseReason.FOREIGN)
-        for pk in [product_id] if product_id else list(parked.values_list("pk", flat=True)):
-            mark = snapshot.accept_stripe_counts(pk)
-            self.stdout.write(
-                f"{pk}: taken over from {mark}." if mark else f"{pk}: no other shop updates it."
-            )

@@ -9,5 +9,7 @@ class Command(explain_stock.Command):
     help = "Old name of explain_stock."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stderr.write("“why” is now called “explain_stock”; the old name goes away with the next release.")
+        self.stderr.write(
+            "“why” is now called “explain_stock”; the old name goes away with the next release."
+        )
         super().handle(*args, **options)

@@ -35,12 +35,12 @@ def test_old_events_are_deleted_and_count_nothing_if_resent(
 ) -> None:
     shirt.edit(M=20)
     shirt.settle()
-    told = list(StripeEvent.objects.values_list("payload", flat=True))
+    payloads = list(StripeEvent.objects.values_list("payload", flat=True))
     before = shirt.movements("M")
 
     assert cleanup.delete_expired(timezone.now() + timedelta(days=89)) == 0
-    assert cleanup.delete_expired(timezone.now() + timedelta(days=91)) == len(told)
-    inbox.store_events(told)
+    assert cleanup.delete_expired(timezone.now() + timedelta(days=91)) == len(payloads)
+    inbox.store_events(payloads)
     shirt.settle()
 
     assert shirt.movements("M") == before and shirt.is_at_rest()
@@ -71,7 +71,7 @@ def test_events_are_deleted_in_batches(shirt: Shirt, monkeypatch: pytest.MonkeyP
     assert done == [1] * number + [0]
 
 
-def test_the_worker_does_it(shirt: Shirt) -> None:
+def test_the_worker_deletes_old_events(shirt: Shirt) -> None:
     shirt.settle()
     StripeEvent.objects.update(handled_at=timezone.now() - timedelta(days=91))
 
