@@ -14,10 +14,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def migrate_to(name: str) -> Any:
-    """Migrate inventory to `name`; returns the historical models."""
-    executor = MigrationExecutor(connection)
-    executor.migrate([("inventory", name)])
-    return executor.loader.project_state([("inventory", name)]).apps
+    """Migrate inventory to `name`, and shop to the state of that time; returns the historical models."""
+    executor, targets = MigrationExecutor(connection), [("shop", "0001_initial"), ("inventory", name)]
+    executor.migrate(targets)
+    return executor.loader.project_state(targets).apps
 
 
 @pytest.fixture
