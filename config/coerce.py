@@ -16,12 +16,11 @@ def as_text(value: Any) -> str:
 
 
 def as_texts(value: Any) -> dict[str, str]:
-    """Metadata as text to text. Stripe's values are texts; a line item's may have been numbers."""
     return {str(key): str(member) for key, member in as_mapping(value).items()}
 
 
 def as_optional_texts(value: Any) -> dict[str, str | None]:
-    """The texts and nulls of a mapping. In `previous_attributes`, null stands for a key that did not exist."""
+    # In `previous_attributes`, null stands for a key that did not exist.
     return {
         key: member for key, member in as_mapping(value).items() if member is None or isinstance(member, str)
     }

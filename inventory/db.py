@@ -44,7 +44,7 @@ def insert_new(rows: Sequence[Row], *, unique: Sequence[str]) -> list[Row]:
 def _insert_statement(
     model: type[models.Model], rows: int, unique: tuple[str, ...]
 ) -> tuple[list[models.Field[Any, Any]], str]:
-    """The fields whose values are inserted, and the INSERT. The database fills in the other columns."""
+    # The fields whose values are inserted, and the INSERT. The database fills in the other columns.
     fields = [
         field
         for field in model._meta.concrete_fields
@@ -75,7 +75,7 @@ def delete_returning(
 
 
 def _column(model: type[models.Model], name: str) -> str:
-    """Quoted column of a concrete field, given by its name ("item") or attname ("item_id")."""
+    # `name` is a field's name ("item") or attname ("item_id").
     fields = model._meta.concrete_fields
     column = next(field.column for field in fields if name in (field.name, field.attname))
     return connection.ops.quote_name(column or "")

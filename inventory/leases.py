@@ -28,16 +28,13 @@ class Lease:
     holder: str
 
     def renew(self) -> bool:
-        """Extend the lease. Returns False if another worker has taken it over."""
+        # False if another worker has taken it over.
         own_row = ProductSync.objects.filter(pk=self.product_id, lease_holder=self.holder)
         return bool(own_row.update(lease_until=Now() + LEASE_DURATION))
 
 
 def lease_free() -> Q:
-    """Filter for rows without a valid lease.
-
-    Leases further ahead than MAX_WAIT are ignored: the clock has been set back since they were taken.
-    """
+    # Leases further ahead than MAX_WAIT are ignored: the clock has been set back since they were taken.
     unset, expired = Q(lease_until=None), Q(lease_until__lt=Now())
     return unset | expired | Q(lease_until__gt=Now() + MAX_WAIT)
 

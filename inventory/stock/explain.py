@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.db.models import Sum
 
 from config.dates import format_local
-from inventory.models import Hold, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
+from inventory.models import Hold, ProductSync, StockItem, StockUpdate, StripeEvent
 from inventory.stock.counts import signed
 
 
@@ -31,32 +31,23 @@ def explain_item(item: StockItem) -> Iterator[str]:
     if item.problem:
         yield f"Problem: {item.problem}"
     yield ""
-    yield from _movements(item)
+    total = 0
+    for movement in item.movements.select_related("stock_update").order_by("pk"):
+        total += movement.delta
+        words = [f"{movement.kind:<9}", f"{signed(movement.delta):>7}", movement.reference]
+        if movement.reason:
+            words.append(f"({movement.reason})")
+        if movement.actor:
+            words.append(f"by {movement.actor}")
+        if movement.stock_update is not None:
+            words.append(f"[update {movement.stock_update.number}, {movement.stock_update.state}]")
+        elif movement.published_at is None:
+            words.append("[not yet at Stripe]")
+        yield f"{format_local(movement.created_at)} {' '.join(words)} = {total}"
     yield ""
     yield from _current_state(item)
     yield ""
-    yield from _writes(item)
-    yield from _events(item)
-
-
-def _movements(item: StockItem) -> Iterator[str]:
-    running = 0
-    for movement in item.movements.select_related("stock_update").order_by("pk"):
-        running += movement.delta
-        yield f"{format_local(movement.created_at)} {_line(movement)} = {running}"
-
-
-def _line(movement: Movement) -> str:
-    words = [f"{movement.kind:<9}", f"{signed(movement.delta):>7}", movement.reference]
-    if movement.reason:
-        words.append(f"({movement.reason})")
-    if movement.actor:
-        words.append(f"by {movement.actor}")
-    if movement.stock_update is not None:
-        words.append(f"[update {movement.stock_update.number}, {movement.stock_update.state}]")
-    elif movement.published_at is None:
-        words.append("[not yet at Stripe]")
-    return " ".join(words)
+    yield from _exchange_with_stripe(item)
 
 
 def _current_state(item: StockItem) -> Iterator[str]:
@@ -77,24 +68,17 @@ def _check(stored: int, total: int) -> str:
     return "" if stored == total else f" — MISMATCH: they add up to {total}. Run “manage.py reconcile”."
 
 
-def _writes(item: StockItem) -> Iterator[str]:
-    stock = ProductSync.objects.filter(pk=item.product_id).first()
-    if stock is None:
-        return
-    yield (
-        f"Last update: {stock.number}. Last refresh: {format_local(stock.refreshed_at)}."
-        if stock.refreshed_at
-        else ""
-    )
-    if stock.pause_reason:
-        yield f"Paused: {stock.pause_text}"
-    for write in StockUpdate.objects.filter(product=item.product_id).order_by("-number")[:10]:
-        sent = write.totals.get(item.key, "not sent")
-        seen = "event received" if write.event_seen else "event not received"
-        yield f"  update {write.number}: {item.key} = {sent}, {write.state}, {seen}"
-
-
-def _events(item: StockItem) -> Iterator[str]:
-    events = StripeEvent.objects.filter(object_id=item.product_id).order_by("-created_at")[:10]
-    for event in events:
+def _exchange_with_stripe(item: StockItem) -> Iterator[str]:
+    sync = ProductSync.objects.filter(pk=item.product_id).first()
+    if sync is not None:
+        if sync.refreshed_at:
+            yield f"Last update: {sync.number}. Last refresh: {format_local(sync.refreshed_at)}."
+        if sync.pause_reason:
+            yield f"Paused: {sync.pause_text}"
+        for update in StockUpdate.objects.filter(product=item.product_id).order_by("-number")[:10]:
+            sent = update.totals.get(item.key, "not sent")
+            seen = "event received" if update.event_seen else "event not received"
+            yield f"  update {update.number}: {item.key} = {sent}, {update.state}, {seen}"
+    events = StripeEvent.objects.filter(object_id=item.product_id).order_by("-created_at")
+    for event in events[:10]:
         yield f"  {format_local(event.created_at)} {event.type} {event.pk}, {event.state} {event.error}".rstrip()

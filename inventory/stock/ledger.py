@@ -43,6 +43,13 @@ class Shortage:
     available: int
     size: str = ""
 
+    @classmethod
+    def of(cls, row: Hold, item: StockItem | None) -> Shortage:
+        if item is None:
+            return cls(row.item_id, row.quantity, available=0)
+        available = (item.available or 0) if item.is_listed else 0
+        return cls(row.item_id, row.quantity, available, item.size)
+
     def __str__(self) -> str:
         text = _("%(wanted)d wanted, %(left)d left") % {"wanted": self.wanted, "left": self.available}
         return f"{text} ({self.size})" if self.size else text
@@ -82,7 +89,7 @@ class SaleLine:
     ours: bool = False
 
     def movement(self, item: StockItem, *, now: datetime, actor: str) -> Movement:
-        """The sale for the ledger. Of an item that is not tracked it changes no count and is not sent to Stripe."""
+        # The sale of an item that is not tracked changes no count and is not sent to Stripe.
         is_tracked = item.state != StockItem.State.NOT_TRACKED
         return Movement(
             item=item,
@@ -111,7 +118,7 @@ def hold(reference: str, demand: Mapping[int, int]) -> None:
         short = [row for row in new if not _reserve(row.item_id, row.quantity)]
         if short:
             items = StockItem.objects.in_bulk([row.item_id for row in short])
-            raise InsufficientStock([_shortage(row, items.get(row.item_id)) for row in short])
+            raise InsufficientStock([Shortage.of(row, items.get(row.item_id)) for row in short])
         fault_point("hold.set_aside")
     fault_point("hold.committed")
 
@@ -122,13 +129,6 @@ def _reserve(item_id: int, quantity: int) -> bool:
     return bool(
         StockItem.objects.filter(enough, pk=item_id, is_listed=True).update(held=F("held") + quantity)
     )
-
-
-def _shortage(row: Hold, item: StockItem | None) -> Shortage:
-    if item is None:
-        return Shortage(row.item_id, row.quantity, available=0)
-    available = (item.available or 0) if item.is_listed else 0
-    return Shortage(row.item_id, row.quantity, available, item.size)
 
 
 def release(reference: str) -> int:
@@ -364,7 +364,6 @@ def _check_quantities(quantities: Iterable[int]) -> None:
 
 
 def _report(new: Sequence[Movement]) -> None:
-    """Log the movements after the commit, and open an issue if more units are held than are in stock now."""
     items = _items(movement.item_id for movement in new) if new else {}
     for movement in new:
         transaction.on_commit(partial(_log, movement, items[movement.item_id]))

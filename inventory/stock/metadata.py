@@ -39,19 +39,16 @@ def read_key(metadata: Mapping[str, str], key: str, size: str) -> ParsedCount:
     if count is not None:
         return ParsedCount(key, size, count=count)
     if text is None:
-        return ParsedCount(key, size, problem=_missing_text(metadata, key))
+        problem = f"{key} is missing."
+        near = next((other for other in metadata if _folded(other) == _folded(key)), "")
+        if near:
+            problem += f" There is “{near}”, but keys must match exactly, including case and blanks."
+        return ParsedCount(key, size, problem=problem)
     if text.strip().lower() == UNLIMITED:
         return ParsedCount(key, size, unlimited=True)
     return ParsedCount(
         key, size, problem=f"{key} is “{text[:40]}”, which is not a count. Enter digits only, such as 12."
     )
-
-
-def _missing_text(metadata: Mapping[str, str], key: str) -> str:
-    for other in metadata:
-        if _folded(other) == _folded(key):
-            return f"{key} is missing. There is “{other}”, but keys must match exactly, including case and blanks."
-    return f"{key} is missing."
 
 
 def _folded(key: str) -> str:

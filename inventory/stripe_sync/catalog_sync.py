@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from config.stripe_client import NotFound
 from inventory.models import ProductSync, StockItem
-from inventory.stock.metadata import ParsedCount
 from inventory.stripe_sync import backoff, snapshot
 from inventory.stripe_sync.refresh import requested_counts
 from shop import gateway, mirror
@@ -85,7 +84,6 @@ def sync_product(product_id: str, *, dry_run: bool = False) -> Summary:
 
 
 def _would_change(product: gateway.StripeProduct) -> bool:
-    """Whether applying the reading would change the sync state or an item. Errs on the side of True."""
     sync = ProductSync.objects.filter(pk=product.id).first()
     if sync is None or sync.refreshes_requested > sync.refreshes_done:
         return True
@@ -99,16 +97,18 @@ def _would_change(product: gateway.StripeProduct) -> bool:
     elif (tag.number or 0) != sync.number:
         return True
     items = {item.key: item for item in StockItem.objects.filter(product=product.id)}
-    return any(
-        reading.key not in items or _differs_from(items[reading.key], reading)
-        for reading in snapshot.readings_of(product)
-    )
-
-
-def _differs_from(item: StockItem, reading: ParsedCount) -> bool:
-    if reading.count is not None:
-        return item.state != StockItem.State.COUNTED or item.on_hand != reading.count
-    return item.problem != reading.problem or (item.state == StockItem.State.NOT_TRACKED) != reading.unlimited
+    for reading in snapshot.readings_of(product):
+        item = items.get(reading.key)
+        if item is None:
+            return True
+        if reading.count is not None:
+            if item.state != StockItem.State.COUNTED or item.on_hand != reading.count:
+                return True
+        elif item.problem != reading.problem or reading.unlimited != (
+            item.state == StockItem.State.NOT_TRACKED
+        ):
+            return True
+    return False
 
 
 def _problems(product: gateway.StripeProduct) -> list[str]:

@@ -156,7 +156,7 @@ def apply_product_updated(event: Json) -> None:
 def _confirm_own_update(
     sync: ProductSync, key: str, own_prefix: str, items: Mapping[str, StockItem], change: MetadataDiff
 ) -> None:
-    """Not an edit, but the proof that our stock update was applied."""
+    # Our own update is no edit, but the proof that it was applied.
     update = StockUpdate.objects.filter(idempotency_key=key).first()
     if update is None:
         _record_lost_update(sync, key.removeprefix(own_prefix).partition("/")[0], change)
@@ -198,7 +198,12 @@ def _count_edit(
     # Only items whose ledger began before the edit.
     opened = [item for item in items.values() if not _is_in_first_reading(item, update, change)]
     if sync.cutoff_from_restore and issues.is_open(Issue.Kind.RESTORED_DATABASE, sync.pk):
-        _report_gap_edit(sync, update, change, items.keys() - {item.key for item in opened})
+        # Made between the backup and its restore: Stripe's counts include the edit, our ledger never will.
+        summary = _describe(change, items.keys() - {item.key for item in opened})
+        if summary:
+            sentence = _("Edited at Stripe in between: %(change)s (%(request)s).")
+            facts = {"change": summary, "request": update.request}
+            issues.open_issue(Issue.Kind.RESTORED_DATABASE, sync.pk, sentence, **facts)
     if not opened:
         return
     change = diff(update.metadata, update.previous, [item.key for item in opened])
@@ -244,7 +249,6 @@ def _counts_in_form(
 def _count_item(
     item: StockItem, update: ProductUpdate, change: MetadataDiff, base: Counts, was_old_form: bool
 ) -> None:
-    """Record the edit of one item as a movement, or in its account while the count is invalid."""
     before, after = base[item.key], change.after[item.key]
     if was_old_form and change.before[item.key] is None:
         if after is None:
@@ -300,15 +304,6 @@ def _is_in_first_reading(item: StockItem, update: ProductUpdate, change: Metadat
     return True
 
 
-def _report_gap_edit(sync: ProductSync, update: ProductUpdate, change: MetadataDiff, keys: Set[str]) -> None:
-    # Made between the backup and its restore: Stripe's counts include the edit, our ledger never will.
-    summary = _describe(change, keys)
-    if summary:
-        sentence = _("Edited at Stripe in between: %(change)s (%(request)s).")
-        facts = {"change": summary, "request": update.request}
-        issues.open_issue(Issue.Kind.RESTORED_DATABASE, sync.pk, sentence, **facts)
-
-
 # --- Invalid edits ----------------------------------------------------------------------------
 
 
@@ -324,7 +319,7 @@ def _save_account(item: StockItem, account: InvalidEdits) -> None:
 
 
 def _drop_invalid_edit(item: StockItem, sentence: str) -> None:
-    """An update or a form replaced the invalid count: its units are dropped, and an issue asks for a check."""
+    # An update or a form replaced the invalid count: its units are dropped, and an issue asks for a check.
     _save_account(item, counts.written_over(_account_of(item)))
     issues.open_issue(Issue.Kind.UNREADABLE_COUNT, f"{item.product_id} {item.key}", sentence, key=item.key)
 

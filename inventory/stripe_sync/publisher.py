@@ -78,7 +78,6 @@ def resume(*, stopped_before: datetime | None = None) -> int:
 
 
 def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
-    """Products with something to publish; with `now`, only those whose turn it is."""
     counted = StockItem.objects.filter(product=OuterRef("pk"), state=StockItem.State.COUNTED)
     pending = Movement.objects.filter(
         item__product=OuterRef("pk"), item__state=StockItem.State.COUNTED, published_at=None
@@ -231,24 +230,23 @@ def _resolve_unknown_outcome(update: StockUpdate, now: datetime) -> None:
     mirror.upsert_product(product)
     fault_point("find_out.read")
     tag = snapshot.tag_of(product)
+    was_applied = tag.number == update.number
+    if tag.number is None and not product.deleted:
+        # The tag was removed or replaced. Only our update's own event can prove that it was applied before.
+        events = [
+            event
+            for event in gateway.product_events(update.created_at - missed_events.OVERLAP)
+            if (event.get("request") or {}).get("idempotency_key") == update.idempotency_key
+        ]
+        inbox.store_events(events)
+        was_applied = bool(events)
     if product.deleted or (tag.number or 0) > update.number:
         snapshot.apply_snapshot(product, requested)
-    elif tag.number == update.number or (tag.number is None and _event_arrived(update)):
+    elif was_applied:
         _record_applied(update, now, answered=None)
     else:
         updates.abandon_update(update.pk, now)
     fault_point("find_out.decided")
-
-
-def _event_arrived(update: StockUpdate) -> bool:
-    """List the product events since the update, and store its own. False if Stripe lists none for its key."""
-    matching = [
-        event
-        for event in gateway.product_events(update.created_at - missed_events.OVERLAP)
-        if (event.get("request") or {}).get("idempotency_key") == update.idempotency_key
-    ]
-    inbox.store_events(matching)
-    return bool(matching)
 
 
 # --- Pause and resume -------------------------------------------------------------------------

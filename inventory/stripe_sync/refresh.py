@@ -65,7 +65,7 @@ def pending_refreshes() -> QuerySet[ProductSync]:
 
 
 def _refresh_one(product_id: str, now: datetime) -> bool:
-    """Refresh one product; False if another worker has it or it failed. Its failure does not stop the others."""
+    # False if another worker has the product, or it failed, which does not stop the others.
     with lease(product_id) as own_lease:
         if own_lease is None:
             return False

@@ -126,7 +126,7 @@ def readings_of(product: gateway.StripeProduct) -> list[ParsedCount]:
 
 
 def _pairs(product: gateway.StripeProduct) -> list[Pair]:
-    """Each item of the product with its reading. Locks the items, and creates those of new sizes."""
+    # Each item of the product with its reading. The items are locked, and those of new sizes created.
     readings = readings_of(product)
     locked = StockItem.objects.filter(product=product.id).select_for_update().order_by("pk")
     items = {item.key: item for item in locked}
