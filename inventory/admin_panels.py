@@ -44,7 +44,7 @@ def issues_panel(request: HttpRequest) -> Panel | None:
 
 
 def problems_panel(request: HttpRequest) -> Panel | None:
-    """Items that are not for sale because their count is unknown, and products whose stock updates are paused."""
+    # Items with an unknown count are not for sale.
     unknown = StockItem.objects.filter(
         is_listed=True, state=StockItem.State.UNKNOWN, product__active=True, product__deleted=False
     ).select_related("product")

@@ -64,8 +64,7 @@ class AlertLine:
 
     @classmethod
     def of_item(cls, item: StockItem) -> AlertLine:
-        """`item`: one of `_items()`."""
-        units: int = item.units  # type: ignore[attr-defined]
+        units: int = item.units  # type: ignore[attr-defined]  # annotated by _items()
         title = _("Low stock: %(item)s, %(left)d left") if units > 0 else _("Sold out: %(item)s")
         facts = {"item": item, "left": units}
         return cls.create(title % facts, "", "admin:inventory_stockitem_change", item.pk)

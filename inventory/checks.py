@@ -46,7 +46,6 @@ def check_sqlite_version(**kwargs: Any) -> list[CheckMessage]:
 
 
 def run_startup_checks() -> list[CheckMessage]:
-    """Run all checks, for a worker that starts."""
     return [
         *check_database_supports_ledger(databases=["default"]),
         *check_sqlite_supports_ledger(),

@@ -31,8 +31,8 @@ def worker_name() -> str:
 
 
 def beat(now: datetime) -> int:
-    """Record that this process works; delete heartbeats too old, or too far ahead, to mean anything."""
     record(worker_name(), now, timeout=TIMEOUT)
+    # Those too old to matter, and those from before a clock was set back.
     Heartbeat.objects.filter(Q(beat_at__lt=now - RETENTION) | Q(beat_at__gt=now + RETENTION)).delete()
     return 0
 

@@ -30,7 +30,7 @@ _batcher = EventBatcher()
 @require_POST
 def stripe_webhook(request: HttpRequest) -> HttpResponse:
     """Answer 200 once the event is stored; 400, 405 or 413 for invalid requests; 503 if the event cannot be stored."""
-    # Guard: the header is checked first, so that a huge body is never read.
+    # The header is checked first, so that a huge body is never read.
     length = request.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > settings.STRIPE_WEBHOOK_MAX_BYTES:
         return _answer(413, f"The body is larger than {settings.STRIPE_WEBHOOK_MAX_BYTES} bytes.")
@@ -49,7 +49,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         return _answer(400, str(exc))
     fault_point("receive.verified")
 
-    # Act: store the event. After a 503 Stripe delivers it again.
+    # Stripe delivers the event again after a 503.
     try:
         new = _batcher.store(event)
     except DatabaseError:

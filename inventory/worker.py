@@ -55,7 +55,6 @@ def start() -> None:
 
 
 def check_database() -> None:
-    """Raise WrongDatabase for errors of the system checks; log their warnings."""
     for problem in checks.run_startup_checks():
         if problem.level >= ERROR:
             raise WrongDatabase(f"{problem.msg} {problem.hint or ''}".strip())
@@ -133,7 +132,6 @@ class ScheduledTask:
         return max(0.0, self.due_at - time.monotonic())
 
     def run(self) -> None:
-        """Run the task and schedule its next run. Errors are logged, and the task is retried."""
         pause = self.task.every
         try:
             close_old_connections()
