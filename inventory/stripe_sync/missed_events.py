@@ -40,14 +40,14 @@ def fetch_product_events(now: datetime) -> int:
         since, listed_at = cursor.read_to, cursor.listed_at
     began = timezone.now()
     events = list(gateway.product_events(since - OVERLAP))
-    fault_point("catch_up.listed")
+    fault_point("missed_events.listed")
     if now - listed_at > EVENT_RETENTION:
         # Stripe no longer lists some of the missed events, so differences can no longer be explained.
         days = EVENT_RETENTION.days
         logger.error("Stripe's events were not read for %d days: its counts are accepted as they are", days)
         ProductSync.objects.request_refresh(event_gap=True)
     new = len(inbox.store_events(events))
-    fault_point("catch_up.remembered")
+    fault_point("missed_events.stored")
     # The cursor is the newest event seen, by Stripe's clock. It never moves back.
     read_to = max([since, *(datetime.fromtimestamp(event["created"], now.tzinfo) for event in events)])
     EventCursor.objects.update_or_create(singleton=1, defaults={"read_to": read_to, "listed_at": began})

@@ -134,7 +134,7 @@ def apply_product_updated(event: Json) -> None:
         request = ProcessedRequest(product_id=sync.pk, request=update.request[:255])
         if not insert_new([request], unique=("request",)):
             return
-        fault_point("observe.claimed")
+        fault_point("product_event.claimed")
         # Lock order: the sync row before the items, by primary key.
         locked = StockItem.objects.filter(product=sync.pk).select_for_update(of=("self",))
         items = {item.key: item for item in locked.select_related("product").order_by("pk")}
@@ -146,8 +146,8 @@ def apply_product_updated(event: Json) -> None:
         else:
             _count_edit(sync, update, items, change)
             refresh.request_refresh([sync.pk])
-        fault_point("observe.counted")
-    fault_point("observe.committed")
+        fault_point("product_event.counted")
+    fault_point("product_event.committed")
 
 
 # --- Our own updates --------------------------------------------------------------------------

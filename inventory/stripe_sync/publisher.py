@@ -101,7 +101,7 @@ def publish_product(product_id: str, now: datetime) -> bool:
             or not ProductSync.objects.filter(pk=product_id, pause_reason=PauseReason.NOT).exists()
         ):
             return False
-        fault_point("publish.claimed")
+        fault_point("publish.leased")
         try:
             update = updates.open_update(product_id)
             # Refresh. Where one was requested, as after a worker's start, it comes even before an update that is open:
@@ -110,7 +110,7 @@ def publish_product(product_id: str, now: datetime) -> bool:
                 refresh.refresh_product(product_id)
                 update = updates.open_update(product_id)
             if update is None and _counts_are_explained(product_id, now):
-                fault_point("publish.looked")
+                fault_point("publish.refreshed")
                 # Prepare: everything pending goes into one update, whose totals and key no longer change.
                 update = updates.prepare_update(own_lease)
             # Send and apply, unless the refresh took so long that another worker has the product.
@@ -228,7 +228,7 @@ def _resolve_unknown_outcome(update: StockUpdate, now: datetime) -> None:
     requested = ProductSync.objects.values_list("refreshes_requested", flat=True).get(pk=update.product_id)
     product = fetch_product(update.product_id)
     mirror.upsert_product(product)
-    fault_point("find_out.read")
+    fault_point("resolve.read")
     tag = snapshot.tag_of(product)
     was_applied = tag.number == update.number
     if tag.number is None and not product.deleted:
@@ -246,7 +246,7 @@ def _resolve_unknown_outcome(update: StockUpdate, now: datetime) -> None:
         _record_applied(update, now, answered=None)
     else:
         updates.abandon_update(update.pk, now)
-    fault_point("find_out.decided")
+    fault_point("resolve.decided")
 
 
 # --- Pause and resume -------------------------------------------------------------------------

@@ -34,11 +34,11 @@ def refresh_product(product_id: str) -> mirror.Outcome:
     # Counted before the request: a refresh that is requested during this one is not fulfilled by it.
     requested = requested_counts([product_id]).get(product_id, 0)
     product = gateway.fetch_product(product_id)
-    fault_point("look.read")
+    fault_point("refresh.read")
     outcome = mirror.upsert_product(product)
-    fault_point("look.mirrored")
+    fault_point("refresh.stored")
     snapshot.apply_snapshot(product, requested)
-    fault_point("look.taken_in")
+    fault_point("refresh.applied")
     return outcome
 
 

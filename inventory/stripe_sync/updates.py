@@ -73,8 +73,8 @@ def prepare_update(lease: Lease) -> StockUpdate | None:
         ProductSync.objects.filter(pk=sync.pk).update(
             number=tag.number, needs_version_bump=False, differs=False
         )
-        fault_point("freeze.made")
-    fault_point("freeze.committed")
+        fault_point("prepare.created")
+    fault_point("prepare.committed")
     return update
 
 

@@ -66,14 +66,14 @@ class Shirt:
 
     @property
     def metadata(self) -> dict[str, str]:
-        found: dict[str, str] = self.fake.products[self.product_id]["metadata"]
-        return found
+        metadata: dict[str, str] = self.fake.products[self.product_id]["metadata"]
+        return metadata
 
     def at_stripe(self, size: str) -> str | None:
         return self.metadata.get(f"stock_{size}")
 
     @property
-    def mark(self) -> str | None:
+    def version_tag(self) -> str | None:
         return self.metadata.get("inventory_version")
 
     def edit(self, **sizes: int | str | None) -> None:
@@ -91,7 +91,7 @@ class Shirt:
         changed = {f"stock_{size}": _text(value) for size, value in sizes.items()}
         self.fake.dashboard.save_stale_form(self.product_id, {**form, **changed})
 
-    def writes_sent(self) -> list[Any]:
+    def updates_sent(self) -> list[Any]:
         """POST requests for this product that reached Stripe."""
         path = f"/v1/products/{self.product_id}"
         return [call for call in self.fake.calls if call.method == "POST" and call.path == path]

@@ -51,7 +51,7 @@ def test_one_to_six_digits_with_blanks_around_them_are_a_count(text: str) -> Non
         "unlimited",
     ],
 )
-def test_everything_else_is_unreadable(text: str | None) -> None:
+def test_everything_else_is_invalid(text: str | None) -> None:
     assert parse_count(text) is None
 
 
@@ -67,13 +67,13 @@ def test_no_text_makes_parsing_fail_or_a_count_negative(text: str) -> None:
 
 @given(COUNTS, st.integers(min_value=-2_000_000, max_value=2_000_000))
 def test_a_total_can_be_read_again_and_says_what_is_missing_or_too_much(on_hand: int, pending: int) -> None:
-    found = published_total(on_hand, pending)
+    total = published_total(on_hand, pending)
 
-    assert parse_count(str(found.count)) == found.count
-    assert found.shortfall >= 0 and found.surplus >= 0
-    assert found.count - found.shortfall + found.surplus == on_hand + pending
-    assert found.count == 0 or found.shortfall == 0
-    assert found.count == MAX_COUNT or found.surplus == 0
+    assert parse_count(str(total.count)) == total.count
+    assert total.shortfall >= 0 and total.surplus >= 0
+    assert total.count - total.shortfall + total.surplus == on_hand + pending
+    assert total.count == 0 or total.shortfall == 0
+    assert total.count == MAX_COUNT or total.surplus == 0
 
 
 # --- Edits in any order -----------------------------------------------------------------------
@@ -114,8 +114,10 @@ def test_a_plain_edit_counts_at_once_even_while_an_account_is_open() -> None:
 
 
 @given(READABLE_OR_NOT.filter(lambda count: count is not None), st.booleans())
-def test_an_edit_overwritten_unseen_never_moves_the_ledger(stood: int, write_is_heard_of_first: bool) -> None:
-    if write_is_heard_of_first:
+def test_an_edit_that_an_update_replaced_never_moves_the_ledger(
+    stood: int, update_is_reported_first: bool
+) -> None:
+    if update_is_reported_first:
         moved, account = edited(written_over(InvalidEdits()), stood, None)
     else:
         moved, account = edited(InvalidEdits(), stood, None)
@@ -172,7 +174,7 @@ def test_of_two_states_that_fit_the_form_shows_the_one_that_still_stood() -> Non
 
 
 @pytest.mark.parametrize("shown", [{"stock": 13}, {"stock": 10}])
-def test_an_untouched_form_is_taken_for_what_it_shows(shown: dict[str, int]) -> None:
+def test_an_untouched_form_matches_the_counts_that_it_shows(shown: dict[str, int]) -> None:
     """It could also be the other state, edited to exactly this count."""
     states = [{"stock": 13}, {"stock": 10}]
 

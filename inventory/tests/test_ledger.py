@@ -132,7 +132,7 @@ def test_a_sale_ends_its_hold_and_waits_for_stripe(medium: StockItem) -> None:
     assert not Hold.objects.exists()
 
 
-def test_a_sale_told_twice_counts_once(medium: StockItem) -> None:
+def test_a_sale_recorded_twice_counts_once(medium: StockItem) -> None:
     lines = [SaleLine("order:1:0", medium.pk, 2)]
 
     ledger.sell("order:1", lines, now=timezone.now())
@@ -156,8 +156,8 @@ def test_a_paid_order_is_never_refused_and_a_shortage_becomes_an_issue(shirt: Sh
 
     assert shirt.item("L").pending == -6
     assert shirt.item("L").available == 0
-    case = Issue.objects.get(kind="oversold")
-    assert case.subject == "prod_shirt stock_L"
+    issue = Issue.objects.get(kind="oversold")
+    assert issue.subject == "prod_shirt stock_L"
 
 
 def test_a_sale_that_takes_held_units_becomes_an_issue(shirt: Shirt) -> None:

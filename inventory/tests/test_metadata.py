@@ -20,9 +20,9 @@ from inventory.stock.metadata import (
 
 
 def test_each_size_has_its_own_key_and_order_is_kept() -> None:
-    found = read({"stock_S": "10", "stock_2XL": "0"}, ["S", "2XL"])
+    readings = read({"stock_S": "10", "stock_2XL": "0"}, ["S", "2XL"])
 
-    assert found == [ParsedCount("stock_S", "S", count=10), ParsedCount("stock_2XL", "2XL", count=0)]
+    assert readings == [ParsedCount("stock_S", "S", count=10), ParsedCount("stock_2XL", "2XL", count=0)]
 
 
 def test_a_product_without_sizes_is_one_item_under_the_key_stock() -> None:
@@ -64,16 +64,16 @@ def test_unlimited_is_not_tracked(text: str) -> None:
 def test_every_size_has_exactly_one_reading_for_any_metadata(
     metadata: dict[str, str], sizes: list[str]
 ) -> None:
-    found = read(metadata, sizes)
+    readings = read(metadata, sizes)
 
-    assert [reading.size for reading in found] == (sizes or [""])
-    for reading in found:
+    assert [reading.size for reading in readings] == (sizes or [""])
+    for reading in readings:
         answers = (reading.count is not None) + reading.unlimited + bool(reading.problem)
         assert answers == 1
 
 
 @given(st.text(min_size=1, max_size=34))
-def test_a_size_is_never_bent_into_its_key(size: str) -> None:
+def test_a_key_contains_the_exact_size(size: str) -> None:
     assert key_for(size).removeprefix("stock_") == size
 
 
@@ -144,17 +144,17 @@ def test_the_body_of_an_update_does_not_depend_on_the_order_of_its_totals() -> N
 
 
 def test_a_change_is_derived_from_the_new_metadata_and_the_old_values() -> None:
-    found = diff({"stock_S": "12", "stock_M": "15"}, {"stock_S": "10"}, ["stock_S", "stock_M"])
+    change = diff({"stock_S": "12", "stock_M": "15"}, {"stock_S": "10"}, ["stock_S", "stock_M"])
 
-    assert found.before == {"stock_S": 10, "stock_M": 15}
-    assert found.after == {"stock_S": 12, "stock_M": 15}
-    assert not found.tag_was_set
+    assert change.before == {"stock_S": 10, "stock_M": 15}
+    assert change.after == {"stock_S": 12, "stock_M": 15}
+    assert not change.tag_was_set
 
 
 def test_null_in_the_old_values_means_that_the_key_was_not_there() -> None:
-    found = diff({"stock_S": "12"}, {"stock_S": None}, ["stock_S"])
+    change = diff({"stock_S": "12"}, {"stock_S": None}, ["stock_S"])
 
-    assert found.before == {"stock_S": None}
+    assert change.before == {"stock_S": None}
 
 
 def test_a_version_tag_among_the_changed_keys_was_set_by_this_update() -> None:

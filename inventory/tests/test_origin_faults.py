@@ -50,7 +50,7 @@ def test_origin_fault_03_an_update_sends_only_our_own_keys(shirt: Shirt) -> None
 
     shirt.settle()
 
-    (sent,) = shirt.writes_sent()
+    (sent,) = shirt.updates_sent()
     assert set(sent.params) == {"metadata"}
     assert set(sent.params["metadata"]) == {"stock_S", "stock_M", "stock_L", "inventory_version"}
 

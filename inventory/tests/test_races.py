@@ -289,18 +289,18 @@ def test_two_workers_update_a_product_one_after_the_other(shirt: Shirt) -> None:
     answers = at_once(*(lambda: publisher.publish_product("prod_shirt", now) for _worker in range(4)))
 
     assert not [answer for answer in answers if isinstance(answer, Exception)]
-    assert len(shirt.writes_sent()) == 1
+    assert len(shirt.updates_sent()) == 1
     assert shirt.at_stripe("M") == "13"
 
 
 def test_an_update_applied_by_response_and_event_at_once_is_published_once(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publisher, "_send", lambda write, now: None)
+        patch.setattr(publisher, "_send", lambda update, now: None)
         publisher.publish_product("prod_shirt", timezone.now() + timedelta(seconds=3))
-    write = StockUpdate.objects.get(state="open")
+    update = StockUpdate.objects.get(state="open")
 
-    answers = at_once(*(lambda: updates.apply_update(write.pk, timezone.now()) for _worker in range(MANY)))
+    answers = at_once(*(lambda: updates.apply_update(update.pk, timezone.now()) for _worker in range(MANY)))
 
     assert answers.count(True) == 1
     assert (shirt.item("M").on_hand, shirt.item("M").pending) == (13, 0)

@@ -60,7 +60,7 @@ def test_the_last_units_are_sold_once_through_two_web_processes(cluster: Cluster
     assert "everything agrees" in manage(cluster.environment, "reconcile")
 
 
-@pytest.mark.parametrize("point", ["freeze.committed", "publish.sent"])
+@pytest.mark.parametrize("point", ["prepare.committed", "publish.sent"])
 def test_another_worker_finishes_the_update_of_a_killed_one(cluster: Cluster, point: str) -> None:
     """At the first point the update is frozen and not sent; at the second it is applied and not recorded."""
     cluster.let_one_die_at(point)

@@ -56,7 +56,7 @@ def receive(shirt: Shirt) -> None:
     )
 
 
-def hear_of_an_edit(shirt: Shirt) -> None:
+def count_an_edit(shirt: Shirt) -> None:
     shirt.edit(S=12)
     shirt.fake.deliver_due()
     drain()
@@ -80,11 +80,11 @@ def receive_a_delivery(shirt: Shirt) -> None:
     ledger.receive(shirt.item("L").pk, 3, reference="form:death")
 
 
-def write(shirt: Shirt) -> None:
+def publish(shirt: Shirt) -> None:
     drain()
 
 
-def look(shirt: Shirt) -> None:
+def refresh(shirt: Shirt) -> None:
     drain(later(70))
 
 
@@ -94,45 +94,45 @@ def explain(shirt: Shirt) -> None:
     drain(later(70))
 
 
-def catch_up_with_events(shirt: Shirt) -> None:
+def fetch_missed_events(shirt: Shirt) -> None:
     shirt.edit(S=12)
     missed_events.fetch_product_events(timezone.now())
 
 
-def find_out(shirt: Shirt) -> None:
+def resolve(shirt: Shirt) -> None:
     shirt.fake.faults.add("error_500", method="POST", path="/v1/products/*", when="after")
     drain()
 
 
 def abandon(shirt: Shirt) -> None:
-    with leases.lease("prod_shirt") as claim:
-        assert claim is not None
-        frozen = updates.prepare_update(claim)
+    with leases.lease("prod_shirt") as own_lease:
+        assert own_lease is not None
+        frozen = updates.prepare_update(own_lease)
     assert frozen is not None
     updates.abandon_update(frozen.pk, timezone.now())
 
 
-WAYS: dict[str, Callable[[Shirt], None]] = {
+SCENARIOS: dict[str, Callable[[Shirt], None]] = {
     "receive.": receive,
-    "handle.": hear_of_an_edit,
-    "observe.": hear_of_an_edit,
+    "handle.": count_an_edit,
+    "product_event.": count_an_edit,
     "hold.": hold,
     "release.": release,
     "sell.": sell,
     "record.": receive_a_delivery,
-    "freeze.": write,
-    "apply.": write,
+    "prepare.": publish,
+    "apply.": publish,
     "publish.explained": explain,
-    "publish.": write,
-    "look.": look,
-    "catch_up.": catch_up_with_events,
-    "find_out.": find_out,
+    "publish.": publish,
+    "refresh.": refresh,
+    "missed_events.": fetch_missed_events,
+    "resolve.": resolve,
     "abandon.": abandon,
 }
 
 
-def way_to(point: str) -> Callable[[Shirt], None]:
-    return next(way for prefix, way in WAYS.items() if point.startswith(prefix))
+def scenario_for(point: str) -> Callable[[Shirt], None]:
+    return next(scenario for prefix, scenario in SCENARIOS.items() if point.startswith(prefix))
 
 
 @pytest.mark.parametrize("point", sorted(named_in_the_code()))
@@ -150,7 +150,7 @@ def test_after_a_crash_at_this_step_the_next_worker_finishes(
     ProductSync.objects.update(next_attempt_at=None)
     monkeypatch.setattr(fault_points, "visit", die_there)
     with pytest.raises(Died):
-        way_to(point)(shirt)
+        scenario_for(point)(shirt)
     assert died_at == [point]
 
     _the_lease_runs_out()
@@ -208,8 +208,8 @@ def test_every_module_with_side_effects_has_fault_points() -> None:
         "hold",
         "sell",
         "release",
-        "freeze",
+        "prepare",
         "publish",
         "apply",
-        "observe",
+        "product_event",
     } <= prefixes

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def restore(shirt: Shirt) -> Callable[[], None]:
     """Save the shop's rows; calling the returned function restores them, as a backup would."""
-    kept = {
+    saved = {
         model: list(model.objects.all())
         for model in (
             ProductSync,
@@ -57,14 +57,14 @@ def restore(shirt: Shirt) -> Callable[[], None]:
         for pk, (write_id, published_at) in movements.items():
             Movement.objects.filter(pk=pk).update(stock_update_id=write_id, published_at=published_at)
         for model in (StockUpdate, VersionSnapshot, ProcessedRequest, StripeEvent):
-            model.objects.exclude(pk__in=[row.pk for row in kept[model]]).delete()
-        for row in [*kept[StockUpdate], *kept[ProductSync], *kept[StockItem]]:
+            model.objects.exclude(pk__in=[row.pk for row in saved[model]]).delete()
+        for row in [*saved[StockUpdate], *saved[ProductSync], *saved[StockItem]]:
             row.save()
 
     return bring_back
 
 
-def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shirt) -> None:
+def test_a_restored_database_accepts_stripes_counts_and_notifies_the_owner(shirt: Shirt) -> None:
     bring_back = restore(shirt)
     shirt.sell("M", 2, order="order:lost")
     shirt.settle()
@@ -77,9 +77,9 @@ def test_a_restored_database_takes_stripes_counts_and_tells_the_owner(shirt: Shi
     assert shirt.item("M").on_hand == 13 and shirt.at_stripe("M") == "13"
     assert shirt.movements("M") == [15, -2]
     assert shirt.stock.number == 2
-    case = Issue.objects.get(kind="restored_database")
-    assert case.subject == "prod_shirt"
-    assert case.text.endswith("\nstock_M: the ledger had 15, Stripe showed 13.")
+    issue = Issue.objects.get(kind="restored_database")
+    assert issue.subject == "prod_shirt"
+    assert issue.text.endswith("\nstock_M: the ledger had 15, Stripe showed 13.")
     assert shirt.is_at_rest()
 
 
@@ -164,13 +164,13 @@ def test_a_restore_is_detected_though_an_old_form_set_an_older_version_tag(shirt
     drain()
     shirt.save_form(form, S=11)
     bring_back()
-    assert shirt.mark is not None and shirt.mark.endswith("/1") and shirt.stock.number == 1
+    assert shirt.version_tag is not None and shirt.version_tag.endswith("/1") and shirt.stock.number == 1
 
     refresh.request_refresh_of_all()
     shirt.settle()
 
     assert Issue.objects.filter(kind="restored_database", subject="prod_shirt").exists()
-    assert shirt.stock.number > 2, "write 2 was the lost database's: no mark is used twice"
+    assert shirt.stock.number > 2, "update 2 was the lost database's: no version tag is used twice"
     assert shirt.is_at_rest()
 
 
@@ -313,8 +313,8 @@ def test_values_no_database_can_store_are_replaced_in_listed_events(shirt: Shirt
 
     missed_events.fetch_product_events(timezone.now())
 
-    told = StripeEvent.objects.get(pk=event_id).payload["data"]["object"]
-    assert (told["description"], told["much"]) == ("a?b", None)
+    product = StripeEvent.objects.get(pk=event_id).payload["data"]["object"]
+    assert (product["description"], product["much"]) == ("a?b", None)
 
 
 def test_a_quiet_month_with_a_worker_is_no_gap(shirt: Shirt) -> None:

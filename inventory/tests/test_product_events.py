@@ -35,7 +35,7 @@ def test_an_edit_adds_to_what_was_sold_meanwhile(shirt: Shirt) -> None:
     assert shirt.is_at_rest()
 
 
-def test_an_edit_that_our_write_replaced_is_not_lost(shirt: Shirt) -> None:
+def test_an_edit_that_our_update_replaced_is_not_lost(shirt: Shirt) -> None:
     """The edit arrived while our update was in flight: its event restores it, and the next total includes it."""
     shirt.edit(M=25)
     shirt.sell("M", 2)
@@ -58,12 +58,12 @@ def test_edits_of_several_sizes_at_once_are_counted_each(shirt: Shirt) -> None:
 
 
 def test_every_edit_is_followed_by_a_new_version_tag(shirt: Shirt) -> None:
-    before = shirt.mark
+    before = shirt.version_tag
 
     shirt.edit(M=20)
     shirt.settle()
 
-    assert shirt.mark != before
+    assert shirt.version_tag != before
     assert shirt.at_stripe("M") == "20"
 
 
@@ -392,14 +392,14 @@ def test_an_update_with_odd_fields_counts_nothing_and_raises_nothing(
 def test_an_update_without_counts_does_not_take_them_off_sale(shirt: Shirt, metadata: object) -> None:
     shirt.edit(M=16)
     shirt.settle()
-    told = copy.deepcopy(latest_event(shirt))
-    told |= {"id": "evt_odd", "request": {"id": "req_odd", "idempotency_key": None}}
-    told["data"]["previous_attributes"] = {"metadata": {"stock_M": "15"}}
-    told["data"]["object"] |= {"metadata": metadata, "updated": told["created"] + 5}
+    event = copy.deepcopy(latest_event(shirt))
+    event |= {"id": "evt_odd", "request": {"id": "req_odd", "idempotency_key": None}}
+    event["data"]["previous_attributes"] = {"metadata": {"stock_M": "15"}}
+    event["data"]["object"] |= {"metadata": metadata, "updated": event["created"] + 5}
     if metadata == "absent":
-        del told["data"]["object"]["metadata"]
+        del event["data"]["object"]["metadata"]
 
-    inbox.store_events([told])
+    inbox.store_events([event])
     shirt.settle()
 
     assert StripeEvent.objects.get(pk="evt_odd").state == "handled"

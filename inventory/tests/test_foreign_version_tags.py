@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     pass
 
 
-def foreign_write(shirt: Shirt, **counts: int) -> None:
+def foreign_update(shirt: Shirt, **counts: int) -> None:
     """Another shop's database sends its totals and version tag."""
     metadata = {f"stock_{size}": str(count) for size, count in counts.items()}
     shirt.edit_keys({**metadata, "inventory_version": "them/prod_shirt/4"})
 
 
 def test_a_foreign_version_tag_pauses_our_updates_and_notifies_the_owner(shirt: Shirt) -> None:
-    foreign_write(shirt, M=14)
+    foreign_update(shirt, M=14)
     shirt.settle()
     shirt.sell("M", 2)
 
@@ -37,7 +37,7 @@ def test_a_foreign_version_tag_pauses_our_updates_and_notifies_the_owner(shirt: 
 
 
 def test_an_update_of_the_other_shop_is_an_edit_here(shirt: Shirt) -> None:
-    foreign_write(shirt, M=14)
+    foreign_update(shirt, M=14)
 
     shirt.settle()
 
@@ -45,7 +45,7 @@ def test_an_update_of_the_other_shop_is_an_edit_here(shirt: Shirt) -> None:
 
 
 def test_taking_over_publishes_pending_movements(shirt: Shirt) -> None:
-    foreign_write(shirt, M=14)
+    foreign_update(shirt, M=14)
     shirt.settle()
     shirt.sell("M", 2)
     shirt.settle()
@@ -54,13 +54,13 @@ def test_taking_over_publishes_pending_movements(shirt: Shirt) -> None:
     shirt.settle()
 
     assert shirt.at_stripe("M") == "12"
-    assert shirt.mark is not None and shirt.mark.startswith(Installation.current())
+    assert shirt.version_tag is not None and shirt.version_tag.startswith(Installation.current())
     assert not Issue.objects.filter(kind="foreign_version", closed_at=None).exists()
     assert shirt.is_at_rest()
 
 
 def test_a_shop_that_keeps_updating_after_the_takeover_pauses_us_again(shirt: Shirt) -> None:
-    foreign_write(shirt, M=14)
+    foreign_update(shirt, M=14)
     shirt.settle()
     call_command("sync_catalog", "--product", "prod_shirt", "--take-over")
     shirt.settle()
@@ -87,12 +87,12 @@ def test_a_product_updated_by_another_shop_is_shown_with_its_counts(
 ) -> None:
     """A second database on the same account reads the counts and sends no updates."""
     shirt = new_shirt(M=15)
-    foreign_write(shirt, M=14)
+    foreign_update(shirt, M=14)
 
     shirt.sync()
 
     assert shirt.item("M").available == 14
-    assert shirt.mark == "them/prod_shirt/4"
+    assert shirt.version_tag == "them/prod_shirt/4"
 
 
 def test_a_duplicated_product_begins_its_own_ledger_and_version(shirt: Shirt) -> None:
@@ -103,5 +103,5 @@ def test_a_duplicated_product_begins_its_own_ledger_and_version(shirt: Shirt) ->
     copy.sync()
 
     assert copy.movements("M") == [15]
-    assert copy.mark == f"{Installation.current()}/prod_copy/1"
+    assert copy.version_tag == f"{Installation.current()}/prod_copy/1"
     assert not Issue.objects.exists()

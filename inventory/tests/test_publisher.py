@@ -36,14 +36,14 @@ def test_two_sold_medium_shirts_lower_stock_m_from_15_to_13(shirt: Shirt) -> Non
     assert shirt.is_at_rest()
 
 
-def test_a_write_carries_all_readable_totals_and_the_next_mark_and_no_other_key(shirt: Shirt) -> None:
+def test_an_update_carries_all_readable_totals_the_next_version_tag_and_no_other_key(shirt: Shirt) -> None:
     shirt.fake.forget_calls()
     shirt.sell("M", 2)
     n = shirt.stock.number
 
     shirt.settle()
 
-    (sent,) = shirt.writes_sent()
+    (sent,) = shirt.updates_sent()
     assert sent.params == {
         "metadata": {
             "stock_S": "10",
@@ -71,7 +71,7 @@ def test_many_sales_are_published_in_one_update(shirt: Shirt) -> None:
 
     shirt.settle()
 
-    assert len(shirt.writes_sent()) == 1
+    assert len(shirt.updates_sent()) == 1
     assert shirt.at_stripe("M") == "6"
 
 
@@ -81,7 +81,7 @@ def test_a_first_refresh_opens_the_ledger_and_tags_the_product(new_shirt: Callab
     shirt.sync()
 
     assert shirt.movements("M") == [15]
-    assert shirt.mark == f"{Installation.current()}/prod_shirt/1"
+    assert shirt.version_tag == f"{Installation.current()}/prod_shirt/1"
     assert shirt.is_at_rest()
 
 
@@ -177,7 +177,7 @@ def test_no_transaction_is_open_during_a_call_to_stripe(
         ("error_500", {"when": "after", "stored": False}),
     ],
 )
-def test_a_write_that_fails_once_is_counted_once_in_the_end(
+def test_an_update_that_fails_once_is_counted_once_in_the_end(
     shirt: Shirt, kind: str, options: dict[str, Any]
 ) -> None:
     shirt.fake.faults.add(kind, method="POST", path=PRODUCT, **options)
@@ -198,8 +198,8 @@ def test_an_update_whose_response_was_lost_is_retried_under_the_same_key(shirt: 
 
     shirt.settle()
 
-    keys = {call.idempotency_key for call in shirt.writes_sent()}
-    assert len(shirt.writes_sent()) >= 2 and len(keys) == 1
+    keys = {call.idempotency_key for call in shirt.updates_sent()}
+    assert len(shirt.updates_sent()) >= 2 and len(keys) == 1
 
 
 def send_to_stripe(update: StockUpdate) -> None:
@@ -214,7 +214,7 @@ def frozen(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> Iterator[StockUpdat
     """Two medium shirts in an update that was created but never sent."""
     shirt.sell("M", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(publisher, "_send", lambda write, now: None)
+        patch.setattr(publisher, "_send", lambda update, now: None)
         publisher.publish_pending(later(3))
     yield StockUpdate.objects.get(state="open")
 
@@ -252,7 +252,7 @@ def test_an_old_update_that_took_effect_is_recognized_by_its_version_tag(
 
     frozen.refresh_from_db()
     assert frozen.state == "applied"
-    assert shirt.writes_sent() == []
+    assert shirt.updates_sent() == []
     shirt.settle()
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()
 
@@ -299,7 +299,7 @@ def test_an_abandoned_update_that_arrives_late_does_no_harm(shirt: Shirt, frozen
     assert shirt.at_stripe("M") == "12" and shirt.is_at_rest()
 
 
-def test_a_write_that_two_workers_believe_in_is_applied_once(shirt: Shirt, frozen: StockUpdate) -> None:
+def test_an_update_that_two_workers_apply_is_applied_once(shirt: Shirt, frozen: StockUpdate) -> None:
     now = timezone.now()
 
     answers = [updates.apply_update(frozen.pk, now) for _worker in range(2)]
@@ -347,7 +347,7 @@ def test_a_leased_product_is_left_alone(shirt: Shirt) -> None:
     assert publisher.publish_product("prod_shirt", later(3)) is False
 
 
-def test_a_product_whose_worker_died_is_taken_over_when_the_lease_is_over(shirt: Shirt) -> None:
+def test_a_product_whose_worker_died_is_taken_over_when_the_lease_expires(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     ProductSync.objects.update(lease_until=later(-1), lease_holder="dead")
 

@@ -130,5 +130,5 @@ def test_a_removed_version_tag_is_sent_again(shirt: Shirt) -> None:
 
     shirt.settle()
 
-    assert shirt.mark == f"{Installation.current()}/prod_shirt/{shirt.stock.number}"
+    assert shirt.version_tag == f"{Installation.current()}/prod_shirt/{shirt.stock.number}"
     assert shirt.at_stripe("M") == "13" and shirt.is_at_rest()

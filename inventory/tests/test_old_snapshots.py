@@ -63,7 +63,7 @@ def test_a_size_that_is_edited_while_it_is_first_read_keeps_the_edit(shirt: Shir
     shirt.fake.deliver_due()
     inbox.process_local(timezone.now())
     shirt.fake.forward(2)
-    once_at("look.read", edit_and_hear(shirt, XL=12))
+    once_at("refresh.read", edit_and_hear(shirt, XL=12))
 
     refresh.refresh_requested(timezone.now())
     come_to_rest(shirt)
@@ -76,7 +76,7 @@ def test_until_it_is_read_again_such_a_size_is_not_for_sale(shirt: Shirt, once_a
     shirt.edit_keys({"sizes": "S,M,L,XL", "stock_XL": "10"})
     shirt.fake.deliver_due()
     inbox.process_local(timezone.now())
-    once_at("look.read", edit_and_hear(shirt, XL=12))
+    once_at("refresh.read", edit_and_hear(shirt, XL=12))
 
     refresh.refresh_requested(timezone.now())
 
@@ -99,7 +99,7 @@ def test_a_first_refresh_with_an_older_snapshot_keeps_the_edit(
         mirror.upsert_product(old)
         snapshot.apply_snapshot(old, 0)
 
-    once_at("look.read", the_other_process)
+    once_at("refresh.read", the_other_process)
     inbox.process_local(timezone.now())
     inbox.process_remote(timezone.now())
     come_to_rest(shirt)
@@ -118,7 +118,7 @@ def test_a_count_that_was_never_readable_opens_with_its_first_readable_value(
     shirt.fake.deliver_due()
     inbox.process_local(timezone.now())
     shirt.fake.forward(2)
-    once_at("look.read", edit_and_hear(shirt, M=100))
+    once_at("refresh.read", edit_and_hear(shirt, M=100))
 
     refresh.refresh_requested(timezone.now())
     come_to_rest(shirt)
@@ -131,7 +131,7 @@ def test_an_edit_that_arrives_while_counts_are_accepted_is_kept(shirt: Shirt, on
     ProductSync.objects.update(event_gap=True)
     refresh.request_refresh_of_all()
     shirt.fake.forward(5)
-    once_at("look.read", edit_and_hear(shirt, M=40))
+    once_at("refresh.read", edit_and_hear(shirt, M=40))
 
     refresh.refresh_requested(timezone.now())
     come_to_rest(shirt)
@@ -142,7 +142,7 @@ def test_an_edit_that_arrives_while_counts_are_accepted_is_kept(shirt: Shirt, on
 
 def test_a_restored_database_without_a_fresh_snapshot_sends_nothing(shirt: Shirt, once_at: Once) -> None:
     """Stripe is ahead, and an edit arrives during the refresh: an update now would overwrite what was lost."""
-    shop, product, _n = str(shirt.mark).split("/")
+    shop, product, _n = str(shirt.version_tag).split("/")
     shirt.fake.call(
         "POST",
         f"/v1/products/{product}",
@@ -151,7 +151,7 @@ def test_a_restored_database_without_a_fresh_snapshot_sends_nothing(shirt: Shirt
     )
     shirt.sell("S")
     refresh.request_refresh_of_all()
-    once_at("look.read", edit_and_hear(shirt, M=11))
+    once_at("refresh.read", edit_and_hear(shirt, M=11))
 
     refresh.refresh_product(shirt.product_id)
     publisher.publish_product(shirt.product_id, timezone.now())
@@ -226,7 +226,7 @@ def test_a_sale_during_the_recovery_counts_its_units_once(
     if connection.vendor != "postgresql":
         pytest.skip("SQLite lets one writer in at a time")
     paid_at = timezone.now()
-    shop, product, _n = str(shirt.mark).split("/")
+    shop, product, _n = str(shirt.version_tag).split("/")
     shirt.fake.call(
         "POST",
         f"/v1/products/{product}",
