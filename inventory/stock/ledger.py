@@ -25,7 +25,7 @@ from config.fault_points import fault_point
 from inventory import issues
 from inventory.db import delete_returning, insert_new
 from inventory.models import Hold, Issue, Movement, ProductSync, StockItem
-from inventory.stock.counts import MAX_COUNT, signed
+from inventory.stock.counts import MAX_COUNT
 
 logger = logging.getLogger(__name__)
 
@@ -385,9 +385,9 @@ def _report(new: Sequence[Movement]) -> None:
 
 def _log(movement: Movement, item: StockItem) -> None:
     logger.info(
-        "Counted: %s %s %s, %s left (%s)",
+        "Counted: %s %+d %s, %s left (%s)",
         movement.kind,
-        signed(movement.delta),
+        movement.delta,
         item,
         item.available if item.state == StockItem.State.COUNTED else item.get_state_display(),
         movement.reference,

@@ -36,7 +36,7 @@ from inventory.models import (
     StripeEvent,
 )
 from inventory.stock import counts
-from inventory.stock.counts import Counts, InvalidEdits, signed
+from inventory.stock.counts import Counts, InvalidEdits
 from inventory.stock.metadata import MetadataDiff, diff, identify_version
 from inventory.stripe_sync import refresh, updates
 
@@ -275,7 +275,7 @@ def _count_item(
     if insert_new([movement], unique=("item_id",)):
         StockItem.objects.filter(pk=item.pk).update(on_hand=F("on_hand") + units)
         ProductSync.objects.filter(pk=item.product_id).update(needs_version_bump=True)
-        logger.info("Edited at Stripe: %s %s (%s)", item, signed(units), update.request)
+        logger.info("Edited at Stripe: %s %+d (%s)", item, units, update.request)
 
 
 def _is_in_first_reading(item: StockItem, update: ProductUpdate, change: MetadataDiff) -> bool:

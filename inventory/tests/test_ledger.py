@@ -338,7 +338,7 @@ def test_the_log_says_what_was_counted_and_what_is_low_and_out(
         shirt.sell("L", 5)
 
     text = caplog.text
-    assert "Counted: sale −2 BALM T-Shirt M, 13 left" in text
+    assert "Counted: sale -2 BALM T-Shirt M, 13 left" in text
     assert "Low stock: BALM T-Shirt S, 5 left" in text
     assert "Out of stock: BALM T-Shirt L" in text
     assert "stock: BALM T-Shirt M" not in text
