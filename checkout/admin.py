@@ -1,10 +1,11 @@
-"""What does the owner see of orders? Everything that Stripe told, and two things to do: place a line, take goods back."""
+"""Orders in the admin: read-only, except for assigning a size and returning units to stock."""
 
 from __future__ import annotations
 
 import re
 import secrets
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.conf import settings
@@ -17,11 +18,11 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from checkout.models import Order, OrderLine
 from checkout.orders.assign_size import assign_size
-from checkout.orders.returns import NotCounted, returnable, take_back
+from checkout.orders.returns import NotCounted, restock, returnable_lines
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
 from config.dates import format_local
 from inventory.models import Movement, StockItem
@@ -29,17 +30,8 @@ from shop.money import format_money
 
 
 class ReturnForm(forms.Form):
-    """What goes with the units that come back. `token` makes a second click bring nothing."""
-
-    token = forms.CharField(max_length=32)
+    token = forms.CharField(max_length=32)  # Makes a second click harmless.
     reason = forms.CharField(max_length=500, required=False)
-
-    def said(self) -> dict[str, str]:
-        """Token and reason, as the ledger keeps them. Raises NotCounted for what it could not keep."""
-        if not self.is_valid():
-            why = " ".join(str(text) for texts in self.errors.values() for text in texts)
-            raise NotCounted(_("Nothing was put back: %(why)s") % {"why": why})
-        return {"token": f"return:{self.cleaned_data['token']}", "reason": self.cleaned_data["reason"]}
 
 
 class Lines(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
@@ -87,7 +79,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
         (gettext_lazy("Customer"), {"fields": ["name", "email", "phone", "address_display"]}),
         (gettext_lazy("Amounts"), {"fields": ["amounts_display"]}),
         (
-            gettext_lazy("For the curious"),
+            gettext_lazy("Technical details"),
             {"fields": ["id", "session_id", "payment_intent_id", "movements"], "classes": ["collapse"]},
         ),
     ]
@@ -96,7 +88,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("lines")
 
-    # --- What is shown ---
+    # --- Columns ---
 
     @admin.display(description=gettext_lazy("summary"))
     def summary(self, order: Order) -> str:
@@ -108,50 +100,47 @@ class OrderAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=gettext_lazy("at Stripe"))
     def stripe_link(self, order: Order) -> SafeString | str:
-        """The payment's page in the Dashboard; before there is one, nothing to link to."""
         if not order.payment_intent_id:
             return "–"
-        address = f"{settings.STRIPE_DASHBOARD}/payments/{order.payment_intent_id}"
-        return format_html('<a href="{}" rel="noopener">{}</a>', address, _("The payment in the Dashboard"))
+        url = f"{settings.STRIPE_DASHBOARD}/payments/{order.payment_intent_id}"
+        return format_html('<a href="{}" rel="noopener">{}</a>', url, _("View payment in the Dashboard"))
 
-    @admin.display(description=gettext_lazy("delivery address"))
+    @admin.display(description=gettext_lazy("ship to"))
     def address_display(self, order: Order) -> SafeString | str:
         lines = [(line,) for line in order.address_lines]
         return format_html_join(SafeString("<br>"), "{}", lines) if lines else "–"
 
-    @admin.display(description=gettext_lazy("amounts_display"))
+    @admin.display(description=gettext_lazy("amounts"))
     def amounts_display(self, order: Order) -> SafeString:
-        names = {
-            _("subtotal"): order.subtotal,
-            _("discount"): order.discount,
-            _("shipping"): order.shipping,
-            _("tax"): order.tax,
-            _("total"): order.total,
-            _("refunded"): order.refunded or None,
-        }
-        known = [
-            (name, _money(amount, order.currency)) for name, amount in names.items() if amount is not None
+        amounts = [
+            (_("Subtotal"), order.subtotal),
+            (_("Discount"), order.discount),
+            (_("Shipping"), order.shipping),
+            (_("Tax"), order.tax),
+            (_("Total"), order.total),
+            (_("Refunded"), order.refunded or None),
         ]
-        return format_html_join(SafeString("<br>"), "{}: {}", known) if known else SafeString("–")
+        rows = [(name, _money(amount, order.currency)) for name, amount in amounts if amount is not None]
+        return format_html_join(SafeString("<br>"), "{}: {}", rows) if rows else SafeString("–")
 
     @admin.display(description=gettext_lazy("movements"))
     def movements(self, order: Order) -> SafeString | str:
-        found = Movement.objects.filter(reference__startswith=f"{order.reference}:").select_related(
-            "item__product"
-        )
+        movements = Movement.objects.filter(reference__startswith=f"{order.reference}:")
         rows = [
-            (format_local(each.created_at), each.get_kind_display(), f"{each.delta:+d}", each.item)
-            for each in found
+            (format_local(row.created_at), row.get_kind_display(), f"{row.delta:+d}", row.item)
+            for row in movements.select_related("item__product")
         ]
         return format_html_join(SafeString("<br>"), "{} {} {} {}", rows) if rows else "–"
 
-    # --- What can be done ---
+    # --- Actions of an order's page ---
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [
-            path("<uuid:order_id>/place/", wrap(self.place_view), name="checkout_order_place"),
-            path("<uuid:order_id>/take-back/", wrap(self.take_back_view), name="checkout_order_take_back"),
+            path(
+                "<uuid:order_id>/assign-size/", wrap(self.assign_size_view), name="checkout_order_assign_size"
+            ),
+            path("<uuid:order_id>/restock/", wrap(self.restock_view), name="checkout_order_restock"),
             *super().get_urls(),
         ]
 
@@ -163,52 +152,57 @@ class OrderAdmin(ReadOnlyModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         order = self.get_object(request, object_id)
-        context = self._to_do(request, order) if order else {}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
+        context = dict(extra_context or {})
+        if order and self.has_operate_permission(request):
+            unassigned = order.lines.filter(needs_size=True).select_related("product")
+            context |= {
+                "needs_size": unassigned.prefetch_related("product__stock_items"),
+                "returnable_lines": returnable_lines(order),
+                "token": secrets.token_hex(8),
+            }
+        return super().change_view(request, object_id, form_url, context)
 
-    def _to_do(self, request: HttpRequest, order: Order) -> dict[str, Any]:
-        if not self.has_operate_permission(request):
-            return {}
-        needs_size = (
-            order.lines.filter(needs_size=True)
-            .select_related("product")
-            .prefetch_related("product__stock_items")
-        )
-        return {"needs_size": needs_size, "returnable": returnable(order), "token": secrets.token_hex(8)}
-
-    def place_view(self, request: HttpRequest, order_id: Any) -> HttpResponse:
+    def assign_size_view(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
         self._require_operate(request)
         line = get_object_or_404(OrderLine, order_id=order_id, id=_number(request.POST.get("line")))
         item = get_object_or_404(StockItem, product=line.product_id, id=_number(request.POST.get("item")))
         if assign_size(line, item, now=timezone.now(), actor=request.user.get_username()):
             self.message_user(request, _("Counted as %(item)s.") % {"item": item})
         else:
-            self.message_user(request, _("This was placed already."), messages.WARNING)
-        return _to(order_id)
+            self.message_user(request, _("This sale already has a size."), messages.WARNING)
+        return _redirect_to(order_id)
 
-    def take_back_view(self, request: HttpRequest, order_id: Any) -> HttpResponse:
+    def restock_view(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
         self._require_operate(request)
         order = get_object_or_404(Order, id=order_id)
         units = {line.id: _number(request.POST.get(f"line-{line.id}")) for line in order.lines.all()}
         form = ReturnForm(request.POST)
         try:
-            back = take_back(order, units, **form.said(), actor=request.user.get_username())
-        except NotCounted as refusal:
-            self.message_user(request, f"{refusal}", messages.ERROR)
-            return _to(order_id)
-        self.message_user(
-            request,
-            _("%(count)d back in stock.") % {"count": back} if back else _("Nothing came back."),
-            messages.SUCCESS if back else messages.WARNING,
-        )
-        return _to(order_id)
+            if not form.is_valid():
+                errors = " ".join(str(error) for errors in form.errors.values() for error in errors)
+                raise NotCounted(_("Nothing was returned to stock: %(reason)s") % {"reason": errors})
+            added = restock(
+                order,
+                units,
+                token=f"return:{form.cleaned_data['token']}",
+                reason=form.cleaned_data["reason"],
+                actor=request.user.get_username(),
+            )
+        except NotCounted as exc:
+            self.message_user(request, str(exc), messages.ERROR)
+        else:
+            text = ngettext("%(count)d unit returned to stock.", "%(count)d units returned to stock.", added)
+            self.message_user(
+                request, text % {"count": added}, messages.SUCCESS if added else messages.WARNING
+            )
+        return _redirect_to(order_id)
 
     def _require_operate(self, request: HttpRequest) -> None:
         if request.method != "POST" or not self.has_operate_permission(request):
             raise Http404
 
 
-def _to(order_id: Any) -> HttpResponse:
+def _redirect_to(order_id: UUID) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:checkout_order_change", args=[order_id]))
 
 

@@ -1,4 +1,4 @@
-"""Which size was it? The owner says so for a sale whose session did not, and only then it is counted."""
+"""Assign a size to a line of an external order whose session did not name it. Only then is the sale counted."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ COUNTED = (Order.State.PAID, Order.State.REFUNDED)
 
 
 def assign_size(line: OrderLine, item: StockItem, *, now: datetime, actor: str) -> bool:
-    """Say that `line` was `item`. False if somebody has placed it already. Raises ValueError for another product's item.
+    """Make `line` a sale of `item`. False if its size is assigned already.
 
-    A line that is not paid for yet is counted when it is, like every other.
+    A line that is not paid yet is counted with its payment. Raises ValueError for an item of another product.
     """
     if item.product_id != line.product_id:
-        raise ValueError(f"{item} is another article than {line.name}.")
+        raise ValueError(f"{item} is not a size of {line.name}.")
     with transaction.atomic():
         order = Order.objects.select_for_update().get(id=line.order_id)
-        mine = OrderLine.objects.filter(id=line.id, needs_size=True)
-        if not mine.update(item=item, size=item.size, needs_size=False):
+        unassigned = OrderLine.objects.filter(id=line.id, needs_size=True)
+        if not unassigned.update(item=item, size=item.size, needs_size=False):
             return False
         if order.state in COUNTED:
             sale = ledger.SaleLine(

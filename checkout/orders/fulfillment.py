@@ -1,10 +1,10 @@
-"""What follows from how a session ended? settle() is the one door for events, return page, backfill and replay.
+"""Apply the outcome of a Checkout Session to its order. Events, return page, backfill and replay all use apply_session.
 
-    open -> awaiting payment -> paid | released        paid wins from any of these, and is left for refunded only,
-                                                       which a refund that failed makes paid again
+    open -> awaiting payment -> paid | canceled
 
-Each step is a conditional UPDATE of the order and the ledger's verb in one transaction, so it happens once
-however often, in whatever order and by however many processes a session is settled.
+Any state can become `paid`. Only a full refund ends `paid`, and a failed refund restores it. Each step is one
+transaction of a conditional UPDATE of the order and an idempotent ledger operation, so it takes effect once, however
+often and in whatever order sessions are applied, and by however many processes.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from checkout import gateway
-from checkout.gateway import CheckoutSession, session_from
 from checkout.models import Order
 from checkout.orders import external_orders
+from checkout.stripe_objects import CheckoutSession, session_from
 from config.fault_points import fault_point
 from inventory.events import inbox
 from inventory.models import StripeEvent
@@ -35,9 +35,9 @@ FAILED = "checkout.session.async_payment_failed"
 
 
 def on_session_event(event: StripeEvent) -> None:
-    """checkout.session.completed, .async_payment_succeeded, .async_payment_failed and .expired."""
     session = session_from(event.payload["data"]["object"])
-    if not session.says_how_it_ended:
+    if not (session.status and session.payment_status):
+        # Events of Stripe's oldest API versions have no status.
         if not inbox.stripe_calls_allowed():
             raise inbox.NeedsStripeAccess
         session = gateway.fetch_session(session.id)
@@ -45,7 +45,7 @@ def on_session_event(event: StripeEvent) -> None:
 
 
 def log_payment(event: StripeEvent) -> None:
-    """payment_intent.succeeded: the session's own event counts it; this one is for the log."""
+    # payment_intent.succeeded is only logged: the session's own event counts the sale.
     payment = event.payload["data"]["object"]
     amount = format_money(int(payment.get("amount_received") or 0), str(payment.get("currency") or "usd"))
     order = (payment.get("metadata") or {}).get("order", "unknown here")
@@ -53,123 +53,106 @@ def log_payment(event: StripeEvent) -> None:
 
 
 def apply_session(
-    session: CheckoutSession,
-    *,
-    now: datetime,
-    failed: bool = False,
-    happened_at: datetime | None = None,
+    session: CheckoutSession, *, now: datetime, failed: bool = False, happened_at: datetime | None = None
 ) -> Order | None:
-    """Make the order of `session` true; harmless twice. None where there is nothing for this shop to count.
+    """Apply the outcome of `session` to its order, idempotently. None if it sold nothing that this shop counts.
 
-    `failed`: an event says that a payment which was to come later did not come; the session itself does not.
-    `happened_at`: when it was paid, by Stripe's clock, if the session does not say. A session that this shop did
-    not open is read from Stripe first (raises inventory.events.inbox.NeedsStripeAccess where that may not be, StripeCallError).
+    `failed`: an event reports that a later payment failed, which the session itself does not say.
+    `happened_at`: time of the event, by Stripe's clock, in case the session has no time of payment.
+    Raises inventory.events.inbox.NeedsStripeAccess or StripeCallError while an external order is created.
     """
-    order = _order_of(session) or external_orders.create_external_order(session)
+    order = _find_order(session) or external_orders.create_external_order(session)
     if order is None:
         return None
     if session.is_paid:
-        _pay(
-            order,
-            session,
-            paid_at=_paid_at(order, session.paid_at or happened_at or session.created_at or now),
-        )
+        _pay(order, session, session.paid_at or happened_at or session.created_at or now)
     elif session.status == "expired":
         release_order(order, because="Its payment page has expired.")
     elif failed or session.payment_failed:
         release_order(order, because="The payment failed.")
-    elif session.is_awaiting_payment:
-        _await_payment(order, session)
+    elif session.is_awaiting_payment and _transition(
+        order.id, State.OPEN, to=State.AWAITING_PAYMENT, **_session_fields(session)
+    ):
+        # A bank debit takes days. The units stay held until it succeeds or fails.
+        logger.info("Order %s awaits its payment.", order.number)
     order.refresh_from_db()
     return order
 
 
-def release_order(order: Order, *, because: str) -> bool:
-    """Nothing was bought: end the hold. False if the order had gone on otherwise."""
-    with transaction.atomic():
-        gone = _transition(order.id, State.OPEN, State.AWAITING_PAYMENT, to=State.CANCELED)
-        fault_point("settle.given_up")
-        units = ledger.release(order.reference) if gone else 0
-    if gone:
-        logger.info("Order %s came to nothing, %d units are free again: %s", order.number, units, because)
-    return gone
+def _find_order(session: CheckoutSession) -> Order | None:
+    order = Order.objects.filter(session_id=session.id).first()
+    if order:
+        return order
+    # The shop may not have received the answer that named the session. Its metadata has the order's id. The
+    # client_reference_id is not trusted: customers can set it in the address of a payment link.
+    try:
+        order_id = UUID(session.metadata.get("order", ""))
+    except ValueError:
+        return None
+    saved = Order.objects.filter(id=order_id, session_id=None).update(
+        session_id=session.id, session_url=session.url, expires_at=session.expires_at
+    )
+    order = Order.objects.filter(session_id=session.id).first()
+    if saved and order:
+        logger.info("Order %s belongs to session %s.", order.number, session.id)
+    return order
 
 
-def _pay(order: Order, session: CheckoutSession, *, paid_at: datetime) -> None:
-    """The sale is counted in the transaction that makes the order paid: never one without the other."""
+def _pay(order: Order, session: CheckoutSession, paid_at: datetime) -> None:
+    if not order.is_external:
+        # Stripe's clock counts whole seconds and may be slow, but no order is paid before it exists.
+        paid_at = max(paid_at, order.created_at)
+    # One transaction, so that an order is never paid without its sale or sold without its payment.
     with transaction.atomic():
-        paid = _transition(order.id, *BEFORE_PAID, to=State.PAID, paid_at=paid_at, **_facts(session))
-        fault_point("settle.paid")
+        paid = _transition(order.id, *BEFORE_PAID, to=State.PAID, paid_at=paid_at, **_session_fields(session))
+        fault_point("pay.updated")
         if paid:
-            # Read only now that the order's row is ours: the owner may be placing a line at this moment.
-            ledger.sell(order.reference, _sale_lines(order, paid_at), now=timezone.now())
+            # Read after the UPDATE has locked the order's row: the owner may be assigning a size at the same time.
+            sales = [
+                ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at, not order.is_external)
+                for line in order.lines.exclude(item=None)
+                if line.item_id is not None
+            ]
+            ledger.sell(order.reference, sales, now=timezone.now())
             mark_refunded_if_full(order.id, whole=session.total)
-    fault_point("settle.committed")
+    fault_point("pay.committed")
     if paid:
         logger.info("Order %s is paid: %s.", order.number, "; ".join(map(str, order.lines.all())))
 
 
+def release_order(order: Order, *, because: str) -> bool:
+    """Cancel an order that was not bought and end its hold. False if it is paid or canceled already."""
+    with transaction.atomic():
+        canceled = _transition(order.id, State.OPEN, State.AWAITING_PAYMENT, to=State.CANCELED)
+        fault_point("release_order.updated")
+        units = ledger.release(order.reference) if canceled else 0
+    if canceled:
+        logger.info("Order %s is canceled, %d units are released: %s", order.number, units, because)
+    return canceled
+
+
 def mark_refunded_if_full(order_id: UUID, *, whole: int | None) -> None:
-    """A paid order whose `whole` amount was given back is refunded, whichever of the two Stripe told first."""
+    # The refund may be reported before the payment.
     if whole:
         paid = Order.objects.filter(id=order_id, state=State.PAID)
         paid.filter(refunded__gte=whole).update(state=State.REFUNDED)
 
 
-def _sale_lines(order: Order, paid_at: datetime) -> list[ledger.SaleLine]:
-    return [
-        ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at, not order.is_external)
-        for line in order.lines.exclude(item=None)
-        if line.item_id is not None
-    ]
+def _transition(order_id: UUID, *from_states: str, to: str, **fields: Any) -> bool:
+    return bool(Order.objects.filter(id=order_id, state__in=from_states).update(state=to, **fields))
 
 
-def _paid_at(order: Order, stripe_says: datetime) -> datetime:
-    """By Stripe's clock, which counts whole seconds and may be slow: nobody pays for an order before it is written."""
-    return stripe_says if order.is_external else max(stripe_says, order.created_at)
-
-
-def _await_payment(order: Order, session: CheckoutSession) -> None:
-    """Done by the customer, not yet by the bank: the units stay held, for days if need be."""
-    if _transition(order.id, State.OPEN, to=State.AWAITING_PAYMENT, **_facts(session)):
-        logger.info("Order %s awaits its payment.", order.number)
-
-
-def _transition(order_id: UUID, *from_states: str, to: str, **facts: Any) -> bool:
-    return bool(Order.objects.filter(id=order_id, state__in=from_states).update(state=to, **facts))
-
-
-def _facts(session: CheckoutSession) -> dict[str, Any]:
-    """What Stripe says of customer and amounts, as columns of the order."""
-    amounts = ("subtotal", "shipping", "tax", "discount", "total")
-    return {
-        "email": session.email,
-        "name": session.name,
-        "phone": session.phone,
-        "address": dict(session.address),
-        "payment_intent_id": session.payment_intent_id,
-        **{name: getattr(session, name) for name in amounts},
-        **({"currency": session.currency} if session.currency else {}),
-    }
-
-
-def _order_of(session: CheckoutSession) -> Order | None:
-    """By the session, else by the order's id in the metadata, where we had not heard of the session yet.
-
-    Never by client_reference_id: on a payment link the customer may write it into the address.
-    """
-    found = Order.objects.filter(session_id=session.id).first()
-    return found or _match_by_metadata(session)
-
-
-def _match_by_metadata(session: CheckoutSession) -> Order | None:
-    try:
-        order_id = UUID(session.metadata.get("order", ""))
-    except ValueError:
-        return None
-    mine = Order.objects.filter(id=order_id, session_id=None)
-    hears = mine.update(session_id=session.id, session_url=session.url, expires_at=session.expires_at)
-    order = Order.objects.filter(session_id=session.id).first()
-    if hears and order:
-        logger.info("Order %s hears of its session %s.", order.number, session.id)
-    return order
+def _session_fields(session: CheckoutSession) -> dict[str, Any]:
+    columns = (
+        "email",
+        "name",
+        "phone",
+        "payment_intent_id",
+        "subtotal",
+        "shipping",
+        "tax",
+        "discount",
+        "total",
+    )
+    fields = {column: getattr(session, column) for column in columns} | {"address": dict(session.address)}
+    return fields | ({"currency": session.currency} if session.currency else {})

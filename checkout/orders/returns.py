@@ -1,4 +1,4 @@
-"""What came back from the customer? Units that the owner puts on the shelf again, line by line."""
+"""Return units of an order to stock, line by line, as the owner says."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from inventory.stock import ledger
 
 
 class NotCounted(Exception):
-    """There is no count to put units back to; the text says of what."""
+    """Units of an item without a count cannot be returned to stock. The text names the item."""
 
 
 @dataclass(frozen=True)
-class Returnable:
-    """A counted line and how many of its units may still come back."""
-
+class ReturnableLine:
     line: OrderLine
-    most: int
+    max_units: int
 
 
-def returnable(order: Order) -> list[Returnable]:
-    """The lines that took something from the stock and have not brought all of it back."""
+def returnable_lines(order: Order) -> list[ReturnableLine]:
+    """The lines of which units were sold and not all of them returned."""
     left = ledger.returnable(f"{order.reference}:")
-    return [Returnable(line, left[line.reference]) for line in order.lines.all() if left[line.reference] > 0]
+    return [
+        ReturnableLine(line, left[line.reference]) for line in order.lines.all() if left[line.reference] > 0
+    ]
 
 
-def take_back(order: Order, units: Mapping[int, int], *, token: str, reason: str, actor: str) -> int:
-    """Put units back, by the line's id; `token` makes a second click harmless. Returns how many came back.
+def restock(order: Order, units: Mapping[int, int], *, token: str, reason: str, actor: str) -> int:
+    """Return units to stock, given by line id. `token` makes it idempotent. Returns how many were added.
 
-    The ledger allows no more than the line took, however many returns there are. Raises NotCounted, and takes back
-    nothing, if one of them is sold without counting now.
+    No line returns more than it sold. Raises NotCounted, and returns nothing, if one of the items is sold without
+    counting now.
     """
-    # In the order of the items' primary keys, as every verb locks them.
+    # In the order of the items' primary keys, as every ledger operation locks them, to prevent deadlocks.
     lines = order.lines.filter(pk__in=[pk for pk, wanted in units.items() if wanted > 0]).order_by("item_id")
+    added = 0
     try:
         with transaction.atomic():
-            return sum(
-                ledger.restock(
+            for line in lines:
+                added += ledger.restock(
                     line.reference,
                     units[line.pk],
                     reference=token,
-                    reason=reason or _("came back"),
+                    reason=reason or _("returned"),
                     actor=actor,
                 )
-                for line in lines
-            )
-    except ValueError as refusal:
-        raise NotCounted(_("Nothing was put back: %(why)s") % {"why": refusal}) from refusal
+    except ValueError as exc:
+        raise NotCounted(_("Nothing was returned to stock: %(reason)s") % {"reason": exc}) from exc
+    return added

@@ -1,22 +1,23 @@
-"""Which size was bought in a session that this shop did not open? PURE: no database, no requests.
+"""Find the sizes that an external session sold. Standard library only: no database, no requests.
 
-Looked for in this order, as long as one is found: the line's own metadata, the price's, the session's
-item_<i>_size, item_<i>_product_id and item_<i>_quantity, the session's `size` if it has a single line, and a
-question of the session's that is called size, if only one line comes in sizes.
+The first place that names a size wins: the line's metadata, the price's metadata, the session's item_<i>_size with
+item_<i>_product_id and item_<i>_quantity, the session's `size` if it has a single line, and a custom field called size
+if only one line comes in sizes.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 ITEM_KEY = re.compile(r"item_([0-9]{1,3})_(size|product_id|quantity)")
+QUANTITY = re.compile(r"[0-9]{1,6}")
 
 
 @dataclass(frozen=True)
 class SoldUnits:
-    """Units of one product in one size; `size` None: nothing says which."""
+    """Units of one product in one size. `size` is None if unknown, `line` is the index of the session's line."""
 
     product_id: str
     quantity: int
@@ -26,7 +27,7 @@ class SoldUnits:
 
 @dataclass(frozen=True)
 class SessionLineFacts:
-    """One line of a session as far as sizes are concerned."""
+    """What of a session's line matters for sizes."""
 
     product_id: str
     quantity: int
@@ -35,96 +36,86 @@ class SessionLineFacts:
     has_sizes: bool = True
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """The item_<i>_* keys of one i. `line` counts from 0. Quantity 0: not given, which means the whole line."""
+
+    line: int
+    product_id: str
+    size: str
+    quantity: int
+
+
 def sizes_sold(
     lines: Sequence[SessionLineFacts], session_metadata: Mapping[str, str], custom_fields: Mapping[str, str]
 ) -> list[SoldUnits]:
-    """What each line sold, in order. One line becomes several where the session says it held several sizes."""
-    indexed = _indexed(session_metadata)
+    """What each line sold, in order. A line becomes several where the session says that it held several sizes."""
+    entries = _parse_entries(session_metadata)
+    # A size given for the whole session counts if only one line can be meant.
+    session_size = _text(session_metadata.get("size")) if len(lines) == 1 else None
+    custom_size = next(
+        (_text(value) for key, value in custom_fields.items() if key.casefold() == "size"), None
+    )
+    sized_lines = sum(line.has_sizes for line in lines)
     sold: list[SoldUnits] = []
-    for place, line in enumerate(lines):
-        plain = SoldUnits(line.product_id, line.quantity, line=place)
+    for index, line in enumerate(lines):
         size = _text(line.metadata.get("size")) or _text(line.price_metadata.get("size"))
-        if size:
-            sold.append(replace(plain, size=size))
-        else:
-            sold += _from_session(plain, lines, indexed) or [
-                replace(plain, size=_only_size(line, lines, session_metadata, custom_fields))
+        matches = [] if size else _matching_entries(index, lines, entries)
+        if matches:
+            sold += [
+                SoldUnits(line.product_id, entry.quantity or line.quantity, entry.size, index)
+                for entry in matches
             ]
+        else:
+            size = size or session_size or (custom_size if line.has_sizes and sized_lines == 1 else None)
+            sold.append(SoldUnits(line.product_id, line.quantity, size, index))
     return sold
 
 
 def matching_size(size: str, offered: Iterable[str]) -> str | None:
-    """The offered size that is meant: exactly, else the only one that differs in case alone."""
+    """The offered size that equals `size`, else the only one that differs in case alone."""
     offered = list(offered)
     if size in offered:
         return size
-    alike = [known for known in offered if known.casefold() == size.casefold()]
-    return alike[0] if len(alike) == 1 else None
+    similar = [other for other in offered if other.casefold() == size.casefold()]
+    return similar[0] if len(similar) == 1 else None
 
 
-def _from_session(
-    line: SoldUnits, lines: Sequence[SessionLineFacts], indexed: list[SoldUnits]
-) -> list[SoldUnits]:
-    """The entries that speak of this line: found by product, or by place where no entry names a product."""
-    if not any(entry.product_id for entry in indexed):
-        found = [entry for entry in indexed if entry.line == line.line and _agrees(entry, line)]
-    else:
-        same_product = [place for place, other in enumerate(lines) if other.product_id == line.product_id]
-        entries = [entry for entry in indexed if entry.product_id == line.product_id]
-        found = _share(line, same_product, entries)
-    return [replace(line, size=entry.size, quantity=entry.quantity or line.quantity) for entry in found]
-
-
-def _share(line: SoldUnits, same_product: list[int], entries: list[SoldUnits]) -> list[SoldUnits]:
-    if len(entries) == len(same_product):
-        mine = entries[same_product.index(line.line)]
-        return [mine] if _agrees(mine, line) else []
-    # Not said means the whole line, and beside others that cannot be.
-    each_says = all(entry.quantity for entry in entries)
-    whole = sum(entry.quantity for entry in entries)
-    return entries if len(same_product) == 1 and each_says and whole == line.quantity else []
-
-
-def _agrees(entry: SoldUnits, line: SoldUnits) -> bool:
-    return entry.quantity in {0, line.quantity}
-
-
-def _only_size(
-    line: SessionLineFacts,
-    lines: Sequence[SessionLineFacts],
-    session_metadata: Mapping[str, str],
-    custom_fields: Mapping[str, str],
-) -> str | None:
-    """A size that stands for the whole session, where it can mean this line only."""
-    if len(lines) == 1 and _text(session_metadata.get("size")):
-        return _text(session_metadata["size"])
-    if [other for other in lines if other.has_sizes] != [line]:
-        return None
-    return next((_text(value) for key, value in custom_fields.items() if key.casefold() == "size"), None)
-
-
-def _indexed(metadata: Mapping[str, str]) -> list[SoldUnits]:
-    """The item_<i>_* entries that name a size, by i; `line` is the place, from 0. Quantity 0: not said."""
-    found: dict[int, dict[str, str]] = {}
-    for key, value in metadata.items():
+def _parse_entries(metadata: Mapping[str, str]) -> list[_Entry]:
+    """The entries that name a size. They are numbered from 0, or from 1 if there is no 0."""
+    values: dict[int, dict[str, str]] = {}
+    for key, text in metadata.items():
         match = ITEM_KEY.fullmatch(key)
         if match:
-            found.setdefault(int(match[1]), {})[match[2]] = value.strip()
-    first = 0 if 0 in found else 1
-    return [
-        SoldUnits(
-            entry.get("product_id", ""),
-            _number(entry.get("quantity", "")),
-            _text(entry.get("size")),
-            index - first,
-        )
-        for index, entry in sorted(found.items())
-        if _text(entry.get("size"))
-    ]
+            values.setdefault(int(match[1]), {})[match[2]] = text.strip()
+    first = 0 if 0 in values else 1
+    entries = []
+    for number, value in sorted(values.items()):
+        quantity = value.get("quantity", "")
+        units = int(quantity) if QUANTITY.fullmatch(quantity) else 0
+        if value.get("size"):
+            entries.append(_Entry(number - first, value.get("product_id", ""), value["size"], units))
+    return entries
 
 
-def _number(text: str) -> int:
-    return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else 0
+def _matching_entries(index: int, lines: Sequence[SessionLineFacts], entries: list[_Entry]) -> list[_Entry]:
+    line = lines[index]
+    if not any(entry.product_id for entry in entries):
+        # No entry names a product, so they follow the order of the lines.
+        matches = [entry for entry in entries if entry.line == index]
+    else:
+        matches = [entry for entry in entries if entry.product_id == line.product_id]
+        same_product = [other for other in range(len(lines)) if lines[other].product_id == line.product_id]
+        if len(matches) != len(same_product):
+            # Several sizes share a line: each entry must give its quantity, and they must add up to the line's.
+            add_up = all(entry.quantity for entry in matches) and (
+                sum(entry.quantity for entry in matches) == line.quantity
+            )
+            return matches if len(same_product) == 1 and add_up else []
+        # One entry for each line of this product, in order.
+        matches = [matches[same_product.index(index)]]
+    # Entries that contradict the line are ignored.
+    return [entry for entry in matches if entry.quantity in {0, line.quantity}]
 
 
 def _text(value: str | None) -> str | None:

@@ -1,12 +1,11 @@
-"""Do Stripe and our books agree? Sessions against orders, orders against the ledger, counts against counts.
+"""Compare Stripe with the shop: sessions with orders, orders with the ledger, and counts with counts.
 
-What Stripe can answer is mended on the way: sessions that never arrived are settled. What is left is named.
+Sessions and events that never arrived are applied first. The remaining differences are reported.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,19 +22,21 @@ from inventory import issues
 from inventory.events import inbox
 from inventory.models import Hold, Issue, Movement, StockItem, StockUpdate, StripeEvent
 from inventory.stock import ledger
-from inventory.stock.metadata import ParsedCount, read_key
+from inventory.stock.metadata import read_key
 from inventory.stripe_sync import backoff, missed_events
 from shop import gateway as shop_gateway
 from shop.gateway import StripeProduct
 
 logger = logging.getLogger(__name__)
 
-A_DAY = timedelta(days=1)
+State = Order.State
+CLOCK_SKEW = timedelta(days=1)  # Generous: movements have the shop's time, payments Stripe's.
+POSSIBLY_COUNTED = (Issue.Kind.RESTORED_DATABASE, Issue.Kind.SALE_BEFORE_SYNC)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that does not agree. `kind` for programs, `text` for people."""
+    """`kind` is for programs, `text` for people."""
 
     kind: str
     subject: str
@@ -44,8 +45,7 @@ class Difference:
 
 @dataclass
 class Report:
-    """`fetched`: sessions that had never arrived and are settled now, `events`: how many product events, counted now;
-    `differences`: what is left, named one by one."""
+    """`fetched`: the orders whose sessions had never arrived, as text. `events`: how many product events had not."""
 
     sessions: int = 0
     products: int = 0
@@ -60,148 +60,118 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "agrees": self.agrees}
 
+    def add_difference(self, kind: str, subject: str, text: str) -> None:
+        self.differences.append(Difference(kind, subject, text))
+
+    def add_fetched(self, order: Order) -> None:
+        lines = "; ".join(map(str, order.lines.all()))
+        self.fetched.append(f"Order {order.number} is {order.get_state_display()}: {lines}")
+
+    def add_failure(self, subject: str, error: str) -> None:
+        text = f"The outcome of {subject} could not be applied ({error}). The log has the traceback."
+        self.add_difference("not_settled", subject, text)
+
 
 def reconcile(*, since: datetime, now: datetime) -> Report:
     """Compare everything, sessions from `since` on. Raises StripeCallError."""
     report = Report()
-    report.differences += _fetch_edits(report, now)
-    settled = apply_completed(since=since, now=now)
-    report.fetched = [_order_text(order) for order in settled.orders]
-    report.differences += [_unapplied(*failure) for failure in settled.failed.items()]
-    report.fetched += [_order_text(order) for order in _refresh_stale(now, report)]
+    # Edits and echoes that never arrived: without them, counts only seem to differ.
+    try:
+        report.events = missed_events.fetch_product_events(now)
+    except PermissionDenied as exc:
+        report.add_difference("events_not_listed", "STRIPE_SECRET_KEY", str(exc))
+    listed_at = timezone.now()
+    while inbox.process_local(listed_at) or inbox.process_remote(listed_at):
+        pass
+    # Sessions whose events never arrived.
+    result = apply_completed(since=since, now=now)
+    for order in result.orders:
+        report.add_fetched(order)
+    for session_id, error in result.failed.items():
+        report.add_failure(session_id, error)
+    _refresh_expired(report, now)
+    # What differs in spite of that.
     report.sessions = Order.objects.filter(created_at__gte=since).exclude(session_id=None).count()
-    report.differences += [*_unsold(since), *_without_size(), *_stray_holds(), *_drifted(), *_unhandled()]
+    _compare_sales(report, since)
+    _check_books(report)
     for product in shop_gateway.iter_products():
         report.products += 1
-        report.differences += _counts(product)
+        _compare_counts(report, product)
     return report
 
 
-def _fetch_edits(report: Report, now: datetime) -> Iterator[Difference]:
-    """Echoes and edits that no webhook brought, and whatever else waits: a count may only seem to differ without them."""
-    try:
-        report.events = missed_events.fetch_product_events(now)
-    except PermissionDenied as trouble:
-        yield Difference("events_not_listed", "STRIPE_SECRET_KEY", str(trouble))
-    listed = timezone.now()
-    while inbox.process_local(listed) or inbox.process_remote(listed):
-        pass
-
-
-def _unapplied(subject: str, why: str) -> Difference:
-    text = f"{subject} cannot be settled by what Stripe says of it ({why}); the log says where it fails."
-    return Difference("not_settled", subject, text)
-
-
-def _order_text(order: Order) -> str:
-    return f"Order {order.number} is {order.get_state_display()}: {'; '.join(map(str, order.lines.all()))}"
-
-
-def _refresh_stale(now: datetime, report: Report) -> Iterator[Order]:
-    """Orders whose page's time is over: Stripe is asked for each."""
-    overdue = Order.objects.filter(
-        state__in=[Order.State.OPEN, Order.State.AWAITING_PAYMENT], expires_at__lte=now
-    )
-    for order in overdue.exclude(session_id=None):
+def _refresh_expired(report: Report, now: datetime) -> None:
+    orders = Order.objects.filter(state__in=[State.OPEN, State.AWAITING_PAYMENT], expires_at__lte=now)
+    for order in orders.exclude(session_id=None):
         try:
             if refresh_order(order, now=now):
-                yield order
+                report.add_fetched(order)
         except NotFound:
             text = f"Stripe does not know the session {order.session_id}."
-            report.differences.append(Difference("session_unknown", order.number, text))
+            report.add_difference("session_unknown", order.number, text)
         except StripeCallError:
-            raise
-        except Exception as error:
-            logger.exception("Order %s cannot be settled", order.number)
-            report.differences.append(_unapplied(order.number, backoff.one_line(error)))
+            raise  # Other orders would fail as well.
+        except Exception as exc:
+            logger.exception("Order %s could not be refreshed", order.number)
+            report.add_failure(order.number, backoff.one_line(exc))
 
 
-def _unsold(since: datetime) -> Iterator[Difference]:
-    """Lines paid from `since` on without their sale in the ledger; those that Stripe's first count had are none."""
-    orders = Order.objects.filter(state__in=[Order.State.PAID, Order.State.REFUNDED], paid_at__gte=since)
-    paid = OrderLine.objects.filter(order__in=orders).exclude(item=None)
-    sales = Movement.objects.filter(kind=Movement.Kind.SALE, created_at__gte=since - A_DAY)
+def _compare_sales(report: Report, since: datetime) -> None:
+    sales = Movement.objects.filter(kind=Movement.Kind.SALE, created_at__gte=since - CLOCK_SKEW)
     sold = set(sales.values_list("reference", flat=True))
-    lines = paid.select_related("order", "item__product__sync").order_by("order__created_at", "position")
-    for line in lines:
-        if line.reference not in sold:
-            yield from _why_unsold(line)
+    orders = Order.objects.filter(state__in=[State.PAID, State.REFUNDED], paid_at__gte=since)
+    lines = OrderLine.objects.filter(order__in=orders).select_related("order", "item__product__sync")
+    for line in lines.exclude(item=None).order_by("order__created_at", "position"):
+        order, item = line.order, line.item
+        if item is None or line.reference in sold:
+            continue
+        sync = getattr(item.product, "sync", None)
+        # Sales before the cutoff are part of Stripe's count already, or may be.
+        if not ledger.is_before_cutoff(sync, order.paid_at, ours=not order.is_external):
+            text = f"{line} was paid for but is not in the ledger."
+            report.add_difference("sale_missing", order.number, text)
+        elif any(issues.is_open(kind, item.product_id) for kind in POSSIBLY_COUNTED):
+            text = f"{line} was paid for, and Stripe's count may include it already. See the issue of {item.product}."
+            report.add_difference("sale_in_doubt", order.number, text)
 
 
-def _why_unsold(line: OrderLine) -> Iterator[Difference]:
-    order, item = line.order, line.item
-    stock = getattr(item.product, "sync", None) if item else None
-    if not ledger.is_before_cutoff(stock, order.paid_at, ours=not order.is_external):
-        yield Difference("sale_missing", order.number, f"{line} was paid for and is not in the ledger.")
-    elif item and any(
-        issues.is_open(kind, item.product_id)
-        for kind in (Issue.Kind.RESTORED_DATABASE, Issue.Kind.SALE_BEFORE_SYNC)
-    ):
-        text = (
-            f"{line} was paid for before a reading that may have it already; see the case of {item.product}."
-        )
-        yield Difference("sale_in_doubt", order.number, text)
-
-
-def _without_size() -> Iterator[Difference]:
+def _check_books(report: Report) -> None:
     for line in OrderLine.objects.filter(needs_size=True).select_related("order"):
-        yield Difference(
-            "sale_without_size", line.order.number, f"{line}: nobody has said which size it was."
-        )
-
-
-def _stray_holds() -> Iterator[Difference]:
-    """Units kept for an order that is not on its way."""
-    on_their_way = {
-        f"order:{pk}"
-        for pk in Order.objects.filter(
-            state__in=[Order.State.OPEN, Order.State.AWAITING_PAYMENT]
-        ).values_list("pk", flat=True)
-    }
+        report.add_difference("sale_without_size", line.order.number, f"{line} needs a size.")
+    under_way = Order.objects.filter(state__in=[State.OPEN, State.AWAITING_PAYMENT])
+    references = {f"order:{pk}" for pk in under_way.values_list("pk", flat=True)}
     for hold in Hold.objects.select_related("item__product"):
-        if hold.reference not in on_their_way:
-            text = f"{hold.quantity} of {hold.item} are held for {hold.reference}, which is not on its way."
-            yield Difference("hold_without_order", hold.reference, text)
-
-
-def _drifted() -> Iterator[Difference]:
+        if hold.reference not in references:
+            text = (
+                f"{hold.quantity} of {hold.item} are held for {hold.reference}, which is not an open order."
+            )
+            report.add_difference("hold_without_order", hold.reference, text)
     for text in ledger.find_drift():
-        yield Difference("sum_drifted", text.split(":")[0], text)
-
-
-def _unhandled() -> Iterator[Difference]:
+        report.add_difference("sum_drifted", text.split(":")[0], text)
     for event in StripeEvent.objects.filter(state=StripeEvent.State.FAILED):
-        yield Difference("event_failed", event.pk, f"{event.type} was given up: {event.error}")
+        text = f"The event {event.type} could not be handled: {event.error}"
+        report.add_difference("event_failed", event.pk, text)
 
 
-def _counts(product: StripeProduct) -> Iterator[Difference]:
-    """What stands at Stripe against what our books say stands there."""
+def _compare_counts(report: Report, product: StripeProduct) -> None:
+    has_stock_keys = any(key.casefold().startswith(COUNT_KEYS) for key in product.metadata)
     items = list(StockItem.objects.filter(Q(is_listed=True) | ~Q(pending=0), product=product.id))
-    if not items and any(map(_is_about_stock, product.metadata)):
-        yield Difference("product_unknown", product.id, f"{product.name} was never read: run sync_catalog.")
+    if not items and has_stock_keys:
+        text = f"{product.name} was never read. Run sync_catalog."
+        report.add_difference("product_unknown", product.id, text)
     for item in items:
-        reading = read_key(product.metadata, item.key, item.size)
-        if item.state != StockItem.State.NOT_TRACKED and not reading.unlimited:
-            yield from _count(product, item, reading)
-
-
-def _count(product: StripeProduct, item: StockItem, reading: ParsedCount) -> Iterator[Difference]:
-    subject = f"{product.id} {item.key}"
-    if reading.count is None:
-        if any(map(_is_about_stock, product.metadata)):
-            yield Difference("count_unreadable", subject, f"{product.name}: {reading.problem}")
-        return
-    if reading.count != item.on_hand and not _is_on_its_way(product.id):
-        text = f"{product.name} {item.size}: Stripe says {reading.count}, our books say {item.on_hand}."
-        yield Difference("count_differs", subject, text)
-    if item.pending:
-        text = f"{product.name} {item.size}: {item.pending:+d} not at Stripe yet."
-        yield Difference("pending", subject, text)
-
-
-def _is_about_stock(key: str) -> bool:
-    return key.casefold().startswith(COUNT_KEYS)
-
-
-def _is_on_its_way(product_id: str) -> bool:
-    return StockUpdate.objects.filter(product=product_id, state=StockUpdate.State.OPEN).exists()
+        at_stripe = read_key(product.metadata, item.key, item.size)
+        if item.state == StockItem.State.NOT_TRACKED or at_stripe.unlimited:
+            continue
+        subject, name = f"{product.id} {item.key}", f"{product.name} {item.size}".strip()
+        if at_stripe.count is None:
+            if has_stock_keys:
+                report.add_difference("count_unreadable", subject, f"{product.name}: {at_stripe.problem}")
+            continue
+        updates = StockUpdate.objects.filter(product=product.id, state=StockUpdate.State.OPEN)
+        # While an update is under way, Stripe may have either count.
+        if at_stripe.count != item.on_hand and not updates.exists():
+            text = f"{name}: Stripe has {at_stripe.count}, the ledger {item.on_hand}."
+            report.add_difference("count_differs", subject, text)
+        if item.pending:
+            report.add_difference("pending", subject, f"{name}: {item.pending:+d} not sent to Stripe yet.")

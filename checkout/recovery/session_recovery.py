@@ -1,78 +1,132 @@
-"""What became of a payment page whose end we did not hear of? Its time is over here, so Stripe is asked.
+"""Recover sessions whose id or outcome did not reach the shop, by asking Stripe.
 
-Events can be lost: an endpoint switched off, a shop that was away for days. No hold ends by our clock, so every
-order that is still open after its time is asked for, again and again with longer pauses, until Stripe says how
-it ended.
+Answers and events can be lost: a connection breaks, an endpoint is disabled, the shop is down for days. A hold never
+ends by the shop's own clock. Each order is retried with increasing delays until Stripe says how its session ended.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.utils.translation import gettext_noop as _
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.orders import failures
-from checkout.orders.fulfillment import apply_session
-from config.stripe_client import NotFound, StripeCallError
+from checkout.orders.checkout import create_stripe_session, save_session
+from checkout.orders.fulfillment import apply_session, release_order
+from config.stripe_client import InvalidRequest, NotFound, StripeCallError
 from inventory import issues
 from inventory.leases import is_due
 from inventory.models import Issue
+from inventory.stripe_sync import backoff
 
 logger = logging.getLogger(__name__)
 
-NOT_KNOWN = _("Stripe does not know its session %(session)s: %(trouble)s")
-AFTER_ITS_TIME = timedelta(minutes=3)  # The event is here by then, as a rule.
-DEBIT_DAYS = timedelta(days=2)  # Before that no bank has answered.
-SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=6)
-LONGER_THAN_ANY_PAUSE = 2 * LONGEST
+SESSION_UNKNOWN = _("Stripe does not know its session %(session)s: %(error)s")
 BATCH_SIZE = 20
+
+# Sessions whose id is unknown.
+REQUEST_GRACE = timedelta(
+    seconds=30
+)  # A request may still be running: connecting and reading take up to 13 seconds.
+# Stripe repeats a first answer for at least a day, even an error. Later the session is searched in Stripe's list.
+SEARCH_AFTER_EXPIRY = timedelta(minutes=2)
+CLOCK_SKEW = timedelta(minutes=10)  # Twice what Stripe's signatures allow between its clock and the shop's.
+UNKNOWN_DELAYS = timedelta(seconds=5), timedelta(minutes=5)
+
+# Sessions whose outcome is unknown.
+EVENT_GRACE = timedelta(minutes=3)  # Usually the event of the expiry has arrived by then.
+DEBIT_GRACE = timedelta(days=2)  # No bank answers earlier.
+STALE_DELAYS = timedelta(minutes=1), timedelta(hours=6)
+
+
+def find_unknown_sessions(now: datetime) -> int:
+    """Worker task: recover the sessions of orders that have no session id. Returns how many orders are resolved."""
+    orders = Order.objects.filter(
+        is_due("next_attempt_at", now),
+        state=Order.State.OPEN,
+        session_id=None,
+        created_at__lte=now - REQUEST_GRACE,
+    )
+    return _recover(orders.order_by("created_at")[:BATCH_SIZE], _find_session, now=now, delays=UNKNOWN_DELAYS)
 
 
 def refresh_stale_orders(now: datetime) -> int:
-    """The worker's duty: returns how many orders were settled by what Stripe answered."""
-    return sum(_refresh(order, now=now) for order in _stale_orders(now) if _claim(order, now=now))
+    """Worker task: refresh orders whose session should have ended. Returns how many orders have changed."""
+    expired = Q(state=Order.State.OPEN, expires_at__lte=now - EVENT_GRACE)
+    debits = Q(state=Order.State.AWAITING_PAYMENT, expires_at__lte=now - DEBIT_GRACE)
+    due = is_due("next_attempt_at", now, longest=2 * STALE_DELAYS[1])
+    orders = Order.objects.exclude(session_id=None).filter(expired | debits).filter(due)
+    return _recover(orders.order_by("expires_at")[:BATCH_SIZE], _refresh, now=now, delays=STALE_DELAYS)
 
 
 def refresh_order(order: Order, *, now: datetime) -> bool:
-    """Settle `order` by what Stripe says of its session now; True if that ended it. Raises StripeCallError."""
+    """Apply the session as Stripe has it now. True if the order's state has changed. Raises StripeCallError."""
     before = order.state
     apply_session(gateway.fetch_session(order.session_id or ""), now=now)
     order.refresh_from_db()
     return order.state != before
 
 
-def _stale_orders(now: datetime) -> QuerySet[Order]:
-    """Open orders after their time, and debits of which nobody has spoken for days."""
-    open_ones = Q(state=Order.State.OPEN, expires_at__lte=now - AFTER_ITS_TIME)
-    debits = Q(state=Order.State.AWAITING_PAYMENT, expires_at__lte=now - DEBIT_DAYS)
-    ready = is_due("next_attempt_at", now, longest=LONGER_THAN_ANY_PAUSE)
-    orders = Order.objects.exclude(session_id=None).filter(open_ones | debits).filter(ready)
-    return orders.order_by("expires_at")[:BATCH_SIZE]
-
-
-def _claim(order: Order, *, now: datetime) -> bool:
-    pause = min(SHORTEST * 2 ** min(order.attempts, 10), LONGEST)
-    mine = Order.objects.filter(id=order.id, attempts=order.attempts, state=order.state)
-    return bool(mine.update(attempts=F("attempts") + 1, next_attempt_at=now + pause))
-
-
-def _refresh(order: Order, *, now: datetime) -> bool:
-    try:
-        ended = refresh_order(order, now=now)
-    except NotFound as trouble:
-        # Another account's key, perhaps: that is no proof that nobody paid.
-        issues.open_issue(
-            Issue.Kind.SESSION_NOT_FOUND, order.number, NOT_KNOWN, session=order.session_id, trouble=trouble
+def _recover(
+    orders: Iterable[Order],
+    recover: Callable[[Order, datetime], bool],
+    *,
+    now: datetime,
+    delays: tuple[timedelta, timedelta],
+) -> int:
+    """Call `recover` for each order that this worker can claim. `delays`: between two attempts, first and longest."""
+    recovered = 0
+    for order in orders:
+        failures = order.attempts
+        delay = min(delays[0] * 2 ** min(failures, 10), delays[1])
+        # The condition lets one worker claim the order. It has until the next attempt.
+        claimable = Order.objects.filter(
+            id=order.id, attempts=failures, state=order.state, session_id=order.session_id
         )
-    except StripeCallError as trouble:
-        logger.warning("Order %s is overdue, and Stripe does not say why: %s", order.number, trouble)
-    except Exception as error:
-        failures.report_failure(order, error)
-    else:
-        failures.clear_failure(order)
-        return ended
-    return False
+        if not claimable.update(attempts=F("attempts") + 1, next_attempt_at=now + delay):
+            continue
+        try:
+            recovered += recover(order, now)
+        except StripeCallError as exc:
+            logger.warning("Order %s: Stripe does not say what became of its session: %s", order.number, exc)
+        except Exception as exc:
+            # An order that fails must not keep the others waiting.
+            backoff.report_failure(Issue.Kind.ORDER_FAILED, order.number, exc, failures=failures + 1)
+        else:
+            if failures >= backoff.FAILURES_BEFORE_ISSUE:
+                issues.close(Issue.Kind.ORDER_FAILED, order.number)
+    return recovered
+
+
+def _find_session(order: Order, now: datetime) -> bool:
+    if order.expires_at is None or now < order.expires_at + SEARCH_AFTER_EXPIRY:
+        try:
+            return create_stripe_session(order, first=False).session_id is not None
+        except InvalidRequest:
+            # The refusal proves that there is no session, which has canceled the order.
+            order.refresh_from_db()
+            return order.state != Order.State.OPEN
+    # The request is too old to be repeated: find the session in Stripe's list.
+    listed = gateway.iter_sessions(since=order.created_at - CLOCK_SKEW, until=order.expires_at + CLOCK_SKEW)
+    for session in listed:
+        if session.metadata.get("order") == str(order.id):
+            save_session(order, session)
+            apply_session(session, now=now)
+            return True
+    release_order(order, because="Stripe has no session of this order.")
+    return True
+
+
+def _refresh(order: Order, now: datetime) -> bool:
+    try:
+        return refresh_order(order, now=now)
+    except NotFound as exc:
+        # This does not prove that the order is unpaid: the key may belong to another account.
+        issues.open_issue(
+            Issue.Kind.SESSION_NOT_FOUND, order.number, SESSION_UNKNOWN, session=order.session_id, error=exc
+        )
+        return False

@@ -1,4 +1,4 @@
-"""What the owner sees of orders and may do: look, place a sale, take goods back. Nothing else."""
+"""Orders in the admin: read-only, except for assigning a size and returning units to stock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.urls import reverse
 from checkout.models import Order, OrderLine
 from checkout.orders.assign_size import assign_size
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for
-from checkout.tests.test_elsewhere import a_line, open_elsewhere
+from checkout.tests.test_external_orders import a_line, open_externally
 from fake_stripe import FakeStripe
 from inventory.models import Issue, Movement
 from shop.models import Product
@@ -36,13 +36,13 @@ def page_of(order: Order) -> str:
 
 @pytest.fixture
 def needs_size(fake: FakeStripe, shirt: Product) -> OrderLine:
-    """Two shirts, sold by a payment link that did not ask for the size."""
-    fake.pay(open_elsewhere(fake, [a_line(shirt, 2)]))
+    """Two shirts sold by a payment link that did not ask for the size."""
+    fake.pay(open_externally(fake, [a_line(shirt, 2)]))
     deliver(fake)
     return only_order().lines.get()
 
 
-def test_the_owner_sees_an_order_with_its_customer_and_the_way_to_stripe(
+def test_an_orders_page_shows_the_customer_and_a_link_to_stripe(
     fake: FakeStripe, shirt: Product, customer: Customer, owner: Client
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -53,11 +53,12 @@ def test_the_owner_sees_an_order_with_its_customer_and_the_way_to_stripe(
     page = owner.get(page_of(order)).content.decode()
 
     assert "ada@example.com" in page and "$50.00" in page and "stock_M" in page
+    assert "Ship to" in page and "Amounts:" in page and "Technical details" in page
     assert f"https://dashboard.stripe.com/test/payments/{order.payment_intent_id}" in page
     assert 'name="_save"' not in page
 
 
-def test_an_orders_page_tells_times_as_the_shops_clocks_do(
+def test_an_orders_page_shows_times_in_the_shops_time_zone(
     fake: FakeStripe, shirt: Product, customer: Customer, owner: Client, settings: Any
 ) -> None:
     settings.TIME_ZONE = "Asia/Tokyo"
@@ -80,7 +81,7 @@ def test_an_orders_page_takes_as_many_queries_for_one_line_as_for_many(
         for size in sizes:
             customer.put_in(shirt, size, quantity=1)
         order = order_for(customer, shirt, "M", 1)
-        owner.get(page_of(order))  # What Django asks once in a process is asked now.
+        owner.get(page_of(order))  # Fill caches of the process.
         with CaptureQueriesContext(connection) as queries:
             owner.get(page_of(order))
         taken.append(len(queries))
@@ -88,7 +89,7 @@ def test_an_orders_page_takes_as_many_queries_for_one_line_as_for_many(
     assert taken[0] == taken[1]
 
 
-def test_the_list_of_orders_says_what_was_bought_and_can_be_searched(
+def test_the_list_of_orders_shows_what_was_bought_and_can_be_searched(
     fake: FakeStripe, shirt: Product, customer: Customer, owner: Client
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -114,27 +115,27 @@ def test_the_list_of_orders_takes_as_many_queries_for_one_as_for_many(
     assert taken[0] == taken[1]
 
 
-def test_a_sale_without_a_size_is_placed_with_one_click_and_counted(
+def test_a_sale_without_a_size_is_counted_once_the_owner_chooses_the_size(
     fake: FakeStripe, shirt: Product, needs_size: OrderLine, owner: Client
 ) -> None:
     page = owner.get(page_of(needs_size.order)).content.decode()
-    assert "Which size was it?" in page and "M (15)" in page
+    assert 'id="needs-size"' in page and "M (15)" in page
 
     owner.post(
-        reverse("admin:checkout_order_place", args=[needs_size.order_id]),
+        reverse("admin:checkout_order_assign_size", args=[needs_size.order_id]),
         {"line": needs_size.id, "item": item_of(shirt, "M").id},
     )
 
     assert item_of(shirt, "M").available == 13
     assert Movement.objects.get(kind="sale").actor == "owner"
     assert Issue.objects.get().closed_at is not None
-    assert "Which size was it?" not in owner.get(page_of(needs_size.order)).content.decode()
+    assert 'id="needs-size"' not in owner.get(page_of(needs_size.order)).content.decode()
 
 
-def test_a_sale_is_placed_once_whoever_clicks_and_however_often(
+def test_a_size_is_assigned_once_however_often_it_is_chosen(
     shirt: Product, needs_size: OrderLine, owner: Client
 ) -> None:
-    url = reverse("admin:checkout_order_place", args=[needs_size.order_id])
+    url = reverse("admin:checkout_order_assign_size", args=[needs_size.order_id])
 
     owner.post(url, {"line": needs_size.id, "item": item_of(shirt, "M").id})
     owner.post(url, {"line": needs_size.id, "item": item_of(shirt, "L").id})
@@ -142,28 +143,28 @@ def test_a_sale_is_placed_once_whoever_clicks_and_however_often(
     assert (item_of(shirt, "M").available, item_of(shirt, "L").available) == (13, 2)
 
 
-def test_a_sale_is_not_placed_at_another_article(
+def test_a_sale_is_not_assigned_to_another_product(
     shirt: Product, poster: Product, needs_size: OrderLine, owner: Client
 ) -> None:
-    url = reverse("admin:checkout_order_place", args=[needs_size.order_id])
+    url = reverse("admin:checkout_order_assign_size", args=[needs_size.order_id])
 
     answer = owner.post(url, {"line": needs_size.id, "item": item_of(poster).id})
 
     assert answer.status_code == 404 and not Movement.objects.filter(kind="sale").exists()
-    with pytest.raises(ValueError, match="another article"):
+    with pytest.raises(ValueError, match="is not a size of"):
         assign_size(needs_size, item_of(poster), now=needs_size.order.created_at, actor="owner")
 
 
-def test_a_line_that_is_placed_before_its_payment_comes_is_counted_when_it_comes(
+def test_a_line_whose_size_is_assigned_before_the_payment_is_counted_with_the_payment(
     fake: FakeStripe, shirt: Product, owner: Client
 ) -> None:
-    session_id = open_elsewhere(fake, [a_line(shirt, 2)])
+    session_id = open_externally(fake, [a_line(shirt, 2)])
     fake.pay(session_id, delayed=True)
     deliver(fake)
     line = only_order().lines.get()
 
     owner.post(
-        reverse("admin:checkout_order_place", args=[line.order_id]),
+        reverse("admin:checkout_order_assign_size", args=[line.order_id]),
         {"line": line.id, "item": item_of(shirt, "M").id},
     )
     assert item_of(shirt, "M").available == 15
@@ -173,7 +174,7 @@ def test_a_line_that_is_placed_before_its_payment_comes_is_counted_when_it_comes
     assert item_of(shirt, "M").available == 13
 
 
-def test_goods_are_taken_back_on_the_orders_page(
+def test_units_are_returned_to_stock_on_the_orders_page(
     fake: FakeStripe, shirt: Product, customer: Customer, owner: Client
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -183,7 +184,7 @@ def test_goods_are_taken_back_on_the_orders_page(
     form = {"token": "abc", f"line-{line.id}": "1", "reason": "too small"}
 
     for _click in range(2):
-        owner.post(reverse("admin:checkout_order_take_back", args=[order.pk]), form)
+        owner.post(reverse("admin:checkout_order_restock", args=[order.pk]), form)
 
     assert item_of(shirt, "M").available == 14
     assert Movement.objects.get(kind="returned").reason == "too small"
@@ -192,22 +193,22 @@ def test_goods_are_taken_back_on_the_orders_page(
 @pytest.mark.parametrize(
     "odd", [{"token": ""}, {"token": "a\x00"}, {"token": "x" * 33}, {"reason": "\x00"}, {"reason": "x" * 501}]
 )
-def test_a_form_that_no_page_of_ours_sends_brings_nothing_back_and_is_no_error(
+def test_an_invalid_form_returns_nothing_and_is_no_server_error(
     fake: FakeStripe, shirt: Product, customer: Customer, owner: Client, odd: dict[str, str]
 ) -> None:
-    """PostgreSQL keeps no NUL, and no more letters than a column has."""
+    """PostgreSQL stores no NUL and no more characters than a column has."""
     order = order_for(customer, shirt, "M", 2)
     fake.pay(order.session_id or "")
     deliver(fake)
     form = {"token": "abc", f"line-{order.lines.get().id}": "1", "reason": "too small"}
 
-    answer = owner.post(reverse("admin:checkout_order_take_back", args=[order.pk]), form | odd, follow=True)
+    answer = owner.post(reverse("admin:checkout_order_restock", args=[order.pk]), form | odd, follow=True)
 
-    assert "Nothing was put back: " in answer.content.decode()
+    assert "Nothing was returned to stock: " in answer.content.decode()
     assert item_of(shirt, "M").available == 13 and not Movement.objects.filter(kind="returned").exists()
 
 
-def test_what_is_sold_without_counting_now_is_not_taken_back_and_the_owner_reads_why(
+def test_units_that_are_sold_without_counting_now_are_not_returned_and_the_page_says_why(
     fake: FakeStripe, shirt: Product, customer: Customer, owner: Client
 ) -> None:
     customer.put_in(shirt, "L")
@@ -218,15 +219,15 @@ def test_what_is_sold_without_counting_now_is_not_taken_back_and_the_owner_reads
     deliver(fake)
     form = {"token": "abc", **{f"line-{line.id}": "1" for line in order.lines.all()}}
 
-    answer = owner.post(reverse("admin:checkout_order_take_back", args=[order.pk]), form, follow=True)
+    answer = owner.post(reverse("admin:checkout_order_restock", args=[order.pk]), form, follow=True)
 
-    assert "Nothing was put back: " in answer.content.decode()
+    assert "Nothing was returned to stock: " in answer.content.decode()
     assert "is sold without counting." in answer.content.decode()
     assert not Movement.objects.filter(kind="returned").exists()
 
 
 @pytest.mark.parametrize("number", ["-1", "x", "", "99999999999", "1.5"])
-def test_nonsense_brings_nothing_back(
+def test_an_invalid_quantity_returns_nothing(
     fake: FakeStripe, shirt: Product, customer: Customer, owner: Client, number: str
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -234,14 +235,14 @@ def test_nonsense_brings_nothing_back(
     deliver(fake)
 
     owner.post(
-        reverse("admin:checkout_order_take_back", args=[order.pk]),
+        reverse("admin:checkout_order_restock", args=[order.pk]),
         {"token": "abc", f"line-{order.lines.get().id}": number},
     )
 
     assert item_of(shirt, "M").available == 13
 
 
-def test_staff_who_may_only_look_can_do_nothing(shirt: Product, needs_size: OrderLine) -> None:
+def test_staff_with_view_permission_cannot_change_anything(shirt: Product, needs_size: OrderLine) -> None:
     from django.contrib.auth.models import Permission
 
     viewer = User.objects.create_user("viewer", is_staff=True)
@@ -251,15 +252,15 @@ def test_staff_who_may_only_look_can_do_nothing(shirt: Product, needs_size: Orde
 
     page = client.get(page_of(needs_size.order)).content.decode()
     answer = client.post(
-        reverse("admin:checkout_order_place", args=[needs_size.order_id]),
+        reverse("admin:checkout_order_assign_size", args=[needs_size.order_id]),
         {"line": needs_size.id, "item": item_of(shirt, "M").id},
     )
 
-    assert "Which size was it?" not in page and answer.status_code == 404
+    assert 'id="needs-size"' not in page and answer.status_code == 404
     assert item_of(shirt, "M").available == 15
 
 
-def test_a_visitor_is_sent_to_the_login(needs_size: OrderLine) -> None:
+def test_a_visitor_is_redirected_to_the_login(needs_size: OrderLine) -> None:
     answer = Client().get(page_of(needs_size.order))
 
     assert answer.status_code == 302 and "login" in answer["Location"]

@@ -1,4 +1,4 @@
-"""What happens when everybody clicks at the same moment? Threads meet at a barrier; PostgreSQL lets them truly meet."""
+"""Races between threads that start at a barrier. On SQLite writes are serial, on PostgreSQL they run at once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from checkout import gateway
 from checkout.models import Order
 from checkout.orders.fulfillment import apply_session, release_order
+from checkout.stripe_objects import session_from
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, put_on_show
 from fake_stripe import FakeStripe
 from inventory.models import Hold, Issue, Movement, StockItem
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """Do all of them at the same moment, each with a connection of its own; returns what they returned."""
+    """Run all of them at the same time, each with its own connection. Returns their results."""
     barrier, answers = threading.Barrier(len(acts)), [None] * len(acts)
 
     def run(place: int, act: Callable[[], Any]) -> None:
@@ -50,7 +50,9 @@ def sales() -> int:
     return Movement.objects.filter(kind="sale").count()
 
 
-def test_many_who_want_the_last_one_leave_one_order_and_no_orphan(fake: FakeStripe, shirt: Product) -> None:
+def test_many_customers_who_want_the_last_one_leave_one_order_and_no_orphan(
+    fake: FakeStripe, shirt: Product
+) -> None:
     """medusa#16825."""
     last = put_on_show(fake, "prod_last", "Last Shirt", {"stock": "1"})
     racers = [Customer() for _each in range(8)]
@@ -62,28 +64,28 @@ def test_many_who_want_the_last_one_leave_one_order_and_no_orphan(fake: FakeStri
     assert sum(answer["Location"].startswith("http://stripe.test/") for answer in answers) == 1
     assert Order.objects.count() == len(fake.sessions) == Hold.objects.count() == 1
     assert item_of(last).held == 1 and item_of(last).available == 0
-    assert all(len(racer.kept()) == 1 for racer in racers)
+    assert all(len(racer.lines()) == 1 for racer in racers)
 
 
-def test_without_its_guard_the_last_one_is_promised_to_several(
+def test_control_without_the_guard_the_last_one_is_promised_to_several(
     fake: FakeStripe, shirt: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: look and then take, as shops used to, must fail here, or the test above shows nothing."""
+    """The control: checking before updating must fail here, or the test above proves nothing."""
     last = put_on_show(fake, "prod_last", "Last Shirt", {"stock": "1"})
     racers = [Customer() for _each in range(6)]
     for racer in racers:
         racer.put_in(last)
-    everybody_has_looked = threading.Barrier(len(racers))
+    all_have_checked = threading.Barrier(len(racers))
 
-    def look_then_take(item_id: int, quantity: int) -> bool:
+    def check_then_update(item_id: int, quantity: int) -> bool:
         item = StockItem.objects.get(pk=item_id)
-        everybody_has_looked.wait(10)
+        all_have_checked.wait(10)
         if (item.available or 0) < quantity:
             return False
         StockItem.objects.filter(pk=item_id).update(held=item.held + quantity)
         return True
 
-    monkeypatch.setattr(ledger, "_reserve", look_then_take)
+    monkeypatch.setattr(ledger, "_reserve", check_then_update)
     at_once(*[racer.go_to_payment for racer in racers])
 
     assert len(fake.sessions) > 1
@@ -103,21 +105,21 @@ def test_a_double_click_is_one_order_with_one_session(fake: FakeStripe, shirt: P
     assert customer.go_to_payment()["Location"] == only_order().session_url
 
 
-def test_one_session_settled_eight_times_at_once_counts_once(
+def test_one_session_applied_eight_times_at_once_counts_once(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
-    session = gateway.session_from(fake.pay(order.session_id or ""))
+    session = session_from(fake.pay(order.session_id or ""))
 
     at_once(*[lambda: apply_session(session, now=timezone.now())] * 8)
 
     assert sales() == 1 and item_of(shirt, "M").available == 13 and item_of(shirt, "M").held == 0
 
 
-def test_two_orders_with_their_lines_in_opposite_order_do_not_wait_for_each_other_in_a_circle(
+def test_two_orders_with_their_lines_in_opposite_order_do_not_deadlock(
     fake: FakeStripe, shirt: Product, poster: Product
 ) -> None:
-    """django-oscar PR #4594: without one order of locking, two carts stop each other for good."""
+    """django-oscar PR #4594: without a fixed lock order, two carts deadlock."""
     for _round in range(3):
         there, back = Customer(), Customer()
         there.put_in(shirt, "M")
@@ -136,11 +138,11 @@ def test_expiry_against_payment_ends_as_paid_and_counted_once(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
-    session = gateway.session_from(fake.pay(order.session_id or ""))
+    session = session_from(fake.pay(order.session_id or ""))
 
     at_once(
         *[lambda: apply_session(session, now=timezone.now())] * 3,
-        *[lambda: release_order(order, because="a late word of expiry")] * 3,
+        *[lambda: release_order(order, because="a late expiry")] * 3,
     )
 
     order.refresh_from_db()

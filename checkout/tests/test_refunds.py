@@ -1,4 +1,4 @@
-"""What follows from money given back: the order says so, the owner decides about the goods."""
+"""Refunds change the order and open an issue. Stock is unchanged until the owner returns units."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import pytest
 from django.utils import timezone
 
 from checkout.models import Order
-from checkout.orders.returns import returnable, take_back
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
 from fake_stripe import FakeStripe
 from inventory import issues
 from inventory.events import inbox
-from inventory.models import Issue, Movement, StockItem, StripeEvent
-from inventory.stock import ledger
+from inventory.models import Issue, Movement, StripeEvent
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +24,7 @@ def paid_order(fake: FakeStripe, shirt: Product, customer: Customer) -> Order:
     return order
 
 
-def test_origin_fault_11_a_refund_closes_the_order_and_opens_a_case_but_moves_no_stock(
+def test_origin_fault_11_a_refund_closes_the_order_and_opens_an_issue_but_moves_no_stock(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = paid_order(fake, shirt, customer)
@@ -37,11 +35,12 @@ def test_origin_fault_11_a_refund_closes_the_order_and_opens_a_case_but_moves_no
     order.refresh_from_db()
     assert (order.state, order.refunded) == ("refunded", 5000)
     assert item_of(shirt, "M").available == 13
-    case = Issue.objects.get()
-    assert (case.kind, case.subject) == ("refund_to_review", order.number) and "$50.00 of $50.00" in case.text
+    issue = Issue.objects.get()
+    assert (issue.kind, issue.subject) == ("refund_to_review", order.number)
+    assert "$50.00 of $50.00" in issue.text
 
 
-def test_a_part_leaves_the_order_paid_and_each_further_part_is_told(
+def test_a_partial_refund_leaves_the_order_paid_and_each_further_part_is_reported(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = paid_order(fake, shirt, customer)
@@ -55,7 +54,7 @@ def test_a_part_leaves_the_order_paid_and_each_further_part_is_told(
     assert "$10.00 of" in Issue.objects.get().text and "$20.00 of" in Issue.objects.get().text
 
 
-def test_a_refund_that_is_told_again_opens_no_closed_case_again(
+def test_a_refund_that_is_reported_again_does_not_reopen_a_closed_issue(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = paid_order(fake, shirt, customer)
@@ -71,7 +70,7 @@ def test_a_refund_that_is_told_again_opens_no_closed_case_again(
     assert not issues.is_open("refund_to_review", order.number)
 
 
-def test_a_refund_that_arrives_before_its_sale_settles_the_sale_first(
+def test_a_refund_that_arrives_before_its_payment_applies_the_payment_first(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -92,7 +91,7 @@ def test_a_refund_that_arrives_before_its_sale_settles_the_sale_first(
     assert Movement.objects.filter(kind="sale").count() == 1
 
 
-def test_a_refund_that_failed_is_told_and_the_amount_is_read_anew(
+def test_a_refund_that_failed_is_reported_and_the_amount_is_read_again(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = paid_order(fake, shirt, customer)
@@ -124,7 +123,7 @@ def test_a_refund_of_everything_that_failed_makes_the_order_paid_again(
     assert item_of(shirt, "M").available == 13
 
 
-def test_one_of_several_refunds_that_failed_leaves_what_is_still_given_back(
+def test_one_failed_refund_of_several_leaves_the_others(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = paid_order(fake, shirt, customer)
@@ -140,7 +139,7 @@ def test_one_of_several_refunds_that_failed_leaves_what_is_still_given_back(
 
 
 @pytest.mark.parametrize("amounts", [{}, {"amount": None, "amount_refunded": None}, {"amount": "5000"}])
-def test_a_refund_that_says_no_amounts_leaves_the_order_as_it_is(
+def test_a_refund_without_amounts_leaves_the_order_as_it_is(
     fake: FakeStripe, shirt: Product, customer: Customer, amounts: dict[str, object]
 ) -> None:
     order = paid_order(fake, shirt, customer)
@@ -152,10 +151,10 @@ def test_a_refund_that_says_no_amounts_leaves_the_order_as_it_is(
     assert (order.state, order.refunded) == ("paid", 0) and not Issue.objects.exists()
 
 
-def test_a_refund_that_is_told_before_a_late_payment_closes_the_order_once_it_is_paid(
+def test_a_refund_that_is_reported_before_a_late_payment_closes_the_order_once_it_is_paid(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
-    """A bank debit's own success may arrive last; its units are sold all the same, and the owner has been asked."""
+    """The success of a bank debit may arrive last. Its units are still sold."""
     order = order_for(customer, shirt, "M", 2)
     fake.pay(order.session_id or "", delayed=True)
     deliver(fake)
@@ -171,7 +170,7 @@ def test_a_refund_that_is_told_before_a_late_payment_closes_the_order_once_it_is
     order.refresh_from_db()
     assert (order.state, order.refunded) == ("refunded", 5000)
     assert item_of(shirt, "M").available == 13 and item_of(shirt, "M").held == 0
-    assert [case.kind for case in Issue.objects.all()] == ["refund_to_review"]
+    assert [issue.kind for issue in Issue.objects.all()] == ["refund_to_review"]
 
 
 def refunded_event(payment_intent_id: str | None, **amounts: object) -> dict[str, object]:
@@ -180,59 +179,10 @@ def refunded_event(payment_intent_id: str | None, **amounts: object) -> dict[str
     return {"id": "evt_1", "type": "charge.refunded", "created": created, "data": {"object": charge}}
 
 
-def test_a_refund_of_a_payment_without_a_session_is_nobodys_alarm(fake: FakeStripe, db: None) -> None:
-    """`stripe trigger charge.refunded` makes a charge that no Checkout Session belongs to."""
+def test_a_refund_of_a_payment_without_a_session_opens_no_issue(fake: FakeStripe, db: None) -> None:
+    """`stripe trigger charge.refunded` creates a charge without a Checkout Session."""
     inbox.store_events([refunded_event(None, amount=100, amount_refunded=100)])
 
     inbox.handle("evt_1", timezone.now())
 
     assert StripeEvent.objects.get().state == "handled" and not Issue.objects.exists()
-
-
-def test_goods_that_come_back_return_to_stock_when_the_owner_says_so(
-    fake: FakeStripe, shirt: Product, customer: Customer
-) -> None:
-    order = paid_order(fake, shirt, customer)
-    line = order.lines.get()
-
-    back = take_back(order, {line.id: 1}, token="return:1", reason="too small", actor="owner")
-    deliver(fake)
-
-    assert back == 1 and item_of(shirt, "M").available == 14
-    assert fake.products[shirt.id]["metadata"]["stock_M"] == "14"
-    assert [(each.line, each.most) for each in returnable(order)] == [(line, 1)]
-
-
-def test_units_come_back_in_the_order_in_which_every_verb_locks_its_items(
-    fake: FakeStripe, shirt: Product, poster: Product, customer: Customer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two returns whose lines stand in opposite order would wait for each other in a circle, on PostgreSQL."""
-    customer.put_in(poster)
-    order = paid_order(fake, shirt, customer)
-    locked, lock = [], ledger._locked
-
-    def noted(item_id: int) -> StockItem:
-        locked.append(item_id)
-        return lock(item_id)
-
-    monkeypatch.setattr(ledger, "_locked", noted)
-
-    back = take_back(order, {line.id: 1 for line in order.lines.all()}, token="t", reason="", actor="owner")
-
-    assert [line.name for line in order.lines.all()] == ["Poster", "BALM T-Shirt"]
-    assert back == 2 and locked == sorted(locked) and len(set(locked)) == 2
-
-
-def test_no_more_comes_back_than_the_line_took_and_a_second_click_brings_nothing(
-    fake: FakeStripe, shirt: Product, customer: Customer
-) -> None:
-    """PrestaShop#16869: a refund and a cancellation returned the goods twice."""
-    order = paid_order(fake, shirt, customer)
-    line = order.lines.get()
-
-    first = take_back(order, {line.id: 1}, token="return:1", reason="", actor="owner")
-    again = take_back(order, {line.id: 1}, token="return:1", reason="", actor="owner")
-    too_many = take_back(order, {line.id: 99}, token="return:2", reason="", actor="owner")
-
-    assert (first, again, too_many) == (1, 0, 1)
-    assert item_of(shirt, "M").available == 15 and returnable(order) == []

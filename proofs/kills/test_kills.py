@@ -25,9 +25,9 @@ POINTS = named_points()
 QUICK = {
     "receive.stored",
     "start.held",
-    "settle.paid",
+    "pay.updated",
     "sell.inserted",
-    "freeze.committed",
+    "prepare.committed",
     "publish.sent",
     "apply.changed",
 }

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from checkout.recovery.backfill import apply_completed, store_events
@@ -15,8 +16,8 @@ from config.stripe_client import StripeCallError
 
 class Command(BaseCommand):
     help = (
-        "Read Stripe's events and completed sessions again and count what never arrived. Harmless, however often. "
-        "Events are remembered for the worker; completed sessions are settled at once. Ends with 1 if one could not be."
+        "Fetch Stripe's events and completed sessions that never arrived. May be repeated safely. Events are stored for "
+        "the worker, completed sessions are applied at once. Exits with 1 if one could not be applied."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,12 +28,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             events = store_events(since=options["since"])
-            settled = apply_completed(since=options["since"], now=timezone.now())
-        except StripeCallError as trouble:
-            raise CommandError(str(trouble)) from trouble
-        for order in settled.orders:
-            self.stdout.write(f"Order {order.number} is {order.get_state_display()} now.")
-        self.stdout.write(f"{events} events had not arrived, {len(settled.orders)} orders were settled.")
-        if settled.failed:
-            each = "; ".join(f"{session_id}: {why}" for session_id, why in settled.failed.items())
-            raise CommandError(f"{len(settled.failed)} completed sessions could not be settled: {each}")
+            result = apply_completed(since=options["since"], now=timezone.now())
+        except StripeCallError as exc:
+            raise CommandError(str(exc)) from exc
+        for order in result.orders:
+            self.stdout.write(f"Order {order.number} is now {order.get_state_display()}.")
+        orders = len(result.orders)
+        self.stdout.write(
+            f"Stored {events} missing event{pluralize(events)}, updated {orders} order{pluralize(orders)}."
+        )
+        if result.failed:
+            errors = "; ".join(f"{session_id}: {error}" for session_id, error in result.failed.items())
+            sessions = f"{len(result.failed)} completed session{pluralize(len(result.failed))}"
+            raise CommandError(f"{sessions} could not be applied: {errors}")

@@ -1,4 +1,4 @@
-"""What the owner is told of orders: whole sentences that a translator finds, each with what happened put in."""
+"""Texts of issues are whole sentences that can be translated, with named placeholders."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-ROOM = Path(__file__).resolve().parents[1]
+APP = Path(__file__).resolve().parents[1]
 MARKS = {"_", "gettext_noop"}
 
 
-def told() -> Iterator[tuple[str, ast.expr, ast.expr]]:
-    """Where checkout opens a case: (file, kind, sentence)."""
-    for file in sorted(ROOM.rglob("*.py")):
+def opened_issues() -> Iterator[tuple[str, ast.expr, ast.expr]]:
+    """Every call that opens an issue: (file, kind, sentence)."""
+    for file in sorted(APP.rglob("*.py")):
         for call in ast.walk(ast.parse(file.read_text())):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "issues.open_issue":
-                yield str(file.relative_to(ROOM)), call.args[0], call.args[2]
+                yield str(file.relative_to(APP)), call.args[0], call.args[2]
 
 
 def marked_in(file: str) -> set[str]:
-    """The names in `file` that stand for a sentence marked for translation, or for a choice of two of them."""
+    """Names in `file` of sentences marked for translation, or of a choice of two."""
     named: set[str] = set()
-    for node in ast.walk(ast.parse((ROOM / file).read_text())):
+    for node in ast.walk(ast.parse((APP / file).read_text())):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             value = node.value
             chosen = [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
@@ -40,15 +40,15 @@ def _is_marked(value: ast.expr, named: set[str]) -> bool:
 
 @pytest.mark.parametrize(
     ("file", "kind", "sentence"),
-    list(told()),
+    list(opened_issues()),
     ids=lambda part: part if isinstance(part, str) else ast.unparse(part),
 )
-def test_a_case_has_a_named_kind_and_a_sentence_that_can_be_translated(
+def test_an_issue_has_a_named_kind_and_a_sentence_that_can_be_translated(
     file: str, kind: ast.expr, sentence: ast.expr
 ) -> None:
     assert isinstance(kind, (ast.Name, ast.Attribute))
     assert isinstance(sentence, ast.Name) and sentence.id in marked_in(file)
 
 
-def test_there_are_cases_to_look_at() -> None:
-    assert len(list(told())) >= 7
+def test_calls_that_open_issues_are_found() -> None:
+    assert len(list(opened_issues())) >= 6

@@ -1,4 +1,4 @@
-"""What if a signed event of a session says odd things, or too little? It is remembered and explained, and never counted wrongly."""
+"""Sessions with odd or missing fields in a signed event: the event is stored, and the sale is never counted wrongly."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from checkout import gateway
 from checkout.models import Order
+from checkout.stripe_objects import line_from
 from checkout.tests.conftest import only_order
-from checkout.tests.test_elsewhere import a_line, open_elsewhere, sales
+from checkout.tests.test_external_orders import a_line, open_externally, sales
 from fake_stripe import FakeStripe
 from inventory import worker
 from inventory.events import inbox
@@ -26,19 +27,19 @@ from shop.models import Product
 pytestmark = pytest.mark.django_db
 
 COMPLETED = "checkout.session.completed"
-TOO_LONG = "x" * 300  # Stripe's ids are kept in columns of 255; only PostgreSQL minds.
+TOO_LONG = "x" * 300  # Ids are stored in columns of 255. SQLite does not check the length, PostgreSQL does.
 
 
 @pytest.fixture
 def event(fake: FakeStripe, shirt: Product) -> dict[str, Any]:
-    """What Stripe tells of two Medium shirts that were sold by a payment link; nobody has heard it yet."""
-    fake.pay(open_elsewhere(fake, [a_line(shirt, 2, "M")]))
-    (told,) = [each for each in fake.events.values() if each["type"] == COMPLETED]
-    return copy.deepcopy(told)
+    """The event of two Medium shirts sold by a payment link, not delivered yet."""
+    fake.pay(open_externally(fake, [a_line(shirt, 2, "M")]))
+    (completed,) = [event for event in fake.events.values() if event["type"] == COMPLETED]
+    return copy.deepcopy(completed)
 
 
-def heard(event: dict[str, Any], **changes: Any) -> StripeEvent:
-    """The event with other fields in its session (`...`: not there at all), once it was worked on."""
+def handle(event: dict[str, Any], **changes: Any) -> StripeEvent:
+    """Deliver the event with other fields in its session (`...`: missing) and handle it."""
     session = event["data"]["object"] | changes
     event["data"]["object"] = {name: value for name, value in session.items() if value is not ...}
     inbox.store_events([event])
@@ -47,14 +48,13 @@ def heard(event: dict[str, Any], **changes: Any) -> StripeEvent:
 
 
 @pytest.mark.parametrize("mode", ["subscription", "setup"])
-def test_a_session_of_another_mode_takes_nothing_from_the_shelf(
+def test_a_session_of_another_mode_sells_nothing(
     event: dict[str, Any], mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A subscription to a product is no parcel of it."""
     with caplog.at_level(logging.INFO):
-        remembered = heard(event, mode=mode, payment_intent=None)
+        stored = handle(event, mode=mode, payment_intent=None)
 
-    assert remembered.state == "handled"
+    assert stored.state == "handled"
     assert f"is of mode {mode}" in caplog.text
     assert sales() == [] and not Order.objects.exists()
 
@@ -88,18 +88,18 @@ def test_a_session_of_another_mode_takes_nothing_from_the_shelf(
     ],
     ids=lambda odd: str(odd)[:60],
 )
-def test_what_is_odd_and_does_not_matter_keeps_no_sale_from_being_counted(
+def test_odd_fields_that_do_not_matter_do_not_prevent_a_sale_from_being_counted(
     event: dict[str, Any], odd: dict[str, Any]
 ) -> None:
-    remembered = heard(event, **odd)
+    stored = handle(event, **odd)
 
-    assert (remembered.state, remembered.error) == ("handled", "")
+    assert (stored.state, stored.error) == ("handled", "")
     assert sales() == [("prod_balm", "M", 2)]
-    _the_owner_can_see_it(only_order())
+    assert_shown_in_the_admin(only_order())
 
 
-def test_an_id_that_is_too_long_reads_as_none(event: dict[str, Any]) -> None:
-    heard(event, payment_intent=TOO_LONG)
+def test_an_id_that_is_too_long_reads_as_empty(event: dict[str, Any]) -> None:
+    handle(event, payment_intent=TOO_LONG)
 
     assert only_order().payment_intent_id == ""
 
@@ -113,24 +113,23 @@ def test_an_id_that_is_too_long_reads_as_none(event: dict[str, Any]) -> None:
     ],
     ids=lambda odd: str(odd)[:60],
 )
-def test_an_odd_line_does_not_keep_the_line_beside_it_from_being_counted(
+def test_an_odd_line_does_not_prevent_another_line_from_being_counted(
     event: dict[str, Any], odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Something that is not from this shop stands beside the shirts."""
-    read, beside = gateway.session_lines, gateway._line_from({"quantity": 1, **odd})
-    monkeypatch.setattr(gateway, "session_lines", lambda session_id: [*read(session_id), beside])
+    session_lines, odd_line = gateway.session_lines, line_from({"quantity": 1, **odd})
+    monkeypatch.setattr(gateway, "session_lines", lambda session_id: [*session_lines(session_id), odd_line])
 
-    remembered = heard(event)
+    stored = handle(event)
 
-    assert (remembered.state, remembered.error) == ("handled", "")
+    assert (stored.state, stored.error) == ("handled", "")
     assert sales() == [("prod_balm", "M", 2)]
     line = only_order().lines.get(position=1)
     assert (line.unit_amount, line.price_id) == (None, "") and len(line.name) in {0, 5000}
-    _the_owner_can_see_it(only_order())
+    assert_shown_in_the_admin(only_order())
 
 
-def test_a_session_whose_own_id_is_too_long_is_a_case_and_no_guess(event: dict[str, Any]) -> None:
-    """Two of those must not become one order."""
+def test_a_session_whose_own_id_is_too_long_opens_an_issue(event: dict[str, Any]) -> None:
+    """Cut to the same id, two of them would become one order."""
     event["data"]["object"]["id"] = TOO_LONG
     inbox.store_events([event])
 
@@ -141,7 +140,7 @@ def test_a_session_whose_own_id_is_too_long_is_a_case_and_no_guess(event: dict[s
     assert sales() == [] and not Order.objects.exists()
 
 
-def _the_owner_can_see_it(order: Order) -> None:
+def assert_shown_in_the_admin(order: Order) -> None:
     owner = Client()
     owner.force_login(User.objects.create_superuser("owner"))
     for address in (
@@ -151,12 +150,12 @@ def _the_owner_can_see_it(order: Order) -> None:
         assert owner.get(address).status_code == 200
 
 
-@pytest.mark.parametrize("silent", ["status", "payment_status"])
-def test_an_event_that_does_not_say_how_its_session_ended_is_answered_by_stripe(
-    event: dict[str, Any], silent: str
+@pytest.mark.parametrize("missing", ["status", "payment_status"])
+def test_an_event_without_the_outcome_of_its_session_is_completed_from_stripe(
+    event: dict[str, Any], missing: str
 ) -> None:
     """Events of the oldest API versions have no status."""
-    assert heard(event, **{silent: ...}).state == "handled"
+    assert handle(event, **{missing: ...}).state == "handled"
 
     assert sales() == [("prod_balm", "M", 2)]
     assert only_order().state == "paid"
@@ -168,18 +167,16 @@ def test_a_session_without_lines_sold_nothing(
     monkeypatch.setattr("fake_stripe.resources.line_items.lines_of", lambda call, session: [])
 
     with caplog.at_level(logging.INFO):
-        remembered = heard(event)
+        stored = handle(event)
 
-    assert remembered.state == "handled" and "sold nothing that is counted here" in caplog.text
+    assert stored.state == "handled" and "sold nothing that is counted here" in caplog.text
     assert sales() == []
 
 
 @pytest.mark.parametrize(
     "data", [{}, {"object": None}, {"object": {"object": "checkout.session"}}, "x", None]
 )
-def test_an_event_without_its_session_is_remembered_and_becomes_a_case(
-    event: dict[str, Any], data: Any
-) -> None:
+def test_an_event_without_its_session_is_stored_and_opens_an_issue(event: dict[str, Any], data: Any) -> None:
     event["data"] = data
     inbox.store_events([event])
 

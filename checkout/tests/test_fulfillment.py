@@ -1,17 +1,18 @@
-"""What follows from a session: once, whatever is delivered twice, late, out of order or cut off in the middle."""
+"""A session is applied once, whatever arrives twice, late, out of order or is cut off in the middle."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
 import pytest
 from django.utils import timezone
 
-from checkout import gateway
 from checkout.models import Order
 from checkout.orders.fulfillment import apply_session
-from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, sold
+from checkout.stripe_objects import session_from
+from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, put_on_show, sold
 from fake_stripe import FakeStripe
 from inventory.events import inbox
 from inventory.models import Hold, Issue, Movement, StockItem, StripeEvent
@@ -40,7 +41,7 @@ def test_a_paid_session_makes_the_order_paid_and_counts_the_sale(
     assert not Hold.objects.exists() and item_of(shirt, "M").held == 0
 
 
-def test_the_order_keeps_who_bought_and_where_it_goes(
+def test_the_order_stores_the_customer_and_the_address(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -82,7 +83,7 @@ def test_our_own_sessions_need_no_call_to_stripe_after_the_payment(
 def test_origin_fault_01_a_paid_session_delivered_four_times_and_once_more_under_another_id_counts_once(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
-    """The event's id, the order's state and the sale's reference: each alone makes the second one harmless."""
+    """The event's id, the order's state and the sale's reference: each alone prevents a second sale."""
     order = order_for(customer, shirt, "M", 2)
     fake.faults.add("duplicate", types=["checkout.session.completed"], copies=4)
     fake.faults.add("twin", types=["checkout.session.completed"])
@@ -214,7 +215,7 @@ def test_the_events_of_a_bank_debit_may_arrive_in_any_order(
     assert order.state == state and left(shirt, "M") == units
 
 
-def test_a_payment_after_the_hold_was_released_is_a_sale_all_the_same(
+def test_a_payment_after_the_hold_was_released_is_still_a_sale(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "L", 2)
@@ -223,21 +224,19 @@ def test_a_payment_after_the_hold_was_released_is_a_sale_all_the_same(
     ledger.release(order.reference)
     StockItem.objects.filter(id=item_of(shirt, "L").id).update(on_hand=1)
 
-    apply_session(gateway.session_from(paid), now=timezone.now())
+    apply_session(session_from(paid), now=timezone.now())
 
     order.refresh_from_db()
     assert order.state == Order.State.PAID and sold(shirt) == [("L", 2)]
     assert Issue.objects.get().kind == "oversold"
 
 
-def test_a_late_word_of_expiry_or_failure_does_not_undo_a_payment(
+def test_a_late_expiry_or_failure_does_not_undo_a_payment(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
-    session = gateway.session_from(fake.pay(order.session_id or ""))
+    session = session_from(fake.pay(order.session_id or ""))
     apply_session(session, now=timezone.now())
-
-    from dataclasses import replace
 
     apply_session(replace(session, status="expired", payment_status="unpaid"), now=timezone.now())
     apply_session(replace(session, payment_status="unpaid"), failed=True, now=timezone.now())
@@ -249,9 +248,9 @@ def test_a_late_word_of_expiry_or_failure_does_not_undo_a_payment(
 def test_a_refunded_order_stays_refunded_whatever_arrives_late(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
-    """mollie/WooCommerce#1252: a late word of the payment opened a refunded order again."""
+    """mollie/WooCommerce#1252: a late event of the payment reopened a refunded order."""
     order = order_for(customer, shirt, "M", 2)
-    session = gateway.session_from(fake.pay(order.session_id or ""))
+    session = session_from(fake.pay(order.session_id or ""))
     apply_session(session, now=timezone.now())
     Order.objects.filter(id=order.id).update(state=Order.State.REFUNDED)
 
@@ -261,7 +260,7 @@ def test_a_refunded_order_stays_refunded_whatever_arrives_late(
     assert order.state == Order.State.REFUNDED and sold(shirt) == [("M", 2)]
 
 
-def test_a_session_that_the_order_had_not_heard_of_is_recognised_by_the_orders_id(
+def test_a_session_whose_id_never_arrived_is_recognized_by_the_orders_id(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M", quantity=2)
@@ -279,13 +278,13 @@ def test_a_session_that_the_order_had_not_heard_of_is_recognised_by_the_orders_i
 def test_a_customers_reference_on_a_payment_link_does_not_claim_an_order(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
-    """client_reference_id can be written into a payment link's address by anybody."""
+    """Any customer can set client_reference_id in the address of a payment link."""
     order = order_for(customer, shirt, "M", 2)
     link = {"id": "cs_test_link", "status": "complete", "payment_status": "paid"}
 
     with pytest.raises(inbox.NeedsStripeAccess):
         apply_session(
-            gateway.session_from(link | {"client_reference_id": str(order.id)}),
+            session_from(link | {"client_reference_id": str(order.id)}),
             now=timezone.now(),
         )
 
@@ -294,8 +293,6 @@ def test_a_customers_reference_on_a_payment_link_does_not_claim_an_order(
 
 
 def test_a_session_that_costs_nothing_is_paid(fake: FakeStripe, customer: Customer) -> None:
-    from checkout.tests.conftest import put_on_show
-
     gift = put_on_show(fake, "prod_gift", "Sticker", {"stock": "5"}, amount=0)
     order = order_for(customer, gift, "", 1)
     fake.pay(order.session_id or "")

@@ -1,4 +1,4 @@
-"""Which size a foreign session's line stands for: the order in which places are looked at, and when none will do."""
+"""Sizes of an external session's lines: where they are looked for, in which order, and when none is accepted."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def sizes(
 
 
 def test_the_lines_own_metadata_comes_first() -> None:
-    said = {"item_0_size": "L", "item_0_product_id": "prod_a", "size": "XL"}
+    metadata = {"item_0_size": "L", "item_0_product_id": "prod_a", "size": "XL"}
 
-    assert sizes([line(size="S", price_size="M")], said, {"size": "XXL"}) == [("S", 1)]
+    assert sizes([line(size="S", price_size="M")], metadata, {"size": "XXL"}) == [("S", 1)]
 
 
 def test_then_the_prices_metadata() -> None:
@@ -35,7 +35,7 @@ def test_then_the_prices_metadata() -> None:
 
 
 def test_then_the_sessions_list_by_product() -> None:
-    said = {
+    metadata = {
         "item_0_size": "L",
         "item_0_product_id": "prod_b",
         "item_0_quantity": "1",
@@ -45,22 +45,22 @@ def test_then_the_sessions_list_by_product() -> None:
         "size": "XL",
     }
 
-    assert sizes([line("prod_a", 2), line("prod_b")], said) == [("S", 2), ("L", 1)]
+    assert sizes([line("prod_a", 2), line("prod_b")], metadata) == [("S", 2), ("L", 1)]
 
 
 def test_two_lines_of_one_product_take_their_entries_in_order() -> None:
-    said = {
+    metadata = {
         "item_0_size": "S",
         "item_0_product_id": "prod_a",
         "item_1_size": "M",
         "item_1_product_id": "prod_a",
     }
 
-    assert sizes([line(), line(quantity=3)], said) == [("S", 1), ("M", 3)]
+    assert sizes([line(), line(quantity=3)], metadata) == [("S", 1), ("M", 3)]
 
 
 def test_one_line_that_held_several_sizes_becomes_several() -> None:
-    said = {
+    metadata = {
         "item_0_size": "S",
         "item_0_product_id": "prod_a",
         "item_0_quantity": "1",
@@ -69,15 +69,15 @@ def test_one_line_that_held_several_sizes_becomes_several() -> None:
         "item_1_quantity": "2",
     }
 
-    assert sizes([line(quantity=3)], said) == [("S", 1), ("M", 2)]
+    assert sizes([line(quantity=3)], metadata) == [("S", 1), ("M", 2)]
 
 
-@pytest.mark.parametrize("silent", [{}, {"item_1_quantity": "0"}, {"item_1_quantity": "some"}])
-def test_sizes_that_share_a_line_are_not_believed_unless_each_says_how_many(
-    silent: Mapping[str, str],
+@pytest.mark.parametrize("missing", [{}, {"item_1_quantity": "0"}, {"item_1_quantity": "some"}])
+def test_sizes_that_share_a_line_are_ignored_unless_each_gives_its_quantity(
+    missing: Mapping[str, str],
 ) -> None:
-    """Whoever leaves the quantity out means the whole line; two of those would sell more than it held."""
-    said = {
+    """No quantity means the whole line, and two of those would sell more than it held."""
+    metadata = {
         "item_0_size": "M",
         "item_0_product_id": "prod_a",
         "item_0_quantity": "2",
@@ -85,20 +85,20 @@ def test_sizes_that_share_a_line_are_not_believed_unless_each_says_how_many(
         "item_1_product_id": "prod_a",
     }
 
-    assert sizes([line(quantity=2)], {**said, **silent}) == [(None, 2)]
+    assert sizes([line(quantity=2)], {**metadata, **missing}) == [(None, 2)]
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_entries_without_products_go_by_their_place_counted_from_zero_or_one(first: int) -> None:
-    said = {f"item_{first}_size": "S", f"item_{first + 1}_size": "M"}
+def test_entries_without_products_follow_the_lines_counted_from_zero_or_one(first: int) -> None:
+    metadata = {f"item_{first}_size": "S", f"item_{first + 1}_size": "M"}
 
-    assert sizes([line("prod_a"), line("prod_b")], said) == [("S", 1), ("M", 1)]
+    assert sizes([line("prod_a"), line("prod_b")], metadata) == [("S", 1), ("M", 1)]
 
 
-def test_entries_that_contradict_the_line_are_not_believed() -> None:
-    said = {"item_0_size": "S", "item_0_product_id": "prod_a", "item_0_quantity": "5"}
+def test_entries_that_contradict_the_line_are_ignored() -> None:
+    metadata = {"item_0_size": "S", "item_0_product_id": "prod_a", "item_0_quantity": "5"}
 
-    assert sizes([line(quantity=2)], said) == [(None, 2)]
+    assert sizes([line(quantity=2)], metadata) == [(None, 2)]
 
 
 def test_then_the_sessions_size_if_there_is_a_single_line() -> None:
@@ -106,7 +106,7 @@ def test_then_the_sessions_size_if_there_is_a_single_line() -> None:
     assert sizes([line(), line("prod_b")], {"size": "M"}) == [(None, 1), (None, 1)]
 
 
-def test_then_a_question_that_is_called_size_where_only_one_line_has_sizes() -> None:
+def test_then_a_custom_field_called_size_if_only_one_line_has_sizes() -> None:
     assert sizes([line()], {}, {"Size": "L"}) == [("L", 1)]
     assert sizes([line(), line("prod_b", has_sizes=False)], {}, {"size": "L"}) == [("L", 1), (None, 1)]
     assert sizes([line(), line("prod_b")], {}, {"size": "L"}) == [(None, 1), (None, 1)]
@@ -122,7 +122,7 @@ def test_then_a_question_that_is_called_size_where_only_one_line_has_sizes() -> 
         {"size": "  "},
     ],
 )
-def test_what_says_nothing_leaves_the_size_open(nonsense: Mapping[str, str]) -> None:
+def test_nonsense_leaves_the_size_unknown(nonsense: Mapping[str, str]) -> None:
     assert sizes([line()], nonsense) == [(None, 1)]
 
 

@@ -1,4 +1,4 @@
-"""What the owner meets on an order's page in a real browser."""
+"""An order's admin page in a real browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shop.models import Product
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.enable_socket]
 
 
-def test_what_there_is_to_do_stands_below_the_order_and_not_beside_it(
+def test_the_form_for_returns_is_below_the_order_and_not_beside_it(
     browser: Browser,
     live_server: LiveServer,
     fake: FakeStripe,
@@ -33,9 +33,11 @@ def test_what_there_is_to_do_stands_below_the_order_and_not_beside_it(
 
         page.goto(reverse("admin:checkout_order_change", args=[order.pk]))
 
-        heading = page.locator("#to-take-back").bounding_box()
+        heading = page.locator("#return-to-stock").bounding_box()
         close = page.get_by_role("link", name="Close").bounding_box()
         assert heading and close
         assert heading["height"] < 60
         assert heading["y"] > close["y"] + close["height"]
-        assert page.locator(".field-unplaced img").is_hidden()
+        # A hidden icon, not a missing one.
+        assert page.locator("td.field-needs_size img").count() == 1
+        assert page.locator("td.field-needs_size img").is_hidden()

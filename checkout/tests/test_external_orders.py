@@ -1,4 +1,4 @@
-"""What other doors sold: payment links, the older site, a test from the command line."""
+"""Sales of sessions that this shop did not open: payment links, an older site, tests from the command line."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from shop.models import Product
 pytestmark = pytest.mark.django_db
 
 
-def open_elsewhere(fake: FakeStripe, lines: list[dict[str, str]], **session: str) -> str:
-    """Another program opens a session; `lines` and `session` are Stripe's form fields. Returns its id."""
-    form = {"mode": "payment", "success_url": "https://elsewhere.example", **session}
+def open_externally(fake: FakeStripe, lines: list[dict[str, str]], **session: str) -> str:
+    """Another program opens a session. `lines` and `session` are Stripe's form fields. Returns its id."""
+    form = {"mode": "payment", "success_url": "https://external.example", **session}
     for number, line in enumerate(lines):
         form |= {f"line_items[{number}]{name}": value for name, value in line.items()}
     status, answer = fake.call("POST", "/v1/checkout/sessions", urlencode(form))
     assert status == 200, answer
-    # Sales count from the first look at a product on; a second later is after it.
+    # Only sales after the first refresh of a product count.
     fake.forward(2)
     return str(answer["id"])
 
 
 def sales() -> list[tuple[str, str, int]]:
-    found = Movement.objects.filter(kind="sale").order_by("id").select_related("item")
-    return [(sale.item.product_id, sale.item.size, -sale.delta) for sale in found]
+    movements = Movement.objects.filter(kind="sale").order_by("id").select_related("item")
+    return [(sale.item.product_id, sale.item.size, -sale.delta) for sale in movements]
 
 
 def a_line(price: Product | str, quantity: int = 1, size: str = "") -> dict[str, str]:
@@ -46,10 +46,10 @@ def a_line(price: Product | str, quantity: int = 1, size: str = "") -> dict[str,
     return line | ({"[metadata][size]": size} if size else {})
 
 
-def test_the_older_sites_session_is_counted_by_its_metadata(
+def test_a_session_of_an_older_site_is_counted_by_its_metadata(
     fake: FakeStripe, shirt: Product, poster: Product
 ) -> None:
-    session_id = open_elsewhere(
+    session_id = open_externally(
         fake,
         [a_line(shirt, 2), a_line(poster)],
         **{
@@ -89,10 +89,10 @@ def test_the_older_sites_session_is_counted_by_its_metadata(
         ),
     ],
 )
-def test_the_size_is_found_wherever_it_is_said(
+def test_the_size_is_found_wherever_it_is_given(
     fake: FakeStripe, shirt: Product, line: str, session: dict[str, str]
 ) -> None:
-    session_id = open_elsewhere(fake, [a_line(shirt, 1, line)], **session)
+    session_id = open_externally(fake, [a_line(shirt, 1, line)], **session)
     answers: dict[str, Any] = {"custom_fields": {"size": "M"}} if "custom_fields[0][key]" in session else {}
     fake.pay(session_id, **answers)
 
@@ -101,9 +101,9 @@ def test_the_size_is_found_wherever_it_is_said(
     assert sales() == [("prod_balm", "M", 1)]
 
 
-def test_a_price_of_its_own_says_the_size(fake: FakeStripe, shirt: Product) -> None:
+def test_the_metadata_of_a_price_gives_the_size(fake: FakeStripe, shirt: Product) -> None:
     large = fake.add_price(shirt.id, unit_amount=2800, currency="usd", metadata={"size": "L"})
-    fake.pay(open_elsewhere(fake, [a_line(large["id"])]))
+    fake.pay(open_externally(fake, [a_line(large["id"])]))
 
     deliver(fake)
 
@@ -111,8 +111,10 @@ def test_a_price_of_its_own_says_the_size(fake: FakeStripe, shirt: Product) -> N
     assert only_order().lines.get().unit_amount == 2800
 
 
-def test_a_foreign_session_is_read_from_stripe_by_the_duty_that_may(fake: FakeStripe, shirt: Product) -> None:
-    fake.pay(open_elsewhere(fake, [a_line(shirt, size="M")]))
+def test_an_external_session_is_read_from_stripe_by_the_worker_task_that_may_call_it(
+    fake: FakeStripe, shirt: Product
+) -> None:
+    fake.pay(open_externally(fake, [a_line(shirt, size="M")]))
     fake.deliver_due()
     fake.forget_calls()
 
@@ -124,10 +126,12 @@ def test_a_foreign_session_is_read_from_stripe_by_the_duty_that_may(fake: FakeSt
     assert sales() == [("prod_balm", "M", 1)]
 
 
-def test_a_foreign_session_is_counted_once_however_often_it_is_told(fake: FakeStripe, shirt: Product) -> None:
+def test_an_external_session_is_counted_once_however_often_it_is_reported(
+    fake: FakeStripe, shirt: Product
+) -> None:
     fake.faults.add("duplicate", copies=3, times=None)
     fake.faults.add("twin", types=["checkout.session.completed"])
-    session_id = open_elsewhere(fake, [a_line(shirt, size="M")])
+    session_id = open_externally(fake, [a_line(shirt, size="M")])
     fake.pay(session_id)
 
     deliver(fake)
@@ -137,10 +141,8 @@ def test_a_foreign_session_is_counted_once_however_often_it_is_told(fake: FakeSt
     assert sales() == [("prod_balm", "M", 1)] and Order.objects.count() == 1
 
 
-def test_a_database_that_forgot_the_order_gives_it_the_same_id_again(
-    fake: FakeStripe, shirt: Product
-) -> None:
-    session_id = open_elsewhere(fake, [a_line(shirt, size="M")])
+def test_a_database_that_lost_the_order_gives_it_the_same_id_again(fake: FakeStripe, shirt: Product) -> None:
+    session_id = open_externally(fake, [a_line(shirt, size="M")])
     fake.pay(session_id)
     deliver(fake)
     first = only_order()
@@ -152,33 +154,33 @@ def test_a_database_that_forgot_the_order_gives_it_the_same_id_again(
     assert only_order().id == first.id and sales() == [("prod_balm", "M", 1)]
 
 
-def test_a_sale_whose_size_nobody_says_waits_for_the_owner(fake: FakeStripe, shirt: Product) -> None:
-    fake.pay(open_elsewhere(fake, [a_line(shirt, 2)]))
+def test_a_sale_without_a_size_waits_for_the_owner(fake: FakeStripe, shirt: Product) -> None:
+    fake.pay(open_externally(fake, [a_line(shirt, 2)]))
 
     deliver(fake)
 
     line = only_order().lines.get()
     assert (line.item, line.needs_size, line.quantity) == (None, True, 2)
     assert sales() == []
-    case = Issue.objects.get()
-    assert case.kind == "needs_size" and "2 × BALM T-Shirt" in case.text
+    issue = Issue.objects.get()
+    assert issue.kind == "needs_size" and "2 × BALM T-Shirt" in issue.text
 
 
-def test_an_unknown_size_is_named_in_the_case(fake: FakeStripe, shirt: Product) -> None:
-    fake.pay(open_elsewhere(fake, [a_line(shirt, size="XS")]))
+def test_an_unknown_size_is_named_in_the_issue(fake: FakeStripe, shirt: Product) -> None:
+    fake.pay(open_externally(fake, [a_line(shirt, size="XS")]))
 
     deliver(fake)
 
     assert sales() == [] and "“XS”" in Issue.objects.get().text
 
 
-def test_a_test_from_the_command_line_counts_nothing_and_alarms_nobody(
+def test_a_test_from_the_command_line_counts_nothing_and_opens_no_issue(
     fake: FakeStripe, shirt: Product
 ) -> None:
-    """`stripe trigger checkout.session.completed` makes a product without metadata and buys two of it."""
+    """`stripe trigger checkout.session.completed` creates a product without metadata and buys two of it."""
     product = fake.add_product(name="myproduct", prices=[{"unit_amount": 1500, "currency": "usd"}], emit=True)
     price = next(price["id"] for price in fake.prices.values() if price["product"] == product["id"])
-    fake.pay(open_elsewhere(fake, [a_line(price, 2)]))
+    fake.pay(open_externally(fake, [a_line(price, 2)]))
 
     deliver(fake)
 
@@ -187,8 +189,8 @@ def test_a_test_from_the_command_line_counts_nothing_and_alarms_nobody(
     assert sales() == [] and not Issue.objects.exists() and not Order.objects.exists()
 
 
-def test_a_foreign_bank_debit_is_counted_when_it_comes(fake: FakeStripe, shirt: Product) -> None:
-    session_id = open_elsewhere(fake, [a_line(shirt, size="M")])
+def test_an_external_bank_debit_is_counted_when_it_succeeds(fake: FakeStripe, shirt: Product) -> None:
+    session_id = open_externally(fake, [a_line(shirt, size="M")])
     fake.pay(session_id, delayed=True)
     deliver(fake)
     assert only_order().state == Order.State.AWAITING_PAYMENT and sales() == []
@@ -199,17 +201,15 @@ def test_a_foreign_bank_debit_is_counted_when_it_comes(fake: FakeStripe, shirt: 
     assert only_order().state == Order.State.PAID and sales() == [("prod_balm", "M", 1)]
 
 
-def test_a_foreign_session_that_expires_is_none_of_our_business(fake: FakeStripe, shirt: Product) -> None:
-    fake.expire(open_elsewhere(fake, [a_line(shirt)]))
+def test_an_external_session_that_expires_creates_no_order(fake: FakeStripe, shirt: Product) -> None:
+    fake.expire(open_externally(fake, [a_line(shirt)]))
 
     deliver(fake)
 
     assert not Order.objects.exists()
 
 
-def test_a_sale_of_a_product_that_we_have_not_seen_is_a_reason_to_look_at_it(
-    fake: FakeStripe, db: None
-) -> None:
+def test_a_sale_of_a_product_that_was_never_read_refreshes_it(fake: FakeStripe, db: None) -> None:
     product_id = pay_for_a_new_shirt(fake)
 
     deliver(fake)
@@ -217,18 +217,18 @@ def test_a_sale_of_a_product_that_we_have_not_seen_is_a_reason_to_look_at_it(
     assert only_order().lines.get().item == item_of(Product.objects.get(id=product_id), "S")
 
 
-def test_a_process_that_dies_in_that_look_leaves_no_sale_without_its_size(
+def test_a_crash_during_that_refresh_leaves_no_sale_without_its_size(
     fake: FakeStripe, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The product is mirrored, and its sizes are not known yet: whoever handles the event next looks again."""
+    """The product is stored and its stock items are not: the next attempt refreshes it again."""
     product_id = pay_for_a_new_shirt(fake)
 
-    def die_there(name: str) -> None:
-        if name == "look.mirrored":
-            raise Died
+    def crash(name: str) -> None:
+        if name == "refresh.stored":
+            raise Crashed
 
-    with monkeypatch.context() as patched, pytest.raises(Died):
-        patched.setattr(fault_points, "visit", die_there)
+    with monkeypatch.context() as patched, pytest.raises(Crashed):
+        patched.setattr(fault_points, "visit", crash)
         deliver(fake)
     assert Product.objects.get(id=product_id) and not StockItem.objects.exists()
     StripeEvent.objects.update(lease_until=None)
@@ -240,26 +240,26 @@ def test_a_process_that_dies_in_that_look_leaves_no_sale_without_its_size(
     assert not Issue.objects.filter(kind="needs_size").exists()
 
 
-class Died(BaseException):
-    """Nobody catches it."""
+class Crashed(BaseException):
+    """Not caught by the code under test, like the end of the process."""
 
 
 def pay_for_a_new_shirt(fake: FakeStripe) -> str:
-    """Somebody buys, at another door, a Small of a product that this shop has not seen. Returns its id."""
+    """Sell, outside the shop, a Small of a product that the shop has not read. Returns its id."""
     product = fake.add_product(
         name="New Shirt",
         metadata={"sizes": "S", "stock_S": "5"},
         prices=[{"unit_amount": 900, "currency": "usd"}],
     )
     price = next(price["id"] for price in fake.prices.values() if price["product"] == product["id"])
-    fake.pay(open_elsewhere(fake, [a_line(price, size="S")]))
+    fake.pay(open_externally(fake, [a_line(price, size="S")]))
     return str(product["id"])
 
 
 def test_more_lines_than_a_page_holds_are_all_read(
     fake: FakeStripe, shirt: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session_id = open_elsewhere(fake, [a_line(shirt, size="M")] * 5)
+    session_id = open_externally(fake, [a_line(shirt, size="M")] * 5)
 
     monkeypatch.setattr(gateway, "PAGE_SIZE", 2)
 
@@ -269,27 +269,27 @@ def test_more_lines_than_a_page_holds_are_all_read(
 def test_a_sale_while_a_products_only_count_is_gone_is_counted_once_it_is_back(
     fake: FakeStripe, poster: Product
 ) -> None:
-    """Somebody emptied the field and writes the count again; in between a payment link sold two."""
-    stood = item_of(poster).on_hand or 0
+    """The owner empties the field and enters the count again. In between a payment link sells two."""
+    before = item_of(poster).on_hand or 0
     fake.dashboard.edit_product(poster.id, metadata={"stock": ""})
     deliver(fake)
     worker.drain()
-    fake.pay(open_elsewhere(fake, [a_line(poster, 2)]))
+    fake.pay(open_externally(fake, [a_line(poster, 2)]))
     deliver(fake)
     worker.drain()
-    fake.dashboard.edit_product(poster.id, metadata={"stock": str(stood)})
+    fake.dashboard.edit_product(poster.id, metadata={"stock": str(before)})
     deliver(fake)
     worker.drain(hourly=True)
 
     assert sales() == [(poster.id, "", 2)]
-    assert fake.products[poster.id]["metadata"]["stock"] == str(stood - 2)
+    assert fake.products[poster.id]["metadata"]["stock"] == str(before - 2)
 
 
-def test_origin_fault_22_stripes_objects_are_translated_without_being_taken_for_dicts(
+def test_origin_fault_22_stripes_objects_are_translated_although_they_are_no_dicts(
     fake: FakeStripe, shirt: Product
 ) -> None:
-    """The library's objects have no .get and no .items since version 15; `fake` answers the real library."""
-    session_id = open_elsewhere(fake, [a_line(shirt, size="M")])
+    """The library's objects have had no .get and no .items since version 15. `fake` answers the real library."""
+    session_id = open_externally(fake, [a_line(shirt, size="M")])
     fake.pay(session_id)
 
     session, lines = gateway.fetch_session(session_id), gateway.session_lines(session_id)

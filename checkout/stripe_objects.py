@@ -1,0 +1,213 @@
+"""Sessions, their lines and refunds of Stripe as frozen dataclasses, and their translation from Stripe's JSON.
+
+Makes no requests. Every text fits its column: ids that are too long read as empty. Odd values read as missing, so that
+they do not prevent a sale from being counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from config.coerce import as_datetime, as_mapping, as_texts
+
+Json = Mapping[str, Any]
+
+MAX_AMOUNT = 10**15  # Minor units: more than any payment, and it fits into the column.
+MAX_LENGTH_ID, MAX_LENGTH_DESCRIPTION = 255, 5000
+CURRENCY = re.compile("[a-z]{3}")
+FAILED_PAYMENT = {"requires_payment_method", "canceled"}
+
+
+@dataclass(frozen=True)
+class CheckoutSession:
+    """One Checkout Session. Amounts are in the currency's minor unit, None where Stripe gave none.
+
+    `address` has `name`, `line1`, `line2`, `postal_code`, `city`, `state` and `country`, as far as known. `paid_at`, by
+    Stripe's clock, and `payment_intent_status` are known only if the payment was expanded, which it is not in events.
+    Fields: https://docs.stripe.com/api/checkout/sessions/object
+    """
+
+    id: str
+    status: str
+    payment_status: str
+    mode: str = "payment"
+    url: str = ""
+    expires_at: datetime | None = None
+    created_at: datetime | None = None
+    paid_at: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    custom_fields: Mapping[str, str] = field(default_factory=dict)
+    payment_intent_id: str = ""
+    payment_intent_status: str = ""
+    email: str = ""
+    name: str = ""
+    phone: str = ""
+    address: Mapping[str, str] = field(default_factory=dict)
+    currency: str = ""
+    subtotal: int | None = None
+    shipping: int | None = None
+    tax: int | None = None
+    discount: int | None = None
+    total: int | None = None
+
+    @property
+    def is_paid(self) -> bool:
+        return self.status == "complete" and self.payment_status in {"paid", "no_payment_required"}
+
+    @property
+    def is_awaiting_payment(self) -> bool:
+        # The customer chose a method whose money arrives later, such as a bank debit.
+        return self.status == "complete" and self.payment_status == "unpaid"
+
+    @property
+    def payment_failed(self) -> bool:
+        # The money did not arrive, so Stripe asks for another payment method.
+        return self.is_awaiting_payment and self.payment_intent_status in FAILED_PAYMENT
+
+
+@dataclass(frozen=True)
+class SessionLine:
+    """One line of a session. Price and product are as of today, not as of the checkout."""
+
+    quantity: int
+    description: str
+    unit_amount: int | None
+    price_id: str
+    product_id: str
+    metadata: Mapping[str, str]
+    price_metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Refund:
+    """The sum of all refunds of one payment so far, in the minor unit. `amount` is the payment's."""
+
+    payment_intent_id: str
+    refunded: int
+    amount: int
+    currency: str
+
+    @property
+    def is_whole(self) -> bool:
+        return 0 < self.amount <= self.refunded
+
+
+@dataclass(frozen=True)
+class FailedRefund:
+    """Money that did not reach the customer and is the shop's again, in the minor unit."""
+
+    id: str
+    payment_intent_id: str
+    amount: int
+    currency: str
+
+
+def session_from(data: Json) -> CheckoutSession:
+    """Translate a session of an answer or an event, also one of an older API version.
+
+    Raises KeyError without an id and ValueError for an id that is too long: cut, two could become one order.
+    """
+    session_id = str(data["id"])
+    if not 0 < len(session_id) <= MAX_LENGTH_ID:
+        raise ValueError(f"A session's id has 1 to {MAX_LENGTH_ID} characters, this one {len(session_id)}.")
+    payment, totals = as_mapping(data.get("payment_intent")), as_mapping(data.get("total_details"))
+    return CheckoutSession(
+        id=session_id,
+        status=str(data.get("status") or ""),
+        payment_status=str(data.get("payment_status") or ""),
+        mode=str(data.get("mode") or "payment"),
+        url=str(data.get("url") or ""),
+        expires_at=as_datetime(data.get("expires_at")),
+        created_at=as_datetime(data.get("created")),
+        paid_at=as_datetime(as_mapping(payment.get("latest_charge")).get("created")),
+        metadata=as_texts(data.get("metadata")),
+        custom_fields=_custom_fields(data.get("custom_fields")),
+        payment_intent_id=_id_of(data.get("payment_intent")),
+        payment_intent_status=str(payment.get("status") or ""),
+        currency=_currency(data.get("currency")),
+        subtotal=_amount(data.get("amount_subtotal")),
+        shipping=_amount(totals.get("amount_shipping")),
+        tax=_amount(totals.get("amount_tax")),
+        discount=_amount(totals.get("amount_discount")),
+        total=_amount(data.get("amount_total")),
+        **_customer(data),
+    )
+
+
+def line_from(data: Json) -> SessionLine:
+    price = as_mapping(data.get("price"))
+    return SessionLine(
+        quantity=int(data.get("quantity") or 0),
+        description=str(data.get("description") or "")[:MAX_LENGTH_DESCRIPTION],
+        unit_amount=_amount(price.get("unit_amount")),
+        price_id=_id_of(price),
+        product_id=_id_of(price.get("product")),
+        metadata=as_texts(data.get("metadata")),
+        price_metadata=as_texts(price.get("metadata")),
+    )
+
+
+def refund_from(charge: Json) -> Refund:
+    return Refund(
+        payment_intent_id=_id_of(charge.get("payment_intent")),
+        refunded=_amount(charge.get("amount_refunded")) or 0,
+        amount=_amount(charge.get("amount")) or 0,
+        currency=_currency(charge.get("currency")),
+    )
+
+
+def failed_refund_from(refund: Json) -> FailedRefund:
+    return FailedRefund(
+        id=_id_of(refund),
+        payment_intent_id=_id_of(refund.get("payment_intent")),
+        amount=_amount(refund.get("amount")) or 0,
+        currency=_currency(refund.get("currency")),
+    )
+
+
+def _customer(data: Json) -> dict[str, Any]:
+    customer = as_mapping(data.get("customer_details"))
+    # Older API versions have the delivery on the session itself. Without a delivery there is a billing address.
+    collected = as_mapping(data.get("collected_information")).get("shipping_details")
+    delivery = as_mapping(collected) or as_mapping(data.get("shipping_details"))
+    known = as_mapping(delivery.get("address")) or as_mapping(customer.get("address"))
+    address = {part: str(text) for part, text in known.items() if text}
+    name = delivery.get("name") or customer.get("name")
+    if name and address:
+        address = {"name": str(name), **address}
+    return {
+        "email": str(customer.get("email") or data.get("customer_email") or "")[:254],
+        "name": str(customer.get("name") or "")[:500],
+        "phone": str(customer.get("phone") or "")[:100],
+        "address": address,
+    }
+
+
+def _custom_fields(fields: Any) -> dict[str, str]:
+    answers = {}
+    for question in map(as_mapping, fields if isinstance(fields, list) else []):
+        # The answer is below the name of the question's type: text, numeric or dropdown.
+        answer = as_mapping(question.get(str(question.get("type"))))
+        if answer.get("value"):
+            answers[str(question.get("key"))] = str(answer["value"])
+    return answers
+
+
+def _amount(value: Any) -> int | None:
+    return value if type(value) is int and abs(value) <= MAX_AMOUNT else None
+
+
+def _currency(value: Any) -> str:
+    # Any three letters: Stripe adds currencies.
+    text = value.lower() if isinstance(value, str) else ""
+    return text if CURRENCY.fullmatch(text) else ""
+
+
+def _id_of(reference: Any) -> str:
+    # The object may be expanded or missing.
+    text = str((reference.get("id") if isinstance(reference, Mapping) else reference) or "")
+    return text if len(text) <= MAX_LENGTH_ID else ""
