@@ -1,4 +1,4 @@
-"""What does every page know of the visitor's cart?"""
+"""Context processor that adds the visitor's cart to every page."""
 
 from django.http import HttpRequest
 
@@ -6,5 +6,5 @@ from checkout.cart.cart import lazy_cart
 
 
 def cart(request: HttpRequest) -> dict[str, object]:
-    """The request's cart; nothing is read before a template asks for it."""
+    # Lazy: session and database are read only if a template uses the cart.
     return {"cart": lazy_cart(request)}

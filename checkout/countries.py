@@ -1,4 +1,4 @@
-"""What is a country called? Two letters in, its name in the reader's language out. PURE."""
+"""Country names for addresses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from babel import Locale, UnknownLocaleError
 
 
 def country_name(code: str, language: str) -> str:
-    """`GB`, `en` -> `United Kingdom`; a code or a language that nobody knows gives the code back."""
+    """`GB` in `en` is `United Kingdom`. Returns the code if it or the language is unknown."""
     try:
         return str(Locale.parse(language, sep="-").territories.get(code.upper(), code))
     except (UnknownLocaleError, ValueError):

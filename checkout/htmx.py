@@ -1,4 +1,4 @@
-"""What does htmx get? The cart alone, for the drawer or its page, and how many pieces it holds now."""
+"""Responses for htmx: the cart alone, for the drawer or its page, and the number of units in it."""
 
 from __future__ import annotations
 
@@ -10,62 +10,61 @@ from django_htmx.middleware import HtmxDetails
 
 from checkout.cart.cart import lazy_cart
 
-BODY, STATUS = "cart-drawer-body", "cart-drawer-status"
-PAGE_STATUS = "cart-status"  # The live region of the cart's own page.
+DRAWER_BODY, DRAWER_STATUS = "cart-drawer-body", "cart-drawer-status"
+PAGE_STATUS = "cart-status"  # The live region of the cart page.
+
+
+def htmx_of(request: HttpRequest) -> HtmxDetails:
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    return htmx
 
 
 def is_htmx(request: HttpRequest) -> bool:
-    return bool(_htmx(request))
+    return bool(htmx_of(request))
 
 
 def wants_drawer(request: HttpRequest) -> bool:
-    """Is it the drawer that wants the cart, and not somebody who wants its page?"""
-    return bool(_htmx(request)) and _htmx(request).target == BODY
+    """Whether the cart is requested for the drawer, and not for its page."""
+    return is_htmx(request) and htmx_of(request).target == DRAWER_BODY
 
 
 def render_drawer(request: HttpRequest) -> HttpResponse:
-    """The cart for the drawer."""
-    return with_units(request, render(request, "checkout/_cart.html", {"place": "drawer-"}))
+    return with_units(request, render(request, "checkout/_cart.html", {"id_prefix": "drawer-"}))
 
 
 def render_cart_update(
-    request: HttpRequest, *, told: str = "", refusal: str = "", added: str = "", changed: str = ""
+    request: HttpRequest, *, message: str = "", error: str = "", added: str = "", changed: str = ""
 ) -> HttpResponse:
-    """The cart after a change, for where the form stands, and the words for the live region beside it.
+    """Render the cart after a change, and the text of the live region beside it.
 
-    `added` and `changed`: the key of the line that was meant. Of a change nothing is shown in the region: its
-    fields tell it, or the refusal beside them, and nothing moves under the customer's finger.
+    `added` and `changed` are the key of the line. After a change the text is only for screen readers: the fields of the
+    line or the error beside them show it, and nothing moves under the customer's finger.
     """
-    at_the_edge = wants_drawer(request)
-    in_place = any(line.key == changed for line in lazy_cart(request).lines)
+    in_drawer = wants_drawer(request)
+    line_is_there = any(line.key == changed for line in lazy_cart(request).lines)
     context = {
-        "place": "drawer-" if at_the_edge else "",
-        "region": STATUS if at_the_edge else PAGE_STATUS,
-        "words": refusal or told,
-        "shown": bool(added) if told else not in_place,
+        "id_prefix": "drawer-" if in_drawer else "",
+        "region": DRAWER_STATUS if in_drawer else PAGE_STATUS,
+        "text": error or message,
+        "is_text_visible": not line_is_there if error else bool(added),
         "added": added,
-        "refused": changed if refusal else "",
-        "refusal": refusal,
+        "rejected": changed if error else "",
+        "error": error,
     }
-    page = render(request, "checkout/_cart_update.html", context)
-    add_never_cache_headers(page)
-    if refusal:
-        trigger_client_event(page, "cart-refused")
-    return with_units(request, page)
+    response = render(request, "checkout/_cart_update.html", context)
+    add_never_cache_headers(response)
+    if error:
+        trigger_client_event(response, "cart-refused")
+    return with_units(request, response)
 
 
-def with_units(request: HttpRequest, page: HttpResponse) -> HttpResponse:
-    """Tell the count beside the cart's link, which stands outside of what is exchanged."""
+def with_units(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    # The count beside the cart link is outside of the swapped element, so a script updates it.
     if is_htmx(request):
-        trigger_client_event(page, "cart-changed", {"units": lazy_cart(request).units})
-    return page
+        trigger_client_event(response, "cart-changed", {"units": lazy_cart(request).units})
+    return response
 
 
 def client_redirect(request: HttpRequest, url: str) -> HttpResponse:
-    """Send the browser on; a redirect would send only the request that a script made."""
+    """Redirect the browser. An ordinary redirect would be followed by htmx's own request only."""
     return HttpResponseClientRedirect(url) if is_htmx(request) else redirect(url)
-
-
-def _htmx(request: HttpRequest) -> HtmxDetails:
-    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
-    return htmx

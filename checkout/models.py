@@ -1,4 +1,4 @@
-"""What was bought? Orders and their lines."""
+"""Orders and their lines."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -15,27 +16,28 @@ from shop.models import Product
 
 
 class Order(models.Model):
-    """One checkout: written before Stripe is asked for a session, settled when Stripe says how it ended.
+    """One checkout: saved before its session is requested, and updated when Stripe reports the session's outcome.
 
-    Amounts are integers in the currency's minor unit, as Stripe computed them; empty until then.
+    Amounts are integers in the currency's minor unit, as computed by Stripe, and empty until then.
     """
 
     class State(models.TextChoices):
         OPEN = "open", _("open")
         AWAITING_PAYMENT = "awaiting", _("awaiting payment")
         PAID = "paid", _("paid")
-        CANCELED = "canceled", _("not bought")
+        CANCELED = "canceled", _("canceled")
         REFUNDED = "refunded", _("refunded")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
     session_id = models.CharField(_("Checkout Session"), max_length=255, null=True, blank=True, unique=True)
-    session_url = models.TextField(blank=True)
+    session_url = models.TextField(_("URL of the payment page"), blank=True)
     session_params = models.JSONField(
+        _("session request"),
         default=dict,
-        help_text=_("What the session was asked for with, so that the same request can be sent again."),
+        help_text=_("Parameters of the session request, stored so that the same request can be repeated."),
     )
-    is_external = models.BooleanField(_("external"), default=False, help_text=_("Sold outside this shop."))
+    is_external = models.BooleanField(_("external"), default=False, help_text=_("Sold outside of this shop."))
     expires_at = models.DateTimeField(_("session expires"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     paid_at = models.DateTimeField(_("paid"), null=True, blank=True)
@@ -47,19 +49,20 @@ class Order(models.Model):
     address = models.JSONField(_("delivery address"), default=dict, blank=True)
 
     cart_token = models.CharField(
+        _("cart"),
         max_length=40,
         blank=True,
         editable=False,
-        help_text=_("Whose cart this was; empty for sales made elsewhere."),
+        help_text=_("Token of the cart that the order was made from. Empty for external orders."),
     )
     fingerprint = models.CharField(
-        max_length=64, blank=True, editable=False, help_text=_("What was in that cart, as a digest.")
+        max_length=64, blank=True, editable=False, help_text=_("Digest of the contents of the cart.")
     )
-    # When a session's fate is asked for again, so that a Stripe in trouble is not asked all the time.
+    # Backoff of the requests that recover the session while Stripe does not answer.
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     next_attempt_at = models.DateTimeField(null=True, editable=False)
     customer_returned_at = models.DateTimeField(_("customer returned"), null=True, blank=True)
-    polled_at = models.DateTimeField(_("Stripe was asked"), null=True, blank=True)
+    polled_at = models.DateTimeField(_("last polled"), null=True, blank=True)
 
     currency = models.CharField(_("currency"), max_length=3)
     subtotal = models.BigIntegerField(_("subtotal"), null=True, blank=True)
@@ -74,27 +77,27 @@ class Order(models.Model):
         verbose_name_plural = _("orders")
         ordering = ["-created_at"]
         indexes = [
-            # The worker's round: whose session is not known yet?
+            # For the worker, to find orders without a session.
             models.Index(
                 fields=["created_at"],
                 condition=Q(state="open", session_id=None),
                 name="orders_without_a_session",
             ),
-            # The worker's round: whose time is over?
+            # For the worker, to find sessions that should have expired.
             models.Index(
                 fields=["expires_at"], condition=Q(state__in=["open", "awaiting"]), name="orders_on_their_way"
             ),
-            # Every cart page and every checkout: what became of this cart?
+            # For every cart page and every checkout, to find the orders of a cart.
             models.Index(
                 fields=["cart_token", "-created_at"], condition=~Q(cart_token=""), name="orders_of_a_cart"
             ),
-            # A refund names the payment.
+            # For refunds, which name the payment.
             models.Index(
                 fields=["payment_intent_id"], condition=~Q(payment_intent_id=""), name="order_of_a_payment"
             ),
         ]
         constraints = [
-            # Two clicks at the same moment are one order: the second finds the first in the way.
+            # A double click makes one order: the second INSERT fails.
             models.UniqueConstraint(
                 fields=["cart_token"],
                 condition=Q(state="open") & ~Q(cart_token=""),
@@ -107,30 +110,43 @@ class Order(models.Model):
 
     @property
     def number(self) -> str:
-        """Short enough to say on the phone."""
+        """Short form of the id, to read out on the phone."""
         return str(self.id)[:8].upper()
 
     @property
     def address_lines(self) -> list[str]:
-        """As on a label: name, street, place, country."""
-        known = self.address.get
-        place = " ".join(filter(None, [known("postal_code"), known("city"), known("state")]))
-        country = country_name(known("country") or "", get_language() or "en")
-        lines = [known("name"), known("line1"), known("line2"), place, country]
+        """Lines of a shipping label."""
+        part = self.address.get
+        city = " ".join(filter(None, [part("postal_code"), part("city"), part("state")]))
+        country = country_name(part("country") or "", get_language() or "en")
+        lines = [part("name"), part("line1"), part("line2"), city, country]
         return [line for line in lines if line]
 
     @property
     def reference(self) -> str:
-        """How inventory's rows name this order."""
+        """Reference of this order in the rows of inventory."""
         return f"order:{self.id}"
 
+    @property
+    def next_url(self) -> str:
+        """Where the customer continues.
 
-# The customer has done their part; the rest is the bank's.
+        The payment page of an open order, or the page that waits until Stripe has created it. The thank-you page of a
+        paid one, which the customer may have paid for in another tab. Otherwise the cart.
+        """
+        if self.state in CUSTOMER_DONE_STATES:
+            return f"{reverse('thank_you')}?session_id={self.session_id}"
+        if self.state == self.State.OPEN:
+            return self.session_url or reverse("checkout_start")
+        return reverse("cart")
+
+
+# The customer has paid, or started a payment that their bank completes later.
 CUSTOMER_DONE_STATES = (Order.State.PAID, Order.State.AWAITING_PAYMENT)
 
 
 class OrderLine(models.Model):
-    """One size in one color, at the price it was offered for."""
+    """One size in one color, at the price at which it was offered."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     position = models.PositiveSmallIntegerField()
@@ -140,7 +156,7 @@ class OrderLine(models.Model):
         null=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text=_("Empty: not found; nothing counted."),
+        help_text=_("Empty if the size is unknown or not sold here. Then no stock is counted."),
     )
     name = models.CharField(_("name"), max_length=5000)
     size = models.CharField(_("size"), max_length=500, blank=True)
@@ -149,9 +165,9 @@ class OrderLine(models.Model):
     unit_amount = models.BigIntegerField(_("unit price"), null=True)
     price_id = models.CharField(_("price"), max_length=255, blank=True)
     needs_size = models.BooleanField(
-        _("to be placed"),
+        _("needs a size"),
         default=False,
-        help_text=_("Sold elsewhere without a readable size: not counted until you say which it was."),
+        help_text=_("Sold outside of this shop without a size. Not counted until you choose the size."),
     )
 
     class Meta:
@@ -168,10 +184,10 @@ class OrderLine(models.Model):
 
     @property
     def amount(self) -> int | None:
-        """What the line came to before discounts, in the minor unit."""
+        """Price of the line before discounts, in the minor unit."""
         return None if self.unit_amount is None else self.unit_amount * self.quantity
 
     @property
     def reference(self) -> str:
-        """The reference of this line's sale in the ledger."""
+        """Reference of this line's sale in the ledger."""
         return f"order:{self.order_id}:{self.position}"

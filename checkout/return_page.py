@@ -1,4 +1,4 @@
-"""What of a customer who comes back from Stripe? Their order, and their cart without what they bought."""
+"""The return from Stripe: find the customer's order, and remove what they bought from their cart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from checkout import gateway
 from checkout.cart.cart import lazy_cart
-from checkout.models import CUSTOMER_DONE_STATES, Order
+from checkout.models import Order
 from checkout.orders.fulfillment import apply_session
 from config.stripe_client import StripeCallError
 
@@ -18,60 +18,59 @@ logger = logging.getLogger(__name__)
 
 ORDERS_KEY = "orders"
 MAX_REMEMBERED_ORDERS = 20
-POLL_TIMEOUT = timedelta(seconds=5)  # The event is here within a second or two, as a rule.
+POLL_TIMEOUT = timedelta(seconds=5)  # The event usually arrives within two seconds.
 POLL_INTERVAL = timedelta(seconds=20)
 
 
 def order_of(session_id: str) -> Order | None:
-    """The order of a session id from an address, which may hold anything."""
+    """Find an order by the session id in the URL, which may be any text."""
     if not 0 < len(session_id) <= 255 or "\x00" in session_id:
         return None
     return Order.objects.filter(session_id=session_id).first()
 
 
 def poll_order(order: Order, *, now: datetime) -> Order:
-    """The order as it is; one that is open for five seconds after the return is asked for at Stripe, by one process."""
+    """Fetch the session of an order that is still open POLL_TIMEOUT after the customer's return.
+
+    A conditional UPDATE lets one process do this per POLL_INTERVAL.
+    """
     if order.state != Order.State.OPEN:
         return order
-    mine = Order.objects.filter(id=order.id)
-    if mine.filter(customer_returned_at=None).update(customer_returned_at=now):
+    orders = Order.objects.filter(id=order.id)
+    if orders.filter(customer_returned_at=None).update(customer_returned_at=now):
         return order
-    due = mine.filter(
+    due = orders.filter(
         Q(polled_at=None) | Q(polled_at__lt=now - POLL_INTERVAL), customer_returned_at__lte=now - POLL_TIMEOUT
     )
     if due.update(polled_at=now):
-        _ask(order, now=now)
+        try:
+            apply_session(gateway.fetch_session(order.session_id or ""), now=now)
+        except StripeCallError as exc:
+            logger.warning("Order %s: its session could not be fetched: %s", order.number, exc)
         order.refresh_from_db()
     return order
 
 
-def _ask(order: Order, *, now: datetime) -> None:
-    try:
-        apply_session(gateway.fetch_session(order.session_id or ""), now=now)
-    except StripeCallError as trouble:
-        logger.warning("Order %s: the customer is back, Stripe does not say: %s", order.number, trouble)
-
-
 def belongs_to_visitor(request: HttpRequest, order: Order) -> bool:
-    """Did this browser's cart become that order? Only then are name and address shown."""
-    known = request.session.get(ORDERS_KEY, [])
-    return str(order.id) in known or bool(order.cart_token and lazy_cart(request).token == order.cart_token)
+    """Whether the order was made from this browser's cart. Only then are name and address shown."""
+    remembered = request.session.get(ORDERS_KEY, [])
+    if str(order.id) in remembered:
+        return True
+    return bool(order.cart_token and lazy_cart(request).token == order.cart_token)
 
 
 def remove_purchased_lines(request: HttpRequest) -> None:
-    """The payment came through, and the customer never saw the thank-you page: the cart begins anew all the same."""
-    cart = lazy_cart(request)
-    if cart.is_bought:
-        clear_paid_cart(
-            request, Order.objects.filter(cart_token=cart.token, state__in=CUSTOMER_DONE_STATES)[0]
-        )
+    """Clear the cart of an order that was paid for although the customer never returned to the thank-you page."""
+    order = lazy_cart(request).paid_order
+    if order:
+        clear_paid_cart(request, order)
 
 
 def clear_paid_cart(request: HttpRequest, order: Order) -> None:
-    """Take what was bought out of the cart that the order came from: once, and out of no other cart."""
+    """Remove what was bought from the cart that the order was made from: once, and from no other cart."""
     cart = lazy_cart(request)
     if not order.cart_token or cart.token != order.cart_token:
         return
-    cart.remove_purchased({(line.item_id or 0, line.color): line.quantity for line in order.lines.all()})
-    known = [str(order.id), *request.session.get(ORDERS_KEY, [])]
-    request.session[ORDERS_KEY] = known[:MAX_REMEMBERED_ORDERS]
+    cart.remove_purchased(order)
+    remembered = [str(order.id), *request.session.get(ORDERS_KEY, [])]
+    request.session[ORDERS_KEY] = remembered[:MAX_REMEMBERED_ORDERS]

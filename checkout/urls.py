@@ -1,4 +1,4 @@
-"""Which view answers which address?"""
+"""URLs of cart and checkout."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""What does a customer see between the cart and the thank-you page?"""
+"""Pages from the cart to the thank-you page."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from checkout import htmx, return_page
-from checkout.cart.cart import Cart, key_of, lazy_cart
+from checkout.cart.cart import Cart, lazy_cart
+from checkout.cart.lines import line_key
 from checkout.cart.rules import CartError
+from checkout.forms import AddToCartForm, CartLineForm
 from checkout.models import CUSTOMER_DONE_STATES, Order
 from checkout.orders.checkout import start_checkout
 from config.stripe_client import StripeCallError, is_configured
@@ -37,110 +39,127 @@ def show_cart(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
-    """Put one size in one color into the cart; amounts and prices in the form would not be looked at."""
     if request.method != "POST":
-        return redirect("cart")  # Somebody reloads the address of a form.
-    cart = lazy_cart(request)
+        return redirect("cart")  # The address of the form was opened or reloaded.
+    form = AddToCartForm(request.POST)
+    if not form.is_valid():
+        return _show_change(request, error=form.first_error, to_referrer=True)
+    data = form.cleaned_data
     try:
-        line = cart.add(
-            item=request.POST.get("item", ""),
-            color=request.POST.get("color", ""),
-            quantity=request.POST.get("quantity", "1"),
-        )
-    except CartError as refusal:
-        return _after(request, refusal=str(refusal), back=True)
-    return _after(request, told=_("%(article)s is in your cart.") % {"article": line.name}, added=line.key)
+        line = lazy_cart(request).add(data["item"], color=data["color"], quantity=data["quantity"])
+    except CartError as exc:
+        return _show_change(request, error=str(exc), to_referrer=True)
+    return _show_change(request, message=_("%(item)s is in your cart.") % {"item": line.name}, added=line.key)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest) -> HttpResponse:
-    """Another quantity or size for a line, or take it out."""
+    """Change the quantity or size of a line, or remove it."""
     if request.method != "POST":
         return redirect("cart")
     cart = lazy_cart(request)
-    line = {"item": request.POST.get("item", ""), "color": request.POST.get("color", "")}
+    key = line_key(request.POST.get("item", ""), request.POST.get("color", ""))
     if "remove" in request.POST:
-        cart.remove(**line)
-        return _after(request, told=_("Taken out."))
+        cart.remove(key)
+        return _show_change(request, message=_("Removed."))
+    form = CartLineForm(request.POST, cart=cart)
+    if not form.is_valid():
+        return _show_change(request, error=form.first_error, changed=key)
+    data = form.cleaned_data
     try:
-        changed = cart.change(
-            **line, quantity=request.POST.get("quantity", ""), to_item=request.POST.get("to_item", "")
-        )
-    except CartError as refusal:
-        return _after(request, refusal=str(refusal), changed=key_of(**line))
-    return _after(request, told=f"{changed.quantity} × {changed.name}.", changed=changed.key)
+        line = cart.change(data["item"], item=data["to_item"], quantity=data["quantity"])
+    except CartError as exc:
+        return _show_change(request, error=str(exc), changed=key)
+    return _show_change(request, message=f"{line.quantity} × {line.name}.", changed=line.key)
+
+
+def _show_change(
+    request: HttpRequest,
+    *,
+    message: str = "",
+    error: str = "",
+    added: str = "",
+    changed: str = "",
+    to_referrer: bool = False,
+) -> HttpResponse:
+    """Show the cart after a change. `added` and `changed` are keys of lines.
+
+    `to_referrer`: without htmx, return to the product page whose form was rejected.
+    """
+    if htmx.is_htmx(request):
+        return htmx.render_cart_update(request, message=message, error=error, added=added, changed=changed)
+    if error:
+        messages.error(request, error)
+    else:
+        messages.success(request, message)
+    referrer = request.headers.get("Referer", "")
+    if to_referrer and url_has_allowed_host_and_scheme(referrer, {request.get_host()}, request.is_secure()):
+        return redirect(referrer)
+    return redirect("cart")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def checkout(request: HttpRequest) -> HttpResponse:
-    """POST begins to pay; GET is where somebody waits whose payment page is not there yet."""
+    """POST starts a checkout. GET waits for a payment page that Stripe has not created yet."""
     if not is_configured():
         logger.error("Checkout is not configured: STRIPE_SECRET_KEY is not set.")
         return render(request, "checkout/not_configured.html", status=503)
     cart = lazy_cart(request)
-    return _start(request, cart) if request.method == "POST" else _wait(request, cart)
-
-
-def _start(request: HttpRequest, cart: Cart) -> HttpResponse:
-    if cart and request.POST.get("seen", cart.fingerprint) != cart.fingerprint:
-        # Another tab put something in since, or a price changed: nobody pays what they have not seen.
-        return _back_to_cart(request, _("Your cart has changed meanwhile. Please look at it once more."))
+    if request.method != "POST":
+        return _wait_for_payment_page(request, cart)
     try:
-        order = start_checkout(cart, now=timezone.now())
-    except CartError as refusal:
-        changed = _("Something in your cart has changed.")
-        return _back_to_cart(request, f"{changed} {_poll_script()}" if _has_problems(cart) else str(refusal))
-    except InsufficientStock:
-        return _back_to_cart(request, _paid_meanwhile(cart))
-    except StripeCallError as trouble:
-        logger.warning("Checkout did not start: %s", trouble)
-        text = _("We cannot reach the payment page at the moment. Your cart is kept: please try again soon.")
-        return _back_to_cart(request, text)
-    return _to_payment(order)
+        order = _start_checkout(request, cart)
+    except CartError as exc:
+        messages.error(request, str(exc))
+        return redirect("cart")
+    return redirect(order.next_url)
 
 
-def _to_payment(order: Order) -> HttpResponse:
-    if order.state in CUSTOMER_DONE_STATES:
-        return redirect(f"{reverse('thank_you')}?session_id={order.session_id}")
-    return redirect(order.session_url or reverse("checkout_start"))
+def _start_checkout(request: HttpRequest, cart: Cart) -> Order:
+    """Start a checkout. Raises CartError with a message for the customer."""
+    if cart and request.POST.get("seen", cart.fingerprint) != cart.fingerprint:
+        # Another tab added something or a price changed: customers pay only for what they have seen.
+        raise CartError(_("Your cart has changed. Please check it once more."))
+    # Lines show their problems themselves, so messages do not repeat them.
+    check_lines = _("Please check the marked items.")
+    try:
+        return start_checkout(cart, now=timezone.now())
+    except CartError as exc:
+        if not cart.has_problems:
+            raise
+        raise CartError(f"{_('Something in your cart has changed.')} {check_lines}") from exc
+    except InsufficientStock as exc:
+        cart.invalidate()
+        what_next = check_lines if cart.has_problems else _("Please try again.")
+        raise CartError(f"{_('Another customer was faster.')} {what_next}") from exc
+    except StripeCallError as exc:
+        logger.warning("Checkout did not start: %s", exc)
+        text = _("We cannot reach the payment page at the moment. Your cart is saved: please try again soon.")
+        raise CartError(text) from exc
 
 
-def _wait(request: HttpRequest, cart: Cart) -> HttpResponse:
-    page = cart.pending_payment
-    if page is None:
+def _wait_for_payment_page(request: HttpRequest, cart: Cart) -> HttpResponse:
+    payment = cart.pending_payment
+    if payment is None:
         return htmx.client_redirect(request, reverse("cart"))
-    if page.url:
-        return htmx.client_redirect(request, page.url if page.matches_cart else reverse("cart"))
+    if payment.url:
+        return htmx.client_redirect(request, payment.url if cart.matches_pending_payment else reverse("cart"))
     if htmx.is_htmx(request):
-        return HttpResponseClientRefresh() if page.is_late else HttpResponse(status=204)
-    return render(request, "checkout/preparing_payment.html", {"page": page})
-
-
-def _paid_meanwhile(cart: Cart) -> str:
-    cart.invalidate()
-    return f"{_('Somebody was quicker.')} {_poll_script() if _has_problems(cart) else _('Please try once more.')}"
-
-
-def _has_problems(cart: Cart) -> bool:
-    """Do the lines tell what is wrong with them? Then it is not said twice."""
-    return any(line.problem for line in cart.lines)
-
-
-def _poll_script() -> str:
-    return _("Please look at what is marked.")
+        return HttpResponseClientRefresh() if payment.is_late else HttpResponse(status=204)
+    return render(request, "checkout/preparing_payment.html", {"payment": payment})
 
 
 @require_safe
 @never_cache
 def thank_you(request: HttpRequest) -> HttpResponse:
-    """Where Stripe sends the customer back to. It waits for the event, and asks Stripe only if that is late."""
+    """The page Stripe returns customers to. It waits for the event, and asks Stripe only if that is late."""
     order = return_page.order_of(request.GET.get("session_id", ""))
     if order is None:
         return render(request, "checkout/order_not_found.html", status=404)
     order = return_page.poll_order(order, now=timezone.now())
     if order.state == Order.State.OPEN and htmx.is_htmx(request):
-        return HttpResponse(status=204)  # No news: what has the focus keeps it.
+        return HttpResponse(status=204)  # Nothing to swap in, so the focus stays where it is.
     is_mine = return_page.belongs_to_visitor(request, order)
     context = {"order": order, "lines": order.lines.select_related("product"), "is_mine": is_mine}
     if order.state in CUSTOMER_DONE_STATES:
@@ -152,32 +171,5 @@ def thank_you(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def canceled(request: HttpRequest) -> HttpResponse:
-    """Back from Stripe without having paid: everything is as it was."""
+    """The page for customers who leave Stripe's payment page without paying."""
     return render(request, "checkout/canceled.html")
-
-
-def _back_to_cart(request: HttpRequest, text: str) -> HttpResponse:
-    messages.error(request, text)
-    return redirect("cart")
-
-
-def _after(
-    request: HttpRequest,
-    *,
-    told: str = "",
-    refusal: str = "",
-    added: str = "",
-    changed: str = "",
-    back: bool = False,
-) -> HttpResponse:
-    """After a change: the cart, or after a refused addition the page that asked for it."""
-    if htmx.is_htmx(request):
-        return htmx.render_cart_update(request, told=told, refusal=refusal, added=added, changed=changed)
-    if refusal:
-        messages.error(request, refusal)
-    else:
-        messages.success(request, told)
-    came_from = request.headers.get("Referer", "")
-    if back and url_has_allowed_host_and_scheme(came_from, {request.get_host()}, request.is_secure()):
-        return redirect(came_from)
-    return redirect("cart")

@@ -1,4 +1,4 @@
-"""Nouns that the tests of checkout share: a shirt in sizes, a customer's browser, a paid order."""
+"""Fixtures and helpers of the checkout tests: a shirt in sizes, a customer's browser, a paid order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BALM = {
 def put_on_show(
     fake: FakeStripe, product_id: str, name: str, metadata: dict[str, str], amount: int = 2500
 ) -> Product:
-    """A product at Stripe that this shop has read."""
+    """Create a product at Stripe and fetch it into the local catalog."""
     fake.add_product(
         id=product_id, name=name, metadata=metadata, prices=[{"unit_amount": amount, "currency": "usd"}]
     )
@@ -57,8 +57,6 @@ def poster(fake: FakeStripe, db: None) -> Product:
 
 
 class Customer(Client):
-    """A browser of one guest."""
-
     def put_in(self, product: Product, size: str = "", color: str = "", quantity: object = 1) -> HttpResponse:
         item = item_of(product, size)
         color = color or (product.colors[0] if product.colors else "")
@@ -70,12 +68,12 @@ class Customer(Client):
     def come_back(self, order: Order) -> HttpResponse:
         return self.get(reverse("thank_you"), {"session_id": order.session_id or ""})
 
-    def kept(self) -> list[list[object]]:
-        """The lines as the session keeps them: [item id, color, quantity]."""
+    def lines(self) -> list[list[object]]:
+        """The lines stored in the session: [item id, color, quantity]."""
         return list(self.session.get("cart", {}).get("lines", []))
 
-    def told(self) -> str:
-        """What the shop said to this customer since the last page."""
+    def messages(self) -> str:
+        """Messages shown since the last page."""
         page = self.get(reverse("cart")).content.decode()
         return " ".join(re.findall(r'<li class="notice[^>]*>(.*?)</li>', page, re.DOTALL))
 
@@ -99,7 +97,7 @@ def only_order() -> Order:
 
 
 def order_for(customer: Customer, product: Product, size: str = "M", quantity: int = 2) -> Order:
-    """The customer stands before the payment page."""
+    """Add units to the cart and go to payment."""
     customer.put_in(product, size, quantity=quantity)
     answer = customer.go_to_payment()
     order = Order.objects.filter(state=Order.State.OPEN).latest("created_at")
@@ -108,26 +106,26 @@ def order_for(customer: Customer, product: Product, size: str = "M", quantity: i
 
 
 def deliver(fake: FakeStripe) -> None:
-    """Stripe's events reach the shop, and the worker does everything that follows."""
+    """Deliver Stripe's events and run the worker's tasks."""
     assert all(attempt["status"] == 200 for attempt in fake.deliver_due())
     drain()
 
 
 def sold(product: Product) -> list[tuple[str, int]]:
-    """Every sale of the ledger: (size, units)."""
+    """All sales in the ledger: (size, units)."""
     sales = Movement.objects.filter(kind="sale", item__product=product).order_by("item__position", "id")
     return [(sale.item.size, -sale.delta) for sale in sales.select_related("item")]
 
 
-def settle_now(fake: FakeStripe, order: Order) -> Order:
-    settled = apply_session(gateway.fetch_session(order.session_id or ""), now=timezone.now())
-    assert settled is not None
-    return settled
+def apply_session_now(fake: FakeStripe, order: Order) -> Order:
+    applied = apply_session(gateway.fetch_session(order.session_id or ""), now=timezone.now())
+    assert applied is not None
+    return applied
 
 
 def held(product: Product, size: str = "") -> int:
     return item_of(product, size).held
 
 
-def nothing_was_left_behind(product: Product, size: str = "M") -> bool:
+def nothing_is_held(product: Product, size: str = "M") -> bool:
     return not Hold.objects.exists() and held(product, size) == 0

@@ -1,4 +1,4 @@
-"""What a customer can put into the cart, and what the shop says to everything else."""
+"""Tests of adding to the cart and changing it, and of the errors that are shown."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ FORGED: dict[str, str] = {
 }
 
 
-def test_a_size_in_a_color_is_put_into_the_cart_and_costs_what_the_mirror_says(
+def test_a_size_in_a_color_is_added_at_the_price_of_the_local_catalog(
     shirt: Product, customer: Customer
 ) -> None:
-    answer = customer.put_in(shirt, "M", "Black", 2)
+    response = customer.put_in(shirt, "M", "Black", 2)
 
     page = customer.get(reverse("cart")).content.decode()
-    assert answer["Location"] == reverse("cart")
+    assert response["Location"] == reverse("cart")
     assert "BALM T-Shirt" in page and "$50.00" in page
-    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 2]]
+    assert customer.lines() == [[item_of(shirt, "M").id, "Black", 2]]
 
 
 def test_origin_fault_16_another_size_of_the_same_product_is_a_line_of_its_own(
@@ -57,10 +57,10 @@ def test_origin_fault_16_another_size_of_the_same_product_is_a_line_of_its_own(
     customer.put_in(shirt, "M", "Black", 1)
 
     medium, large = item_of(shirt, "M").id, item_of(shirt, "L").id
-    assert customer.kept() == [[medium, "Black", 3], [large, "Black", 1], [medium, "White", 1]]
+    assert customer.lines() == [[medium, "Black", 3], [large, "Black", 1], [medium, "White", 1]]
 
 
-def test_origin_fault_09_amounts_prices_and_products_in_the_form_are_not_looked_at(
+def test_origin_fault_09_amounts_prices_and_products_in_the_form_are_ignored(
     shirt: Product, customer: Customer
 ) -> None:
     form = {"item": item_of(shirt, "M").id, "color": "Black", "quantity": "1"}
@@ -71,7 +71,7 @@ def test_origin_fault_09_amounts_prices_and_products_in_the_form_are_not_looked_
     assert "$25.00" in page and "price_of_mine" not in page
 
 
-def test_origin_fault_09_nothing_in_the_form_that_leads_to_payment_is_looked_at(
+def test_origin_fault_09_everything_in_the_form_that_leads_to_payment_is_ignored(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M", quantity=2)
@@ -91,80 +91,86 @@ def test_origin_fault_09_nothing_in_the_form_that_leads_to_payment_is_looked_at(
 @pytest.mark.parametrize(
     "quantity", ["0", "-1", "100", "999999999999999999999", "two", "1.5", "", " ", "+1", "1_0", "٣", "1e1"]
 )
-def test_a_quantity_that_is_no_small_whole_number_is_refused(
+def test_a_quantity_that_is_not_a_small_whole_number_is_rejected(
     shirt: Product, customer: Customer, quantity: str
 ) -> None:
     customer.put_in(shirt, "M", "Black", quantity)
 
     assert not Session.objects.exists()
-    told = customer.told()
-    assert "quantity" in told or "at most 99" in told
-    assert customer.kept() == []
+    messages = customer.messages()
+    assert "quantity" in messages or "at most 99" in messages
+    assert customer.lines() == []
 
 
 @pytest.mark.parametrize("quantity", ["100", "99999999999999999999", "9" * 5000])
-def test_a_quantity_that_is_too_large_is_told_to_be_too_large(
+def test_a_quantity_that_is_too_large_is_rejected_as_too_large(
     shirt: Product, customer: Customer, quantity: str
 ) -> None:
     customer.put_in(shirt, "M", "Black", quantity)
 
-    assert customer.told() == "You can order at most 99 of one article."
+    assert customer.messages() == "You can order at most 99 of one item."
+
+
+def test_a_quantity_that_was_not_sent_is_one(shirt: Product, customer: Customer) -> None:
+    customer.post(reverse("cart_add"), {"item": item_of(shirt, "M").id, "color": "Black"})
+
+    assert customer.lines() == [[item_of(shirt, "M").id, "Black", 1]]
 
 
 @pytest.mark.parametrize(
     "item", ["", "0", "-1", "999999999", "99999999999999999999999", "abc", "1; DROP", "prod_balm"]
 )
-def test_an_unknown_article_is_refused(shirt: Product, customer: Customer, item: str) -> None:
+def test_an_unknown_item_is_rejected(shirt: Product, customer: Customer, item: str) -> None:
     customer.post(reverse("cart_add"), {"item": item, "color": "Black", "quantity": "1"})
 
-    assert customer.kept() == []
+    assert customer.lines() == []
     assert customer.get(reverse("cart")).status_code == 200
 
 
 @pytest.mark.parametrize("color", ["", "Purple", "black", "<script>", "Black "])
-def test_a_color_that_the_product_does_not_come_in_is_refused(
+def test_a_color_that_the_product_does_not_come_in_is_rejected(
     shirt: Product, customer: Customer, color: str
 ) -> None:
     customer.post(reverse("cart_add"), {"item": item_of(shirt, "M").id, "color": color, "quantity": "1"})
 
-    assert customer.kept() == []
+    assert customer.lines() == []
 
 
-def test_the_refusal_says_which_sizes_are_left(shirt: Product, customer: Customer) -> None:
+def test_the_error_names_the_sizes_that_are_available(shirt: Product, customer: Customer) -> None:
     customer.put_in(shirt, "S")
 
-    assert customer.told() == "BALM T-Shirt S is sold out. Still there: M, L."
-    assert customer.kept() == []
+    assert customer.messages() == "BALM T-Shirt S is sold out. Still available: M, L."
+    assert customer.lines() == []
 
 
 def test_colors_share_the_count_of_their_size(shirt: Product, customer: Customer) -> None:
     customer.put_in(shirt, "L", "Black", 1)
     customer.put_in(shirt, "L", "White", 2)
 
-    assert "Only 2 left of BALM T-Shirt L." in customer.told()
-    assert customer.kept() == [[item_of(shirt, "L").id, "Black", 1]]
+    assert "Only 2 left of BALM T-Shirt L." in customer.messages()
+    assert customer.lines() == [[item_of(shirt, "L").id, "Black", 1]]
 
 
-def test_what_is_in_somebody_elses_checkout_may_come_back(shirt: Product, customer: Customer) -> None:
-    ledger.hold("order:somebody", {item_of(shirt, "L").id: 2})
+def test_an_item_reserved_in_another_cart_may_become_available_again(
+    shirt: Product, customer: Customer
+) -> None:
+    ledger.hold("order:another", {item_of(shirt, "L").id: 2})
 
     customer.put_in(shirt, "L")
 
-    assert "in somebody’s checkout right now" in customer.told()
+    assert "BALM T-Shirt L is reserved in another cart" in customer.messages()
 
 
-def test_what_is_sold_without_counting_has_no_limit_but_the_carts(
-    fake: FakeStripe, customer: Customer
-) -> None:
+def test_stock_that_is_not_counted_is_limited_by_the_cart_only(fake: FakeStripe, customer: Customer) -> None:
     from checkout.tests.conftest import put_on_show
 
     stickers = put_on_show(fake, "prod_stickers", "Stickers", {"stock": "unlimited"})
 
     customer.put_in(stickers, quantity=99)
 
-    assert customer.kept() == [[item_of(stickers).id, "", 99]]
+    assert customer.lines() == [[item_of(stickers).id, "", 99]]
     customer.put_in(stickers, quantity=1)
-    assert customer.kept() == [[item_of(stickers).id, "", 99]]
+    assert customer.lines() == [[item_of(stickers).id, "", 99]]
 
 
 def test_a_line_changes_its_quantity_and_its_size(shirt: Product, customer: Customer) -> None:
@@ -172,15 +178,15 @@ def test_a_line_changes_its_quantity_and_its_size(shirt: Product, customer: Cust
     medium, large = item_of(shirt, "M").id, item_of(shirt, "L").id
 
     customer.post(reverse("cart_change"), {"item": medium, "color": "Black", "quantity": "5"})
-    assert customer.kept() == [[medium, "Black", 5]]
+    assert customer.lines() == [[medium, "Black", 5]]
 
     customer.post(
         reverse("cart_change"), {"item": medium, "color": "Black", "quantity": "1", "to_item": large}
     )
-    assert customer.kept() == [[large, "Black", 1]]
+    assert customer.lines() == [[large, "Black", 1]]
 
 
-def test_a_change_of_size_that_is_sent_twice_is_made_once(shirt: Product, customer: Customer) -> None:
+def test_a_change_of_size_that_is_sent_twice_is_applied_once(shirt: Product, customer: Customer) -> None:
     customer.put_in(shirt, "M", "Black", 1)
     medium, large = item_of(shirt, "M").id, item_of(shirt, "L").id
 
@@ -188,10 +194,12 @@ def test_a_change_of_size_that_is_sent_twice_is_made_once(shirt: Product, custom
         form = {"item": medium, "color": "Black", "quantity": "2", "to_item": large}
         customer.post(reverse("cart_change"), form)
 
-    assert customer.kept() == [[large, "Black", 2]]
+    assert customer.lines() == [[large, "Black", 2]]
 
 
-def test_a_line_that_becomes_the_size_of_another_line_joins_it(shirt: Product, customer: Customer) -> None:
+def test_a_line_that_gets_the_size_of_another_line_is_merged_with_it(
+    shirt: Product, customer: Customer
+) -> None:
     customer.put_in(shirt, "M", "Black", 1)
     customer.put_in(shirt, "L", "Black", 1)
     medium, large = item_of(shirt, "M").id, item_of(shirt, "L").id
@@ -200,52 +208,54 @@ def test_a_line_that_becomes_the_size_of_another_line_joins_it(shirt: Product, c
         reverse("cart_change"), {"item": large, "color": "Black", "quantity": "1", "to_item": medium}
     )
 
-    assert customer.kept() == [[medium, "Black", 2]]
+    assert customer.lines() == [[medium, "Black", 2]]
 
 
-def test_a_line_does_not_become_another_article(shirt: Product, poster: Product, customer: Customer) -> None:
+def test_a_line_does_not_become_another_product(shirt: Product, poster: Product, customer: Customer) -> None:
     customer.put_in(shirt, "M")
-    before = customer.kept()
+    before = customer.lines()
 
     customer.post(
         reverse("cart_change"),
         {"item": item_of(shirt, "M").id, "color": "Black", "quantity": "1", "to_item": item_of(poster).id},
     )
 
-    assert customer.kept() == before
+    assert customer.lines() == before
 
 
-def test_a_refused_change_leaves_the_line_as_it_was(shirt: Product, customer: Customer) -> None:
+def test_a_rejected_change_leaves_the_line_as_it_was(shirt: Product, customer: Customer) -> None:
     customer.put_in(shirt, "L", "Black", 1)
     large = item_of(shirt, "L").id
 
     for quantity in ("0", "-3", "3", "many"):
         customer.post(reverse("cart_change"), {"item": large, "color": "Black", "quantity": quantity})
 
-    assert customer.kept() == [[large, "Black", 1]]
+    assert customer.lines() == [[large, "Black", 1]]
 
 
-def test_fewer_may_be_asked_for_although_not_all_are_left(shirt: Product, customer: Customer) -> None:
+def test_a_quantity_can_be_lowered_although_not_all_units_are_left(
+    shirt: Product, customer: Customer
+) -> None:
     customer.put_in(shirt, "M", "Black", 10)
-    ledger.hold("order:somebody", {item_of(shirt, "M").id: 12})
+    ledger.hold("order:another", {item_of(shirt, "M").id: 12})
 
     customer.post(reverse("cart_change"), {"item": item_of(shirt, "M").id, "color": "Black", "quantity": "3"})
 
-    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 3]]
+    assert customer.lines() == [[item_of(shirt, "M").id, "Black", 3]]
 
 
-def test_a_line_is_taken_out_and_taking_it_out_twice_does_no_harm(shirt: Product, customer: Customer) -> None:
+def test_removing_a_line_is_idempotent(shirt: Product, customer: Customer) -> None:
     customer.put_in(shirt, "M")
     form = {"item": item_of(shirt, "M").id, "color": "Black", "remove": "1"}
 
     customer.post(reverse("cart_change"), form)
     customer.post(reverse("cart_change"), form)
 
-    assert customer.kept() == []
-    assert "There is nothing in it yet" in customer.get(reverse("cart")).content.decode()
+    assert customer.lines() == []
+    assert "Your cart is empty." in customer.get(reverse("cart")).content.decode()
 
 
-def test_what_is_no_longer_for_sale_is_named_and_costs_nothing(
+def test_an_item_that_is_no_longer_for_sale_is_marked_and_costs_nothing(
     shirt: Product, poster: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M")
@@ -258,7 +268,7 @@ def test_what_is_no_longer_for_sale_is_named_and_costs_nothing(
     assert "$12.00" in page and "$37.00" not in page
 
 
-def test_what_sold_out_meanwhile_is_named_with_the_sizes_that_are_left(
+def test_an_item_that_sold_out_is_marked_with_the_sizes_that_are_available(
     shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "L")
@@ -266,10 +276,10 @@ def test_what_sold_out_meanwhile_is_named_with_the_sizes_that_are_left(
 
     page = customer.get(reverse("cart")).content.decode()
 
-    assert "BALM T-Shirt L is sold out. Still there: M." in page
+    assert "BALM T-Shirt L is sold out. Still available: M." in page
 
 
-def test_a_size_without_a_price_is_offered_by_no_line_and_no_refusal(
+def test_a_size_without_a_price_is_offered_by_no_line_and_no_error(
     shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "L")
@@ -280,23 +290,21 @@ def test_a_size_without_a_price_is_offered_by_no_line_and_no_refusal(
     customer.put_in(shirt, "L", quantity=5)
 
     assert ">M</option>" not in page
-    assert customer.told() == "Only 2 left of BALM T-Shirt L."
+    assert customer.messages() == "Only 2 left of BALM T-Shirt L."
 
 
 def test_markup_in_a_name_stays_text(fake: FakeStripe, customer: Customer) -> None:
     from checkout.tests.conftest import put_on_show
 
-    nasty = put_on_show(fake, "prod_nasty", "<script>alert(1)</script>", {"stock": "3"})
-    customer.put_in(nasty)
+    product = put_on_show(fake, "prod_product", "<script>alert(1)</script>", {"stock": "3"})
+    customer.put_in(product)
 
     page = customer.get(reverse("cart")).content.decode()
 
     assert "<script>alert(1)" not in page and "&lt;script&gt;alert(1)" in page
 
 
-def test_looking_at_an_empty_cart_asks_the_database_nothing_of_it(
-    db: None, django_assert_max_num_queries: object
-) -> None:
+def test_an_empty_cart_makes_no_queries(db: None, django_assert_max_num_queries: object) -> None:
     with django_assert_max_num_queries(2):  # type: ignore[operator]  # The two are the storefront's.
         page = Client().get(reverse("cart"))
 
@@ -323,38 +331,36 @@ def test_the_cart_page_takes_at_most_four_queries_however_full(
 
 
 @pytest.mark.parametrize("form", ["cart_add", "cart_change"])
-def test_who_opens_the_address_of_a_form_is_shown_the_cart_and_nothing_changes(
+def test_a_get_request_of_a_form_redirects_to_the_cart_and_changes_nothing(
     shirt: Product, customer: Customer, form: str
 ) -> None:
     customer.put_in(shirt, "M")
-    asked = {"item": str(item_of(shirt, "M").id), "color": "Black", "quantity": "2", "remove": "1"}
+    data = {"item": str(item_of(shirt, "M").id), "color": "Black", "quantity": "2", "remove": "1"}
 
-    answer = customer.get(reverse(form), asked)
+    response = customer.get(reverse(form), data)
 
-    assert answer["Location"] == reverse("cart")
+    assert response["Location"] == reverse("cart")
     assert customer.put(reverse(form)).status_code == 405
-    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 1]]
+    assert customer.lines() == [[item_of(shirt, "M").id, "Black", 1]]
 
 
-def test_where_the_owner_hides_counts_neither_words_nor_fields_tell_one(
-    shirt: Product, customer: Customer
-) -> None:
+def test_hidden_counts_are_shown_in_no_message_and_no_field(shirt: Product, customer: Customer) -> None:
     Storefront.objects.create(show_counts=False)
     customer.put_in(shirt, "L")
 
     customer.put_in(shirt, "L", quantity=50)
     page = customer.get(reverse("cart")).content.decode()
 
-    assert "There are not as many left of BALM T-Shirt L. Still there: M." in page
+    assert "There are not enough left of BALM T-Shirt L. Still available: M." in page
     assert 'max="99"' in page and 'max="2"' not in page
     StockItem.objects.filter(id=item_of(shirt, "L").id).update(on_hand=1)
     customer.put_in(shirt, "M", quantity=15)
     StockItem.objects.filter(id=item_of(shirt, "M").id).update(on_hand=7)
     page = customer.get(reverse("cart")).content.decode()
-    assert "There are not as many left of BALM T-Shirt M." in page and "Only" not in page
+    assert "There are not enough left of BALM T-Shirt M." in page and "Only" not in page
 
 
-def test_where_nothing_can_be_bought_any_more_there_is_no_total_and_no_way_to_pay(
+def test_a_cart_of_which_nothing_can_be_bought_has_no_total_and_no_payment_button(
     shirt: Product, poster: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M")
@@ -363,7 +369,7 @@ def test_where_nothing_can_be_bought_any_more_there_is_no_total_and_no_way_to_pa
 
     page = customer.get(reverse("cart")).content.decode()
 
-    assert "Nothing in your cart can be bought any more" in page
+    assert "Nothing in your cart can be bought anymore" in page
     assert "$0.00" not in page and f'action="{reverse("checkout_start")}"' not in page
 
 
@@ -375,36 +381,38 @@ def test_where_nothing_can_be_bought_any_more_there_is_no_total_and_no_way_to_pa
     ],
     ids=["fields", "size"],
 )
-def test_a_form_that_is_too_large_is_answered_in_the_shops_own_words(
+def test_a_form_that_is_too_large_is_responseed_with_the_shops_error_page(
     customer: Customer, path: str, form: dict[str, str]
 ) -> None:
-    answer = customer.post(path, urlencode(form), content_type="application/x-www-form-urlencoded")
+    response = customer.post(path, urlencode(form), content_type="application/x-www-form-urlencoded")
 
-    assert answer.status_code == 400
-    assert "We could not read that" in answer.content.decode() and "shop/shop.css" in answer.content.decode()
+    assert response.status_code == 400
+    assert (
+        "We could not read that" in response.content.decode() and "shop/shop.css" in response.content.decode()
+    )
     assert not Session.objects.exists()
 
 
-def test_an_address_with_thousands_of_questions_is_answered_in_the_shops_own_words(
+def test_a_url_with_thousands_of_parameters_is_responseed_with_the_shops_error_page(
     customer: Customer,
 ) -> None:
-    answer = customer.get("/products/?" + "&".join(f"q{number}=1" for number in range(3000)))
+    response = customer.get("/products/?" + "&".join(f"q{number}=1" for number in range(3000)))
 
-    assert answer.status_code == 400 and "We could not read that" in answer.content.decode()
+    assert response.status_code == 400 and "We could not read that" in response.content.decode()
 
 
 def test_a_form_from_another_site_changes_nothing(shirt: Product) -> None:
     strict = Client(enforce_csrf_checks=True)
 
-    answer = strict.post(
+    response = strict.post(
         reverse("cart_add"), {"item": item_of(shirt, "M").id, "color": "Black", "quantity": "1"}
     )
 
-    assert answer.status_code == 403
+    assert response.status_code == 403
     assert not Session.objects.exists()
 
 
-def test_pictures_of_cart_and_order_are_told_to_be_as_square_as_their_places(
+def test_images_of_cart_and_order_have_the_dimensions_of_their_tiles(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     Product.objects.update(images=["https://cdn.example/1.jpg"])

@@ -1,4 +1,4 @@
-"""What an address says of its country."""
+"""Tests of country names."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ from checkout.countries import country_name
         ("GB", "no such language", "GB"),
     ],
 )
-def test_a_country_has_a_name_or_keeps_its_letters(code: str, language: str, name: str) -> None:
+def test_an_unknown_country_is_shown_as_its_code(code: str, language: str, name: str) -> None:
     assert country_name(code, language) == name

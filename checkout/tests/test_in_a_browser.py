@@ -1,4 +1,4 @@
-"""How buying feels: with scripts and without, on a phone and at a desk, by keyboard, and for those who hear the page."""
+"""Browser tests of buying: with and without scripts, on phone and desktop, by keyboard and with screen readers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from shop.models import Product
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PHONE: ViewportSize = {"width": 390, "height": 800}
-DESK: ViewportSize = {"width": 1280, "height": 860}
-# What the payment page asks for, in the order of its fields.
+DESKTOP: ViewportSize = {"width": 1280, "height": 860}
+# Fields of the payment page, in their order.
 BUYER = {
     "email": "ada@example.com",
     "card_name": "Ada Example",
@@ -45,7 +45,7 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 @pytest.fixture
 def site(fake: FakeStripe, live_server: LiveServer, settings: Settings) -> Iterator[str]:
-    """The shop's address; the pretend Stripe shows its pages on a port of its own, and sends customers back."""
+    """The shop's URL. The fake Stripe serves its pages on another port and sends customers back."""
     settings.SITE_URL = live_server.url
     server = Server(fake)
     policy = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
@@ -60,25 +60,25 @@ def site(fake: FakeStripe, live_server: LiveServer, settings: Settings) -> Itera
 
 @pytest.fixture
 def shirt(fake: FakeStripe, site: str) -> Product:
-    """BALM T-Shirt: no S, 15 M, 2 L; after `site`, because the server's thread shares this test's database."""
+    """BALM T-Shirt: no S, 15 M, 2 L. After `site`, because the server's thread shares this test's database."""
     metadata = {"sizes": "S,M,L", "stock_S": "0", "stock_M": "15", "stock_L": "2", "colors": "Black,White"}
     return put_on_show(fake, "prod_balm", "BALM T-Shirt", metadata)
 
 
-@pytest.fixture(params=["phone", "desk"])
+@pytest.fixture(params=["phone", "desktop"])
 def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    yield from visitor(browser, viewport=PHONE if request.param == "phone" else DESK)
+    yield from visitor(browser, viewport=PHONE if request.param == "phone" else DESKTOP)
 
 
-@pytest.fixture(params=["phone", "desk"])
+@pytest.fixture(params=["phone", "desktop"])
 def page_without_scripts(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    viewport = PHONE if request.param == "phone" else DESK
+    viewport = PHONE if request.param == "phone" else DESKTOP
     yield from visitor(browser, viewport=viewport, java_script_enabled=False)
 
 
 @pytest.fixture
-def desk(browser: Browser) -> Iterator[Page]:
-    yield from visitor(browser, viewport=DESK)
+def desktop(browser: Browser) -> Iterator[Page]:
+    yield from visitor(browser, viewport=DESKTOP)
 
 
 @pytest.fixture
@@ -88,22 +88,22 @@ def phone(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def four_lines(fake: FakeStripe, site: str, shirt: Product) -> list[Product]:
-    """More than a drawer shows at once: the shirt, and three posters with long names."""
-    name = "Poster of the old harbour at night, with all of its lights, number"
+    """More than the drawer shows at once: the shirt, and three posters with long names."""
+    name = "Poster of the old harbor at night, with all of its lights, number"
     posters = [put_on_show(fake, f"prod_{one}", f"{name} {one}", {"stock": "3"}) for one in range(3)]
     return [shirt, *posters]
 
 
 def visitor(browser: Browser, **options: Any) -> Iterator[Page]:
-    """A page for which anything that the browser complains of is a failure."""
+    """A page that fails the test if the browser reports an error."""
     context = browser.new_context(reduced_motion="reduce", **options)
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     yield page
     context.close()
-    assert complaints == []
+    assert errors == []
 
 
 def go_to_payment(page: Page) -> None:
@@ -118,7 +118,7 @@ def open_product(page: Page, site: str, product: Product) -> None:
 def put_in(page: Page, size: str, quantity: int = 1) -> None:
     page.get_by_role("radio", name=re.compile(rf"^{size}\b")).check(force=True)
     page.get_by_label("Quantity", exact=True).first.fill(str(quantity))
-    page.get_by_role("button", name="Put into the cart").first.click()
+    page.get_by_role("button", name="Add to cart").first.click()
 
 
 def pay(fake: FakeStripe) -> Order:
@@ -168,25 +168,25 @@ def test_a_shirt_is_bought_without_scripts(
     order = pay(fake)
     come_back(page, site, order)
     deliver(fake)
-    # The page has no script to look again; it loads itself.
+    # Without scripts the page reloads itself.
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you", timeout=10_000)
 
 
 def test_a_shirt_is_bought_with_the_keyboard_alone(
-    desk: Page, site: str, shirt: Product, fake: FakeStripe
+    desktop: Page, site: str, shirt: Product, fake: FakeStripe
 ) -> None:
-    page = desk
+    page = desktop
     page.goto(site)
     press(page, page.get_by_role("link", name="BALM T-Shirt").first)
     press(page, page.get_by_role("radio", name=re.compile(r"^M\b")), "Space")
-    put_it_in = page.get_by_role("button", name="Put into the cart").first
-    press(page, put_it_in)
+    add_button = page.get_by_role("button", name="Add to cart").first
+    press(page, add_button)
     drawer = page.get_by_role("dialog", name="Your cart")
     expect(drawer).to_be_visible()
 
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
-    expect(put_it_in).to_be_focused()
+    expect(add_button).to_be_focused()
     press(page, page.locator("#cart-link"))
     press(page, drawer.get_by_role("button", name="Go to payment"))
 
@@ -201,10 +201,10 @@ def test_a_shirt_is_bought_with_the_keyboard_alone(
 
 
 def tab_to(page: Page, goal: Locator) -> None:
-    """Press Tab until it has the focus."""
+    """Press Tab until `goal` has the focus."""
     expect(goal).to_be_visible()
     for _press in range(60):
-        if goal.evaluate("one => one === document.activeElement"):
+        if goal.evaluate("element => element === document.activeElement"):
             return
         page.keyboard.press("Tab")
     pytest.fail(f"Tab does not reach {goal}")
@@ -215,7 +215,7 @@ def press(page: Page, goal: Locator, key: str = "Enter") -> None:
     page.keyboard.press(key)
 
 
-def test_a_change_in_the_cart_is_taken_at_once_and_the_focus_stays(
+def test_a_change_in_the_cart_is_sent_at_once_and_the_focus_stays(
     page: Page, site: str, shirt: Product
 ) -> None:
     open_product(page, site, shirt)
@@ -238,24 +238,24 @@ def test_a_change_in_the_cart_is_taken_at_once_and_the_focus_stays(
 
 @pytest.mark.parametrize("place", ["drawer", "cart"])
 @pytest.mark.parametrize("keys", [["3"], ["ArrowUp", "ArrowUp"]], ids=["typed", "arrows"])
-def test_a_new_quantity_is_kept_by_whoever_goes_on_with_tab(
-    desk: Page, site: str, shirt: Product, place: str, keys: list[str]
+def test_a_new_quantity_is_kept_when_leaving_the_field_with_tab(
+    desktop: Page, site: str, shirt: Product, place: str, keys: list[str]
 ) -> None:
-    open_product(desk, site, shirt)
-    put_in(desk, "M")
-    expect(desk.get_by_role("dialog")).to_be_visible()
+    open_product(desktop, site, shirt)
+    put_in(desktop, "M")
+    expect(desktop.get_by_role("dialog")).to_be_visible()
     if place == "cart":
-        desk.goto(site + reverse("cart"))
+        desktop.goto(site + reverse("cart"))
 
-    quantity = desk.get_by_label(re.compile("^Quantity BALM"))
+    quantity = desktop.get_by_label(re.compile("^Quantity BALM"))
     quantity.select_text()
     for key in keys:
-        desk.keyboard.press(key)
-    desk.keyboard.press("Tab")
+        desktop.keyboard.press(key)
+    desktop.keyboard.press("Tab")
 
-    expect(desk.locator(".cart__sum")).to_contain_text("$75.00")
+    expect(desktop.locator(".cart__sum")).to_contain_text("$75.00")
     expect(quantity).to_have_value("3")
-    expect(desk.get_by_role("button", name=re.compile("^Remove"))).to_be_focused()
+    expect(desktop.get_by_role("button", name=re.compile("^Remove"))).to_be_focused()
 
 
 def test_going_to_payment_waits_for_the_quantity_that_was_just_typed(
@@ -272,9 +272,7 @@ def test_going_to_payment_waits_for_the_quantity_that_was_just_typed(
     assert only_order().lines.get().quantity == 4
 
 
-def test_a_quantity_that_is_refused_keeps_the_customer_from_paying_for_another(
-    page: Page, site: str, shirt: Product
-) -> None:
+def test_a_rejected_quantity_prevents_paying_for_the_old_one(page: Page, site: str, shirt: Product) -> None:
     open_product(page, site, shirt)
     put_in(page, "L")
     drawer = page.get_by_role("dialog", name="Your cart")
@@ -282,31 +280,29 @@ def test_a_quantity_that_is_refused_keeps_the_customer_from_paying_for_another(
     drawer.get_by_label(re.compile("^Quantity")).fill("50")
     drawer.get_by_role("button", name="Go to payment").click()
 
-    expect(drawer.locator(".field__error")).to_have_text("Only 2 left of BALM T-Shirt L. Still there: M.")
+    expect(drawer.locator(".field__error")).to_have_text("Only 2 left of BALM T-Shirt L. Still available: M.")
     expect(drawer.get_by_role("button", name="Go to payment")).to_be_focused()
     assert not Order.objects.exists()
 
 
-def test_what_is_typed_while_an_answer_is_on_its_way_is_kept_and_paid_for(
-    desk: Page, site: str, four_lines: list[Product]
+def test_quantities_typed_while_a_request_is_pending_are_kept_and_paid_for(
+    desktop: Page, site: str, four_lines: list[Product]
 ) -> None:
-    put_in_all(desk, site, four_lines)
-    desk.goto(site + reverse("cart"))
-    on_their_way: list[Route] = []
-    desk.route(
-        "**/cart/change/", lambda route: route.continue_() if on_their_way else on_their_way.append(route)
-    )
-    first, second, third = desk.get_by_label(re.compile("^Quantity")).all()[:3]
+    put_in_all(desktop, site, four_lines)
+    desktop.goto(site + reverse("cart"))
+    pending: list[Route] = []
+    desktop.route("**/cart/change/", lambda route: route.continue_() if pending else pending.append(route))
+    first, second, third = desktop.get_by_label(re.compile("^Quantity")).all()[:3]
 
-    with desk.expect_request("**/cart/change/"):
+    with desktop.expect_request("**/cart/change/"):
         first.fill("5")
         first.press("Enter")
     second.fill("2")
     third.fill("3")
-    desk.get_by_role("button", name="Go to payment").click()
-    on_their_way[0].continue_()
+    desktop.get_by_role("button", name="Go to payment").click()
+    pending[0].continue_()
 
-    expect(desk).to_have_url(PAYMENT_PAGE)
+    expect(desktop).to_have_url(PAYMENT_PAGE)
     assert [line.quantity for line in only_order().lines.order_by("position")] == [5, 2, 3, 1]
 
 
@@ -316,11 +312,11 @@ def put_in_all(page: Page, site: str, products: list[Product]) -> None:
         if product.sizes:
             put_in(page, "M")
         else:
-            page.get_by_role("button", name="Put into the cart").first.click()
+            page.get_by_role("button", name="Add to cart").first.click()
         expect(page.get_by_role("dialog")).to_be_visible()
 
 
-def test_a_change_moves_no_field_under_the_finger(page: Page, site: str, shirt: Product) -> None:
+def test_a_change_moves_no_field(page: Page, site: str, shirt: Product) -> None:
     open_product(page, site, shirt)
     put_in(page, "L")
     expect(page.get_by_role("dialog")).to_be_visible()
@@ -340,7 +336,7 @@ def test_a_change_moves_no_field_under_the_finger(page: Page, site: str, shirt: 
 
 
 @pytest.mark.parametrize("size", [(1280, 900), (640, 450), (390, 800)], ids=str)
-def test_nothing_in_the_drawer_lies_over_what_has_the_focus(
+def test_nothing_in_the_drawer_covers_the_focused_element(
     browser: Browser, site: str, four_lines: list[Product], size: tuple[int, int]
 ) -> None:
     for page in visitor(browser, viewport={"width": size[0], "height": size[1]}):
@@ -350,17 +346,17 @@ def test_nothing_in_the_drawer_lies_over_what_has_the_focus(
         drawer = page.get_by_role("dialog", name="Your cart")
         expect(drawer.locator(".line").first).to_be_in_viewport(ratio=0.5)
 
-        goal = drawer.get_by_role("link", name="See the whole cart")
-        while not goal.evaluate("one => one === document.activeElement"):
+        goal = drawer.get_by_role("link", name="View cart")
+        while not goal.evaluate("element => element === document.activeElement"):
             page.keyboard.press("Tab")
             assert page.evaluate("""() => {
-                const one = document.activeElement, box = one.getBoundingClientRect();
-                const there = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-                return one === document.body || one.contains(there);
+                const focused = document.activeElement, box = focused.getBoundingClientRect();
+                const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+                return focused === document.body || focused.contains(top);
             }"""), page.evaluate("document.activeElement.outerHTML")
 
 
-def test_the_drawer_opens_at_the_article_that_was_put_in(
+def test_the_drawer_opens_at_the_item_that_was_added(
     phone: Page, site: str, four_lines: list[Product]
 ) -> None:
     put_in_all(phone, site, four_lines)
@@ -369,14 +365,14 @@ def test_the_drawer_opens_at_the_article_that_was_put_in(
     expect(phone.get_by_role("button", name="Go to payment")).to_be_in_viewport()
 
 
-@pytest.mark.parametrize("trouble", ["no answer", "an error"])
-def test_the_cart_link_leads_to_the_carts_page_where_the_drawer_gets_no_answer(
-    browser: Browser, site: str, shirt: Product, trouble: str
+@pytest.mark.parametrize("failure", ["no response", "error page"])
+def test_the_cart_link_leads_to_the_cart_page_if_the_drawer_cannot_be_loaded(
+    browser: Browser, site: str, shirt: Product, failure: str
 ) -> None:
     def fail(route: Route) -> None:
         if "hx-request" not in route.request.headers:
             route.continue_()
-        elif trouble == "an error":
+        elif failure == "error page":
             route.fulfill(status=500, body="")
         else:
             route.abort()
@@ -394,16 +390,16 @@ def test_the_cart_link_leads_to_the_carts_page_where_the_drawer_gets_no_answer(
         assert rejected == []
 
 
-def test_a_refused_addition_asks_the_page_behind_what_is_left(desk: Page, site: str, shirt: Product) -> None:
-    open_product(desk, site, shirt)
-    desk.evaluate("document.body.addEventListener('stock-changed', () => { window.told = true })")
-    # As if more had been left when the page was opened.
-    desk.evaluate("document.getElementById('quantity').form.noValidate = true")
+def test_a_rejected_addition_makes_the_page_behind_refresh(desktop: Page, site: str, shirt: Product) -> None:
+    open_product(desktop, site, shirt)
+    desktop.evaluate("document.body.addEventListener('stock-changed', () => { window.refreshed = true })")
+    # As if more units had been available when the page was opened.
+    desktop.evaluate("document.getElementById('quantity').form.noValidate = true")
 
-    put_in(desk, "L", 50)
+    put_in(desktop, "L", 50)
 
-    expect(desk.get_by_role("dialog")).to_contain_text("Only 2 left of BALM T-Shirt L.")
-    assert desk.evaluate("window.told")
+    expect(desktop.get_by_role("dialog")).to_contain_text("Only 2 left of BALM T-Shirt L.")
+    assert desktop.evaluate("window.refreshed")
 
 
 def test_removing_the_last_line_leaves_the_focus_near(page: Page, site: str, shirt: Product) -> None:
@@ -413,12 +409,12 @@ def test_removing_the_last_line_leaves_the_focus_near(page: Page, site: str, shi
 
     drawer.get_by_role("button", name=re.compile("^Remove")).click()
 
-    expect(drawer).to_contain_text("There is nothing in it yet.")
+    expect(drawer).to_contain_text("Your cart is empty.")
     expect(drawer.get_by_role("heading", name="Your cart")).to_be_focused()
     expect(page.locator("#cart-count")).to_have_count(0)
 
 
-def test_going_back_from_stripe_finds_everything_and_the_way_forward(
+def test_going_back_from_stripe_keeps_the_cart_and_links_to_the_payment_page(
     page: Page, site: str, shirt: Product, fake: FakeStripe
 ) -> None:
     open_product(page, site, shirt)
@@ -436,13 +432,13 @@ def test_going_back_from_stripe_finds_everything_and_the_way_forward(
     assert len(fake.sessions) == 1
 
 
-def test_a_page_that_the_browser_goes_back_to_after_the_payment_counts_nothing(
+def test_a_page_from_the_history_shows_an_empty_cart_after_the_payment(
     page: Page, site: str, shirt: Product, fake: FakeStripe
 ) -> None:
     open_product(page, site, shirt)
     put_in(page, "M", 2)
     expect(page.get_by_role("dialog")).to_be_visible()
-    open_product(page, site, shirt)  # The browser keeps this one, with the count beside the cart.
+    open_product(page, site, shirt)  # The browser stores this one with the count beside the cart.
     page.locator("#cart-link").click()
     go_to_payment(page)
     order = pay(fake)
@@ -458,70 +454,70 @@ def test_a_page_that_the_browser_goes_back_to_after_the_payment_counts_nothing(
 
 
 def test_a_double_click_opens_one_payment_page(
-    desk: Page, site: str, shirt: Product, fake: FakeStripe
+    desktop: Page, site: str, shirt: Product, fake: FakeStripe
 ) -> None:
-    open_product(desk, site, shirt)
-    put_in(desk, "M", 2)
+    open_product(desktop, site, shirt)
+    put_in(desktop, "M", 2)
 
-    desk.get_by_role("button", name="Go to payment").dblclick()
+    desktop.get_by_role("button", name="Go to payment").dblclick()
 
-    expect(desk).to_have_url(PAYMENT_PAGE)
+    expect(desktop).to_have_url(PAYMENT_PAGE)
     assert len(fake.sessions) == 1 and only_order().lines.get().quantity == 2
 
 
-def test_a_payment_page_whose_time_is_over_is_followed_by_a_new_one(
-    desk: Page, site: str, shirt: Product, fake: FakeStripe
+def test_an_expired_payment_page_is_replaced(
+    desktop: Page, site: str, shirt: Product, fake: FakeStripe
 ) -> None:
-    open_product(desk, site, shirt)
-    put_in(desk, "M")
-    go_to_payment(desk)
+    open_product(desktop, site, shirt)
+    put_in(desktop, "M")
+    go_to_payment(desktop)
     fake.expire(only_order().session_id or "")
 
-    desk.go_back()
-    desk.locator("#cart-link").click()
-    go_to_payment(desk)
+    desktop.go_back()
+    desktop.locator("#cart-link").click()
+    go_to_payment(desktop)
 
-    assert desk.url == Order.objects.get(state=Order.State.OPEN).session_url
+    assert desktop.url == Order.objects.get(state=Order.State.OPEN).session_url
     assert len(fake.sessions) == 2
 
 
-def test_who_has_paid_already_is_thanked_and_pays_no_second_time(
-    desk: Page, site: str, shirt: Product, fake: FakeStripe
+def test_a_customer_who_has_paid_is_sent_to_the_thank_you_page(
+    desktop: Page, site: str, shirt: Product, fake: FakeStripe
 ) -> None:
-    open_product(desk, site, shirt)
-    put_in(desk, "M")
-    go_to_payment(desk)
+    open_product(desktop, site, shirt)
+    put_in(desktop, "M")
+    go_to_payment(desktop)
     pay(fake)
 
-    desk.go_back()
-    desk.locator("#cart-link").click()
-    desk.get_by_role("button", name="Go to payment").click()
+    desktop.go_back()
+    desktop.locator("#cart-link").click()
+    desktop.get_by_role("button", name="Go to payment").click()
 
-    expect(desk.get_by_role("heading", level=1)).to_have_text("Thank you")
-    expect(desk.locator("#cart-count")).to_have_count(0)
+    expect(desktop.get_by_role("heading", level=1)).to_have_text("Thank you")
+    expect(desktop.locator("#cart-count")).to_have_count(0)
     assert len(fake.sessions) == 1
 
 
-def test_a_tab_that_shows_less_than_the_cart_holds_asks_before_it_leads_to_payment(
-    desk: Page, site: str, shirt: Product, fake: FakeStripe
+def test_an_outdated_tab_shows_the_cart_again_before_payment(
+    desktop: Page, site: str, shirt: Product, fake: FakeStripe
 ) -> None:
-    open_product(desk, site, shirt)
-    put_in(desk, "M")
-    expect(desk.get_by_role("dialog")).to_contain_text("$25.00")
-    other_tab = desk.context.new_page()
+    open_product(desktop, site, shirt)
+    put_in(desktop, "M")
+    expect(desktop.get_by_role("dialog")).to_contain_text("$25.00")
+    other_tab = desktop.context.new_page()
     open_product(other_tab, site, shirt)
     put_in(other_tab, "M", 4)
     expect(other_tab.get_by_role("dialog")).to_contain_text("$125.00")
 
-    desk.get_by_role("button", name="Go to payment").click()
+    desktop.get_by_role("button", name="Go to payment").click()
 
-    expect(desk.locator("#messages")).to_contain_text("Your cart has changed meanwhile.")
-    expect(desk.locator(".cart__sum")).to_contain_text("$125.00")
+    expect(desktop.locator("#messages")).to_contain_text("Your cart has changed.")
+    expect(desktop.locator(".cart__sum")).to_contain_text("$125.00")
     assert not fake.sessions
-    go_to_payment(desk)
+    go_to_payment(desktop)
 
 
-def test_losing_the_race_for_the_last_one_is_told_kindly(page: Page, site: str, shirt: Product) -> None:
+def test_a_customer_who_is_too_late_for_the_last_unit_sees_why(page: Page, site: str, shirt: Product) -> None:
     open_product(page, site, shirt)
     put_in(page, "L", 2)
     expect(page.get_by_role("dialog")).to_be_visible()
@@ -530,19 +526,16 @@ def test_losing_the_race_for_the_last_one_is_told_kindly(page: Page, site: str, 
     page.get_by_role("dialog").get_by_role("button", name="Go to payment").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Your cart")
-    expect(page.locator("#messages")).to_contain_text("Please look at what is marked.")
-    expect(page.locator(".line--problem")).to_contain_text("BALM T-Shirt L is sold out. Still there: M.")
-    [notice, words] = (page.locator(which).bounding_box() for which in ("#messages .notice", "h1"))
-    assert (
-        notice and words and notice["x"] == words["x"] and words["y"] - notice["y"] - notice["height"] <= 32
-    )
+    expect(page.locator("#messages")).to_contain_text("Please check the marked items.")
+    expect(page.locator(".line--problem")).to_contain_text("BALM T-Shirt L is sold out. Still available: M.")
+    [notice, heading] = (page.locator(which).bounding_box() for which in ("#messages .notice", "h1"))
+    assert notice and heading and notice["x"] == heading["x"]
+    assert heading["y"] - notice["y"] - notice["height"] <= 32
     page.get_by_label(re.compile("^Size")).select_option("M")
     expect(page.locator(".line--problem")).to_have_count(0)
 
 
-def test_a_shop_that_does_not_answer_is_said_where_the_customer_looks(
-    browser: Browser, site: str, shirt: Product
-) -> None:
+def test_a_failed_request_is_shown_in_the_drawer(browser: Browser, site: str, shirt: Product) -> None:
     context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
     page = context.new_page()
     open_product(page, site, shirt)
@@ -558,7 +551,7 @@ def test_a_shop_that_does_not_answer_is_said_where_the_customer_looks(
 def test_cart_drawer_and_order_are_accessible(
     browser: Browser, site: str, shirt: Product, fake: FakeStripe, scheme: str
 ) -> None:
-    # The rules are put into the page by a script, which the shop's own policy would refuse.
+    # axe injects a script, which the Content-Security-Policy would block.
     for page in visitor(browser, viewport=PHONE, color_scheme=scheme, bypass_csp=True):
         page.goto(site + reverse("cart"))
         accessible(page, "an empty cart")
@@ -576,7 +569,7 @@ def test_cart_drawer_and_order_are_accessible(
         page.goto(site + reverse("checkout_canceled"))
         accessible(page, "back from Stripe")
         come_back(page, site, only_order())
-        accessible(page, "a page that waits")
+        accessible(page, "a waiting page")
         pay(fake)
         deliver(fake)
         come_back(page, site, only_order())
@@ -584,14 +577,16 @@ def test_cart_drawer_and_order_are_accessible(
         accessible(page, "a paid order")
 
 
-def accessible(page: Page, what: str) -> None:
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
-    assert found.violations_count == 0, f"{what}: {found.generate_report()}"
+def accessible(page: Page, name: str) -> None:
+    result = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
+    assert result.violations_count == 0, f"{name}: {result.generate_report()}"
 
 
 @pytest.mark.parametrize("width", [320, 390])
-def test_nothing_stands_out_of_a_narrow_page(browser: Browser, site: str, shirt: Product, width: int) -> None:
-    """320 pixels are a page of 1280 at 400 % zoom."""
+def test_a_narrow_page_does_not_scroll_sideways(
+    browser: Browser, site: str, shirt: Product, width: int
+) -> None:
+    """A page of 1280 pixels has 320 at 400 % zoom."""
     for page in visitor(browser, viewport={"width": width, "height": 700}):
         open_product(page, site, shirt)
         put_in(page, "M", 2)
@@ -601,9 +596,7 @@ def test_nothing_stands_out_of_a_narrow_page(browser: Browser, site: str, shirt:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_what_can_be_pressed_is_large_enough(
-    phone: Page, site: str, shirt: Product, fake: FakeStripe
-) -> None:
+def test_tap_targets_are_large_enough(phone: Page, site: str, shirt: Product, fake: FakeStripe) -> None:
     open_product(phone, site, shirt)
     put_in(phone, "M", 2)
     expect(phone.get_by_role("dialog")).to_be_visible()
@@ -620,21 +613,21 @@ def test_what_can_be_pressed_is_large_enough(
 
 
 def large_enough(place: Locator) -> None:
-    found = place.locator("a, button, select, input").filter(visible=True).all()
-    boxes = [(one.evaluate("one => one.outerHTML"), one.bounding_box()) for one in found]
+    targets = place.locator("a, button, select, input").filter(visible=True).all()
+    boxes = [(target.evaluate("target => target.outerHTML"), target.bounding_box()) for target in targets]
     assert [html for html, box in boxes if not box or min(box["width"], box["height"]) < 43.9] == []
 
 
-def test_an_order_is_printed_in_black_also_where_the_page_is_dark(
+def test_an_order_is_printed_in_black_in_dark_mode_too(
     browser: Browser, site: str, shirt: Product, fake: FakeStripe
 ) -> None:
-    for page in visitor(browser, viewport=DESK, color_scheme="dark"):
+    for page in visitor(browser, viewport=DESKTOP, color_scheme="dark"):
         open_product(page, site, shirt)
         put_in(page, "M", 2)
         go_to_payment(page)
         come_back(page, site, only_order())
         page.emulate_media(media="print")
         colors = page.locator(".order .muted").evaluate_all(
-            "all => all.map(one => getComputedStyle(one).color)"
+            "texts => texts.map(text => getComputedStyle(text).color)"
         )
         assert set(colors) == {"rgb(68, 68, 68)"}

@@ -1,4 +1,4 @@
-"""How it feels to wait for the payment: nothing is taken from under the customer's hands, and its news is heard."""
+"""Browser tests of waiting for the payment: the focus stays, and the result is announced to screen readers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pyte
 
 @pytest.fixture
 def order(fake: FakeStripe, shirt: Product, customer: Customer) -> Order:
-    """It stands before the payment page."""
+    """An order whose payment page is open."""
     return order_for(customer, shirt)
 
 
 @pytest.fixture
 def page(browser: Browser, live_server: LiveServer, order: Order) -> Iterator[Page]:
-    """The customer is back from Stripe, sooner than the event."""
+    """The thank-you page before the event of the payment has arrived."""
     with browser.new_context(base_url=live_server.url) as context:
         page = context.new_page()
         page.goto(f"{reverse('thank_you')}?session_id={order.session_id}")
@@ -33,14 +33,14 @@ def page(browser: Browser, live_server: LiveServer, order: Order) -> Iterator[Pa
 
 
 def wait_through_two_polls(page: Page) -> None:
-    """With the second one, what the first one answered has long been put in."""
-    for _each in range(2):
+    """The response to the first one has been swapped in when the second one arrives."""
+    for _poll in range(2):
         with page.expect_response("**/thank-you/**"):
             pass
 
 
-@pytest.mark.parametrize("name", ["Look again", "Back to the shop"])
-def test_what_has_the_focus_keeps_it_while_the_payment_is_waited_for(page: Page, name: str) -> None:
+@pytest.mark.parametrize("name", ["Check again", "Back to the shop"])
+def test_the_focus_stays_while_the_payment_is_being_confirmed(page: Page, name: str) -> None:
     link = page.get_by_role("link", name=name)
     link.focus()
 
@@ -49,7 +49,7 @@ def test_what_has_the_focus_keeps_it_while_the_payment_is_waited_for(page: Page,
     expect(link).to_be_focused()
 
 
-def test_the_news_is_put_into_the_live_region_that_was_there_and_the_rest_keeps_the_focus(
+def test_the_result_is_announced_in_the_same_live_region_and_the_focus_stays(
     page: Page, fake: FakeStripe, order: Order
 ) -> None:
     region = page.get_by_role("status").filter(has_text="We are confirming your payment").element_handle()
@@ -65,13 +65,15 @@ def test_the_news_is_put_into_the_live_region_that_was_there_and_the_rest_keeps_
     expect(back).to_be_focused()
 
 
-def test_once_the_payment_is_there_the_page_asks_no_more(page: Page, fake: FakeStripe, order: Order) -> None:
+def test_the_page_stops_polling_once_the_payment_is_confirmed(
+    page: Page, fake: FakeStripe, order: Order
+) -> None:
     fake.pay(order.session_id or "")
     deliver(fake)
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you", timeout=10_000)
 
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     page.wait_for_timeout(2500)
 
-    assert asked == []
+    assert requests == []

@@ -22,7 +22,7 @@ def test_a_browser_buys_two_medium_shirts_and_the_count_at_stripe_goes_down_by_t
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
 
-    put_two_medium_into_the_cart(page, demo)
+    add_two_medium_to_the_cart(page, demo)
     page.get_by_role("button", name="Go to payment").click()
     pay(page)
 
@@ -37,21 +37,24 @@ def test_a_browser_buys_two_medium_shirts_and_the_count_at_stripe_goes_down_by_t
 
 def test_every_image_of_a_product_is_shown(demo: Demo, page: Page) -> None:
     page.goto(f"{demo.site_url}/products/{PRODUCT}/")
-    pictures = page.locator(f'img[src^="{demo.image_origin}"]')
+    images = page.locator(f'img[src^="{demo.image_origin}"]')
 
-    expect(pictures.first).to_be_visible()
-    assert pictures.evaluate_all("all => all.filter(one => one.complete && !one.naturalWidth).length") == 0
+    expect(images.first).to_be_visible()
+    assert (
+        images.evaluate_all("images => images.filter(image => image.complete && !image.naturalWidth).length")
+        == 0
+    )
 
 
-def put_two_medium_into_the_cart(page: Page, demo: Demo) -> None:
+def add_two_medium_to_the_cart(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.site_url}/")
-    page.get_by_role("link", name="Everything").first.click()
+    page.get_by_role("link", name="All products").first.click()
     page.get_by_role("link", name="BALM T-Shirt").first.click()
     page.get_by_role("radio", name=re.compile(r"^M\b")).check(force=True)
     page.get_by_label("Quantity").fill("2")
     # With JavaScript the page stays, without it reloads; in both cases wait for the response.
-    with page.expect_response(lambda answer: answer.url.endswith("/cart/add/")):
-        page.get_by_role("button", name="Put into the cart").click()
+    with page.expect_response(lambda response: response.url.endswith("/cart/add/")):
+        page.get_by_role("button", name="Add to cart").click()
     page.goto(f"{demo.site_url}/cart/")
 
 
@@ -59,7 +62,7 @@ def pay(page: Page) -> None:
     """Fill in the payment page with a card that succeeds."""
     for name, value in BUYER.items():
         field = page.locator(f'[name="{name}"]')
-        if field.count() and field.evaluate("one => one.tagName") == "SELECT":
+        if field.count() and field.evaluate("field => field.tagName") == "SELECT":
             field.select_option(value)
         elif field.count():
             field.fill(value)

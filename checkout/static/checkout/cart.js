@@ -1,7 +1,7 @@
-/* What does the cart do where scripts run? It opens at the edge of the page instead of on one of its own.
+/* The cart drawer: open the cart at the edge of the page instead of on a page of its own.
  *
- * Forms and links work without this file. With it, htmx sends them, and the answer's HX-Trigger says how many
- * pieces there are now, and whether something was refused.
+ * Forms and links work without this script. With it, htmx sends them, and the HX-Trigger header of the response has the
+ * number of units in the cart and whether a change was rejected.
  */
 
 (() => {
@@ -29,7 +29,7 @@
     window.htmx.process(form);
   }
 
-  function show(units) {
+  function showCount(units) {
     let count = document.getElementById("cart-count");
     if (!units) {
       if (count) count.remove();
@@ -45,7 +45,7 @@
   }
 
   function fetchCart(source) {
-    // What fails is told by htmx's events, below.
+    // Failures are handled in the listeners of htmx's events, below.
     window.htmx.ajax("GET", drawer.dataset.cartUrl, { source, target: body, swap: "innerHTML" }).catch(() => {});
   }
 
@@ -60,29 +60,29 @@
     });
   }
 
-  document.body.addEventListener("cart-changed", (event) => show(event.detail.units));
+  document.body.addEventListener("cart-changed", (event) => showCount(event.detail.units));
 
-  // The page behind may still offer what was just refused.
+  // The page behind the drawer may still offer what was just rejected.
   document.body.addEventListener("cart-refused", () => {
-    held = null;
+    postponed = null;
     document.body.dispatchEvent(new CustomEvent("stock-changed"));
   });
 
-  // A form beside the drawer was sent, or the link followed, and the answer stands in the drawer now.
+  // The response to a form beside the drawer, or to the cart link, is in the drawer now.
   document.body.addEventListener("htmx:afterSwap", (event) => {
-    const asked = event.detail.requestConfig?.elt;
-    if (event.detail.target === body && (asked === link || asked instanceof HTMLFormElement)) open();
+    const source = event.detail.requestConfig?.elt;
+    if (event.detail.target === body && (source === link || source instanceof HTMLFormElement)) open();
   });
 
-  /* ---- What was typed is taken by the shop before anything else is done ----
+  /* ---- Send what was typed before paying or removing a line ----
    *
-   * One change of the cart is under way at a time: the forms' hx-sync drops what comes meanwhile. So what was typed
-   * into other lines is put back after each answer, which sends it in its turn; and a form that was sent too early,
-   * to pay or to remove a line, waits for all of them.
+   * Only one change of the cart is sent at a time: the forms' hx-sync drops others meanwhile. Text that was typed into
+   * other lines is restored after each response, which sends it in turn. A form that was submitted too early, to pay or
+   * to remove a line, is postponed until all of them are sent.
    */
 
   let typed = [];
-  let held = null;
+  let postponed = null;
 
   const fields = (form) => [...form.querySelectorAll("select, .quantity")];
   const lineOf = (element) => element.closest("[data-line]")?.dataset.line;
@@ -99,22 +99,21 @@
       if (!busy && !(does === "pay" && unsent().length)) return;
       event.preventDefault();
       event.stopImmediatePropagation();
-      held = { does, line: lineOf(event.target) };
-      if (!busy) goOn();
+      postponed = { does, line: lineOf(event.target) };
+      if (!busy) resume();
     },
     true,
   );
 
-  function goOn() {
+  function resume() {
     const [form] = unsent();
     if (form) {
       window.htmx.trigger(form, "submit");
       return;
     }
-    const { does, line } = held;
-    held = null;
-    const again = [...document.querySelectorAll(`[data-does=${does}]`)].find((one) => lineOf(one) === line);
-    again?.requestSubmit();
+    const { does, line } = postponed;
+    postponed = null;
+    [...document.querySelectorAll(`[data-does=${does}]`)].find((each) => lineOf(each) === line)?.requestSubmit();
   }
 
   document.body.addEventListener("htmx:beforeSwap", (event) => {
@@ -128,11 +127,11 @@
   document.body.addEventListener("htmx:afterSwap", (event) => {
     if (!event.detail.target.hasAttribute("data-cart")) return;
     for (const { line, name, value } of typed) {
-      const form = [...document.querySelectorAll("[data-does=change]")].find((one) => lineOf(one) === line);
+      const form = [...document.querySelectorAll("[data-does=change]")].find((each) => lineOf(each) === line);
       const field = form?.elements.namedItem(name);
       if (!field) continue;
       field.value = value;
-      // An empty field is one that somebody is about to type into.
+      // An empty field is still being typed into.
       if (value) field.dispatchEvent(new Event("change", { bubbles: true }));
     }
     typed = [];
@@ -141,25 +140,25 @@
   document.body.addEventListener("htmx:afterSettle", (event) => {
     const cart = event.detail.target;
     if (!(cart instanceof HTMLElement) || !cart.hasAttribute("data-cart")) return;
-    if (held) goOn();
-    // What had the focus may be gone with its line: stay near, instead of starting at the top of the page again.
+    if (postponed) resume();
+    // The focused element may be gone with its line. Keep the focus near it instead of at the top of the page.
     if (document.activeElement && document.activeElement !== document.body && document.activeElement !== drawer) return;
     (cart === body ? document.getElementById("cart-drawer-title") : cart).focus();
   });
 
-  // No answer, or an error page: say so where the customer is looking, and leave the cart as it was.
-  for (const trouble of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-    document.body.addEventListener(trouble, (event) => {
-      const asked = event.detail.elt;
-      held = null;
-      // The page that the link leads to says what is wrong, or is well again.
-      if (asked === link) window.location.assign(link.href);
-      if (!(asked instanceof HTMLFormElement)) return;
-      const region = body.contains(asked) || !page ? status : document.getElementById("cart-status");
-      const words = document.createElement("p");
-      words.className = "notice notice--error";
-      words.textContent = drawer.dataset.trouble;
-      region.replaceChildren(words);
+  // No response, or an error page: show a message near the form, and leave the cart as it was.
+  for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+    document.body.addEventListener(failure, (event) => {
+      const source = event.detail.elt;
+      postponed = null;
+      // The cart page shows the error itself, if it has not passed.
+      if (source === link) window.location.assign(link.href);
+      if (!(source instanceof HTMLFormElement)) return;
+      const region = body.contains(source) || !page ? status : document.getElementById("cart-status");
+      const message = document.createElement("p");
+      message.className = "notice notice--error";
+      message.textContent = drawer.dataset.error;
+      region.replaceChildren(message);
       if (region === status) open();
     });
   }
@@ -168,10 +167,10 @@
     if (event.target === drawer) drawer.close();
   });
 
-  // Back from Stripe, the browser may show a page as it was left, or as it has kept it.
+  // After going back from Stripe, the browser may show a page from its back/forward cache or its HTTP cache.
   window.addEventListener("pageshow", (event) => {
-    const [arrival] = performance.getEntriesByType("navigation");
+    const [navigation] = performance.getEntriesByType("navigation");
     if (page && event.persisted) window.location.reload();
-    else if (!page && (event.persisted || arrival?.type === "back_forward")) fetchCart(document.body);
+    else if (!page && (event.persisted || navigation?.type === "back_forward")) fetchCart(document.body);
   });
 })();

@@ -1,4 +1,4 @@
-"""What does a customer see who comes back from the payment page?"""
+"""Tests of the thank-you page, to which customers return from the payment page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from checkout.models import Order
-from checkout.tests.conftest import Customer, deliver, item_of, order_for, settle_now, sold
+from checkout.tests.conftest import Customer, apply_session_now, deliver, item_of, order_for, sold
 from fake_stripe import FakeStripe
 from shop.models import Product
 
@@ -27,10 +27,10 @@ def test_origin_fault_17_a_guest_reaches_the_thank_you_page_and_the_cart_is_empt
 
     assert "Thank you" in page and order.number in page and "$50.00" in page
     assert "ada@example.com" in page and "Ada Lovelace" in page
-    assert customer.kept() == []
+    assert customer.lines() == []
 
 
-def test_the_thank_you_page_shows_the_same_again_when_it_is_loaded_again(
+def test_the_thank_you_page_can_be_reloaded(
     fake: FakeStripe, shirt: Product, poster: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -42,10 +42,10 @@ def test_the_thank_you_page_shows_the_same_again_when_it_is_loaded_again(
     page = customer.come_back(order).content.decode()
 
     assert "ada@example.com" in page
-    assert customer.kept() == [[item_of(poster).id, "", 1]]
+    assert customer.lines() == [[item_of(poster).id, "", 1]]
 
 
-def test_somebody_elses_thank_you_page_empties_no_cart_and_shows_no_address(
+def test_another_visitor_of_the_thank_you_page_keeps_the_cart_and_sees_no_address(
     fake: FakeStripe, shirt: Product, customer: Customer, other_customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -57,10 +57,10 @@ def test_somebody_elses_thank_you_page_empties_no_cart_and_shows_no_address(
 
     assert order.number in page
     assert "ada@example.com" not in page and "Ada Lovelace" not in page
-    assert len(other_customer.kept()) == 1 and len(customer.kept()) == 1
+    assert len(other_customer.lines()) == 1 and len(customer.lines()) == 1
 
 
-def test_what_was_put_in_while_paying_stays_in_the_cart(
+def test_items_added_while_paying_stay_in_the_cart(
     fake: FakeStripe, shirt: Product, poster: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -71,10 +71,10 @@ def test_what_was_put_in_while_paying_stays_in_the_cart(
 
     customer.come_back(order)
 
-    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 1], [item_of(poster).id, "", 1]]
+    assert customer.lines() == [[item_of(shirt, "M").id, "Black", 1], [item_of(poster).id, "", 1]]
 
 
-def test_the_thank_you_page_says_that_what_was_put_in_since_is_still_in_the_cart(
+def test_the_thank_you_page_mentions_items_added_since(
     fake: FakeStripe, shirt: Product, poster: Product, customer: Customer, other_customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -83,13 +83,14 @@ def test_the_thank_you_page_says_that_what_was_put_in_since_is_still_in_the_cart
     fake.pay(order.session_id or "")
     deliver(fake)
 
-    mine, theirs = (one.come_back(order).content.decode() for one in (customer, other_customer))
+    page = customer.come_back(order).content.decode()
+    page_of_another = other_customer.come_back(order).content.decode()
 
-    assert "is still there. It is not part of this order." in mine
-    assert "is still there" not in theirs
+    assert "is still there. It is not part of this order." in page
+    assert "is still there" not in page_of_another
 
 
-def test_what_was_paid_for_in_a_tab_that_was_closed_is_no_longer_in_the_cart(
+def test_items_paid_for_in_a_closed_tab_are_removed_from_the_cart(
     fake: FakeStripe, shirt: Product, poster: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -100,12 +101,12 @@ def test_what_was_paid_for_in_a_tab_that_was_closed_is_no_longer_in_the_cart(
     page = customer.get(reverse("cart")).content.decode()
 
     assert "$12.00" in page and "$62.00" not in page
-    assert customer.kept() == [[item_of(poster).id, "", 1]]
-    # The order is still this customer's.
+    assert customer.lines() == [[item_of(poster).id, "", 1]]
+    # The visitor is still recognized as the customer of the order.
     assert "a@example.com" in customer.come_back(order).content.decode()
 
 
-def test_the_thank_you_page_waits_for_the_event_and_goes_on_by_itself(
+def test_the_thank_you_page_waits_for_the_event_and_reloads(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -116,10 +117,10 @@ def test_the_thank_you_page_waits_for_the_event_and_goes_on_by_itself(
 
     assert "We are confirming your payment" in page
     assert '<noscript><meta http-equiv="refresh"' in page
-    assert fake.calls == [] and len(customer.kept()) == 1
+    assert fake.calls == [] and len(customer.lines()) == 1
 
 
-def test_stripe_is_asked_only_when_the_event_is_five_seconds_late(
+def test_the_session_is_fetched_only_when_the_event_is_five_seconds_late(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -133,7 +134,7 @@ def test_stripe_is_asked_only_when_the_event_is_five_seconds_late(
     Order.objects.update(customer_returned_at=timezone.now() - timedelta(seconds=6))
     page = customer.come_back(order).content.decode()
 
-    assert "Thank you" in page and sold(shirt) == [("M", 2)] and customer.kept() == []
+    assert "Thank you" in page and sold(shirt) == [("M", 2)] and customer.lines() == []
     assert len(fake.calls) == 1
 
 
@@ -143,15 +144,15 @@ def test_the_return_page_and_the_webhook_count_once_between_them(
     """woocommerce-gateway-stripe#3327."""
     order = order_for(customer, shirt, "M", 2)
     fake.pay(order.session_id or "")
-    settle_now(fake, order)
+    apply_session_now(fake, order)
 
     deliver(fake)
-    settle_now(fake, order)
+    apply_session_now(fake, order)
 
     assert sold(shirt) == [("M", 2)]
 
 
-def test_reloading_a_page_that_waits_does_not_ask_stripe_each_time(
+def test_reloading_a_waiting_page_does_not_fetch_the_session_each_time(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -164,10 +165,10 @@ def test_reloading_a_page_that_waits_does_not_ask_stripe_each_time(
     assert len(fake.calls) == 1
 
 
-def test_a_name_that_no_database_keeps_is_no_error_on_the_thank_you_page(
+def test_a_name_that_postgresql_cannot_store_is_no_error_on_the_thank_you_page(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
-    """A NUL, which PostgreSQL refuses. Stripe's own answer says it here, for the event is late."""
+    """PostgreSQL rejects NUL. The name is in the fetched session, because the event is late."""
     order = order_for(customer, shirt, "M", 2)
     fake.pay(order.session_id or "", name="Ada\x00Lovelace")
     Order.objects.update(customer_returned_at=timezone.now() - timedelta(seconds=6))
@@ -178,7 +179,7 @@ def test_a_name_that_no_database_keeps_is_no_error_on_the_thank_you_page(
     assert (page.status_code, order.state, order.name) == (200, "paid", "Ada?Lovelace")
 
 
-def test_a_payment_that_failed_keeps_the_cart_and_says_so(
+def test_an_order_that_was_not_paid_keeps_the_cart_and_says_so(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -187,11 +188,12 @@ def test_a_payment_that_failed_keeps_the_cart_and_says_so(
 
     page = customer.come_back(order).content.decode()
 
-    assert "This order was not paid" in page and len(customer.kept()) == 1
+    assert "This order was not paid" in page and "Your cart is saved." in page
+    assert len(customer.lines()) == 1
 
 
-@pytest.mark.parametrize("session_id", ["", "cs_test_nobody", "x" * 5000, "\x00", "<script>"])
-def test_an_unknown_session_is_answered_kindly(customer: Customer, session_id: str) -> None:
-    answer = customer.get(reverse("thank_you"), {"session_id": session_id})
+@pytest.mark.parametrize("session_id", ["", "cs_test_unknown", "x" * 5000, "\x00", "<script>"])
+def test_an_unknown_session_is_not_found(customer: Customer, session_id: str) -> None:
+    response = customer.get(reverse("thank_you"), {"session_id": session_id})
 
-    assert answer.status_code == 404 and "We do not know this order" in answer.content.decode()
+    assert response.status_code == 404 and "Order not found" in response.content.decode()

@@ -1,4 +1,4 @@
-"""How a cart becomes a payment page: what Stripe is asked for, what is held, and what is left when it fails."""
+"""Tests of starting a checkout: the request to Stripe, the hold, and what happens to the cart."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def test_going_to_payment_holds_the_units_and_sends_the_customer_to_stripe(
 
     assert held(shirt, "M") == 2
     assert (order.state, order.session_id) == ("open", next(iter(fake.sessions)))
-    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 2]]
+    assert customer.lines() == [[item_of(shirt, "M").id, "Black", 2]]
 
 
-def test_the_session_says_what_was_ordered_in_every_way_that_is_read(
+def test_the_session_has_the_order_under_every_key_that_is_read(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt, "M", 2)
@@ -61,7 +61,9 @@ def test_the_session_says_what_was_ordered_in_every_way_that_is_read(
     assert session["shipping_address_collection"] == {"allowed_countries": ["US", "DE"]}
 
 
-def test_the_payment_carries_the_order_too(fake: FakeStripe, shirt: Product, customer: Customer) -> None:
+def test_the_payment_has_the_order_in_its_metadata(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
     order = order_for(customer, shirt)
 
     fake.pay(order.session_id or "")
@@ -70,7 +72,7 @@ def test_the_payment_carries_the_order_too(fake: FakeStripe, shirt: Product, cus
     assert intent["metadata"]["order"] == str(order.id)
 
 
-def test_the_session_ends_after_the_minutes_of_the_setting(
+def test_the_session_expires_after_the_minutes_of_the_setting(
     fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
 ) -> None:
     settings.CHECKOUT_EXPIRES_MINUTES = 50
@@ -82,17 +84,17 @@ def test_the_session_ends_after_the_minutes_of_the_setting(
     assert order.expires_at is not None and int(order.expires_at.timestamp()) == session["expires_at"]
 
 
-def test_the_request_leaves_methods_quantities_and_recovery_to_the_dashboard(
+def test_payment_methods_quantities_and_recovery_are_left_to_the_dashboard(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt)
 
-    asked = order.session_params
-    assert not {"payment_method_types", "after_expiration", "ui_mode"} & set(asked)
-    assert all("adjustable_quantity" not in line for line in asked["line_items"])
+    params = order.session_params
+    assert not {"payment_method_types", "after_expiration", "ui_mode"} & set(params)
+    assert all("adjustable_quantity" not in line for line in params["line_items"])
 
 
-def test_delivery_tax_promotion_codes_and_telephone_follow_the_settings(
+def test_shipping_tax_promotion_codes_and_phone_number_follow_the_settings(
     shirt: Product, customer: Customer, settings: Settings
 ) -> None:
     from checkout.session_params import session_params
@@ -103,57 +105,57 @@ def test_delivery_tax_promotion_codes_and_telephone_follow_the_settings(
     settings.SHIPPING_COUNTRIES = []
     assert order.expires_at
 
-    asked = session_params(order, list(order.lines.all()), expires_at=order.expires_at)
+    params = session_params(order, list(order.lines.all()), expires_at=order.expires_at)
 
-    assert asked["shipping_options"] == [{"shipping_rate": "shr_post"}, {"shipping_rate": "shr_courier"}]
-    assert asked["automatic_tax"] == {"enabled": True}
-    assert asked["allow_promotion_codes"] is True
-    assert asked["phone_number_collection"] == {"enabled": True}
-    assert "shipping_address_collection" not in asked
+    assert params["shipping_options"] == [{"shipping_rate": "shr_post"}, {"shipping_rate": "shr_courier"}]
+    assert params["automatic_tax"] == {"enabled": True}
+    assert params["allow_promotion_codes"] is True
+    assert params["phone_number_collection"] == {"enabled": True}
+    assert "shipping_address_collection" not in params
 
 
-def test_origin_fault_08_stock_is_looked_at_when_the_session_is_opened(
+def test_origin_fault_08_stock_is_checked_when_the_checkout_starts(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "L", quantity=2)
-    ledger.hold("order:somebody", {item_of(shirt, "L").id: 1})
+    ledger.hold("order:another", {item_of(shirt, "L").id: 1})
 
-    answer = customer.go_to_payment()
+    response = customer.go_to_payment()
 
-    assert answer["Location"] == reverse("cart")
+    assert response["Location"] == reverse("cart")
     page = customer.get(reverse("cart")).content.decode()
-    assert "Something in your cart has changed. Please look at what is marked." in page
+    assert "Something in your cart has changed. Please check the marked items." in page
     assert page.count("Only 1 left of BALM T-Shirt L.") == 1
     assert not fake.sessions and not Order.objects.exists()
-    assert customer.kept() == [[item_of(shirt, "L").id, "Black", 2]]
+    assert customer.lines() == [[item_of(shirt, "L").id, "Black", 2]]
 
 
-def test_the_one_who_comes_second_for_the_last_one_keeps_the_cart_and_is_told(
+def test_a_customer_who_is_too_late_for_the_last_unit_keeps_the_cart_and_sees_why(
     fake: FakeStripe, shirt: Product, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other customer's hold comes between this one's look at the cart and the ledger's decision."""
+    """The last units are held between this customer's check of the cart and the hold."""
     customer.put_in(shirt, "L", quantity=2)
-    assert "is in your cart" in customer.told()
+    assert "is in your cart" in customer.messages()
     large = item_of(shirt, "L").id
-    write_down = checkout._create_order
+    create_order = checkout._create_order
 
-    def somebody_is_quicker(cart: Cart, *, now: datetime) -> Order:
+    def another_customer_is_faster(cart: Cart, *, now: datetime) -> Order:
         assert cart.lines
         StockItem.objects.filter(id=large).update(on_hand=0)
-        return write_down(cart, now=now)
+        return create_order(cart, now=now)
 
-    monkeypatch.setattr(checkout, "_create_order", somebody_is_quicker)
-    answer = customer.go_to_payment()
+    monkeypatch.setattr(checkout, "_create_order", another_customer_is_faster)
+    response = customer.go_to_payment()
 
-    assert answer["Location"] == reverse("cart")
+    assert response["Location"] == reverse("cart")
     page = customer.get(reverse("cart")).content.decode()
-    assert "Somebody was quicker. Please look at what is marked." in page
-    assert page.count("BALM T-Shirt L is sold out. Still there: M.") == 1
-    assert customer.kept() == [[large, "Black", 2]]
+    assert "Another customer was faster. Please check the marked items." in page
+    assert page.count("BALM T-Shirt L is sold out. Still available: M.") == 1
+    assert customer.lines() == [[large, "Black", 2]]
     assert not Order.objects.exists() and not fake.sessions and held(shirt, "L") == 0
 
 
-def test_demand_is_summed_per_size_whatever_the_colors(
+def test_demand_is_summed_per_size_over_all_colors(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M", "Black", 2)
@@ -178,7 +180,7 @@ def test_origin_fault_12_forty_sized_lines_fit_into_one_session(fake: FakeStripe
     assert set(session["metadata"]) == {"order", "items"} and len(session["metadata"]["items"]) <= 500
 
 
-def test_sixteen_sized_lines_still_carry_the_older_keys(fake: FakeStripe, customer: Customer) -> None:
+def test_sixteen_sized_lines_have_the_older_keys(fake: FakeStripe, customer: Customer) -> None:
     for number in range(16):
         product = put_on_show(fake, f"prod_{number}", f"Shirt {number}", {"sizes": "M", "stock_M": "5"})
         customer.put_in(product, "M")
@@ -189,7 +191,7 @@ def test_sixteen_sized_lines_still_carry_the_older_keys(fake: FakeStripe, custom
     assert len(metadata) == 50 and metadata["item_15_size"] == "M"
 
 
-def test_origin_fault_21_return_addresses_come_from_the_settings_and_not_from_the_request(
+def test_origin_fault_21_return_urls_come_from_the_settings_and_not_from_the_request(
     fake: FakeStripe, shirt: Product, settings: Settings
 ) -> None:
     settings.ALLOWED_HOSTS = ["*"]
@@ -214,32 +216,32 @@ def test_a_double_click_is_one_order_with_one_page(
     assert Order.objects.count() == 1 and len(fake.sessions) == 1 and held(shirt, "M") == 2
 
 
-def test_the_second_of_two_clicks_at_the_same_moment_takes_the_firsts_order(
+def test_the_second_of_two_simultaneous_clicks_continues_with_the_first_ones_order(
     fake: FakeStripe, shirt: Product, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both looked for an earlier order before either had written its own; the database lets one in."""
+    """Both searched for an open order before either had saved one. A unique constraint admits only one."""
     customer.put_in(shirt, "M", quantity=2)
-    look, looks = checkout._resume_open_order, []
+    resume, results = checkout._resume_open_order, []
 
-    def the_other_click_comes_between(cart: Cart, *, now: datetime) -> Order | None:
-        found = look(cart, now=now)
-        looks.append(found)
-        if len(looks) == 1:
+    def resume_before_the_other_click(cart: Cart, *, now: datetime) -> Order | None:
+        order = resume(cart, now=now)
+        results.append(order)
+        if len(results) == 1:
             checkout.create_stripe_session(checkout._create_order(cart, now=now), first=True)
-        return found
+        return order
 
-    monkeypatch.setattr(checkout, "_resume_open_order", the_other_click_comes_between)
-    answer = customer.go_to_payment()
+    monkeypatch.setattr(checkout, "_resume_open_order", resume_before_the_other_click)
+    response = customer.go_to_payment()
 
-    assert looks == [None, only_order()]
-    assert answer["Location"] == only_order().session_url
+    assert results == [None, only_order()]
+    assert response["Location"] == only_order().session_url
     assert len(fake.sessions) == 1 and held(shirt, "M") == 2
 
 
-def test_a_changed_cart_replaces_its_page_and_is_not_blocked_by_its_own_hold(
+def test_a_changed_cart_replaces_its_payment_page_and_is_not_blocked_by_its_own_hold(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
-    """woocommerce#67354: shoppers stood in the way of their own hold."""
+    """woocommerce#67354: the customer's own hold counted as a shortage."""
     first = order_for(customer, shirt, "L", 2)
     customer.post(reverse("cart_change"), {"item": item_of(shirt, "L").id, "color": "Black", "quantity": "1"})
     customer.put_in(shirt, "L", "White", 1)
@@ -252,44 +254,44 @@ def test_a_changed_cart_replaces_its_page_and_is_not_blocked_by_its_own_hold(
     assert held(shirt, "L") == 2 and Order.objects.filter(state="open").count() == 1
 
 
-def test_who_has_paid_in_another_tab_is_thanked_and_not_asked_again(
+def test_a_customer_who_paid_in_another_tab_is_sent_to_the_thank_you_page(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt)
     fake.pay(order.session_id or "")
 
-    answer = customer.go_to_payment()
+    response = customer.go_to_payment()
 
-    assert answer["Location"] == f"{reverse('thank_you')}?session_id={order.session_id}"
+    assert response["Location"] == f"{reverse('thank_you')}?session_id={order.session_id}"
     assert len(fake.sessions) == 1
 
 
-def test_who_has_paid_and_changed_the_cart_since_is_thanked_first(
+def test_a_customer_who_paid_and_changed_the_cart_is_sent_to_the_thank_you_page_first(
     fake: FakeStripe, shirt: Product, poster: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt)
     fake.pay(order.session_id or "")
     customer.put_in(poster)
 
-    answer = customer.go_to_payment()
-    customer.get(answer["Location"])
+    response = customer.go_to_payment()
+    customer.get(response["Location"])
 
-    assert order.session_id and order.session_id in answer["Location"]
-    assert customer.kept() == [[item_of(poster).id, "", 1]]
+    assert order.session_id and order.session_id in response["Location"]
+    assert customer.lines() == [[item_of(poster).id, "", 1]]
 
 
-def test_nobody_pays_for_what_another_tab_put_into_the_cart_without_having_seen_it(
+def test_items_added_in_another_tab_must_be_seen_before_paying(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M")
     seen = fingerprint_on(customer.get(reverse("cart")).content.decode())
     customer.put_in(shirt, "M", quantity=4)
 
-    answer = customer.post(reverse("checkout_start"), {"seen": seen})
+    response = customer.post(reverse("checkout_start"), {"seen": seen})
 
-    assert answer["Location"] == reverse("cart")
+    assert response["Location"] == reverse("cart")
     page = customer.get(reverse("cart")).content.decode()
-    assert "Your cart has changed meanwhile." in page
+    assert "Your cart has changed." in page
     assert not fake.sessions and not Order.objects.exists() and held(shirt, "M") == 0
     customer.post(reverse("checkout_start"), {"seen": fingerprint_on(page)})
     assert only_order().lines.get().quantity == 5
@@ -300,20 +302,18 @@ def fingerprint_on(page: str) -> str:
     return str(seen)
 
 
-def test_an_expired_page_is_followed_by_a_new_one(
-    fake: FakeStripe, shirt: Product, customer: Customer
-) -> None:
+def test_an_expired_payment_page_is_replaced(fake: FakeStripe, shirt: Product, customer: Customer) -> None:
     first = order_for(customer, shirt)
     fake.expire(first.session_id or "")
 
-    answer = customer.go_to_payment()
+    response = customer.go_to_payment()
 
     second = Order.objects.get(state=Order.State.OPEN)
-    assert answer["Location"] == second.session_url and second.id != first.id
+    assert response["Location"] == second.session_url and second.id != first.id
     assert held(shirt, "M") == 2
 
 
-def test_a_page_that_closes_in_a_moment_is_replaced(
+def test_a_payment_page_that_expires_in_a_moment_is_replaced(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     first = order_for(customer, shirt)
@@ -328,7 +328,7 @@ def test_a_page_that_closes_in_a_moment_is_replaced(
     assert Order.objects.filter(state="open").count() == 1 and held(shirt, "M") == 2
 
 
-def test_the_promise_of_thirty_minutes_is_made_only_to_those_whom_a_new_page_awaits(
+def test_thirty_minutes_are_promised_only_before_a_new_payment_page(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M")
@@ -337,10 +337,10 @@ def test_the_promise_of_thirty_minutes_is_made_only_to_those_whom_a_new_page_awa
     customer.go_to_payment()
 
     page = customer.get(reverse("cart")).content.decode()
-    assert "at least 30 minutes" not in page and "kept for you for another 34 minutes" in page
+    assert "at least 30 minutes" not in page and "reserved for you for another 34 minutes" in page
 
 
-def test_who_comes_back_late_to_a_page_that_never_was_gets_a_new_one_at_once(
+def test_a_late_retry_of_a_request_without_an_response_gets_a_new_payment_page(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M", quantity=2)
@@ -348,14 +348,14 @@ def test_who_comes_back_late_to_a_page_that_never_was_gets_a_new_one_at_once(
     customer.go_to_payment()
 
     with time_machine.travel(timezone.now() + timedelta(minutes=6)):
-        answer = customer.go_to_payment()
+        response = customer.go_to_payment()
 
-    assert answer["Location"] == Order.objects.get(state="open").session_url
+    assert response["Location"] == Order.objects.get(state="open").session_url
     assert Order.objects.filter(state="canceled").count() == 1 and held(shirt, "M") == 2
     assert not Issue.objects.exists()
 
 
-def test_a_changed_price_is_asked_for_with_a_new_page(
+def test_a_changed_price_replaces_the_payment_page(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     first = order_for(customer, shirt)

@@ -1,4 +1,4 @@
-"""What if Stripe does not open the payment page that was asked for?"""
+"""Tests of starting a checkout while Stripe does not response or rejects the request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from checkout.tests.conftest import (
     deliver,
     held,
     item_of,
-    nothing_was_left_behind,
+    nothing_is_held,
     only_order,
     order_for,
 )
@@ -28,20 +28,20 @@ from shop.models import Product
 pytestmark = pytest.mark.django_db
 
 
-def test_without_a_key_checkout_says_that_it_is_not_configured(
+def test_without_a_key_checkout_is_not_configured(
     shirt: Product, customer: Customer, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     customer.put_in(shirt, "M")
     settings.STRIPE_SECRET_KEY = ""
 
-    answer = customer.go_to_payment()
+    response = customer.go_to_payment()
 
-    assert answer.status_code == 503 and "not configured" in answer.content.decode()
+    assert response.status_code == 503 and "Payment is not set up yet" in response.content.decode()
     assert "STRIPE_SECRET_KEY is not set" in caplog.text
-    assert len(customer.kept()) == 1 and nothing_was_left_behind(shirt)
+    assert len(customer.lines()) == 1 and nothing_is_held(shirt)
 
 
-def test_a_wrong_key_is_named_to_the_owner_and_not_to_the_customer(
+def test_a_wrong_key_is_reported_to_the_owner_and_not_to_the_customer(
     fake: FakeStripe,
     shirt: Product,
     customer: Customer,
@@ -53,14 +53,14 @@ def test_a_wrong_key_is_named_to_the_owner_and_not_to_the_customer(
 
     customer.go_to_payment()
 
-    told = customer.told()
-    assert "Your cart is kept" in told and "STRIPE" not in told
+    messages = customer.messages()
+    assert "Your cart is saved" in messages and "STRIPE" not in messages
     assert "STRIPE_SECRET_KEY" in caplog.text
     assert "STRIPE_SECRET_KEY" in Issue.objects.get().text
-    assert nothing_was_left_behind(shirt) and len(customer.kept()) == 1
+    assert nothing_is_held(shirt) and len(customer.lines()) == 1
 
 
-def test_the_case_of_a_wrong_key_is_closed_by_the_first_page_that_a_good_one_opens(
+def test_the_issue_of_a_wrong_key_is_closed_by_the_first_session_that_is_created(
     fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
 ) -> None:
     customer.put_in(shirt, "M")
@@ -74,7 +74,7 @@ def test_the_case_of_a_wrong_key_is_closed_by_the_first_page_that_a_good_one_ope
     assert Issue.objects.get().closed_at is not None
 
 
-def test_a_refused_request_releases_the_hold_and_keeps_the_cart(
+def test_a_rejected_request_releases_the_hold_and_keeps_the_cart(
     fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
 ) -> None:
     customer.put_in(shirt, "M")
@@ -83,12 +83,12 @@ def test_a_refused_request_releases_the_hold_and_keeps_the_cart(
     customer.go_to_payment()
 
     assert only_order().state == Order.State.CANCELED
-    assert nothing_was_left_behind(shirt) and len(customer.kept()) == 1
+    assert nothing_is_held(shirt) and len(customer.lines()) == 1
     settings.SHIPPING_RATES = []
     assert customer.go_to_payment()["Location"].startswith("http://stripe.test/")
 
 
-def test_a_price_that_was_archived_a_moment_ago_is_a_reason_to_read_the_product_anew(
+def test_a_price_that_was_archived_a_moment_ago_makes_the_product_be_refreshed(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M")
@@ -97,22 +97,22 @@ def test_a_price_that_was_archived_a_moment_ago_is_a_reason_to_read_the_product_
 
     customer.go_to_payment()
 
-    assert "Your cart is kept" in customer.told() and nothing_was_left_behind(shirt)
+    assert "Your cart is saved" in customer.messages() and nothing_is_held(shirt)
     drain()
     page = customer.get(reverse("cart")).content.decode()
     assert "no price at the moment" in page
 
 
-def test_stripe_being_away_keeps_cart_and_hold_and_the_next_try_goes_on_with_them(
+def test_without_an_response_cart_and_hold_are_kept_and_the_next_attempt_uses_them(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M", quantity=2)
     fake.faults.add("cut", path="/v1/checkout/sessions", times=1)
 
-    answer = customer.go_to_payment()
+    response = customer.go_to_payment()
 
-    assert answer["Location"] == reverse("checkout_start")
-    assert "being prepared" in customer.get(answer["Location"]).content.decode()
+    assert response["Location"] == reverse("checkout_start")
+    assert "being prepared" in customer.get(response["Location"]).content.decode()
     assert held(shirt, "M") == 2 and only_order().session_id is None
 
     again = customer.go_to_payment()
@@ -120,7 +120,7 @@ def test_stripe_being_away_keeps_cart_and_hold_and_the_next_try_goes_on_with_the
     assert held(shirt, "M") == 2 and len(fake.sessions) == 1
 
 
-def test_a_session_whose_answer_was_lost_is_not_opened_twice(
+def test_a_session_whose_response_was_lost_is_not_created_twice(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M", quantity=2)
@@ -133,7 +133,7 @@ def test_a_session_whose_answer_was_lost_is_not_opened_twice(
     assert only_order().session_id == next(iter(fake.sessions)) and len(fake.sessions) == 1
 
 
-def test_who_waits_is_sent_on_as_soon_as_the_page_is_there(
+def test_a_waiting_customer_is_redirected_as_soon_as_the_payment_page_exists(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M")
@@ -145,37 +145,37 @@ def test_who_waits_is_sent_on_as_soon_as_the_page_is_there(
     assert customer.get(reverse("checkout_start"))["Location"] == "http://stripe.test/c/pay/1"
 
 
-def test_who_has_waited_in_vain_is_told_so_and_may_try_again(
+def test_a_customer_who_has_waited_too_long_can_try_again(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     customer.put_in(shirt, "M")
     fake.faults.add("cut", path="/v1/checkout/sessions", times=1)
     customer.go_to_payment()
-    asks = {"HX-Request": "true"}
-    assert customer.get(reverse("checkout_start"), headers=asks).status_code == 204
+    htmx = {"HX-Request": "true"}
+    assert customer.get(reverse("checkout_start"), headers=htmx).status_code == 204
 
     Order.objects.update(created_at=timezone.now() - timedelta(seconds=21))
-    poll = customer.get(reverse("checkout_start"), headers=asks)
+    poll = customer.get(reverse("checkout_start"), headers=htmx)
     page = customer.get(reverse("checkout_start"))
 
     html = page.content.decode()
     assert poll["HX-Refresh"] == "true"
-    assert "We cannot reach the payment page" in html and "your cart is kept" in html
+    assert "We cannot reach the payment page" in html and "your cart is saved" in html
     assert f'<form method="post" action="{reverse("checkout_start")}">' in html
     assert "hx-trigger" not in html and "http-equiv" not in html
     assert customer.go_to_payment()["Location"] == only_order().session_url
 
 
-def test_who_waits_for_nothing_is_sent_back_to_the_cart(customer: Customer) -> None:
+def test_waiting_without_an_open_order_redirects_to_the_cart(customer: Customer) -> None:
     assert customer.get(reverse("checkout_start"))["Location"] == reverse("cart")
 
 
-def test_an_empty_cart_goes_nowhere(fake: FakeStripe, customer: Customer) -> None:
+def test_an_empty_cart_starts_no_checkout(fake: FakeStripe, customer: Customer) -> None:
     assert customer.go_to_payment()["Location"] == reverse("cart")
     assert not Order.objects.exists() and not fake.sessions
 
 
-def test_cancelling_keeps_the_cart_and_offers_the_way_back(
+def test_the_canceled_page_keeps_the_cart_and_links_to_the_payment_page(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:
     order = order_for(customer, shirt)
@@ -183,25 +183,23 @@ def test_cancelling_keeps_the_cart_and_offers_the_way_back(
     page = customer.get(reverse("checkout_canceled")).content.decode()
 
     assert "Nothing was charged" in page and order.session_url in page
-    assert customer.kept() == [[item_of(shirt, "M").id, "Black", 2]]
+    assert customer.lines() == [[item_of(shirt, "M").id, "Black", 2]]
 
 
-def test_checkout_from_another_site_is_refused(shirt: Product) -> None:
+def test_checkout_from_another_site_is_rejected(shirt: Product) -> None:
     assert Client(enforce_csrf_checks=True).post(reverse("checkout_start")).status_code == 403
 
 
-def test_a_browser_without_cookies_is_told_that_the_cart_needs_them(shirt: Product) -> None:
+def test_a_browser_without_cookies_is_shown_that_the_cart_needs_them(shirt: Product) -> None:
     browser = Client(enforce_csrf_checks=True)
 
     page = browser.post(reverse("cart_add"), {"item": item_of(shirt, "M").id}).content.decode()
 
     assert "The cart needs cookies" in page and "shop/shop.css" in page
-    assert "<style" not in page and "style=" not in page  # The pages' policy would block it.
+    assert "<style" not in page and "style=" not in page  # The Content-Security-Policy would block it.
 
 
-def test_a_shortage_that_is_only_this_carts_own_hold_is_none(
-    fake: FakeStripe, shirt: Product, customer: Customer
-) -> None:
+def test_the_carts_own_hold_is_no_shortage(fake: FakeStripe, shirt: Product, customer: Customer) -> None:
     order = order_for(customer, shirt, "L", 2)
 
     page = customer.get(reverse("cart")).content.decode()
