@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext_noop as _
 
 from checkout import gateway
@@ -29,9 +29,8 @@ SESSION_UNKNOWN = _("Stripe does not know its session %(session)s: %(error)s")
 BATCH_SIZE = 20
 
 # Sessions whose id is unknown.
-REQUEST_GRACE = timedelta(
-    seconds=30
-)  # A request may still be running: connecting and reading take up to 13 seconds.
+# A request may still be running: connecting and reading take up to 13 seconds.
+REQUEST_GRACE = timedelta(seconds=30)
 # Stripe repeats a first answer for at least a day, even an error. Later the session is searched in Stripe's list.
 SEARCH_AFTER_EXPIRY = timedelta(minutes=2)
 CLOCK_SKEW = timedelta(minutes=10)  # Twice what Stripe's signatures allow between its clock and the shop's.
@@ -83,11 +82,16 @@ def _recover(
     for order in orders:
         failures = order.attempts
         delay = min(delays[0] * 2 ** min(failures, 10), delays[1])
-        # The condition lets one worker claim the order. It has until the next attempt.
+        # The condition lets one worker claim the order. It has until the next attempt. `attempts` alone would not do:
+        # it stops growing, so that months without Stripe do not overflow the column.
         claimable = Order.objects.filter(
-            id=order.id, attempts=failures, state=order.state, session_id=order.session_id
+            id=order.id,
+            attempts=failures,
+            next_attempt_at=order.next_attempt_at,
+            state=order.state,
+            session_id=order.session_id,
         )
-        if not claimable.update(attempts=F("attempts") + 1, next_attempt_at=now + delay):
+        if not claimable.update(attempts=min(failures + 1, backoff.MAX_COUNTED), next_attempt_at=now + delay):
             continue
         try:
             recovered += recover(order, now)

@@ -21,6 +21,7 @@ from checkout.tests.conftest import Customer, deliver, item_of, only_order, orde
 from fake_stripe import FakeStripe
 from fake_stripe.transport import InProcess
 from inventory.models import Issue
+from inventory.stripe_sync import backoff
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -240,6 +241,19 @@ def test_attempts_become_rarer_while_stripe_is_down(
 
     attempts = [call for call in fake.calls if call.path == CREATE]
     assert 4 <= len(attempts) <= 8
+
+
+def test_months_without_stripe_do_not_overflow_the_attempts(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order_without_session(fake, customer, shirt, when="before")
+    fake.faults.add("cut", path=CREATE, times=None)
+    Order.objects.update(attempts=backoff.MAX_COUNTED, next_attempt_at=None)
+
+    find_unknown_sessions(timezone.now() + timedelta(minutes=1))
+
+    assert only_order().attempts == backoff.MAX_COUNTED
+    assert only_order().next_attempt_at is not None
 
 
 def test_two_workers_repeat_each_request_once(
