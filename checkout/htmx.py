@@ -24,7 +24,6 @@ def is_htmx(request: HttpRequest) -> bool:
 
 
 def wants_drawer(request: HttpRequest) -> bool:
-    """Whether the cart is requested for the drawer, and not for its page."""
     return is_htmx(request) and htmx_of(request).target == DRAWER_BODY
 
 
@@ -66,5 +65,5 @@ def with_units(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def client_redirect(request: HttpRequest, url: str) -> HttpResponse:
-    """Redirect the browser. An ordinary redirect would be followed by htmx's own request only."""
+    # An ordinary redirect would be followed by htmx's own request only.
     return HttpResponseClientRedirect(url) if is_htmx(request) else redirect(url)

@@ -110,12 +110,11 @@ class Order(models.Model):
 
     @property
     def number(self) -> str:
-        """Short form of the id, to read out on the phone."""
+        # Short enough to read out on the phone.
         return str(self.id)[:8].upper()
 
     @property
     def address_lines(self) -> list[str]:
-        """Lines of a shipping label."""
         part = self.address.get
         city = " ".join(filter(None, [part("postal_code"), part("city"), part("state")]))
         country = country_name(part("country") or "", get_language() or "en")
@@ -184,10 +183,9 @@ class OrderLine(models.Model):
 
     @property
     def amount(self) -> int | None:
-        """Price of the line before discounts, in the minor unit."""
+        # Before discounts, in the minor unit.
         return None if self.unit_amount is None else self.unit_amount * self.quantity
 
     @property
     def reference(self) -> str:
-        """Reference of this line's sale in the ledger."""
         return f"order:{self.order_id}:{self.position}"

@@ -23,7 +23,7 @@ POLL_INTERVAL = timedelta(seconds=20)
 
 
 def order_of(session_id: str) -> Order | None:
-    """Find an order by the session id in the URL, which may be any text."""
+    # The session id is from the URL and may be any text.
     if not 0 < len(session_id) <= 255 or "\x00" in session_id:
         return None
     return Order.objects.filter(session_id=session_id).first()
@@ -52,7 +52,7 @@ def poll_order(order: Order, *, now: datetime) -> Order:
 
 
 def belongs_to_visitor(request: HttpRequest, order: Order) -> bool:
-    """Whether the order was made from this browser's cart. Only then are name and address shown."""
+    # Name and address are shown only to the browser whose cart the order was made from.
     remembered = request.session.get(ORDERS_KEY, [])
     if str(order.id) in remembered:
         return True
@@ -60,7 +60,7 @@ def belongs_to_visitor(request: HttpRequest, order: Order) -> bool:
 
 
 def remove_purchased_lines(request: HttpRequest) -> None:
-    """Clear the cart of an order that was paid for although the customer never returned to the thank-you page."""
+    # Customers who never returned to the thank-you page still have what they paid for in their cart.
     order = lazy_cart(request).paid_order
     if order:
         clear_paid_cart(request, order)

@@ -54,7 +54,6 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest) -> HttpResponse:
-    """Change the quantity or size of a line, or remove it."""
     if request.method != "POST":
         return redirect("cart")
     cart = lazy_cart(request)
@@ -153,7 +152,7 @@ def _wait_for_payment_page(request: HttpRequest, cart: Cart) -> HttpResponse:
 @require_safe
 @never_cache
 def thank_you(request: HttpRequest) -> HttpResponse:
-    """The page Stripe returns customers to. It waits for the event, and asks Stripe only if that is late."""
+    # Customers usually return before the event of their payment has arrived, so the page polls until it has.
     order = return_page.order_of(request.GET.get("session_id", ""))
     if order is None:
         return render(request, "checkout/order_not_found.html", status=404)
@@ -171,5 +170,4 @@ def thank_you(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def canceled(request: HttpRequest) -> HttpResponse:
-    """The page for customers who leave Stripe's payment page without paying."""
     return render(request, "checkout/canceled.html")

@@ -43,13 +43,12 @@ class PendingPayment:
 
     @property
     def minutes_left(self) -> int:
-        """Whole minutes until the page expires."""
         left = (self.expires_at - timezone.now()).total_seconds() if self.expires_at else 0
         return max(0, int(left // 60))
 
     @property
     def is_late(self) -> bool:
-        """Whether the request for the page must have timed out."""
+        # The request for the page must have timed out.
         return not self.url and timezone.now() - self.created_at > STRIPE_TIMEOUT
 
 
@@ -75,7 +74,7 @@ class Cart:
 
     @property
     def demand(self) -> Counter[int]:
-        """Units per stock item: colors of one size share its count."""
+        # Per stock item: colors of one size share its count.
         units: Counter[int] = Counter()
         for item in self.items:
             units[item.item_id] += item.quantity
@@ -88,7 +87,7 @@ class Cart:
 
     @cached_property
     def lines(self) -> list[CartLine]:
-        """All lines, with one query for the stock and one for this cart's orders, however many lines there are."""
+        # One query for the stock and one for this cart's orders, however many lines there are.
         if not self.items:
             return []
         products = StockItem.objects.filter(id__in=self.demand).values("product")
@@ -140,7 +139,7 @@ class Cart:
 
     @cached_property
     def _order_lines(self) -> list[OrderLine]:
-        """Lines of this cart's orders that are open, awaiting payment or paid, newest order first."""
+        # Of orders that are open, awaiting payment or paid, newest first.
         if not self.token:
             return []
         states = [Order.State.OPEN, *CUSTOMER_DONE_STATES]
@@ -163,7 +162,6 @@ class Cart:
 
     @property
     def pending_payment(self) -> PendingPayment | None:
-        """The payment page that is open for this cart, if there is one."""
         lines = self._order_lines if self.items else []
         order = next((line.order for line in lines if line.order.state == Order.State.OPEN), None)
         if order is None:
@@ -172,7 +170,7 @@ class Cart:
 
     @property
     def matches_pending_payment(self) -> bool:
-        """Whether the open payment page asks for what is in the cart now."""
+        # False if the cart or a price has changed since the payment page was created.
         payment = self.pending_payment
         return payment is not None and payment.fingerprint == self.fingerprint
 
@@ -205,11 +203,10 @@ class Cart:
         return self._put(CartItem(item.id, line.color, line_units), in_place_of=line)
 
     def remove(self, key: str) -> None:
-        """Remove a line. Does nothing if it is not in the cart."""
         self._save([item for item in self.items if item.key != key])
 
     def remove_purchased(self, order: Order) -> None:
-        """Remove what was bought, keep what was added since, and begin a new cart under another token."""
+        # What was added since stays, under another token.
         bought = {line_key(line.item_id, line.color): line.quantity for line in order.lines.all()}
         left = [
             CartItem(item.item_id, item.color, item.quantity - bought.get(item.key, 0)) for item in self.items
@@ -255,7 +252,7 @@ class Cart:
 
 
 def lazy_cart(request: HttpRequest) -> Cart:
-    """The cart of the request, shared with its queries by views, templates and context processors."""
+    # Stored on the request, so that views, templates and context processors share its queries.
     if not hasattr(request, "_cart"):
         request._cart = SimpleLazyObject(lambda: Cart(request))  # type: ignore[attr-defined]
     return request._cart  # type: ignore[attr-defined,no-any-return]

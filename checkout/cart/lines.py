@@ -16,14 +16,12 @@ from shop.storefront import StorefrontContext
 
 
 def line_key(item_id: int | str | None, color: str) -> str:
-    """Identify a line: two lines of the same size and color are one. A size belongs to one product."""
+    # Lines of the same size and color are merged. A size belongs to one product.
     return f"{item_id} {color}"
 
 
 @dataclass(frozen=True)
 class CartItem:
-    """One line as the session stores it."""
-
     item_id: int
     color: str
     quantity: int
@@ -100,7 +98,7 @@ class CartLine:
 
     @property
     def name(self) -> str:
-        """Product, size and color, such as "BALM T-Shirt, M, Black"."""
+        # Such as "BALM T-Shirt, M, Black".
         if self.item is None:
             return _("An item that is no longer available")
         return ", ".join(part for part in (self.item.product.name, self.item.size, self.color) if part)
@@ -116,7 +114,7 @@ class CartLine:
 
     @property
     def can_be_bought(self) -> bool:
-        """Whether it is for sale at all. Whether there are enough units is decided by the ledger."""
+        # Whether there are enough units is decided by the ledger.
         return self.item is not None and self.price is not None and self.limit != 0
 
     @property

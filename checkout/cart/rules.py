@@ -15,13 +15,12 @@ class CartError(Exception):
 
 
 def is_offered(item: StockItem) -> bool:
-    """Whether the shop shows it. Sizes that are not listed or whose count is unknown are not offered."""
+    # A size that is not listed or whose count is unknown is not offered.
     visible = item.product.active and not item.product.deleted
     return visible and item.is_listed and item.state != StockItem.State.UNKNOWN
 
 
 def is_for_sale(item: StockItem) -> bool:
-    """Offered, in stock and priced."""
     return is_offered(item) and item.for_sale and item.product.price_for(item.size) is not None
 
 
@@ -44,7 +43,6 @@ def max_units(item: StockItem, own_reserved: int = 0) -> int | None:
 def shortage_text(
     item: StockItem, limit: int, siblings: Iterable[StockItem], *, show_counts: bool, in_cart: int = 0
 ) -> str:
-    """Message for more units of `item` than `limit`, with the other sizes that are available."""
     facts = {"item": f"{item.product.name} {item.size}".strip(), "count": limit}
     if limit and in_cart >= limit:
         text = _("All that is left of %(item)s is already in your cart.") % facts
