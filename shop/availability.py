@@ -1,4 +1,4 @@
-"""Availability of a product: one choice per size, with its price and stock."""
+"""Availability of a product, one variant per size with its price and stock, and the labels customers read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from shop.models import Product
 from shop.prices import Price
@@ -48,7 +50,7 @@ class ProductAvailability:
 
     @property
     def buyable(self) -> bool:
-        return any(choice.buyable for choice in self.variants)
+        return any(variant.buyable for variant in self.variants)
 
     @property
     def has_prices(self) -> bool:
@@ -71,7 +73,7 @@ class ProductAvailability:
     def stock(self) -> StockStatus:
         order = list(StockStatus)
         return min(
-            (choice.stock for choice in self.variants), key=order.index, default=StockStatus.NOT_FOR_SALE
+            (variant.stock for variant in self.variants), key=order.index, default=StockStatus.NOT_FOR_SALE
         )
 
     @property
@@ -82,18 +84,18 @@ class ProductAvailability:
     @property
     def left(self) -> int | None:
         """Total units of all sizes, None if a size is not counted."""
-        counts = [choice.left for choice in self.variants if choice.buyable]
+        counts = [variant.left for variant in self.variants if variant.buyable]
         return None if None in counts else sum(count for count in counts if count)
 
     @property
     def sizes_available(self) -> str:
         """The sizes that can still be bought; empty if all of them can."""
-        left = [choice.size for choice in self.variants if choice.buyable]
+        left = [variant.size for variant in self.variants if variant.buyable]
         return ", ".join(left) if len(left) < len(self.variants) else ""
 
     @property
     def some_reserved(self) -> bool:
-        return any(choice.stock is StockStatus.IN_CHECKOUTS for choice in self.variants)
+        return any(variant.stock is StockStatus.IN_CHECKOUTS for variant in self.variants)
 
 
 def max_quantity(left: int | None) -> int:
@@ -102,26 +104,74 @@ def max_quantity(left: int | None) -> int:
 
 
 def availability_of(product: Product, items: Iterable[Any] | None = None) -> ProductAvailability:
-    """Availability of a product. Pass `items`, or load the product with_offers() to avoid a query."""
-    there = product.stock_items.all() if items is None else items
-    listed = {item.size: item for item in there if item.is_listed}
-    return ProductAvailability(
-        product, tuple(_variant(product, size, listed.get(size)) for size in product.sizes or [""])
-    )
+    """Availability of a product. Pass `items`, or load the product with_stock() to avoid a query."""
+    by_size = {
+        item.size: item for item in (product.stock_items.all() if items is None else items) if item.is_listed
+    }
+    variants = (_variant(product, size, by_size.get(size)) for size in product.sizes or [""])
+    return ProductAvailability(product, tuple(variants))
 
 
 def _variant(product: Product, size: str, item: Any) -> Variant:
     price = product.price_for(size)
     if item is None or price is None:
         return Variant(None, size, price, StockStatus.NOT_FOR_SALE, None)
-    costs_more = price.unit_amount != product.lowest_amount
-    return Variant(item.pk, size, price, _status(item), item.available, costs_more)
-
-
-def _status(item: Any) -> StockStatus:
     if item.for_sale:
-        few = item.available is not None and item.available <= settings.LOW_STOCK_THRESHOLD
-        return StockStatus.FEW if few else StockStatus.AVAILABLE
-    if item.available is None:
-        return StockStatus.NOT_FOR_SALE
-    return StockStatus.IN_CHECKOUTS if item.held else StockStatus.SOLD_OUT
+        is_few = item.available is not None and item.available <= settings.LOW_STOCK_THRESHOLD
+        status = StockStatus.FEW if is_few else StockStatus.AVAILABLE
+    elif item.available is None:
+        status = StockStatus.NOT_FOR_SALE
+    else:
+        status = StockStatus.IN_CHECKOUTS if item.held else StockStatus.SOLD_OUT
+    costs_more = price.unit_amount != product.lowest_amount
+    return Variant(item.pk, size, price, status, item.available, costs_more)
+
+
+# --- Labels ------------------------------------------------------------------------------------
+
+
+def stock_label(stock: StockStatus, left: int | None, *, show_quantities: bool) -> str:
+    """Label of a product or size. `show_quantities`: whether the number may be shown."""
+    if stock is StockStatus.FEW:
+        if not show_quantities or left is None:
+            return _("Only a few left")
+        return ngettext("Only %(left)d left", "Only %(left)d left", left) % {"left": left}
+    return {
+        StockStatus.AVAILABLE: _("Available"),
+        StockStatus.IN_CHECKOUTS: _("Reserved in another cart"),
+        StockStatus.SOLD_OUT: _("Sold out"),
+    }.get(stock, _("Not for sale at the moment"))
+
+
+def size_label(variant: Variant, *, show_quantities: bool) -> str:
+    if variant.stock is StockStatus.FEW:
+        return _("only %(left)d left") % {"left": variant.left} if show_quantities else _("few left")
+    return {
+        StockStatus.AVAILABLE: "",
+        StockStatus.IN_CHECKOUTS: _("reserved"),
+        StockStatus.SOLD_OUT: _("sold out"),
+    }.get(variant.stock, _("not for sale"))
+
+
+def card_label(availability: ProductAvailability, *, show_quantities: bool) -> str:
+    """Label on a card: empty if all sizes are available, else what is left and in which sizes."""
+    if availability.link_only:
+        return _("On another website")
+    if availability.stock is StockStatus.AVAILABLE:
+        return ""
+    if (
+        availability.stock is StockStatus.FEW
+        and len(availability.variants) > 1
+        and not (show_quantities and availability.total_is_low)
+    ):
+        return (
+            f"{_('Few left')}: {availability.sizes_available}"
+            if availability.sizes_available
+            else _("Few left in each size")
+        )
+    label = stock_label(availability.stock, availability.left, show_quantities=show_quantities)
+    return (
+        f"{label}: {availability.sizes_available}"
+        if availability.buyable and availability.sizes_available
+        else label
+    )

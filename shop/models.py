@@ -221,7 +221,7 @@ class Storefront(models.Model):
     def legal_pages(self) -> dict[str, tuple[str, str]]:
         """Legal texts that are not empty: URL slug to (title, text)."""
         written = {
-            "legal_notice": (_("Legal notice"), self.legal_notice),
+            "legal-notice": (_("Legal notice"), self.legal_notice),
             "privacy": (_("Privacy"), self.privacy),
             "terms": (_("Terms and returns"), self.terms),
         }

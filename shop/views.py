@@ -15,9 +15,8 @@ from django.views.decorators.http import require_GET, require_safe
 
 from config.stripe_client import is_configured
 from shop.api import product_to_json
-from shop.availability import ProductAvailability
 from shop.context_processors import get_storefront
-from shop.filters import PAGE_SIZE, ProductFilter
+from shop.filters import ProductFilter
 from shop.models import Product
 from shop.page_cache.render import no_cache, render_cached_page
 from shop.page_cache.rows import ProductRows, fetch_detail, fetch_list
@@ -26,93 +25,86 @@ from shop.page_cache.rows import ProductRows, fetch_detail, fetch_list
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Home page: up to two featured products, shown large, then other products."""
-    shelf = fetch_list(ProductFilter(currency=settings.SHOP_CURRENCY))
-    return render_cached_page(request, "shop/home.html", shelf, lambda: _home_context(shelf.availabilities()))
+    rows = fetch_list(ProductFilter(currency=settings.SHOP_CURRENCY))
 
+    def context() -> dict[str, object]:
+        availabilities = rows.availabilities()
+        featured = [availability for availability in availabilities[:2] if availability.product.featured]
+        hero, second, *_no_more = *featured, None, None
+        # The second featured product takes the space of four cards, so eight others fill the grid without gaps.
+        return {"hero": hero, "second": second, "availabilities": availabilities[len(featured) :][:8]}
 
-def _home_context(offers: list[ProductAvailability]) -> dict[str, object]:
-    # The second featured product takes the space of four cards, so eight others fill the grid without gaps.
-    featured = [offer for offer in offers[:2] if offer.product.featured]
-    hero, second, *_no_more = *featured, None, None
-    return {"hero": hero, "second": second, "availabilities": offers[len(featured) :][:8]}
+    return render_cached_page(request, "shop/home.html", rows, context)
 
 
 @require_safe
 def product_list(request: HttpRequest, slug: str = "") -> HttpResponse:
     """List of all products or of one category, with search, filters and sorting from the query string."""
-    house = get_storefront(request)
-    if slug and slug not in house.categories:
+    categories = get_storefront(request).categories
+    if slug and slug not in categories:
         raise Http404(_("Category not found."))
-    wish = ProductFilter.read(request.GET, settings.SHOP_CURRENCY)
-    shelf = fetch_list(wish, slug)
-    if wish.page > 1 and not shelf.products:
-        last = _page_count(fetch_list(replace(wish, page=1), slug))
-        return no_cache(redirect(request.path + wish.querystring(page=last)))
+    product_filter = ProductFilter.read(request.GET, settings.SHOP_CURRENCY)
+    rows = fetch_list(product_filter, slug)
+    if product_filter.page > 1 and not rows.products:
+        last = fetch_list(replace(product_filter, page=1), slug).pages
+        return no_cache(redirect(request.path + product_filter.querystring(page=last)))
     return render_cached_page(
         request,
         "shop/product_list.html",
-        (shelf, wish, slug),
+        (rows, product_filter, slug),
         lambda: {
-            "product_filter": wish,
-            "availabilities": shelf.availabilities(),
-            "total": shelf.total,
-            "pages": _page_count(shelf),
-            "category": house.categories.get(slug, ""),
+            "product_filter": product_filter,
+            "availabilities": rows.availabilities(),
+            "total": rows.total,
+            "pages": rows.pages,
+            "category": categories.get(slug, ""),
             "slug": slug,
             "is_everything": not slug,
         },
     )
 
 
-def _page_count(shelf: ProductRows) -> int:
-    return -(-shelf.total // PAGE_SIZE)
-
-
 @require_safe
 def product_detail(request: HttpRequest, product_id: str, slug: str = "") -> HttpResponse:
-    shelf = fetch_detail(_possible_id(product_id))
-    if shelf is None:
-        raise Http404(_("Product not found."))
-    current = shelf.stub
-    if slug != current.slug:
+    rows = _fetch_or_404(product_id)
+    if slug != rows.stub.slug:
         # Not cached: if a product is renamed and then renamed back, a cached redirect would loop.
-        return no_cache(redirect(current, permanent=bool(slug)))
-    return render_cached_page(
-        request,
-        "shop/product_detail.html",
-        shelf,
-        lambda: _detail_context(*shelf.availabilities()),
-    )
+        return no_cache(redirect(rows.stub, permanent=bool(slug)))
 
+    def context() -> dict[str, object]:
+        [availability] = rows.availabilities()
+        product = availability.product
+        return {"availability": availability, "product": product, "slug": product.category_slug}
 
-def _detail_context(offer: ProductAvailability) -> dict[str, object]:
-    return {"availability": offer, "product": offer.product, "slug": offer.product.category_slug}
+    return render_cached_page(request, "shop/product_detail.html", rows, context)
 
 
 @require_safe
 def product_stock(request: HttpRequest, product_id: str) -> HttpResponse:
     """HTML fragments that depend on stock; shop.js uses them to update an open page."""
-    shelf = fetch_detail(_possible_id(product_id))
-    if shelf is None:
-        raise Http404(_("Product not found."))
-    [offer] = shelf.availabilities()
-    answer = render(request, "shop/_stock_parts.html", {"availability": offer, "product": offer.product})
+    [availability] = _fetch_or_404(product_id).availabilities()
+    answer = render(
+        request, "shop/_stock_parts.html", {"availability": availability, "product": availability.product}
+    )
     patch_cache_control(answer, private=True, no_store=True)
     return answer
 
 
-def _possible_id(text: str) -> str:
+def _fetch_or_404(product_id: str) -> ProductRows:
     # PostgreSQL rejects NUL, which no id contains.
-    return text.replace("\0", "")
+    rows = fetch_detail(product_id.replace("\0", ""))
+    if rows is None:
+        raise Http404(_("Product not found."))
+    return rows
 
 
 @require_safe
 def legal_page(request: HttpRequest, which: str) -> HttpResponse:
-    texts = get_storefront(request).settings.legal_pages
-    if which not in texts:
+    pages = get_storefront(request).settings.legal_pages
+    if which not in pages:
         raise Http404
-    title, words = texts[which]
-    return render(request, "shop/legal_page.html", {"title": title, "text": words})
+    title, text = pages[which]
+    return render(request, "shop/legal_page.html", {"title": title, "text": text})
 
 
 @require_safe
@@ -138,9 +130,9 @@ def api_product_list(request: HttpRequest) -> JsonResponse:
         answer = JsonResponse({"products": []}, status=503)
     else:
         products = Product.objects.visible().with_stock().with_size_guide()
-        counted = get_storefront(request).settings.show_counts
+        show_quantities = get_storefront(request).settings.show_counts
         answer = JsonResponse(
-            {"products": [product_to_json(product, show_quantities=counted) for product in products]}
+            {"products": [product_to_json(product, show_quantities=show_quantities) for product in products]}
         )
     patch_cache_control(answer, no_store=True)
     return answer

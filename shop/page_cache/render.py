@@ -17,45 +17,39 @@ from django.utils.safestring import SafeString
 from shop.context_processors import storefront
 from shop.page_cache.fragments import cached_render
 
-# HTML comments cannot be injected through texts of Stripe or visitors, because those are escaped.
-PLACEHOLDERS = {name: SafeString(f"<!--own:{name}-->") for name in ("cart", "messages", "token")}
+VISITOR_PARTS = ("cart_link", "messages", "csrf_token")
 
 
 def render_cached_page(
     request: HttpRequest, template: str, cache_key: Hashable, context: Callable[[], dict[str, Any]]
 ) -> HttpResponse:
-    """Render a page through the cache. `shown` must hold every value that the context shows.
+    """Render a page through the cache. `cache_key` must hold every value that the context shows.
 
     `context` is called on a miss only. The template is rendered without the request, so that no visitor's data
-    can end up in the cache.
+    can end up in the cache; {% visitor_part %} marks where such data goes.
     """
-    values = storefront(request)
-    key = (
-        template,
-        cache_key,
-        values["storefront"].key,
-        settings.LOW_STOCK_THRESHOLD,
-        *_context_values(values),
-    )
-    html = cached_render(
-        key, lambda: render_to_string(template, {**values, **context(), "own": PLACEHOLDERS})
-    )
-    return no_cache(HttpResponse(_fill_placeholders(html, request)))
+    shared = storefront(request)
+    # Everything else that the template can show: the storefront's rows, and the settings in the context.
+    visible = [value for name, value in shared.items() if name not in {"storefront", "shop_name"}]
+    key = (template, cache_key, shared["storefront"].key, settings.LOW_STOCK_THRESHOLD, *visible)
+    html = cached_render(key, lambda: render_to_string(template, {**shared, **context(), "is_cached": True}))
+    for name in VISITOR_PARTS:
+        if placeholder(name) in html:
+            html = html.replace(placeholder(name), render_part(name, request))
+    return no_cache(HttpResponse(html))
 
 
-def _context_values(values: dict[str, Any]) -> list[Hashable]:
-    return [value for name, value in values.items() if name not in {"storefront", "shop_name"}]
+def placeholder(name: str) -> SafeString:
+    # HTML comments cannot be injected through texts of Stripe or visitors, because those are escaped.
+    return SafeString(f"<!--visitor:{name}-->")
 
 
-def _fill_placeholders(html: str, request: HttpRequest) -> str:
-    html = html.replace(PLACEHOLDERS["cart"], render_to_string("shop/_cart_link.html", request=request))
-    messages = render_to_string("shop/_messages.html", request=request) if len(get_messages(request)) else ""
-    html = html.replace(PLACEHOLDERS["messages"], messages)
-    return (
-        html.replace(PLACEHOLDERS["token"], escape(get_token(request)))
-        if PLACEHOLDERS["token"] in html
-        else html
-    )
+def render_part(name: str, request: HttpRequest) -> SafeString:
+    if name == "csrf_token":
+        return SafeString(escape(get_token(request)))
+    if name == "messages" and not len(get_messages(request)):
+        return SafeString("")
+    return SafeString(render_to_string(f"shop/_{name}.html", request=request))
 
 
 def no_cache(answer: HttpResponse) -> HttpResponse:

@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from shop.availability import ProductAvailability, availability_of
-from shop.filters import ProductFilter
+from shop.filters import PAGE_SIZE, ProductFilter
 from shop.models import Product
 
 Row = tuple[Any, ...]
@@ -44,6 +44,10 @@ class ProductRows:
         return int(self.products[0][-1]) if self.products else 0
 
     @property
+    def pages(self) -> int:
+        return -(-self.total // PAGE_SIZE)
+
+    @property
     def stub(self) -> Product:
         """The first product with only the fields of its URL, which is all that a cached page needs."""
         product: Product = _instance(Product, dict(zip(("id", "name"), self.products[0], strict=False)))
@@ -68,9 +72,9 @@ class ProductRows:
         return items
 
 
-def fetch_list(wish: ProductFilter, slug: str = "") -> ProductRows:
+def fetch_list(product_filter: ProductFilter, slug: str = "") -> ProductRows:
     """Fetch one page of a list in two queries. It is empty past the last page."""
-    products = _rows(_list_query, wish, slug)
+    products = _rows(_list_query, product_filter, slug)
     return ProductRows(CARD_FIELDS, products, _stock_of(products))
 
 
@@ -80,9 +84,9 @@ def fetch_detail(product_id: str) -> ProductRows | None:
     return ProductRows(PAGE_FIELDS, products, _stock_of(products)) if products else None
 
 
-def _list_query(wish: ProductFilter, slug: str) -> QuerySet[Any, Any]:
-    rows = wish.queryset().filter(category_slug=slug) if slug else wish.queryset()
-    return rows.values_list(*CARD_FIELDS, "total")[wish.slice()]
+def _list_query(product_filter: ProductFilter, slug: str) -> QuerySet[Any, Any]:
+    rows = product_filter.queryset().filter(**({"category_slug": slug} if slug else {}))
+    return rows.values_list(*CARD_FIELDS, "total")[product_filter.slice()]
 
 
 def _detail_query(product_id: str) -> QuerySet[Any, Any]:
@@ -106,18 +110,18 @@ def _stock_items() -> Any:
     return model._default_manager.all()
 
 
-def _rows(question: Callable[..., QuerySet[Any, Any]], *about: Hashable) -> tuple[Row, ...]:
-    statement, parameters = _compiled(connection.vendor, question, *about)
+def _rows(build_query: Callable[..., QuerySet[Any, Any]], *arguments: Hashable) -> tuple[Row, ...]:
+    sql, parameters = _compiled(connection.vendor, build_query, *arguments)
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(sql, parameters)
         return tuple(map(tuple, cursor.fetchall()))
 
 
 @lru_cache(maxsize=1024)
 def _compiled(
-    vendor: str, question: Callable[..., QuerySet[Any, Any]], *about: Hashable
+    vendor: str, build_query: Callable[..., QuerySet[Any, Any]], *arguments: Hashable
 ) -> tuple[str, tuple[Any, ...]]:
-    return question(*about).query.sql_with_params()
+    return build_query(*arguments).query.sql_with_params()
 
 
 def _instance(model: Any, values: dict[str, Any]) -> Any:

@@ -12,14 +12,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from shop import words
-from shop.availability import ProductAvailability, Variant, max_quantity
+from shop.availability import ProductAvailability, Variant, card_label, max_quantity, size_label, stock_label
 from shop.filters import ProductFilter
 from shop.json_ld import json_ld as product_script
 from shop.models import Product
 from shop.money import format_money
+from shop.page_cache.render import placeholder, render_part
 from shop.storefront import Facets, StorefrontContext
-from shop.swatches import swatch_color
+from shop.theme import swatch_color
 
 register = template.Library()
 
@@ -36,30 +36,43 @@ def money(amount: int | None, currency: str) -> str:
 
 
 @register.simple_tag
-def query(wish: ProductFilter, **changes: Any) -> str:
-    """{% query wish sort="price" %} -> ?q=shirt&sort=price. "?" if empty, because "" links to this URL."""
-    return wish.querystring(**changes) or "?"
+def query(product_filter: ProductFilter, **changes: Any) -> str:
+    """{% query product_filter sort="price" %} -> ?q=shirt&sort=price. "?" if empty: "" would link to this URL."""
+    return product_filter.querystring(**changes) or "?"
+
+
+def _shows_quantities(context: Context) -> bool:
+    return bool(context["storefront"].settings.show_counts)
 
 
 @register.simple_tag(takes_context=True)
 def stock(context: Context, what: Variant | ProductAvailability) -> str:
-    return words.stock_label(what.stock, what.left, counted=_counted(context))
+    return stock_label(what.stock, what.left, show_quantities=_shows_quantities(context))
 
 
 @register.simple_tag(takes_context=True)
-def size_note(context: Context, choice: Variant) -> str:
-    return words.size_label(choice, counted=_counted(context))
+def size_note(context: Context, variant: Variant) -> str:
+    return size_label(variant, show_quantities=_shows_quantities(context))
 
 
 @register.simple_tag(takes_context=True)
-def card_note(context: Context, offer: ProductAvailability) -> str:
-    return words.card_label(offer, counted=_counted(context))
+def card_note(context: Context, availability: ProductAvailability) -> str:
+    return card_label(availability, show_quantities=_shows_quantities(context))
 
 
 @register.simple_tag(takes_context=True)
-def most(context: Context, choice: Variant | None) -> int:
-    # The limit would reveal the stock, so it is not applied where counts are hidden.
-    return max_quantity(choice.left if choice and _counted(context) else None)
+def most(context: Context, variant: Variant | None) -> int:
+    # The limit would reveal the stock, so it is not applied where quantities are hidden.
+    return max_quantity(variant.left if variant and _shows_quantities(context) else None)
+
+
+@register.simple_tag(takes_context=True)
+def visitor_part(context: Context, name: str) -> SafeString:
+    """A part of the page that differs between visitors: "cart_link", "messages" or "csrf_token".
+
+    A cached page gets a placeholder, which shop.page_cache fills in for each visitor; other pages get the part itself.
+    """
+    return placeholder(name) if context.get("is_cached") else render_part(name, context["request"])
 
 
 @register.simple_tag
@@ -68,14 +81,10 @@ def swatch(color: str) -> SafeString:
     return format_html(DOT, fill) if fill else SafeString("")
 
 
-def _counted(context: Context) -> bool:
-    return bool(context["storefront"].settings.show_counts)
-
-
 @register.filter
-def facets_of(house: StorefrontContext, slug: str) -> Facets:
-    """{{ house|range_of:slug }}: sizes and colors of a category, or of all products for ""."""
-    return house.facets_of(slug)
+def facets_of(storefront: StorefrontContext, slug: str) -> Facets:
+    """{{ storefront|facets_of:slug }}: sizes and colors of a category, or of all products for ""."""
+    return storefront.facets_of(slug)
 
 
 @register.simple_tag

@@ -18,7 +18,9 @@ def test_with_origins_other_images_are_problems() -> None:
     )
 
     assert shown == ["https://a.example/1.jpg"]
-    assert problems == ["The image https://b.example/2.jpg is not shown: its origin is not in ALLOWED_IMAGE_ORIGINS."]
+    assert problems == [
+        "The image https://b.example/2.jpg is not shown: its origin is not in ALLOWED_IMAGE_ORIGINS."
+    ]
 
 
 def test_a_local_http_url_is_allowed_only_if_its_origin_is_listed() -> None:

@@ -29,7 +29,7 @@ PAGES = [
     "/products/prod_tote/tote/",
     "/products/prod_album/album/",
     "/products/prod_gone/gone/",
-    "/texts/legal_notice/",
+    "/legal/legal-notice/",
     "/no-such-page/",
 ]
 

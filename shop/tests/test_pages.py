@@ -265,9 +265,9 @@ def test_the_name_and_the_announcement_are_shown(client: Client) -> None:
 def test_legal_texts_have_pages_unless_they_are_empty(client: Client) -> None:
     Storefront.objects.create(legal_notice="Linden, 1 Road")
 
-    assert "Linden, 1 Road" in words_of(client.get("/texts/legal_notice/"))
-    assert client.get("/texts/privacy/").status_code == 404
-    assert 'href="/texts/legal_notice/"' in client.get("/").content.decode()
+    assert "Linden, 1 Road" in words_of(client.get("/legal/legal-notice/"))
+    assert client.get("/legal/privacy/").status_code == 404
+    assert 'href="/legal/legal-notice/"' in client.get("/").content.decode()
 
 
 def test_the_sitemap_uses_the_site_url(client: Client) -> None:
@@ -320,3 +320,12 @@ def test_a_page_needs_four_queries_for_any_number_of_products_and_sizes(
 
     with django_assert_max_num_queries(4):
         client.get(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("imprint", "legal-notice"), ("privacy", "privacy"), ("terms", "terms")]
+)
+def test_old_addresses_of_legal_texts_are_redirected(client: Client, old: str, new: str) -> None:
+    answer = client.get(f"/texts/{old}/")
+
+    assert (answer.status_code, answer["Location"]) == (301, f"/legal/{new}/")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shop.swatches import FILLS, swatch_color
+from shop.theme import FILLS, swatch_color
 
 
 @pytest.mark.parametrize(

@@ -129,8 +129,8 @@ def test_each_visitor_gets_their_own_csrf_token() -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_no_placeholder_is_left_in_a_page(client: Client, path: str) -> None:
-    on_shelf(name="<!--own:token-->", description="<!--own:cart-->")
+    on_shelf(name="<!--visitor:csrf_token-->", description="<!--visitor:cart_link-->")
 
     html = client.get(path, follow=True).content.decode()
 
-    assert "<!--own" not in html
+    assert "<!--visitor" not in html

@@ -53,10 +53,10 @@ def test_mix_returns_either_color_at_the_ends() -> None:
 @pytest.mark.django_db
 def test_pages_link_the_theme_and_a_change_has_a_new_url(client: Client) -> None:
     storefront = Storefront.objects.create(accent="#1f4b3f")
-    first = re.search(r'href="(/look.css\?v=[^"]*)"', client.get("/").content.decode())
+    first = re.search(r'href="(/theme.css\?v=[^"]*)"', client.get("/").content.decode())
     storefront.accent = "#203080"
     storefront.save()
-    second = re.search(r'href="(/look.css\?v=[^"]*)"', client.get("/").content.decode())
+    second = re.search(r'href="(/theme.css\?v=[^"]*)"', client.get("/").content.decode())
 
     assert first and second and first[1] != second[1]
     answer = client.get(second[1])
