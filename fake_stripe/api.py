@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Any
 
 from fake_stripe import forms, routes
-from fake_stripe.account import API_VERSION, VERSION, Account, Call, Cause
+from fake_stripe.account import VERSION, Account, Call, Cause
 from fake_stripe.errors import StripeError, unknown_address
 from fake_stripe.expand import expand
 from fake_stripe.faults import CallPlan, Rule
@@ -99,7 +99,7 @@ class CallState:
     request: Request
     request_id: str
     key: str | None
-    version: str = API_VERSION
+    version: str
     params: forms.Form = field(default_factory=dict)
     replayed: bool = False
     original: str | None = None
@@ -125,7 +125,8 @@ class Api:
 
     def answer(self, request: Request) -> Answer:
         """Answer any request; raises only ConnectionCut."""
-        state = CallState(request, self.account.ids.new("request"), request.headers.get("idempotency-key"))
+        key = request.headers.get("idempotency-key")
+        state = CallState(request, self.account.ids.new("request"), key, self.account.api_version)
         extra: dict[str, str] = {}
         try:
             status, text = self._run(state)
@@ -148,12 +149,18 @@ class Api:
             raise unknown_address(request.method, request.path)
         route, args = match
         authorize(key, route.resource, route.access)
-        state.version = _version(request.headers.get("stripe-version"))
+        state.version = _version(request.headers.get("stripe-version"), state.version)
         _refuse_other_accounts(request)
         self.limits.check(key.livemode, f"{route.method} {route.pattern}")
         state.params = _params(request)
         call = Call(
-            self.account, Cause(state.request_id, _posted(state)), key.livemode, {}, args, state.version
+            self.account,
+            Cause(state.request_id, _posted(state)),
+            key.livemode,
+            {},
+            args,
+            state.version,
+            key.secret,
         )
         plan = self.account.faults.for_call(request.method, request.path)
         with self._claim_key(state, key) as name:
@@ -312,9 +319,9 @@ def _posted(state: CallState) -> str | None:
     return state.key if state.request.method == "POST" else None
 
 
-def _version(header: str | None) -> str:
+def _version(header: str | None, default: str) -> str:
     if header is None:
-        return API_VERSION
+        return default
     if not VERSION.match(header):
         raise StripeError(f"Invalid Stripe API version: {header[:50]}", executed=False)
     return header

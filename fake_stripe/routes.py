@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from fake_stripe import params as p
 from fake_stripe.account import Call
 from fake_stripe.resources import (
+    cli_calls,
     event_calls,
     line_items,
     payment_calls,
@@ -132,6 +133,8 @@ ROUTES = (
         webhook_endpoints.UPDATE,
     ),
     Route("DELETE", "/v1/webhook_endpoints/{id}", "webhook_endpoints", webhook_endpoints.delete, BARE),
+    Route("POST", "/v1/events/{id}/retry", "events", cli_calls.retry_event, cli_calls.RETRY),
+    Route("POST", "/v1/stripecli/sessions", "stripecli_sessions", cli_calls.open_session, cli_calls.OPEN),
 )
 
 
