@@ -15,6 +15,7 @@ from fake_stripe.outbox import Outbox
 from fake_stripe.store import Json, Store
 
 API_VERSION = "2026-10-28.endive"
+ACCOUNT_ID = "acct_1FakeStripe00000"
 VERSION = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(\.[a-z]+)?\Z")
 
 # the noun in "No such ...: 'id'", where it is not the kind itself

@@ -20,14 +20,13 @@ from functools import cached_property
 from typing import Any
 
 from fake_stripe import forms, routes
-from fake_stripe.account import VERSION, Account, Call, Cause
+from fake_stripe.account import ACCOUNT_ID, VERSION, Account, Call, Cause
 from fake_stripe.errors import StripeError, unknown_address
 from fake_stripe.expand import expand
 from fake_stripe.faults import CallPlan, Rule
 from fake_stripe.idempotency import Idempotency, StoredAnswer, check_key, fingerprint
 from fake_stripe.keys import Key, Keys, authorize
 from fake_stripe.limits import ObjectLocks, RateLimits, lock_timed_out, rate_limited
-from fake_stripe.resources import sessions
 from fake_stripe.store import Json
 
 log = logging.getLogger("fake_stripe")
@@ -226,8 +225,8 @@ class Api:
     ) -> tuple[int, str]:
         """Run the call and store its answer in one transaction."""
         form: Any = state.params
-        if route.answer is sessions.create:
-            form = sessions.fit_version(form, state.version)
+        if route.fit:
+            form = route.fit(form, state.version)
         call.params = route.shape.read_all(form)
         try:
             with self.account.store.transaction():
@@ -294,7 +293,7 @@ class Api:
             state.replayed,
             state.cut,
         )
-        for observer in self.observers:
+        for observer in list(self.observers):
             observer(exchange)
 
 
@@ -330,7 +329,7 @@ def _version(header: str | None, default: str) -> str:
 def _refuse_other_accounts(request: Request) -> None:
     for name in ("stripe-account", "stripe-context"):
         other = request.headers.get(name)
-        if other:
+        if other and other != ACCOUNT_ID:
             message = (
                 f"The provided key does not have access to account '{other[:50]}' (or it does not exist)."
             )

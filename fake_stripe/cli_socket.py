@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from fake_stripe import websocket
@@ -49,15 +50,17 @@ class Connection:
         self._sending = threading.Lock()
         self._closed = threading.Event()
 
-    def run(self) -> None:
+    def run(self, greet: Callable[[], None]) -> None:
+        """Send the handshake's answer with `greet` and serve the connection to its end."""
         self._socket.settimeout(SILENCE)
         listeners = self._account.listeners
         listeners.closers.append(self.close_for_shutdown)
         sender = threading.Thread(target=self._send_all, name="stripe cli", daemon=True)
         if self._listener["feature"] == LOGS:
             self._api.observers.append(self._see_exchange)
-        sender.start()
         try:
+            greet()
+            sender.start()
             self._read_all()
         finally:
             self._closed.set()

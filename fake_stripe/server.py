@@ -71,6 +71,8 @@ class Handler(BaseHTTPRequestHandler):
         """Answer the handshake of the Stripe CLI and serve its websocket until that ends."""
         fake = cast(Server, self.server).fake
         try:
+            if request.method != "GET":
+                raise websocket.HandshakeRefused("This address answers websocket requests only.", 426)
             listener = cli_calls.listener_of(fake.account, request.headers)
             headers = websocket.accept(request.headers, SUBPROTOCOL)
         except websocket.HandshakeRefused as refused:
@@ -81,12 +83,16 @@ class Handler(BaseHTTPRequestHandler):
             extra = {"Sec-WebSocket-Version": "13"} if refused.status == 426 else {}
             self._send(Answer(refused.status, body, {"Content-Type": "application/json", **extra}))
             return
+        self.close_connection = True
+        # Connected before the answer, so that an event which follows it is not missed.
+        connection = Connection(fake.account, fake.api, listener, self.connection, self.rfile)
+        connection.run(lambda: self._switch_protocols(headers))
+
+    def _switch_protocols(self, headers: dict[str, str]) -> None:
         self.send_response(101)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.close_connection = True
-        Connection(fake.account, fake.api, listener, self.connection, self.rfile).run()
 
     def _read(self) -> Request | None:
         length = self.headers.get("Content-Length", "0")

@@ -1,6 +1,6 @@
-"""The calls of the Stripe CLI that no reference of Stripe describes: sessions of `listen`, `logs tail`, resent events.
+"""The calls of the Stripe CLI: sessions of `listen` and `logs tail`, resent events, the account.
 
-What is known of them comes from the CLI itself, version 1.52.0.
+No reference of Stripe describes the first two. What is known of them comes from the CLI itself, version 1.52.0.
 """
 
 import json
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from fake_stripe import deliveries, websocket
 from fake_stripe import params as p
-from fake_stripe.account import API_VERSION, Account, Call
+from fake_stripe.account import ACCOUNT_ID, API_VERSION, Account, Call
 from fake_stripe.errors import StripeError
 from fake_stripe.listeners import TooManyListeners, signing_secret
 from fake_stripe.store import Json
@@ -127,3 +127,24 @@ def retry_event(call: Call) -> Json:
         message = "One of the following params should be provided: for_stripecli or webhook_endpoint."
         raise StripeError(message, code="parameter_missing", param="webhook_endpoint")
     return event
+
+
+def retrieve_account(call: Call) -> Json:
+    """GET /v1/account: the account of the key."""
+    return {
+        "id": ACCOUNT_ID,
+        "object": "account",
+        "business_profile": None,
+        "business_type": None,
+        "capabilities": {"card_payments": "active", "transfers": "active"},
+        "charges_enabled": True,
+        "country": "US",
+        "created": 0,
+        "default_currency": "usd",
+        "details_submitted": True,
+        "email": None,
+        "metadata": {},
+        "payouts_enabled": True,
+        "settings": None,
+        "type": "standard",
+    }
