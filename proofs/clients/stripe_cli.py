@@ -62,9 +62,9 @@ class StripeCli:
 class Running:
     """A process in the background, with the lines that it has printed."""
 
-    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+    def __init__(self, command: list[str], env: dict[str, str], folder: Path | None = None) -> None:
         self.process = subprocess.Popen(  # noqa: S603
-            command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self.lines: list[str] = []
         self._new: queue.SimpleQueue[str | None] = queue.SimpleQueue()
