@@ -1,6 +1,6 @@
 """Install Stripe's own clients from npm, pinned with integrity hashes, into a folder that git ignores.
 
-The tests of this folder run with REQUIRE_NPM=1, as in CI, where a missing npm is a failure, and with ALL_PROOFS=1,
+The tests of this folder run with REQUIRE_NPM=1, as in CI, where a missing npm is a failure, and with STRIPE_CLIENTS=1,
 where it is a reason to skip them.
 """
 
@@ -23,8 +23,8 @@ CLI = Path("node_modules/@stripe/cli-linux-x64/bin/stripe")
 def installed_clients() -> Path:
     """The folder with node_modules, installed on first use. Skips or fails the test where that is impossible."""
     required = os.environ.get("REQUIRE_NPM") == "1"
-    if not required and os.environ.get("ALL_PROOFS") != "1":
-        pytest.skip("the tests with Stripe's own clients run with REQUIRE_NPM=1 or ALL_PROOFS=1")
+    if not required and os.environ.get("STRIPE_CLIENTS") != "1":
+        pytest.skip("the tests with Stripe's own clients run with STRIPE_CLIENTS=1 or REQUIRE_NPM=1")
     reason = _why_not() or _install()
     if reason and required:
         pytest.fail(f"REQUIRE_NPM=1, but {reason}")
