@@ -50,8 +50,8 @@ class Connection:
         self._sending = threading.Lock()
         self._closed = threading.Event()
 
-    def run(self, greet: Callable[[], None]) -> None:
-        """Send the handshake's answer with `greet` and serve the connection to its end."""
+    def run(self, send_handshake: Callable[[], None]) -> None:
+        """Answer the handshake with `send_handshake` and serve the connection to its end."""
         self._socket.settimeout(SILENCE)
         listeners = self._account.listeners
         listeners.closers.append(self.close_for_shutdown)
@@ -59,7 +59,7 @@ class Connection:
         if self._listener["feature"] == LOGS:
             self._api.observers.append(self._see_exchange)
         try:
-            greet()
+            send_handshake()
             sender.start()
             self._read_all()
         finally:

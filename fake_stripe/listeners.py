@@ -51,13 +51,13 @@ class Listeners:
         for row in store.table("kept_event").oldest_first():
             self._kept.setdefault(row["listener"], {})[row["event"]] = row["about"]
 
-    def open(self, *, livemode: bool, feature: str, place: str, **fields: object) -> tuple[Json, str]:
+    def open(self, *, livemode: bool, feature: str, origin: str, **fields: object) -> tuple[Json, str]:
         """Open a session of the CLI in a transaction; returns the listener and the session's ticket.
 
-        place: what distinguishes the listener from others, such as the device and the URL it forwards to. A later
-        session from the same place continues the same listener, with the new session's `fields`.
+        origin: what distinguishes the listener from others, such as the device and the URL it forwards to. A later
+        session from the same origin continues the same listener, with the new session's `fields`.
         """
-        id = "listener_" + hashlib.sha256(f"{livemode} {feature} {place}".encode()).hexdigest()[:24]
+        id = "listener_" + hashlib.sha256(f"{livemode} {feature} {origin}".encode()).hexdigest()[:24]
         row = self._store.get("listener", id) or {"id": id, "livemode": livemode, "feature": feature}
         row = {"tickets": [], "listening": False, **row}
         self._make_room(id)

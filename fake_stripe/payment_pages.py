@@ -35,8 +35,8 @@ def confirm(call: Call) -> Json:
     method = payment_methods.find(call, call.params["payment_method"])
     customers = Customers(call.account)
     session = _pay(customers, session["id"], method)
-    if method.fate in ("succeeds", "fails") and session["payment_status"] == "unpaid":
-        session = customers.settle_delayed(session["id"], succeeded=method.fate == "succeeds")
+    if method.outcome in ("succeeds", "fails") and session["payment_status"] == "unpaid":
+        session = customers.settle_delayed(session["id"], succeeded=method.outcome == "succeeds")
     return _page(session)
 
 

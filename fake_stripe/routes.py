@@ -53,6 +53,7 @@ ROUTES = (
     Route("GET", "/v1/products", "products", products.list_all, products.LIST),
     Route("GET", "/v1/products/{id}", "products", products.retrieve),
     Route("POST", "/v1/products/{id}", "products", products.update, products.UPDATE),
+    Route("GET", "/v1/products/{id}/features", "products", products.list_features, products.LIST_FEATURES),
     Route("DELETE", "/v1/products/{id}", "products", products.delete, BARE),
     Route("POST", "/v1/prices", "prices", products.create_price, prices.CREATE),
     Route("GET", "/v1/prices", "prices", prices.list_all, prices.LIST),
@@ -164,6 +165,7 @@ ROUTES = (
     ),
     Route("DELETE", "/v1/webhook_endpoints/{id}", "webhook_endpoints", webhook_endpoints.delete, BARE),
     Route("GET", "/v1/account", "account", cli_calls.retrieve_account),
+    Route("GET", "/v1/accounts", "account", cli_calls.list_accounts, cli_calls.ACCOUNTS),
     Route("GET", "/v1/payment_pages/{id}", "checkout_sessions", payment_pages.retrieve),
     Route(
         "POST",

@@ -1,4 +1,4 @@
-"""The calls of the Stripe CLI: sessions of `listen` and `logs tail`, resent events, the account.
+"""The calls of the Stripe CLI: sessions of `listen` and `logs tail`, resent events, the account and its connected accounts.
 
 No reference of Stripe describes the first two. What is known of them comes from the CLI itself, version 1.52.0.
 """
@@ -11,6 +11,7 @@ from fake_stripe import params as p
 from fake_stripe.account import ACCOUNT_ID, API_VERSION, Account, Call
 from fake_stripe.errors import StripeError
 from fake_stripe.listeners import TooManyListeners, signing_secret
+from fake_stripe.paging import page_of
 from fake_stripe.store import Json
 
 PATH = "/stripecli/websocket"
@@ -39,6 +40,7 @@ OPEN = p.Shape(
     },
     required=("websocket_features",),
 )
+ACCOUNTS = p.listing(created=p.CREATED)
 RETRY = p.body(
     exclusive=["for_stripecli", "webhook_endpoint"],
     account=p.Text(),
@@ -61,7 +63,7 @@ def open_session(call: Call) -> Json:
         listener, ticket = account.listeners.open(
             livemode=call.livemode,
             feature=feature,
-            place=" ".join([call.secret_key, params.get("device_name") or "", *forwards]),
+            origin=" ".join([call.secret_key, params.get("device_name") or "", *forwards]),
             forwards=any(forwards),
             filters=_filters(params.get("filters")),
             secret=signing_secret(call.secret_key),
@@ -127,6 +129,11 @@ def retry_event(call: Call) -> Json:
         message = "One of the following params should be provided: for_stripecli or webhook_endpoint."
         raise StripeError(message, code="parameter_missing", param="webhook_endpoint")
     return event
+
+
+def list_accounts(call: Call) -> Json:
+    """GET /v1/accounts: no connected accounts."""
+    return page_of(call, [], "/v1/accounts", "account")
 
 
 def retrieve_account(call: Call) -> Json:

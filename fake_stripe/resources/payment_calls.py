@@ -282,8 +282,8 @@ def _confirm(call: Call, intent: Json) -> Json:
     payment_methods.use_up(call, method)
     if method.card is None:
         intent = payments.start_processing(call, intent, method.row)
-        settled = method.fate in ("succeeds", "fails")
-        return payments.settle(call, intent, succeeded=method.fate == "succeeds") if settled else intent
+        settled = method.outcome in ("succeeds", "fails")
+        return payments.settle(call, intent, succeeded=method.outcome == "succeeds") if settled else intent
     if method.card.refused:
         raise payments.card_error(payments.decline(call, intent, method.row, method.card))
     if method.card.asks:

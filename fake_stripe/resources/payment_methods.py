@@ -65,11 +65,11 @@ CREATE = p.body(
 
 @dataclass(frozen=True)
 class Method:
-    """A payment method that can be used once: a test card, or a SEPA debit with the fate of its IBAN."""
+    """A payment method that can be used once: a test card, or a SEPA debit with what becomes of it, as its IBAN says."""
 
     row: Json
     card: Card | None
-    fate: str = ""
+    outcome: str = ""
 
 
 def create(call: Call) -> Json:

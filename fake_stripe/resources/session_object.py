@@ -8,6 +8,7 @@ from typing import Any
 from fake_stripe import params as p
 from fake_stripe.account import Call
 from fake_stripe.errors import StripeError
+from fake_stripe.expand import includable
 from fake_stripe.store import Json
 
 # Always null, or null until the payment.
@@ -59,6 +60,11 @@ def opened(call: Call, ui_mode: str, currency: str) -> Json:
         "ui_mode": ui_mode,
         **_methods(params, currency),
     }
+
+
+@includable("total_details", "breakdown")
+def _breakdown(call: Call, total_details: Json) -> object:
+    return {"discounts": [], "taxes": []}
 
 
 def _parts(params: Json) -> Json:

@@ -68,7 +68,7 @@ class Client:
     def send(self, opcode: int, content: bytes, **options: Any) -> None:
         self.socket.sendall(sent(opcode, content, **options))
 
-    def tell(self, **message: str) -> None:
+    def send_json(self, **message: str) -> None:
         self.send(TEXT, json.dumps(message).encode())
 
     def receive(self) -> tuple[int, bytes]:
@@ -139,8 +139,8 @@ def test_an_event_is_signed_and_kept_until_it_is_answered(
         message["event_payload"].encode(), message["http_headers"]["Stripe-Signature"], secret
     )
     assert (message["type"], message["endpoint"]) == ("webhook_event", {"api_version": None})
-    client.tell(type="event_ack", event_id=event.id)
-    client.tell(type="webhook_response", notification_id=event.id)
+    client.send_json(type="event_ack", event_id=event.id)
+    client.send_json(type="webhook_response", notification_id=event.id)
 
     assert until(lambda: kept(served) == 0)
 
@@ -151,7 +151,7 @@ def test_an_acknowledgement_is_enough_for_a_client_that_only_prints(
     client = connect()
     served.call("POST", "/v1/products", "name=A")
 
-    client.tell(type="event_ack", event_id=json.loads(client.message()["event_payload"])["id"])
+    client.send_json(type="event_ack", event_id=json.loads(client.message()["event_payload"])["id"])
 
     assert until(lambda: kept(served) == 0)
 

@@ -275,6 +275,11 @@ def test_the_account_is_served_by_its_own_id_too(fake: FakeStripe, client: strip
     assert fake.call("GET", "/v1/products", stripe_account="acct_other")[0] == 403
 
 
+def test_lists_that_are_always_empty(client: stripe.StripeClient, shirt: Any) -> None:
+    assert client.v1.accounts.list().data == []
+    assert client.v1.products.features.list(shirt["id"]).data == []
+
+
 def test_a_search_is_no_product(fake: FakeStripe) -> None:
     status, answer = fake.call("GET", "/v1/products/search", "query=active")
 

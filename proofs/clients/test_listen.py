@@ -140,9 +140,9 @@ def test_logs_are_shown_and_filtered(served: FakeStripe, cli: StripeCli) -> None
 
 
 def test_a_wrong_key_ends_listen_with_a_reason(served: FakeStripe, clients: Path, tmp_path: Path) -> None:
-    stranger = StripeCli(clients / CLI, tmp_path, served.base_url, key="sk_test_somebodyelse")
+    unknown = StripeCli(clients / CLI, tmp_path, served.base_url, key="sk_test_unknown_key")
 
-    done = stranger.run("listen", "--print-secret")
+    done = unknown.run("listen", "--print-secret")
 
     assert done.returncode == 1
     assert "Invalid API Key" in done.stdout + done.stderr

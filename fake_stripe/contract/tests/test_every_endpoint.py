@@ -70,6 +70,8 @@ def sell(fake: FakeStripe, call: Caller) -> None:
     paid = call("POST", "/v1/checkout/sessions", **form, **parcel, expand__0="line_items")
     fake.pay(paid["id"])
     call("GET", f"/v1/checkout/sessions/{paid['id']}/line_items", expand__0="data.price.product")
+    call("GET", "/v1/checkout/sessions", expand__0="data.total_details.breakdown")
+    call("GET", f"/v1/products/{shirt['id']}/features")
     left = call("POST", "/v1/checkout/sessions", **form)
     call("POST", f"/v1/checkout/sessions/{left['id']}/expire")
     intent = fake.sessions[paid["id"]]["payment_intent"]
@@ -100,6 +102,7 @@ def charge(fake: FakeStripe, call: Caller) -> None:
         authorized = call("POST", "/v1/payment_intents", **held, confirm="true")
         call("POST", f"/v1/payment_intents/{authorized['id']}/{act}")
     call("GET", "/v1/account")
+    call("GET", "/v1/accounts")
 
 
 def test_every_endpoint_answers_as_the_document_describes_it(contract: Contract) -> None:
