@@ -6,6 +6,7 @@ import sys
 import threading
 from types import FrameType
 
+from fake_stripe.account import API_VERSION, VERSION
 from fake_stripe.fake import FakeStripe
 from fake_stripe.params import URL
 from fake_stripe.recorder import Recorder
@@ -19,7 +20,7 @@ def main() -> int:
     """Serve until SIGTERM or Ctrl-C. Prints one line when ready."""
     options = _parser().parse_args()
     try:
-        fake = FakeStripe(options.key, options.seed, options.state)
+        fake = FakeStripe(options.key, options.seed, options.state, api_version=options.api_version)
         server = Server(fake, options.host, options.port)
         if options.record:
             Recorder(options.record).watch(fake)
@@ -59,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="add a key, such as rk_test_shop=products:write,prices:read; can be repeated",
     )
+    parser.add_argument(
+        "--api-version",
+        type=_api_version,
+        default=API_VERSION,
+        help=f"the account's default version, for calls without a Stripe-Version (default {API_VERSION})",
+    )
     parser.add_argument("--seed", default="0", help="seed for ids and faults (default 0)")
     parser.add_argument(
         "--webhook-url", type=_web_address, help="create a webhook endpoint that receives every event"
@@ -77,6 +84,12 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 2**16):
         raise argparse.ArgumentTypeError(f"a port must be a number from 0 to 65535, not {text!r}")
     return int(text)
+
+
+def _api_version(text: str) -> str:
+    if not VERSION.match(text):
+        raise argparse.ArgumentTypeError(f"not an API version: {text!r}")
+    return text
 
 
 def _web_address(text: str) -> str:

@@ -10,10 +10,12 @@ from fake_stripe.clock import Clock
 from fake_stripe.errors import missing_object
 from fake_stripe.faults import Faults
 from fake_stripe.ids import Ids
+from fake_stripe.listeners import Listeners
 from fake_stripe.outbox import Outbox
 from fake_stripe.store import Json, Store
 
 API_VERSION = "2026-10-28.endive"
+ACCOUNT_ID = "acct_1FakeStripe00000"
 VERSION = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(\.[a-z]+)?\Z")
 
 # the noun in "No such ...: 'id'", where it is not the kind itself
@@ -53,9 +55,14 @@ class Account:
     news: threading.Condition = field(default_factory=threading.Condition)
     deadlines: list[tuple[int, str]] = field(default_factory=list)
     on_tick: list[Callable[[], None]] = field(default_factory=list)
+    # The version of calls without a Stripe-Version, and of events.
+    api_version: str = API_VERSION
+    # Whether a server with websockets answers at `base_url`.
+    has_websocket: bool = False
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(self.store)
+        self.listeners = Listeners(self.store, self.clock)
 
     def wake(self) -> None:
         """Wake the threads that wait for deliveries or their attempts."""
@@ -108,6 +115,7 @@ class Call:
     params: Json = field(default_factory=dict)
     args: Mapping[str, str] = field(default_factory=dict)
     version: str = API_VERSION
+    secret_key: str = ""
 
     @property
     def now(self) -> int:

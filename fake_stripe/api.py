@@ -20,14 +20,13 @@ from functools import cached_property
 from typing import Any
 
 from fake_stripe import forms, routes
-from fake_stripe.account import API_VERSION, VERSION, Account, Call, Cause
+from fake_stripe.account import ACCOUNT_ID, VERSION, Account, Call, Cause
 from fake_stripe.errors import StripeError, unknown_address
 from fake_stripe.expand import expand
 from fake_stripe.faults import CallPlan, Rule
 from fake_stripe.idempotency import Idempotency, StoredAnswer, check_key, fingerprint
 from fake_stripe.keys import Key, Keys, authorize
 from fake_stripe.limits import ObjectLocks, RateLimits, lock_timed_out, rate_limited
-from fake_stripe.resources import sessions
 from fake_stripe.store import Json
 
 log = logging.getLogger("fake_stripe")
@@ -99,7 +98,7 @@ class CallState:
     request: Request
     request_id: str
     key: str | None
-    version: str = API_VERSION
+    version: str
     params: forms.Form = field(default_factory=dict)
     replayed: bool = False
     original: str | None = None
@@ -125,7 +124,8 @@ class Api:
 
     def answer(self, request: Request) -> Answer:
         """Answer any request; raises only ConnectionCut."""
-        state = CallState(request, self.account.ids.new("request"), request.headers.get("idempotency-key"))
+        key = request.headers.get("idempotency-key")
+        state = CallState(request, self.account.ids.new("request"), key, self.account.api_version)
         extra: dict[str, str] = {}
         try:
             status, text = self._run(state)
@@ -148,12 +148,18 @@ class Api:
             raise unknown_address(request.method, request.path)
         route, args = match
         authorize(key, route.resource, route.access)
-        state.version = _version(request.headers.get("stripe-version"))
+        state.version = _version(request.headers.get("stripe-version"), state.version)
         _refuse_other_accounts(request)
         self.limits.check(key.livemode, f"{route.method} {route.pattern}")
         state.params = _params(request)
         call = Call(
-            self.account, Cause(state.request_id, _posted(state)), key.livemode, {}, args, state.version
+            self.account,
+            Cause(state.request_id, _posted(state)),
+            key.livemode,
+            {},
+            args,
+            state.version,
+            key.secret,
         )
         plan = self.account.faults.for_call(request.method, request.path)
         with self._claim_key(state, key) as name:
@@ -219,8 +225,8 @@ class Api:
     ) -> tuple[int, str]:
         """Run the call and store its answer in one transaction."""
         form: Any = state.params
-        if route.answer is sessions.create:
-            form = sessions.fit_version(form, state.version)
+        if route.fit:
+            form = route.fit(form, state.version)
         call.params = route.shape.read_all(form)
         try:
             with self.account.store.transaction():
@@ -287,7 +293,7 @@ class Api:
             state.replayed,
             state.cut,
         )
-        for observer in self.observers:
+        for observer in list(self.observers):
             observer(exchange)
 
 
@@ -312,9 +318,9 @@ def _posted(state: CallState) -> str | None:
     return state.key if state.request.method == "POST" else None
 
 
-def _version(header: str | None) -> str:
+def _version(header: str | None, default: str) -> str:
     if header is None:
-        return API_VERSION
+        return default
     if not VERSION.match(header):
         raise StripeError(f"Invalid Stripe API version: {header[:50]}", executed=False)
     return header
@@ -323,7 +329,7 @@ def _version(header: str | None) -> str:
 def _refuse_other_accounts(request: Request) -> None:
     for name in ("stripe-account", "stripe-context"):
         other = request.headers.get(name)
-        if other:
+        if other and other != ACCOUNT_ID:
             message = (
                 f"The provided key does not have access to account '{other[:50]}' (or it does not exist)."
             )

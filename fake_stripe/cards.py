@@ -51,6 +51,10 @@ TOKENS = {
     "tok_chargeDeclined": "4000000000000002",
     "pm_card_chargeDeclined": "4000000000000002",
     "pm_card_visa_chargeDeclined": "4000000000000002",
+    "pm_card_amex": "378282246310005",
+    "tok_amex": "378282246310005",
+    "pm_card_authenticationRequired": "4000002760003184",
+    "pm_card_threeDSecure2Required": "4000002760003184",
     "tok_chargeDeclinedInsufficientFunds": "4000000000009995",
     "pm_card_chargeDeclinedInsufficientFunds": "4000000000009995",
 }

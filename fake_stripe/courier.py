@@ -51,6 +51,19 @@ def signature_header(body: bytes, secrets: list[str], timestamp: int) -> str:
     return ",".join([f"t={timestamp}", *(f"v1={signature}" for signature in signatures)])
 
 
+def delivery_headers(body: bytes, secrets: list[str]) -> dict[str, str]:
+    """The headers of a delivery, signed now."""
+    # Signed with the machine's clock, not the account's: receivers check the age against their own clock,
+    # so a test that moves the fake's clock forward must not make every signature too old.
+    return {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+        "Accept": "*/*; q=0.5, application/xml",
+        "Cache-Control": "no-cache",
+        "Stripe-Signature": signature_header(body, secrets, int(time.time())),
+    }
+
+
 def valid_secrets(account: Account, endpoint_id: str) -> list[str]:
     """The endpoint's valid secrets, newest first. A rolled secret stays valid until its period ends."""
     row = account.store.get("webhook_secret", endpoint_id) or {"secrets": []}
@@ -117,23 +130,13 @@ class Courier:
         started = time.monotonic()
         status, answer, problem = None, b"", None
         try:
-            status, answer = self.post(url, self._headers(endpoint, body), body)
+            status, answer = self.post(
+                url, delivery_headers(body, valid_secrets(self.account, endpoint["id"])), body
+            )
         except Exception as error:
             # An exception of an in-process receiver counts as no answer.
             problem = f"{type(error).__name__}: {error}"
         return self._attempt(url, status, answer, problem, time.monotonic() - started)
-
-    def _headers(self, endpoint: Json, body: bytes) -> dict[str, str]:
-        # Signed with the machine's clock, not the account's: receivers check the age against their own clock,
-        # so a test that moves the fake's clock forward must not make every signature too old.
-        secrets = valid_secrets(self.account, endpoint["id"])
-        return {
-            "Content-Type": "application/json; charset=utf-8",
-            "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            "Accept": "*/*; q=0.5, application/xml",
-            "Cache-Control": "no-cache",
-            "Stripe-Signature": signature_header(body, secrets, int(time.time())),
-        }
 
     def _attempt(self, url: str, status: int | None, answer: bytes, problem: str | None, took: float) -> Json:
         return {

@@ -8,7 +8,15 @@ from fake_stripe.cards import Card, card_of
 from fake_stripe.errors import StripeError
 from fake_stripe.events import emit
 from fake_stripe.params import is_email, merge_metadata
-from fake_stripe.resources import line_items, payment_objects, payments, session_object, sessions
+from fake_stripe.resources import (
+    line_items,
+    payment_methods,
+    payment_objects,
+    payments,
+    session_object,
+    sessions,
+)
+from fake_stripe.resources.payment_methods import Method
 from fake_stripe.store import Json
 
 ADDRESS = {
@@ -19,7 +27,7 @@ ADDRESS = {
     "postal_code": "SW1Y 4JH",
     "state": None,
 }
-DELAYED = "us_bank_account"
+DELAYED = ("us_bank_account", "sepa_debit")
 
 
 class Refused(Exception):
@@ -70,12 +78,14 @@ class Customers:
         custom_fields: Mapping[str, str] | None = None,
         delayed: bool = False,
         authenticated: bool | None = None,
+        method: Method | None = None,
     ) -> Json:
         """Fill in the payment page and submit it; returns the completed session.
 
         delayed: pay by bank debit. The session completes unpaid, and `settle_delayed` decides the payment.
         shipping_rate: the id of one of the session's options; the first by default.
         authenticated: the answer to the bank's question, for cards that require authentication.
+        method: a payment method of the API, instead of `card` and `delayed`.
 
         Raises Refused or a subclass and leaves the session open. A failed attempt creates its events.
         """
@@ -88,10 +98,14 @@ class Customers:
             session = _fill_in(call, session, email, name, phone, address, shipping_rate, custom_fields)
             if session["amount_total"] == 0:
                 return _complete(call, session, "no_payment_required")
-            if (DELAYED if delayed else "card") not in session["payment_method_types"]:
+            kind = method.row["type"] if method else _kind(session, delayed=delayed)
+            if kind not in session["payment_method_types"]:
                 raise Refused("This checkout does not accept that payment method.", field="method")
-            method_card = None if delayed else _card(card)
-            intent, refusal = _try(call, session, method_card, authenticated)
+            if method is None:
+                intent, refusal = _try(call, session, _new_method(call, session, kind, card), authenticated)
+            else:
+                payment_methods.use_up(call, method)
+                intent, refusal = _try(call, session, method, authenticated)
             session = {**session, "payment_intent": intent["id"]}
             if refusal is None:
                 return _complete(call, session, "paid" if intent["status"] == "succeeded" else "unpaid")
@@ -134,6 +148,18 @@ class Customers:
                 session = self._account.change(session, payment_status="paid")
             emit(call, f"checkout.session.async_payment_{outcome}", session)
             return session
+
+
+def _kind(session: Json, *, delayed: bool) -> str:
+    if not delayed:
+        return "card"
+    return next((kind for kind in DELAYED if kind in session["payment_method_types"]), DELAYED[0])
+
+
+def _new_method(call: Call, session: Json, kind: str, number: str) -> Method:
+    billing = {**_billing(session["customer_details"]), "tax_id": None}
+    card = _card(number) if kind == "card" else None
+    return Method(payment_objects.new_method(call, kind, card, billing), card)
 
 
 def _card(number: str) -> Card:
@@ -223,12 +249,10 @@ def _shipping(call: Call, session: Json, chosen: str | None) -> Json:
 
 
 def _try(
-    call: Call, session: Json, card: Card | None, authenticated: bool | None
+    call: Call, session: Json, chosen: Method, authenticated: bool | None
 ) -> tuple[Json, Refused | None]:
     """One attempt to pay: returns the intent after it, and the refusal if it failed."""
-    intent = _intent(call, session)
-    billing = {**_billing(session["customer_details"]), "tax_id": None}
-    method = payment_objects.new_method(call, "card" if card else DELAYED, card, billing)
+    intent, method, card = _intent(call, session), chosen.row, chosen.card
     if card is None:
         return payments.start_processing(call, intent, method), None
     if card.refused:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fake_stripe.account import API_VERSION, Account, Call, Cause
+from fake_stripe.account import Account, Call, Cause
 from fake_stripe.deliveries import delete, schedule
 from fake_stripe.faults import DeliveryPlan
 from fake_stripe.store import Json
@@ -24,7 +24,7 @@ def emit(
     event = {
         "id": call.new_id("event"),
         "object": "event",
-        "api_version": API_VERSION,
+        "api_version": call.account.api_version,
         "created": call.now,
         "data": data,
         "livemode": obj.get("livemode", call.livemode),
@@ -48,6 +48,7 @@ def record(account: Account, event: Json) -> Json:
 def _record(account: Account, event: Json, plan: DeliveryPlan) -> Json:
     account.save(event)
     event = schedule(account, event, plan)
+    account.listeners.keep(event)
     account.store.after_commit(lambda: _tell(account, event))
     return event
 

@@ -60,6 +60,7 @@ INCLUDES: dict[tuple[str, str], Callable[[Call, Json], object]] = {}
 PARTS = {
     ("checkout.session", "shipping_cost"): "shipping_cost",
     ("checkout.session", "shipping_options"): "shipping_option",
+    ("checkout.session", "total_details"): "total_details",
     ("item", "price"): "price",
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fake_stripe import events, forms
-from fake_stripe.account import Account, Call, Cause
+from fake_stripe.account import API_VERSION, VERSION, Account, Call, Cause
 from fake_stripe.api import Api, Exchange, Record, Request
 from fake_stripe.app import App
 from fake_stripe.backend import Backend
@@ -33,6 +33,7 @@ class FakeStripe:
     state_path: a SQLite file for the state; None keeps it in memory.
     base_url: the address of the hosted pages, without a trailing slash.
     now: seconds since 1970 at which the account's clock is frozen; None follows the machine's clock.
+    api_version: the account's default version, for calls without a Stripe-Version and in events.
     """
 
     # Called for each exchange and event of every FakeStripe, for checks across a whole test run.
@@ -46,7 +47,10 @@ class FakeStripe:
         state_path: str | None = None,
         base_url: str = "http://127.0.0.1:12111",
         now: float | None = None,
+        api_version: str = API_VERSION,
     ) -> None:
+        if not VERSION.match(api_version):
+            raise ValueError(f"not an API version: {api_version!r}")
         store = Store(state_path)
         started = store.get("setting", "start") or {"times": 0, "offset": 0.0}
         self.secret_key = secret_key
@@ -54,7 +58,7 @@ class FakeStripe:
         self.faults = Faults(seed)
         # A second start from the same file must not generate the first start's ids again.
         ids = Ids(seed if not started["times"] else (seed, started["times"]))
-        self.account = Account(store, self.clock, ids, self.faults, base_url)
+        self.account = Account(store, self.clock, ids, self.faults, base_url, api_version=api_version)
         with store.transaction():
             store.put("setting", "start", {**started, "times": started["times"] + 1})
         self.keys = Keys(secret_key)
@@ -303,7 +307,8 @@ class FakeStripe:
         self.account.wake()
 
     def close(self) -> None:
-        """Stop the delivery threads and close the file."""
+        """Stop the delivery threads, end the connections of the Stripe CLI and close the file."""
+        self.account.listeners.close()
         self.courier.stop()
         self.account.store.close()
 

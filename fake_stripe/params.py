@@ -149,10 +149,11 @@ class Number:
 
 @dataclass(frozen=True)
 class Boolean:
-    """The text true or false."""
+    """The text true or false, in any case."""
 
     def read(self, value: "str | Form", name: str) -> bool | None:
-        text = _scalar(value, name, "boolean", False)
+        # Older libraries send Python's True and False.
+        text = (_scalar(value, name, "boolean", False) or "").lower()
         if text not in ("true", "false"):
             raise refused_before_running(f"Invalid boolean: {str(text)[:50]}", param=name)
         return text == "true"

@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from fake_stripe import params as p
+from fake_stripe import payment_pages
 from fake_stripe.account import Call
 from fake_stripe.resources import (
+    cli_calls,
     event_calls,
     line_items,
     payment_calls,
+    payment_methods,
     prices,
     products,
     refunds,
     session_params,
     sessions,
     shipping_rates,
+    versions,
     webhook_endpoints,
 )
 from fake_stripe.store import Json
@@ -35,6 +39,8 @@ class Route:
     resource: str
     answer: Callable[[Call], Json]
     shape: p.Shape = NOTHING
+    # Translates the parameters of an API version to those of the shape.
+    fit: Callable[[Json, str], Json] | None = None
 
     @property
     def access(self) -> str:
@@ -47,12 +53,20 @@ ROUTES = (
     Route("GET", "/v1/products", "products", products.list_all, products.LIST),
     Route("GET", "/v1/products/{id}", "products", products.retrieve),
     Route("POST", "/v1/products/{id}", "products", products.update, products.UPDATE),
+    Route("GET", "/v1/products/{id}/features", "products", products.list_features, products.LIST_FEATURES),
     Route("DELETE", "/v1/products/{id}", "products", products.delete, BARE),
     Route("POST", "/v1/prices", "prices", products.create_price, prices.CREATE),
     Route("GET", "/v1/prices", "prices", prices.list_all, prices.LIST),
     Route("GET", "/v1/prices/{id}", "prices", prices.retrieve),
     Route("POST", "/v1/prices/{id}", "prices", prices.update, prices.UPDATE),
-    Route("POST", "/v1/checkout/sessions", "checkout_sessions", sessions.create, session_params.CREATE),
+    Route(
+        "POST",
+        "/v1/checkout/sessions",
+        "checkout_sessions",
+        sessions.create,
+        session_params.CREATE,
+        versions.fit_session,
+    ),
     Route("GET", "/v1/checkout/sessions", "checkout_sessions", sessions.list_all, session_params.LIST),
     Route("GET", "/v1/checkout/sessions/{id}", "checkout_sessions", sessions.retrieve),
     Route("POST", "/v1/checkout/sessions/{id}", "checkout_sessions", sessions.update, session_params.UPDATE),
@@ -74,6 +88,7 @@ ROUTES = (
         "payment_intents",
         payment_calls.create_intent,
         payment_calls.CREATE_INTENT,
+        versions.fit_methods,
     ),
     Route(
         "GET",
@@ -89,6 +104,7 @@ ROUTES = (
         "payment_intents",
         payment_calls.update_intent,
         payment_calls.UPDATE_INTENT,
+        versions.fit_methods,
     ),
     Route(
         "POST",
@@ -96,8 +112,24 @@ ROUTES = (
         "payment_intents",
         payment_calls.confirm_intent,
         payment_calls.CONFIRM_INTENT,
+        versions.fit_methods,
     ),
-    Route("GET", "/v1/payment_methods/{id}", "payment_methods", payment_calls.retrieve_method),
+    Route(
+        "POST",
+        "/v1/payment_intents/{id}/capture",
+        "payment_intents",
+        payment_calls.capture_intent,
+        payment_calls.CAPTURE_INTENT,
+    ),
+    Route(
+        "POST",
+        "/v1/payment_intents/{id}/cancel",
+        "payment_intents",
+        payment_calls.cancel_intent,
+        payment_calls.CANCEL_INTENT,
+    ),
+    Route("POST", "/v1/payment_methods", "payment_methods", payment_methods.create, payment_methods.CREATE),
+    Route("GET", "/v1/payment_methods/{id}", "payment_methods", payment_methods.retrieve),
     Route("POST", "/v1/charges", "charges", payment_calls.create_charge, payment_calls.CREATE_CHARGE),
     Route("GET", "/v1/charges", "charges", payment_calls.list_charges, payment_calls.LIST_CHARGES),
     Route("GET", "/v1/charges/{id}", "charges", payment_calls.retrieve_charge),
@@ -132,6 +164,18 @@ ROUTES = (
         webhook_endpoints.UPDATE,
     ),
     Route("DELETE", "/v1/webhook_endpoints/{id}", "webhook_endpoints", webhook_endpoints.delete, BARE),
+    Route("GET", "/v1/account", "account", cli_calls.retrieve_account),
+    Route("GET", "/v1/accounts", "account", cli_calls.list_accounts, cli_calls.ACCOUNTS),
+    Route("GET", "/v1/payment_pages/{id}", "checkout_sessions", payment_pages.retrieve),
+    Route(
+        "POST",
+        "/v1/payment_pages/{id}/confirm",
+        "checkout_sessions",
+        payment_pages.confirm,
+        payment_pages.CONFIRM,
+    ),
+    Route("POST", "/v1/events/{id}/retry", "events", cli_calls.retry_event, cli_calls.RETRY),
+    Route("POST", "/v1/stripecli/sessions", "stripecli_sessions", cli_calls.open_session, cli_calls.OPEN),
 )
 
 
@@ -153,6 +197,8 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
     plain = _PLAIN.get((method, path))
     if plain:
         return plain, {}
+    if path.endswith("/search"):
+        return None  # not an object with this id
     for wanted, pattern, route in _WITH_ID:
         if wanted == method:
             match = pattern.match(path)

@@ -8,10 +8,13 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
-from fake_stripe import routes
+from fake_stripe import routes, websocket
 from fake_stripe.api import MAX_BODY_BYTES, Answer, ConnectionCut, Request
+from fake_stripe.cli_socket import SUBPROTOCOL, Connection
 from fake_stripe.errors import StripeError
 from fake_stripe.fake import FakeStripe
+from fake_stripe.resources import cli_calls
+from fake_stripe.resources.cli_calls import PATH
 
 CONNECTION_TIMEOUT = 75.0
 SERVER = re.compile(r"https?://[^/?]*", re.IGNORECASE)
@@ -30,6 +33,7 @@ class Server(ThreadingHTTPServer):
         super().__init__((host, port), Handler)
         self.fake = fake
         shown = f"[{host}]" if ":" in host else host
+        fake.account.has_websocket = True
         fake.base_url = f"http://{shown}:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -52,6 +56,9 @@ class Handler(BaseHTTPRequestHandler):
         request = self._read()
         if request is None:
             return
+        if request.path == PATH:
+            self._open_websocket(request)
+            return
         try:
             answer = cast(Server, self.server).fake.wsgi_app.answer(request)
         except ConnectionCut:
@@ -59,6 +66,33 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         self._send(answer)
+
+    def _open_websocket(self, request: Request) -> None:
+        """Answer the handshake of the Stripe CLI and serve its websocket until that ends."""
+        fake = cast(Server, self.server).fake
+        try:
+            if request.method != "GET":
+                raise websocket.HandshakeRefused("This address answers websocket requests only.", 426)
+            listener = cli_calls.listener_of(fake.account, request.headers)
+            headers = websocket.accept(request.headers, SUBPROTOCOL)
+        except websocket.HandshakeRefused as refused:
+            self.close_connection = True
+            body = json.dumps(
+                {"error": {"message": refused.message, "type": "invalid_request_error"}}
+            ).encode()
+            extra = {"Sec-WebSocket-Version": "13"} if refused.status == 426 else {}
+            self._send(Answer(refused.status, body, {"Content-Type": "application/json", **extra}))
+            return
+        self.close_connection = True
+        # Connected before the answer, so that an event which follows it is not missed.
+        connection = Connection(fake.account, fake.api, listener, self.connection, self.rfile)
+        connection.run(lambda: self._switch_protocols(headers))
+
+    def _switch_protocols(self, headers: dict[str, str]) -> None:
+        self.send_response(101)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
 
     def _read(self) -> Request | None:
         length = self.headers.get("Content-Length", "0")

@@ -57,11 +57,30 @@ KNOWN_DIFFERENCES: tuple[KnownDifference, ...] = (
     ),
 )
 
-WITHDRAWN: tuple[Withdrawn, ...] = (
+WITHDRAWN: tuple[Withdrawn, ...] = tuple(
     Withdrawn(
-        "POST /v1/checkout/sessions",
+        endpoint,
         "payment_method_types",
         "2026-09-30",
         "removed in 2026-09-30.endive; use allowed_ or excluded_payment_method_types, or the Dashboard",
-    ),
+    )
+    for endpoint in (
+        "POST /v1/checkout/sessions",
+        "POST /v1/payment_intents",
+        "POST /v1/payment_intents/{intent}",
+        "POST /v1/payment_intents/{intent}/confirm",
+    )
 )
+
+# Paths of the Stripe CLI that the document does not contain. Only refusals by them are checked.
+OUTSIDE_THE_DOCUMENT = (
+    "/v1/events/*/retry",
+    "/v1/payment_pages/*",
+    "/v1/payment_pages/*/confirm",
+    "/v1/stripecli/sessions",
+)
+
+
+def is_outside(path: str) -> bool:
+    """Whether a path is known to be missing in the document."""
+    return any(fnmatchcase(path, pattern) for pattern in OUTSIDE_THE_DOCUMENT)

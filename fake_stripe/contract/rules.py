@@ -124,7 +124,7 @@ class Truth:
         return FINE if value in self.choices else (Violation("choice", f"{value} is not allowed here"),)
 
     def read(self, tree: object) -> object:
-        return {"true": True, "false": False}.get(tree, tree) if isinstance(tree, str) else tree
+        return {"true": True, "false": False}.get(tree.lower(), tree) if isinstance(tree, str) else tree
 
 
 class Items:

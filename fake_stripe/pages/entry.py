@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fake_stripe.customers import DELAYED
 from fake_stripe.pages import card_fields
 from fake_stripe.pages.web import Request
 from fake_stripe.params import is_email
@@ -47,7 +48,9 @@ class Entry:
 
 def methods(session: Json) -> tuple[str, ...]:
     """The payment methods of the session: card, bank debit or both."""
-    return tuple(one for one in (CARD, DEBIT) if one in session["payment_method_types"])
+    offered = session["payment_method_types"]
+    debits = (DEBIT,) if any(kind in offered for kind in DELAYED) else ()
+    return ((CARD,) if CARD in offered else ()) + debits
 
 
 def asks_for_payment(session: Json) -> bool:

@@ -6,7 +6,7 @@ https://docs.stripe.com/payments/paymentintents/lifecycle
 from fake_stripe.account import Call, Cause
 from fake_stripe.cards import Card
 from fake_stripe.errors import StripeError
-from fake_stripe.events import emit
+from fake_stripe.events import difference, emit
 from fake_stripe.resources.payment_objects import new_charge
 from fake_stripe.store import Json
 
@@ -17,6 +17,52 @@ def succeed(call: Call, intent: Json, method: Json, card: Card | None) -> Json:
     intent = _paid(call, intent, charge, method["id"])
     emit(call, "charge.succeeded", charge)
     emit(call, "payment_intent.succeeded", intent)
+    return intent
+
+
+def authorize(call: Call, intent: Json, method: Json, card: Card) -> Json:
+    """Reserve the amount on the card, to be captured later; returns the intent."""
+    charge = new_charge(call, intent, method, card, status="succeeded")
+    charge = call.account.change(charge, amount_captured=0, captured=False)
+    intent = call.account.change(
+        intent,
+        status="requires_capture",
+        amount_capturable=intent["amount"],
+        latest_charge=charge["id"],
+        last_payment_error=None,
+        next_action=None,
+        payment_method=method["id"],
+    )
+    emit(call, "charge.succeeded", charge)
+    emit(call, "payment_intent.amount_capturable_updated", intent)
+    return intent
+
+
+def capture(call: Call, intent: Json, amount: int) -> Json:
+    """Capture an authorized amount or a part of it. The rest is released; returns the intent."""
+    charge = call.account.find("charge", intent["latest_charge"], call.livemode)
+    captured = call.account.change(charge, amount_captured=amount, captured=True)
+    intent = call.account.change(intent, status="succeeded", amount_capturable=0, amount_received=amount)
+    emit(call, "charge.captured", captured, previous=difference(charge, captured))
+    emit(call, "payment_intent.succeeded", intent)
+    return intent
+
+
+def cancel(call: Call, intent: Json, reason: str | None) -> Json:
+    """Cancel an intent that has not succeeded, and release what was authorized; returns the intent."""
+    if intent["status"] == "requires_capture":
+        charge = call.account.find("charge", intent["latest_charge"], call.livemode)
+        released = call.account.change(charge, amount_refunded=charge["amount"], refunded=True)
+        emit(call, "charge.refunded", released, previous=difference(charge, released))
+    intent = call.account.change(
+        intent,
+        status="canceled",
+        amount_capturable=0,
+        canceled_at=call.now,
+        cancellation_reason=reason,
+        next_action=None,
+    )
+    emit(call, "payment_intent.canceled", intent)
     return intent
 
 

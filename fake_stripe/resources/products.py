@@ -4,7 +4,7 @@ from fake_stripe import params as p
 from fake_stripe.account import Call
 from fake_stripe.errors import StripeError
 from fake_stripe.events import changed, emit
-from fake_stripe.paging import page
+from fake_stripe.paging import page, page_of
 from fake_stripe.resources import prices
 from fake_stripe.store import Json
 
@@ -43,6 +43,7 @@ LIST = p.listing(
     shippable=p.Boolean(),
     url=p.Text(),
 )
+LIST_FEATURES = p.listing()
 # Fields that an update replaces as a whole. Metadata is merged instead.
 PLAIN = tuple(name for name in SHARED if name != "metadata")
 
@@ -148,6 +149,12 @@ def _checked_default(call: Call, product: Json) -> str | None:
             f"The price '{id}' is inactive and cannot be a default price.", param="default_price"
         )
     return str(id)
+
+
+def list_features(call: Call) -> Json:
+    """GET /v1/products/{id}/features: none, because entitlements are not supported."""
+    product = call.find("product")
+    return page_of(call, [], f"/v1/products/{product['id']}/features", "product_feature")
 
 
 def delete(call: Call) -> Json:

@@ -30,7 +30,7 @@ FAILURES = ("lost_or_stolen_card", "expired_or_canceled_card", "unknown", "decli
 def create(call: Call) -> Json:
     """POST /v1/refunds, of a charge or a payment intent: the unrefunded rest, or a part of it."""
     charge = _charge(call)
-    left = charge["amount"] - charge["amount_refunded"]
+    left = charge["amount_captured"] - charge["amount_refunded"]
     if left <= 0:
         message = f"Charge {charge['id']} has already been refunded."
         raise StripeError(message, code="charge_already_refunded")
@@ -95,7 +95,9 @@ def _destination(charge: Json) -> Json:
 
 def _count(call: Call, charge: Json, amount: int) -> Json:
     refunded = charge["amount_refunded"] + amount
-    return call.account.change(charge, amount_refunded=refunded, refunded=refunded == charge["amount"])
+    return call.account.change(
+        charge, amount_refunded=refunded, refunded=refunded == charge["amount_captured"]
+    )
 
 
 def fail(call: Call, refund: Json, reason: str = "lost_or_stolen_card") -> Json:

@@ -8,6 +8,7 @@ from typing import Any
 from fake_stripe import params as p
 from fake_stripe.account import Call
 from fake_stripe.errors import StripeError
+from fake_stripe.expand import includable
 from fake_stripe.store import Json
 
 # Always null, or null until the payment.
@@ -31,8 +32,10 @@ BRANDING: Json = {
     "icon": None,
     "logo": None,
 }
-# The supported payment methods.
+# The supported payment methods. A SEPA debit is offered only if it is asked for.
 SUPPORTED = ("card", "us_bank_account")
+EUROS_ONLY = "sepa_debit"
+ASKED = ("payment_method_types", "allowed_payment_method_types")
 TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
 
 
@@ -55,8 +58,13 @@ def opened(call: Call, ui_mode: str, currency: str) -> Json:
         "payment_status": "unpaid",
         "status": "open",
         "ui_mode": ui_mode,
-        **_methods(params),
+        **_methods(params, currency),
     }
+
+
+@includable("total_details", "breakdown")
+def _breakdown(call: Call, total_details: Json) -> object:
+    return {"discounts": [], "taxes": []}
 
 
 def _parts(params: Json) -> Json:
@@ -99,14 +107,17 @@ def _branding(params: Json, ui_mode: str) -> Json:
     return {"branding_settings": BRANDING | {name: value for name, value in given.items() if value}}
 
 
-def _methods(params: Json) -> Json:
+def _methods(params: Json, currency: str) -> Json:
     allowed = params.get("allowed_payment_method_types")
     excluded = params.get("excluded_payment_method_types", [])
     wanted = params.get("payment_method_types") or allowed or SUPPORTED
-    types = [one for one in SUPPORTED if one in wanted and one not in excluded]
+    types = [one for one in (*SUPPORTED, EUROS_ONLY) if one in wanted and one not in excluded]
+    name = next((name for name in ASKED if params.get(name)), "excluded_payment_method_types")
     if not types:
-        message = f"fake_stripe only supports the payment methods {' and '.join(SUPPORTED)}."
-        name = "allowed_payment_method_types" if allowed else "excluded_payment_method_types"
+        message = f"fake_stripe only supports the payment methods {', '.join(SUPPORTED)} and {EUROS_ONLY}."
+        raise StripeError(message, param=name)
+    if EUROS_ONLY in types and currency != "eur":
+        message = f"The payment method {EUROS_ONLY} is for payments in eur only, and this is in {currency}."
         raise StripeError(message, param=name)
     methods: dict[str, Any] = {
         "payment_method_collection": "if_required",

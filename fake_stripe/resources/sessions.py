@@ -5,7 +5,7 @@ import heapq
 from fake_stripe import params as p
 from fake_stripe.account import NO_REQUEST, Account, Call
 from fake_stripe.currencies import check_charge
-from fake_stripe.errors import StripeError, refused_before_running
+from fake_stripe.errors import StripeError
 from fake_stripe.events import emit
 from fake_stripe.paging import page
 from fake_stripe.resources import line_items
@@ -13,10 +13,6 @@ from fake_stripe.resources.session_object import full_address, opened
 from fake_stripe.store import Json
 
 MIN_LIFETIME, MAX_LIFETIME = 30 * 60, 24 * 3600
-# The versions from which a parameter or value is refused: https://docs.stripe.com/changelog
-NEW_UI_MODES_SINCE = "2026-03-25"
-NO_METHOD_TYPES_SINCE = "2026-09-30"
-OLD_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
 HOSTED_ONLY = ("success_url", "cancel_url")
 # Sessions whose form is part of the shop's own page, so the shop may set what it collected there.
 COLLECTED_BY_THE_SHOP = ("embedded_page", "elements")
@@ -225,18 +221,3 @@ def list_all(call: Call) -> Json:
         return all(row[name] == params[name] for name in ("payment_intent", "status") if name in params)
 
     return page(call, "checkout.session", "/v1/checkout/sessions", keep)
-
-
-def fit_version(form: Json, version: str) -> Json:
-    """Translate parameters of an older API version; raises StripeError for those the version has removed."""
-    form = dict(form)
-    mode = form.get("ui_mode")
-    if isinstance(mode, str) and version < NEW_UI_MODES_SINCE:
-        form["ui_mode"] = OLD_UI_MODES.get(mode, mode)
-    if "payment_method_types" in form and version >= NO_METHOD_TYPES_SINCE:
-        message = (
-            "Received unknown parameter: payment_method_types. Use allowed_payment_method_types, "
-            "excluded_payment_method_types or the Dashboard's settings."
-        )
-        raise refused_before_running(message, param="payment_method_types", code="parameter_unknown")
-    return form

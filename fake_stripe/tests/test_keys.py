@@ -108,7 +108,7 @@ def test_other_accounts_are_refused(fake: FakeStripe) -> None:
         ("GET", "/v1/"),
         ("PUT", "/v1/products"),
         ("DELETE", "/v1/prices/price_1"),
-        ("GET", "/v1/products/prod_shirt/features"),
+        ("GET", "/v1/products/prod_shirt/nothing"),
         ("POST", "/v1/products/"),
         ("GET", "/v2/core/events"),
     ],

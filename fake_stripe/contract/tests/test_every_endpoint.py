@@ -9,6 +9,7 @@ import pytest
 
 from fake_stripe import FakeStripe
 from fake_stripe.contract import Contract
+from fake_stripe.contract.known_differences import is_outside
 from fake_stripe.contract.watch import Watch, watching_everywhere
 from fake_stripe.routes import ROUTES, Route
 
@@ -69,6 +70,8 @@ def sell(fake: FakeStripe, call: Caller) -> None:
     paid = call("POST", "/v1/checkout/sessions", **form, **parcel, expand__0="line_items")
     fake.pay(paid["id"])
     call("GET", f"/v1/checkout/sessions/{paid['id']}/line_items", expand__0="data.price.product")
+    call("GET", "/v1/checkout/sessions", expand__0="data.total_details.breakdown")
+    call("GET", f"/v1/products/{shirt['id']}/features")
     left = call("POST", "/v1/checkout/sessions", **form)
     call("POST", f"/v1/checkout/sessions/{left['id']}/expire")
     intent = fake.sessions[paid["id"]]["payment_intent"]
@@ -83,6 +86,23 @@ def charge(fake: FakeStripe, call: Caller) -> None:
     path = f"/v1/payment_intents/{intent['id']}"
     paid = call("POST", f"{path}/confirm", payment_method="pm_card_visa", return_url="https://shop.example/")
     call("GET", f"/v1/payment_methods/{paid['payment_method']}")
+    debit = {"type": "sepa_debit", "sepa_debit__iban": "AT611904300234573201"}
+    method = call("POST", "/v1/payment_methods", **debit, billing_details__address__country="AT")
+    euros = {"amount": 500, "currency": "eur", "payment_method": method["id"]}
+    call(
+        "POST",
+        "/v1/payment_intents",
+        **euros,
+        confirm="true",
+        shipping__name="A",
+        shipping__address__line1="B",
+    )
+    held = {"amount": 500, "currency": "usd", "payment_method": "pm_card_visa", "capture_method": "manual"}
+    for act in ("capture", "cancel"):
+        authorized = call("POST", "/v1/payment_intents", **held, confirm="true")
+        call("POST", f"/v1/payment_intents/{authorized['id']}/{act}")
+    call("GET", "/v1/account")
+    call("GET", "/v1/accounts")
 
 
 def test_every_endpoint_answers_as_the_document_describes_it(contract: Contract) -> None:
@@ -120,7 +140,11 @@ def unasked(contract: Contract) -> list[str]:
         for name, tally in contract.coverage.tallies.items()
         if tally.answers and not name.startswith("event ")
     }
-    return [name for route in ROUTES if (name := shape(f"{route.method} {route.pattern}")) not in asked]
+    return [
+        name
+        for route in ROUTES
+        if (name := shape(f"{route.method} {route.pattern}")) not in asked and not is_outside(route.pattern)
+    ]
 
 
 def shape(name: str) -> str:

@@ -1,0 +1,79 @@
+"""The demo's shop behind `stripe listen`: every event of the triggers is answered with 200, and a count arrives."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.kept import ANY_PORTS, open_folder
+from demo.running import Demo
+from fake_stripe.listeners import signing_secret
+from proofs.clients.conftest import OLDER_VERSION
+from proofs.clients.npm import CLI
+from proofs.clients.stripe_cli import Running, StripeCli
+
+TRIGGERS = ("checkout.session.completed", "checkout.session.expired", "product.updated", "product.deleted")
+OLDER_TRIGGERS = (
+    "charge.refunded",
+    "checkout.session.async_payment_succeeded",
+    "payment_intent.payment_failed",
+)
+
+
+@pytest.fixture
+def demo(clients: Path, tmp_path: Path, contract_folder: Path) -> Iterator[Demo]:
+    """A running demo whose shop knows the secret of `stripe listen`."""
+    kept = open_folder(tmp_path / "demo", ports=ANY_PORTS)
+    kept = dataclasses.replace(kept, webhook_secret=signing_secret(kept.stripe_key))
+    demo = Demo(tmp_path / "demo", kept, record=contract_folder / f"clients-{tmp_path.name}")
+    with demo.running():
+        yield demo
+
+
+def test_the_shop_fulfills_what_the_cli_forwards(demo: Demo, clients: Path, tmp_path: Path) -> None:
+    cli = StripeCli(clients / CLI, tmp_path, demo.stripe_url, key=demo.kept.stripe_key)
+    assert cli.output("listen", "--print-secret").strip() == demo.kept.webhook_secret
+    # Without its webhook endpoint the shop gets nothing but what the CLI forwards.
+    (endpoint,) = json.loads(cli.output("webhook_endpoints", "list"))["data"]
+    cli.output("webhook_endpoints", "delete", endpoint["id"], "--confirm")
+    product, key = counted_product(cli)
+    with cli.listening("listen", "--all-snapshot", "--forward-to", demo.webhook_url) as listen:
+        for name in TRIGGERS:
+            cli.output("trigger", name)
+        for name in OLDER_TRIGGERS:
+            cli.output("trigger", name, "--api-version", OLDER_VERSION)
+        cli.output("products", "update", product, "-d", f"metadata[{key}]=77")
+        (event,) = json.loads(cli.output("events", "list", "--limit=1"))["data"]
+        wait_for_answer(listen, event["id"])
+        cli.output("events", "resend", event["id"])
+        wait_for_answer(listen, event["id"])
+        # The worker confirms the count under its own version.
+        wait_for_version(cli, product)
+
+    answers = [line for line in listen.lines if "<--" in line]
+    assert len(answers) >= 30
+    assert [line for line in answers if "[200]" not in line] == []
+    assert json.loads(cli.output("products", "retrieve", product))["metadata"][key] == "77"
+
+
+def counted_product(cli: StripeCli) -> tuple[str, str]:
+    """A product that the shop counts, and one of its metadata keys with a count."""
+    for product in json.loads(cli.output("products", "list", "--limit=100"))["data"]:
+        for key in product["metadata"]:
+            if key.startswith("stock_"):
+                return product["id"], key
+    raise AssertionError("the demo has no counted product")
+
+
+def wait_for_answer(listen: Running, event: str) -> None:
+    while event not in listen.wait_for("<--"):
+        pass
+
+
+def wait_for_version(cli: StripeCli, product: str) -> None:
+    deadline = time.monotonic() + 20
+    while "inventory_version" not in json.loads(cli.output("products", "retrieve", product))["metadata"]:
+        assert time.monotonic() < deadline, "the shop has not written its version"
