@@ -22,7 +22,7 @@ PUBLIC_KEYS = frozenset({*KEYS, *LINK_KEYS})
 def product_to_json(product: Product, *, show_quantities: bool) -> dict[str, Any]:
     """`price` is in whole units of `currency`; `inventory` is what can be sold, null where stock is not counted.
 
-    Without `counted`, exact quantities are replaced by a lower bound.
+    Without `show_quantities`, exact quantities are replaced by a lower bound.
     """
     price = product.price_for("") or next((price for price in product.parsed_prices if price.usable), None)
     return {
@@ -39,34 +39,25 @@ def product_to_json(product: Product, *, show_quantities: bool) -> dict[str, Any
         "sizes": product.sizes,
         "colors": product.colors,
         "details": product.details,
-        "inventory": _inventory(product, counted=show_quantities),
-        "sizeChart": _size_chart(product.size_guide),
+        "inventory": {
+            variant.size or "stock": _quantity(variant, show_quantities=show_quantities)
+            for variant in availability_of(product).variants
+        },
+        "sizeChart": _size_chart(product.size_guide) if product.size_guide else {},
         "metadata": {key: text for key, text in product.metadata.items() if key in PUBLIC_KEYS},
     }
 
 
-def _inventory(product: Product, *, counted: bool) -> dict[str, int | None]:
-    return {
-        choice.size or "stock": _left(choice, counted=counted) for choice in availability_of(product).variants
-    }
-
-
-def _left(choice: Variant, *, counted: bool) -> int | None:
-    if not choice.buyable:
+def _quantity(variant: Variant, *, show_quantities: bool) -> int | None:
+    if not variant.buyable:
         return 0
-    if counted or choice.left is None:
-        return choice.left
-    return 1 if choice.stock is StockStatus.FEW else settings.LOW_STOCK_THRESHOLD + 1
+    if show_quantities or variant.left is None:
+        return variant.left
+    return 1 if variant.stock is StockStatus.FEW else settings.LOW_STOCK_THRESHOLD + 1
 
 
-def _size_chart(guide: Guide | None) -> dict[str, dict[str, str]]:
-    if guide is None:
-        return {}
-    names = [_camel(column) for column in guide.columns]
-    return {row.size: dict(zip(names, row.inches, strict=True)) for row in guide.rows}
-
-
-def _camel(words: str) -> str:
+def _size_chart(guide: Guide) -> dict[str, dict[str, str]]:
     # "Body length" -> "bodyLength"
-    first, *others = re.split(r"\W+", words.lower())
-    return str(first) + "".join(word.capitalize() for word in others)
+    words = [re.split(r"\W+", column.lower()) for column in guide.columns]
+    names = [first + "".join(word.capitalize() for word in others) for first, *others in words]
+    return {row.size: dict(zip(names, row.inches, strict=True)) for row in guide.rows}

@@ -75,7 +75,11 @@ class ProductFilter:
         """Matching products in order. `total` of each row is the number of products on all pages."""
         rows = Product.objects.visible().filter(self._product_condition())
         if self.size or self.in_stock:
-            sellable = Product.objects.filter(self._stock_condition(), lowest_amount__isnull=False)
+            in_stock = Q(stock_items__state="unlimited") | Q(stock_items__available__gt=0)
+            in_size = Q(stock_items__size=self.size) if self.size else Q()
+            sellable = Product.objects.filter(
+                in_size & in_stock, stock_items__is_listed=True, lowest_amount__isnull=False
+            )
             rows = rows.filter(pk__in=sellable.values("pk"))
         return rows.annotate(total=Window(Count("pk"))).order_by(*SORT_ORDERS[self.sort])
 
@@ -93,12 +97,6 @@ class ProductFilter:
         if self.max_price is not None:
             condition &= Q(lowest_amount__lte=self.max_price)
         return condition
-
-    def _stock_condition(self) -> Q:
-        wanted = Q(stock_items__is_listed=True)
-        if self.size:
-            wanted &= Q(stock_items__size=self.size)
-        return wanted & (Q(stock_items__state="unlimited") | Q(stock_items__available__gt=0))
 
     def querystring(self, **changes: Any) -> str:
         """The query string with `changes`, "?..." or empty. It goes back to page 1 unless `page` is given."""

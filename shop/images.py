@@ -11,7 +11,7 @@ def partition_images(images: Iterable[str], origins: Sequence[str]) -> tuple[lis
     for address in images:
         problem = _problem(address, origins)
         if problem:
-            problems.append(f"The image {_short(address)} is not shown: {problem}")
+            problems.append(f"The image {ascii(address)[1:-1][:80]} is not shown: {problem}")
         else:
             shown.append(address)
     return shown, problems
@@ -20,22 +20,13 @@ def partition_images(images: Iterable[str], origins: Sequence[str]) -> tuple[lis
 def _problem(address: str, origins: Sequence[str]) -> str:
     if not address.isprintable() or set(address) & set(" \"'<>\\`;,"):
         return "its URL has invalid characters."
-    origin = _origin(address)
+    try:
+        parts = urlsplit(address)
+        # An address with credentials has no origin.
+        has_origin = bool(parts.hostname) and "@" not in parts.netloc
+        origin = f"{parts.scheme}://{parts.netloc}".lower() if has_origin else ""
+    except ValueError:
+        origin = ""
     if origins:
         return "" if origin in origins else "its origin is not in ALLOWED_IMAGE_ORIGINS."
     return "" if origin.startswith("https://") else "its URL does not begin with https://."
-
-
-def _origin(address: str) -> str:
-    """`https://host:port` in lower case, or an empty string for an invalid URL or one with credentials."""
-    try:
-        parts = urlsplit(address)
-        if not parts.hostname or "@" in parts.netloc:
-            return ""
-        return f"{parts.scheme}://{parts.netloc}".lower()
-    except ValueError:
-        return ""
-
-
-def _short(address: str) -> str:
-    return ascii(address)[1:-1][:80]

@@ -4,7 +4,7 @@ Metadata is typed by hand in the Dashboard, so problems are listed and never rai
 Stock counts (`stock_<size>`) and the version tag are parsed by inventory.stock.metadata.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # Stripe allows 50 keys of up to 40 characters. `stock_` takes six of them, and other keys need room as well.
@@ -44,16 +44,21 @@ class ProductMetadata:
 def parse(metadata: Mapping[str, str]) -> ProductMetadata:
     """Parse the keys that the shop knows. `details` keeps its line breaks."""
     sizes, size_problems = _sizes(metadata)
-    colors, color_problems = _colors(metadata)
+    colors, color_problems = _listed(metadata.get("colors", ""), "colors", longest=MAX_LENGTH_WORD)
     link, link_problems = _link(metadata)
     return ProductMetadata(
-        category=_one_line(metadata.get("category", ""))[:100],
+        category=" ".join(_printable(metadata.get("category", "")).split())[:100],
         sizes=sizes,
-        colors=colors,
+        colors=tuple(colors),
         details=_printable(metadata.get("details", "").replace("\r\n", "\n")).strip(),
         featured=metadata.get("featured", "").strip().lower() not in FALSY,
         link=link,
-        problems=(*size_problems, *color_problems, *link_problems, *_misspelt_keys(metadata)),
+        problems=(
+            *size_problems,
+            *(color_problems if colors else ()),
+            *link_problems,
+            *_misspelt_keys(metadata),
+        ),
     )
 
 
@@ -62,11 +67,11 @@ def without_counts(metadata: Mapping[str, str]) -> dict[str, str]:
 
     Stripe does not store empty values, so an empty value always marks a count.
     """
-    return {key: "" if _is_count(key) else text for key, text in metadata.items() if key != VERSION_KEY}
-
-
-def _is_count(key: str) -> bool:
-    return key == SINGLE_ITEM_KEY or key.startswith(STOCK_KEY_PREFIX)
+    return {
+        key: "" if key == SINGLE_ITEM_KEY or key.startswith(STOCK_KEY_PREFIX) else text
+        for key, text in metadata.items()
+        if key != VERSION_KEY
+    }
 
 
 def _sizes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
@@ -75,15 +80,14 @@ def _sizes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
     listed, problems = _listed(metadata["sizes"], "sizes", longest=MAX_LENGTH_SIZE)
     if not listed:
         problems.append("“sizes” lists no size.")
-    problems += _case_duplicates(listed)
+    # Metadata keys are case-sensitive, so these are two sizes, but it is probably a mistake.
+    seen: dict[str, str] = {}
+    for size in listed:
+        if (other := seen.setdefault(size.casefold(), size)) != size:
+            problems.append(f"“sizes” has {other} and {size}, which differ only in case.")
     if len(listed) > MAX_SIZES:
         problems.append(f"“sizes” has {len(listed)} sizes; the first {MAX_SIZES} are used.")
     return tuple(listed[:MAX_SIZES]), problems
-
-
-def _colors(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
-    listed, problems = _listed(metadata.get("colors", ""), "colors", longest=MAX_LENGTH_WORD)
-    return tuple(listed), problems if listed else []
 
 
 def _listed(text: str, key: str, *, longest: int) -> tuple[list[str], list[str]]:
@@ -111,17 +115,6 @@ def _problem(part: str, kept: list[str], longest: int) -> str:
     return ""
 
 
-def _case_duplicates(sizes: Iterable[str]) -> list[str]:
-    # Metadata keys are case-sensitive, so these are two sizes, but it is probably a mistake.
-    seen: dict[str, str] = {}
-    problems = []
-    for size in sizes:
-        other = seen.setdefault(size.casefold(), size)
-        if other != size:
-            problems.append(f"“sizes” has {other} and {size}, which differ only in case.")
-    return problems
-
-
 def _link(metadata: Mapping[str, str]) -> tuple[str, list[str]]:
     for key in LINK_KEYS:
         address = metadata.get(key, "").strip()
@@ -144,15 +137,8 @@ def _misspelt_keys(metadata: Mapping[str, str]) -> list[str]:
 
 def is_https(address: str) -> bool:
     """Accept plain https URLs only. Others could be scripts, or break out of the Content-Security-Policy."""
-    return address.startswith("https://") and len(address) > 10 and _is_plain(address)
-
-
-def _is_plain(address: str) -> bool:
-    return address.isprintable() and not set(address) & set(" \"'<>\\`;,")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(_printable(text).split())
+    is_plain = address.isprintable() and not set(address) & set(" \"'<>\\`;,")
+    return is_plain and address.startswith("https://") and len(address) > 10
 
 
 def _printable(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from django.conf import settings
@@ -23,7 +22,9 @@ Outcome = Literal["created", "updated", "unchanged"]
 def upsert_product(product: StripeProduct) -> Outcome:
     """Create or update the row. Older data never overwrites newer data; unchanged rows are not written."""
     if product.deleted:
-        return _mark_deleted(product.id, product.fetched_at)
+        gone = Product.objects.filter(pk=product.id, deleted=False, fetched_at__lte=product.fetched_at)
+        marked = gone.update(deleted=True, active=False, fetched_at=product.fetched_at)
+        return "updated" if marked else "unchanged"
     fields = product_fields(product)
     with transaction.atomic():
         row, created = Product.objects.get_or_create(
@@ -40,7 +41,7 @@ def upsert_product(product: StripeProduct) -> Outcome:
 
 
 def dry_run_outcome(product: StripeProduct) -> Outcome:
-    """What `store` would return, without saving anything (for a dry run)."""
+    """What `upsert_product` would return, without saving anything (for a dry run)."""
     row = Product.objects.filter(pk=product.id).first()
     if row is None:
         return "unchanged" if product.deleted else "created"
@@ -51,11 +52,6 @@ def dry_run_outcome(product: StripeProduct) -> Outcome:
     return "updated" if changed_fields(row, product_fields(product)) else "unchanged"
 
 
-def _mark_deleted(product_id: str, fetched_at: datetime) -> Outcome:
-    gone = Product.objects.filter(pk=product_id, deleted=False, fetched_at__lte=fetched_at)
-    return "updated" if gone.update(deleted=True, active=False, fetched_at=fetched_at) else "unchanged"
-
-
 def changed_fields(row: Product, fields: dict[str, Any]) -> list[str]:
     return [name for name, value in fields.items() if getattr(row, name) != value]
 
@@ -64,11 +60,23 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
     """Values of all columns that come from Stripe, except `fetched_at`."""
     facts = metadata.parse(product.metadata)
     images, image_problems = partition_images(product.images, settings.ALLOWED_IMAGE_ORIGINS)
-    prices = [_price(price) for price in sorted(product.prices, key=lambda price: price.id)]
+    prices = [
+        Price(
+            price.id,
+            price.currency,
+            price.unit_amount,
+            price.active,
+            price.size,
+            problem=_price_problem(price),
+        )
+        for price in sorted(product.prices, key=lambda price: price.id)
+    ]
     span = range_of(facts.sizes, prices, product.default_price_id)
     price_problems = problems_of(facts.sizes, prices, product.default_price_id)
     if facts.link and not prices:
         price_problems = []  # A link to something sold or played elsewhere needs no price.
+    searched = [product.name, facts.category, *facts.colors, product.description, facts.details]
+    name_problems = [] if product.name.strip() else ["It has no name."]
     return {
         "name": product.name[:MAX_LENGTH_NAME],
         "description": product.description,
@@ -87,9 +95,10 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         "default_price_id": product.default_price_id,
         "lowest_amount": span[0] if span else None,
         "highest_amount": span[1] if span else None,
-        "search_text": _search_text(product, facts),
+        # Case folded here, because SQLite folds ASCII only.
+        "search_text": "\n".join(searched).casefold(),
         "color_index": "".join(f"|{color.casefold()}|" for color in facts.colors),
-        "problems": [*_name_problems(product), *facts.problems, *image_problems, *price_problems],
+        "problems": [*name_problems, *facts.problems, *image_problems, *price_problems],
         "created_at": product.created_at,
     }
 
@@ -98,17 +107,6 @@ def category_slug(category: str) -> str:
     """URL slug of a category; “Art” and “art” share one. It is cut, because a character may become eighteen."""
     slug = slugify(category, allow_unicode=True) or ("other" if category else "")
     return slug[:MAX_LENGTH_SLUG]
-
-
-def _price(price: StripePrice) -> Price:
-    return Price(
-        id=price.id,
-        currency=price.currency,
-        unit_amount=price.unit_amount,
-        active=price.active,
-        size=price.size,
-        problem=_price_problem(price),
-    )
 
 
 def _price_problem(price: StripePrice) -> str:
@@ -125,13 +123,3 @@ def _price_problem(price: StripePrice) -> str:
     if price.currency != settings.SHOP_CURRENCY:
         return f"it is in {price.currency.upper()}, but the shop sells in {settings.SHOP_CURRENCY.upper()}."
     return ""
-
-
-def _name_problems(product: StripeProduct) -> list[str]:
-    return [] if product.name.strip() else ["It has no name."]
-
-
-def _search_text(product: StripeProduct, facts: metadata.ProductMetadata) -> str:
-    # Case folded here, because SQLite folds ASCII only.
-    parts = [product.name, facts.category, *facts.colors, product.description, facts.details]
-    return "\n".join(parts).casefold()

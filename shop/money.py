@@ -39,7 +39,10 @@ def format_money(amount: int, currency: str, locale: str = "en") -> str:
 
 @lru_cache(maxsize=64)
 def _pattern(locale: str, code: str) -> tuple[Locale, NumberPattern]:
-    where = _locale(locale)
+    try:
+        where = Locale.parse(locale, sep="-")
+    except (UnknownLocaleError, ValueError):
+        where = Locale("en")
     digits = 0 if code.lower() in WRITTEN_WITHOUT_DECIMALS else decimals(code)
     standard = where.currency_formats["standard"]
     before, after = standard.prefix
@@ -57,10 +60,3 @@ def _pattern(locale: str, code: str) -> tuple[Locale, NumberPattern]:
         standard.number_pattern,
     )
     return where, pattern
-
-
-def _locale(name: str) -> Locale:
-    try:
-        return Locale.parse(name, sep="-")
-    except (UnknownLocaleError, ValueError):
-        return Locale("en")

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
 from django.db.models.functions import JSONObject
 
 from shop.images import partition_images
@@ -84,20 +83,17 @@ def load_storefront() -> StorefrontContext:
 @lru_cache(maxsize=2)
 def _statement(vendor: str) -> tuple[str, tuple[Any, ...]]:
     """SQL for the Storefront's columns and a JSON array of what the visible products come in."""
-    facts, parameters = _product_facts().query.sql_with_params()
-    together = "jsonb_agg(f.fact)" if vendor == "postgresql" else "json_group_array(json(f.fact))"
+    row = JSONObject(category="category", slug="category_slug", sizes="sizes", colors="colors")
+    visible = Product.objects.visible().order_by().values(fact=row).distinct()
+    facts, parameters = visible.query.sql_with_params()
+    aggregate = "jsonb_agg(f.fact)" if vendor == "postgresql" else "json_group_array(json(f.fact))"
     columns = ", ".join(f"s.{name}" for name in STOREFRONT_COLUMNS)
     # Only column and table names are interpolated, never user input.
     statement = f"""
-        SELECT {columns}, (SELECT {together} FROM ({facts}) AS f)
+        SELECT {columns}, (SELECT {aggregate} FROM ({facts}) AS f)
         FROM (SELECT 1 AS shop) AS here LEFT JOIN {Storefront._meta.db_table} AS s ON s.singleton = here.shop
     """  # noqa: S608
     return statement, parameters
-
-
-def _product_facts() -> QuerySet[Product, Any]:
-    row = JSONObject(category="category", slug="category_slug", sizes="sizes", colors="colors")
-    return Product.objects.visible().order_by().values(fact=row).distinct()
 
 
 @lru_cache(maxsize=16)

@@ -54,22 +54,21 @@ class ProductRows:
         return product
 
     def availabilities(self) -> list[ProductAvailability]:
-        items = self._items()
+        """Instances with only the fields that the page shows."""
+        items: dict[str, list[Any]] = defaultdict(list)
+        for row in self.stock:
+            items[row[1]].append(_instance(_stock_items().model, dict(zip(STOCK_FIELDS, row, strict=True))))
         return [availability_of(self._product(row), items[row[0]]) for row in self.products]
 
     def _product(self, row: Row) -> Product:
-        # Only the fields that the page shows are loaded.
-        values = {name: _value(name, value) for name, value in zip(self.fields, row, strict=False)}
+        values = {
+            name: _loaded(value) if name in JSON_FIELDS else value
+            for name, value in zip(self.fields, row, strict=False)
+        }
         product: Product = _instance(Product, values)
         if len(row) > len(self.fields):
             product.size_guide_row = _loaded(row[len(self.fields)])  # type: ignore[attr-defined]
         return product
-
-    def _items(self) -> dict[str, list[Any]]:
-        items: dict[str, list[Any]] = defaultdict(list)
-        for row in self.stock:
-            items[row[1]].append(_instance(_stock_items().model, dict(zip(STOCK_FIELDS, row, strict=True))))
-        return items
 
 
 def fetch_list(product_filter: ProductFilter, slug: str = "") -> ProductRows:
@@ -128,10 +127,6 @@ def _instance(model: Any, values: dict[str, Any]) -> Any:
     """An instance of `model` with some fields loaded. from_db() expects them in the model's order."""
     names = [field.attname for field in model._meta.concrete_fields if field.attname in values]
     return model.from_db("default", names, [values[name] for name in names])
-
-
-def _value(name: str, value: Any) -> Any:
-    return _loaded(value) if name in JSON_FIELDS else value
 
 
 def _loaded(value: Any) -> Any:
