@@ -66,7 +66,7 @@ class Story:
         if browser is None:
             browser = {}
             for size, units in sizes.items():
-                Cart(_request(browser)).add(item=str(self.item(size).pk), color="", quantity=str(units))
+                Cart(_request(browser)).add(self.item(size), color="", quantity=units)
             self.keep("browsers", who, browser)
         try:
             order = start_checkout(Cart(_request(browser)), now=timezone.now())

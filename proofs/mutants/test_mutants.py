@@ -30,21 +30,26 @@ LONGEST = 60  # seconds; without a mutant, each test takes one or two
 
 # Patch name to the test that must fail.
 KILLERS = {
-    "edits_taken_from_looks": "inventory/tests/test_edits_at_stripe.py::test_an_edit_that_our_write_replaced_is_not_lost",
-    "dedupe_by_event_id_alone": "inventory/tests/test_edits_at_stripe.py::test_two_events_for_one_request_count_once",
-    "body_recomputed_from_what_stands": "inventory/tests/test_publish.py::"
-    "test_a_write_that_fails_once_is_counted_once_in_the_end",
-    "applied_twice": "inventory/tests/test_publish.py::test_a_write_that_two_workers_believe_in_is_applied_once",
-    "whole_metadata_written": "inventory/tests/test_publish.py::"
-    "test_a_write_carries_all_readable_totals_and_the_next_mark_and_no_other_key",
-    "old_mark_ignored": "inventory/tests/test_marks.py::"
+    "applied_twice": "inventory/tests/test_publisher.py::"
+    "test_an_update_that_two_workers_apply_is_applied_once",
+    "payload_recomputed_from_stripe": "inventory/tests/test_publisher.py::"
+    "test_an_update_that_fails_once_is_counted_once_in_the_end",
+    "dedupe_by_event_id_alone": "inventory/tests/test_product_events.py::"
+    "test_two_events_for_one_request_count_once",
+    "edits_taken_from_refreshes": "inventory/tests/test_product_events.py::"
+    "test_an_edit_that_our_update_replaced_is_not_lost",
+    "hold_without_a_condition": "inventory/tests/test_ledger.py::test_a_hold_is_all_or_nothing",
+    "hold_released_by_our_clock": "checkout/tests/test_session_recovery.py::"
+    "test_a_session_that_was_paid_without_an_event_is_a_sale",
+    "int_for_a_count": "inventory/tests/test_counts.py::test_everything_else_is_invalid",
+    "newer_version_tag_ignored": "inventory/tests/test_backup_recovery.py::"
+    "test_a_restored_database_accepts_stripes_counts_and_notifies_the_owner",
+    "old_version_tag_ignored": "inventory/tests/test_version_tags.py::"
     "test_an_old_form_saved_untouched_does_not_bring_sold_shirts_back",
-    "mark_ahead_ignored": "inventory/tests/test_restored_databases.py::"
-    "test_a_restored_database_takes_stripes_counts_and_tells_the_owner",
-    "hold_released_by_our_clock": "checkout/tests/test_catching_up.py::test_a_page_that_was_paid_unheard_is_a_sale",
-    "int_for_a_count": "inventory/tests/test_counts.py::test_everything_else_is_unreadable",
-    "sale_without_its_unique_reference": "inventory/tests/test_ledger.py::test_a_sale_told_twice_counts_once",
-    "hold_looked_at_first": "inventory/tests/test_ledger.py::test_a_hold_is_all_or_nothing",
+    "sale_without_its_unique_reference": "inventory/tests/test_ledger.py::"
+    "test_a_sale_recorded_twice_counts_once",
+    "whole_metadata_written": "inventory/tests/test_publisher.py::"
+    "test_an_update_carries_all_readable_totals_the_next_version_tag_and_no_other_key",
 }
 
 

@@ -9,9 +9,9 @@ from django.test import RequestFactory
 from django.utils import timezone
 from stripe import WebhookSignature
 
-from checkout.gateway import CheckoutSession
 from checkout.models import Order, OrderLine
 from checkout.orders.fulfillment import apply_session
+from checkout.stripe_objects import CheckoutSession
 from config import stripe_client
 from fake_stripe import FakeStripe
 from inventory.models import StockItem

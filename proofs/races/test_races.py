@@ -85,9 +85,9 @@ def test_control_a_separate_check_holds_the_last_unit_twice(child_db: ChildDatab
         take_out(
             ledger,
             "_reserve",
-            "return bool(StockItem.objects.filter(enough, pk=item_id, is_listed=True).update(",
-            "there = StockItem.objects.filter(enough, pk=item_id, is_listed=True).exists()\n    meet()\n"
-            "    return there and bool(StockItem.objects.filter(pk=item_id).update(",
+            "return bool(\n        StockItem.objects.filter(enough, pk=item_id, is_listed=True).update(",
+            "is_enough = StockItem.objects.filter(enough, pk=item_id, is_listed=True).exists()\n    meet()\n"
+            "    return is_enough and bool(\n        StockItem.objects.filter(pk=item_id).update(",
             meet=meet,
         )
         return hold_one(items, os.getpid())(number, meet)
@@ -141,9 +141,10 @@ def test_control_without_the_order_of_primary_keys_two_carts_deadlock(child_db: 
             take_out(
                 ledger,
                 "_reserve",
-                'return bool(StockItem.objects.filter(enough, pk=item_id, is_listed=True).update(held=F("held") + quantity))',
-                'done = StockItem.objects.filter(enough, pk=item_id, is_listed=True).update(held=F("held") + quantity)\n'
-                "    meet()\n    return bool(done)",
+                "return bool(\n        StockItem.objects.filter(enough, pk=item_id, is_listed=True)"
+                '.update(held=F("held") + quantity)\n    )',
+                "updated = StockItem.objects.filter(enough, pk=item_id, is_listed=True)"
+                '.update(held=F("held") + quantity)\n    meet()\n    return bool(updated)',
                 meet=meet,
             )
             ledger.hold(f"racer:{os.getpid()}", {first: 1, second: 1})
@@ -173,14 +174,14 @@ def test_an_event_delivered_eight_times_at_once_is_stored_once(child_db: ChildDa
 
 def test_control_a_separate_check_refuses_some_deliveries(child_db: ChildDatabase) -> None:
     def check_then_insert(number: int, meet: Meet) -> int:
-        def insert(rows: Any) -> list[StripeEvent]:
+        def insert(rows: Any, *, unique: Any) -> list[StripeEvent]:
             new = [row for row in rows if not StripeEvent.objects.filter(pk=row.pk).exists()]
             meet()
             for row in new:
                 row.save(force_insert=True)
             return new
 
-        inbox._insert = insert
+        mock.patch.object(inbox, "insert_new", insert).start()
         return receive(number, meet)
 
     outcomes = race(child_db, [check_then_insert] * 4)[0]
@@ -239,14 +240,15 @@ def without_unique_sales(meet: Meet) -> None:
         meet()
         return may and bool(Order.objects.filter(id=order_id).update(state=to, **facts))
 
-    true_sale = ledger._sale
+    true_movement = ledger.SaleLine.movement
 
-    def nameless(item: Any, line: Any, now: Any, actor: str) -> Movement:
-        sale = true_sale(item, line, now, actor)
-        sale.reference = f"{sale.reference}/{os.getpid()}"
-        return sale
+    def with_own_reference(line: Any, item: Any, *, now: Any, actor: str) -> Movement:
+        movement = true_movement(line, item, now=now, actor=actor)
+        movement.reference = f"{movement.reference}/{os.getpid()}"
+        return movement
 
-    fulfillment._transition, ledger._sale = check_then_go, nameless
+    fulfillment._transition = check_then_go
+    mock.patch.object(ledger.SaleLine, "movement", with_own_reference).start()
     # SQLite allows one writing transaction at a time, so the check must come before the transaction.
     mock.patch.object(fulfillment, "transaction", _no_transaction()).start()
 

@@ -74,7 +74,7 @@ class Customers:
             cart = Cart(_request(browser))
             if cart.lines:
                 line = cart.lines[which % len(cart.lines)]
-                cart.remove(item=str(line.cart_item.item_id), color=line.color)
+                cart.remove(line.key)
             self._go_to_payment(browser)
 
         self.stage.process("cancel", act)
@@ -83,7 +83,7 @@ class Customers:
     def _put_in(self, browser: dict[str, Any], key: Key, units: int) -> None:
         try:
             item = StockItem.objects.get(product=key[0], key=key[1])
-            Cart(_request(browser)).add(item=str(item.pk), color="", quantity=str(units))
+            Cart(_request(browser)).add(item, color="", quantity=units)
         except CartError:
             self.outcomes["cart refused"] += 1
 

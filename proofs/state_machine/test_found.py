@@ -150,9 +150,9 @@ def test_a_restored_update_that_was_never_sent_is_not_sent_before_a_refresh(worl
     """The backup was made between freezing and sending. The lost database sent the update and went on."""
     _rest(world)
     _sell("stock_S", "order:a")
-    with leases.lease(SHIRT) as claim:
-        assert claim
-        updates.create_update(claim)
+    with leases.lease(SHIRT) as lease:
+        assert lease
+        updates.prepare_update(lease)
     backup = database.take()
     _rest(world)
     for number in range(2):

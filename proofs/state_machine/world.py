@@ -11,9 +11,8 @@ from unittest import mock
 from uuid import UUID
 
 from checkout.models import Order
-from checkout.orders import failures
 from config import stripe_client
-from inventory import views, worker
+from inventory import heartbeat, worker
 from inventory.stripe_sync import backoff, catalog_sync
 from proofs.state_machine import actions, database, safety
 from proofs.state_machine.cast import Cast
@@ -44,9 +43,8 @@ class World(Cast):
         self._stack.enter_context(_quiet())
         self._stack.enter_context(self.clock.patched_everywhere())
         self._stack.enter_context(mock.patch.object(stripe_client, "http_client", lambda: self.wire))
-        self._stack.enter_context(mock.patch.object(views, "_warn_rarely", lambda: None))
+        self._stack.enter_context(mock.patch.object(heartbeat, "warn_if_no_worker", lambda *_: None))
         self._stack.enter_context(mock.patch.object(backoff, "report_failure", _hide_nothing))
-        self._stack.enter_context(mock.patch.object(failures, "report_failure", _hide_nothing))
         self._stack.enter_context(self.processes.watched())
         self._stack.enter_context(_names_are_repeatable(self.dice.randrange(2**32)))
         stripe_client._client.cache_clear()
