@@ -32,7 +32,9 @@ def render_cached_page(
     # Everything else that the template can show: the storefront's rows, and the settings in the context.
     visible = [value for name, value in shared.items() if name not in {"storefront", "shop_name"}]
     key = (template, cache_key, shared["storefront"].key, settings.LOW_STOCK_THRESHOLD, *visible)
-    html: str = cached_render(key, lambda: render_to_string(template, {**shared, **context(), "is_cached": True}))
+    html: str = cached_render(
+        key, lambda: render_to_string(template, {**shared, **context(), "is_cached": True})
+    )
     for name in VISITOR_PARTS:
         if placeholder(name) in html:
             html = html.replace(placeholder(name), render_part(name, request))
