@@ -20,7 +20,15 @@ ROOT = Path(__file__).resolve().parent.parent
 # On two processors a third process was not faster; for part of the suite even a second one is slower.
 WHOLE = ["-n", "2", "--dist", "worksteal"]
 # Tests that do not use the shop's database, such as those of the fake Stripe, run once, on SQLite.
-ASKING_THE_DATABASE = ["config", "shop", "inventory", "checkout", "proofs", "--ignore=proofs/mutants", "--ignore=proofs/clients"]
+ASKING_THE_DATABASE = [
+    "config",
+    "shop",
+    "inventory",
+    "checkout",
+    "proofs",
+    "--ignore=proofs/mutants",
+    "--ignore=proofs/clients",
+]
 CLOSING_LINE = re.compile(rb"\d+ (?:passed|failed|skipped|error|deselected)|no tests ran")
 
 
