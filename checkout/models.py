@@ -123,7 +123,6 @@ class Order(models.Model):
 
     @property
     def reference(self) -> str:
-        """Reference of this order in the rows of inventory."""
         return f"order:{self.id}"
 
     @property

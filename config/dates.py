@@ -28,7 +28,7 @@ def parse_when(text: str) -> datetime:
 
 
 def parse_past(text: str) -> datetime:
-    """Like moment(), but raises ArgumentTypeError for future times as well."""
+    """Like parse_when(), but raises ArgumentTypeError for future times as well."""
     when = parse_when(text)
     if when > timezone.now():
         raise ArgumentTypeError(f"“{text}” is in the future.")

@@ -136,7 +136,6 @@ class Grid:
 
     @property
     def address(self) -> str:
-        """The query string of this page of the grid."""
         return self._query(mode=self.mode, page=str(self.page.number) if self.page.number > 1 else "")
 
     @property

@@ -58,7 +58,6 @@ class ProductAvailability:
 
     @property
     def link_only(self) -> bool:
-        """Not sold here: it has a link and no price."""
         return bool(self.product.link) and not self.has_prices
 
     @property

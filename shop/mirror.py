@@ -57,7 +57,6 @@ def changed_fields(row: Product, fields: dict[str, Any]) -> list[str]:
 
 
 def product_fields(product: StripeProduct) -> dict[str, Any]:
-    """Values of all columns that come from Stripe, except `fetched_at`."""
     facts = metadata.parse(product.metadata)
     images, image_problems = partition_images(product.images, settings.ALLOWED_IMAGE_ORIGINS)
     prices = [

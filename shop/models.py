@@ -29,15 +29,12 @@ __all__ = ["Product", "SizeGuide", "Storefront"]
 
 class ProductQuerySet(models.QuerySet["Product"]):
     def visible(self) -> ProductQuerySet:
-        """Visible to customers: neither archived nor deleted at Stripe."""
         return self.filter(active=True, deleted=False)
 
     def with_stock(self) -> ProductQuerySet:
-        """Prefetch the stock items, in one query for all products."""
         return self.prefetch_related("stock_items")
 
     def with_size_guide(self) -> ProductQuerySet:
-        """Annotate the size guide of the category, or else the general one."""
         guides = SizeGuide.objects.filter(
             models.Q(category="") | models.Q(category__iexact=models.OuterRef("category"))
         ).order_by("-category")

@@ -37,7 +37,6 @@ class Guide:
 
 
 def read(row: Mapping[str, str]) -> Guide:
-    """Parse a stored guide. Invalid lines are left out."""
     columns = columns_of(row["columns"])
     in_inches = row["unit"] == "in"
     lines = (_measures(line, len(columns)) for line in row["lines"].splitlines() if line.strip())

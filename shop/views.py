@@ -24,7 +24,6 @@ from shop.page_cache.rows import ProductRows, fetch_detail, fetch_list
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Home page: up to two featured products, shown large, then other products."""
     rows = fetch_list(ProductFilter(currency=settings.SHOP_CURRENCY))
 
     def context() -> dict[str, object]:

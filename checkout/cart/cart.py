@@ -153,7 +153,6 @@ class Cart:
 
     @property
     def own_reserved(self) -> Counter[int]:
-        """Units per stock item that this cart's open order holds."""
         units: Counter[int] = Counter()
         for line in self._order_lines:
             if line.order.state == Order.State.OPEN and line.item_id is not None:

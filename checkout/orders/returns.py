@@ -23,7 +23,6 @@ class ReturnableLine:
 
 
 def returnable_lines(order: Order) -> list[ReturnableLine]:
-    """The lines of which units were sold and not all of them returned."""
     left = ledger.returnable(f"{order.reference}:")
     return [
         ReturnableLine(line, left[line.reference]) for line in order.lines.all() if left[line.reference] > 0

@@ -202,7 +202,6 @@ def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
 
 
 def _release(event: StripeEvent, **changes: Any) -> None:
-    """End the lease and save `changes` in the same UPDATE."""
     StripeEvent.objects.filter(pk=event.pk).update(lease_until=None, **changes)
 
 

@@ -56,7 +56,6 @@ class Row:
 
     @property
     def value(self) -> int:
-        """What the units would sell for, in the minor unit."""
         return max(0, self.units or 0) * (self.price or 0)
 
 

@@ -54,7 +54,6 @@ class ProductRows:
         return product
 
     def availabilities(self) -> list[ProductAvailability]:
-        """Instances with only the fields that the page shows."""
         items: dict[str, list[Any]] = defaultdict(list)
         for row in self.stock:
             items[row[1]].append(_instance(_stock_items().model, dict(zip(STOCK_FIELDS, row, strict=True))))

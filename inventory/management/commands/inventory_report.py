@@ -96,7 +96,6 @@ class Command(BaseCommand):
 
 
 def _counted(rows: Iterable[Row], totals: Totals) -> Iterator[Row]:
-    """Pass the rows on, adding them up."""
     last = None
     for row in rows:
         totals.add(row)
