@@ -154,7 +154,8 @@ def test_a_body_that_was_changed_is_400() -> None:
     assert post(an_event(type="checkout.session.completed"), signature=header).status_code == 400
 
 
-@pytest.mark.parametrize("age", [301, 10_000, -301, -10_000])
+# -301 would be accepted if a second passes between signing and verifying.
+@pytest.mark.parametrize("age", [301, 10_000, -330, -10_000])
 def test_a_signature_that_is_too_old_or_from_the_future_is_400(age: float) -> None:
     assert post(an_event(), age=age).status_code == 400
     assert not StripeEvent.objects.exists()
