@@ -41,7 +41,10 @@ def verify(payload: bytes, header: str, *, secrets: Sequence[str], tolerance: in
             continue  # TypeError: stripe-python cannot compare a header with non-ASCII characters.
     else:
         raise BadSignature("The signature matches no secret in STRIPE_WEBHOOK_SECRET.")
-    age = now - int(next(part[2:] for part in header.split(",") if part.startswith("t=")))
+    try:
+        age = now - int(next(part[2:] for part in header.split(",") if part.startswith("t=")))
+    except (ValueError, StopIteration):
+        raise BadSignature("The Stripe-Signature header has no valid time.") from None
     if age > tolerance:
         raise BadSignature(f"The signature is {age:.0f} s old; at most {tolerance} s are allowed.")
     if age < -tolerance:

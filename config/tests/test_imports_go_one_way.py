@@ -37,6 +37,8 @@ MAY_IMPORT_STRIPE = {
     "checkout/gateway.py",
     # Signs its requests with the library's function, so that our verification is not tested against itself.
     "inventory/tests/test_webhook.py",
+    # Replaces the library's verification, to reach what comes after it.
+    "inventory/tests/test_signatures.py",
 }
 
 
