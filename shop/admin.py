@@ -38,7 +38,7 @@ class ProductAdmin(ReadOnlyModelAdmin):
 
     list_display = ["name", "category", "price_range", "size_list", "state", "problem_list", "fetched_at"]
     list_filter = [HasProblems, "active", "deleted", "featured", "category"]
-    search_fields = ["id", "words"]
+    search_fields = ["id", "search_text"]
     search_help_text = _("Stripe ID, or words from the name and texts.")
     ordering = ["name"]
     fieldsets = [
@@ -61,7 +61,7 @@ class ProductAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=_("price"), ordering="lowest_amount")
     def price_range(self, product: Product) -> str:
-        usable = {price.unit_amount: _written(price) for price in product.parsed_prices if price.usable}
+        usable = {price.unit_amount: _formatted(price) for price in product.parsed_prices if price.usable}
         ends = [product.lowest_amount, product.highest_amount]
         return " – ".join(dict.fromkeys(usable[amount] for amount in ends if amount in usable)) or "-"
 
@@ -104,12 +104,12 @@ def _lines(lines: list[str]) -> SafeString | str:
     )
 
 
-def _written(price: Price) -> str:
+def _formatted(price: Price) -> str:
     return format_money(price.unit_amount or 0, price.currency)
 
 
 def _price_line(price: Price, default_price_id: str) -> str:
-    amount = "-" if price.unit_amount is None else _written(price)
+    amount = "-" if price.unit_amount is None else _formatted(price)
     what = price.size or (_("default") if price.id == default_price_id else _("not used"))
     return f"{what}: {amount} ({price.id})" + (f": {price.problem}" if price.problem else "")
 

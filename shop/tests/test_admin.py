@@ -38,6 +38,17 @@ def test_products_can_be_filtered_by_problems(admin_client: Client) -> None:
     assert "Good One" not in page
 
 
+def test_products_can_be_searched_by_id_and_by_text(admin_client: Client) -> None:
+    on_shelf("prod_mug", name="Mug", description="Stoneware")
+    on_shelf("prod_tee", name="Tee")
+
+    for search in ["stoneware", "prod_mug"]:
+        page = admin_client.get(f"/admin/shop/product/?q={search}").content.decode()
+
+        assert ">Mug<" in page
+        assert ">Tee<" not in page
+
+
 def test_counts_are_not_shown_in_the_metadata_of_a_product(admin_client: Client) -> None:
     stock = {"stock_S": "4711", "inventory_version": "shop/prod_balm/3", "supplier": "Linden"}
     on_shelf(metadata={"sizes": "S", **stock})
