@@ -18,8 +18,7 @@ from shop.api import product_to_json
 from shop.context_processors import get_storefront
 from shop.filters import ProductFilter
 from shop.models import Product
-from shop.page_cache.render import no_cache, render_cached_page
-from shop.page_cache.rows import ProductRows, fetch_detail, fetch_list
+from shop.page_cache import ProductRows, fetch_detail, fetch_list, no_cache, render_cached_page
 
 
 @require_safe
@@ -29,7 +28,7 @@ def home(request: HttpRequest) -> HttpResponse:
     def context() -> dict[str, object]:
         availabilities = rows.availabilities()
         featured = [availability for availability in availabilities[:2] if availability.product.featured]
-        hero, second, *_no_more = *featured, None, None
+        hero, second, *_rest = *featured, None, None
         # The second featured product takes the space of four cards, so eight others fill the grid without gaps.
         return {"hero": hero, "second": second, "availabilities": availabilities[len(featured) :][:8]}
 
@@ -45,8 +44,8 @@ def product_list(request: HttpRequest, slug: str = "") -> HttpResponse:
     product_filter = ProductFilter.read(request.GET, settings.SHOP_CURRENCY)
     rows = fetch_list(product_filter, slug)
     if product_filter.page > 1 and not rows.products:
-        last = fetch_list(replace(product_filter, page=1), slug).pages
-        return no_cache(redirect(request.path + product_filter.querystring(page=last)))
+        last_page = fetch_list(replace(product_filter, page=1), slug).pages
+        return no_cache(redirect(request.path + product_filter.querystring(page=last_page)))
     return render_cached_page(
         request,
         "shop/product_list.html",
@@ -82,11 +81,11 @@ def product_detail(request: HttpRequest, product_id: str, slug: str = "") -> Htt
 def product_stock(request: HttpRequest, product_id: str) -> HttpResponse:
     """HTML fragments that depend on stock; shop.js uses them to update an open page."""
     [availability] = _fetch_or_404(product_id).availabilities()
-    answer = render(
+    response = render(
         request, "shop/_stock_parts.html", {"availability": availability, "product": availability.product}
     )
-    patch_cache_control(answer, private=True, no_store=True)
-    return answer
+    patch_cache_control(response, private=True, no_store=True)
+    return response
 
 
 def _fetch_or_404(product_id: str) -> ProductRows:
@@ -116,9 +115,9 @@ def robots(request: HttpRequest) -> HttpResponse:
 @require_safe
 def theme_css(request: HttpRequest) -> HttpResponse:
     """The owner's colors as a stylesheet, because the Content-Security-Policy forbids inline styles."""
-    answer = HttpResponse(get_storefront(request).theme_css, content_type="text/css")
-    patch_cache_control(answer, public=True, max_age=60 * 60 * 24 * 365, immutable=True)
-    return answer
+    response = HttpResponse(get_storefront(request).theme_css, content_type="text/css")
+    patch_cache_control(response, public=True, max_age=60 * 60 * 24 * 365, immutable=True)
+    return response
 
 
 @csrf_exempt  # Read-only: a POST should fail with 405, not with a CSRF error.
@@ -126,12 +125,12 @@ def theme_css(request: HttpRequest) -> HttpResponse:
 def api_product_list(request: HttpRequest) -> JsonResponse:
     """The catalog as JSON, in the format that existing programs of the label expect."""
     if not is_configured():
-        answer = JsonResponse({"products": []}, status=503)
+        response = JsonResponse({"products": []}, status=503)
     else:
         products = Product.objects.visible().with_stock().with_size_guide()
         show_quantities = get_storefront(request).settings.show_counts
-        answer = JsonResponse(
+        response = JsonResponse(
             {"products": [product_to_json(product, show_quantities=show_quantities) for product in products]}
         )
-    patch_cache_control(answer, no_store=True)
-    return answer
+    patch_cache_control(response, no_store=True)
+    return response

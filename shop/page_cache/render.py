@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.messages import get_messages
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
+from django.template import Context
 from django.template.loader import render_to_string
 from django.utils.cache import patch_cache_control
 from django.utils.html import escape
@@ -26,7 +27,7 @@ def render_cached_page(
     """Render a page through the cache. `cache_key` must hold every value that the context shows.
 
     `context` is called on a miss only. The template is rendered without the request, so that no visitor's data
-    can end up in the cache; {% visitor_part %} marks where such data goes.
+    can end up in the cache. The tags {% visitor_... %} mark where such data goes.
     """
     shared = storefront(request)
     # Everything else that the template can show: the storefront's rows, and the settings in the context.
@@ -36,17 +37,22 @@ def render_cached_page(
         key, lambda: render_to_string(template, {**shared, **context(), "is_cached": True})
     )
     for name in VISITOR_PARTS:
-        if placeholder(name) in html:
-            html = html.replace(placeholder(name), render_part(name, request))
+        if _placeholder(name) in html:
+            html = html.replace(_placeholder(name), _render_part(name, request))
     return no_cache(HttpResponse(html))
 
 
-def placeholder(name: str) -> SafeString:
+def visitor_part(name: str, context: Context) -> SafeString:
+    """A placeholder in a page that is rendered for the cache, the part itself in any other."""
+    return _placeholder(name) if context.get("is_cached") else _render_part(name, context["request"])
+
+
+def _placeholder(name: str) -> SafeString:
     # HTML comments cannot be injected through texts of Stripe or visitors, because those are escaped.
     return SafeString(f"<!--visitor:{name}-->")
 
 
-def render_part(name: str, request: HttpRequest) -> SafeString:
+def _render_part(name: str, request: HttpRequest) -> SafeString:
     if name == "csrf_token":
         return SafeString(escape(get_token(request)))
     if name == "messages" and not len(get_messages(request)):
@@ -54,7 +60,7 @@ def render_part(name: str, request: HttpRequest) -> SafeString:
     return SafeString(render_to_string(f"shop/_{name}.html", request=request))
 
 
-def no_cache(answer: HttpResponse) -> HttpResponse:
+def no_cache(response: HttpResponse) -> HttpResponse:
     """Disallow shared caches and require revalidation, because the page shows stock."""
-    patch_cache_control(answer, private=True, no_cache=True)
-    return answer
+    patch_cache_control(response, private=True, no_cache=True)
+    return response

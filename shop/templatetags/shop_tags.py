@@ -17,7 +17,7 @@ from shop.filters import ProductFilter
 from shop.json_ld import json_ld as product_script
 from shop.models import Product
 from shop.money import format_money
-from shop.page_cache.render import placeholder, render_part
+from shop.page_cache.render import visitor_part
 from shop.storefront import Facets, StorefrontContext
 from shop.theme import swatch_color
 
@@ -61,18 +61,27 @@ def card_note(context: Context, availability: ProductAvailability) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def most(context: Context, variant: Variant | None) -> int:
+def quantity_limit(context: Context, variant: Variant | None) -> int:
     # The limit would reveal the stock, so it is not applied where quantities are hidden.
     return max_quantity(variant.left if variant and _shows_quantities(context) else None)
 
 
-@register.simple_tag(takes_context=True)
-def visitor_part(context: Context, name: str) -> SafeString:
-    """A part of the page that differs between visitors: "cart_link", "messages" or "csrf_token".
+# Parts of a page that differ between visitors. A cached page gets a placeholder for each, which shop.page_cache fills in.
 
-    A cached page gets a placeholder, which shop.page_cache fills in for each visitor; other pages get the part itself.
-    """
-    return placeholder(name) if context.get("is_cached") else render_part(name, context["request"])
+
+@register.simple_tag(takes_context=True)
+def visitor_cart_link(context: Context) -> SafeString:
+    return visitor_part("cart_link", context)
+
+
+@register.simple_tag(takes_context=True)
+def visitor_messages(context: Context) -> SafeString:
+    return visitor_part("messages", context)
+
+
+@register.simple_tag(takes_context=True)
+def visitor_csrf_token(context: Context) -> SafeString:
+    return visitor_part("csrf_token", context)
 
 
 @register.simple_tag

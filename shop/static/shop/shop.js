@@ -5,90 +5,96 @@ const byId = (id) => document.getElementById(id);
 
 /* ---- The chosen size and its price ---- */
 
-const asGiven = new WeakMap();
+const originals = new WeakMap();
 
-function tell(places, words) {
-  for (const place of document.querySelectorAll(places)) {
-    if (!asGiven.has(place)) asGiven.set(place, [...place.childNodes]);
-    place.replaceChildren(...(words ? [words] : asGiven.get(place)));
+/* Show `text` in the selected elements, or what the page came with if there is none. */
+function showText(selector, text) {
+  for (const element of document.querySelectorAll(selector)) {
+    if (!originals.has(element)) originals.set(element, [...element.childNodes]);
+    element.replaceChildren(...(text ? [text] : originals.get(element)));
   }
 }
 
-function tellChoice() {
-  const chosen = document.querySelector("#choices input[type=radio]:checked")?.closest(".choice").dataset;
-  tell("[data-chosen-price]", chosen?.price);
-  tell("[data-chosen-size]", chosen?.size);
-  if (chosen && byId("quantity")) byId("quantity").max = chosen.most;
+function showChosenSize() {
+  const chosen = document.querySelector("#size-picker input[type=radio]:checked")?.closest(".choice").dataset;
+  showText("[data-chosen-price]", chosen?.price);
+  showText("[data-chosen-size]", chosen?.size);
+  if (chosen && byId("quantity")) byId("quantity").max = chosen.max;
 }
 
 document.addEventListener("change", (event) => {
-  if (event.target.matches("#choices input")) {
-    byId("stock-said").textContent = "";
-    tellChoice();
+  if (event.target.matches("#size-picker input")) {
+    byId("stock-status").textContent = "";
+    showChosenSize();
   }
 });
 
 /* ---- Stock updates on an open page ---- */
 
-const LOOK_AGAIN_AFTER = 5000;
-const PARTS = ["choices", "act", "bar"];
-const said = byId("stock-said");
-const shown = Object.fromEntries(PARTS.map((id) => [id, byId(id)?.outerHTML]));
-let lookedAt = Date.now();
+const REFRESH_INTERVAL = 5000;
+const STOCK_PARTS = ["size-picker", "add-to-cart", "sticky-bar"];
+const stockStatus = byId("stock-status");
+const shownHtml = Object.fromEntries(STOCK_PARTS.map((id) => [id, byId(id)?.outerHTML]));
+let refreshedAt = Date.now();
 
-function lookNow() {
-  lookedAt = 0;
-  return lookAtStock();
+function refreshStockNow() {
+  refreshedAt = 0;
+  return refreshStock();
 }
 
-async function lookAtStock() {
-  if (!said || document.visibilityState !== "visible" || Date.now() - lookedAt < LOOK_AGAIN_AFTER) return;
-  const asked = (lookedAt = Date.now());
-  const answer = await fetch(said.dataset.stockUrl, { credentials: "same-origin", cache: "no-store" }).catch(() => null);
-  if (!answer?.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (asked === lookedAt) show(page);
+async function refreshStock() {
+  const isDue = Date.now() - refreshedAt >= REFRESH_INTERVAL;
+  if (!stockStatus || document.visibilityState !== "visible" || !isDue) return;
+  const requestedAt = (refreshedAt = Date.now());
+  const options = { credentials: "same-origin", cache: "no-store" };
+  const response = await fetch(stockStatus.dataset.stockUrl, options).catch(() => null);
+  if (!response?.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  /* Only the response to the latest request is shown. */
+  if (requestedAt === refreshedAt) showStock(page);
 }
 
-function show(page) {
-  const chosen = document.querySelector("#choices input[type=radio]:checked")?.value;
-  const wanted = byId("quantity")?.value;
-  const forSale = !byId("bar").hidden;
-  const changed = PARTS.filter((id) => put(byId(id), page.getElementById(id)));
+function showStock(page) {
+  const chosen = document.querySelector("#size-picker input[type=radio]:checked")?.value;
+  const quantity = byId("quantity")?.value;
+  const wasForSale = !byId("sticky-bar").hidden;
+  const changed = STOCK_PARTS.filter((id) => replacePart(byId(id), page.getElementById(id)));
   if (!changed.length) return;
-  const again = [...document.querySelectorAll("#choices input[type=radio]")].find((input) => input.value === chosen);
-  const gone = chosen && (!again || again.disabled);
-  if (again && !gone) again.checked = true;
-  if (wanted && byId("quantity")) byId("quantity").value = wanted;
-  const { changed: other, gone: choose, allGone } = said.dataset;
-  said.textContent = forSale && byId("bar").hidden ? allGone : gone ? choose : other;
-  tellChoice();
+  const sizes = [...document.querySelectorAll("#size-picker input[type=radio]")];
+  const sameSize = sizes.find((input) => input.value === chosen);
+  const isUnavailable = chosen && (!sameSize || sameSize.disabled);
+  if (sameSize && !isUnavailable) sameSize.checked = true;
+  if (quantity && byId("quantity")) byId("quantity").value = quantity;
+  const messages = stockStatus.dataset;
+  if (wasForSale && byId("sticky-bar").hidden) stockStatus.textContent = messages.productUnavailable;
+  else stockStatus.textContent = isUnavailable ? messages.sizeUnavailable : messages.changed;
+  showChosenSize();
 }
 
 /* Replace a part of the page if it has changed, and keep the focus. */
-function put(old, fresh) {
-  if (!old || !fresh || fresh.outerHTML === shown[old.id]) return false;
-  shown[old.id] = fresh.outerHTML;
-  const focused = old.contains(document.activeElement) ? document.activeElement : null;
-  old.replaceWith(fresh);
-  if (focused?.type === "radio") fresh.querySelector(`input[value="${CSS.escape(focused.value)}"]`)?.focus();
-  else if (focused) fresh.querySelector(focused.localName)?.focus();
+function replacePart(current, update) {
+  if (!current || !update || update.outerHTML === shownHtml[current.id]) return false;
+  shownHtml[current.id] = update.outerHTML;
+  const focused = current.contains(document.activeElement) ? document.activeElement : null;
+  current.replaceWith(update);
+  if (focused?.type === "radio") update.querySelector(`input[value="${CSS.escape(focused.value)}"]`)?.focus();
+  else if (focused) update.querySelector(focused.localName)?.focus();
   return true;
 }
 
-document.addEventListener("visibilitychange", lookAtStock);
+document.addEventListener("visibilitychange", refreshStock);
 /* The cart refused a size, so the stock shown on this page is outdated. */
-document.body.addEventListener("stock-changed", lookNow);
+document.body.addEventListener("stock-changed", refreshStockNow);
 window.addEventListener("pageshow", (event) => {
   /* Restored from the back/forward cache, for example after the payment page. */
-  tellChoice();
-  if (event.persisted) lookNow();
+  showChosenSize();
+  if (event.persisted) refreshStockNow();
 });
 
 /* ---- Live filters ---- */
 
 const filters = byId("filters");
-let typing = false;
+let isTyping = false;
 
 /* Leave empty filters out of the URL. */
 filters?.addEventListener("htmx:configRequest", (event) => {
@@ -101,21 +107,21 @@ filters?.addEventListener("htmx:configRequest", (event) => {
 document.body.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
   const typed = detail.requestConfig.triggeringEvent?.type === "input";
   const same = detail.history.path === location.pathname + location.search;
-  if (same || (typed && typing)) detail.history.type = "replace";
-  typing = typed || (same && typing);
+  if (same || (typed && isTyping)) detail.history.type = "replace";
+  isTyping = typed || (same && isTyping);
 });
 
-for (const trouble of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-  filters?.addEventListener(trouble, (event) => {
+for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+  filters?.addEventListener(failure, (event) => {
     event.stopPropagation();
-    byId("count").textContent = filters.dataset.trouble;
+    byId("count").textContent = filters.dataset.error;
   });
 }
 
 /* ---- Scroll the menu to the current category ---- */
 
-const here = document.querySelector(".nav [aria-current]");
-if (here) {
-  const menu = here.closest(".nav");
-  menu.scrollLeft += Math.max(0, here.getBoundingClientRect().right + 16 - menu.getBoundingClientRect().right);
+const current = document.querySelector(".nav [aria-current]");
+if (current) {
+  const menu = current.closest(".nav");
+  menu.scrollLeft += Math.max(0, current.getBoundingClientRect().right + 16 - menu.getBoundingClientRect().right);
 }
