@@ -24,6 +24,7 @@ WELCOME = """
     Shop          {site}/
     Admin         {site}/admin/   user name: {owner}   password: {password}
     Stripe        {stripe}/dashboard   a fake Stripe, for this demo only
+    Stripe CLI    {listen}
     Data, logs    {folder}   (script/demo --fresh deletes them)
 
   Pay with the card 4242 4242 4242 4242, any future date and any three digits,
@@ -66,6 +67,7 @@ def welcome(demo: Demo) -> str:
     return WELCOME.format(
         site=demo.site_url,
         stripe=demo.stripe_url,
+        listen=demo.listen_command(),
         owner=OWNER,
         password=demo.kept.owner_password,
         folder=demo.folder.relative_to(ROOT),

@@ -15,6 +15,7 @@ from demo import account
 from demo.images import Images
 from demo.kept import Kept
 from demo.stripe_api import StripeApi
+from fake_stripe.listeners import signing_secret
 from script.processes import Programs, python
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,13 +73,21 @@ class Demo:
             "STRIPE_CHECKOUT_ORIGIN": self.stripe_url,
             "STRIPE_DASHBOARD": f"{self.stripe_url}/dashboard",
             "STRIPE_SECRET_KEY": self.kept.stripe_key,
-            "STRIPE_WEBHOOK_SECRET": self.kept.webhook_secret,
+            # The second secret is that of `stripe listen`. What arrives both ways is handled once.
+            "STRIPE_WEBHOOK_SECRET": f"{self.kept.webhook_secret},{signing_secret(self.kept.stripe_key)}",
             "ALLOWED_IMAGE_ORIGINS": self.image_origin,
             "SHOP_NAME": "Tin & Cotton",
             "SHOP_CURRENCY": account.CURRENCY,
             "SHIPPING_COUNTRIES": "US,CA,GB,DE",
             "OWNER_EMAIL": "owner@shop.example",
         }
+
+    def listen_command(self) -> str:
+        """The command that attaches the real Stripe CLI to the demo."""
+        return (
+            f"STRIPE_API_KEY={self.kept.stripe_key} stripe listen --api-base {self.stripe_url} "
+            f"--all-snapshot --forward-to {self.webhook_url}"
+        )
 
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"

@@ -1,13 +1,14 @@
 """The demo's shop behind `stripe listen`: every event of the triggers is answered with 200, and a count arrives."""
 
-import dataclasses
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from demo.__main__ import WELCOME
 from demo.kept import ANY_PORTS, open_folder
 from demo.running import Demo
 from fake_stripe.listeners import signing_secret
@@ -25,9 +26,7 @@ OLDER_TRIGGERS = (
 
 @pytest.fixture
 def demo(clients: Path, tmp_path: Path, contract_folder: Path) -> Iterator[Demo]:
-    """A running demo whose shop knows the secret of `stripe listen`."""
     kept = open_folder(tmp_path / "demo", ports=ANY_PORTS)
-    kept = dataclasses.replace(kept, webhook_secret=signing_secret(kept.stripe_key))
     demo = Demo(tmp_path / "demo", kept, record=contract_folder / f"clients-{tmp_path.name}")
     with demo.running():
         yield demo
@@ -35,12 +34,12 @@ def demo(clients: Path, tmp_path: Path, contract_folder: Path) -> Iterator[Demo]
 
 def test_the_shop_fulfills_what_the_cli_forwards(demo: Demo, clients: Path, tmp_path: Path) -> None:
     cli = StripeCli(clients / CLI, tmp_path, demo.stripe_url, key=demo.kept.stripe_key)
-    assert cli.output("listen", "--print-secret").strip() == demo.kept.webhook_secret
+    assert cli.output("listen", "--print-secret").strip() == signing_secret(demo.kept.stripe_key)
     # Without its webhook endpoint the shop gets nothing but what the CLI forwards.
     (endpoint,) = json.loads(cli.output("webhook_endpoints", "list"))["data"]
     cli.output("webhook_endpoints", "delete", endpoint["id"], "--confirm")
     product, key = counted_product(cli)
-    with cli.listening("listen", "--all-snapshot", "--forward-to", demo.webhook_url) as listen:
+    with cli.listening(*printed_command(demo, cli)) as listen:
         for name in TRIGGERS:
             cli.output("trigger", name)
         for name in OLDER_TRIGGERS:
@@ -57,6 +56,17 @@ def test_the_shop_fulfills_what_the_cli_forwards(demo: Demo, clients: Path, tmp_
     assert len(answers) >= 30
     assert [line for line in answers if "[200]" not in line] == []
     assert json.loads(cli.output("products", "retrieve", product))["metadata"][key] == "77"
+
+
+def printed_command(demo: Demo, cli: StripeCli) -> list[str]:
+    """The words after `stripe` of the line that the demo prints, without the address and key that `cli` adds."""
+    assert "{listen}" in WELCOME
+    key, program, *words = shlex.split(demo.listen_command())
+    assert (key, program) == (f"STRIPE_API_KEY={demo.kept.stripe_key}", "stripe")
+    at = words.index("--api-base")
+    assert words.pop(at + 1) == cli.address
+    del words[at]
+    return words
 
 
 def counted_product(cli: StripeCli) -> tuple[str, str]:
