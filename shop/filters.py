@@ -30,7 +30,7 @@ SORT_ORDERS: dict[str, list[str | Combinable]] = {
 
 @dataclass(frozen=True)
 class ProductFilter:
-    """Filters of a product list. `lowest` and `highest` are amounts in minor units."""
+    """Filters of a product list. `min_price` and `max_price` are amounts in minor units."""
 
     q: str = ""
     size: str = ""

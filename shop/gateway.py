@@ -67,11 +67,11 @@ def fetch_product(product_id: str) -> StripeProduct:
             client = stripe_client(retries=RETRIES)
             product = client.v1.products.retrieve(product_id)
             if _field(product, "deleted"):
-                return _gone(product_id, fetched_at)
+                return _deleted_product(product_id, fetched_at)
             listed = client.v1.prices.list({"product": product_id, "limit": PAGE_SIZE})
             prices = [_price(price) for price in listed.auto_paging_iter()]
     except NotFound:
-        return _gone(product_id, fetched_at)
+        return _deleted_product(product_id, fetched_at)
     return _product(product, tuple(prices), fetched_at)
 
 
@@ -122,7 +122,7 @@ def _price(price: stripe.Price) -> StripePrice:
     )
 
 
-def _gone(product_id: str, fetched_at: datetime) -> StripeProduct:
+def _deleted_product(product_id: str, fetched_at: datetime) -> StripeProduct:
     return StripeProduct(
         id=product_id,
         name="",

@@ -92,21 +92,21 @@ def _sizes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
 
 def _listed(text: str, key: str, *, longest: int) -> tuple[list[str], list[str]]:
     """Split a comma-separated text. Empty, repeated and invalid parts are left out and listed as problems."""
-    kept: list[str] = []
+    valid: list[str] = []
     problems: list[str] = []
     for part in (part.strip() for part in text.split(",")):
-        problem = _problem(part, kept, longest)
+        problem = _problem(part, valid, longest)
         if problem:
             problems.append(f"“{key}” {problem}")
         else:
-            kept.append(part)
-    return kept, list(dict.fromkeys(problems))
+            valid.append(part)
+    return valid, list(dict.fromkeys(problems))
 
 
-def _problem(part: str, kept: list[str], longest: int) -> str:
+def _problem(part: str, valid: list[str], longest: int) -> str:
     if not part:
         return "has an empty entry between its commas."
-    if part in kept:
+    if part in valid:
         return f"lists {part} twice."
     if len(part) > longest:
         return f"has “{part[:20]}…”, which is longer than {longest} characters."

@@ -22,9 +22,9 @@ Outcome = Literal["created", "updated", "unchanged"]
 def upsert_product(product: StripeProduct) -> Outcome:
     """Create or update the row. Older data never overwrites newer data; unchanged rows are not written."""
     if product.deleted:
-        gone = Product.objects.filter(pk=product.id, deleted=False, fetched_at__lte=product.fetched_at)
-        marked = gone.update(deleted=True, active=False, fetched_at=product.fetched_at)
-        return "updated" if marked else "unchanged"
+        current = Product.objects.filter(pk=product.id, deleted=False, fetched_at__lte=product.fetched_at)
+        updated = current.update(deleted=True, active=False, fetched_at=product.fetched_at)
+        return "updated" if updated else "unchanged"
     fields = product_fields(product)
     with transaction.atomic():
         row, created = Product.objects.get_or_create(

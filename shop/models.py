@@ -123,7 +123,7 @@ class SizeGuide(models.Model):
 
     class Unit(models.TextChoices):
         INCHES = "in", _("inches")
-        CENTIMETRES = "cm", _("centimeters")
+        CENTIMETERS = "cm", _("centimeters")
 
     name = models.CharField(_("name"), max_length=100, help_text=_("Shown above the table."))
     category = models.CharField(

@@ -21,11 +21,11 @@ class Row:
 
     size: str
     inches: tuple[str, ...]
-    centimetres: tuple[str, ...]
+    centimeters: tuple[str, ...]
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        return list(zip(self.inches, self.centimetres, strict=True))
+        return list(zip(self.inches, self.centimeters, strict=True))
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ def _fraction(text: str) -> Fraction | None:
 
 def _row(size: str, measures: tuple[Fraction, ...], in_inches: bool) -> Row:
     inches = measures if in_inches else tuple(measure / CM_PER_INCH for measure in measures)
-    centimetres = tuple(measure * CM_PER_INCH for measure in measures) if in_inches else measures
+    centimeters = tuple(measure * CM_PER_INCH for measure in measures) if in_inches else measures
     return Row(
         size=size,
         inches=tuple(as_inches(measure) for measure in inches),
-        centimetres=tuple(as_centimetres(measure) for measure in centimetres),
+        centimeters=tuple(as_centimeters(measure) for measure in centimeters),
     )
 
 
@@ -97,7 +97,7 @@ def as_inches(measure: Fraction) -> str:
     return f"{whole} {part}" if whole else str(part)
 
 
-def as_centimetres(measure: Fraction) -> str:
+def as_centimeters(measure: Fraction) -> str:
     """Round to the nearest half, the precision that fabric can be measured with: "70", "54.5"."""
     halves = Decimal(round(measure * 2)) / 2
     return format(halves.normalize(), "f")

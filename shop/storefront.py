@@ -125,7 +125,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def size_sort_key(size: str) -> tuple[int, int, str]:
-    # Sizes outside LADDER sort last, by leading number: children's 2Y before 10Y.
+    # Sizes outside SIZE_ORDER sort last, by leading number: children's 2Y before 10Y.
     known = size.upper()
     if known in SIZE_ORDER:
         return SIZE_ORDER.index(known), 0, ""

@@ -75,4 +75,4 @@ def test_panels_are_hidden_on_the_login_page(client: Client) -> None:
 
     page = client.get(reverse("admin:login")).content.decode()
 
-    assert "desk-panel__title" not in page
+    assert "admin-panel__title" not in page

@@ -51,6 +51,16 @@ def test_a_list_is_searched_filtered_and_sorted_by_the_query_string(
     assert names_on(client.get(f"/products/?{query}")) == names
 
 
+def test_the_filter_parameter_of_2026_11_26_is_still_read(client: Client) -> None:
+    shelf_of_three()
+
+    answer = client.get("/products/?colour=navy&sort=name")
+
+    assert names_on(answer) == ["Bramble Shirt"]
+    assert client.get("/products/?colour=navy&page=9")["Location"] == "/products/?color=navy"
+    assert "colour" not in answer.content.decode().replace("colour=navy&amp;sort", "")
+
+
 @pytest.mark.parametrize(
     ("stock", "words"),
     [
@@ -92,7 +102,7 @@ def test_a_size_that_the_category_does_not_have_is_still_shown_as_a_filter(clien
     html = client.get("/category/clothing/?size=2Y").content.decode()
 
     assert "<option selected>2Y</option>" in html
-    assert 'class="wish"' in html
+    assert 'class="active-filter"' in html
 
 
 def test_a_search_within_a_category_names_both(client: Client) -> None:

@@ -190,7 +190,7 @@ def test_html_from_stripe_is_escaped(client: Client) -> None:
         assert "alert(1)" in words_of(answer)
 
 
-def test_the_size_guide_is_shown_in_inches_and_centimetres(client: Client) -> None:
+def test_the_size_guide_is_shown_in_inches_and_centimeters(client: Client) -> None:
     product = on_shelf()
     SizeGuide.objects.create(name="Shirts", lines="S 27 1/2, 21 1/2, 34")
 

@@ -1,4 +1,4 @@
-"""Tests of the theme: text stays readable with any colors."""
+"""Tests of the theme: text stays readable with any colors, and unknown color names have no swatch."""
 
 import re
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shop.models import Storefront
-from shop.theme import DARK_BACKGROUND, INK, contrast, mix, readable_on, stylesheet
+from shop.theme import DARK_BACKGROUND, FILLS, INK, contrast, mix, readable_on, stylesheet, swatch_color
 
 colors = st.integers(min_value=0, max_value=0xFFFFFF).map(lambda number: f"#{number:06x}")
 
@@ -74,3 +74,29 @@ def test_a_background_that_is_too_dark_is_rejected() -> None:
 def test_the_logo_url_is_checked_like_product_images(logo: str) -> None:
     with pytest.raises(ValidationError, match="is not shown"):
         Storefront(logo=logo).clean()
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("Plum", "plum"),
+        ("TEAL", "teal"),
+        ("Natural", "natural"),
+        ("Heather Grey", "grey"),
+        ("Heather", "heather"),
+        ("Navy Heather", "navy"),
+        ("Forest Green", "green"),
+        ("off-white", "white"),
+    ],
+)
+def test_the_last_known_word_decides_the_color(name: str, known: str) -> None:
+    assert swatch_color(name) == FILLS[known]
+
+
+@pytest.mark.parametrize("name", ["", "Dusk", "Black/White", "Black & White", "Red and Blue", "#000000"])
+def test_unknown_names_and_combinations_have_no_swatch(name: str) -> None:
+    assert swatch_color(name) == ""
+
+
+def test_every_fill_is_a_hex_color() -> None:
+    assert all(re.fullmatch("#[0-9a-f]{6}", fill) for fill in FILLS.values())
