@@ -60,14 +60,7 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
     facts = metadata.parse(product.metadata)
     images, image_problems = partition_images(product.images, settings.ALLOWED_IMAGE_ORIGINS)
     prices = [
-        Price(
-            price.id,
-            price.currency,
-            price.unit_amount,
-            price.active,
-            price.size,
-            problem=_price_problem(price),
-        )
+        Price(price.id, price.currency, price.unit_amount, price.active, price.size, _price_problem(price))
         for price in sorted(product.prices, key=lambda price: price.id)
     ]
     span = range_of(facts.sizes, prices, product.default_price_id)
