@@ -43,7 +43,7 @@ KILLERS = {
     "test_a_session_that_was_paid_without_an_event_is_a_sale",
     "int_for_a_count": "inventory/tests/test_counts.py::test_everything_else_is_invalid",
     "newer_version_tag_ignored": "inventory/tests/test_backup_recovery.py::"
-    "test_a_restored_database_accepts_stripes_counts_and_notifies_the_owner",
+    "test_a_sale_from_before_the_cutoff_goes_into_the_issue_and_not_into_the_count",
     "old_version_tag_ignored": "inventory/tests/test_version_tags.py::"
     "test_an_old_form_saved_untouched_does_not_bring_sold_shirts_back",
     "sale_without_its_unique_reference": "inventory/tests/test_ledger.py::"
@@ -85,13 +85,10 @@ def _run(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DATABASE_URL": "sqlite:///:memory:", "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("EXPECT_DATABASE", None)
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", test]
-    try:
-        return subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, env=environment, timeout=LONGEST
-        )
-    except subprocess.TimeoutExpired:
-        # The mutant keeps the worker busy for good, which counts as detected.
-        return subprocess.CompletedProcess(command, 1, "1 failed: it ran for too long", "")
+    # A timeout fails the proof: a test that hangs does not show which rule was broken.
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=environment, timeout=LONGEST
+    )
 
 
 def test_every_patch_has_a_test() -> None:
