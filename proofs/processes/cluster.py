@@ -27,7 +27,7 @@ from script.processes import Programs, python
 from script.serve import GUNICORN, ROOT
 
 SHIRT = "prod_shirt"
-DATABASE = "two_of_each"
+DATABASE = f"two_of_each_{os.getpid()}"  # Test processes that run at once must not drop each other's.
 WORK = python("manage.py", "run_worker")
 
 
