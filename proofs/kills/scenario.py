@@ -47,7 +47,7 @@ class Story:
 
     # --- acts
 
-    def look(self) -> None:
+    def sync_catalog(self) -> None:
         catalog_sync.sync_catalog()
         worker.drain(hourly=True)
 
@@ -87,7 +87,7 @@ class Story:
         sessions = [id for id, row in self.fake.sessions.items() if row["client_reference_id"] == order]
         return sessions[-1]
 
-    def look_is_wanted(self) -> None:
+    def request_refresh(self) -> None:
         refresh.request_refresh([SHIRT])
 
     # --- the notes
@@ -117,7 +117,7 @@ def _pass_time(seconds: float) -> Act:
 
 WRITES = {"method": "POST", "path": "/v1/products/*"}
 ACTS: list[Act] = [
-    lambda story: story.look(),
+    lambda story: story.sync_catalog(),
     # Ada buys three units and pays.
     lambda story: story.go_to_payment("Ada", M=2, S=1),
     lambda story: story.fake.pay(story.session_of("Ada")),
@@ -137,7 +137,7 @@ ACTS: list[Act] = [
     # An edit whose event never reaches the shop.
     _fault("drop", times=1, types=("product.updated",)),
     _edit(L="4"),
-    lambda story: story.look_is_wanted(),
+    lambda story: story.request_refresh(),
     lambda story: story.receive("S", 1, "delivery:2"),
     lambda story: story.work(),
     # Stripe fails after, then before, applying an update.

@@ -79,7 +79,7 @@ def at_the_last_visit(point: str, child_db: ChildDatabase, folder: Path) -> int:
     return int(start(child_db, count).wait().said)
 
 
-def look_at_everything(folder: Path) -> Callable[[Say], None]:
+def check_everything(folder: Path) -> Callable[[Say], None]:
     """Check the final state. Runs in a child too, because it needs the children's database."""
 
     def act(say: Say) -> None:
@@ -108,10 +108,10 @@ def look_at_everything(folder: Path) -> Callable[[Say], None]:
 def test_the_scenario_without_a_kill_ends_with_the_expected_counts(
     child_db: ChildDatabase, tmp_path: Path
 ) -> None:
-    told = start(child_db, lambda say: tell(tmp_path)).wait()
-    looked = start(child_db, look_at_everything(tmp_path)).wait()
+    played = start(child_db, lambda say: tell(tmp_path)).wait()
+    checked = start(child_db, check_everything(tmp_path)).wait()
 
-    assert (told.code, looked.code) == (GOOD, GOOD)
+    assert (played.code, checked.code) == (GOOD, GOOD)
 
 
 def test_every_quick_fault_point_exists() -> None:
@@ -129,7 +129,7 @@ def test_a_process_killed_at_a_fault_point_loses_nothing(
 
     start(child_db, go_on(tmp_path)).wait()
 
-    assert start(child_db, look_at_everything(tmp_path)).wait().code == GOOD
+    assert start(child_db, check_everything(tmp_path)).wait().code == GOOD
 
 
 @pytest.mark.slow
@@ -147,4 +147,4 @@ def test_a_process_killed_at_its_last_visit_to_a_fault_point_loses_nothing(
 
     start(child_db, go_on(tmp_path)).wait()
 
-    assert start(child_db, look_at_everything(tmp_path)).wait().code == GOOD
+    assert start(child_db, check_everything(tmp_path)).wait().code == GOOD

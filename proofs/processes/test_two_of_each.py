@@ -62,7 +62,7 @@ def test_the_last_units_are_sold_once_through_two_web_processes(cluster: Cluster
 
 @pytest.mark.parametrize("point", ["prepare.committed", "publish.sent"])
 def test_another_worker_finishes_the_update_of_a_killed_one(cluster: Cluster, point: str) -> None:
-    """At the first point the update is frozen and not sent; at the second it is applied and not recorded."""
+    """At the first point the update is prepared and not sent; at the second it is applied and not recorded."""
     cluster.let_one_die_at(point)
     (session,) = cluster.shop.open_sessions([{"L": 2}])
     cluster.side.tell("begin", product=SHIRT, payments=[(0.0, session)], edits=[])

@@ -58,14 +58,14 @@ def _open_order(item: int, number: int, units: int) -> str:
 
 def paid(session: str) -> str:
     """Apply the session as paid. Returns the state of its order afterwards."""
-    return _settled(CheckoutSession(id=session, status="complete", payment_status="paid"))
+    return _applied(CheckoutSession(id=session, status="complete", payment_status="paid"))
 
 
 def expired(session: str) -> str:
-    return _settled(CheckoutSession(id=session, status="expired", payment_status="unpaid"))
+    return _applied(CheckoutSession(id=session, status="expired", payment_status="unpaid"))
 
 
-def _settled(session: CheckoutSession) -> str:
+def _applied(session: CheckoutSession) -> str:
     order = apply_session(session, now=timezone.now())
     return order.state if order else "none"
 

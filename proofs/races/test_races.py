@@ -193,7 +193,7 @@ def handle(number: int, meet: Meet) -> bool:
     return inbox.handle(f"evt_{number}", timezone.now())
 
 
-def remember_payments(child_db: ChildDatabase, item: int, how_many: int, *, twins: bool = False) -> list[str]:
+def store_payments(child_db: ChildDatabase, item: int, how_many: int, *, twins: bool = False) -> list[str]:
     def act() -> list[str]:
         sessions = shop.open_orders(item, how_many)
         for number, session in enumerate(sessions):
@@ -208,7 +208,7 @@ def remember_payments(child_db: ChildDatabase, item: int, how_many: int, *, twin
 
 def test_an_event_is_handled_by_one_of_eight_workers(child_db: ChildDatabase) -> None:
     (item,) = open_shop(child_db, {"S": 50})
-    remember_payments(child_db, item, 8)
+    store_payments(child_db, item, 8)
 
     rounds = race(child_db, [handle] * 8, rounds=8)
 
@@ -225,7 +225,7 @@ def handle_twin(number: int, meet: Meet) -> bool:
 
 def test_twin_events_of_one_payment_sell_once(child_db: ChildDatabase) -> None:
     (item,) = open_shop(child_db, {"S": 50})
-    remember_payments(child_db, item, 10, twins=True)
+    store_payments(child_db, item, 10, twins=True)
 
     race(child_db, [handle, handle_twin], rounds=10)
 
@@ -261,7 +261,7 @@ def test_control_without_the_condition_and_the_unique_reference_twin_events_sell
     child_db: ChildDatabase,
 ) -> None:
     (item,) = open_shop(child_db, {"S": 50})
-    remember_payments(child_db, item, 1, twins=True)
+    store_payments(child_db, item, 1, twins=True)
 
     def act(event: str) -> Callable[[int, Meet], bool]:
         def handled(number: int, meet: Meet) -> bool:
@@ -376,7 +376,7 @@ def test_control_without_the_condition_an_expiry_undoes_a_payment(child_db: Chil
 
 def test_the_return_page_against_the_webhook_sells_once(child_db: ChildDatabase) -> None:
     (item,) = open_shop(child_db, {"S": 50})
-    sessions = remember_payments(child_db, item, 12)
+    sessions = store_payments(child_db, item, 12)
 
     race(child_db, [handle, lambda number, _: shop.paid(sessions[number])], rounds=12)
 
@@ -423,20 +423,20 @@ def test_control_reading_a_sum_and_writing_it_back_loses_a_delivery(child_db: Ch
     assert books(child_db)["broken"].startswith("9: a sum is not the sum of its rows")
 
 
-# --- claims -----------------------------------------------------------------------------------
+# --- leases -----------------------------------------------------------------------------------
 
 
-def claim_product(number: int, meet: Meet) -> bool:
-    """Claim the product as a publishing worker does, and keep it until the others have tried."""
-    with leases.lease(shop.SHIRT) as claim:
+def lease_product(number: int, meet: Meet) -> bool:
+    """Lease the product as a publishing worker does, and keep it until the others have tried."""
+    with leases.lease(shop.SHIRT) as lease:
         meet()
-        return claim is not None
+        return lease is not None
 
 
-def test_a_product_is_claimed_by_one_of_four_workers(child_db: ChildDatabase) -> None:
+def test_a_product_is_leased_by_one_of_four_workers(child_db: ChildDatabase) -> None:
     open_shop(child_db, {"S": 50})
 
-    outcomes = race(child_db, [claim_product] * 4)[0]
+    outcomes = race(child_db, [lease_product] * 4)[0]
 
     assert sorted(outcomes) == [False, False, False, True]
 
@@ -444,7 +444,7 @@ def test_a_product_is_claimed_by_one_of_four_workers(child_db: ChildDatabase) ->
 def test_control_a_separate_check_of_the_lease_lets_several_workers_in(child_db: ChildDatabase) -> None:
     open_shop(child_db, {"S": 50})
 
-    def check_then_claim(number: int, meet: Meet) -> bool:
+    def check_then_lease(number: int, meet: Meet) -> bool:
         take_out(
             leases,
             "lease",
@@ -453,9 +453,9 @@ def test_control_a_separate_check_of_the_lease_lets_several_workers_in(child_db:
             "    taken = there and ProductSync.objects.filter(pk=product_id).update(",
             meet=meet,
         )
-        return claim_product(number, meet)
+        return lease_product(number, meet)
 
-    outcomes = race(child_db, [check_then_claim] * 4)[0]
+    outcomes = race(child_db, [check_then_lease] * 4)[0]
 
     assert outcomes.count(True) > 1
 

@@ -39,9 +39,9 @@ def _backfill(cast: Cast, dice: Random) -> bool:
     return True
 
 
-def _mend_key(cast: Cast, dice: Random) -> bool:
+def _renew_key(cast: Cast, dice: Random) -> bool:
     # The worker is restarted too, as the issue of the refused key asks.
-    if not cast.trouble.key_is_mended():
+    if not cast.trouble.key_works_again():
         return False
     cast.process("start", worker.start)
     return True
@@ -72,16 +72,16 @@ ACTIONS: dict[str, Action] = {
     "receive": Action(3, lambda cast, dice: cast.owner.receive(dice)),
     "adjust": Action(2, lambda cast, dice: cast.owner.adjust(dice)),
     "count": Action(1, lambda cast, dice: cast.owner.count(dice)),
-    "take back": Action(2, lambda cast, dice: cast.owner.take_back(dice)),
+    "restock": Action(2, lambda cast, dice: cast.owner.restock(dice)),
     "take over": Action(5, lambda cast, dice: cast.owner.take_over(dice)),
     # people at Stripe
     "edit by some": Action(5, lambda cast, dice: cast.people.edit_by_some(dice)),
     "edit to a number": Action(4, lambda cast, dice: cast.people.edit_to_a_number(dice)),
-    "garble": Action(1, lambda cast, dice: cast.people.garble(dice)),
-    "mend": Action(3, lambda cast, dice: cast.people.mend(dice)),
+    "make a count invalid": Action(1, lambda cast, dice: cast.people.make_invalid(dice)),
+    "correct a count": Action(3, lambda cast, dice: cast.people.correct(dice)),
     "open a form": Action(3, lambda cast, dice: cast.people.open_form(dice)),
     "save a form": Action(4, lambda cast, dice: cast.people.save_form(dice)),
-    "remove the mark": Action(1, lambda cast, dice: cast.people.remove_mark(dice)),
+    "remove the version tag": Action(1, lambda cast, dice: cast.people.remove_version_tag(dice)),
     "another shop writes": Action(2, lambda cast, dice: cast.people.another_shop_writes(dice)),
     "write a note": Action(2, lambda cast, dice: cast.people.write_a_note(dice)),
     # the shop's processes
@@ -96,7 +96,7 @@ ACTIONS: dict[str, Action] = {
     "outage begins": Action(1, lambda cast, dice: cast.trouble.outage_begins(dice)),
     "outage ends": Action(10, lambda cast, dice: cast.trouble.outage_ends(dice)),
     "the key is refused": Action(1, lambda cast, dice: cast.trouble.key_is_refused()),
-    "the key is mended": Action(10, _mend_key),
+    "the key works again": Action(10, _renew_key),
     "a minute passes": Action(4, _wait(61)),
     "a checkout's time passes": Action(1, _wait(36 * 60)),
     "a day passes": Action(1, _wait(25 * 3600)),
@@ -107,14 +107,14 @@ ACTIONS: dict[str, Action] = {
 # Rules that may be played while a process sleeps.
 IN_BETWEEN = [
     "buy", "pay", "pay", "walk away", "debit ends", "come back", "edit by some", "edit to a number", "save a form",
-    "remove the mark", "deliver", "deliver", "work", "work", "work until nothing is left", "a minute passes",
-    "a day passes", "receive", "write a note",
+    "remove the version tag", "deliver", "deliver", "work", "work", "work until nothing is left",
+    "a minute passes", "a day passes", "receive", "write a note",
 ]  # fmt: skip
 
 # End everything that is still open at Stripe.
 AT_THE_END: list[Play] = [
     lambda cast, dice: cast.customers.end_somehow(dice),
     lambda cast, dice: cast.customers.debit_ends(dice),
-    lambda cast, dice: cast.people.mend(dice),
+    lambda cast, dice: cast.people.correct(dice),
     lambda cast, dice: cast.owner.take_over(dice),
 ]

@@ -46,8 +46,8 @@ class Cast(Stage):
 
     def work(self, dice: Random) -> None:
         """Run one of the worker's tasks once."""
-        duty = dice.choice(WORKER_TASKS)
-        self.process(f"worker {duty.path}", lambda: worker.run_task(duty, timezone.now()))
+        task = dice.choice(WORKER_TASKS)
+        self.process(f"worker {task.path}", lambda: worker.run_task(task, timezone.now()))
 
     def work_all(self) -> None:
         self.process("worker", lambda: worker.drain())
@@ -59,9 +59,9 @@ class Cast(Stage):
         def fetch() -> None:
             try:
                 backfill.store_events(since=since)
-                settled = backfill.apply_completed(since=since, now=timezone.now())
-                if settled.failed:
-                    raise broken("a completed session cannot be applied", settled.failed)
+                applied = backfill.apply_completed(since=since, now=timezone.now())
+                if applied.failed:
+                    raise broken("a completed session cannot be applied", applied.failed)
             except StripeCallError:
                 self.tally.note("backfill failed")
 

@@ -36,8 +36,8 @@ class Judge:
                 self._count_is_right(key)
             self._edits_are_counted_once()
             self._oversold_only_by_others()
-            self._what_was_replaced_was_told()
-            self._refunds_were_told()
+            self._replaced_counts_were_reported()
+            self._refunds_were_reported()
 
     def _nothing_is_left(self) -> None:
         left = {
@@ -71,7 +71,7 @@ class Judge:
 
     def _sales_are_those_that_were_paid(self) -> None:
         """1: at most one sale per line, and in the end every paid session has its sales, or an issue lists it."""
-        reported = self._told_of_restore()
+        reported = self._report_of_restore()
         for session, units in self.books.paid.items():
             order = Order.objects.filter(session_id=session).first()
             if order is None:
@@ -103,7 +103,7 @@ class Judge:
         if extra := [reference for reference in sold if reference.rpartition(":")[0] not in paid]:
             raise broken("1: a sale without a payment", extra)
 
-    def _told_of_restore(self) -> str:
+    def _report_of_restore(self) -> str:
         return "\n".join(
             Issue.objects.filter(kind=Issue.Kind.RESTORED_DATABASE).values_list("text", flat=True)
         )
@@ -115,7 +115,7 @@ class Judge:
         expected = self.books.expected(key) + self._oversold(key)
         if actual == expected or key in self.books.undecided:
             return
-        if self._a_person_was_told(key):
+        if self._is_reported(key):
             self.stage.tally.note("wrong, with an issue")
             return
         if self.books.restored and (actual - expected) in self._what_may_be_missing(key):
@@ -129,7 +129,7 @@ class Judge:
         rows = Movement.objects.filter(kind="oversold", item__product=key[0], item__key=key[1])
         return rows.aggregate(units=Sum("delta"))["units"] or 0
 
-    def _a_person_was_told(self, key: Key) -> bool:
+    def _is_reported(self, key: Key) -> bool:
         if key[0] not in self.books.doubtful:
             return False
         subjects = [key[0], f"{key[0]} {key[1]}"]
@@ -137,7 +137,7 @@ class Judge:
 
     def _what_may_be_missing(self, key: Key) -> set[int]:
         """After a restore: every sum of changes that the issue lists or that only the lost database recorded."""
-        reported = self._told_of_restore()
+        reported = self._report_of_restore()
         parts = [verb.delta for verb in self.books.lost_verbs if verb.key == key]
         # The issue asks to check edits made in between: each edit whose event the restored database had not handled.
         parts += [-edit.difference for edit in self.books.unheard if edit.key == key]
@@ -175,7 +175,7 @@ class Judge:
             if self._oversold(key):
                 raise broken("3: oversold by the shop alone", f"{key}: {self._oversold(key)}")
 
-    def _what_was_replaced_was_told(self) -> None:
+    def _replaced_counts_were_reported(self) -> None:
         """10: an invalid count that our update replaced has an issue."""
         for product, key in self.stage.wire.replaced:
             if not Issue.objects.filter(
@@ -183,7 +183,7 @@ class Judge:
             ).exists():
                 raise broken("10: an invalid count was replaced without an issue", f"{product} {key}")
 
-    def _refunds_were_told(self) -> None:
+    def _refunds_were_reported(self) -> None:
         for session in self.books.refunded:
             order = Order.objects.filter(session_id=session).first()
             if (

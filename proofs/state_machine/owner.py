@@ -75,7 +75,7 @@ class Owner:
         self._say("counted", key, delta, act)
         return True
 
-    def take_back(self, dice: Random) -> bool:
+    def restock(self, dice: Random) -> bool:
         """Return units of a sale. All returns together may never exceed it."""
         with self.stage.processes.aside():
             sales = list(
@@ -89,7 +89,7 @@ class Owner:
         asked = dice.randint(1, 4)
         units = min(asked, room)
         if units > 0:
-            self._say_back(key, sale.reference, asked, room)
+            self._say_restock(key, sale.reference, asked, room)
         else:
             name = f"click:{next(self._numbers)}"
             self.stage.process("returned", lambda: ledger.restock(sale.reference, asked, reference=name))
@@ -98,7 +98,7 @@ class Owner:
                 raise broken("more was returned than was sold", sale.reference)
         return True
 
-    def _say_back(self, key: Key, sale: str, asked: int, room: int) -> None:
+    def _say_restock(self, key: Key, sale: str, asked: int, room: int) -> None:
         name = f"click:{next(self._numbers)}"
         for _click in range(self.stage.dice.choice([1, 1, 2])):
             self.stage.process("returned", lambda: ledger.restock(sale, asked, reference=name))

@@ -7,9 +7,9 @@ from random import Random
 
 from proofs.state_machine.books import Edit, Key
 from proofs.state_machine.stage import Stage
-from proofs.state_machine.wire import MARK, is_count
+from proofs.state_machine.wire import VERSION_KEY, is_count
 
-GARBAGE = ["abc", "1_0", "+5", "٣", "-2", "L 4", "1e3", "0x10", "1234567", "twelve"]
+INVALID_COUNTS = ["abc", "1_0", "+5", "٣", "-2", "L 4", "1e3", "0x10", "1234567", "twelve"]
 CHANGES = [-3, -2, -1, 1, 2, 3, 5, 8]
 
 
@@ -93,15 +93,15 @@ class People:
         self._set(key, dice.randint(0, 15))
         return True
 
-    def garble(self, dice: Random) -> bool:
+    def make_invalid(self, dice: Random) -> bool:
         key = dice.choice(self.stage.keys)
         if not self.is_readable(key):
             return False
         self.books.doubtful.add(key[0])
-        self._save(key[0], {key[1]: "" if dice.random() < 0.3 else dice.choice(GARBAGE)})
+        self._save(key[0], {key[1]: "" if dice.random() < 0.3 else dice.choice(INVALID_COUNTS)})
         return True
 
-    def mend(self, dice: Random) -> bool:
+    def correct(self, dice: Random) -> bool:
         keys = [key for key in self.stage.keys if not self.is_readable(key)]
         if not keys:
             return False
@@ -131,7 +131,7 @@ class People:
             self.books.doubtful.add(form.product)
         self._mean(chosen, max(0, new) - int(form.shown[chosen[1]]))
         self.books.somebody_took.update(keys)
-        counts = {MARK, *(key for _product, key in self.stage.keys)}
+        counts = {VERSION_KEY, *(key for _product, key in self.stage.keys)}
         posted = {key: text for key, text in form.shown.items() if key in counts}
         self._save(form.product, {**posted, chosen[1]: str(max(0, new))})
         return True
@@ -140,9 +140,9 @@ class People:
         """Record in the books if the form cannot be distinguished from an edit."""
         current, keys = self.metadata(form.product), self.stage.keys_of(form.product)
         changed = any(current.get(key) != form.shown[key] for _product, key in keys)
-        mark = form.shown.get(MARK)
-        ours = mark is not None and not mark.startswith("another/")
-        if changed and (not ours or mark == current.get(MARK)):
+        tag = form.shown.get(VERSION_KEY)
+        ours = tag is not None and not tag.startswith("another/")
+        if changed and (not ours or tag == current.get(VERSION_KEY)):
             self.books.undecided.update(keys)
         if changed:
             self.books.doubtful.add(form.product)
@@ -151,17 +151,17 @@ class People:
         """Whether the form's counts, with those `typed`, ever stood at Stripe under the form's version tag."""
         counts = {key: int(form.shown[key]) for _product, key in self.stage.keys_of(form.product)} | typed
         return any(
-            event["data"]["object"]["metadata"].get(MARK) == form.shown.get(MARK)
+            event["data"]["object"]["metadata"].get(VERSION_KEY) == form.shown.get(VERSION_KEY)
             and all(_says(event["data"]["object"]["metadata"], key, count) for key, count in counts.items())
             for event in self.fake.events.values()
             if event["type"] == "product.updated" and event["data"]["object"]["id"] == form.product
         )
 
-    def remove_mark(self, dice: Random) -> bool:
+    def remove_version_tag(self, dice: Random) -> bool:
         product = dice.choice(self.stage.products)
-        if MARK not in self.metadata(product):
+        if VERSION_KEY not in self.metadata(product):
             return False
-        self._save(product, {MARK: ""})
+        self._save(product, {VERSION_KEY: ""})
         return True
 
     def another_shop_writes(self, dice: Random) -> bool:
@@ -171,8 +171,8 @@ class People:
             return False
         taken = min(self.shown(key), 2)
         self._mean(key, -taken)
-        mark = f"another/{key[0]}/{dice.randint(1, 99)}"
-        self._save(key[0], {key[1]: str(self.shown(key) - taken), MARK: mark})
+        tag = f"another/{key[0]}/{dice.randint(1, 99)}"
+        self._save(key[0], {key[1]: str(self.shown(key) - taken), VERSION_KEY: tag})
         return True
 
     def write_a_note(self, dice: Random) -> bool:

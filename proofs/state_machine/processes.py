@@ -1,7 +1,7 @@
 """Simulate the shop's processes as calls in one thread, which can be killed or interrupted at any step.
 
 A step is a fault point, an SQL statement, or a request to Stripe before and after it takes effect. A killed process
-runs no further statement, not even in its `finally` blocks: its transaction is rolled back, and its claims stay. An
+runs no further statement, not even in its `finally` blocks: its transaction is rolled back, and its leases stay. An
 interrupted process sleeps while others work.
 """
 

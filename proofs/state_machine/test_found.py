@@ -147,7 +147,7 @@ def test_a_list_of_events_that_always_fails_is_no_gap(world: World) -> None:
 
 
 def test_a_restored_update_that_was_never_sent_is_not_sent_before_a_refresh(world: World) -> None:
-    """The backup was made between freezing and sending. The lost database sent the update and went on."""
+    """The backup was made between preparing and sending. The lost database sent the update and went on."""
     _rest(world)
     _sell("stock_S", "order:a")
     with leases.lease(SHIRT) as lease:

@@ -108,7 +108,7 @@ class Trouble:
         self._key.start()
         return True
 
-    def key_is_mended(self) -> bool:
+    def key_works_again(self) -> bool:
         if self._key is None:
             return False
         self._key.stop()
@@ -140,7 +140,7 @@ class Trouble:
                 self.tally.note(f"late request: {type(exc).__name__}")
 
     def off(self) -> None:
-        self.key_is_mended()
+        self.key_works_again()
         self.may_be_late, self._outage = 0, []
         self._collect(lambda rule: True)
 

@@ -17,7 +17,7 @@ from fake_stripe.transport import InProcess
 from proofs.state_machine.broken import broken
 from proofs.state_machine.processes import Processes
 
-MARK = "inventory_version"
+VERSION_KEY = "inventory_version"
 
 
 class Wire(InProcess):
@@ -60,28 +60,28 @@ class Wire(InProcess):
     ) -> tuple[str, int, Mapping[str, str]]:
         self._fake.clock.forward(self._takes())
         path = urlsplit(url).path
-        is_write = method.upper() == "POST" and path.startswith("/v1/products/")
+        is_update = method.upper() == "POST" and path.startswith("/v1/products/")
         product = path.rsplit("/", 1)[1]
-        before = self._fake.products[product]["metadata"] if is_write else {}
+        before = self._fake.products[product]["metadata"] if is_update else {}
         try:
             answer = super().request(method, url, headers, post_data)
         finally:
-            if is_write:
-                self._look_at_write(product, before, str(post_data))
+            if is_update:
+                self._check_update(product, before, str(post_data))
         self._fake.clock.forward(self._takes())
         return answer
 
-    def _look_at_write(self, product: str, before: Mapping[str, str], form: str) -> None:
+    def _check_update(self, product: str, before: Mapping[str, str], form: str) -> None:
         # Checked whatever the answer was: the update may have taken effect, or repeat one that did.
         after = self._fake.products[product]["metadata"]
         for name, value in parse_qsl(form, keep_blank_values=True):
             key = name.removeprefix("metadata[").removesuffix("]")
-            ours = key == MARK or key.startswith("stock")
+            ours = key == VERSION_KEY or key.startswith("stock")
             if not name.startswith("metadata[") or not ours:
                 raise broken("10: a key that is not ours was written", f"{product} {name}")
-            if key != MARK and not (value.isascii() and value.isdigit()):
+            if key != VERSION_KEY and not (value.isascii() and value.isdigit()):
                 raise broken("10: a value that is not a count was written", f"{product} {key} {value!r}")
-            if key != MARK and not is_count(before.get(key)) and is_count(after.get(key)):
+            if key != VERSION_KEY and not is_count(before.get(key)) and is_count(after.get(key)):
                 self.replaced.append((product, key))
 
     def _sleep_time_seconds(self, num_retries: int) -> float:

@@ -129,14 +129,14 @@ class World(Cast):
         return done + self.deliver()
 
 
-def _hide_nothing(*told: object, **_more: object) -> None:
+def _hide_nothing(*reported: object, **_more: object) -> None:
     # The shop survives an exception in one product or order, but a proof must fail with it.
-    raise next(each for each in told if isinstance(each, Exception))
+    raise next(each for each in reported if isinstance(each, Exception))
 
 
 @contextmanager
 def _names_are_repeatable(seed: int) -> Iterator[None]:
-    """Make the random ids of orders, claims and keys the same whenever a schedule is repeated."""
+    """Make the random ids of orders, leases and keys the same whenever a schedule is repeated."""
     names = Random(seed)
     order_id = Order._meta.get_field("id")
     with (
