@@ -236,6 +236,29 @@ def test_a_change_in_the_cart_is_sent_at_once_and_the_focus_stays(
     expect(page.get_by_label(re.compile("^Size"))).to_have_value(str(item_of(shirt, "M").id))
 
 
+def test_a_change_is_sent_from_a_form_that_was_just_swapped_in(
+    desktop: Page, site: str, shirt: Product
+) -> None:
+    """htmx 2.0.10 adds its listeners to new elements only after `defaultSettleDelay`, 20 ms by default."""
+    open_product(desktop, site, shirt)
+    put_in(desktop, "M", 1)
+    expect(desktop.get_by_role("dialog")).to_be_visible()
+    desktop.goto(site + reverse("cart"))
+    desktop.evaluate(
+        """() => document.body.addEventListener("htmx:afterSwap", () => setTimeout(() => {
+            const size = document.querySelector("[data-does=change] select");
+            size.selectedIndex = 1;
+            size.dispatchEvent(new Event("change", {bubbles: true}));
+        }), {once: true})"""
+    )
+
+    quantity = desktop.get_by_label(re.compile("^Quantity"))
+    quantity.fill("3")
+    quantity.press("Enter")
+
+    expect(desktop.locator(".field__error")).to_contain_text("Only 2 left of BALM T-Shirt L.")
+
+
 @pytest.mark.parametrize("place", ["drawer", "cart"])
 @pytest.mark.parametrize("keys", [["3"], ["ArrowUp", "ArrowUp"]], ids=["typed", "arrows"])
 def test_a_new_quantity_is_kept_when_leaving_the_field_with_tab(

@@ -106,6 +106,7 @@
   );
 
   function resume() {
+    if (!postponed) return;
     const [form] = unsent();
     if (form) {
       window.htmx.trigger(form, "submit");
@@ -124,8 +125,9 @@
       .map((field) => ({ line: lineOf(field), name: field.name, value: field.value }));
   });
 
-  document.body.addEventListener("htmx:afterSwap", (event) => {
-    if (!event.detail.target.hasAttribute("data-cart")) return;
+  document.body.addEventListener("htmx:afterSettle", (event) => {
+    const cart = event.detail.target;
+    if (!(cart instanceof HTMLElement) || !cart.hasAttribute("data-cart")) return;
     for (const { line, name, value } of typed) {
       const form = [...document.querySelectorAll("[data-does=change]")].find((each) => lineOf(each) === line);
       const field = form?.elements.namedItem(name);
@@ -135,12 +137,8 @@
       if (value) field.dispatchEvent(new Event("change", { bubbles: true }));
     }
     typed = [];
-  });
-
-  document.body.addEventListener("htmx:afterSettle", (event) => {
-    const cart = event.detail.target;
-    if (!(cart instanceof HTMLElement) || !cart.hasAttribute("data-cart")) return;
-    if (postponed) resume();
+    // htmx would drop a request that is sent before this one has ended.
+    if (postponed) queueMicrotask(resume);
     // The focused element may be gone with its line. Keep the focus near it instead of at the top of the page.
     if (document.activeElement && document.activeElement !== document.body && document.activeElement !== drawer) return;
     (cart === body ? document.getElementById("cart-drawer-title") : cart).focus();
