@@ -5,14 +5,37 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from checkout.carriers import tracking_url
 from checkout.countries import country_name
 from inventory.models import StockItem
 from shop.models import Product
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    """Paid orders by what is left to do with their goods. Units that were refunded by line need not be sent."""
+
+    def needing_size(self) -> OrderQuerySet:
+        """Paid, not sent, and a line waits for its size: it can be neither counted nor packed."""
+        return self.filter(Exists(_lines_to_send().filter(needs_size=True)), _paid_and_not_sent())
+
+    def to_pack(self) -> OrderQuerySet:
+        """Paid and ready to be packed."""
+        unpacked = self.filter(_paid_and_not_sent(), packed_at=None)
+        return unpacked.filter(Exists(_lines_to_send())).exclude(
+            Exists(_lines_to_send().filter(needs_size=True))
+        )
+
+    def packed(self) -> OrderQuerySet:
+        """Packed and not sent yet."""
+        return self.filter(_paid_and_not_sent(), packed_at__isnull=False)
+
+    def sent(self) -> OrderQuerySet:
+        return self.filter(sent_at__isnull=False)
 
 
 class Order(models.Model):
@@ -27,6 +50,14 @@ class Order(models.Model):
         PAID = "paid", _("paid")
         CANCELED = "canceled", _("canceled")
         REFUNDED = "refunded", _("refunded")
+
+    class Fulfillment(models.TextChoices):
+        """What is left to do with the goods of a paid order."""
+
+        NEEDS_SIZE = "needs_size", _("needs a size")
+        TO_PACK = "to_pack", _("to pack")
+        PACKED = "packed", _("packed")
+        SENT = "sent", _("sent")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
@@ -72,6 +103,15 @@ class Order(models.Model):
     total = models.BigIntegerField(_("total"), null=True, blank=True)
     refunded = models.BigIntegerField(_("refunded"), default=0)
 
+    packed_at = models.DateTimeField(_("packed"), null=True, blank=True)
+    packed_by = models.CharField(_("packed by"), max_length=150, blank=True)
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    sent_by = models.CharField(_("sent by"), max_length=150, blank=True)
+    carrier = models.CharField(_("carrier"), max_length=30, blank=True)
+    tracking_number = models.CharField(_("tracking number"), max_length=100, blank=True)
+
+    objects = OrderQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("order")
         verbose_name_plural = _("orders")
@@ -95,6 +135,10 @@ class Order(models.Model):
             models.Index(
                 fields=["payment_intent_id"], condition=~Q(payment_intent_id=""), name="order_of_a_payment"
             ),
+            # For the lists of what is to be packed and sent, however many orders there were.
+            models.Index(
+                fields=["paid_at"], condition=Q(state="paid", sent_at=None), name="orders_not_sent_yet"
+            ),
         ]
         constraints = [
             # A double click makes one order: the second INSERT fails.
@@ -102,6 +146,9 @@ class Order(models.Model):
                 fields=["cart_token"],
                 condition=Q(state="open") & ~Q(cart_token=""),
                 name="a_cart_has_one_open_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(sent_at=None) | Q(packed_at__isnull=False), name="a_sent_order_was_packed"
             ),
         ]
 
@@ -124,6 +171,22 @@ class Order(models.Model):
     @property
     def reference(self) -> str:
         return f"order:{self.id}"
+
+    @property
+    def fulfillment(self) -> Order.Fulfillment | None:
+        """What is left to do with the goods. None before the payment, and after a full refund unless it was sent."""
+        if self.sent_at:
+            return self.Fulfillment.SENT
+        lines = [line for line in self.lines.all() if line.quantity_to_send]
+        if self.state != self.State.PAID or not lines:
+            return None
+        if any(line.needs_size for line in lines):
+            return self.Fulfillment.NEEDS_SIZE
+        return self.Fulfillment.PACKED if self.packed_at else self.Fulfillment.TO_PACK
+
+    @property
+    def tracking_url(self) -> str:
+        return tracking_url(self.carrier, self.tracking_number)
 
     @property
     def next_url(self) -> str:
@@ -160,6 +223,9 @@ class OrderLine(models.Model):
     size = models.CharField(_("size"), max_length=500, blank=True)
     color = models.CharField(_("color"), max_length=500, blank=True)
     quantity = models.PositiveIntegerField(_("quantity"))
+    quantity_refunded = models.PositiveIntegerField(
+        _("refunded units"), default=0, help_text=_("Units refunded on the order's page.")
+    )
     unit_amount = models.BigIntegerField(_("unit price"), null=True)
     price_id = models.CharField(_("price"), max_length=255, blank=True)
     needs_size = models.BooleanField(
@@ -175,10 +241,17 @@ class OrderLine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "position"], name="an_order_has_one_line_in_a_place"),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="a_line_has_a_quantity"),
+            models.CheckConstraint(
+                condition=Q(quantity_refunded__lte=F("quantity")), name="a_line_refunds_what_it_sold_at_most"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name} {self.size}".strip()
+
+    @property
+    def quantity_to_send(self) -> int:
+        return self.quantity - self.quantity_refunded
 
     @property
     def amount(self) -> int | None:
@@ -188,3 +261,11 @@ class OrderLine(models.Model):
     @property
     def reference(self) -> str:
         return f"order:{self.order_id}:{self.position}"
+
+
+def _paid_and_not_sent() -> Q:
+    return Q(state=Order.State.PAID, sent_at=None)
+
+
+def _lines_to_send() -> models.QuerySet[OrderLine]:
+    return OrderLine.objects.filter(order=OuterRef("pk"), quantity__gt=F("quantity_refunded"))
