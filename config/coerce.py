@@ -26,9 +26,11 @@ def as_optional_texts(value: Any) -> dict[str, str | None]:
     }
 
 
-def as_datetime(seconds: Any) -> datetime | None:
-    """Convert Unix seconds to UTC. None if they are missing, 0, not a number or out of range."""
+def as_datetime(value: Any) -> datetime | None:
+    """Convert Unix seconds, or ISO 8601 as API v2 has it, to UTC. None if missing, 0, of another form or out of range."""
     try:
-        return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+        if isinstance(value, str) and "T" in value:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        return datetime.fromtimestamp(int(value), UTC) if value else None
     except (TypeError, ValueError, OverflowError, OSError):
         return None

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from fake_stripe import deliveries
+from fake_stripe import deliveries, thin_events
 from fake_stripe.account import Account
 from fake_stripe.store import Json
 
@@ -126,7 +126,7 @@ class Courier:
         return {"delivery": delivery["id"], **names, **attempt}
 
     def _send(self, event: Json, endpoint: Json) -> Json:
-        url, body = endpoint["url"], json.dumps(event).encode()
+        url, body = endpoint["url"], json.dumps(thin_events.body(event, endpoint)).encode()
         started = time.monotonic()
         status, answer, problem = None, b"", None
         try:

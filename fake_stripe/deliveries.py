@@ -2,6 +2,7 @@
 
 import itertools
 
+from fake_stripe import thin_events
 from fake_stripe.account import Account
 from fake_stripe.faults import DeliveryPlan
 from fake_stripe.store import Json
@@ -32,7 +33,8 @@ def wants(endpoint: Json, event: Json) -> bool:
     """Whether the endpoint is enabled, in the event's mode, and subscribed to its type."""
     if endpoint["status"] != "enabled" or endpoint["livemode"] != event["livemode"]:
         return False
-    return "*" in endpoint["enabled_events"] or event["type"] in endpoint["enabled_events"]
+    type = f"v1.{event['type']}" if thin_events.is_destination(endpoint) else event["type"]
+    return "*" in endpoint["enabled_events"] or type in endpoint["enabled_events"]
 
 
 def resend(account: Account, event: Json, endpoint: Json) -> Json:

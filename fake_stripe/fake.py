@@ -235,13 +235,16 @@ class FakeStripe:
         enabled_events: list[str] | None = None,
         secret: str | None = None,
         description: str | None = None,
+        *,
+        thin: bool = False,
     ) -> Json:
-        """Create a webhook endpoint; returns it with its `secret`."""
+        """Create a webhook endpoint; returns it with its `secret`. `thin`: one whose payload style is thin."""
         self._check_url(url)
         with self.account.store.transaction():
             secret = secret or self.account.ids.new("webhook_secret")
             given = {"url": url, "enabled_events": list(enabled_events or ["*"]), "description": description}
-            return {**webhook_endpoints.make(self._call(given), secret), "secret": secret}
+            endpoint = webhook_endpoints.make(self._call(given), secret, thin=thin)
+            return {**endpoint, "secret": secret}
 
     def move_webhook_endpoint(self, id: str, url: str, secret: str | None = None) -> Json:
         """Change an endpoint's URL and optionally its secret; returns it with its `secret`."""

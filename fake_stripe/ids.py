@@ -18,6 +18,7 @@ SHAPES = {
     "refund": ("re_3", 23),
     "event": ("evt_1", 23),
     "webhook_endpoint": ("we_1", 23),
+    "event_destination": ("ed_", 23),
     "shipping_rate": ("shr_1", 23),
     "request": ("req_", 14),
     "delivery": ("dlv_", 16),

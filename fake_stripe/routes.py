@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from fake_stripe import params as p
-from fake_stripe import payment_pages
+from fake_stripe import payment_pages, thin_events
 from fake_stripe.account import Call
 from fake_stripe.resources import (
     cli_calls,
@@ -141,6 +141,7 @@ ROUTES = (
     Route("POST", "/v1/refunds/{id}", "refunds", refunds.update, refunds.UPDATE),
     Route("GET", "/v1/events", "events", event_calls.list_all, event_calls.LIST),
     Route("GET", "/v1/events/{id}", "events", event_calls.retrieve),
+    Route("GET", "/v2/core/events/{id}", "events", thin_events.retrieve),
     Route(
         "POST",
         "/v1/webhook_endpoints",

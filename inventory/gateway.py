@@ -1,4 +1,4 @@
-"""Stripe access of inventory: webhook signatures, metadata updates of a product, and the list of product events.
+"""Stripe access of inventory: webhook signatures, metadata updates of a product, and events.
 
 The only module in inventory that handles Stripe's objects. https://docs.stripe.com/webhooks#verify-events,
 https://docs.stripe.com/api/products/update, https://docs.stripe.com/api/events/list,
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from config.coerce import as_text
 from config.json_cleaning import clean_json
 from config.stripe_client import stripe_client, translate_errors
 
@@ -71,6 +72,30 @@ def update_metadata(product_id: str, changes: Mapping[str, str], *, key: str) ->
     headers = product.last_response.headers if product.last_response else {}
     replayed = any(name.lower() == "idempotent-replayed" for name in headers)
     return UpdateResult(dict(product.metadata.to_dict()), replayed)
+
+
+class NoSnapshotEvent(Exception):
+    """A thin event has no snapshot event, so what has changed is unknown."""
+
+
+def snapshot_event_of(thin_event: Mapping[str, Any]) -> dict[str, Any]:
+    """The snapshot event that reports the same change as a thin event, with its object and previous attributes.
+
+    A delivery may lack `snapshot_event`, which Stripe documents for the retrieved event:
+    https://docs.stripe.com/api/v2/core/events/object. Raises NoSnapshotEvent and config.stripe_client.StripeCallError.
+    """
+    client = stripe_client(retries=RETRIES)
+    with translate_errors():
+        snapshot_id = as_text(thin_event.get("snapshot_event"))
+        if not snapshot_id:
+            retrieved = client.v2.core.events.retrieve(thin_event["id"])
+            snapshot_id = as_text(retrieved.to_dict().get("snapshot_event"))
+        if not snapshot_id:
+            raise NoSnapshotEvent(
+                "Stripe names no snapshot event. Choose the payload style “snapshot” for the webhook endpoint."
+            )
+        event = client.v1.events.retrieve(snapshot_id)
+    return dict(clean_json(event.to_dict(for_json=True)))
 
 
 def product_events(since: datetime) -> Iterator[dict[str, Any]]:

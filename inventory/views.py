@@ -29,7 +29,9 @@ _batcher = EventBatcher()
 @csrf_exempt
 @require_POST
 def stripe_webhook(request: HttpRequest) -> HttpResponse:
-    """Answer 200 once the event is stored; 400, 405 or 413 for invalid requests; 503 if the event cannot be stored."""
+    """Answer 200 once the event is stored, or if it is of a connected account; 400, 405 or 413 for invalid requests;
+    503 if the event cannot be stored.
+    """
     # The header is checked first, so that a huge body is never read.
     length = request.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > settings.STRIPE_WEBHOOK_MAX_BYTES:
@@ -47,6 +49,10 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         event = inbox.parse(request.body)
     except (gateway.BadSignature, inbox.NotAnEvent) as exc:
         return _answer(400, str(exc))
+    except inbox.EventOfOtherAccount as exc:
+        # Not an error of the delivery: an endpoint of a platform receives them by design.
+        logger.warning("Webhook ignored: %s", exc)
+        return _answer(200, f"Ignored: {exc}")
     fault_point("receive.verified")
 
     # Stripe delivers the event again after a 503.

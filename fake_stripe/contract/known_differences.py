@@ -51,6 +51,11 @@ KNOWN_DIFFERENCES: tuple[KnownDifference, ...] = (
         "added in 2026-09-30.endive, replacing payment_method_types",
     ),
     KnownDifference(
+        "v2.core.event: snapshot_event",
+        "unknown",
+        "added in 2026-09-30.endive, with thin events for resources of API v1",
+    ),
+    KnownDifference(
         "*: ui_mode",
         "choice",
         "`form` was added after the document's version",

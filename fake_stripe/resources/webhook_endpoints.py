@@ -1,6 +1,7 @@
 """Webhook endpoints: https://docs.stripe.com/api/webhook_endpoints"""
 
 from fake_stripe import params as p
+from fake_stripe import thin_events
 from fake_stripe.account import VERSION, Call
 from fake_stripe.errors import StripeError
 from fake_stripe.event_types import EVENT_TYPES
@@ -34,8 +35,11 @@ def create(call: Call) -> Json:
     return {**make(call, secret), "secret": secret}
 
 
-def make(call: Call, secret: str) -> Json:
-    """Store an endpoint and its secret; returns the endpoint without the secret."""
+def make(call: Call, secret: str, *, thin: bool = False) -> Json:
+    """Store an endpoint and its secret; returns the endpoint without the secret.
+
+    thin: an event destination of API v2 that gets thin events, as the Dashboard creates it.
+    """
     params = call.params
     existing = [
         e
@@ -49,7 +53,7 @@ def make(call: Call, secret: str) -> Json:
             "`*` stands for every event and cannot be combined with others.", param="enabled_events"
         )
     endpoint = {
-        "id": call.new_id("webhook_endpoint"),
+        "id": call.new_id("event_destination" if thin else "webhook_endpoint"),
         "object": "webhook_endpoint",
         "api_version": params.get("api_version"),
         "application": None,
@@ -97,7 +101,9 @@ def delete(call: Call) -> Json:
 
 def list_all(call: Call) -> Json:
     """GET /v1/webhook_endpoints"""
-    return page(call, "webhook_endpoint", "/v1/webhook_endpoints")
+    return page(
+        call, "webhook_endpoint", "/v1/webhook_endpoints", lambda row: not thin_events.is_destination(row)
+    )
 
 
 def roll_secret(call: Call, endpoint: Json, *, both_valid_for: int = 24 * 3600) -> str:

@@ -7,7 +7,7 @@ one idempotent transaction, because an event may be handled again after a crash 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_noop as _
 
-from config.coerce import as_datetime, as_mapping
+from config.coerce import as_datetime, as_mapping, as_text
 from config.fault_points import fault_point
 from config.json_cleaning import loads_clean
 from config.stripe_client import (
@@ -32,7 +32,7 @@ from config.stripe_client import (
     StripeCallError,
 )
 from config.stripe_events import EVENTS
-from inventory import issues
+from inventory import gateway, issues
 from inventory.db import insert_new
 from inventory.leases import is_due, lease_free
 from inventory.models import Issue, StripeEvent
@@ -49,11 +49,16 @@ MAX_BACKOFF = timedelta(minutes=10)
 MAX_LENGTH_ID = 255
 KEY_ERRORS = (AuthenticationFailed, PermissionDenied, NotConfigured)
 KEY_ERROR_NAMES = tuple(kind.__name__ for kind in KEY_ERRORS)  # as in StripeEvent.error
+THIN_EVENT = "v2.core.event"
 KEY_ISSUE = (Issue.Kind.STRIPE_KEY, "events")
 
 
 class NotAnEvent(ValueError):
     """The payload is not an event that can be stored."""
+
+
+class EventOfOtherAccount(ValueError):
+    """A Connect event: its product of the same id as ours is not ours."""
 
 
 class NeedsStripeAccess(Exception):
@@ -81,7 +86,10 @@ def allow_stripe_calls() -> Iterator[None]:
 
 
 def parse(body: bytes) -> Json:
-    """Parse a signed body. Raises NotAnEvent unless it is a JSON object with an id, in the mode of our key."""
+    """Parse a signed body. Raises NotAnEvent unless it is a JSON object with an id, in the mode of our key.
+
+    Raises EventOfOtherAccount for events of connected accounts.
+    """
     try:
         event = loads_clean(body)
     except (ValueError, RecursionError) as exc:
@@ -98,6 +106,10 @@ def parse(body: bytes) -> Json:
         raise NotAnEvent(
             f"The event is from {event_mode} mode, but STRIPE_SECRET_KEY is {key_mode if key else 'not set'}."
         )
+    # https://docs.stripe.com/connect/webhooks; thin events name the account as their context.
+    account = as_text(event.get("account")) or (as_text(event.get("context")) if _is_thin(event) else "")
+    if account:
+        raise EventOfOtherAccount(f"The event {event_id} is of the connected account {account[:MAX_LENGTH_ID]}.")
     return event
 
 
@@ -109,6 +121,8 @@ def store_events(events: Iterable[Json]) -> list[str]:
     now, rows = timezone.now(), dict[str, StripeEvent]()
     for event in events:
         subject = as_mapping(as_mapping(event.get("data")).get("object"))
+        if _is_thin(event):
+            subject = as_mapping(event.get("related_object"))
         rows[event["id"]] = StripeEvent(
             id=event["id"],
             type=str(event.get("type") or "")[:MAX_LENGTH_ID],
@@ -180,6 +194,8 @@ def _lease(event_id: str, now: datetime) -> StripeEvent | None:
 def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
     """Call the handlers of a leased event. An exception is stored with the event and returned."""
     try:
+        if _is_thin(event.payload):
+            _store_snapshot_of(event)
         for path in EVENTS.get(event.type, []):
             handler: Callable[[StripeEvent], object] = import_string(path)
             handler(event)
@@ -199,6 +215,19 @@ def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
             issues.close(*KEY_ISSUE)
     fault_point("handle.finished")
     return None
+
+
+def _is_thin(event: Mapping[str, Any]) -> bool:
+    return event.get("object") == THIN_EVENT
+
+
+def _store_snapshot_of(event: StripeEvent) -> None:
+    """Store the snapshot event of a thin one (`v1.product.updated`), which is then handled like a delivered one."""
+    if event.type.removeprefix("v1.") not in EVENTS:
+        return
+    if not stripe_calls_allowed():
+        raise NeedsStripeAccess
+    store_events([gateway.snapshot_event_of(event.payload)])
 
 
 def _release(event: StripeEvent, **changes: Any) -> None:

@@ -135,7 +135,8 @@ def test_every_endpoint_answers_as_the_document_describes_it(contract: Contract)
 
 def unasked(contract: Contract) -> list[str]:
     """The routes without a validated answer."""
-    asked = {
+    # Its answer is newer than the document: see test_newer_than_the_document.
+    asked = {"GET /v2/core/events/{}"} | {
         shape(name)
         for name, tally in contract.coverage.tallies.items()
         if tally.answers and not name.startswith("event ")
