@@ -109,7 +109,9 @@ def parse(body: bytes) -> Json:
     # https://docs.stripe.com/connect/webhooks; thin events name the account as their context.
     account = as_text(event.get("account")) or (as_text(event.get("context")) if _is_thin(event) else "")
     if account:
-        raise EventOfOtherAccount(f"The event {event_id} is of the connected account {account[:MAX_LENGTH_ID]}.")
+        raise EventOfOtherAccount(
+            f"The event {event_id} is of the connected account {account[:MAX_LENGTH_ID]}."
+        )
     return event
 
 

@@ -35,7 +35,10 @@ def test_every_known_difference_occurs_in_the_current_api(watch: Watch) -> None:
                 "POST", "/v1/webhook_endpoints", urlencode(endpoint | {"api_version": "2026-10-28.endive"})
             ),
             fake.call("POST", f"/v1/products/{shirt['id']}", "name=Tee"),
-            *(fake.call("GET", f"/v2/core/events/{event.replace('evt_', 'evt_65')}") for event in fake.events),
+            *(
+                fake.call("GET", f"/v2/core/events/{event.replace('evt_', 'evt_65')}")
+                for event in fake.events
+            ),
         ]
 
     assert [status for status, _ in answers] == [200] * 5
