@@ -23,6 +23,19 @@ FAILED_PAYMENT = {"requires_payment_method", "canceled"}
 
 
 @dataclass(frozen=True)
+class CustomField:
+    """A field that the customer filled in on the payment page.
+
+    `answers`: of a drop-down the option's label, which the customer read, and then its value, which may hold only
+    letters and digits; of other fields the text.
+    """
+
+    key: str
+    label: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CheckoutSession:
     """One Checkout Session. Amounts are in the currency's minor unit, None where Stripe gave none.
 
@@ -40,7 +53,7 @@ class CheckoutSession:
     created_at: datetime | None = None
     paid_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    custom_fields: Mapping[str, str] = field(default_factory=dict)
+    custom_fields: tuple[CustomField, ...] = ()
     payment_intent_id: str = ""
     payment_intent_status: str = ""
     email: str = ""
@@ -187,14 +200,24 @@ def _customer(data: Json) -> dict[str, Any]:
     }
 
 
-def _custom_fields(fields: Any) -> dict[str, str]:
-    answers = {}
+def _custom_fields(fields: Any) -> tuple[CustomField, ...]:
+    answered = []
     for question in map(as_mapping, fields if isinstance(fields, list) else []):
         # The answer is below the name of the question's type: text, numeric or dropdown.
         answer = as_mapping(question.get(str(question.get("type"))))
-        if answer.get("value"):
-            answers[str(question.get("key"))] = str(answer["value"])
-    return answers
+        value, options = answer.get("value"), answer.get("options")
+        if not value:
+            continue
+        labels = [
+            str(option["label"])
+            for option in map(as_mapping, options if isinstance(options, list) else [])
+            if option.get("value") == value and option.get("label")
+        ]
+        label = str(as_mapping(question.get("label")).get("custom") or "")
+        # dict.fromkeys: label and value are often the same text.
+        answers = tuple(dict.fromkeys([*labels, str(value)]))
+        answered.append(CustomField(str(question.get("key")), label, answers))
+    return tuple(answered)
 
 
 def _amount(value: Any) -> int | None:

@@ -79,6 +79,8 @@ class Customers:
         delayed: bool = False,
         authenticated: bool | None = None,
         method: Method | None = None,
+        quantities: Mapping[int, int] | None = None,
+        added: Mapping[str, int] | None = None,
     ) -> Json:
         """Fill in the payment page and submit it; returns the completed session.
 
@@ -86,6 +88,9 @@ class Customers:
         shipping_rate: the id of one of the session's options; the first by default.
         authenticated: the answer to the bank's question, for cards that require authentication.
         method: a payment method of the API, instead of `card` and `delayed`.
+        quantities: new quantities of lines with `adjustable_quantity`, by the line's index.
+        added: quantities by price of what the customer adds on the page, where the owner has switched on cross-sells:
+            https://docs.stripe.com/payments/checkout/cross-sells
 
         Raises Refused or a subclass and leaves the session open. A failed attempt creates its events.
         """
@@ -95,6 +100,7 @@ class Customers:
         with account.store.transaction():
             session = self._open_session(session_id)
             call = self._call(session)
+            session = _change_lines(call, session, quantities or {}, added or {})
             session = _fill_in(call, session, email, name, phone, address, shipping_rate, custom_fields)
             if session["amount_total"] == 0:
                 return _complete(call, session, "no_payment_required")
@@ -167,6 +173,30 @@ def _card(number: str) -> Card:
         return card_of(number)
     except ValueError as error:
         raise Refused(str(error), code="incorrect_number") from None
+
+
+def _change_lines(call: Call, session: Json, quantities: Mapping[int, int], added: Mapping[str, int]) -> Json:
+    """Change quantities and add lines; returns the session with the new totals, which a declined card keeps."""
+    if not quantities and not added:
+        return session
+    items = (call.account.store.get("session_lines", session["id"]) or {"lines": []})["lines"]
+    items = [_with_quantity(item, quantities.get(index)) for index, item in enumerate(items)]
+    if added:
+        asked = [{"price": price, "quantity": quantity} for price, quantity in added.items()]
+        items += line_items.make(call, asked, session["currency"])[0]
+    line_items.keep(call, session["id"], items)
+    options = session["shipping_options"]
+    return call.account.change(session, **line_items.totals(items, options[0] if options else None))
+
+
+def _with_quantity(item: Json, quantity: int | None) -> Json:
+    if quantity is None:
+        return item
+    limits = item["adjustable_quantity"]
+    if limits is None or not max(limits["minimum"], 1) <= quantity <= limits["maximum"]:
+        raise Refused(f"The quantity cannot be {quantity}.", field="quantity")
+    total = item["amount_subtotal"] // item["quantity"] * quantity
+    return {**item, "quantity": quantity, "amount_subtotal": total, "amount_total": total}
 
 
 def _fill_in(

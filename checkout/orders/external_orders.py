@@ -97,9 +97,11 @@ def _order_line(
         items = {item.size: item for item in product.stock_items.all() if item.is_listed}
         if not product.sizes:
             item = items.get("")
-        elif sold.size and (known_size := matching_size(sold.size, items)) is not None:
-            item = items[known_size]
-    size = item.size if item else sold.size or ""
+        elif sold.names:
+            item = items.get(matching_size(sold.names, items) or "")
+        elif len(items) == 1:
+            (item,) = items.values()  # There is nothing to ask.
+    size = item.size if item else " / ".join(sold.names)
     return OrderLine(
         order=order,
         position=position,

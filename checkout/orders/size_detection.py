@@ -1,8 +1,8 @@
 """Find the sizes that an external session sold. Standard library only: no database, no requests.
 
 The first place that names a size wins: the line's metadata, the price's metadata, the session's item_<i>_size with
-item_<i>_product_id and item_<i>_quantity, the session's `size` if it has a single line, and a custom field called size
-if only one line comes in sizes.
+item_<i>_product_id and item_<i>_quantity, the session's `size` if it has a single line, and a custom field for the size
+if only one line comes in sizes. How many units were sold, Stripe's line says: customers can change it on Stripe's page.
 """
 
 from __future__ import annotations
@@ -11,17 +11,25 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from checkout.stripe_objects import CustomField
+
 ITEM_KEY = re.compile(r"item_([0-9]{1,3})_(size|product_id|quantity)")
 QUANTITY = re.compile(r"[0-9]{1,6}")
+# The word for a size in the key or label of a custom field, which customers read in their language. Payment links make
+# the key from the label without its blanks: “T-shirt size” becomes “tshirtsize”.
+SIZE_WORD = re.compile(r"(size|größe|groesse|taille|talla|taglia|maat)s?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class SoldUnits:
-    """Units of one product in one size. `size` is None if unknown, `line` is the index of the session's line."""
+    """Units of one product in one size. `line` is the index of the session's line.
+
+    `names`: what the session calls the size, first as the customer read it. Empty if it does not say.
+    """
 
     product_id: str
     quantity: int
-    size: str | None = None
+    names: tuple[str, ...] = ()
     line: int = 0
 
 
@@ -47,42 +55,47 @@ class _Entry:
 
 
 def sizes_sold(
-    lines: Sequence[SessionLineFacts], session_metadata: Mapping[str, str], custom_fields: Mapping[str, str]
+    lines: Sequence[SessionLineFacts],
+    session_metadata: Mapping[str, str],
+    custom_fields: Sequence[CustomField],
 ) -> list[SoldUnits]:
     """What each line sold, in order. A line becomes several where the session says that it held several sizes."""
-    entries = _parse_entries(session_metadata)
+    entries = [entry for entry in _parse_entries(session_metadata) if entry.size]
     # A size given for the whole session counts if only one line can be meant.
-    session_size = _text(session_metadata.get("size")) if len(lines) == 1 else None
-    custom_size = next(
-        (_text(value) for key, value in custom_fields.items() if key.casefold() == "size"), None
-    )
-    sized_lines = sum(line.has_sizes for line in lines)
+    session_size = _names(session_metadata.get("size")) if len(lines) == 1 else ()
+    custom_size = _custom_size(custom_fields) if sum(line.has_sizes for line in lines) == 1 else ()
     sold: list[SoldUnits] = []
     for index, line in enumerate(lines):
-        size = _text(line.metadata.get("size")) or _text(line.price_metadata.get("size"))
-        matches = [] if size else _matching_entries(index, lines, entries)
-        if matches:
+        names = _names(line.metadata.get("size")) or _names(line.price_metadata.get("size"))
+        shares = {} if names else _shares(index, lines, entries)
+        if shares:
             sold += [
-                SoldUnits(line.product_id, entry.quantity or line.quantity, entry.size, index)
-                for entry in matches
+                SoldUnits(line.product_id, units, (size,), index) for size, units in shares.items() if units
             ]
         else:
-            size = size or session_size or (custom_size if line.has_sizes and sized_lines == 1 else None)
-            sold.append(SoldUnits(line.product_id, line.quantity, size, index))
+            names = names or session_size or (custom_size if line.has_sizes else ())
+            sold.append(SoldUnits(line.product_id, line.quantity, names, index))
     return sold
 
 
-def matching_size(size: str, offered: Iterable[str]) -> str | None:
-    """The offered size that equals `size`, else the only one that differs in case alone."""
+def matching_size(names: Iterable[str], offered: Iterable[str]) -> str | None:
+    """The offered size that `names` mean. None if they mean none, or two different ones.
+
+    Each name means the offered size that equals it, else the only one that differs in case alone.
+    """
     offered = list(offered)
-    if size in offered:
-        return size
-    similar = [other for other in offered if other.casefold() == size.casefold()]
-    return similar[0] if len(similar) == 1 else None
+    meant = set()
+    for name in names:
+        similar = [size for size in offered if size.casefold() == name.casefold()]
+        if name in offered:
+            meant.add(name)
+        elif len(similar) == 1:
+            meant.add(similar[0])
+    return meant.pop() if len(meant) == 1 else None
 
 
 def _parse_entries(metadata: Mapping[str, str]) -> list[_Entry]:
-    """The entries that name a size. They are numbered from 0, or from 1 if there is no 0."""
+    """The entries that name a size or a product. They are numbered from 0, or from 1 if there is no 0."""
     values: dict[int, dict[str, str]] = {}
     for key, text in metadata.items():
         match = ITEM_KEY.fullmatch(key)
@@ -93,30 +106,51 @@ def _parse_entries(metadata: Mapping[str, str]) -> list[_Entry]:
     for number, value in sorted(values.items()):
         quantity = value.get("quantity", "")
         units = int(quantity) if QUANTITY.fullmatch(quantity) else 0
-        if value.get("size"):
-            entries.append(_Entry(number - first, value.get("product_id", ""), value["size"], units))
+        entry = _Entry(number - first, value.get("product_id", ""), value.get("size", ""), units)
+        if entry.size or entry.product_id:
+            entries.append(entry)
     return entries
 
 
-def _matching_entries(index: int, lines: Sequence[SessionLineFacts], entries: list[_Entry]) -> list[_Entry]:
+def _shares(index: int, lines: Sequence[SessionLineFacts], entries: list[_Entry]) -> dict[str, int]:
+    """The units of a line by size, as the entries name them. Empty if they do not say which of them the line is."""
     line = lines[index]
     if not any(entry.product_id for entry in entries):
         # No entry names a product, so they follow the order of the lines.
-        matches = [entry for entry in entries if entry.line == index]
-    else:
-        matches = [entry for entry in entries if entry.product_id == line.product_id]
-        same_product = [other for other in range(len(lines)) if lines[other].product_id == line.product_id]
-        if len(matches) != len(same_product):
-            # Several sizes share a line: each entry must give its quantity, and they must add up to the line's.
-            add_up = all(entry.quantity for entry in matches) and (
-                sum(entry.quantity for entry in matches) == line.quantity
-            )
-            return matches if len(same_product) == 1 and add_up else []
-        # One entry for each line of this product, in order.
-        matches = [matches[same_product.index(index)]]
-    # Entries that contradict the line are ignored.
-    return [entry for entry in matches if entry.quantity in {0, line.quantity}]
+        return {entry.size: line.quantity for entry in entries if entry.line == index}
+    mine = [entry for entry in entries if entry.product_id == line.product_id]
+    if len({entry.size for entry in mine}) == 1:
+        return {mine[0].size: line.quantity}
+    same_product = [other for other in lines if other.product_id == line.product_id]
+    if len(same_product) == 1:
+        # Several sizes share a line: each entry must give its quantity, and they must add up to the line's.
+        add_up = all(entry.quantity for entry in mine) and sum(e.quantity for e in mine) == line.quantity
+        shares: dict[str, int] = {}
+        for entry in mine if add_up else []:
+            shares[entry.size] = shares.get(entry.size, 0) + entry.quantity
+        return shares
+    if len(same_product) != len(mine):
+        return {}
+    # One entry for each line of this product, in order, unless the quantities show that the order is another one.
+    quantities, told = [other.quantity for other in same_product], [entry.quantity for entry in mine]
+    if all(told) and quantities != told and sorted(quantities) == sorted(told):
+        if told.count(line.quantity) > 1:
+            return {}
+        return {mine[told.index(line.quantity)].size: line.quantity}
+    position = sum(other.product_id == line.product_id for other in lines[:index])
+    return {mine[position].size: line.quantity}
 
 
-def _text(value: str | None) -> str | None:
-    return (value or "").strip() or None
+def _custom_size(fields: Sequence[CustomField]) -> tuple[str, ...]:
+    """The answers of the field that asks for the size: the one called so, else the only one whose name has the word."""
+    called = [f for f in fields if SIZE_WORD.fullmatch(f.key.strip()) or SIZE_WORD.fullmatch(f.label.strip())]
+    similar = [f for f in fields if SIZE_WORD.search(f.key) or SIZE_WORD.search(f.label)]
+    for candidates in (called, similar):
+        if len(candidates) == 1:
+            return tuple(filter(None, map(str.strip, candidates[0].answers)))
+    return ()
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    name = (text or "").strip()
+    return (name,) if name else ()

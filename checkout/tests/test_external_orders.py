@@ -11,7 +11,7 @@ from django.utils import timezone
 from checkout import gateway
 from checkout.models import Order
 from checkout.orders.fulfillment import apply_session
-from checkout.tests.conftest import deliver, item_of, only_order
+from checkout.tests.conftest import deliver, item_of, only_order, put_on_show
 from config import fault_points
 from fake_stripe import FakeStripe
 from inventory import worker
@@ -99,6 +99,72 @@ def test_the_size_is_found_wherever_it_is_given(
     deliver(fake)
 
     assert sales() == [("prod_balm", "M", 1)]
+
+
+def drop_down(*options: tuple[str, str]) -> dict[str, str]:
+    """A drop-down for the size, with the label and the value of each option, as Stripe's form fields."""
+    form = {
+        "custom_fields[0][key]": "size",
+        "custom_fields[0][type]": "dropdown",
+        "custom_fields[0][label][type]": "custom",
+        "custom_fields[0][label][custom]": "Size",
+    }
+    for number, (label, value) in enumerate(options):
+        option = f"custom_fields[0][dropdown][options][{number}]"
+        form |= {f"{option}[label]": label, f"{option}[value]": value}
+    return form
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [("10.5", "105"), ("One Size", "onesize"), ("XS/S", "xss"), ("M", "option2"), ("m", "option3")],
+)
+def test_a_drop_down_is_read_by_its_labels(fake: FakeStripe, label: str, value: str) -> None:
+    """Stripe allows only letters and digits in the value of an option."""
+    sizes = {"sizes": "10,10.5,One Size,XS/S,M"}
+    counts = {f"stock_{size}": "5" for size in sizes["sizes"].split(",")}
+    shoe = put_on_show(fake, "prod_shoe", "Shoe", sizes | counts)
+    session_id = open_externally(fake, [a_line(shoe)], **drop_down(("10", "10"), (label, value)))
+    fake.pay(session_id, custom_fields={"size": value})
+
+    deliver(fake)
+
+    assert sales() == [("prod_shoe", "M" if label == "m" else label, 1)]
+    assert not Issue.objects.exists()
+
+
+def test_a_drop_down_whose_label_and_value_are_two_sizes_waits_for_the_owner(fake: FakeStripe) -> None:
+    metadata = {"sizes": "1.5,15", "stock_1.5": "5", "stock_15": "5"}
+    ring = put_on_show(fake, "prod_ring", "Ring", metadata)
+    session_id = open_externally(fake, [a_line(ring)], **drop_down(("1.5", "15"), ("15", "150")))
+    fake.pay(session_id, custom_fields={"size": "15"})
+
+    deliver(fake)
+
+    assert sales() == [] and only_order().lines.get().needs_size
+    assert "“1.5 / 15”" in Issue.objects.get().text
+
+
+def test_a_size_is_not_asked_for_where_there_is_one(fake: FakeStripe) -> None:
+    cap = put_on_show(fake, "prod_cap", "Cap", {"sizes": "One Size", "stock_One Size": "5"})
+    fake.pay(open_externally(fake, [a_line(cap, 2)]))
+
+    deliver(fake)
+
+    assert sales() == [("prod_cap", "One Size", 2)] and not Issue.objects.exists()
+
+
+def test_a_quantity_changed_on_stripes_page_counts(fake: FakeStripe, shirt: Product) -> None:
+    line = {**a_line(shirt, 1), "[adjustable_quantity][enabled]": "true"}
+    metadata = {"metadata[item_0_size]": "M", "metadata[item_0_quantity]": "1"}
+    session_id = open_externally(fake, [line], **metadata)
+    fake.pay(session_id, quantities={0: 3})
+
+    deliver(fake)
+
+    order = only_order()
+    assert sales() == [("prod_balm", "M", 3)] and not Issue.objects.exists()
+    assert (order.subtotal, order.total) == (7500, 7500)
 
 
 def test_the_metadata_of_a_price_gives_the_size(fake: FakeStripe, shirt: Product) -> None:

@@ -327,3 +327,37 @@ def test_a_session_cannot_be_paid_twice(fake: FakeStripe, client: stripe.StripeC
     with pytest.raises(SessionEnded, match="complete"):
         fake.pay(session.id)
     assert len(fake.charges) == 1
+
+
+def test_quantities_and_lines_change_on_the_page_with_the_totals(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    poster = fake.add_product(name="Poster", prices=[{"unit_amount": 1200, "currency": "usd"}])
+    line = {
+        "price": shirt["default_price"],
+        "quantity": 1,
+        "adjustable_quantity": {"enabled": True, "maximum": 3},
+    }
+    session = fake.open_session(line_items=[line])
+
+    paid = fake.pay(session["id"], quantities={0: 3}, added={poster["default_price"]: 1})
+
+    assert (paid["amount_subtotal"], paid["amount_total"]) == (8700, 8700)
+    assert fake.payment_intents[paid["payment_intent"]]["amount_received"] == 8700
+    lines = client.v1.checkout.sessions.line_items.list(session["id"]).data
+    assert [(one.quantity, one.amount_total) for one in lines] == [(3, 7500), (1, 1200)]
+
+
+@pytest.mark.parametrize("quantity", [0, 4])
+def test_a_quantity_outside_of_its_limits_is_refused(fake: FakeStripe, shirt: Any, quantity: int) -> None:
+    line = {
+        "price": shirt["default_price"],
+        "quantity": 1,
+        "adjustable_quantity": {"enabled": True, "maximum": 3},
+    }
+    session = fake.open_session(line_items=[line])
+
+    with pytest.raises(Refused):
+        fake.pay(session["id"], quantities={0: quantity})
+
+    assert fake.lines(session["id"])[0]["quantity"] == 1 and fake.sessions[session["id"]]["status"] == "open"
