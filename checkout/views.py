@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -112,7 +114,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
     except CartError as exc:
         messages.error(request, str(exc))
         return redirect("cart")
-    return redirect(order.next_url)
+    return redirect(order.next_url if _may_follow_form(order.next_url) else "checkout_start")
 
 
 def _start_checkout(request: HttpRequest, cart: Cart) -> Order:
@@ -138,12 +140,27 @@ def _start_checkout(request: HttpRequest, cart: Cart) -> Order:
         raise CartError(text) from exc
 
 
+def _may_follow_form(url: str) -> bool:
+    """Whether the CSP's form-action lets a form's redirect lead to `url`.
+
+    Accounts may have their own Checkout domain (https://docs.stripe.com/payments/checkout/custom-domains). Chromium
+    blocks the redirect there, and all that follow a form: only a page of ours that links to it leads on.
+    """
+    parts = urlsplit(url)
+    allowed = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"]
+    return not parts.netloc or f"{parts.scheme}://{parts.netloc}" in allowed
+
+
 def _wait_for_payment_page(request: HttpRequest, cart: Cart) -> HttpResponse:
     payment = cart.pending_payment
     if payment is None:
         return htmx.client_redirect(request, reverse("cart"))
+    if payment.url and not cart.matches_pending_payment:
+        return htmx.client_redirect(request, reverse("cart"))
+    if payment.url and (htmx.is_htmx(request) or _may_follow_form(payment.url)):
+        return htmx.client_redirect(request, payment.url)
     if payment.url:
-        return htmx.client_redirect(request, payment.url if cart.matches_pending_payment else reverse("cart"))
+        return render(request, "checkout/go_to_payment.html", {"payment_url": payment.url})
     if htmx.is_htmx(request):
         return HttpResponseClientRefresh() if payment.is_late else HttpResponse(status=204)
     return render(request, "checkout/preparing_payment.html", {"payment": payment})

@@ -10,6 +10,7 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
+from pytest_django.asserts import assertContains
 
 from checkout.cart.cart import Cart
 from checkout.models import Order
@@ -38,6 +39,24 @@ def test_going_to_payment_holds_the_units_and_sends_the_customer_to_stripe(
     assert held(shirt, "M") == 2
     assert (order.state, order.session_id) == ("open", next(iter(fake.sessions)))
     assert customer.lines() == [[item_of(shirt, "M").id, "Black", 2]]
+
+
+def test_a_checkout_domain_of_the_account_is_reached_through_a_page_that_links_to_it(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    fake.base_url = "https://pay.shop.example"
+    customer.put_in(shirt, "M")
+
+    answer = customer.go_to_payment()
+
+    assert answer["Location"] == reverse("checkout_start")
+    page = customer.get(answer["Location"])
+    session_url = only_order().session_url
+    assert session_url.startswith("https://pay.shop.example/")
+    assertContains(page, f'<meta http-equiv="refresh" content="0; url={session_url}">', html=True)
+    assertContains(page, f'<a class="button" href="{session_url}">Continue to payment</a>', html=True)
+    assert "no-store" in page["Cache-Control"]
+    assert held(shirt, "M") == 1
 
 
 def test_the_session_has_the_order_under_every_key_that_is_read(

@@ -172,6 +172,28 @@ def test_a_shirt_is_bought_without_scripts(
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you", timeout=10_000)
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_going_to_payment_works_on_a_checkout_domain_of_the_account(
+    browser: Browser, site: str, shirt: Product, settings: Settings, scripts: bool
+) -> None:
+    """`form-action` does not name that domain, and Chromium blocks a form's redirect there."""
+    policy = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    stripe = "https://checkout.stripe.com"
+    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy | {"form-action": [SELF, stripe]}}
+    for page in visitor(browser, viewport=PHONE, java_script_enabled=scripts):
+        open_product(page, site, shirt)
+        put_in(page, "M")
+        expect(page.locator("#cart-count")).to_have_text("1")
+        page.goto(site + reverse("cart"))
+
+        go_to_payment(page)
+
+        assert only_order().state == Order.State.OPEN
+        # The page in between has left the history, so that “back” does not lead to payment again.
+        page.go_back()
+        expect(page).to_have_url(site + reverse("cart"))
+
+
 def test_a_shirt_is_bought_with_the_keyboard_alone(
     desktop: Page, site: str, shirt: Product, fake: FakeStripe
 ) -> None:
