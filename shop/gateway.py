@@ -1,4 +1,4 @@
-"""Fetch products and prices from Stripe and translate them into dataclasses.
+"""Fetch products and prices from Stripe and translate them into dataclasses, and create those of an import.
 
 Texts are cleaned of characters that some databases cannot store, so that no caller has to handle them.
 """
@@ -6,10 +6,10 @@ Texts are cleaned of characters that some databases cannot store, so that no cal
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.utils import timezone
 
@@ -154,3 +154,32 @@ def _texts(metadata: Any) -> dict[str, str]:
     if metadata is None:
         return {}
     return {clean_json(str(key)): clean_json(str(value)) for key, value in metadata.to_dict().items()}
+
+
+# --- Creating products, for imports ---------------------------------------------------------------
+
+
+def create_product(params: Mapping[str, Any], *, key: str) -> None:
+    """POST /v1/products. `key`: the idempotency key. Raises config.stripe_client.StripeCallError."""
+    with translate_errors():
+        stripe_client(retries=RETRIES).v1.products.create(
+            cast("stripe.params.ProductCreateParams", dict(params)), {"idempotency_key": key}
+        )
+
+
+def create_price(params: Mapping[str, Any], *, key: str) -> None:
+    """POST /v1/prices. `key`: the idempotency key. Raises config.stripe_client.StripeCallError."""
+    with translate_errors():
+        stripe_client(retries=RETRIES).v1.prices.create(
+            cast("stripe.params.PriceCreateParams", dict(params)), {"idempotency_key": key}
+        )
+
+
+def update_product(product_id: str, params: Mapping[str, Any], *, key: str) -> None:
+    """POST /v1/products/{id}. `key`: the idempotency key. Raises config.stripe_client.StripeCallError."""
+    with translate_errors():
+        stripe_client(retries=RETRIES).v1.products.update(
+            product_id,
+            cast("stripe.params.ProductUpdateParams", dict(params)),
+            {"idempotency_key": key},
+        )

@@ -22,7 +22,12 @@ BELOW: dict[str, set[str]] = {
 }
 # The same inside an app: the topics that each topic may import besides itself and the modules at the app's root.
 TOPICS: dict[str, dict[str, set[str]]] = {
-    "inventory": {"stock": set(), "events": set(), "stripe_sync": {"stock", "events"}},
+    "inventory": {
+        "stock": set(),
+        "imports": {"stock"},
+        "events": set(),
+        "stripe_sync": {"stock", "events"},
+    },
     "checkout": {"cart": set(), "orders": {"cart"}, "recovery": {"cart", "orders"}},
     "shop": {"page_cache": set()},
 }

@@ -191,7 +191,7 @@ def test_every_bad_line_of_a_file_is_named_and_none_is_applied(shirt: Shirt, tmp
     ("text", "encoding", "sentence"),
     [
         ("product,size,quantity\n", "utf-8", "has no line below the column names"),
-        ("", "utf-8", "has no column"),
+        ("", "utf-8", "is empty"),
         ("a,b,c\n1,2,3\n", "utf-8", "delivery.csv has no column “product”"),
         ("product,size,quantity\nprod_shirt,M\n", "utf-8", "Line 2 of delivery.csv has 2 cells"),
         ("product,size,quantity\nprod_shirt,M,1,2\n", "utf-8", "has 4 cells, but the first line has 3"),

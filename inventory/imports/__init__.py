@@ -1,0 +1,1 @@
+"""Products of another shop's export: read, checked as a whole, and created at Stripe."""
