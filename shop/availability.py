@@ -68,6 +68,9 @@ class ProductAvailability:
     def only_variant(self) -> Variant | None:
         return self.variants[0] if not self.product.sizes and self.variants else None
 
+    def variant_of(self, size: str) -> Variant | None:
+        return next((variant for variant in self.variants if size and variant.size == size), None)
+
     @property
     def stock(self) -> StockStatus:
         order = list(StockStatus)

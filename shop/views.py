@@ -67,23 +67,35 @@ def product_detail(request: HttpRequest, product_id: str, slug: str = "") -> Htt
     rows = _fetch_or_404(product_id)
     if slug != rows.stub.slug:
         # Not cached: if a product is renamed and then renamed back, a cached redirect would loop.
-        return no_cache(redirect(rows.stub, permanent=bool(slug)))
+        query = f"?{request.META['QUERY_STRING']}" if request.META["QUERY_STRING"] else ""
+        return no_cache(redirect(rows.stub.get_absolute_url() + query, permanent=bool(slug)))
+    # Only a size that exists becomes part of the cache key: other texts in the URL cannot fill the cache.
+    size = rows.size_named(request.GET.get("size", ""))
 
     def context() -> dict[str, object]:
         [availability] = rows.availabilities()
         product = availability.product
-        return {"availability": availability, "product": product, "slug": product.category_slug}
+        return {
+            "availability": availability,
+            "chosen": availability.variant_of(size),
+            "product": product,
+            "slug": product.category_slug,
+        }
 
-    return render_cached_page(request, "shop/product_detail.html", rows, context)
+    return render_cached_page(request, "shop/product_detail.html", (rows, size), context)
 
 
 @require_safe
 def product_stock(request: HttpRequest, product_id: str) -> HttpResponse:
     """HTML fragments that depend on stock; shop.js uses them to update an open page."""
-    [availability] = _fetch_or_404(product_id).availabilities()
-    response = render(
-        request, "shop/_stock_parts.html", {"availability": availability, "product": availability.product}
-    )
+    rows = _fetch_or_404(product_id)
+    [availability] = rows.availabilities()
+    context = {
+        "availability": availability,
+        "chosen": availability.variant_of(rows.size_named(request.GET.get("size", ""))),
+        "product": availability.product,
+    }
+    response = render(request, "shop/_stock_parts.html", context)
     patch_cache_control(response, private=True, no_store=True)
     return response
 

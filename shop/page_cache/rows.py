@@ -53,6 +53,12 @@ class ProductRows:
         product: Product = _instance(Product, dict(zip(("id", "name"), self.products[0], strict=False)))
         return product
 
+    def size_named(self, name: str) -> str:
+        """The first product's size of this name, in any case. "" if it has no such size."""
+        sizes: list[str] = _loaded(self.products[0][self.fields.index("sizes")]) if name else []
+        known = {size.casefold(): size for size in reversed(sizes)} | {size: size for size in sizes}
+        return known.get(name) or known.get(name.casefold(), "")
+
     def availabilities(self) -> list[ProductAvailability]:
         items: dict[str, list[Any]] = defaultdict(list)
         for row in self.stock:

@@ -62,8 +62,10 @@ def card_note(context: Context, availability: ProductAvailability) -> str:
 
 @register.simple_tag(takes_context=True)
 def quantity_limit(context: Context, variant: Variant | None) -> int:
-    # The limit would reveal the stock, so it is not applied where quantities are hidden.
-    return max_quantity(variant.left if variant and _shows_quantities(context) else None)
+    # The limit would reveal the stock, so it is not applied where quantities are hidden. A size that is sold out does
+    # not limit the others.
+    is_limited = variant is not None and variant.buyable and _shows_quantities(context)
+    return max_quantity(variant.left if variant and is_limited else None)
 
 
 # Parts of a page that differ between visitors. A cached page gets a placeholder for each, which shop.page_cache fills in.

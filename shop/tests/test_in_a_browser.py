@@ -26,6 +26,7 @@ PAGES = [
     "/products/",
     "/products/?q=nothing&size=M&color=Black&in_stock=1&from=1",
     SHIRT,
+    f"{SHIRT}?size=S",
     "/products/prod_tote/tote/",
     "/products/prod_album/album/",
     "/products/prod_gone/gone/",
@@ -266,6 +267,17 @@ def test_the_sticky_bar_shows_the_chosen_size_and_its_price(phone: Page) -> None
     expect(bar).to_contain_text("Size L")
     expect(phone.locator(".buy__price")).to_have_text("$28.00")
     expect(bar.get_by_role("button", name="Add to cart")).to_be_in_viewport()
+
+
+def test_choosing_a_size_changes_the_address_and_a_shared_link_opens_with_it(phone: Page) -> None:
+    phone.goto(SHIRT)
+
+    choose(phone, "L")
+
+    assert phone.url.endswith(f"{SHIRT}?size=L")
+    phone.reload()
+    expect(choice(phone, "L").locator("input")).to_be_checked()
+    expect(phone.locator(".buybar")).to_contain_text("Size L")
 
 
 def test_the_form_requires_a_size(phone: Page) -> None:

@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from inventory.models import StockItem
 from shop.models import Product, SizeGuide, Storefront
+from shop.page_cache import fragments
 from shop.tests.factories import on_shelf, price, words_of
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +102,63 @@ def test_sizes_show_their_price_if_prices_differ(client: Client) -> None:
 
     assert "from $25.00" in page
     assert "L $28.00" in page
+
+
+@pytest.mark.parametrize("name", ["L", "l", "%4C"])
+def test_the_address_of_a_size_opens_the_page_with_it_chosen_and_priced(client: Client, name: str) -> None:
+    product = on_shelf(prices=(price(), price("price_l", 2800, size="L")), stock={"S": 10, "M": 10, "L": 3})
+
+    answer = client.get(f"{product.get_absolute_url()}?size={name}")
+
+    html = answer.content.decode()
+    [chosen] = re.findall(r'<input type="radio" name="item" value="(\d+)" required\s+checked>', html)
+    assert int(chosen) == StockItem.objects.get(size="L").pk
+    assert "from $25.00" not in words_of(answer)
+    assert re.search(r'data-chosen-price><span class="price">\s*\$28\.00', html)
+    assert 'max="3"' in html
+    assert f'<link rel="canonical" href="http://testserver{product.get_absolute_url()}">' in html
+
+
+def test_the_address_of_a_sold_out_size_says_so_and_chooses_none(client: Client) -> None:
+    product = on_shelf(stock={"S": 0, "M": 10, "L": 10})
+
+    answer = client.get(f"{product.get_absolute_url()}?size=S")
+
+    assert "Size S: sold out" in words_of(answer)
+    assert "checked" not in answer.content.decode().split('id="size-picker"')[1].split("</fieldset>")[0]
+    assert 'max="10"' not in answer.content.decode().split('id="add-to-cart"')[1].split("</div>")[0]
+
+
+@pytest.mark.parametrize("query", ["size=", "size=XXL", "size=%00", "size=%3Cscript%3E", "size=S&size=no"])
+def test_an_address_with_an_unknown_size_is_the_page_itself(client: Client, query: str) -> None:
+    product = on_shelf()
+    fragments.clear()
+    client.get(product.get_absolute_url())
+
+    answer = client.get(f"{product.get_absolute_url()}?{query}")
+
+    assert answer.status_code == 200
+    assert not re.search(r'name="item"[^>]*checked', answer.content.decode())
+    assert len(fragments._fragments) == 1
+
+
+def test_a_redirect_to_the_right_slug_keeps_the_size(client: Client) -> None:
+    product = on_shelf(metadata={"sizes": "S&M,3XL", "colors": "Black"})
+
+    answer = client.get("/products/prod_balm/old-name/?size=S%26M&utm_source=mail")
+
+    assert answer["Location"] == f"{product.get_absolute_url()}?size=S%26M&utm_source=mail"
+
+
+def test_an_open_page_refreshes_with_its_size(client: Client) -> None:
+    product = on_shelf(metadata={"sizes": "S&M,3XL", "colors": "Black"})
+
+    html = client.get(f"{product.get_absolute_url()}?size=S%26M").content.decode()
+
+    [stock_url] = re.findall(r'data-stock-url="([^"]+)"', html)
+    assert stock_url == "/stock/prod_balm/?size=S%26M"
+    picker = html.split('<div id="size-picker">')[1].split("</fieldset>")[0]
+    assert picker in client.get(stock_url).content.decode()
 
 
 def test_a_product_that_is_not_for_sale_says_so_once(client: Client) -> None:

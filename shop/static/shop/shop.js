@@ -26,6 +26,10 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("#size-picker input")) {
     byId("stock-status").textContent = "";
     showChosenSize();
+    /* A shared link opens with the size that was chosen. */
+    const address = new URL(location.href);
+    address.searchParams.set("size", event.target.closest(".choice").querySelector(".choice__name").textContent);
+    history.replaceState(history.state, "", address);
   }
 });
 
