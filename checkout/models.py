@@ -116,7 +116,10 @@ class Order(models.Model):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         ordering = ["-created_at"]
+        permissions = [("view_reports", _("Can view sales and reports"))]
         indexes = [
+            # For sales by day, and the oldest orders to pack.
+            models.Index(fields=["paid_at"], condition=Q(paid_at__isnull=False), name="orders_by_payment"),
             # For the worker, to find orders without a session.
             models.Index(
                 fields=["created_at"],

@@ -12,9 +12,8 @@ from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from config.admin_panels import INDEX_PANELS, SITEWIDE_PANELS
-
-APP_ORDER = ["checkout", "inventory", "shop"]
+from config.admin_panels import INDEX_CONTEXT, SITEWIDE_PANELS, WORK, AdminPage
+from config.stripe_dashboard import key_mode
 
 # Pages of models that had another name until 2026-11-26, for bookmarks: old path to new path.
 RENAMED_PAGES = {
@@ -56,17 +55,19 @@ class ReadOnlyModelAdmin(ReadOnlyMixin, ModelAdmin):  # type: ignore[type-arg]
 
 
 class ShopAdminSite(AdminSite):
-    index_title = _("Overview")
+    index_title = _("Today")
     site_url = settings.SITE_URL
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         if request.user.is_authenticated:
-            context["alarms"] = _panels(SITEWIDE_PANELS, request)
+            panels = (import_string(path)(request) for path in SITEWIDE_PANELS)
+            context["alarms"] = [panel for panel in panels if panel]
+            context["stripe_mode"] = key_mode()
         return context
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {"notes": _panels(INDEX_PANELS, request), **(extra_context or {})})
+        return super().index(request, {**import_string(INDEX_CONTEXT)(request), **(extra_context or {})})
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Before the admin's own catch-all, which answers 404.
@@ -75,20 +76,44 @@ class ShopAdminSite(AdminSite):
         ]
         return [*moved, *super().get_urls()]
 
-    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, object]]:
-        # The apps of daily use come first, accounts last.
-        apps = super().get_app_list(request, app_label)
-        return sorted(
-            apps,
-            key=lambda app: (
-                APP_ORDER.index(app["app_label"]) if app["app_label"] in APP_ORDER else len(APP_ORDER)
-            ),
-        )
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
+        """The models and pages that the user may see, grouped by work; with `app_label` those of one app."""
+        apps: list[dict[str, Any]] = super().get_app_list(request, app_label)
+        if app_label:
+            return apps
+        rows = {row["model"]._meta.label: row for app in apps for row in app["models"]}
+        groups = []
+        for name, entries in WORK:
+            found = [
+                _page_row(e, request) if isinstance(e, AdminPage) else rows.pop(e, None) for e in entries
+            ]
+            groups.append((name, [row for row in found if row]))
+        # Accounts, and models that are listed nowhere.
+        groups[-1][1].extend(rows.values())
+        return [
+            {
+                "name": name,
+                "app_label": f"work-{place}",
+                "app_url": "",
+                "has_module_perms": True,
+                "models": found,
+            }
+            for place, (name, found) in enumerate(groups)
+            if found
+        ]
 
 
-def _panels(paths: list[str], request: HttpRequest) -> list[dict[str, str]]:
-    panels = (import_string(path)(request) for path in paths)
-    return [panel for panel in panels if panel]
+def _page_row(page: AdminPage, request: HttpRequest) -> dict[str, Any] | None:
+    """A row of Django's list of models."""
+    if not request.user.has_perm(page.permission):
+        return None
+    object_name = page.url_name.rpartition(":")[2]
+    return {
+        "name": page.name,
+        "object_name": object_name,
+        "admin_url": reverse(page.url_name),
+        "add_url": None,
+    }
 
 
 def moved_to(request: HttpRequest, new: str, rest: str) -> HttpResponse:

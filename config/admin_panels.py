@@ -1,16 +1,43 @@
-"""Panels of the admin: dotted paths of functions that take the request and return a panel or None.
+"""Parts of the admin that the apps provide: panels, the first page, and the pages that are no list of a model."""
 
-A panel is {"level": "error" | "warning", "title": text, "text": text, "url": text or ""}.
-"""
+from dataclasses import dataclass
 
-# Urgent problems, shown on every admin page.
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+# Urgent problems, shown on every admin page: dotted paths of functions that take the request and return a panel or None.
+# A panel is {"level": "error" | "warning", "title": text, "text": text, "url": text or ""}.
 SITEWIDE_PANELS = [
     "inventory.admin_panels.worker_panel",
     "shop.admin_panels.webhook_panel",
 ]
-# Shown on the first page of the admin.
-INDEX_PANELS = [
-    "inventory.admin_panels.issues_panel",
-    "inventory.admin_panels.problems_panel",
-    "shop.admin_panels.products_panel",
+# Takes the request and returns the context of the first page.
+INDEX_CONTEXT = "checkout.today.today_context"
+
+
+@dataclass(frozen=True)
+class AdminPage:
+    """A page of the admin's list that is not a model's. `permission`: what it asks for."""
+
+    name: str | Promise
+    url_name: str
+    permission: str
+
+
+# The admin's list, by the work that is done there: labels of models, and pages. Models that are not named come last.
+WORK: list[tuple[str | Promise, list[str | AdminPage]]] = [
+    (_("Sell"), ["checkout.Order"]),
+    (
+        _("Stock"),
+        [
+            AdminPage(_("Stock grid"), "admin:inventory_stock_grid", "inventory.change_stockitem"),
+            "inventory.StockItem",
+            "inventory.Movement",
+            "inventory.Hold",
+            "inventory.Issue",
+        ],
+    ),
+    (_("Catalog"), ["shop.Product", "shop.SizeGuide"]),
+    (_("Look"), ["shop.Storefront"]),
+    (_("Plumbing"), ["inventory.StripeEvent", "inventory.StockUpdate", "inventory.ProductSync"]),
 ]

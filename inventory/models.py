@@ -147,6 +147,8 @@ class Movement(models.Model):
         indexes = [
             # Used by the publisher to collect movements for the next update.
             models.Index(fields=["item"], condition=Q(published_at=None), name="movements_not_yet_at_stripe"),
+            # For what was sold in a period, by size.
+            models.Index(fields=["kind", "created_at", "item", "delta"], name="sales_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from config.admin import ReadOnlyModelAdmin
+from shop.context_processors import get_storefront
 from shop.models import Product, SizeGuide, Storefront
 from shop.money import format_money
 from shop.prices import Price
@@ -145,7 +146,9 @@ class StorefrontAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and not Storefront.objects.exists()
+        # The page has read the storefront's row already.
+        is_new = get_storefront(request).settings._state.adding
+        return super().has_add_permission(request) and is_new
 
     def has_delete_permission(self, request: HttpRequest, obj: Storefront | None = None) -> bool:
         return False

@@ -1,15 +1,10 @@
-"""Admin panels about settings and products that need attention."""
+"""Panel of the admin about a missing setting."""
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from config.stripe_client import is_configured
-from shop.models import Product
-
-NAMED = 5
 
 
 def webhook_panel(request: HttpRequest) -> dict[str, str] | None:
@@ -24,23 +19,4 @@ def webhook_panel(request: HttpRequest) -> dict[str, str] | None:
             "The signing secret is shown in the Stripe Dashboard, at the webhook endpoint."
         ),
         "url": "",
-    }
-
-
-def products_panel(request: HttpRequest) -> dict[str, str] | None:
-    rows = Product.objects.visible().exclude(problems=[]).values_list("name", "problems")
-    number = len(rows)
-    if not number:
-        return None
-    texts = [f"{name}: {problems[0]}" for name, problems in rows[:NAMED]]
-    if number > NAMED:
-        texts.append(_("And %(n)d more.") % {"n": number - NAMED})
-    return {
-        "level": "warning",
-        "title": ngettext(
-            "%(n)d product has a problem at Stripe", "%(n)d products have problems at Stripe", number
-        )
-        % {"n": number},
-        "text": "\n".join(texts),
-        "url": reverse("admin:shop_product_changelist"),
     }

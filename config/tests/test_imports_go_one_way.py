@@ -27,8 +27,9 @@ TOPICS: dict[str, dict[str, set[str]]] = {
         "imports": {"stock"},
         "events": set(),
         "stripe_sync": {"stock", "events"},
+        "reports": {"stock"},
     },
-    "checkout": {"cart": set(), "orders": {"cart"}, "recovery": {"cart", "orders"}},
+    "checkout": {"cart": set(), "orders": {"cart"}, "recovery": {"cart", "orders"}, "reports": {"orders"}},
     "shop": {"page_cache": set()},
 }
 # Tests may import the fake, and the shop's tests may create stock items for the pages.

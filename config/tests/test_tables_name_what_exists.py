@@ -7,12 +7,12 @@ import inspect
 import pytest
 from django.utils.module_loading import import_string
 
-from config.admin_panels import INDEX_PANELS, SITEWIDE_PANELS
+from config.admin_panels import INDEX_CONTEXT, SITEWIDE_PANELS
 from config.stripe_events import EVENTS
 from config.worker_tasks import WORKER_TASKS
 
 HANDLERS = sorted({path for paths in EVENTS.values() for path in paths})
-ONE_ARGUMENT = [*HANDLERS, *(duty.path for duty in WORKER_TASKS), *SITEWIDE_PANELS, *INDEX_PANELS]
+ONE_ARGUMENT = [*HANDLERS, *(duty.path for duty in WORKER_TASKS), *SITEWIDE_PANELS, INDEX_CONTEXT]
 
 
 @pytest.mark.parametrize("path", ONE_ARGUMENT)

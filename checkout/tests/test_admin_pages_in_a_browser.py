@@ -1,0 +1,129 @@
+"""Today in a real browser, on a phone and a desktop, light and dark, without JavaScript."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from checkout.models import Order, OrderLine
+from checkout.tests.conftest import item_of, put_on_show
+from fake_stripe import FakeStripe
+from inventory import heartbeat
+from inventory.models import Issue
+from inventory.stock import ledger
+from shop.models import Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.enable_socket]
+
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 900}
+# A folder for pictures of every page, to look at; none are taken otherwise.
+SHOTS = os.environ.get("SCREENSHOTS", "")
+
+
+@pytest.fixture
+def busy_shop(fake: FakeStripe, db: None) -> Product:
+    """A month of orders, sizes that run low, a long name, and an issue."""
+    cache.clear()
+    shirt = put_on_show(
+        fake,
+        "prod_balm",
+        "BALM T-Shirt",
+        {"sizes": "S,M,L,XL", "stock_S": "9", "stock_M": "60", "stock_L": "0", "stock_XL": "3"},
+    )
+    put_on_show(
+        fake,
+        "prod_long",
+        "Buttonup Screenprint Cursive in Organic Cotton",
+        {"sizes": "M,2XL", "stock_M": "2"},
+    )
+    put_on_show(fake, "prod_fern", "Field Notes: Fern", {"sizes": "S,M", "stock_S": "4", "stock_M": "30"})
+    now = timezone.now()
+    for number in range(60):
+        order = Order.objects.create(
+            state=Order.State.PAID if number < 7 else Order.State.REFUNDED,
+            currency="usd",
+            total=2500 * (1 + number % 3),
+            paid_at=now - timedelta(hours=17 * number + (number * number) % 40),
+            name=["Ada Example", "Grace Hopper-Wintersteen", "Lin"][number % 3],
+        )
+        OrderLine.objects.create(
+            order=order,
+            position=0,
+            item=item_of(shirt, "M"),
+            product=shirt,
+            name="BALM",
+            quantity=1 + number % 3,
+        )
+    ledger.sell("order:1", [ledger.SaleLine("order:1:0", item_of(shirt, "M").pk, 45)], now=now)
+    Issue.objects.create(
+        kind=Issue.Kind.OVERSOLD, subject="prod_balm stock_L", text="1 more was paid for than there was."
+    )
+    heartbeat.beat(now)
+    return shirt
+
+
+def opened(browser: Browser, live_server: LiveServer, admin_client: Client, **options: Any) -> Iterator[Page]:
+    with browser.new_context(base_url=live_server.url, **options) as context:
+        session = admin_client.cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        yield context.new_page()
+
+
+def check(page: Page, path: str, name: str) -> None:
+    """Open the page; it has no serious violations and does not scroll sideways."""
+    page.goto(path)
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+    for closed in page.locator("#content details:not([open]) > summary").all():
+        closed.click()
+    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [(it["id"], it["nodes"][0]["html"]) for it in violations] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_the_pages_are_accessible_and_fit_the_screen(
+    browser: Browser,
+    live_server: LiveServer,
+    admin_client: Client,
+    busy_shop: Product,
+    viewport: Any,
+    scheme: Any,
+) -> None:
+    where = f"{scheme}-{viewport['width']}"
+    # axe is injected as a script, which the Content-Security-Policy would block.
+    for page in opened(
+        browser, live_server, admin_client, viewport=viewport, color_scheme=scheme, bypass_csp=True
+    ):
+        check(page, reverse("admin:index"), f"today-{where}")
+
+
+def test_today_works_without_javascript_and_breaks_no_policy(
+    browser: Browser, live_server: LiveServer, admin_client: Client, busy_shop: Product
+) -> None:
+    faults: list[str] = []
+    for page in opened(browser, live_server, admin_client, viewport=PHONE, java_script_enabled=False):
+        page.on("console", lambda message: faults.append(message.text))
+        page.goto(reverse("admin:index"))
+
+        expect(page.get_by_role("heading", name="To pack 7")).to_be_visible()
+        page.get_by_text("Show as table").click()
+        expect(page.get_by_role("rowheader", name=f"{timezone.localdate():%b}").first).to_be_visible()
+        page.get_by_role("link", name="BALM T-Shirt in the Dashboard").is_visible()
+        page.get_by_role("link", name="Stock grid").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Stock grid")
+    assert faults == []
