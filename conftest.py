@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -39,6 +40,18 @@ def fake(monkeypatch: pytest.MonkeyPatch, settings: object) -> Iterator[FakeStri
     stripe.deliver_to(_to_the_shop)
     yield stripe
     stripe_client._client.cache_clear()
+
+
+@pytest.fixture
+def running_shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shop answers at SITE_URL: what setup.endpoint.ping posts goes to the test client."""
+    import requests
+
+    def post(url: str, body: bytes, *, headers: dict[str, str], **options: object) -> SimpleNamespace:
+        status, text = _to_the_shop(url, headers, body)
+        return SimpleNamespace(status_code=status, text=text.decode())
+
+    monkeypatch.setattr(requests, "post", post)
 
 
 def _to_the_shop(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,6 +33,9 @@ OLD_NAMES = {
     "TRUST_X_FORWARDED_PROTO": "BEHIND_PROXY",
 }
 
+API_KEY_FORM = r"(sk|rk)_(test|live)_\S+"
+SIGNING_FORM = r"whsec_[^\s,]+(\s*,\s*whsec_[^\s,]+)*[\s,]*"
+
 _environ = environ.FileAwareEnv.ENVIRON
 
 
@@ -46,12 +50,17 @@ def read_file(usual: Path) -> None:
 
 
 def get_str(name: str, default: str = "") -> str:
+    """The value without surrounding white space: editors end a file with a newline."""
     name = _name_in_use(name)
     try:
-        return str(_environ.get(name, default))
+        value = str(_environ.get(name, default)).strip()
     except (OSError, ValueError):
         file = os.environ.get(f"{name}_FILE")
         raise ImproperlyConfigured(f"{name}_FILE must name a readable file, not {file!r}.") from None
+    # A .env file may have quotes; those of docker's --env-file and of systemd's drop-ins become part of the value.
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        raise ImproperlyConfigured(f"{name} must not be in quotes.")
+    return value
 
 
 def _name_in_use(name: str) -> str:
@@ -70,9 +79,12 @@ def _is_set(name: str) -> bool:
     return name in os.environ or f"{name}_FILE" in os.environ
 
 
-def get_secret(name: str) -> str:
-    # Editors end a file with a newline.
-    return get_str(name).strip()
+def get_secret(name: str, pattern: str = ".+", such_as: str = "") -> str:
+    """A secret, or "". The error does not repeat the value."""
+    given = get_str(name)
+    if given and not re.fullmatch(pattern, given, re.DOTALL):
+        raise ImproperlyConfigured(f"{name} must be {such_as}, without blanks.")
+    return given
 
 
 def get_list(name: str, default: str = "", *, each: str = ".+", such_as: str = "") -> list[str]:
@@ -152,3 +164,27 @@ def _get_url(
 
 def _invalid(name: str, must: str, given: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"{name} must {must}, not {given!r}.")
+
+
+def write_env_file(file: Path, values: Mapping[str, str]) -> None:
+    """Set variables in a .env file: lines that set them, also commented ones, are replaced, others stay."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    for name, value in values.items():
+        places = [i for i, line in enumerate(lines) if re.match(rf"\s*(export\s+)?{name}\s*=", line)]
+        places = places or [i for i, line in enumerate(lines) if re.match(rf"#\s*{name}\s*=", line)]
+        for i in places[1:]:
+            lines[i] = f"# {lines[i]}"
+        if places:
+            lines[places[0]] = f"{name}={value}"
+        else:
+            lines.append(f"{name}={value}")
+    write_secret_file(file, "\n".join(lines))
+
+
+def write_secret_file(file: Path, text: str) -> None:
+    """Replace the file as a whole, readable for its owner only."""
+    temporary = file.with_name(f".{file.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.touch(mode=0o600)
+    temporary.write_text(f"{text}\n", encoding="utf-8")
+    temporary.replace(file)

@@ -12,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from config.env import (
+    API_KEY_FORM,
+    SIGNING_FORM,
     get_bool,
     get_cache,
     get_database,
@@ -176,10 +178,18 @@ CACHES = {"default": get_cache("CACHE_URL", "locmemcache://")}
 
 # --- Stripe -----------------------------------------------------------------------------------
 
-STRIPE_SECRET_KEY = get_secret("STRIPE_SECRET_KEY")
+STRIPE_SECRET_KEY = get_secret(
+    "STRIPE_SECRET_KEY", API_KEY_FORM, "a secret or restricted key (sk_... or rk_...)"
+)
 # Several secrets are valid at once while a secret is being rolled.
 STRIPE_WEBHOOK_SECRETS = [
-    part.strip() for part in get_secret("STRIPE_WEBHOOK_SECRET").split(",") if part.strip()
+    part.strip()
+    for part in get_secret(
+        "STRIPE_WEBHOOK_SECRET",
+        SIGNING_FORM,
+        "a signing secret (whsec_...) or several, separated by commas",
+    ).split(",")
+    if part.strip()
 ]
 STRIPE_API_BASE = get_str("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
 # Origin of Stripe's hosted payment pages; forms may redirect there (CSP form-action).

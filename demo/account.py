@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from config.stripe_events import EVENTS
 from demo.catalog import SAMPLES, Sample
 from demo.stripe_api import Json, StripeApi
 
@@ -16,7 +17,7 @@ def prepare(stripe: StripeApi, *, image_origin: str, webhook_url: str) -> None:
             enter(stripe, sample, image_origin)
     for sample in SAMPLES:
         move_images(stripe, existing.get(sample.id), sample, image_origin)
-    forget_other_endpoints(stripe, webhook_url)
+    keep_one_endpoint(stripe, webhook_url)
 
 
 def enter(stripe: StripeApi, sample: Sample, image_origin: str) -> None:
@@ -52,8 +53,14 @@ def addresses(sample: Sample, image_origin: str) -> list[str]:
     return [image_origin + path for path in sample.image_paths()]
 
 
-def forget_other_endpoints(stripe: StripeApi, webhook_url: str) -> None:
-    """Delete endpoints of earlier runs on other ports: Stripe would retry them for days."""
+def keep_one_endpoint(stripe: StripeApi, webhook_url: str) -> None:
+    """Give the shop's endpoint the events that it handles, and delete those of earlier runs on other ports.
+
+    Stripe would retry the others for days.
+    """
     for endpoint in stripe.get("/v1/webhook_endpoints", limit="100")["data"]:
-        if endpoint["url"] != webhook_url:
-            stripe.delete(f"/v1/webhook_endpoints/{endpoint['id']}")
+        path = f"/v1/webhook_endpoints/{endpoint['id']}"
+        if endpoint["url"] == webhook_url:
+            stripe.post(path, {"enabled_events": list(EVENTS)})
+        else:
+            stripe.delete(path)

@@ -1,11 +1,14 @@
-"""Make one purchase over HTTP, and check that the count at Stripe goes down."""
+"""Make one purchase over HTTP, check that the count at Stripe goes down, and consult the doctor."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 
 from demo.customer import Customer, NotAsExpected
-from demo.running import Demo
+from demo.running import ROOT, Demo
+from script.processes import python
 
 PRODUCT, SIZE, QUANTITY = "prod_balm_tshirt", "M", 2
 PATIENCE = 30  # seconds from the payment to the lower count
@@ -21,6 +24,29 @@ def check(demo: Demo) -> None:
     print(f"bought:                  {QUANTITY}", flush=True)
     wait_until_published(demo, before - QUANTITY)
     print(f"stock_{SIZE} at Stripe after:  {published(demo)}", flush=True)
+    consult_doctor(demo)
+
+
+def consult_doctor(demo: Demo) -> None:
+    """Run `manage.py doctor` with the demo's settings. Raises NotAsExpected if it finds a problem of the set-up."""
+    examined = subprocess.run(
+        python("manage.py", "doctor", "--json"),
+        cwd=ROOT,
+        env=demo.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if not examined.stdout:
+        raise NotAsExpected(f"doctor has failed: {examined.stderr}")
+    findings = json.loads(examined.stdout)["findings"]
+    # One sample product is broken on purpose, which is the catalog's only finding.
+    broken = [finding for finding in findings if finding["check"] == "catalog"]
+    rest = [finding for finding in findings if finding not in broken]
+    problems = [f"{finding['check']}: {finding['text']}" for finding in rest if finding["level"] != "ok"]
+    if problems:
+        raise NotAsExpected("\n".join(["doctor found problems:", *problems]))
+    print(f"doctor:                  {len(rest)} checks are ok. {broken[0]['text']}", flush=True)
 
 
 def wait_until_published(demo: Demo, count: int) -> None:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import cached_property
 from typing import Any
 
@@ -253,6 +254,8 @@ class Api:
             "Request-Id": state.request_id,
             "Stripe-Version": state.version,
             "Cache-Control": "no-cache, no-store",
+            # By the account's clock, which a test may move.
+            "Date": formatdate(self.account.clock.now(), usegmt=True),
         }
         if state.key is not None and state.original is not None:
             headers |= {"Idempotency-Key": state.key, "Original-Request": state.original}

@@ -129,7 +129,10 @@ class Handler(BaseHTTPRequestHandler):
         self._send(Answer(code, json.dumps(error.body(request_id)).encode(), headers))
 
     def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
+        if "Date" in answer.headers:
+            self.send_response_only(answer.status)
+        else:
+            self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.body)))

@@ -1,4 +1,4 @@
-"""Stripe access of inventory: webhook signatures, metadata updates of a product, and events.
+"""Stripe access of inventory: webhook signatures, updates of a product, events, and the set-up of an account.
 
 The only module in inventory that handles Stripe's objects. https://docs.stripe.com/webhooks#verify-events,
 https://docs.stripe.com/api/products/update, https://docs.stripe.com/api/events/list,
@@ -7,17 +7,24 @@ https://docs.stripe.com/api/idempotent_requests
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, cast
 
-from config.coerce import as_text
+from config.coerce import as_mapping, as_text, as_texts
 from config.json_cleaning import clean_json
-from config.stripe_client import stripe_client, translate_errors
+from config.stripe_client import InvalidRequest, PermissionDenied, stripe_client, translate_errors
+
+if TYPE_CHECKING:
+    import stripe
 
 PRODUCT_EVENTS = ["product.updated"]
 PAGE_SIZE = 100
+# A signed body with which the doctor and rotate_webhook_secret ask whether the running shop knows a secret.
+PING = b'{"object": "ping"}'
 RETRIES = 2  # Reads are safe to repeat. Updates are never retried by the library, only by the worker.
 
 
@@ -109,3 +116,168 @@ def product_events(since: datetime) -> Iterator[dict[str, Any]]:
         )
         for event in events.auto_paging_iter():
             yield clean_json(event.to_dict(for_json=True))
+
+
+# --- The account, the key's permissions and webhook endpoints, for the set-up -------------------
+
+
+@dataclass(frozen=True)
+class Account:
+    """`clock`: Stripe's time when it answered, None if the answer had no readable Date header."""
+
+    id: str
+    name: str
+    clock: datetime | None
+
+
+@dataclass(frozen=True)
+class WebhookEndpoint:
+    """A webhook endpoint. `api_version` is "" if it follows the account's default version.
+
+    `fingerprint`: that of its signing secret, which connect_stripe leaves in the metadata, since Stripe never shows
+    a secret again. `rotating`: created by rotate_webhook_secret and not in use yet.
+    """
+
+    id: str
+    url: str
+    enabled: bool
+    events: frozenset[str]
+    api_version: str
+    created_at: datetime
+    fingerprint: str
+    rotating: bool
+
+
+# Ids that exist nowhere: a key with the permission gets 404, one without it 403, and nothing changes.
+NO_PRODUCT, NO_SESSION, NO_ENDPOINT = "prod_no_such_product", "cs_test_no_such_session", "we_no_such_endpoint"
+# What the shop needs, by the names of the Dashboard's page of restricted keys.
+PERMISSIONS: dict[str, Callable[[stripe.StripeClient], object]] = {
+    "Products: write": lambda client: client.v1.products.update(NO_PRODUCT, {"metadata": {"shop": ""}}),
+    "Prices: read": lambda client: client.v1.prices.list({"limit": 1}),
+    "Checkout Sessions: write": lambda client: client.v1.checkout.sessions.expire(NO_SESSION),
+    "Events: read": lambda client: client.v1.events.list({"limit": 1}),
+    "PaymentIntents: read": lambda client: client.v1.payment_intents.list({"limit": 1}),
+    "Charges: read": lambda client: client.v1.charges.list({"limit": 1}),
+    "Refunds: read": lambda client: client.v1.refunds.list({"limit": 1}),
+}
+WEBHOOK_PERMISSION = "Webhook Endpoints: write"
+SET_UP_PERMISSIONS: dict[str, Callable[[stripe.StripeClient], object]] = {
+    WEBHOOK_PERMISSION: lambda client: client.v1.webhook_endpoints.update(
+        NO_ENDPOINT, {"metadata": {"shop": ""}}
+    ),
+}
+
+
+def fetch_account() -> Account:
+    with translate_errors():
+        account = stripe_client().v1.accounts.retrieve_current()
+    values = account.to_dict()
+    dashboard = as_mapping(as_mapping(values.get("settings")).get("dashboard"))
+    name = as_text(dashboard.get("display_name")) or as_text(
+        as_mapping(values.get("business_profile")).get("name")
+    )
+    return Account(account.id, clean_json(name), stripe_clock(account))
+
+
+def stripe_clock(answer: stripe.StripeObject) -> datetime | None:
+    headers = answer.last_response.headers if answer.last_response else {}
+    date = next((value for name, value in headers.items() if name.lower() == "date"), "")
+    try:
+        return parsedate_to_datetime(date)
+    except (TypeError, ValueError):
+        return None
+
+
+def has_permission(name: str) -> bool:
+    """Whether the key has the permission `name` of PERMISSIONS or SET_UP_PERMISSIONS. Raises StripeCallError."""
+    try:
+        with translate_errors():
+            (PERMISSIONS | SET_UP_PERMISSIONS)[name](stripe_client())
+    except PermissionDenied:
+        return False
+    except InvalidRequest:
+        return True
+    return True
+
+
+def newest_event_version() -> str:
+    """The API version of the newest event: the account's default version. "" if there is no event."""
+    with translate_errors():
+        events = stripe_client().v1.events.list({"limit": 1}).data
+    return as_text(events[0].api_version) if events else ""
+
+
+def webhook_endpoints() -> list[WebhookEndpoint]:
+    with translate_errors():
+        listed = stripe_client(retries=RETRIES).v1.webhook_endpoints.list({"limit": PAGE_SIZE})
+        return [_endpoint(endpoint) for endpoint in listed.auto_paging_iter()]
+
+
+def create_webhook_endpoint(url: str, events: Sequence[str], *, rotating: bool = False) -> tuple[str, str]:
+    """Create an endpoint in the library's API version. Returns its id and its secret, which Stripe shows only now.
+
+    `rotating`: Stripe sends nothing to it until `update_webhook_endpoint` enables it.
+    """
+    import stripe
+
+    client = stripe_client()
+    version = stripe.api_version
+    with translate_errors():
+        endpoint = client.v1.webhook_endpoints.create(
+            {"url": url, "enabled_events": cast("Any", list(events)), "api_version": cast("Any", version)}
+        )
+        secret = as_text(endpoint.secret)
+        metadata = {"secret_fingerprint": fingerprint(secret), "rotating": "yes" if rotating else ""}
+        client.v1.webhook_endpoints.update(endpoint.id, {"metadata": metadata, "disabled": rotating})
+    return endpoint.id, secret
+
+
+def update_webhook_endpoint(endpoint_id: str, *, url: str, events: Sequence[str]) -> None:
+    """Enable the endpoint and give it this URL and these events."""
+    with translate_errors():
+        stripe_client().v1.webhook_endpoints.update(
+            endpoint_id,
+            {
+                "url": url,
+                "enabled_events": cast("Any", list(events)),
+                "disabled": False,
+                "metadata": {"rotating": ""},
+            },
+        )
+
+
+def delete_webhook_endpoint(endpoint_id: str) -> None:
+    with translate_errors():
+        stripe_client().v1.webhook_endpoints.delete(endpoint_id)
+
+
+def library_version() -> str:
+    import stripe
+
+    return str(stripe.api_version)
+
+
+def fingerprint(secret: str) -> str:
+    """A short digest that identifies a signing secret without revealing it."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:16]
+
+
+def signature_header(payload: bytes, secret: str) -> str:
+    import stripe
+
+    return str(stripe.WebhookSignature.generate_signature_header(payload.decode(), secret))
+
+
+def _endpoint(endpoint: stripe.WebhookEndpoint) -> WebhookEndpoint:
+    values = endpoint.to_dict()
+    metadata = as_texts(values.get("metadata"))
+    return WebhookEndpoint(
+        id=endpoint.id,
+        url=endpoint.url,
+        enabled=endpoint.status == "enabled",
+        events=frozenset(endpoint.enabled_events),
+        api_version=as_text(values.get("api_version")),
+        created_at=datetime.fromtimestamp(endpoint.created, UTC),
+        fingerprint=metadata.get("secret_fingerprint", ""),
+        rotating=metadata.get("rotating") == "yes",
+    )

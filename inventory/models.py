@@ -414,6 +414,17 @@ class ProcessedRequest(models.Model):
         return self.request
 
 
+class DoctorReport(models.Model):
+    """What the last hourly examination found (inventory.setup.doctor). A single row."""
+
+    singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    examined_at = models.DateTimeField()
+    findings = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.examined_at:%Y-%m-%d %H:%M}"
+
+
 class EventCursor(models.Model):
     """How far Stripe's list of product events has been read. A single row."""
 

@@ -46,6 +46,8 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
             tolerance=settings.STRIPE_WEBHOOK_TOLERANCE,
             now=time.time(),
         )
+        if request.body == gateway.PING:
+            return _answer(200, "Pong.")
         event = inbox.parse(request.body)
     except (gateway.BadSignature, inbox.NotAnEvent) as exc:
         return _answer(400, str(exc))

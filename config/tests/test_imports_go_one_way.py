@@ -28,6 +28,7 @@ TOPICS: dict[str, dict[str, set[str]]] = {
         "events": set(),
         "stripe_sync": {"stock", "events"},
         "reports": {"stock"},
+        "setup": {"events"},
     },
     "checkout": {"cart": set(), "orders": {"cart"}, "recovery": {"cart", "orders"}, "reports": {"orders"}},
     "shop": {"page_cache": set()},

@@ -11,6 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from config import env
 from config.tests.settings_run import COMPLETE, ROOT, manage, refusal_with, settings_with
 
+A_KEY = "a secret or restricted key (sk_... or rk_...)"
+SIGNING_SECRETS = "a signing secret (whsec_...) or several, separated by commas"
+
 
 def test_a_missing_secret_key_is_reported_in_one_line() -> None:
     sentence = refusal_with(SECRET_KEY="")
@@ -34,11 +37,19 @@ def test_the_defaults_are_safe() -> None:
 @pytest.mark.parametrize("name", ["SECRET_KEY", "STRIPE_SECRET_KEY"])
 def test_a_secret_in_a_file_is_stripped(name: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    file.write_text("  from-a-file\n")
+    file.write_text("  sk_test_from_a_file\n")
 
     shown = settings_with(name, **{f"{name}_FILE": str(file)})
 
-    assert shown == {name: "from-a-file"}
+    assert shown == {name: "sk_test_from_a_file"}
+
+
+def test_white_space_around_a_value_is_ignored() -> None:
+    shown = settings_with(
+        "SITE_URL", "SHOP_CURRENCY", SITE_URL=" https://shop.example/\n", SHOP_CURRENCY="eur\n"
+    )
+
+    assert shown == {"SITE_URL": "https://shop.example", "SHOP_CURRENCY": "eur"}
 
 
 def test_several_webhook_secrets_are_valid_at_once() -> None:
@@ -49,7 +60,7 @@ def test_several_webhook_secrets_are_valid_at_once() -> None:
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "STRIPE_SECRET_KEY"])
 def test_a_dollar_in_a_secret_is_not_expanded(name: str) -> None:
-    assert settings_with(name, **{name: "$ecret"}) == {name: "$ecret"}
+    assert settings_with(name, **{name: "sk_test_$ecret"}) == {name: "sk_test_$ecret"}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +80,13 @@ def test_a_dollar_in_a_secret_is_not_expanded(name: str) -> None:
         ("CACHE_URL", "foo", "look like locmemcache:// or redis://host:6379/0"),
         ("LOG_LEVEL", "LOUD", "be DEBUG, INFO, WARNING or ERROR, not 'LOUD'"),
         ("ENV_FILE", "/no/such/.env", "name an existing file, not '/no/such/.env'"),
+        ("SITE_URL", "'https://shop.example'", "not be in quotes"),
+        ("STRIPE_SECRET_KEY", '"sk_test_x"', "not be in quotes"),
+        ("STRIPE_SECRET_KEY", "pk_live_x", f"be {A_KEY}, without blanks"),
+        ("STRIPE_SECRET_KEY", "whsec_x", f"be {A_KEY}, without blanks"),
+        ("STRIPE_SECRET_KEY", "sk_test_x sk_live_x", f"be {A_KEY}, without blanks"),
+        ("STRIPE_WEBHOOK_SECRET", "sk_test_x", f"be {SIGNING_SECRETS}, without blanks"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_x whsec_y", f"be {SIGNING_SECRETS}, without blanks"),
         ("SECRET_KEY_FILE", "/no/such/key", "name a readable file, not '/no/such/key'"),
     ],
 )

@@ -18,11 +18,15 @@ def test_one_purchase_over_http_lowers_the_count_at_stripe_and_both_counts_are_p
     check(demo)
 
     assert published(demo) == before - 2
-    assert capsys.readouterr().out.splitlines() == [
+    *purchase, doctor = capsys.readouterr().out.splitlines()
+    assert purchase == [
         f"stock_M at Stripe before: {before}",
         "bought:                  2",
         f"stock_M at Stripe after:  {before - 2}",
     ]
+    assert doctor.endswith(
+        "checks are ok. 1 product has a problem at Stripe, so that something cannot be sold."
+    )
 
 
 def test_a_count_that_does_not_go_down_fails_after_a_limited_wait(
