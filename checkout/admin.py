@@ -1,18 +1,21 @@
-"""Orders in the admin: read-only, except for assigning a size and returning units to stock."""
+"""Orders in the admin: read-only, except for packing, sending, assigning a size and returning units to stock."""
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -20,11 +23,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from checkout import packing
+from checkout.carriers import carrier_name
 from checkout.models import Order, OrderLine
+from checkout.orders import shipping
 from checkout.orders.assign_size import assign_size
+from checkout.orders.end_checkout import NotOpen, end_checkout
 from checkout.orders.returns import NotCounted, restock, returnable_lines
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
 from config.dates import format_local
+from config.stripe_client import StripeCallError
 from inventory.models import Movement, StockItem
 from shop.money import format_money
 
@@ -34,9 +42,38 @@ class ReturnForm(forms.Form):
     reason = forms.CharField(max_length=500, required=False)
 
 
+class WorkFilter(admin.SimpleListFilter):
+    """What is left to do with the goods. The links of the first page lead here as well."""
+
+    title = gettext_lazy("packing")
+    parameter_name = "work"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [*Order.Fulfillment.choices, ("refunded", gettext_lazy("refunded"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        orders: dict[str, Callable[[], Any]] = {
+            Order.Fulfillment.NEEDS_SIZE: queryset.needing_size,
+            Order.Fulfillment.TO_PACK: queryset.to_pack,
+            Order.Fulfillment.PACKED: queryset.packed,
+            Order.Fulfillment.SENT: queryset.sent,
+            "refunded": lambda: queryset.filter(refunded__gt=0),
+        }
+        return orders[self.value() or ""]() if self.value() in orders else queryset
+
+
 class Lines(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = OrderLine
-    fields = ["name", "size", "color", "quantity", "unit_price", "counted_as", "needs_size"]
+    fields = [
+        "name",
+        "size",
+        "color",
+        "quantity",
+        "quantity_refunded",
+        "unit_price",
+        "counted_as",
+        "needs_size",
+    ]
     readonly_fields = ["unit_price", "counted_as"]
     verbose_name_plural = gettext_lazy("lines")
 
@@ -55,9 +92,20 @@ class Lines(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
 @admin.register(Order)
 class OrderAdmin(ReadOnlyModelAdmin):
     change_form_template = "checkout/admin/order.html"
-    list_display = ["number", "created_at", "state", "summary", "total_display", "email", "is_external"]
-    list_filter = ["state", "is_external", "created_at"]
-    search_fields = ["id", "session_id", "payment_intent_id", "email", "name", "lines__name"]
+    change_list_template = "checkout/admin/orders.html"
+    list_display = ["number", "created_at", "progress", "summary", "total_display", "customer", "is_external"]
+    list_filter = [WorkFilter, "state", "is_external", "created_at"]
+    search_fields = [
+        "id",
+        "session_id",
+        "payment_intent_id",
+        "email",
+        "name",
+        "tracking_number",
+        "lines__name",
+    ]
+    search_help_text = gettext_lazy("Name, e-mail, order or tracking number, product, or an id of Stripe")
+    actions = ["list_to_pack", "print_slips", "pack", "unpack", "send", "end_checkouts"]
     date_hierarchy = "created_at"
     list_per_page = 50
     inlines = [Lines]
@@ -88,11 +136,26 @@ class OrderAdmin(ReadOnlyModelAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("lines")
 
+    def has_pack_permission(self, request: HttpRequest) -> bool:
+        return self.has_operate_permission(request) or bool(request.user.has_perm("checkout.pack_order"))
+
     # --- Columns ---
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def progress(self, order: Order) -> str:
+        if order.fulfillment and order.state == Order.State.PAID:
+            return str(order.fulfillment.label)
+        return order.get_state_display()
 
     @admin.display(description=gettext_lazy("summary"))
     def summary(self, order: Order) -> str:
-        return "; ".join(str(line) for line in order.lines.all())
+        return "; ".join(", ".join(filter(None, [str(line), line.color])) for line in order.lines.all())
+
+    @admin.display(description=gettext_lazy("customer"), ordering="name")
+    def customer(self, order: Order) -> SafeString:
+        return format_html_join(
+            SafeString("<br>"), "{}", ((text,) for text in (order.name, order.email) if text)
+        )
 
     @admin.display(description=gettext_lazy("total"), ordering="total")
     def total_display(self, order: Order) -> str:
@@ -132,11 +195,165 @@ class OrderAdmin(ReadOnlyModelAdmin):
         ]
         return format_html_join(SafeString("<br>"), "{} {} {} {}", rows) if rows else "–"
 
+    # --- Packing and sending ---
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        counts = {}
+        if self.has_pack_permission(request):
+            orders = Order.objects
+            counts = {"to_pack": orders.to_pack().count(), "packed": orders.packed().count()}
+        return super().changelist_view(request, {**counts, **(extra_context or {})})
+
+    @admin.action(description=gettext_lazy("Pack list of selected orders"), permissions=["pack"])
+    def list_to_pack(self, request: HttpRequest, chosen: QuerySet[Order]) -> HttpResponse | None:
+        return self._page_of(request, chosen, "admin:checkout_pack_list")
+
+    @admin.action(description=gettext_lazy("Packing slips of selected orders"), permissions=["pack"])
+    def print_slips(self, request: HttpRequest, chosen: QuerySet[Order]) -> HttpResponse | None:
+        return self._page_of(request, chosen, "admin:checkout_packing_slips")
+
+    @admin.action(description=gettext_lazy("Send selected orders"), permissions=["pack"])
+    def send(self, request: HttpRequest, chosen: QuerySet[Order]) -> HttpResponse | None:
+        return self._page_of(request, chosen, "admin:checkout_send_orders")
+
+    def _page_of(self, request: HttpRequest, chosen: QuerySet[Order], page: str) -> HttpResponse | None:
+        orders = list(chosen.order_by("paid_at")[: packing.MAX_ORDERS + 1])
+        if len(orders) > packing.MAX_ORDERS:
+            text = _("Choose at most %(n)d orders at once.") % {"n": packing.MAX_ORDERS}
+            self.message_user(request, text, messages.WARNING)
+            return None
+        return HttpResponseRedirect(f"{reverse(page)}?ids={packing.ids_parameter(orders)}")
+
+    @admin.action(description=gettext_lazy("Mark selected orders as packed"), permissions=["pack"])
+    def pack(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
+        ids = list(chosen.values_list("pk", flat=True))
+        packed = shipping.mark_packed(ids, actor=request.user.get_username(), now=timezone.now())
+        self.log_action(request, packed, "Marked as packed.")
+        text = ngettext("%(n)d order is marked as packed.", "%(n)d orders are marked as packed.", len(packed))
+        self.message_user(request, text % {"n": len(packed)}, messages.SUCCESS if packed else messages.INFO)
+        self._say_left_out(request, len(ids) - len(packed))
+
+    @admin.action(description=gettext_lazy("Mark selected orders as not packed"), permissions=["pack"])
+    def unpack(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
+        ids = list(chosen.values_list("pk", flat=True))
+        unpacked = shipping.mark_unpacked(ids)
+        self.log_action(request, unpacked, "Marked as not packed.")
+        text = ngettext("%(n)d order is to be packed.", "%(n)d orders are to be packed.", len(unpacked))
+        self.message_user(
+            request, text % {"n": len(unpacked)}, messages.SUCCESS if unpacked else messages.INFO
+        )
+
+    def _say_left_out(self, request: HttpRequest, number: int) -> None:
+        if number:
+            text = ngettext(
+                "%(n)d selected order was left out: it is not paid, needs a size, or was packed before.",
+                "%(n)d selected orders were left out: they are not paid, need a size, or were packed before.",
+                number,
+            )
+            self.message_user(request, text % {"n": number}, messages.WARNING)
+
+    @admin.action(description=gettext_lazy("End selected checkouts"), permissions=["operate"])
+    def end_checkouts(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
+        for order in chosen[: packing.MAX_ORDERS]:
+            self._end_checkout(request, order)
+
+    def _end_checkout(self, request: HttpRequest, order: Order) -> None:
+        try:
+            end_checkout(order, now=timezone.now())
+        except NotOpen as exc:
+            self.message_user(request, f"{order}: {exc}", messages.WARNING)
+        except StripeCallError as exc:
+            text = _("%(order)s: Stripe did not end its checkout, and its units stay held: %(error)s")
+            self.message_user(request, text % {"order": order, "error": exc}, messages.ERROR)
+        else:
+            if order.state == Order.State.CANCELED:
+                self.log_action(request, [order], "Ended its checkout.")
+                text = _("%(order)s: its checkout is ended, and its units are for sale again.")
+                self.message_user(request, text % {"order": order}, messages.SUCCESS)
+            else:
+                text = _("%(order)s: the customer was faster. It is %(state)s.")
+                facts = {"order": order, "state": order.get_state_display()}
+                self.message_user(request, text % facts, messages.WARNING)
+
+    def packing_view(self, request: HttpRequest, page: str) -> HttpResponse:
+        if not self.has_pack_permission(request):
+            raise PermissionDenied
+        views = {
+            "pack_list": packing.pack_list_view,
+            "slips": packing.slips_view,
+            "send": packing.send_view,
+        }
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "log": self.log_action}
+        return views[page](request, context)
+
+    def fulfill_view(self, request: HttpRequest, order_id: UUID, step: str) -> HttpResponse:
+        """Pack or send one order, or take that back."""
+        if request.method != "POST" or not self.has_pack_permission(request):
+            raise PermissionDenied
+        order = get_object_or_404(Order, id=order_id)
+        actor, now = request.user.get_username(), timezone.now()
+        if step == "pack":
+            done, text = bool(shipping.mark_packed([order_id], actor=actor, now=now)), _("Marked as packed.")
+        elif step == "unpack":
+            done, text = bool(shipping.mark_unpacked([order_id])), _("Marked as not packed.")
+        elif step == "not-sent":
+            done, text = shipping.mark_not_sent(order_id), _("Marked as not sent.")
+        else:
+            return self._send_one(request, order)
+        if done:
+            self.log_action(request, [order], text)
+            self.message_user(request, text, messages.SUCCESS)
+        else:
+            self.message_user(
+                request, _("Nothing changed: it was done before, or is not possible now."), messages.WARNING
+            )
+        return _redirect_to(order_id)
+
+    def _send_one(self, request: HttpRequest, order: Order) -> HttpResponse:
+        form = packing.ParcelForm(request.POST)
+        if not form.is_valid():
+            context = {**self.admin_site.each_context(request), "opts": self.opts, "order": order}
+            shown = {"title": _("Send parcels"), "rows": [(order, form)], "has_errors": True}
+            return TemplateResponse(request, "checkout/admin/send.html", {**context, **shown})
+        parcel = {name: form.cleaned_data[name] for name in ("carrier", "tracking_number")}
+        try:
+            is_new = shipping.mark_sent(
+                order.pk, **parcel, actor=request.user.get_username(), now=timezone.now()
+            )
+        except shipping.NotSendable as exc:
+            self.message_user(request, str(exc), messages.ERROR)
+        else:
+            text = _("Marked as sent.") if is_new else _("Carrier and tracking number are saved.")
+            self.log_action(request, [order], text)
+            self.message_user(request, text, messages.SUCCESS)
+        return _redirect_to(order.pk)
+
+    def end_view(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
+        self._require_operate(request)
+        self._end_checkout(request, get_object_or_404(Order, id=order_id))
+        return _redirect_to(order_id)
+
     # --- Actions of an order's page ---
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
+        packing_page, fulfill = wrap(self.packing_view), wrap(self.fulfill_view)
         return [
+            path("pack-list/", packing_page, {"page": "pack_list"}, name="checkout_pack_list"),
+            path("packing-slips/", packing_page, {"page": "slips"}, name="checkout_packing_slips"),
+            path("send/", packing_page, {"page": "send"}, name="checkout_send_orders"),
+            path("<uuid:order_id>/end/", wrap(self.end_view), name="checkout_order_end"),
+            *(
+                path(
+                    f"<uuid:order_id>/{step}/",
+                    fulfill,
+                    {"step": step},
+                    name=f"checkout_order_{step.replace('-', '_')}",
+                )
+                for step in ("pack", "unpack", "send", "not-sent")
+            ),
             path(
                 "<uuid:order_id>/assign-size/", wrap(self.assign_size_view), name="checkout_order_assign_size"
             ),
@@ -153,12 +370,23 @@ class OrderAdmin(ReadOnlyModelAdmin):
     ) -> HttpResponse:
         order = self.get_object(request, object_id)
         context = dict(extra_context or {})
+        if order and self.has_pack_permission(request):
+            sent = {"carrier": order.carrier, "tracking_number": order.tracking_number}
+            initial = sent if order.sent_at else {"carrier": packing.last_carrier()}
+            context = {
+                "may_pack": order.fulfillment is not None,
+                "why_not_sendable": "" if order.sent_at else shipping.why_not_sendable(order),
+                "carrier": carrier_name(order.carrier) if order.carrier else "",
+                "parcel_form": packing.ParcelForm(initial=initial),
+                **context,
+            }
         if order and self.has_operate_permission(request):
             unassigned = order.lines.filter(needs_size=True).select_related("product")
             context |= {
                 "needs_size": unassigned.prefetch_related("product__stock_items"),
                 "returnable_lines": returnable_lines(order),
                 "token": secrets.token_hex(8),
+                "is_open": order.state == Order.State.OPEN,
             }
         return super().change_view(request, object_id, form_url, context)
 

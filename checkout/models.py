@@ -116,7 +116,11 @@ class Order(models.Model):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         ordering = ["-created_at"]
-        permissions = [("view_reports", _("Can view sales and reports"))]
+        permissions = [
+            ("view_reports", _("Can view sales and reports")),
+            ("pack_order", _("Can pack and send orders")),
+            ("refund_order", _("Can refund orders")),
+        ]
         indexes = [
             # For sales by day, and the oldest orders to pack.
             models.Index(fields=["paid_at"], condition=Q(paid_at__isnull=False), name="orders_by_payment"),

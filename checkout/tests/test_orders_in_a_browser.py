@@ -1,0 +1,89 @@
+"""The owner packs, sends and refunds in a real browser: at a desk, and on a phone without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from checkout.models import Order
+from checkout.tests.conftest import Customer, deliver, order_for
+from fake_stripe import FakeStripe
+from shop.models import Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.enable_socket]
+
+DESK = {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"}
+# axe runs as a script, so it checks the desk's pages; the phone works without JavaScript.
+PHONE = {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark", "java_script_enabled": False}
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+@pytest.fixture(params=["desk", "phone"])
+def page(
+    request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer, admin_client: Client
+) -> Iterator[Page]:
+    device = DESK if request.param == "desk" else PHONE
+    with browser.new_context(
+        base_url=live_server.url, bypass_csp=request.param == "desk", **device
+    ) as context:
+        session = admin_client.cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        yield context.new_page()
+
+
+@pytest.fixture
+def paid(fake: FakeStripe, shirt: Product) -> list[Order]:
+    orders = [order_for(Customer(), shirt, size, 1) for size in ("M", "L")]
+    for order in orders:
+        fake.pay(order.session_id or "")
+    deliver(fake)
+    return orders
+
+
+def check(page: Page) -> None:
+    """Nothing is cut off at the side, and axe finds nothing serious."""
+    if page.viewport_size != DESK["viewport"]:
+        return
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}}).response["violations"]
+    serious = [rule for rule in found if rule["impact"] in {"serious", "critical"}]
+    assert not serious, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in serious]
+
+
+def test_two_parcels_are_packed_and_sent(page: Page, paid: list[Order]) -> None:
+    page.goto(reverse("admin:checkout_order_changelist"))
+    check(page)
+    page.get_by_role("link", name="2 orders to pack").click()
+    page.get_by_role("link", name="Pack list").click()
+    expect(page.locator(".pack-list tbody tr")).to_have_count(2)
+    check(page)
+    page.get_by_role("link", name="Packing slips").click()
+    check(page)
+    page.emulate_media(media="print")
+    expect(page.locator("#header")).to_be_hidden()
+    expect(page.locator(".slip").first).to_have_css("break-after", "page")
+    page.emulate_media(media="screen")
+
+    page.goto(reverse("admin:checkout_order_changelist") + "?work=to_pack")
+    for box in page.locator("input[name=_selected_action]").all():
+        box.check()
+    page.locator("select[name=action]").select_option("pack")
+    page.get_by_role("button", name="Go").click()
+    page.get_by_role("link", name="Send 2 parcels").click()
+    check(page)
+    for number, field in enumerate(page.get_by_label("Tracking number").all()):
+        field.fill(f"JD014{number}")
+    for select in page.get_by_label("Carrier").all():
+        select.select_option("dhl")
+    page.get_by_role("button", name="Mark as sent").click()
+
+    expect(page.get_by_text("2 orders are marked as sent.")).to_be_visible()
+    page.goto(reverse("admin:checkout_order_change", args=[paid[0].pk]))
+    expect(page.get_by_role("link", name="JD014")).to_be_visible()
+    check(page)
