@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
-from inventory import stock_grid
+from inventory import stock_grid, stock_history
 from inventory.events import inbox
 from inventory.forms import StockForm, change_stock
 from inventory.models import Hold, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
@@ -46,6 +46,7 @@ class StockItemAdmin(ReadOnlyModelAdmin):
         "size",
         "available",
         "change_link",
+        "history_link",
         "on_hand",
         "pending",
         "held",
@@ -85,9 +86,27 @@ class StockItemAdmin(ReadOnlyModelAdmin):
             raise PermissionDenied
         return stock_grid.state_of(request)
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The movements of the size, in place of Django's list of what was done in the admin."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        item = self.get_object(request, object_id)
+        if item is None:
+            self.message_user(request, _("There is no such size."), messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **(extra_context or {})}
+        return stock_history.history_view(request, item, context)
+
     @admin.display(description=gettext_lazy("change"))
     def change_link(self, item: StockItem) -> SafeString:
         return format_html('<a href="{}?id={}">{}</a>', _change_url(), item.pk, _("Change stock"))
+
+    @admin.display(description=gettext_lazy("history"))
+    def history_link(self, item: StockItem) -> SafeString:
+        page = reverse("admin:inventory_stockitem_history", args=[item.pk])
+        return format_html('<a href="{}">{}</a>', page, _("History"))
 
     @admin.display(description=gettext_lazy("ledger"))
     def ledger_link(self, item: StockItem) -> SafeString:

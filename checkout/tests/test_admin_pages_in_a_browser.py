@@ -1,4 +1,4 @@
-"""Today in a real browser, on a phone and a desktop, light and dark, without JavaScript."""
+"""Today and the history of a size in a real browser, on a phone and a desktop, light and dark, without JavaScript."""
 
 from __future__ import annotations
 
@@ -67,6 +67,10 @@ def busy_shop(fake: FakeStripe, db: None) -> Product:
             name="BALM",
             quantity=1 + number % 3,
         )
+    for number in range(12):
+        ledger.receive(
+            item_of(shirt, "M").pk, 3, reference=f"form:{number}", reason="Delivery 14", actor="owner"
+        )
     ledger.sell("order:1", [ledger.SaleLine("order:1:0", item_of(shirt, "M").pk, 45)], now=now)
     Issue.objects.create(
         kind=Issue.Kind.OVERSOLD, subject="prod_balm stock_L", text="1 more was paid for than there was."
@@ -110,6 +114,8 @@ def test_the_pages_are_accessible_and_fit_the_screen(
         browser, live_server, admin_client, viewport=viewport, color_scheme=scheme, bypass_csp=True
     ):
         check(page, reverse("admin:index"), f"today-{where}")
+        medium = item_of(busy_shop, "M").pk
+        check(page, reverse("admin:inventory_stockitem_history", args=[medium]), f"history-{where}")
 
 
 def test_today_works_without_javascript_and_breaks_no_policy(

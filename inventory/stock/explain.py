@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from django.db.models import Sum
 
 from config.dates import format_local
-from inventory.models import Hold, ProductSync, StockItem, StockUpdate, StripeEvent
+from inventory.models import Hold, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from inventory.stock.counts import signed
 
 
@@ -26,31 +27,65 @@ def find(product_id: str, size: str) -> StockItem:
     raise UnknownItem(f"Nothing is counted for {product_id}. Run “manage.py sync_catalog” first.")
 
 
+@dataclass(frozen=True)
+class LedgerLine:
+    """A movement with the sum of all movements `before` and `after` it."""
+
+    movement: Movement
+    before: int
+    after: int
+
+    @property
+    def kind(self) -> str:
+        return str(self.movement.get_kind_display())
+
+    @property
+    def change(self) -> str:
+        return signed(self.movement.delta)
+
+    @property
+    def status(self) -> str:
+        """Whether the movement is at Stripe: in words, "" where no update carried it."""
+        update = self.movement.stock_update
+        if update is not None:
+            return f"update {update.number}, {update.get_state_display()}"
+        return "" if self.movement.published_at else "not yet at Stripe"
+
+    @property
+    def text(self) -> str:
+        movement = self.movement
+        words = [f"{self.kind:<16}", f"{self.change:>7}", movement.reference]
+        if movement.reason:
+            words.append(f"({movement.reason})")
+        if movement.actor:
+            words.append(f"by {movement.actor}")
+        if self.status:
+            words.append(f"[{self.status}]")
+        return f"{format_local(movement.created_at)} {' '.join(words)} = {self.after}"
+
+
+def ledger_lines(item: StockItem) -> Iterator[LedgerLine]:
+    """All movements of the item, oldest first."""
+    total = 0
+    for movement in item.movements.select_related("stock_update").order_by("pk"):
+        before, total = total, total + movement.delta
+        yield LedgerLine(movement, before, total)
+
+
 def explain_item(item: StockItem) -> Iterator[str]:
     yield f"{item} ({item.product_id} {item.key}), {item.get_state_display()}"
     if item.problem:
         yield f"Problem: {item.problem}"
     yield ""
-    total = 0
-    for movement in item.movements.select_related("stock_update").order_by("pk"):
-        total += movement.delta
-        words = [f"{movement.kind:<9}", f"{signed(movement.delta):>7}", movement.reference]
-        if movement.reason:
-            words.append(f"({movement.reason})")
-        if movement.actor:
-            words.append(f"by {movement.actor}")
-        if movement.stock_update is not None:
-            words.append(f"[update {movement.stock_update.number}, {movement.stock_update.state}]")
-        elif movement.published_at is None:
-            words.append("[not yet at Stripe]")
-        yield f"{format_local(movement.created_at)} {' '.join(words)} = {total}"
+    for line in ledger_lines(item):
+        yield line.text
     yield ""
-    yield from _current_state(item)
+    yield from current_state(item)
     yield ""
-    yield from _exchange_with_stripe(item)
+    yield from exchange_with_stripe(item)
 
 
-def _current_state(item: StockItem) -> Iterator[str]:
+def current_state(item: StockItem) -> Iterator[str]:
     published = item.movements.exclude(published_at=None).aggregate(units=Sum("delta"))["units"] or 0
     waiting = item.movements.filter(published_at=None).aggregate(units=Sum("delta"))["units"] or 0
     yield f"on hand   {item.on_hand} = movements published to Stripe{_check(item.on_hand or 0, published)}"
@@ -68,7 +103,7 @@ def _check(stored: int, total: int) -> str:
     return "" if stored == total else f" — MISMATCH: they add up to {total}. Run “manage.py reconcile”."
 
 
-def _exchange_with_stripe(item: StockItem) -> Iterator[str]:
+def exchange_with_stripe(item: StockItem) -> Iterator[str]:
     sync = ProductSync.objects.filter(pk=item.product_id).first()
     if sync is not None:
         if sync.refreshed_at:

@@ -185,8 +185,8 @@ def test_explain_stock_prints_the_running_count_line_by_line(shirt: Shirt) -> No
 
     lines = [line for line in out.splitlines() if " = " in line and line[:4].isdigit()]
     assert [line.rsplit(" = ")[-1] for line in lines] == ["15", "13", "20", "25"]
-    assert "sale           −2 order:77:0 [update 2, applied] = 13" in out
-    assert "received       +5 form:1 (Delivery) by owner [not yet at Stripe] = 25" in out
+    assert "sale                  −2 order:77:0 [update 2, applied] = 13" in out
+    assert "received              +5 form:1 (Delivery) by owner [not yet at Stripe] = 25" in out
     assert "on hand   20 = movements published to Stripe\n" in out
     assert "pending   +5 = movements not yet published\n" in out
     assert "1 for order:78 since" in out
@@ -200,7 +200,7 @@ def test_explain_stock_prints_local_times(shirt: Shirt, settings: Any) -> None:
 
     out, _err = run("explain_stock", "prod_shirt", "M")
 
-    assert f"{opened + timedelta(hours=9):%Y-%m-%d %H:%M:%S} JST opened" in out
+    assert f"{opened + timedelta(hours=9):%Y-%m-%d %H:%M:%S} JST opening count" in out
 
 
 def test_explain_stock_names_a_sum_that_drifted(shirt: Shirt) -> None:
