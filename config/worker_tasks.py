@@ -26,6 +26,8 @@ WORKER_TASKS: list[WorkerTask] = [
     WorkerTask("inventory.stripe_sync.publisher.publish_pending", every=0.5, own_thread=True),
     WorkerTask("inventory.stripe_sync.refresh.refresh_requested", every=1, own_thread=True),
     WorkerTask("inventory.stripe_sync.missed_events.fetch_product_events", every=3600, own_thread=True),
+    WorkerTask("checkout.recovery.backfill.apply_undelivered", every=3600, own_thread=True),
+    WorkerTask("inventory.deliveries.check", every=60, own_thread=True),
     WorkerTask("checkout.recovery.session_recovery.find_unknown_sessions", every=5, own_thread=True),
     WorkerTask("checkout.recovery.session_recovery.refresh_stale_orders", every=30, own_thread=True),
     WorkerTask("inventory.alerts.notify_owner", every=60, own_thread=True),

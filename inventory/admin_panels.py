@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from inventory import heartbeat
-from inventory.models import DoctorReport
+from inventory import deliveries, heartbeat
+from inventory.models import DoctorReport, Issue
 from inventory.setup.doctor import ERROR, WARNING, Finding
 
 Panel = dict[str, str]
@@ -30,6 +30,19 @@ def worker_panel(request: HttpRequest) -> Panel | None:
         "title": _("No worker is running"),
         "text": text % {"since": heartbeat.describe(silence)},
         "url": "",
+    }
+
+
+def deliveries_panel(request: HttpRequest) -> Panel | None:
+    kind, subject = deliveries.ISSUE
+    issue = Issue.objects.filter(closed_at=None, kind=kind, subject=subject).first()
+    if issue is None:
+        return None
+    return {
+        "level": "error",
+        "title": _("Stripe’s deliveries do not arrive"),
+        "text": issue.text,
+        "url": reverse("admin:inventory_issue_change", args=[issue.pk]),
     }
 
 

@@ -443,6 +443,28 @@ class EventCursor(models.Model):
         return self.read_to.isoformat()
 
 
+class DeliveryStatus(models.Model):
+    """Whether Stripe's deliveries arrive (inventory.deliveries). A single row; an accepted delivery empties the rest."""
+
+    singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    accepted_at = models.DateTimeField(null=True, blank=True, help_text=_("Last accepted, to the minute."))
+    refused_since = models.DateTimeField(null=True, blank=True, help_text=_("First refused since then."))
+    refused_at = models.DateTimeField(null=True, blank=True, help_text=_("Last refused, to the minute."))
+    refusal = models.CharField(max_length=500, blank=True, help_text=_("Reason of the last refusal."))
+    missed_since = models.DateTimeField(
+        null=True, blank=True, help_text=_("First time that Stripe's lists named what was not delivered.")
+    )
+    missed_at = models.DateTimeField(null=True, blank=True, help_text=_("Last time that they did."))
+
+    class Meta:
+        verbose_name = _("delivery status")
+        verbose_name_plural = _("delivery status")
+        constraints = [models.CheckConstraint(condition=Q(singleton=1), name="there_is_one_delivery_status")]
+
+    def __str__(self) -> str:
+        return self.refusal
+
+
 class Installation(models.Model):
     """A single row with a random id, part of every version tag; another database on the account has another id."""
 
@@ -483,6 +505,7 @@ class Issue(models.Model):
         PUBLISHING_STOPPED = "publishing_stopped", _("publishing stopped")
         EVENT_FAILED = "event_failed", _("event not handled")
         STRIPE_KEY = "stripe_key", _("Stripe key")
+        NO_DELIVERIES = "no_deliveries", _("no webhook deliveries")
         REFRESH_FAILED = "refresh_failed", _("refresh failed")
         PUBLISH_FAILED = "publish_failed", _("stock update failed")
         CHECKOUT_REFUSED = "checkout_refused", _("checkout rejected")
@@ -514,11 +537,13 @@ class Issue(models.Model):
 
 
 class MailLock(models.Model):
-    """A single row whose lease keeps two workers from mailing the same news."""
+    """A single row whose lease keeps two workers from mailing the same news, and the last failure of mailing."""
 
     singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_holder = models.CharField(max_length=32, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True, help_text=_("Empty once a mail was sent."))
+    error = models.CharField(max_length=500, blank=True)
 
     class Meta:
         verbose_name = _("mail lock")

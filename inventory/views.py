@@ -17,7 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from config.fault_points import fault_point
-from inventory import gateway, heartbeat
+from inventory import deliveries, gateway, heartbeat
 from inventory.events import inbox
 from inventory.events.batcher import EventBatcher
 
@@ -35,9 +35,9 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     # The header is checked first, so that a huge body is never read.
     length = request.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > settings.STRIPE_WEBHOOK_MAX_BYTES:
-        return _answer(413, f"The body is larger than {settings.STRIPE_WEBHOOK_MAX_BYTES} bytes.")
+        return _reject(request, 413, f"The body is larger than {settings.STRIPE_WEBHOOK_MAX_BYTES} bytes.")
     if not settings.STRIPE_WEBHOOK_SECRETS:
-        return _answer(400, "STRIPE_WEBHOOK_SECRET is not set, so no event can be verified.")
+        return _reject(request, 400, "STRIPE_WEBHOOK_SECRET is not set, so no event can be verified.")
     try:
         gateway.verify(
             request.body,
@@ -50,7 +50,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
             return _answer(200, "Pong.")
         event = inbox.parse(request.body)
     except (gateway.BadSignature, inbox.NotAnEvent) as exc:
-        return _answer(400, str(exc))
+        return _reject(request, 400, str(exc))
     except inbox.EventOfOtherAccount as exc:
         # Not an error of the delivery: an endpoint of a platform receives them by design.
         logger.warning("Webhook ignored: %s", exc)
@@ -64,11 +64,18 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         logger.exception("Could not store event %s; Stripe will retry", event["id"])
         return _answer(503, "The event could not be stored; please retry.")
     fault_point("receive.stored")
-    heartbeat.warn_if_no_worker(timezone.now())
+    now = timezone.now()
+    deliveries.record_accepted(now)
+    heartbeat.warn_if_no_worker(now)
     return _answer(200, "Stored." if new else "Already stored.")
 
 
+def _reject(request: HttpRequest, status: int, reason: str) -> HttpResponse:
+    logger.warning("Webhook rejected with %d: %s", status, reason)
+    if request.headers.get("Stripe-Signature"):  # Others are not from Stripe.
+        deliveries.record_refused(timezone.now(), reason)
+    return _answer(status, reason)
+
+
 def _answer(status: int, text: str) -> HttpResponse:
-    if 400 <= status < 500:
-        logger.warning("Webhook rejected with %d: %s", status, text)
     return HttpResponse(text + "\n", status=status, content_type="text/plain; charset=utf-8")

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from checkout import gateway
 from checkout.models import Order
 from checkout.orders.fulfillment import apply_session
-from config.stripe_client import InvalidRequest, StripeCallError
+from config.stripe_client import InvalidRequest, StripeCallError, is_configured
 from config.stripe_events import EVENTS
+from inventory import deliveries
 from inventory.events import inbox
+from inventory.models import StripeEvent
 from inventory.stripe_sync import backoff
 
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 100
+RECENT = timedelta(hours=26)  # A session is open for at most 24.
+COMPLETED = "checkout.session.completed"
 
 
 @dataclass
@@ -40,14 +44,31 @@ def store_events(*, since: datetime) -> int:
     return new
 
 
-def apply_completed(*, since: datetime, now: datetime) -> BackfillResult:
+def apply_undelivered(now: datetime) -> int:
+    """Worker task: apply recent completed sessions whose events have not arrived. Returns how many orders have changed.
+
+    Without deliveries, sales of payment links would otherwise stay unknown until `reconcile`.
+    """
+    if not is_configured():
+        return 0
+    result = apply_completed(since=now - RECENT, now=now, undelivered_only=True)
+    if any(order.paid_at and order.paid_at < now - deliveries.IN_TRANSIT for order in result.orders):
+        deliveries.record_missed(now)
+    return len(result.orders)
+
+
+def apply_completed(*, since: datetime, now: datetime, undelivered_only: bool = False) -> BackfillResult:
     """Apply every session completed since then. One that fails does not prevent the others. Raises StripeCallError.
 
     Finds more than events do: Stripe keeps sessions longer, and each has its outcome.
+    `undelivered_only`: leave out sessions whose completion an event has reported.
     """
     result = BackfillResult()
+    delivered = StripeEvent.objects.filter(type=COMPLETED)
     with inbox.allow_stripe_calls():
         for session in gateway.iter_sessions(since=since, status="complete"):
+            if undelivered_only and delivered.filter(object_id=session.id).exists():
+                continue
             before = Order.objects.filter(session_id=session.id).values_list("state", flat=True).first()
             try:
                 order = apply_session(session, now=now)

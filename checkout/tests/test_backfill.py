@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import Order
-from checkout.tests.conftest import Customer, deliver, item_of, order_for
+from checkout.recovery import backfill
+from checkout.tests.conftest import Customer, deliver, item_of, order_for, sold
 from checkout.tests.test_external_orders import a_line, open_externally
 from checkout.tests.test_session_recovery import failing, nothing_arrives, paid_without_events
 from fake_stripe import FakeStripe
-from inventory.models import Movement, StripeEvent
+from inventory.models import DeliveryStatus, Movement, StripeEvent
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +54,42 @@ def test_backfill_counts_external_sales(fake: FakeStripe, shirt: Product) -> Non
     run("backfill_events")
 
     assert item_of(shirt, "M").available == 13
+
+
+def test_the_worker_applies_sales_of_payment_links_while_no_delivery_arrives(
+    fake: FakeStripe, shirt: Product
+) -> None:
+    nothing_arrives(fake)
+    fake.pay(open_externally(fake, [a_line(shirt, 2, "M")]))
+
+    assert backfill.apply_undelivered(timezone.now()) == 1
+    assert backfill.apply_undelivered(timezone.now()) == 0
+
+    assert sold(shirt) == [("M", 2)]
+    assert not DeliveryStatus.objects.exists()
+
+
+def test_sales_that_no_delivery_has_reported_for_ten_minutes_are_missed(
+    fake: FakeStripe, shirt: Product
+) -> None:
+    nothing_arrives(fake)
+    fake.pay(open_externally(fake, [a_line(shirt, 2, "M")]))
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        backfill.apply_undelivered(timezone.now())
+
+    assert DeliveryStatus.objects.get().missed_since
+
+
+def test_the_worker_does_not_read_sessions_again_whose_events_have_arrived(
+    fake: FakeStripe, shirt: Product
+) -> None:
+    fake.pay(open_externally(fake, [a_line(shirt, 2, "M")]))
+    deliver(fake)
+    fake.forget_calls()
+
+    assert backfill.apply_undelivered(timezone.now()) == 0
+    assert [call.path for call in fake.calls] == ["/v1/checkout/sessions"]
 
 
 def test_one_session_that_fails_does_not_stop_the_backfill_and_is_named(

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from config.fault_points import fault_point
 from config.stripe_client import is_configured
-from inventory import gateway
+from inventory import deliveries, gateway
 from inventory.events import inbox
 from inventory.models import EventCursor, ProductSync, StockItem, StripeEvent
 
@@ -46,7 +46,11 @@ def fetch_product_events(now: datetime) -> int:
         days = EVENT_RETENTION.days
         logger.error("Stripe's events were not read for %d days: its counts are accepted as they are", days)
         ProductSync.objects.request_refresh(event_gap=True)
-    new = len(inbox.store_events(events))
+    new_ids = set(inbox.store_events(events))
+    new = len(new_ids)
+    created = (event["created"] for event in events if event["id"] in new_ids)
+    if any(at < (began - deliveries.IN_TRANSIT).timestamp() for at in created):
+        deliveries.record_missed(began)
     fault_point("missed_events.stored")
     # The cursor is the newest event seen, by Stripe's clock. It never moves back.
     read_to = max([since, *(datetime.fromtimestamp(event["created"], now.tzinfo) for event in events)])
