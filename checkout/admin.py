@@ -82,7 +82,7 @@ class Lines(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
 
     @admin.display(description=gettext_lazy("unit price"))
     def unit_price(self, line: OrderLine) -> str:
-        return _money(line.unit_amount, line.order.currency)
+        return _money(line.unit_amount, line.currency or line.order.currency)
 
     @admin.display(description=gettext_lazy("counted as"))
     def counted_as(self, line: OrderLine) -> str:
@@ -384,6 +384,8 @@ class OrderAdmin(ReadOnlyModelAdmin):
             unassigned = order.lines.filter(needs_size=True).select_related("product")
             context |= {
                 "needs_size": unassigned.prefetch_related("product__stock_items"),
+                "unknown_lines": order.lines.unassigned().filter(product=None),
+                "stock_items": StockItem.objects.filter(is_listed=True).select_related("product"),
                 "returnable_lines": returnable_lines(order),
                 "token": secrets.token_hex(8),
                 "is_open": order.state == Order.State.OPEN,
@@ -393,7 +395,8 @@ class OrderAdmin(ReadOnlyModelAdmin):
     def assign_size_view(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
         self._require_operate(request)
         line = get_object_or_404(OrderLine, order_id=order_id, id=_number(request.POST.get("line")))
-        item = get_object_or_404(StockItem, product=line.product_id, id=_number(request.POST.get("item")))
+        items = StockItem.objects.filter(product=line.product_id) if line.product_id else StockItem.objects
+        item = get_object_or_404(items, id=_number(request.POST.get("item")))
         if assign_size(line, item, now=timezone.now(), actor=request.user.get_username()):
             self.message_user(request, _("Counted as %(item)s.") % {"item": item})
         else:

@@ -23,12 +23,14 @@ from config.json_cleaning import clean_json
 from config.stripe_client import stripe_client, translate_errors
 
 if TYPE_CHECKING:
-    from stripe import StripeObject
+    from stripe import RequestOptions, StripeObject
     from stripe.params.checkout import SessionCreateParams
 
 PAGE_SIZE = 100
 READ_RETRIES = 2
 PAYMENT = "payment_intent.latest_charge"
+# `external_reference` of prices: https://docs.stripe.com/agentic-commerce/for-sellers
+AGENTS_VERSION = "2025-12-15.preview"
 
 
 def open_session(*, params: Json, key: str) -> CheckoutSession:
@@ -66,9 +68,21 @@ def expire_session(session_id: str) -> CheckoutSession:
 
 
 def session_lines(session_id: str) -> list[SessionLine]:
+    return _lines(session_id, {})
+
+
+def session_lines_of_agents(session_id: str) -> list[SessionLine]:
+    """The lines with the references of agents' catalogs, which only a preview version of the API tells.
+
+    Raises InvalidRequest or PermissionDenied if the account may not use that version.
+    """
+    return _lines(session_id, {"stripe_version": AGENTS_VERSION})
+
+
+def _lines(session_id: str, options: RequestOptions) -> list[SessionLine]:
     with translate_errors():
         page = stripe_client(retries=READ_RETRIES).v1.checkout.sessions.line_items.list(
-            session_id, {"limit": PAGE_SIZE, "expand": ["data.price.product"]}
+            session_id, {"limit": PAGE_SIZE, "expand": ["data.price.product"]}, options
         )
         return [line_from(clean_json(line.to_dict())) for line in page.auto_paging_iter()]
 

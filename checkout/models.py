@@ -101,6 +101,9 @@ class Order(models.Model):
     tax = models.BigIntegerField(_("tax"), null=True, blank=True)
     discount = models.BigIntegerField(_("discount"), null=True, blank=True)
     total = models.BigIntegerField(_("total"), null=True, blank=True)
+    # What the customer saw and paid, where Stripe converted the total: docs.stripe.com/payments/currencies/localize-prices
+    presentment_amount = models.BigIntegerField(_("paid as"), null=True, blank=True)
+    presentment_currency = models.CharField(_("paid in"), max_length=3, blank=True)
     refunded = models.BigIntegerField(_("refunded"), default=0)
 
     packed_at = models.DateTimeField(_("packed"), null=True, blank=True)
@@ -213,8 +216,17 @@ class Order(models.Model):
 CUSTOMER_DONE_STATES = (Order.State.PAID, Order.State.AWAITING_PAYMENT)
 
 
+class OrderLineQuerySet(models.QuerySet["OrderLine"]):
+    def unassigned(self) -> OrderLineQuerySet:
+        """Lines that the owner may count as a stock item: a size, or everything, is unknown."""
+        return self.filter(Q(needs_size=True) | Q(product=None), item=None)
+
+
 class OrderLine(models.Model):
-    """One size in one color, at the price at which it was offered."""
+    """One size in one color, at the price at which it was offered, in the minor unit of the line's currency.
+
+    Stripe may charge an order in another currency than the shop's.
+    """
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     position = models.PositiveSmallIntegerField()
@@ -234,12 +246,27 @@ class OrderLine(models.Model):
         _("refunded units"), default=0, help_text=_("Units refunded on the order's page.")
     )
     unit_amount = models.BigIntegerField(_("unit price"), null=True)
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
     price_id = models.CharField(_("price"), max_length=255, blank=True)
     needs_size = models.BooleanField(
         _("needs a size"),
         default=False,
         help_text=_("Sold outside of this shop without a size. Not counted until you choose the size."),
     )
+
+    added_at_stripe = models.BooleanField(
+        _("added at Stripe"),
+        default=False,
+        help_text=_("Added by the customer on Stripe's page, so its units were not held."),
+    )
+    external_reference = models.CharField(
+        _("agent's reference"),
+        max_length=255,
+        blank=True,
+        help_text=_("What the catalog of an agent calls the article, if an agent sold it."),
+    )
+
+    objects = OrderLineQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("order line")
@@ -259,6 +286,10 @@ class OrderLine(models.Model):
     @property
     def quantity_to_send(self) -> int:
         return self.quantity - self.quantity_refunded
+
+    @property
+    def was_held(self) -> bool:
+        return not (self.order.is_external or self.added_at_stripe)
 
     @property
     def amount(self) -> int | None:

@@ -84,15 +84,26 @@ class CheckoutSession:
 
 @dataclass(frozen=True)
 class SessionLine:
-    """One line of a session. Price and product are as of today, not as of the checkout."""
+    """One line of a session, in the line's currency. Price and product are as of today, not as of the checkout.
+
+    `reference`: what the catalog of an agent calls the line's article; read by `session_references` alone.
+    """
 
     quantity: int
     description: str
     unit_amount: int | None
+    currency: str
     price_id: str
     product_id: str
     metadata: Mapping[str, str]
     price_metadata: Mapping[str, str]
+    product_metadata: Mapping[str, str] = field(default_factory=dict)
+    is_recurring: bool = False
+    reference: str = ""
+
+    @property
+    def all_metadata(self) -> tuple[Mapping[str, str], ...]:
+        return self.metadata, self.price_metadata, self.product_metadata
 
 
 @dataclass(frozen=True)
@@ -153,15 +164,31 @@ def session_from(data: Json) -> CheckoutSession:
 
 def line_from(data: Json) -> SessionLine:
     price = as_mapping(data.get("price"))
+    currency = _currency(data.get("currency")) or _currency(price.get("currency"))
     return SessionLine(
         quantity=int(data.get("quantity") or 0),
         description=str(data.get("description") or "")[:MAX_LENGTH_DESCRIPTION],
-        unit_amount=_amount(price.get("unit_amount")),
+        unit_amount=_unit_amount(data, price, currency),
+        currency=currency,
         price_id=_id_of(price),
         product_id=_id_of(price.get("product")),
         metadata=as_texts(data.get("metadata")),
         price_metadata=as_texts(price.get("metadata")),
+        product_metadata=as_texts(as_mapping(price.get("product")).get("metadata")),
+        is_recurring=bool(price.get("recurring")),
+        reference=str(price.get("external_reference") or "")[:MAX_LENGTH_ID],
     )
+
+
+def _unit_amount(line: Json, price: Json, currency: str) -> int | None:
+    """The amount of one unit. The price's own may be in another currency than the line, or have no whole amount."""
+    amount, subtotal = _amount(price.get("unit_amount")), _amount(line.get("amount_subtotal"))
+    if amount is not None and _currency(price.get("currency")) in {currency, ""}:
+        return amount
+    quantity = int(line.get("quantity") or 0)
+    if subtotal is None or quantity <= 0 or subtotal % quantity:
+        return None
+    return subtotal // quantity
 
 
 def refund_from(charge: Json) -> Refund:

@@ -119,6 +119,8 @@ class Api:
         self.limits = RateLimits(account.clock)
         self.locks = ObjectLocks()
         self.idempotency = Idempotency(account)
+        # Whether the account may use preview versions of the API.
+        self.previews = True
         self.observers: list[Callable[[Exchange], None]] = []
         self.calls: deque[Record] = deque(maxlen=max_calls)
         self._answered = 0
@@ -150,6 +152,8 @@ class Api:
         route, args = match
         authorize(key, route.resource, route.access)
         state.version = _version(request.headers.get("stripe-version"), state.version)
+        if state.version.endswith(".preview") and not self.previews:
+            raise StripeError(f"Invalid Stripe API version: {state.version}", executed=False)
         _refuse_other_accounts(request)
         self.limits.check(key.livemode, f"{route.method} {route.pattern}")
         state.params = _params(request)

@@ -112,10 +112,10 @@ class Customers:
             else:
                 payment_methods.use_up(call, method)
                 intent, refusal = _try(call, session, method, authenticated)
-            session = {**session, "payment_intent": intent["id"]}
+            session = {**session, **_paid_by(call, session, intent)}
             if refusal is None:
                 return _complete(call, session, "paid" if intent["status"] == "succeeded" else "unpaid")
-            account.change(self._open_session(session_id), payment_intent=intent["id"])
+            account.change(self._open_session(session_id), payment_intent=session["payment_intent"])
         raise refusal
 
     def _open_session(self, session_id: str) -> Json:
@@ -318,6 +318,13 @@ def _intent(call: Call, session: Json) -> Json:
         payment_method_types=session["payment_method_types"],
         **fields,
     )
+
+
+def _paid_by(call: Call, session: Json, intent: Json) -> Json:
+    """What a session names as its payment. A subscription's is that of its first invoice, which the session names."""
+    if session["mode"] == "payment":
+        return {"payment_intent": intent["id"]}
+    return {name: call.new_id(name) for name in ("subscription", "invoice")}
 
 
 def _parcel(session: Json) -> Json | None:

@@ -229,6 +229,37 @@ class FakeStripe:
         with self.account.store.transaction():
             return copy.deepcopy(sessions.create(self._call(session_params.CREATE.read_all(forms.of(asked)))))
 
+    def sell_through_agent(self, items: list[Json], *, active_products: bool = False, **options: Any) -> Json:
+        """Sell through an agent that knows an uploaded catalog; returns the completed session.
+
+        items: dicts with `name`, `unit_amount`, `currency`, `quantity`, and for articles `reference`, the id of the
+        catalog's row. https://docs.stripe.com/agentic-commerce/for-sellers
+        active_products: it is not documented which products such prices have; tests can try both.
+        options: those of `pay`.
+        """
+        lines = [
+            {
+                "price_data": {
+                    "currency": item.get("currency", "usd"),
+                    "unit_amount": item["unit_amount"],
+                    "product_data": {"name": item["name"]},
+                },
+                "quantity": item.get("quantity", 1),
+            }
+            for item in items
+        ]
+        session = self.open_session(line_items=lines)
+        with self.account.store.transaction():
+            for item, line in zip(items, self.lines(session["id"]), strict=True):
+                price = line["price"]
+                hidden = {"livemode": self.livemode, "external_reference": item.get("reference")}
+                self.account.store.put("price_hidden", price["id"], hidden)
+                if active_products:
+                    products.update(
+                        Call(self.account, Cause(), self.livemode, {"active": True}, {"id": price["product"]})
+                    )
+        return self.pay(session["id"], **options)
+
     def add_webhook_endpoint(
         self,
         url: str,

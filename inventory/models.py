@@ -510,9 +510,11 @@ class Issue(models.Model):
         PUBLISH_FAILED = "publish_failed", _("stock update failed")
         CHECKOUT_REFUSED = "checkout_refused", _("checkout rejected")
         NEEDS_SIZE = "needs_size", _("sale without a size")
+        UNKNOWN_SALE = "unknown_sale", _("sale of unknown goods")
         ORDER_FAILED = "order_failed", _("order not updated")
         REFUND_TO_REVIEW = "refund_to_review", _("refund: back to stock?")
         REFUND_FAILED = "refund_failed", _("refund failed")
+        DISPUTE = "dispute", _("dispute")
         SESSION_NOT_FOUND = "session_not_found", _("session not found")
 
     kind = models.CharField(_("kind"), max_length=40, choices=Kind.choices)

@@ -69,10 +69,12 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         price_problems = []  # A link to something sold or played elsewhere needs no price.
     searched = [product.name, facts.category, *facts.colors, product.description, facts.details]
     name_problems = [] if product.name.strip() else ["It has no name."]
+    # Stripe makes such products for single sales: for inline prices of other programs, and perhaps for agents.
+    is_for_sale = bool(product.metadata or prices)
     return {
         "name": product.name[:MAX_LENGTH_NAME],
         "description": product.description,
-        "active": product.active,
+        "active": product.active and is_for_sale,
         "deleted": False,
         "category": facts.category,
         "category_slug": category_slug(facts.category),

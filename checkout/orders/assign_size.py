@@ -1,4 +1,4 @@
-"""Assign a size to a line of an external order whose session did not name it. Only then is the sale counted."""
+"""Assign a stock item to a line whose session named no size, or not even a product. Only then is the sale counted."""
 
 from __future__ import annotations
 
@@ -15,21 +15,19 @@ COUNTED = (Order.State.PAID, Order.State.REFUNDED)
 
 
 def assign_size(line: OrderLine, item: StockItem, *, now: datetime, actor: str) -> bool:
-    """Make `line` a sale of `item`. False if its size is assigned already.
+    """Make `line` a sale of `item`. False if its item is assigned already.
 
     A line that is not paid yet is counted with its payment. Raises ValueError for an item of another product.
     """
-    if item.product_id != line.product_id:
+    if line.product_id and item.product_id != line.product_id:
         raise ValueError(f"{item} is not a size of {line.name}.")
     with transaction.atomic():
         order = Order.objects.select_for_update().get(id=line.order_id)
-        unassigned = OrderLine.objects.filter(id=line.id, needs_size=True)
-        if not unassigned.update(item=item, size=item.size, needs_size=False):
+        unassigned = OrderLine.objects.unassigned().filter(id=line.id)
+        if not unassigned.update(product=item.product_id, item=item, size=item.size, needs_size=False):
             return False
         if order.state in COUNTED:
-            sale = ledger.SaleLine(
-                line.reference, item.id, line.quantity, order.paid_at, not order.is_external
-            )
+            sale = ledger.SaleLine(line.reference, item.id, line.quantity, order.paid_at, line.was_held)
             ledger.sell(order.reference, [sale], now=now, actor=actor)
         if not order.lines.filter(needs_size=True).exists():
             issues.close(Issue.Kind.NEEDS_SIZE, order.number)

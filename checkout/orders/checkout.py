@@ -135,6 +135,7 @@ def _create_order(cart: Cart, *, now: datetime) -> Order:
                 color=line.color,
                 quantity=line.quantity,
                 unit_amount=line.price.unit_amount,
+                currency=order.currency,
                 price_id=line.price.id,
             )
         )

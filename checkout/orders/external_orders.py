@@ -1,4 +1,4 @@
-"""Create orders for paid sessions that this shop did not open: payment links, invoice pages, an older site.
+"""Create orders for paid sessions that this shop did not open: payment links, invoice pages, an older site, agents.
 
 The lines are read from Stripe once. The order's id is derived from the session's, so reading it again creates no second
 order, even after the database was restored from a backup.
@@ -14,13 +14,12 @@ from django.utils.translation import gettext_noop as _
 
 from checkout import gateway
 from checkout.models import Order, OrderLine
-from checkout.orders.size_detection import SessionLineFacts, SoldUnits, matching_size, sizes_sold
+from checkout.orders.sold_lines import order_lines, read_products, resolve_references
 from checkout.stripe_objects import CheckoutSession, SessionLine
+from config.stripe_client import InvalidRequest, NotFound, PermissionDenied
 from inventory import issues
 from inventory.events import inbox
-from inventory.models import Issue, ProductSync, StockItem
-from inventory.stripe_sync import refresh
-from shop.models import Product
+from inventory.models import Issue
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +30,15 @@ OTHER_SIZE_GIVEN = _(
     "%(quantity)d × %(name)s were sold outside the shop, in the unknown size “%(size)s”. "
     "Open the order and choose the size."
 )
-COUNT_KEYS = ("sizes", "stock")
-MODES_WITHOUT_GOODS = {"subscription", "setup"}
+# All such sales are in one issue: an account that sells other things as well must not be flooded.
+UNKNOWN_GOODS = "outside the shop"
+NOTHING_KNOWN = _(
+    "Order %(order)s: %(lines)s. Nothing tells which size of which product this was, so nothing is counted. "
+    "If it was one of yours, open the order and choose it."
+)
+NO_REFERENCES = _(
+    "Order %(order)s: if an agent sold it, Stripe does not tell this account what the agent's catalog calls it: %(error)s"
+)
 
 
 def create_external_order(session: CheckoutSession) -> Order | None:
@@ -42,84 +48,13 @@ def create_external_order(session: CheckoutSession) -> Order | None:
     """
     if session.status != "complete":
         return None
-    if session.mode in MODES_WITHOUT_GOODS:
-        logger.info("Session %s is of mode %s and sold no goods.", session.id, session.mode)
+    if session.mode == "setup":
+        logger.info("Session %s is of mode setup and sold no goods.", session.id)
         return None
     if not inbox.stripe_calls_allowed():
         raise inbox.NeedsStripeAccess
-    session_lines = gateway.session_lines(session.id)
-    ids = {line.product_id for line in session_lines if line.product_id}
-    # Checked by ProductSync: a process that crashed during a refresh leaves a product without its stock items.
-    for product_id in ids - set(ProductSync.objects.filter(pk__in=ids).values_list("pk", flat=True)):
-        refresh.refresh_product(product_id)
-    products = Product.objects.prefetch_related("stock_items").in_bulk(list(ids))
-    if not any(_is_counted(product) for product in products.values()):
-        logger.info("Session %s sold nothing that is counted here.", session.id)
-        return None
-    return _insert_order(session, session_lines, products)
-
-
-def _is_counted(product: Product) -> bool:
-    """Whether its metadata names sizes or stock, or did so before. Products of tests and other businesses do not.
-
-    The only key of a product without sizes may be missing for a while, but its ledger goes on.
-    """
-    has_keys = any(key.casefold().startswith(COUNT_KEYS) for key in product.metadata)
-    return has_keys or any(item.on_hand is not None for item in product.stock_items.all())
-
-
-def _order_lines(
-    order: Order, session: CheckoutSession, session_lines: list[SessionLine], products: dict[str, Product]
-) -> list[OrderLine]:
-    facts = [
-        SessionLineFacts(
-            line.product_id,
-            line.quantity,
-            line.metadata,
-            line.price_metadata,
-            has_sizes=line.product_id in products and bool(products[line.product_id].sizes),
-        )
-        for line in session_lines
-    ]
-    sold = sizes_sold(facts, session.metadata, session.custom_fields)
-    return [
-        _order_line(order, position, units, session_lines[units.line], products.get(units.product_id))
-        for position, units in enumerate(sold)
-        if units.quantity > 0
-    ]
-
-
-def _order_line(
-    order: Order, position: int, sold: SoldUnits, line: SessionLine, product: Product | None
-) -> OrderLine:
-    item: StockItem | None = None
-    if product:
-        items = {item.size: item for item in product.stock_items.all() if item.is_listed}
-        if not product.sizes:
-            item = items.get("")
-        elif sold.names:
-            item = items.get(matching_size(sold.names, items) or "")
-        elif len(items) == 1:
-            (item,) = items.values()  # There is nothing to ask.
-    size = item.size if item else " / ".join(sold.names)
-    return OrderLine(
-        order=order,
-        position=position,
-        product=product,
-        item=item,
-        name=(product.name if product else line.description) or line.product_id,
-        size=size[:500],
-        color=(line.metadata.get("color") or line.metadata.get("colour") or "")[:500],
-        quantity=sold.quantity,
-        unit_amount=line.unit_amount,
-        price_id=line.price_id,
-        needs_size=bool(product and item is None and _is_counted(product)),
-    )
-
-
-def _insert_order(
-    session: CheckoutSession, session_lines: list[SessionLine], products: dict[str, Product]
-) -> Order:
+    session_lines, refusal = gateway.session_lines(session.id), ""
+    products = read_products(session_lines, session.metadata)
     order = Order(
         id=uuid5(NAMESPACE_URL, f"https://api.stripe.com/v1/checkout/sessions/{session.id}"),
         session_id=session.id,
@@ -127,23 +62,80 @@ def _insert_order(
         currency=session.currency,
         expires_at=session.expires_at,
     )
-    lines = _order_lines(order, session, session_lines, products)
+    lines = order_lines(order, session, session_lines, products)
+    if session.mode == "payment" and not _has_goods(lines):
+        session_lines, refusal = _lines_of_agents(session, session_lines)
+        products |= read_products(session_lines, {})
+        lines = order_lines(order, session, session_lines, products)
+    is_known = all(line.product for line in lines) and not refusal
+    if not _has_goods(lines) and (is_known or session.mode != "payment"):
+        logger.info("Session %s sold nothing that is counted here.", session.id)
+        return None
+    return _insert(order, lines, refusal)
+
+
+def _lines_of_agents(
+    session: CheckoutSession, session_lines: list[SessionLine]
+) -> tuple[list[SessionLine], str]:
+    """The lines as an agent's catalog names them, or the lines as they are and why Stripe does not tell."""
+    try:
+        return resolve_references(gateway.session_lines_of_agents(session.id)), ""
+    except NotFound:
+        raise
+    except (InvalidRequest, PermissionDenied) as exc:
+        logger.warning("Session %s: references are not readable: %s", session.id, exc)
+        return session_lines, str(exc)
+
+
+def _has_goods(lines: list[OrderLine]) -> bool:
+    return any(line.item or line.needs_size for line in lines)
+
+
+def _insert(order: Order, lines: list[OrderLine], refusal: str) -> Order:
     try:
         with transaction.atomic():
             order.save(force_insert=True)
             OrderLine.objects.bulk_create(lines)
-            for line in lines:
-                if line.needs_size:
-                    sentence = OTHER_SIZE_GIVEN if line.size else NO_SIZE_GIVEN
-                    issues.open_issue(
-                        Issue.Kind.NEEDS_SIZE,
-                        order.number,
-                        sentence,
-                        quantity=line.quantity,
-                        name=line.name,
-                        size=line.size,
-                    )
+            ask_for_sizes(order, lines)
+            _report_unknown(order, lines, refusal)
     except IntegrityError:
         # Another process inserted the same order first.
-        return Order.objects.get(session_id=session.id)
+        return Order.objects.get(session_id=order.session_id)
     return order
+
+
+def ask_for_sizes(order: Order, lines: list[OrderLine]) -> None:
+    for line in lines:
+        if line.needs_size:
+            sentence = OTHER_SIZE_GIVEN if line.size else NO_SIZE_GIVEN
+            issues.open_issue(
+                Issue.Kind.NEEDS_SIZE,
+                order.number,
+                sentence,
+                quantity=line.quantity,
+                name=line.name,
+                size=line.size,
+            )
+
+
+def _report_unknown(order: Order, lines: list[OrderLine], refusal: str) -> None:
+    # Beside goods that are known, a line of nothing known is a charge, such as one for the delivery; not so if the
+    # catalog of an agent has it.
+    has_goods = _has_goods(lines)
+    unknown = [line for line in lines if not line.product and (line.external_reference or not has_goods)]
+    if unknown:
+        texts = [
+            f"{line} ({line.external_reference})" if line.external_reference else str(line)
+            for line in unknown
+        ]
+        issues.open_issue(
+            Issue.Kind.UNKNOWN_SALE,
+            UNKNOWN_GOODS,
+            NOTHING_KNOWN,
+            order=order.number,
+            lines="; ".join(texts),
+        )
+    if refusal:
+        issues.open_issue(
+            Issue.Kind.UNKNOWN_SALE, UNKNOWN_GOODS, NO_REFERENCES, order=order.number, error=refusal
+        )

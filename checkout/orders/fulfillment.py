@@ -109,7 +109,7 @@ def _pay(order: Order, session: CheckoutSession, paid_at: datetime) -> None:
         if paid:
             # Read after the UPDATE has locked the order's row: the owner may be assigning a size at the same time.
             sales = [
-                ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at, not order.is_external)
+                ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at, line.was_held)
                 for line in order.lines.exclude(item=None)
                 if line.item_id is not None
             ]

@@ -1,4 +1,4 @@
-"""Find the sizes that an external session sold. Standard library only: no database, no requests.
+"""Find the sizes that an external session sold. No database, no requests.
 
 The first place that names a size wins: the line's metadata, the price's metadata, the session's item_<i>_size with
 item_<i>_product_id and item_<i>_quantity, the session's `size` if it has a single line, and a custom field for the size
@@ -45,7 +45,7 @@ class SessionLineFacts:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """The item_<i>_* keys of one i. `line` counts from 0. Quantity 0: not given, which means the whole line."""
 
     line: int
@@ -60,7 +60,7 @@ def sizes_sold(
     custom_fields: Sequence[CustomField],
 ) -> list[SoldUnits]:
     """What each line sold, in order. A line becomes several where the session says that it held several sizes."""
-    entries = [entry for entry in _parse_entries(session_metadata) if entry.size]
+    entries = [entry for entry in parse_entries(session_metadata) if entry.size]
     # A size given for the whole session counts if only one line can be meant.
     session_size = _names(session_metadata.get("size")) if len(lines) == 1 else ()
     custom_size = _custom_size(custom_fields) if sum(line.has_sizes for line in lines) == 1 else ()
@@ -94,7 +94,7 @@ def matching_size(names: Iterable[str], offered: Iterable[str]) -> str | None:
     return meant.pop() if len(meant) == 1 else None
 
 
-def _parse_entries(metadata: Mapping[str, str]) -> list[_Entry]:
+def parse_entries(metadata: Mapping[str, str]) -> list[Entry]:
     """The entries that name a size or a product. They are numbered from 0, or from 1 if there is no 0."""
     values: dict[int, dict[str, str]] = {}
     for key, text in metadata.items():
@@ -106,13 +106,13 @@ def _parse_entries(metadata: Mapping[str, str]) -> list[_Entry]:
     for number, value in sorted(values.items()):
         quantity = value.get("quantity", "")
         units = int(quantity) if QUANTITY.fullmatch(quantity) else 0
-        entry = _Entry(number - first, value.get("product_id", ""), value.get("size", ""), units)
+        entry = Entry(number - first, value.get("product_id", ""), value.get("size", ""), units)
         if entry.size or entry.product_id:
             entries.append(entry)
     return entries
 
 
-def _shares(index: int, lines: Sequence[SessionLineFacts], entries: list[_Entry]) -> dict[str, int]:
+def _shares(index: int, lines: Sequence[SessionLineFacts], entries: list[Entry]) -> dict[str, int]:
     """The units of a line by size, as the entries name them. Empty if they do not say which of them the line is."""
     line = lines[index]
     if not any(entry.product_id for entry in entries):

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from checkout.models import Order, OrderLine
-from checkout.orders.external_orders import COUNT_KEYS
+from checkout.orders.sold_lines import COUNT_KEYS
 from checkout.recovery.backfill import apply_completed
 from checkout.recovery.session_recovery import refresh_order
 from config.stripe_client import NotFound, PermissionDenied, StripeCallError
@@ -127,7 +127,7 @@ def _compare_sales(report: Report, since: datetime) -> None:
             continue
         sync = getattr(item.product, "sync", None)
         # Sales before the cutoff are part of Stripe's count already, or may be.
-        if not ledger.is_before_cutoff(sync, order.paid_at, ours=not order.is_external):
+        if not ledger.is_before_cutoff(sync, order.paid_at, ours=line.was_held):
             text = f"{line} was paid for but is not in the ledger."
             report.add_difference("sale_missing", order.number, text)
         elif any(issues.is_open(kind, item.product_id) for kind in POSSIBLY_COUNTED):

@@ -56,6 +56,11 @@ KNOWN_DIFFERENCES: tuple[KnownDifference, ...] = (
         "added in 2026-09-30.endive, with thin events for resources of API v1",
     ),
     KnownDifference(
+        "price: external_reference",
+        "unknown",
+        "of 2025-12-15.preview: what the catalog of an agent calls the article",
+    ),
+    KnownDifference(
         "*: ui_mode",
         "choice",
         "`form` was added after the document's version",

@@ -12,12 +12,23 @@ from fake_stripe.store import Json
 SHOWN_WITH_SESSION = 10
 
 
-def make(call: Call, given: list[Json], currency: str | None) -> tuple[list[Json], str]:
+def make(
+    call: Call, given: list[Json], currency: str | None, *, mode: str = "payment"
+) -> tuple[list[Json], str]:
     """Line items from a session's `line_items`, in `currency`, or else in the currency of the first price.
+
+    In `subscription` mode prices may be recurring, and one of them must be.
 
     Returns the items, with prices as ids, and their currency.
     """
     lines = [_price_of(call, line, f"line_items[{i}]") for i, line in enumerate(given)]
+    recurring = [i for i, price in enumerate(lines) if price["type"] == "recurring"]
+    if mode == "payment" and recurring:
+        message = "A session in `payment` mode takes one-time prices only, and this one is recurring."
+        raise StripeError(message, param=f"line_items[{recurring[0]}][price]")
+    if mode == "subscription" and not recurring:
+        message = "A session in `subscription` mode needs at least one recurring price."
+        raise StripeError(message, param="line_items")
     currency = currency or str(lines[0]["currency"])
     items = [
         _item(call, line, price, currency, i)
@@ -40,9 +51,6 @@ def _price_of(call: Call, line: Json, name: str) -> Json:
     if product is None or not product["active"]:
         message = f"The product of the price {price['id']} is not active."
         raise StripeError(message, param=f"{name}[price]")
-    if price["type"] == "recurring":
-        message = "A session in `payment` mode takes one-time prices only, and this one is recurring."
-        raise StripeError(message, param=f"{name}[price]")
     if price["transform_quantity"]:
         message = "fake_stripe does not support sessions over prices with `transform_quantity`."
         raise StripeError(message, param=f"{name}[price]")
@@ -50,7 +58,7 @@ def _price_of(call: Call, line: Json, name: str) -> Json:
 
 
 def _inline_price(call: Call, data: Json, name: str) -> Json:
-    if "recurring" in data:
+    if "recurring" in data and call.params.get("mode") != "subscription":
         message = "A session in `payment` mode takes one-time prices only, and this one is recurring."
         raise StripeError(message, param=f"{name}[recurring]")
     if "product" in data:
@@ -116,7 +124,16 @@ def keep(call: Call, session_id: str, items: list[Json]) -> None:
 def lines_of(call: Call, session_id: str) -> list[Json]:
     """The lines of a session in order, each with its current price object."""
     row = call.account.store.get("session_lines", session_id) or {"lines": []}
-    return [{**item, "price": call.account.store.get("price", item["price"])} for item in row["lines"]]
+    return [{**item, "price": _price_now(call, item["price"])} for item in row["lines"]]
+
+
+def _price_now(call: Call, price_id: str) -> Json | None:
+    price = call.account.store.get("price", price_id)
+    if price is None or not call.version.endswith(".preview"):
+        return price
+    # https://docs.stripe.com/agentic-commerce/for-sellers: only a preview version tells what an agent's catalog calls it.
+    hidden = call.account.store.get("price_hidden", price_id) or {}
+    return {**price, "external_reference": hidden.get("external_reference")}
 
 
 def list_all(call: Call) -> Json:
@@ -129,7 +146,8 @@ def list_all(call: Call) -> Json:
 @includable("checkout.session", "line_items")
 def _first_lines(call: Call, session: Json) -> object:
     url = f"/v1/checkout/sessions/{session['id']}/line_items"
-    inner = Call(call.account, call.cause, call.livemode, {"limit": SHOWN_WITH_SESSION})
+    limit = {"limit": SHOWN_WITH_SESSION}
+    inner = Call(call.account, call.cause, call.livemode, limit, version=call.version)
     return page_of(inner, lines_of(call, session["id"]), url, "line item")
 
 

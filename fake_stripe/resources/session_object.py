@@ -54,7 +54,7 @@ def opened(call: Call, ui_mode: str, currency: str) -> Json:
         "currency": currency,
         "livemode": call.livemode,
         "metadata": p.merge_metadata({}, params.get("metadata")),
-        "mode": "payment",
+        "mode": params["mode"],
         "payment_status": "unpaid",
         "status": "open",
         "ui_mode": ui_mode,

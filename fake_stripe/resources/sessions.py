@@ -19,7 +19,7 @@ COLLECTED_BY_THE_SHOP = ("embedded_page", "elements")
 
 
 def create(call: Call) -> Json:
-    """POST /v1/checkout/sessions, in `payment` mode."""
+    """POST /v1/checkout/sessions, in `payment` or `subscription` mode."""
     params = call.params
     _refuse_unsupported(params)
     ui_mode = params.get("ui_mode", "hosted_page")
@@ -40,9 +40,8 @@ def create(call: Call) -> Json:
 
 
 def _refuse_unsupported(params: Json) -> None:
-    if params["mode"] != "payment":
-        message = f"fake_stripe does not support sessions in `{params['mode']}` mode, only in `payment` mode."
-        raise StripeError(message, param="mode")
+    if params["mode"] == "setup":
+        raise StripeError("fake_stripe does not support sessions in `setup` mode.", param="mode")
     for name in ("automatic_tax", "tax_id_collection"):
         if params.get(name, {}).get("enabled"):
             raise StripeError("fake_stripe does not support taxes.", param=name)
@@ -69,7 +68,7 @@ def _lines(call: Call) -> tuple[list[Json], str]:
     if not given:
         message = "Missing required param: line_items."
         raise StripeError(message, code="parameter_missing", param="line_items")
-    return line_items.make(call, given, call.params.get("currency"))
+    return line_items.make(call, given, call.params.get("currency"), mode=call.params["mode"])
 
 
 def _expiry(call: Call) -> int:

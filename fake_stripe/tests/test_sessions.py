@@ -109,7 +109,7 @@ def test_shipping_is_part_of_the_total(client: stripe.StripeClient, shirt: Any) 
     ("change", "code", "param"),
     [
         ({"mode": None}, "parameter_missing", "mode"),
-        ({"mode": "subscription"}, None, "mode"),
+        ({"mode": "setup"}, None, "mode"),
         ({"mode": "gift"}, None, "mode"),
         ({"success_url": None}, "parameter_missing", "success_url"),
         ({"success_url": "nowhere"}, "url_invalid", "success_url"),
@@ -460,3 +460,31 @@ def test_an_embedded_session_has_a_client_secret_and_no_url(client: stripe.Strip
 
     assert session.url is None
     assert session.client_secret.startswith(f"{session.id}_secret_")
+
+
+def test_a_subscription_session_takes_one_time_prices_beside_a_recurring_one(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    monthly = fake.add_price("prod_shirt", unit_amount=500, recurring={"interval": "month"})
+    lines = [{"price": price, "quantity": 1} for price in (monthly["id"], shirt["default_price"])]
+    session = fake.open_session(mode="subscription", line_items=lines)
+
+    paid = fake.pay(session["id"])
+
+    assert (paid["mode"], paid["payment_status"], paid["amount_total"]) == ("subscription", "paid", 3000)
+    assert paid["payment_intent"] is None and paid["subscription"].startswith("sub_")
+    with pytest.raises(stripe.InvalidRequestError, match="at least one recurring price"):
+        open_session(client, shirt["default_price"], mode="subscription")
+
+
+def test_only_a_preview_version_tells_the_reference_of_an_agents_catalog(fake: FakeStripe) -> None:
+    session = fake.sell_through_agent([{"name": "Tee", "unit_amount": 900, "reference": "TEE-M"}])
+    path, preview = f"/v1/checkout/sessions/{session['id']}/line_items", "2025-12-15.preview"
+
+    plain, told = fake.call("GET", path), fake.call("GET", path, stripe_version=preview)
+    fake.api.previews = False
+    refused = fake.call("GET", path, stripe_version=preview)
+
+    assert "external_reference" not in plain[1]["data"][0]["price"]
+    assert told[1]["data"][0]["price"]["external_reference"] == "TEE-M"
+    assert refused[0] == 400
