@@ -11,7 +11,6 @@ SITEWIDE_PANELS = [
     "inventory.admin_panels.worker_panel",
     "shop.admin_panels.webhook_panel",
     "inventory.admin_panels.deliveries_panel",
-    "inventory.admin_panels.doctor_panel",
 ]
 # Takes the request and returns the context of the first page.
 INDEX_CONTEXT = "checkout.today.today_context"

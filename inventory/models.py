@@ -414,17 +414,6 @@ class ProcessedRequest(models.Model):
         return self.request
 
 
-class DoctorReport(models.Model):
-    """What the last hourly examination found (inventory.setup.doctor). A single row."""
-
-    singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    examined_at = models.DateTimeField()
-    findings = models.JSONField()
-
-    def __str__(self) -> str:
-        return f"{self.examined_at:%Y-%m-%d %H:%M}"
-
-
 class EventCursor(models.Model):
     """How far Stripe's list of product events has been read. A single row."""
 
@@ -516,6 +505,7 @@ class Issue(models.Model):
         REFUND_FAILED = "refund_failed", _("refund failed")
         DISPUTE = "dispute", _("dispute")
         SESSION_NOT_FOUND = "session_not_found", _("session not found")
+        SETUP = "setup", _("setup")
 
     kind = models.CharField(_("kind"), max_length=40, choices=Kind.choices)
     subject = models.CharField(_("subject"), max_length=255)

@@ -1,4 +1,4 @@
-"""Examine settings, the Stripe account, the database and the worker; used by the command and the admin's panel.
+"""Examine settings, the Stripe account, the database and the worker, for the command and for hourly issues.
 
 Stripe is asked in parallel and with one deadline, so that an examination ends in time although Stripe hangs.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from django.db.models import Min
 from django.http.request import validate_host
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from config.stripe_client import (
     AuthenticationFailed,
@@ -30,9 +30,9 @@ from config.stripe_client import (
     ServerError,
     StripeCallError,
 )
-from inventory import checks, gateway, heartbeat
+from inventory import checks, gateway, heartbeat, issues
 from inventory.gateway import Account, WebhookEndpoint
-from inventory.models import DoctorReport, Issue, Movement, ProductSync, StockItem, StripeEvent
+from inventory.models import Heartbeat, Issue, Movement, ProductSync, StockItem, StripeEvent
 from inventory.setup import endpoint
 from shop.models import Product
 
@@ -42,6 +42,9 @@ MAX_CLOCK_DIFFERENCE = timedelta(seconds=60)
 MAX_WAIT = timedelta(minutes=5)  # for an event to be handled
 MAX_UNPUBLISHED = timedelta(minutes=15)
 MAIL_TIMEOUT = 10
+# Problems that have issues or panels of their own.
+SHOWN_ELSEWHERE = {"worker", "issues", "catalog", "events", "publishing"}
+PROBLEM = gettext_noop("%(text)s → %(remedy)s")
 CONNECT = "manage.py connect_stripe --env .env"
 
 
@@ -68,9 +71,15 @@ def examine(
 
 
 def examine_hourly(now: datetime) -> int:
-    """Worker task: store the findings for the admin's panel."""
-    findings = [asdict(finding) for finding in examine(now)]
-    DoctorReport.objects.update_or_create(singleton=1, defaults={"examined_at": now, "findings": findings})
+    """Worker task: open an issue for each problem, and close those that are gone. Returns 0."""
+    findings = examine(now)
+    for check in {finding.check for finding in findings} - SHOWN_ELSEWHERE:
+        problems = [finding for finding in findings if finding.check == check and finding.level != OK]
+        for problem in problems:
+            facts = {"text": problem.text, "remedy": problem.remedy}
+            issues.open_issue(Issue.Kind.SETUP, check, PROBLEM, **facts)
+        if not problems:
+            issues.close(Issue.Kind.SETUP, check)
     return 0
 
 
@@ -294,7 +303,7 @@ def is_read_only() -> bool:
             return bool(cursor.fetchone()[0])
     try:
         # Changes nothing, but needs the write lock.
-        DoctorReport.objects.filter(singleton=0).update(findings=[])
+        Heartbeat.objects.filter(name="").update(timeout=0)
     except DatabaseError as exc:
         if "readonly" in str(exc):
             return True
@@ -392,11 +401,12 @@ def _catalog_findings() -> Iterator[Finding]:
             ngettext("%(n)d product is on sale.", "%(n)d products are on sale.", number) % {"n": number},
         )
     ]
-    if issues := Issue.objects.filter(closed_at=None).count():
+    number = Issue.objects.filter(closed_at=None).exclude(kind=Issue.Kind.SETUP).count()
+    if number:
         yield Finding(
             "issues",
             WARNING,
-            ngettext("%(n)d issue is open.", "%(n)d issues are open.", issues) % {"n": issues},
+            ngettext("%(n)d issue is open.", "%(n)d issues are open.", number) % {"n": number},
             _("Admin, Issues"),
         )
 

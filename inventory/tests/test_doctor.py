@@ -14,12 +14,11 @@ import pytest
 import requests
 from django.core import mail
 from django.core.management import CommandError, call_command
-from django.test import Client
 from django.utils import timezone
 
 from config.stripe_events import EVENTS
 from inventory import gateway, heartbeat
-from inventory.models import DoctorReport, Heartbeat, Movement, StripeEvent
+from inventory.models import Heartbeat, Issue, Movement, StripeEvent
 from inventory.setup import doctor, endpoint
 from inventory.setup.doctor import ERROR, OK, WARNING, Finding, examine
 from inventory.tests.factories import Shirt
@@ -355,7 +354,7 @@ def test_a_mail_server_that_refuses_is_found(healthy: FakeStripe, settings: Sett
     assert finding.text.startswith("The mail was not accepted: ConnectionRefusedError")
 
 
-# --- The command and the panel
+# --- The command and the hourly issues
 
 
 def test_the_command_prints_problems_with_their_remedies_and_exits_with_1(healthy: FakeStripe) -> None:
@@ -379,19 +378,25 @@ def test_the_command_speaks_json_and_exits_with_0_if_all_is_well(healthy: FakeSt
     assert {finding["level"] for finding in report["findings"]} == {OK}
 
 
-def test_the_hourly_examination_is_shown_in_the_admin(healthy: FakeStripe, admin_client: Client) -> None:
+def test_the_hourly_examination_opens_an_issue_and_closes_it_when_the_cause_is_gone(
+    healthy: FakeStripe,
+) -> None:
     healthy.call("POST", the_endpoint(healthy), "disabled=true")
 
     doctor.examine_hourly(timezone.now())
-
-    page = admin_client.get("/admin/").content.decode()
-    assert "The doctor found 1 problem" in page
-    assert "is disabled" in page and doctor.CONNECT in page
-
-
-def test_an_old_examination_is_not_shown(healthy: FakeStripe, admin_client: Client) -> None:
-    healthy.call("POST", the_endpoint(healthy), "disabled=true")
     doctor.examine_hourly(timezone.now())
-    DoctorReport.objects.update(examined_at=timezone.now() - timedelta(hours=4))
 
-    assert "The doctor found" not in admin_client.get("/admin/").content.decode()
+    [issue] = Issue.objects.all()
+    assert (issue.kind, issue.subject) == ("setup", "endpoint")
+    assert issue.text.endswith(f"is disabled. → {doctor.CONNECT}")
+    healthy.call("POST", the_endpoint(healthy), "disabled=false")
+    doctor.examine_hourly(timezone.now())
+    assert not Issue.objects.filter(closed_at=None).exists()
+
+
+def test_what_the_admin_shows_elsewhere_opens_no_issue(healthy: FakeStripe) -> None:
+    Heartbeat.objects.all().delete()
+
+    doctor.examine_hourly(timezone.now())
+
+    assert not Issue.objects.exists()
