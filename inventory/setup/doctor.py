@@ -32,7 +32,16 @@ from config.stripe_client import (
 )
 from inventory import checks, gateway, heartbeat, issues
 from inventory.gateway import Account, WebhookEndpoint
-from inventory.models import Heartbeat, Issue, Movement, ProductSync, StockItem, StripeEvent
+from inventory.models import (
+    DeliveryStatus,
+    Heartbeat,
+    Issue,
+    MailLock,
+    Movement,
+    ProductSync,
+    StockItem,
+    StripeEvent,
+)
 from inventory.setup import endpoint
 from shop.models import Product
 
@@ -43,7 +52,7 @@ MAX_WAIT = timedelta(minutes=5)  # for an event to be handled
 MAX_UNPUBLISHED = timedelta(minutes=15)
 MAIL_TIMEOUT = 10
 # Problems that have issues or panels of their own.
-SHOWN_ELSEWHERE = {"worker", "issues", "catalog", "events", "publishing"}
+SHOWN_ELSEWHERE = {"worker", "issues", "catalog", "events", "publishing", "deliveries"}
 PROBLEM = gettext_noop("%(text)s → %(remedy)s")
 CONNECT = "manage.py connect_stripe --env .env"
 
@@ -283,6 +292,7 @@ def database_findings(now: datetime) -> Iterator[Finding]:
             return
         yield from _database_problems()
         yield from _worker_findings(now)
+        yield from _delivery_findings()
         yield from _catalog_findings()
     except DatabaseError as exc:
         text = _("The database does not answer: %(error)s") % {"error": " ".join(str(exc).split())}
@@ -368,6 +378,23 @@ def _event_findings(now: datetime) -> list[Finding]:
         text = _("An event has been waiting since %(since)s.") % {"since": _moment(oldest)}
         findings.append(Finding("events", ERROR, text, "manage.py run_worker"))
     return findings
+
+
+def _delivery_findings() -> Iterator[Finding]:
+    status = DeliveryStatus.objects.first()
+    if status is not None and status.refused_since is not None:
+        text = _("Since %(since)s every delivery of Stripe was refused: %(reason)s")
+        facts = {"since": _moment(status.refused_since), "reason": status.refusal}
+        yield Finding("deliveries", ERROR, text % facts, CONNECT)
+    else:
+        yield Finding(
+            "deliveries", OK, _("No delivery of Stripe was refused since the last one that was accepted.")
+        )
+    lock = MailLock.objects.exclude(failing_since=None).first()
+    if lock is not None and lock.failing_since is not None:
+        text = _("Since %(since)s no mail could be sent: %(error)s")
+        facts = {"since": _moment(lock.failing_since), "error": lock.error}
+        yield Finding("mail", ERROR, text % facts, _("EMAIL_URL in .env"))
 
 
 def _catalog_findings() -> Iterator[Finding]:

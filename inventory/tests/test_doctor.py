@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from config.stripe_events import EVENTS
 from inventory import gateway, heartbeat
-from inventory.models import Heartbeat, Issue, Movement, StripeEvent
+from inventory.models import DeliveryStatus, Heartbeat, Issue, MailLock, Movement, StripeEvent
 from inventory.setup import doctor, endpoint
 from inventory.setup.doctor import ERROR, OK, WARNING, Finding, examine
 from inventory.tests.factories import Shirt
@@ -305,6 +305,18 @@ def test_counts_that_do_not_reach_stripe_are_found(healthy: FakeStripe, shirt: S
     found = [finding.check for finding in doctor._worker_findings(late) if finding.level != OK]
 
     assert found == ["worker", "publishing"]
+
+
+def test_refused_deliveries_and_failing_mail_are_found(healthy: FakeStripe) -> None:
+    since = timezone.now()
+    DeliveryStatus.objects.create(refused_since=since, refused_at=since, refusal="No secret matches.")
+    MailLock.objects.create(failing_since=since, error="The server says no.")
+
+    found = {finding.check: finding.text for finding in problems()}
+
+    assert found.keys() == {"deliveries", "mail"}
+    assert found["deliveries"].endswith("was refused: No secret matches.")
+    assert found["mail"].endswith("could be sent: The server says no.")
 
 
 # --- Settings and mail
