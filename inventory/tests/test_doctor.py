@@ -309,7 +309,8 @@ def test_counts_that_do_not_reach_stripe_are_found(healthy: FakeStripe, shirt: S
 
 def test_refused_deliveries_and_failing_mail_are_found(healthy: FakeStripe) -> None:
     since = timezone.now()
-    DeliveryStatus.objects.create(refused_since=since, refused_at=since, refusal="No secret matches.")
+    refused = {"refused_since": since, "refused_at": since, "refusal": "No secret matches."}
+    DeliveryStatus.objects.update_or_create(singleton=1, defaults=refused)
     MailLock.objects.create(failing_since=since, error="The server says no.")
 
     found = {finding.check: finding.text for finding in problems()}
