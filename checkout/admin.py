@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from checkout import packing
 from checkout.carriers import carrier_name
+from checkout.csv_views import order_lines_csv, orders_csv
 from checkout.models import Order, OrderLine
 from checkout.orders import shipping
 from checkout.orders.assign_size import assign_size
@@ -358,6 +360,8 @@ class OrderAdmin(ReadOnlyModelAdmin):
                 "<uuid:order_id>/assign-size/", wrap(self.assign_size_view), name="checkout_order_assign_size"
             ),
             path("<uuid:order_id>/restock/", wrap(self.restock_view), name="checkout_order_restock"),
+            path("orders.csv", wrap(partial(orders_csv, self)), name="checkout_orders_csv"),
+            path("order-lines.csv", wrap(partial(order_lines_csv, self)), name="checkout_order_lines_csv"),
             *super().get_urls(),
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -18,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
-from inventory import stock_grid, stock_history
+from inventory import csv_views, stock_grid, stock_history
 from inventory.events import inbox
 from inventory.forms import StockForm, change_stock
 from inventory.models import Hold, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
@@ -74,12 +75,32 @@ class StockItemAdmin(ReadOnlyModelAdmin):
         state = path(
             "grid/state/", self.admin_site.admin_view(self.grid_state), name="inventory_stock_grid_state"
         )
-        return [change, grid, state, *super().get_urls()]
+        wrap = self.admin_site.admin_view
+        return [
+            change,
+            grid,
+            state,
+            path("file/", wrap(self.file_view), name="inventory_stock_file"),
+            path("stock.csv", wrap(partial(csv_views.stock_csv, self)), name="inventory_stock_csv"),
+            path(
+                "count-sheet.csv",
+                wrap(partial(csv_views.count_sheet_csv, self)),
+                name="inventory_count_sheet_csv",
+            ),
+            *super().get_urls(),
+        ]
 
     def grid_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_operate_permission(request):
             raise PermissionDenied
         return stock_grid.grid_view(request, {**self.admin_site.each_context(request), "opts": self.opts})
+
+    def file_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        return csv_views.stock_file_view(
+            request, {**self.admin_site.each_context(request), "opts": self.opts}
+        )
 
     def grid_state(self, request: HttpRequest) -> HttpResponse:
         if not self.has_operate_permission(request):
@@ -161,6 +182,10 @@ class MovementAdmin(ReadOnlyModelAdmin):
     list_select_related = ["item__product"]
     search_fields = ["reference", "reason", "item__product__name", "item__key"]
     date_hierarchy = "created_at"
+
+    def get_urls(self) -> list[URLPattern]:
+        download = self.admin_site.admin_view(partial(csv_views.movements_csv, self))
+        return [path("movements.csv", download, name="inventory_movements_csv"), *super().get_urls()]
 
 
 @admin.register(Hold)

@@ -129,17 +129,3 @@ def find_columns(table: Table, columns: Mapping[str, tuple[str, ...]]) -> dict[s
             expected = " or ".join(f"“{title}”" for title in accepted)
             raise CsvProblem(f"{table.name} has no column {expected}. Its first line must name the columns.")
     return places
-
-
-def read_rows(path: Path, columns: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, our name of the column to its text) for each row. `columns`: as in find_columns.
-
-    Raises CsvProblem, also for a row whose cells do not match the header.
-    """
-    with open_csv(path) as file:
-        table = Table(file, path.name)
-        places = find_columns(table, columns)
-        for row in table.rows():
-            if row.problem:
-                raise CsvProblem(row.problem)
-            yield row.line, {column: row.get(place) for column, place in places.items()}

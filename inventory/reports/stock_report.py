@@ -12,14 +12,13 @@ from django.conf import settings
 from django.db.models import F
 
 from inventory.models import StockItem
+from inventory.reports.csv_export import csv_text
 from inventory.stock import metadata
 from inventory.stock.metadata import ParsedCount
 from shop.gateway import StripeProduct
 from shop.money import as_decimal
 
 CSV_COLUMNS = ["Product ID", "Product Name", "Price", "Size", "Stock", "Status"]
-# Spreadsheets run cells that begin with one of these as formulas.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Status(StrEnum):
@@ -138,15 +137,6 @@ def csv_lines(rows: Iterable[Row]) -> Iterator[str]:
             row.status.value,
         ]
         yield ",".join(cells) + "\n"
-
-
-def csv_text(text: str, *, always_quoted: bool = False) -> str:
-    """A text cell. An apostrophe in front keeps spreadsheets from running it as a formula."""
-    if text.startswith(FORMULA_STARTS):
-        text = f"'{text}"
-    if always_quoted or any(letter in text for letter in ',"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
 
 
 def price_text(row: Row) -> str:

@@ -298,6 +298,29 @@ def set_count(
         return _record(item_id, Movement.Kind.COUNTED, delta, reference, reason, actor) if delta else None
 
 
+def record_many(
+    kind: str, deltas: Mapping[StockItem, int], *, reference: str, reason: str, actor: str
+) -> int:
+    """Record one pending movement for each item, in few statements. Returns how many are new.
+
+    The caller's transaction has locked the items in the order of primary keys, and has checked that they are counted and
+    that no count becomes negative or too large.
+    """
+    lines = [
+        Movement(item=item, kind=kind, delta=deltas[item], reference=reference, reason=reason, actor=actor)
+        for item in sorted(deltas, key=lambda item: item.pk)
+    ]
+    new = insert_new(lines, unique=MOVEMENT_KEY)
+    by_delta: dict[int, list[int]] = {}
+    for movement in new:
+        by_delta.setdefault(movement.delta, []).append(movement.item_id)
+    for delta, ids in by_delta.items():
+        # The rows are locked already, so the order of these statements cannot cause a deadlock.
+        StockItem.objects.filter(pk__in=ids).update(pending=F("pending") + delta)
+    _report(new)
+    return len(new)
+
+
 def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, actor: str) -> Movement | None:
     """Record one pending movement.
 

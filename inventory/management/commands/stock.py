@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import re
 import secrets
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -14,8 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from config.stripe_client import StripeCallError
-from inventory.csv_files import CsvProblem, read_rows
+from inventory.csv_files import CsvProblem, Table, open_csv
 from inventory.models import Issue, ProductSync, StockItem
+from inventory.stock import files
 from inventory.stock.changes import (
     Change,
     ChangeRefused,
@@ -28,11 +28,6 @@ from inventory.stock.changes import (
 )
 from inventory.stripe_sync import publisher
 
-FILE_COLUMNS = {
-    "product": ("product", "product id", "product_id", "sku", "product name", "name"),
-    "size": ("size", ""),
-    "number": ("quantity", "units", "number", "count", "stock"),
-}
 HELP = {
     Verb.RECEIVE: "Add delivered units.",
     Verb.COUNT: "Set the total that was counted on the shelf, held units included.",
@@ -73,33 +68,56 @@ class Command(BaseCommand):
             raise CommandError("--reference must not be empty.")
         if len(reference) > 255 or len(options["reason"]) > 500:
             raise CommandError("--reference has at most 240 characters and --reason 500.")
+        record = self._record_file if options["file"] else self._record_arguments
         try:
-            wanted = list(_from_file(options["file"]) if options["file"] else _from_arguments(options))
-            changes = plan(verb, wanted, reference=reference)
-            movements = []
-            if not options["dry_run"]:
-                movements = apply_changes(
-                    changes,
-                    reference=reference,
-                    reason=options["reason"],
-                    actor=f"{getpass.getuser()} (command)",
-                )
+            product_ids = record(verb, reference, f"{getpass.getuser()} (command)", options)
         except (ChangeRefused, CsvProblem) as exc:
             raise CommandError(f"Nothing was changed. {exc}") from exc
-        self._show(changes, dry_run=options["dry_run"])
-        if movements and options["publish"]:
-            self._publish(sorted({change.item.product_id for change in changes}))
-        elif movements:
+        if product_ids and options["publish"]:
+            self._publish(product_ids)
+        elif product_ids:
             self.stdout.write("The worker updates Stripe within seconds; --publish does it at once.")
 
-    def _show(self, changes: list[Change], *, dry_run: bool) -> None:
+    def _record_arguments(self, verb: Verb, reference: str, actor: str, options: dict[str, Any]) -> list[str]:
+        """Show and record the change. Returns the products with new movements."""
+        changes = plan(verb, _from_arguments(options), reference=reference)
+        movements = []
+        if not options["dry_run"]:
+            movements = apply_changes(changes, reference=reference, reason=options["reason"], actor=actor)
         for change in changes:
-            if change.recorded_before:
-                self.stdout.write(f"{change.item}: {change.was}, recorded before under this reference")
-            else:
-                verb = "will be" if dry_run else "is now"
-                self.stdout.write(f"{change.item}: was {change.was}, {verb} {change.will_be}")
-        if dry_run:
+            self._show(change, str(change.item), dry_run=options["dry_run"])
+        self._show_dry_run(options)
+        return sorted({change.item.product_id for change in changes}) if movements else []
+
+    def _record_file(self, verb: Verb, reference: str, actor: str, options: dict[str, Any]) -> list[str]:
+        """Show and record the lines of the file. Returns the products with new movements."""
+        with open_csv(options["file"]) as file:
+            found = files.preview(Table(file, options["file"].name), verb, reference=reference)
+        if found.problems:
+            shown = " ".join(found.problems[:20])
+            more = len(found.problems) - 20
+            raise ChangeRefused(f"{shown} And {more} more lines." if more > 0 else shown)
+        new = 0
+        if not options["dry_run"]:
+            rows = [(change.item_id, change.number, None) for change in found.changes]
+            new = files.record(rows, verb, reference=reference, reason=options["reason"], actor=actor)
+        for change in found.changes:
+            self._show(change, change.label, dry_run=options["dry_run"])
+        for sentence in found.stale:
+            self.stdout.write(self.style.WARNING(sentence))
+        self._show_dry_run(options)
+        ids = [change.item_id for change in found.changes if not change.recorded_before] if new else []
+        return sorted({pk for part in _parts(ids) for pk in _products_of(part)})
+
+    def _show(self, change: Change | files.FileChange, label: str, *, dry_run: bool) -> None:
+        if change.recorded_before:
+            self.stdout.write(f"{label}: {change.was}, recorded before under this reference")
+        else:
+            verb = "will be" if dry_run else "is now"
+            self.stdout.write(f"{label}: was {change.was}, {verb} {change.will_be}")
+
+    def _show_dry_run(self, options: dict[str, Any]) -> None:
+        if options["dry_run"]:
             self.stdout.write("Dry run: nothing was changed.")
 
     def _publish(self, product_ids: list[str]) -> None:
@@ -132,21 +150,10 @@ def _from_arguments(options: dict[str, Any]) -> Iterator[tuple[StockItem, int]]:
         yield find_item(product, size), parse_number(number)
 
 
-def _from_file(path: Path) -> Iterator[tuple[StockItem, int]]:
-    refused: list[str] = []
-    for line, cells in read_rows(path, FILE_COLUMNS):
-        try:
-            yield (
-                find_item(find_product(_unescaped(cells["product"])), cells["size"]),
-                parse_number(cells["number"]),
-            )
-        except ChangeRefused as exc:
-            refused.append(f"Line {line}: {exc}")
-    if refused:
-        shown = " ".join(refused[:20])
-        raise ChangeRefused(f"{shown} And {len(refused) - 20} more lines." if len(refused) > 20 else shown)
+def _parts(ids: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(ids), files.BATCH_SIZE):
+        yield ids[start : start + files.BATCH_SIZE]
 
 
-def _unescaped(text: str) -> str:
-    """Without the apostrophe that our own export puts before a formula."""
-    return re.sub(r"^'(?=[=+\-@])", "", text)
+def _products_of(ids: list[int]) -> list[str]:
+    return list(StockItem.objects.filter(pk__in=ids).values_list("product_id", flat=True).distinct())
