@@ -15,6 +15,7 @@ from django.db.models import F, Q, Value, When
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
+from shop.feeds.ids import catalog_id
 from shop.models import Product
 
 # --- Stock: counts, the ledger and holds ------------------------------------------------------
@@ -31,6 +32,12 @@ class StockItem(models.Model):
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="stock_items")
     key = models.CharField(_("key"), max_length=520, help_text=_("The exact metadata key at Stripe."))
     size = models.CharField(_("size"), max_length=500, blank=True)
+    catalog_id = models.CharField(
+        _("catalog id"),
+        max_length=50,
+        blank=True,
+        help_text=_("Id of this size in feeds and structured data. It never changes."),
+    )
     position = models.PositiveSmallIntegerField(default=0)
     is_listed = models.BooleanField(
         _("listed"), default=True, help_text=_("Whether Stripe lists it among the product's sizes.")
@@ -82,6 +89,7 @@ class StockItem(models.Model):
         ordering = ["product_id", "position", "id"]
         constraints = [
             models.UniqueConstraint(fields=["product", "key"], name="a_key_is_counted_in_one_place"),
+            models.UniqueConstraint(fields=["catalog_id"], name="a_catalog_id_names_one_size"),
             models.CheckConstraint(condition=Q(held__gte=0), name="held_is_never_negative"),
             models.CheckConstraint(
                 condition=~Q(state="counted") | Q(on_hand__isnull=False), name="what_is_counted_has_a_count"
@@ -90,6 +98,10 @@ class StockItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product.name} {self.size}".strip()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.catalog_id = self.catalog_id or catalog_id(self.product_id, self.key)
+        super().save(*args, **kwargs)
 
     @property
     def for_sale(self) -> bool:

@@ -142,6 +142,18 @@ class StorefrontAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fieldsets = [
         (None, {"fields": ["name", "tagline", "announcement", "show_counts"]}),
         (_("Theme"), {"fields": ["logo", "accent", "background"]}),
+        (
+            _("Search engines and feeds"),
+            {
+                "fields": [
+                    "brand",
+                    ("gender", "age_group"),
+                    "google_category",
+                    ("return_days", "free_returns"),
+                ],
+                "description": _("Defaults for all products. A product’s metadata at Stripe overrides them."),
+            },
+        ),
         (_("Footer and legal texts"), {"fields": ["about", "legal_notice", "privacy", "terms"]}),
     ]
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from shop.feeds.ids import catalog_id_of_size
 from shop.models import Product
 from shop.prices import Price
 
@@ -35,6 +36,7 @@ class Variant:
     stock: StockStatus
     left: int | None
     costs_more: bool = False
+    catalog_id: str = ""  # The id of this size in feeds and structured data.
 
     @property
     def buyable(self) -> bool:
@@ -116,8 +118,9 @@ def availability_of(product: Product, items: Iterable[Any] | None = None) -> Pro
 
 def _variant(product: Product, size: str, item: Any) -> Variant:
     price = product.price_for(size)
+    catalog_id = item.catalog_id if item else catalog_id_of_size(product.id, size)
     if item is None or price is None:
-        return Variant(None, size, price, StockStatus.NOT_FOR_SALE, None)
+        return Variant(None, size, price, StockStatus.NOT_FOR_SALE, None, catalog_id=catalog_id)
     if item.for_sale:
         is_few = item.available is not None and item.available <= settings.LOW_STOCK_THRESHOLD
         status = StockStatus.FEW if is_few else StockStatus.AVAILABLE
@@ -126,7 +129,7 @@ def _variant(product: Product, size: str, item: Any) -> Variant:
     else:
         status = StockStatus.IN_CHECKOUTS if item.held else StockStatus.SOLD_OUT
     costs_more = price.unit_amount != product.lowest_amount
-    return Variant(item.pk, size, price, status, item.available, costs_more)
+    return Variant(item.pk, size, price, status, item.available, costs_more, catalog_id)
 
 
 # --- Labels ------------------------------------------------------------------------------------

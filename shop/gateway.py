@@ -56,6 +56,32 @@ class StripeProduct:
     updated_at: datetime | None = None  # By Stripe's clock; inventory compares it with event times.
 
 
+@dataclass(frozen=True)
+class StripeShippingRate:
+    """A shipping rate at Stripe. `amount` is in minor units."""
+
+    id: str
+    name: str
+    active: bool
+    currency: str
+    amount: int
+
+
+def fetch_shipping_rate(rate_id: str) -> StripeShippingRate:
+    """Raises config.stripe_client.NotFound if Stripe does not have it, StripeCallError if the request fails."""
+    with translate_errors():
+        rate = stripe_client(retries=RETRIES).v1.shipping_rates.retrieve(rate_id)
+    fixed = rate.fixed_amount
+    return StripeShippingRate(
+        id=rate.id,
+        name=clean_json(_field(rate, "display_name") or "")[:100],
+        # Rates of a fixed amount are the only type that Stripe has.
+        active=bool(rate.active) and fixed is not None,
+        currency=fixed.currency if fixed else "",
+        amount=fixed.amount if fixed else 0,
+    )
+
+
 def fetch_product(product_id: str) -> StripeProduct:
     """Fetch one product and its prices. It is `deleted` if Stripe says so or has no such product.
 

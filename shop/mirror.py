@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from shop import metadata
+from shop.feeds.attributes import parse_attributes
 from shop.gateway import StripePrice, StripeProduct
 from shop.images import partition_images
 from shop.models import Product
@@ -92,7 +93,13 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         # Case folded here, because SQLite folds ASCII only.
         "search_text": "\n".join(searched).casefold(),
         "color_index": "".join(f"|{color.casefold()}|" for color in facts.colors),
-        "problems": [*name_problems, *facts.problems, *image_problems, *price_problems],
+        "problems": [
+            *name_problems,
+            *facts.problems,
+            *parse_attributes(product.metadata, facts.sizes).problems,
+            *image_problems,
+            *price_problems,
+        ],
         "created_at": product.created_at,
     }
 

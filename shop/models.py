@@ -24,7 +24,7 @@ from shop.images import partition_images
 from shop.prices import Price, price_for
 from shop.theme import INK, contrast
 
-__all__ = ["Product", "SizeGuide", "Storefront"]
+__all__ = ["Product", "ShippingRate", "SizeGuide", "Storefront"]
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
@@ -164,6 +164,18 @@ color = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("Enter a color like #1f4b3f."))
 class Storefront(models.Model):
     """The shop's name, theme and texts, in a single row. Empty fields fall back to settings and stylesheet."""
 
+    class Gender(models.TextChoices):
+        FEMALE = "female", _("female")
+        MALE = "male", _("male")
+        UNISEX = "unisex", _("unisex")
+
+    class AgeGroup(models.TextChoices):
+        NEWBORN = "newborn", _("newborn, up to 3 months")
+        INFANT = "infant", _("infant, 3 to 12 months")
+        TODDLER = "toddler", _("toddler, 1 to 5 years")
+        KIDS = "kids", _("kids, 5 to 13 years")
+        ADULT = "adult", _("adult")
+
     singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     name = models.CharField(_("name"), max_length=100, blank=True, help_text=_("Defaults to SHOP_NAME."))
     tagline = models.CharField(_("tagline"), max_length=200, blank=True)
@@ -187,6 +199,27 @@ class Storefront(models.Model):
         _("show counts"), default=True, help_text=_("Show “Only 3 left” instead of “Only a few left”.")
     )
     about = models.TextField(_("about"), blank=True, help_text=_("Shown in the footer."))
+    # Defaults of feeds and structured data, which a product's metadata overrides (shop.feeds.attributes).
+    brand = models.CharField(
+        _("brand"), max_length=70, blank=True, help_text=_("Defaults to the shop’s name.")
+    )
+    gender = models.CharField(_("gender"), max_length=10, blank=True, choices=Gender.choices)
+    age_group = models.CharField(_("age group"), max_length=10, blank=True, choices=AgeGroup.choices)
+    google_category = models.CharField(
+        _("Google product category"),
+        max_length=250,
+        blank=True,
+        help_text=_("Such as “Apparel & Accessories > Clothing > Shirts & Tops”."),
+    )
+    return_days = models.PositiveSmallIntegerField(
+        _("days for returns"),
+        null=True,
+        blank=True,
+        help_text=_("Told to search engines. 0: returns are not accepted. Empty: nothing is told."),
+    )
+    free_returns = models.BooleanField(
+        _("free returns"), default=False, help_text=_("Whether you pay the postage of returns.")
+    )
     legal_notice = models.TextField(_("legal notice"), blank=True)
     privacy = models.TextField(_("privacy"), blank=True)
     terms = models.TextField(_("terms and returns"), blank=True)
@@ -223,3 +256,21 @@ class Storefront(models.Model):
             "terms": (_("Terms and returns"), self.terms),
         }
         return {which: (str(title), text) for which, (title, text) in written.items() if text.strip()}
+
+
+class ShippingRate(models.Model):
+    """Local copy of a shipping rate at Stripe, for feeds. Only shop.shipping writes its rows."""
+
+    id = models.CharField(primary_key=True, max_length=255)
+    name = models.CharField(_("name"), max_length=100)
+    currency = models.CharField(max_length=3)
+    amount = models.BigIntegerField(_("amount"), help_text=_("In the minor unit."))
+    fetched_at = models.DateTimeField(_("fetched"))
+
+    class Meta:
+        verbose_name = _("shipping rate")
+        verbose_name_plural = _("shipping rates")
+        ordering = ["amount", "id"]
+
+    def __str__(self) -> str:
+        return self.name

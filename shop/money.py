@@ -15,6 +15,8 @@ ZERO_DECIMAL = frozenset(
 THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 # Stripe expects two decimals that are always 00, which are not shown.
 WRITTEN_WITHOUT_DECIMALS = frozenset({"isk", "ugx"})
+# Where ISO 4217 has other decimals than Stripe's amounts.
+ISO_DECIMALS = {"isk": 0, "ugx": 0, "mga": 2}
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -28,6 +30,12 @@ def decimals(currency: str) -> int:
 def as_decimal(amount: int, currency: str) -> Decimal:
     """2500 usd -> 25.00, 2500 jpy -> 2500."""
     return Decimal(amount).scaleb(-decimals(currency))
+
+
+def decimal_text(amount: int, currency: str) -> str:
+    """`amount` as feeds expect it, with the decimals of ISO 4217: 2500 usd -> 25.00, 2500 mga -> 2500.00."""
+    code = currency.lower()
+    return str(as_decimal(amount, code).quantize(Decimal(1).scaleb(-ISO_DECIMALS.get(code, decimals(code)))))
 
 
 def format_money(amount: int, currency: str, locale: str = "en") -> str:

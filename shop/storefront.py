@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models.functions import JSONObject
 
 from shop.images import partition_images
-from shop.models import Product, Storefront
+from shop.models import Product, ShippingRate, Storefront
 from shop.theme import stylesheet
 
 SIZE_ORDER = ("XXS", "XS", "S", "M", "L", "XL", "XXL", "2XL", "3XL", "4XL", "5XL", "6XL")
@@ -31,6 +31,16 @@ class Facets:
 
 
 @dataclass(frozen=True)
+class ShippingOption:
+    """A shipping rate of the shop. `amount` is in the minor unit."""
+
+    id: str
+    name: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True)
 class StorefrontContext:
     """`categories` maps slugs to names; `ranges` maps slugs to sizes and colors, with "" for all products.
 
@@ -41,6 +51,18 @@ class StorefrontContext:
     settings: Storefront
     categories: dict[str, str] = field(default_factory=dict)
     facets: dict[str, Facets] = field(default_factory=dict)
+    stored_rates: list[ShippingOption] = field(default_factory=list)
+
+    @property
+    def shipping_rates(self) -> list[ShippingOption] | None:
+        """What shipping costs, in SHOP_CURRENCY. None if that is not known or nothing is shipped."""
+        if not settings.SHIPPING_COUNTRIES:
+            return None
+        if not settings.SHIPPING_RATES:
+            return [ShippingOption("", "", 0, settings.SHOP_CURRENCY)]  # As at checkout: shipping is free.
+        chosen = [rate for rate in self.stored_rates if rate.id in settings.SHIPPING_RATES]
+        usable = [rate for rate in chosen if rate.currency == settings.SHOP_CURRENCY]
+        return usable if len(usable) == len(set(settings.SHIPPING_RATES)) else None
 
     @property
     def sizes(self) -> list[str]:
@@ -82,23 +104,25 @@ def load_storefront() -> StorefrontContext:
 
 @lru_cache(maxsize=2)
 def _statement(vendor: str) -> tuple[str, tuple[Any, ...]]:
-    """SQL for the Storefront's columns and a JSON array of what the visible products come in."""
+    """SQL for the Storefront's columns, and JSON arrays of what the visible products come in and of shipping rates."""
     row = JSONObject(category="category", slug="category_slug", sizes="sizes", colors="colors")
     visible = Product.objects.visible().order_by().values(fact=row).distinct()
     facts, parameters = visible.query.sql_with_params()
+    rate = JSONObject(id="id", name="name", amount="amount", currency="currency")
+    rates, rate_parameters = ShippingRate.objects.order_by().values(fact=rate).query.sql_with_params()
     aggregate = "jsonb_agg(f.fact)" if vendor == "postgresql" else "json_group_array(json(f.fact))"
     columns = ", ".join(f"s.{name}" for name in STOREFRONT_COLUMNS)
     # Only column and table names are interpolated, never user input.
     statement = f"""
-        SELECT {columns}, (SELECT {aggregate} FROM ({facts}) AS f)
+        SELECT {columns}, (SELECT {aggregate} FROM ({facts}) AS f), (SELECT {aggregate} FROM ({rates}) AS f)
         FROM (SELECT 1 AS shop) AS here LEFT JOIN {Storefront._meta.db_table} AS s ON s.singleton = here.shop
     """  # noqa: S608
-    return statement, parameters
+    return statement, (*parameters, *rate_parameters)
 
 
 @lru_cache(maxsize=16)
 def _context(row: tuple[Any, ...]) -> StorefrontContext:
-    *texts, facts = row
+    *texts, facts, rates = row
     products = _list(facts or "[]")
     slugs = {fact["slug"] for fact in products}
     return StorefrontContext(
@@ -109,6 +133,7 @@ def _context(row: tuple[Any, ...]) -> StorefrontContext:
         categories=dict(sorted((fact["slug"], fact["category"]) for fact in products if fact["slug"])),
         facets={slug: _facets_of(fact for fact in products if fact["slug"] == slug) for slug in slugs}
         | {"": _facets_of(products)},
+        stored_rates=[ShippingOption(**rate) for rate in _list(rates or "[]")],
     )
 
 

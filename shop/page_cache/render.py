@@ -32,7 +32,8 @@ def render_cached_page(
     shared = storefront(request)
     # Everything else that the template can show: the storefront's rows, and the settings in the context.
     visible = [value for name, value in shared.items() if name not in {"storefront", "shop_name"}]
-    key = (template, cache_key, shared["storefront"].key, settings.LOW_STOCK_THRESHOLD, *visible)
+    shipping = (tuple(settings.SHIPPING_COUNTRIES), tuple(settings.SHIPPING_RATES))
+    key = (template, cache_key, shared["storefront"].key, settings.LOW_STOCK_THRESHOLD, shipping, *visible)
     html: str = cached_render(
         key, lambda: render_to_string(template, {**shared, **context(), "is_cached": True})
     )

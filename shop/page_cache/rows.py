@@ -22,13 +22,13 @@ from shop.models import Product
 
 Row = tuple[Any, ...]
 
-JSON_FIELDS = frozenset({"sizes", "colors", "images", "prices"})
+JSON_FIELDS = frozenset({"sizes", "colors", "images", "prices", "metadata"})
 CARD_FIELDS = (
     *("id", "name", "category", "sizes", "images", "link", "featured"),
     *("prices", "default_price_id", "lowest_amount", "highest_amount"),
 )
-PAGE_FIELDS = (*CARD_FIELDS, "category_slug", "description", "colors", "details")
-STOCK_FIELDS = ("id", "product_id", "size", "is_listed", "state", "available", "held")
+PAGE_FIELDS = (*CARD_FIELDS, "category_slug", "description", "colors", "details", "metadata")
+STOCK_FIELDS = ("id", "product_id", "size", "catalog_id", "is_listed", "state", "available", "held")
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from django.utils.translation import get_language
 
 from shop.availability import ProductAvailability, Variant, card_label, max_quantity, size_label, stock_label
 from shop.filters import ProductFilter
-from shop.json_ld import json_ld as product_script
-from shop.models import Product
+from shop.json_ld import product_graph, shop_graph
 from shop.money import format_money
 from shop.page_cache.render import visitor_part
 from shop.storefront import Facets, StorefrontContext
@@ -98,9 +97,14 @@ def facets_of(storefront: StorefrontContext, slug: str) -> Facets:
     return storefront.facets_of(slug)
 
 
-@register.simple_tag
-def json_ld(product: Product) -> SafeString:
-    return product_script(product)
+@register.simple_tag(takes_context=True)
+def product_json_ld(context: Context) -> SafeString:
+    return product_graph(context["availability"], context["storefront"])
+
+
+@register.simple_tag(takes_context=True)
+def shop_json_ld(context: Context) -> SafeString:
+    return shop_graph(context["storefront"])
 
 
 @register.simple_tag
