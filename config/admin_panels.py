@@ -11,6 +11,7 @@ SITEWIDE_PANELS = [
     "inventory.admin_panels.worker_panel",
     "shop.admin_panels.webhook_panel",
     "inventory.admin_panels.deliveries_panel",
+    "inventory.admin_panels.mail_panel",
 ]
 # Takes the request and returns the context of the first page.
 INDEX_CONTEXT = "checkout.today.today_context"

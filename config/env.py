@@ -11,12 +11,14 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping
+from email.utils import formataddr, getaddresses
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 TRUTHY, FALSY = frozenset({"true", "yes", "on", "1", "y"}), frozenset({"false", "no", "off", "0", "n"})
 DATABASES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
@@ -94,6 +96,18 @@ def get_list(name: str, default: str = "", *, each: str = ".+", such_as: str = "
         if not re.fullmatch(each, member):
             raise _invalid(name, f"be a list such as {such_as}", member)
     return members
+
+
+def get_addresses(name: str, default: str = "") -> list[str]:
+    """A comma-separated list of mail addresses, each perhaps with a name: `Ada <ada@your.shop>`."""
+    given = get_str(name, default)
+    members = getaddresses([given]) if given else []
+    try:
+        for _name, address in members:
+            validate_email(address)
+    except ValidationError:
+        raise _invalid(name, "be a list of mail addresses such as you@your.shop", given) from None
+    return [formataddr(member) for member in members]
 
 
 def get_matching(name: str, pattern: str, default: str, *, such_as: str) -> str:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from config.env import (
     API_KEY_FORM,
     SIGNING_FORM,
+    get_addresses,
     get_bool,
     get_cache,
     get_database,
@@ -140,8 +141,10 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would hide the cart from a customer who returns from Stripe.
 
-OWNER_EMAIL = get_str("OWNER_EMAIL")
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = get_str("DEFAULT_FROM_EMAIL", OWNER_EMAIL or "shop@localhost")
+OWNER_EMAILS = get_addresses("OWNER_EMAIL")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = (
+    get_addresses("DEFAULT_FROM_EMAIL") or OWNER_EMAILS or ["shop@localhost"]
+)[0]
 globals().update(get_email("EMAIL_URL", "consolemail://"))
 
 LOGGING = {

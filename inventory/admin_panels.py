@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from config.dates import format_local
 from inventory import deliveries, heartbeat
-from inventory.models import Issue
+from inventory.models import Issue, MailLock
 
 Panel = dict[str, str]
 
@@ -36,4 +38,19 @@ def deliveries_panel(request: HttpRequest) -> Panel | None:
         "title": _("Stripe’s deliveries do not arrive"),
         "text": issue.text,
         "url": reverse("admin:inventory_issue_change", args=[issue.pk]),
+    }
+
+
+def mail_panel(request: HttpRequest) -> Panel | None:
+    failing = MailLock.objects.exclude(failing_since=None).first() if settings.OWNER_EMAILS else None
+    if failing is None or failing.failing_since is None:
+        return None
+    text = _(
+        "Since %(since)s: %(error)s. Check EMAIL_URL and OWNER_EMAIL; “manage.py doctor --send-mail” tries them."
+    )
+    return {
+        "level": "error",
+        "title": _("Mails to you cannot be sent"),
+        "text": text % {"since": format_local(failing.failing_since), "error": failing.error},
+        "url": "",
     }

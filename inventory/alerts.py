@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db.models import Case as CaseExpression
 from django.db.models import F, Q, QuerySet, Value, When
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.text import Truncator
@@ -72,7 +72,7 @@ class AlertLine:
 
 def notify_owner(now: datetime) -> int:
     """Worker task: send everything new in one mail. Returns the number of entries, 0 if the mail was not sent."""
-    if not settings.OWNER_EMAIL:
+    if not settings.OWNER_EMAILS:
         return 0
     # Restocked items, and items seen for the first time: a first catalog sync must not mail about every low item.
     _save_levels(_items().filter(Q(notified_level=None) | Q(notified_level__gt=F("level"))))
@@ -90,7 +90,7 @@ def notify_owner(now: datetime) -> int:
         # Read under the lock: another worker may have sent a mail since.
         issues, items = list(new_issues), list(lower_items)
         lines = [*map(AlertLine.of_issue, issues), *map(AlertLine.of_item, items)]
-        if not lines or not _send(lines):
+        if not lines or not _send(lines, now):
             return 0
         Issue.objects.filter(pk__in=[issue.pk for issue in issues]).update(notified_at=now)
         _save_levels(items)
@@ -130,8 +130,8 @@ def _save_levels(items: Sequence[StockItem] | QuerySet[StockItem]) -> None:
         StockItem.objects.filter(pk__in=pks).update(notified_level=level)
 
 
-def _send(lines: Sequence[AlertLine]) -> bool:
-    """Return False and log the error if the mail could not be sent; the next run retries."""
+def _send(lines: Sequence[AlertLine], now: datetime) -> bool:
+    """Return False, record and log the error if the mail could not be sent; the next run retries."""
     context = {
         "shop": _one_line(load_storefront().name, 50),
         "first": lines[0],
@@ -143,12 +143,22 @@ def _send(lines: Sequence[AlertLine]) -> bool:
     subject, _line_break, body = render_to_string("emails/alert.txt", context).partition("\n")
     try:
         connection = get_connection(timeout=SEND_TIMEOUT)
-        EmailMessage(subject, body.strip() + "\n", to=[settings.OWNER_EMAIL], connection=connection).send()
+        EmailMessage(subject, body.strip() + "\n", to=settings.OWNER_EMAILS, connection=connection).send()
     except Exception as exc:
         # Mail backends raise many kinds of errors; none of them may stop the worker.
-        logger.error("Could not send mail to OWNER_EMAIL, will retry: %s", _one_line(repr(exc), 500))
+        _record_failure(_one_line(repr(exc), 500), now)
         return False
+    MailLock.objects.exclude(failing_since=None).update(failing_since=None, error="")
     return True
+
+
+def _record_failure(error: str, now: datetime) -> None:
+    # Mailing is tried every minute; the log has each error once.
+    changed = MailLock.objects.exclude(error=error).update(
+        error=error, failing_since=Coalesce("failing_since", now)
+    )
+    if changed:
+        logger.error("Could not send mail to OWNER_EMAIL, will retry: %s", error)
 
 
 def _one_line(text: str, max_length: int) -> str:

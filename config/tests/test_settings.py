@@ -78,6 +78,13 @@ def test_a_dollar_in_a_secret_is_not_expanded(name: str) -> None:
         ("DATABASE_URL", "postgres://u:secret@h:port/x", "look like postgres://user:password@host/name"),
         ("EMAIL_URL", "foo", "look like smtp+tls://user:password@host:587"),
         ("CACHE_URL", "foo", "look like locmemcache:// or redis://host:6379/0"),
+        ("OWNER_EMAIL", "owner", "be a list of mail addresses such as you@your.shop, not 'owner'"),
+        (
+            "OWNER_EMAIL",
+            "a@example.com;b@example.com",
+            "be a list of mail addresses such as you@your.shop, not 'a@example.com;b@example.com'",
+        ),
+        ("DEFAULT_FROM_EMAIL", "My Shop", "be a list of mail addresses such as you@your.shop, not 'My Shop'"),
         ("LOG_LEVEL", "LOUD", "be DEBUG, INFO, WARNING or ERROR, not 'LOUD'"),
         ("ENV_FILE", "/no/such/.env", "name an existing file, not '/no/such/.env'"),
         ("SITE_URL", "'https://shop.example'", "not be in quotes"),
@@ -99,6 +106,17 @@ def test_an_invalid_value_is_rejected_with_a_sentence_that_names_the_variable(
         runpy.run_path(str(ROOT / "config/settings.py"))
 
     assert str(caught.value) == f"{name} must {sentence}."
+
+
+def test_owner_email_may_be_a_list() -> None:
+    shown = settings_with(
+        "OWNER_EMAILS", "DEFAULT_FROM_EMAIL", OWNER_EMAIL="a@example.com, Ada <ada@example.com>"
+    )
+
+    assert shown == {
+        "OWNER_EMAILS": ["a@example.com", "Ada <ada@example.com>"],
+        "DEFAULT_FROM_EMAIL": "a@example.com",
+    }
 
 
 def test_only_the_error_is_printed() -> None:

@@ -447,7 +447,7 @@ def _moment(when: datetime) -> str:
 
 def mail_findings(*, send_mail: bool) -> Iterator[Finding]:
     prints_only = bool(re.search(r"\.(console|dummy|locmem)\.", settings.EMAIL_BACKEND))
-    if not settings.OWNER_EMAIL:
+    if not settings.OWNER_EMAILS:
         text = _("OWNER_EMAIL is not set: nobody is told about problems.")
         yield Finding("mail", WARNING, text, _("OWNER_EMAIL=you@your.shop in .env"))
     elif prints_only and is_live():
@@ -456,17 +456,17 @@ def mail_findings(*, send_mail: bool) -> Iterator[Finding]:
         yield Finding("mail", WARNING, text, remedy)
     elif not send_mail:
         where = _("printed to the log") if prints_only else _("sent")
-        facts = {"owner": settings.OWNER_EMAIL, "where": where}
+        facts = {"owner": ", ".join(settings.OWNER_EMAILS), "where": where}
         text = _("Mails to %(owner)s are %(where)s; doctor --send-mail tries it.")
         yield Finding("mail", OK, text % facts)
-    if send_mail and settings.OWNER_EMAIL:
+    if send_mail and settings.OWNER_EMAILS:
         yield _try_mail()
 
 
 def _try_mail() -> Finding:
     text = _("If you can read this, mails of the shop arrive.")
     try:
-        mail = EmailMessage(_("Test of the shop’s mail"), text, to=[settings.OWNER_EMAIL])
+        mail = EmailMessage(_("Test of the shop’s mail"), text, to=settings.OWNER_EMAILS)
         mail.connection = get_connection(timeout=MAIL_TIMEOUT)
         mail.send()
     except Exception as exc:
@@ -475,4 +475,5 @@ def _try_mail() -> Finding:
         return Finding(
             "mail", ERROR, _("The mail was not accepted: %(error)s") % facts, _("EMAIL_URL in .env")
         )
-    return Finding("mail", OK, _("A mail to %(owner)s was accepted.") % {"owner": settings.OWNER_EMAIL})
+    facts = {"owner": ", ".join(settings.OWNER_EMAILS)}
+    return Finding("mail", OK, _("A mail to %(owner)s was accepted.") % facts)

@@ -151,19 +151,20 @@ def test_live_without_an_answer_is_an_error(shirt: Shirt) -> None:
 
 
 def test_the_report_is_mailed_with_the_csv(shirt: Shirt, settings: pytest.FixtureRequest) -> None:
-    settings.OWNER_EMAIL = "owner@example.com"  # type: ignore[attr-defined]
+    settings.OWNER_EMAILS = ["owner@example.com", "Ada <ada@example.com>"]  # type: ignore[attr-defined]
 
     out, _err = report("--email")
 
     [sent] = mail.outbox
-    assert out == "Sent to owner@example.com.\n" and sent.to == ["owner@example.com"]
+    assert out == "Sent to owner@example.com, Ada <ada@example.com>.\n"
+    assert sent.to == ["owner@example.com", "Ada <ada@example.com>"]
     assert "S 10   M 15   L 5 low" in sent.body
     name, content, _kind = sent.attachments[0]
     assert name == "stock.csv" and cells(str(content))[2][4] == "15"
 
 
 def test_without_a_recipient_nothing_is_mailed(shirt: Shirt, settings: pytest.FixtureRequest) -> None:
-    settings.OWNER_EMAIL = ""  # type: ignore[attr-defined]
+    settings.OWNER_EMAILS = []  # type: ignore[attr-defined]
 
     with pytest.raises(CommandError, match="OWNER_EMAIL is not set"):
         report("--email")

@@ -82,17 +82,17 @@ class Command(BaseCommand):
         return self.style.WARNING(text) if row.status == Status.LOW_STOCK else self.style.ERROR(text)
 
     def _send(self, rows: list[Row], totals: Totals) -> None:
-        if not settings.OWNER_EMAIL:
+        if not settings.OWNER_EMAILS:
             raise CommandError("OWNER_EMAIL is not set, so the report has no recipient.")
         plain = Command(no_color=True)
         text = "\n".join([*plain._table(rows), "", _summary(totals)])
-        mail = EmailMessage("Stock report", text, to=[settings.OWNER_EMAIL])
+        mail = EmailMessage("Stock report", text, to=settings.OWNER_EMAILS)
         mail.attach("stock.csv", "".join(stock_report.csv_lines(rows)), "text/csv")
         try:
             mail.send()
         except (SMTPException, OSError) as exc:
             raise CommandError(f"The report could not be sent: {exc}") from exc
-        self.stdout.write(f"Sent to {settings.OWNER_EMAIL}.")
+        self.stdout.write(f"Sent to {', '.join(settings.OWNER_EMAILS)}.")
 
 
 def _counted(rows: Iterable[Row], totals: Totals) -> Iterator[Row]:
