@@ -88,7 +88,8 @@ class Lines(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
 
     @admin.display(description=gettext_lazy("counted as"))
     def counted_as(self, line: OrderLine) -> str:
-        return line.item.key if line.item else "–"
+        counted = line.item.key if line.item else "–"
+        return _("%(key)s, added on Stripe's page") % {"key": counted} if line.added_at_stripe else counted
 
 
 @admin.register(Order)

@@ -88,13 +88,17 @@ def _lines(session_id: str, options: RequestOptions) -> list[SessionLine]:
 
 
 def iter_sessions(
-    *, since: datetime, until: datetime | None = None, status: str = ""
+    *, since: datetime, until: datetime | None = None, status: str = "", with_lines: bool = False
 ) -> Iterator[CheckoutSession]:
-    """The sessions created from `since` to `until`, newest first. `status`: open, complete, expired, or empty for all."""
+    """The sessions created from `since` to `until`, newest first. `status`: open, complete, expired, or empty for all.
+
+    `with_lines`: those that have few lines come with them.
+    """
     created: dict[str, int] = {"gte": int(since.timestamp())}
     if until is not None:
         created["lte"] = int(until.timestamp()) + 1
-    params: dict[str, Any] = {"limit": PAGE_SIZE, "created": created, "expand": [f"data.{PAYMENT}"]}
+    expand = [f"data.{PAYMENT}", *(["data.line_items"] if with_lines else [])]
+    params: dict[str, Any] = {"limit": PAGE_SIZE, "created": created, "expand": expand}
     if status:
         params["status"] = status
     with translate_errors():

@@ -13,6 +13,7 @@ from checkout.cart.cart import lazy_cart
 from checkout.models import Order
 from checkout.orders.fulfillment import apply_session
 from config.stripe_client import StripeCallError
+from inventory.events import inbox
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ def order_of(session_id: str) -> Order | None:
     return Order.objects.filter(session_id=session_id).first()
 
 
+@inbox.allow_stripe_calls()
 def poll_order(order: Order, *, now: datetime) -> Order:
     """Fetch the session of an order that is still open POLL_TIMEOUT after the customer's return.
 

@@ -41,6 +41,7 @@ class CheckoutSession:
 
     `address` has `name`, `line1`, `line2`, `postal_code`, `city`, `state` and `country`, as far as known. `paid_at`, by
     Stripe's clock, and `payment_intent_status` are known only if the payment was expanded, which it is not in events.
+    `lines` are None unless all of them came along.
     Fields: https://docs.stripe.com/api/checkout/sessions/object
     """
 
@@ -66,6 +67,7 @@ class CheckoutSession:
     tax: int | None = None
     discount: int | None = None
     total: int | None = None
+    lines: tuple[SessionLine, ...] | None = None
 
     @property
     def is_paid(self) -> bool:
@@ -158,8 +160,14 @@ def session_from(data: Json) -> CheckoutSession:
         tax=_amount(totals.get("amount_tax")),
         discount=_amount(totals.get("amount_discount")),
         total=_amount(data.get("amount_total")),
+        lines=_all_lines(as_mapping(data.get("line_items"))),
         **_customer(data),
     )
+
+
+def _all_lines(listed: Json) -> tuple[SessionLine, ...] | None:
+    lines = listed.get("data")
+    return None if listed.get("has_more") or not isinstance(lines, list) else tuple(map(line_from, lines))
 
 
 def line_from(data: Json) -> SessionLine:

@@ -31,6 +31,7 @@ from config.stripe_client import (
     StripeCallError,
 )
 from inventory import issues
+from inventory.events import inbox
 from inventory.models import Issue
 from inventory.stock import ledger
 from inventory.stripe_sync import refresh
@@ -86,6 +87,7 @@ def _resume_open_order(cart: Cart, *, now: datetime) -> Order | None:
     return None if order.state in {Order.State.CANCELED, Order.State.REFUNDED} else order
 
 
+@inbox.allow_stripe_calls()
 def _reuse_or_end_session(order: Order, cart: Cart, *, now: datetime) -> Order | None:
     """Check with Stripe that the session is still open. End it if it is about to expire or asks for another cart."""
     session_id = order.session_id or ""

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.orders import external_orders
+from checkout.orders import added_lines, external_orders
 from checkout.stripe_objects import CheckoutSession, session_from
 from config.fault_points import fault_point
 from inventory.events import inbox
@@ -59,7 +59,8 @@ def apply_session(
 
     `failed`: an event reports that a later payment failed, which the session itself does not say.
     `happened_at`: time of the event, by Stripe's clock, in case the session has no time of payment.
-    Raises inventory.events.inbox.NeedsStripeAccess or StripeCallError while an external order is created.
+    Raises inventory.events.inbox.NeedsStripeAccess or StripeCallError while the session's lines are read: for an
+    external order, or where the session sold something else than the order says.
     """
     order = _find_order(session) or external_orders.create_external_order(session)
     if order is None:
@@ -102,11 +103,13 @@ def _pay(order: Order, session: CheckoutSession, paid_at: datetime) -> None:
     if not order.is_external:
         # Stripe's clock counts whole seconds and may be slow, but no order is paid before it exists.
         paid_at = max(paid_at, order.created_at)
+    changes = added_lines.find_changes(order, session)
     # One transaction, so that an order is never paid without its sale or sold without its payment.
     with transaction.atomic():
         paid = _transition(order.id, *BEFORE_PAID, to=State.PAID, paid_at=paid_at, **_session_fields(session))
         fault_point("pay.updated")
         if paid:
+            added_lines.adopt(order, changes)
             # Read after the UPDATE has locked the order's row: the owner may be assigning a size at the same time.
             sales = [
                 ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at, line.was_held)

@@ -19,6 +19,7 @@ from checkout.orders.checkout import create_stripe_session, save_session
 from checkout.orders.fulfillment import apply_session, release_order
 from config.stripe_client import InvalidRequest, NotFound, StripeCallError
 from inventory import issues
+from inventory.events import inbox
 from inventory.leases import is_due
 from inventory.models import Issue
 from inventory.stripe_sync import backoff
@@ -62,6 +63,7 @@ def refresh_stale_orders(now: datetime) -> int:
     return _recover(orders.order_by("expires_at")[:BATCH_SIZE], _refresh, now=now, delays=STALE_DELAYS)
 
 
+@inbox.allow_stripe_calls()
 def refresh_order(order: Order, *, now: datetime) -> bool:
     """Apply the session as Stripe has it now. True if the order's state has changed. Raises StripeCallError."""
     before = order.state
@@ -106,6 +108,7 @@ def _recover(
     return recovered
 
 
+@inbox.allow_stripe_calls()
 def _find_session(order: Order, now: datetime) -> bool:
     if order.expires_at is None or now < order.expires_at + SEARCH_AFTER_EXPIRY:
         try:

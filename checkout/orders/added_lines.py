@@ -1,0 +1,110 @@
+"""Adopt what the customer changed on Stripe's page: lines that were added, and quantities.
+
+Owners switch on cross-sells and optional items in Stripe's Dashboard, for all eligible sessions at once.
+https://docs.stripe.com/payments/checkout/cross-sells
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from django.utils.translation import gettext_noop as _
+
+from checkout import gateway
+from checkout.models import Order, OrderLine
+from checkout.orders.sold_lines import order_lines, read_products
+from checkout.stripe_objects import CheckoutSession, SessionLine
+from inventory import issues
+from inventory.events import inbox
+from inventory.models import Issue
+
+logger = logging.getLogger(__name__)
+
+ADDED_WITHOUT_SIZE = _(
+    "%(quantity)d × %(name)s were added on Stripe's page, which does not ask for a size. "
+    "Open the order and choose the size."
+)
+
+
+@dataclass(frozen=True)
+class LineChanges:
+    """`added`: lines to insert. `quantities`: the new quantity of a line by its primary key."""
+
+    added: list[OrderLine] = field(default_factory=list)
+    quantities: dict[int, int] = field(default_factory=dict)
+
+
+def find_changes(order: Order, session: CheckoutSession) -> LineChanges:
+    """What the session sold otherwise than our order says. Empty if the order is paid already.
+
+    Reads the session's lines only where its subtotal is not the order's. Raises inbox.NeedsStripeAccess and
+    StripeCallError.
+    """
+    if (
+        order.is_external
+        or order.state in {Order.State.PAID, Order.State.REFUNDED}
+        or session.subtotal is None
+    ):
+        return LineChanges()
+    own = list(order.lines.all())
+    currencies = {session.currency or order.currency, *(line.currency or order.currency for line in own)}
+    if len(currencies) == 1 and session.subtotal == sum(line.amount or 0 for line in own):
+        return LineChanges()
+    if not inbox.stripe_calls_allowed():
+        raise inbox.NeedsStripeAccess
+    lines = gateway.session_lines(session.id) if session.lines is None else session.lines
+    new, quantities = match_lines(own, lines)
+    # The session's metadata lists our own lines.
+    products = read_products(new, {})
+    position = max(line.position for line in own) + 1 if own else 0
+    added = order_lines(order, replace(session, metadata={}), new, products, first_position=position)
+    for line in added:
+        line.added_at_stripe = True
+    return LineChanges(added, quantities)
+
+
+def match_lines(
+    own: Sequence[OrderLine], lines: Sequence[SessionLine]
+) -> tuple[list[SessionLine], dict[int, int]]:
+    """The session's lines that are not ours, and the quantities of ours that differ, by primary key."""
+    unmatched, left, quantities = list(own), list(lines), dict[int, int]()
+    for likeness in (4, 3, 2, 1):
+        for line in list(unmatched):
+            other = next((other for other in left if _likeness(line, other) == likeness), None)
+            if other is not None:
+                unmatched.remove(line)
+                left.remove(other)
+                if other.quantity != line.quantity:
+                    quantities[line.pk] = other.quantity
+    return left, quantities
+
+
+def _likeness(line: OrderLine, other: SessionLine) -> int:
+    """How sure it is that Stripe's line is ours, from 0 (not ours) to 4.
+
+    Ours have size and color in their metadata, which Stripe keeps since 2025-12-15.clover.
+    """
+    told = (other.metadata.get("size", ""), other.metadata.get("color", ""))
+    is_other_size = bool(other.metadata) and told != (line.size, line.color)
+    if other.price_id != line.price_id or is_other_size or other.quantity < 1:
+        return 0
+    return 1 + 2 * bool(other.metadata) + (other.quantity == line.quantity)
+
+
+def adopt(order: Order, changes: LineChanges) -> None:
+    """Save the changes, in the transaction that marks the order as paid."""
+    OrderLine.objects.bulk_create(changes.added)
+    for pk, quantity in changes.quantities.items():
+        OrderLine.objects.filter(pk=pk).update(quantity=quantity)
+    for line in changes.added:
+        logger.info("Order %s: %s was added on Stripe's page.", order.number, line)
+        if line.needs_size:
+            issues.open_issue(
+                Issue.Kind.NEEDS_SIZE,
+                order.number,
+                ADDED_WITHOUT_SIZE,
+                quantity=line.quantity,
+                name=line.name,
+            )
