@@ -27,11 +27,19 @@ from django.utils.translation import gettext_lazy, ngettext
 from checkout import packing
 from checkout.carriers import carrier_name
 from checkout.csv_views import order_lines_csv, orders_csv
-from checkout.models import Order, OrderLine
+from checkout.models import Order, OrderLine, Refund
 from checkout.orders import shipping
 from checkout.orders.assign_size import assign_size
 from checkout.orders.end_checkout import NotOpen, end_checkout
+from checkout.orders.refund_requests import (
+    RefundRefused,
+    keep_sale,
+    refund_again,
+    refundable,
+    request_refund,
+)
 from checkout.orders.returns import NotCounted, restock, returnable_lines
+from checkout.refunding import RefundForm, blank_form, refund_page
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
 from config.dates import format_local
 from config.stripe_client import StripeCallError
@@ -141,6 +149,9 @@ class OrderAdmin(ReadOnlyModelAdmin):
 
     def has_pack_permission(self, request: HttpRequest) -> bool:
         return self.has_operate_permission(request) or bool(request.user.has_perm("checkout.pack_order"))
+
+    def has_refund_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("checkout.refund_order"))
 
     # --- Columns ---
 
@@ -338,6 +349,106 @@ class OrderAdmin(ReadOnlyModelAdmin):
         self._end_checkout(request, get_object_or_404(Order, id=order_id))
         return _redirect_to(order_id)
 
+    # --- Refunds ---
+
+    def refund_view(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
+        """Choose what to refund, review it, and refund it."""
+        if not self.has_refund_permission(request):
+            raise PermissionDenied
+        order = get_object_or_404(Order, id=order_id)
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        if request.method != "POST":
+            return refund_page(request, order, blank_form(order, request), context)
+        token = request.POST.get("token", "")
+        known = Refund.objects.filter(order=order, token=token).first() if token.isalnum() else None
+        if known:
+            # A second click. The form no longer fits, because the first one has refunded these units.
+            self._say_refund(request, known)
+            return _redirect_to(order_id)
+        form = RefundForm(order, request.POST)
+        amount = form.amount_to_refund() if form.is_valid() else None
+        if amount is None or "confirm" not in request.POST:
+            return refund_page(request, order, form, context)
+        try:
+            refund = request_refund(
+                order.pk,
+                form.units,
+                amount=amount,
+                token=form.cleaned_data["token"],
+                reason=form.cleaned_data["reason"],
+                note=form.cleaned_data["note"],
+                actor=request.user.get_username(),
+            )
+        except RefundRefused as exc:
+            form.add_error(None, str(exc))
+            return refund_page(request, order, form, context)
+        self._say_refund(request, refund, is_new=True)
+        return _redirect_to(order_id)
+
+    def _say_refund(self, request: HttpRequest, refund: Refund, *, is_new: bool = False) -> None:
+        facts = {"amount": format_money(refund.amount, refund.order.currency), "error": refund.error}
+        if refund.state == Refund.State.ACCEPTED:
+            text, level = _("%(amount)s are refunded."), messages.SUCCESS
+        elif refund.state == Refund.State.REQUESTED:
+            level = messages.WARNING
+            text = _(
+                "Stripe has not confirmed the refund of %(amount)s yet. It may have been made. Stripe is asked again "
+                "with the same key, so nothing is refunded twice; this page shows the outcome."
+            )
+        else:
+            text, level = _("Nothing was refunded. Stripe says: %(error)s"), messages.ERROR
+        if is_new:
+            entry = f"Refund of {facts['amount']}: {refund.get_state_display()}."
+            self.log_action(request, [refund.order], entry)
+        self.message_user(request, text % facts, level)
+
+    def failed_refund_view(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
+        if request.method != "POST" or not self.has_refund_permission(request):
+            raise PermissionDenied
+        refunds = Refund.objects.filter(order=order_id, state=Refund.State.FAILED)
+        try:
+            refund = refunds.filter(pk=UUID(request.POST.get("refund", ""))).first()
+        except ValueError:
+            refund = None
+        if refund is None:
+            raise Http404
+        try:
+            if request.POST.get("decision") == "again":
+                again = refund_again(refund, actor=request.user.get_username())
+                self._say_refund(request, again, is_new=True)
+            else:
+                keep_sale(refund)
+                self.log_action(request, [refund.order], "Kept the sale after a failed refund.")
+                text = _(
+                    "The units of the failed refund count as sold again. If they went back to stock at the time, take "
+                    "them out under Stock."
+                )
+                self.message_user(request, text, messages.WARNING)
+        except RefundRefused as exc:
+            self.message_user(request, str(exc), messages.ERROR)
+        return _redirect_to(order_id)
+
+    def _refund_context(self, request: HttpRequest, order: Order) -> dict[str, Any]:
+        left = refundable(order) if order.payment_intent_id else 0
+        refunds = order.refunds.prefetch_related("lines__line")
+        url = f"{settings.STRIPE_DASHBOARD}/payments/{order.payment_intent_id}"
+        return {
+            "refunds": [
+                {
+                    "row": row,
+                    "parts": row.lines.all(),
+                    "money": _money(row.amount, order.currency),
+                    "url": url if row.stripe_id else "",
+                }
+                for row in refunds
+            ],
+            "refunded_elsewhere": (
+                _money(order.refunded_elsewhere, order.currency) if order.refunded_elsewhere else ""
+            ),
+            "left_to_refund": _money(left, order.currency) if left else "",
+            "may_refund": self.has_refund_permission(request),
+        }
+
     # --- Actions of an order's page ---
 
     def get_urls(self) -> list[URLPattern]:
@@ -347,6 +458,12 @@ class OrderAdmin(ReadOnlyModelAdmin):
             path("pack-list/", packing_page, {"page": "pack_list"}, name="checkout_pack_list"),
             path("packing-slips/", packing_page, {"page": "slips"}, name="checkout_packing_slips"),
             path("send/", packing_page, {"page": "send"}, name="checkout_send_orders"),
+            path("<uuid:order_id>/refund/", wrap(self.refund_view), name="checkout_order_refund"),
+            path(
+                "<uuid:order_id>/refund-failed/",
+                wrap(self.failed_refund_view),
+                name="checkout_order_refund_failed",
+            ),
             path("<uuid:order_id>/end/", wrap(self.end_view), name="checkout_order_end"),
             *(
                 path(
@@ -375,6 +492,8 @@ class OrderAdmin(ReadOnlyModelAdmin):
     ) -> HttpResponse:
         order = self.get_object(request, object_id)
         context = dict(extra_context or {})
+        if order and order.paid_at:
+            context |= self._refund_context(request, order)
         if order and self.has_pack_permission(request):
             sent = {"carrier": order.carrier, "tracking_number": order.tracking_number}
             initial = sent if order.sent_at else {"carrier": packing.last_carrier()}

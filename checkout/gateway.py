@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 from checkout.stripe_objects import (
     CheckoutSession,
     Json,
+    MadeRefund,
     Refund,
     SessionLine,
     line_from,
+    made_refund_from,
     refund_from,
     session_from,
 )
@@ -24,6 +26,7 @@ from config.stripe_client import stripe_client, translate_errors
 
 if TYPE_CHECKING:
     from stripe import RequestOptions, StripeObject
+    from stripe.params import RefundCreateParams
     from stripe.params.checkout import SessionCreateParams
 
 PAGE_SIZE = 100
@@ -123,6 +126,38 @@ def refunds_of(payment_intent_id: str) -> Refund:
         )
     charge = answer.to_dict().get("latest_charge")
     return refund_from(charge if isinstance(charge, Mapping) else {"payment_intent": payment_intent_id})
+
+
+def create_refund(
+    payment_intent_id: str, *, amount: int, reason: str, metadata: Mapping[str, str], key: str
+) -> MadeRefund:
+    """Refund `amount`, in the minor unit. The same `key` refunds once, however often it is sent."""
+    params: dict[str, Any] = {
+        "payment_intent": payment_intent_id,
+        "amount": amount,
+        "metadata": dict(metadata),
+        "expand": ["charge"],
+    }
+    if reason:
+        params["reason"] = reason
+    with translate_errors():
+        answer = stripe_client().v1.refunds.create(
+            cast("RefundCreateParams", _sorted_deep(params)), {"idempotency_key": key}
+        )
+    return made_refund_from(clean_json(answer.to_dict()))
+
+
+def find_refund(payment_intent_id: str, refund_id: str) -> MadeRefund | None:
+    """The refund that was created with `refund_id` in its metadata, in whatever state it is. None if there is none."""
+    with translate_errors():
+        page = stripe_client(retries=READ_RETRIES).v1.refunds.list(
+            {"payment_intent": payment_intent_id, "limit": PAGE_SIZE, "expand": ["data.charge"]}
+        )
+        for refund in page.auto_paging_iter():
+            made = made_refund_from(clean_json(refund.to_dict()))
+            if made.refund_id == refund_id:
+                return made
+    return None
 
 
 def iter_events(*, since: datetime, types: list[str]) -> Iterator[dict[str, Any]]:

@@ -123,6 +123,22 @@ class Refund:
 
 
 @dataclass(frozen=True)
+class MadeRefund:
+    """One refund. `refund_id`: the row of ours that requested it. `total`: the sum of all refunds of its payment."""
+
+    id: str
+    status: str
+    refund_id: str
+    amount: int
+    total: int | None
+    whole: int | None
+
+    @property
+    def has_failed(self) -> bool:
+        return self.status in {"failed", "canceled"}
+
+
+@dataclass(frozen=True)
 class FailedRefund:
     """Money that did not reach the customer and is the shop's again, in the minor unit."""
 
@@ -205,6 +221,18 @@ def refund_from(charge: Json) -> Refund:
         refunded=_amount(charge.get("amount_refunded")) or 0,
         amount=_amount(charge.get("amount")) or 0,
         currency=_currency(charge.get("currency")),
+    )
+
+
+def made_refund_from(refund: Json) -> MadeRefund:
+    charge = as_mapping(refund.get("charge"))
+    return MadeRefund(
+        id=_id_of(refund),
+        status=str(refund.get("status") or ""),
+        refund_id=as_texts(refund.get("metadata")).get("refund", ""),
+        amount=_amount(refund.get("amount")) or 0,
+        total=_amount(charge.get("amount_refunded")),
+        whole=_amount(charge.get("amount")),
     )
 
 

@@ -1,7 +1,8 @@
-"""Record refunds. The order is marked as refunded, and the owner is asked about the goods.
+"""Record refunds that Stripe reports. The order is marked as refunded.
 
-A refund names no lines and does not say whether goods were sent back, so stock changes only when the owner returns
-units (checkout.orders.returns). https://docs.stripe.com/refunds
+A refund that was made at Stripe names no lines and does not say whether goods were sent back, so the owner is asked, and
+stock changes only when they return units (checkout.orders.returns). Refunds of the order's page are known already
+(checkout.orders.refund_requests). https://docs.stripe.com/refunds
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import logging
 
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from checkout import gateway
-from checkout.models import Order
+from checkout.models import Order, Refund
 from checkout.orders.fulfillment import apply_session, mark_refunded_if_full
+from checkout.orders.refund_requests import find_made_refunds, mark_failed
 from checkout.stripe_objects import failed_refund_from, refund_from
 from inventory import issues
 from inventory.events import inbox
@@ -36,13 +39,24 @@ def on_refund(event: StripeEvent) -> None:
     if order is None:
         logger.info("The refund in %s is for no order of this shop.", event.pk)
         return
+    ours = Refund.objects.filter(order=order)
+    is_unclear = ours.filter(state__in=[Refund.State.REQUESTED, Refund.State.FAILED]).exists()
+    if is_unclear:
+        # A refund of ours may be in the event's sum, or be in it and have failed since: ask Stripe for both.
+        if not inbox.stripe_calls_allowed():
+            raise inbox.NeedsStripeAccess
+        find_made_refunds(order)
+        refund = gateway.refunds_of(order.payment_intent_id)
     with transaction.atomic():
-        # The total of refunds only grows, in whatever order events arrive, so each refund is reported once.
-        has_grown = Order.objects.filter(id=order.id, refunded__lt=refund.refunded).update(
-            refunded=refund.refunded
-        )
+        locked = Order.objects.select_for_update().get(id=order.id)
+        accepted = ours.filter(state=Refund.State.ACCEPTED).aggregate(sum=Sum("amount"))["sum"] or 0
+        elsewhere = refund.refunded - accepted
+        orders = Order.objects.filter(id=order.id)
+        orders.filter(refunded__lt=refund.refunded).update(refunded=refund.refunded)
         mark_refunded_if_full(order.id, whole=refund.amount)
-        if has_grown:
+        # The total of refunds only grows, in whatever order events arrive, so each refund is reported once.
+        if elsewhere > locked.refunded_elsewhere:
+            orders.update(refunded_elsewhere=elsewhere)
             issues.open_issue(
                 Issue.Kind.REFUND_TO_REVIEW,
                 order.number,
@@ -62,6 +76,7 @@ def on_refund_failed(event: StripeEvent) -> None:
         raise inbox.NeedsStripeAccess
     # The money is the shop's again, perhaps weeks later. Other refunds of the payment may have succeeded, and events
     # arrive in any order, so the sum is read from Stripe.
+    find_made_refunds(order)
     current = gateway.refunds_of(order.payment_intent_id)
     amount = format_money(failed.amount, failed.currency or order.currency or "usd")
     with transaction.atomic():
@@ -69,9 +84,13 @@ def on_refund_failed(event: StripeEvent) -> None:
         orders.update(refunded=current.refunded)
         if not current.is_whole:
             orders.filter(state=Order.State.REFUNDED).update(state=Order.State.PAID)
-        issues.open_issue(
-            Issue.Kind.REFUND_FAILED, order.number, NOT_ARRIVED, refund=failed.id, amount=amount
-        )
+        if not mark_failed(failed.id):
+            issues.open_issue(
+                Issue.Kind.REFUND_FAILED, order.number, NOT_ARRIVED, refund=failed.id, amount=amount
+            )
+        accepted = Refund.objects.filter(order=order, state=Refund.State.ACCEPTED)
+        ours = accepted.aggregate(sum=Sum("amount"))["sum"] or 0
+        orders.update(refunded_elsewhere=max(0, current.refunded - ours))
 
 
 def _find_order(payment_intent_id: str) -> Order | None:

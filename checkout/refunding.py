@@ -1,0 +1,179 @@
+"""The page on which the owner refunds an order: choose units, review the amount, refund."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from checkout.models import Order, OrderLine, Refund
+from checkout.orders.refund_requests import RefundedUnits, refundable, suggested_amount
+from shop.money import as_decimal, decimals, format_money
+
+RESTOCK_CHOICES = [
+    ("", gettext_lazy("Back to stock?")),
+    ("yes", gettext_lazy("Back to stock")),
+    ("no", gettext_lazy("Not back to stock")),
+]
+
+
+@dataclass
+class LineFields:
+    line: OrderLine
+    quantity: forms.BoundField
+    restock: forms.BoundField | None
+
+
+class RefundForm(forms.Form):
+    """Units of each line, and whether they go back to stock.
+
+    Before a parcel is sent, its units are on the shelf, so they go back unless the owner says otherwise. Of sent ones only
+    the owner knows. `token` makes refunding idempotent.
+    """
+
+    token = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    shipping = forms.BooleanField(label=gettext_lazy("Refund the shipping"), required=False)
+    amount = forms.CharField(
+        label=gettext_lazy("Another amount"),
+        max_length=20,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        help_text=gettext_lazy("Empty: what the customer paid for these units, discount and tax included."),
+    )
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason for Stripe"), choices=Refund.Reason.choices, required=False
+    )
+    note = forms.CharField(label=gettext_lazy("Note for you"), max_length=500, required=False)
+
+    def __init__(self, order: Order, data: Any = None, *, initial: dict[str, Any] | None = None) -> None:
+        self.order = order
+        self.lines = [line for line in order.lines.select_related("item") if line.quantity_to_send]
+        super().__init__(data, initial={"token": secrets.token_hex(16), **(initial or {})})
+        if not order.shipping:
+            del self.fields["shipping"]
+        for line in self.lines:
+            self.fields[f"quantity-{line.pk}"] = forms.IntegerField(
+                label=_("Units to refund"), min_value=0, max_value=line.quantity_to_send, required=False
+            )
+            if line.item_id:
+                self.fields[f"restock-{line.pk}"] = forms.ChoiceField(
+                    label=_("Back to stock?"),
+                    choices=RESTOCK_CHOICES,
+                    required=False,
+                    initial="" if order.sent_at else "yes",
+                )
+
+    def clean_amount(self) -> int | None:
+        """In the minor unit; None if the amount is to be calculated."""
+        text = self.cleaned_data["amount"].strip().replace(",", ".")
+        if not text:
+            return None
+        digits = decimals(self.order.currency)
+        whole, _point, fraction = text.partition(".")
+        if not (whole.isascii() and whole.isdecimal()) or not (fraction or "0").isdecimal():
+            raise forms.ValidationError(_("Type an amount such as 12.50."))
+        if len(fraction) > digits:
+            raise forms.ValidationError(_("This currency has %(n)d decimals.") % {"n": digits})
+        return int(Decimal(text).scaleb(digits))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        for line in self.lines:
+            restock = f"restock-{line.pk}"
+            if cleaned.get(f"quantity-{line.pk}") and restock in self.fields and not cleaned.get(restock):
+                self.add_error(restock, _("It was sent: did it come back?"))
+        if not self.errors and not self.units and not cleaned.get("amount") and not cleaned.get("shipping"):
+            raise forms.ValidationError(_("Choose what to refund: units, the shipping, or an amount."))
+        return cleaned
+
+    @property
+    def units(self) -> list[RefundedUnits]:
+        return [
+            RefundedUnits(line.pk, quantity, restock=self.cleaned_data.get(f"restock-{line.pk}") == "yes")
+            for line in self.lines
+            if (quantity := self.cleaned_data.get(f"quantity-{line.pk}"))
+        ]
+
+    @property
+    def chosen(self) -> list[tuple[OrderLine, RefundedUnits]]:
+        lines = {line.pk: line for line in self.lines}
+        return [(lines[unit.line_id], unit) for unit in self.units]
+
+    def amount_to_refund(self) -> int | None:
+        """What was typed, else what the customer paid for the units. None if a price is unknown."""
+        typed: int | None = self.cleaned_data["amount"]
+        if typed is not None:
+            return typed
+        units = [(line, unit.quantity) for line, unit in self.chosen]
+        return suggested_amount(
+            self.order,
+            units,
+            with_shipping=bool(self.cleaned_data.get("shipping")) or not self.order.shipping,
+        )
+
+    @property
+    def line_fields(self) -> list[LineFields]:
+        return [
+            LineFields(
+                line,
+                self[f"quantity-{line.pk}"],
+                self[f"restock-{line.pk}"] if f"restock-{line.pk}" in self.fields else None,
+            )
+            for line in self.lines
+        ]
+
+
+def blank_form(order: Order, request: HttpRequest) -> RefundForm:
+    """`?all=1` in the address: everything that is left. `?line=<id>&units=<n>`: units of one line."""
+    initial: dict[str, Any] = {}
+    for line in order.lines.all():
+        if request.GET.get("all"):
+            initial[f"quantity-{line.pk}"] = line.quantity_to_send
+        elif request.GET.get("line") == str(line.pk):
+            units = request.GET.get("units", "1")
+            known = int(units) if units.isascii() and units.isdecimal() and len(units) < 7 else 1
+            initial[f"quantity-{line.pk}"] = min(known, line.quantity_to_send)
+    if request.GET.get("all"):
+        initial |= {"shipping": True, "reason": Refund.Reason.REQUESTED}
+    return RefundForm(order, initial=initial)
+
+
+def refund_page(
+    request: HttpRequest, order: Order, form: RefundForm, context: dict[str, Any]
+) -> HttpResponse:
+    """The form, or the review of a valid one: what is refunded, before any money leaves."""
+    shown: dict[str, Any] = {
+        "title": _("Refund"),
+        "order": order,
+        "form": form,
+        "left": format_money(refundable(order), order.currency),
+        "is_sent": order.sent_at is not None,
+    }
+    if form.is_bound and form.is_valid():
+        amount = form.amount_to_refund()
+        if amount is None:
+            form.add_error("amount", _("The price of a line is unknown. Type the amount."))
+        elif not 0 < amount <= refundable(order):
+            form.add_error(
+                "amount", _("%(left)s of the payment is left to refund.") % {"left": shown["left"]}
+            )
+        else:
+            shown |= {
+                "title": _("Refund %(amount)s") % {"amount": format_money(amount, order.currency)},
+                "is_review": True,
+                "amount": format_money(amount, order.currency),
+                "hidden": [
+                    (name, request.POST[name])
+                    for name in form.fields
+                    if name in request.POST and name != "amount"
+                ],
+                "exact_amount": as_decimal(amount, order.currency),
+            }
+    return TemplateResponse(request, "checkout/admin/refund.html", {**context, **shown})
