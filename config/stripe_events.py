@@ -20,3 +20,9 @@ EVENTS: dict[str, list[str]] = {
     "price.updated": ["inventory.stripe_sync.product_events.on_price_event"],
     "price.deleted": ["inventory.stripe_sync.product_events.on_price_event"],
 }
+
+# Handlers that take many events of a type at once, tried before the handlers above. They call nobody, run one
+# transaction, and return the ids of the events that need no other handler.
+TOGETHER: dict[str, str] = {
+    "checkout.session.completed": "checkout.orders.fulfillment.settle_paid_sessions",
+}

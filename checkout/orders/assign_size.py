@@ -28,7 +28,7 @@ def assign_size(line: OrderLine, item: StockItem, *, now: datetime, actor: str) 
             return False
         if order.state in COUNTED:
             sale = ledger.SaleLine(line.reference, item.id, line.quantity, order.paid_at, line.was_held)
-            ledger.sell(order.reference, [sale], now=now, actor=actor)
+            ledger.sell([order.reference], [sale], now=now, actor=actor)
         if not order.lines.filter(needs_size=True).exists():
             issues.close(Issue.Kind.NEEDS_SIZE, order.number)
     return True

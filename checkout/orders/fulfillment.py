@@ -10,18 +10,22 @@ often and in whatever order sessions are applied, and by however many processes.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from checkout import gateway
-from checkout.models import Order
+from checkout.models import Order, OrderLine
 from checkout.orders import added_lines, external_orders
+from checkout.orders.added_lines import LineChanges
 from checkout.stripe_objects import CheckoutSession, session_from
 from config.fault_points import fault_point
+from inventory.db import update_rows
 from inventory.events import inbox
 from inventory.models import StripeEvent
 from inventory.stock import ledger
@@ -31,7 +35,22 @@ logger = logging.getLogger(__name__)
 
 State = Order.State
 BEFORE_PAID = (State.OPEN, State.AWAITING_PAYMENT, State.CANCELED)
+# Copied from the session to its order.
+SESSION_FIELDS = (
+    *("email", "name", "phone", "address", "payment_intent_id"),
+    *("subtotal", "shipping", "tax", "discount", "total"),
+)
 FAILED = "checkout.session.async_payment_failed"
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A paid session and the order it pays for. `paid_at` is by Stripe's clock."""
+
+    order_id: UUID
+    session: CheckoutSession
+    paid_at: datetime
+    changes: LineChanges
 
 
 def on_session_event(event: StripeEvent) -> None:
@@ -42,6 +61,30 @@ def on_session_event(event: StripeEvent) -> None:
             raise inbox.NeedsStripeAccess
         session = gateway.fetch_session(session.id)
     apply_session(session, failed=event.type == FAILED, happened_at=event.created_at, now=timezone.now())
+
+
+def settle_paid_sessions(events: Sequence[StripeEvent]) -> set[str]:
+    """Settle the paid sessions of this shop's own orders, all in one transaction.
+
+    Returns the ids of the events that are done. The others need on_session_event, which looks more closely.
+    """
+    sessions = {event.pk: session_from(event.payload["data"]["object"]) for event in events}
+    own = Order.objects.filter(
+        session_id__in={session.id for session in sessions.values()}, is_external=False
+    )
+    orders = {
+        order.session_id: order for order in own.defer("session_params").prefetch_related("lines")
+    }
+    payments = dict[str, Payment]()
+    for event in events:
+        session = sessions[event.pk]
+        order = orders.get(session.id)
+        if order and session.is_paid:
+            with suppress(inbox.NeedsStripeAccess):
+                changes = added_lines.find_changes(order, session)
+                payments[event.pk] = Payment(order.pk, session, session.paid_at or event.created_at, changes)
+    _pay(list(payments.values()), now=timezone.now())
+    return set(payments)
 
 
 def log_payment(event: StripeEvent) -> None:
@@ -66,16 +109,21 @@ def apply_session(
     if order is None:
         return None
     if session.is_paid:
-        _pay(order, session, session.paid_at or happened_at or session.created_at or now)
+        paid_at = session.paid_at or happened_at or session.created_at or now
+        _pay([Payment(order.id, session, paid_at, added_lines.find_changes(order, session))], now=now)
     elif session.status == "expired":
         release_order(order, because="Its payment page has expired.")
     elif failed or session.payment_failed:
         release_order(order, because="The payment failed.")
-    elif session.is_awaiting_payment and _transition(
-        order.id, State.OPEN, to=State.AWAITING_PAYMENT, **_session_fields(session)
-    ):
+    elif session.is_awaiting_payment:
         # A bank debit takes days. The units stay held until it succeeds or fails.
-        logger.info("Order %s awaits its payment.", order.number)
+        opened = Order.objects.filter(id=order.id, state=State.OPEN)
+        if opened.update(
+            state=State.AWAITING_PAYMENT,
+            currency=session.currency or order.currency,
+            **{name: getattr(session, name) for name in SESSION_FIELDS},
+        ):
+            logger.info("Order %s awaits its payment.", order.number)
     order.refresh_from_db()
     return order
 
@@ -99,34 +147,49 @@ def _find_order(session: CheckoutSession) -> Order | None:
     return order
 
 
-def _pay(order: Order, session: CheckoutSession, paid_at: datetime) -> None:
-    if not order.is_external:
-        # Stripe's clock counts whole seconds and may be slow, but no order is paid before it exists.
-        paid_at = max(paid_at, order.created_at)
-    changes = added_lines.find_changes(order, session)
-    # One transaction, so that an order is never paid without its sale or sold without its payment.
+def _pay(payments: Sequence[Payment], *, now: datetime) -> None:
+    """Mark the orders that are not paid yet as paid, and record their sales."""
+    by_order = {payment.order_id: payment for payment in payments}
+    # One transaction, so that an order is never paid without its sale or sold without its payment. Orders are locked
+    # before stock, and in the order of their ids, as everywhere.
     with transaction.atomic():
-        paid = _transition(order.id, *BEFORE_PAID, to=State.PAID, paid_at=paid_at, **_session_fields(session))
+        waiting = Order.objects.filter(pk__in=by_order, state__in=BEFORE_PAID).order_by("pk")
+        orders = list(waiting.select_for_update(no_key=True))
+        for order in orders:
+            session, paid_at = by_order[order.pk].session, by_order[order.pk].paid_at
+            # Stripe's clock counts whole seconds and may be slow, but no order is paid before it exists.
+            order.paid_at = paid_at if order.is_external else max(paid_at, order.created_at)
+            # The refund may be reported before the payment.
+            is_refunded = session.total and order.refunded >= session.total
+            order.state = State.REFUNDED if is_refunded else State.PAID
+            for name in SESSION_FIELDS:
+                setattr(order, name, getattr(session, name))
+            order.currency = session.currency or order.currency
+        update_rows(orders, ["state", "paid_at", "currency", *SESSION_FIELDS])
         fault_point("pay.updated")
-        if paid:
-            added_lines.adopt(order, changes)
-            # Read after the UPDATE has locked the order's row: the owner may be assigning a size at the same time.
-            sales = [
-                ledger.SaleLine(line.reference, line.item_id, line.quantity, paid_at, line.was_held)
-                for line in order.lines.exclude(item=None)
-                if line.item_id is not None
-            ]
-            ledger.sell(order.reference, sales, now=timezone.now())
-            mark_refunded_if_full(order.id, whole=session.total)
+        for order in orders:
+            added_lines.adopt(order, by_order[order.pk].changes)
+        # Read after the orders are locked: the owner may be assigning a size at the same time.
+        sold = OrderLine.objects.filter(order__in=orders).select_related("order")
+        lines = list(sold.order_by("order", "position")) if orders else []
+        sales = [
+            ledger.SaleLine(line.reference, line.item_id, line.quantity, line.order.paid_at, line.was_held)
+            for line in lines
+            if line.item_id is not None
+        ]
+        if orders:
+            ledger.sell([order.reference for order in orders], sales, now=now)
     fault_point("pay.committed")
-    if paid:
-        logger.info("Order %s is paid: %s.", order.number, "; ".join(map(str, order.lines.all())))
+    for order in orders:
+        its_lines = "; ".join(str(line) for line in lines if line.order_id == order.pk)
+        logger.info("Order %s is paid: %s.", order.number, its_lines)
 
 
 def release_order(order: Order, *, because: str) -> bool:
     """Cancel an order that was not bought and end its hold. False if it is paid or canceled already."""
     with transaction.atomic():
-        canceled = _transition(order.id, State.OPEN, State.AWAITING_PAYMENT, to=State.CANCELED)
+        unpaid = Order.objects.filter(id=order.id, state__in=(State.OPEN, State.AWAITING_PAYMENT))
+        canceled = bool(unpaid.update(state=State.CANCELED))
         fault_point("release_order.updated")
         units = ledger.release(order.reference) if canceled else 0
     if canceled:
@@ -139,23 +202,3 @@ def mark_refunded_if_full(order_id: UUID, *, whole: int | None) -> None:
     if whole:
         paid = Order.objects.filter(id=order_id, state=State.PAID)
         paid.filter(refunded__gte=whole).update(state=State.REFUNDED)
-
-
-def _transition(order_id: UUID, *from_states: str, to: str, **fields: Any) -> bool:
-    return bool(Order.objects.filter(id=order_id, state__in=from_states).update(state=to, **fields))
-
-
-def _session_fields(session: CheckoutSession) -> dict[str, Any]:
-    columns = (
-        "email",
-        "name",
-        "phone",
-        "payment_intent_id",
-        "subtotal",
-        "shipping",
-        "tax",
-        "discount",
-        "total",
-    )
-    fields = {column: getattr(session, column) for column in columns} | {"address": dict(session.address)}
-    return fields | ({"currency": session.currency} if session.currency else {})

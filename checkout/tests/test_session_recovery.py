@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 from unittest import mock
-from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -44,14 +42,14 @@ def paid_without_events(fake: FakeStripe, customer: Customer, product: Product, 
 @contextmanager
 def failing(order: Order) -> Iterator[None]:
     """Make the shop's own code fail for one order."""
-    transition = fulfillment._transition
+    pay = fulfillment._pay
 
-    def fails(order_id: UUID, *states: str, **changes: Any) -> bool:
-        if order_id == order.id:
+    def fails(payments: Sequence[fulfillment.Payment], *, now: datetime) -> None:
+        if order.pk in [payment.order_id for payment in payments]:
             raise RuntimeError("a bug")
-        return transition(order_id, *states, **changes)
+        pay(payments, now=now)
 
-    with mock.patch.object(fulfillment, "_transition", fails):
+    with mock.patch.object(fulfillment, "_pay", fails):
         yield
 
 

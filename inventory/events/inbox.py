@@ -2,18 +2,23 @@
 
 config.stripe_events lists the handlers by event type. A handler first reads what it needs from Stripe and then runs
 one idempotent transaction, because an event may be handled again after a crash at any step.
+
+Events are leased and finished many at a time, and those of TOGETHER are handled many at a time too: in a rush, most of
+the time would go into statements for single rows.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -31,7 +36,7 @@ from config.stripe_client import (
     PermissionDenied,
     StripeCallError,
 )
-from config.stripe_events import EVENTS
+from config.stripe_events import EVENTS, TOGETHER
 from inventory import gateway, issues
 from inventory.db import insert_new
 from inventory.leases import is_due, lease_free
@@ -49,7 +54,7 @@ MAX_BACKOFF = timedelta(minutes=10)
 MAX_LENGTH_ID = 255
 KEY_ERRORS = (AuthenticationFailed, PermissionDenied, NotConfigured)
 KEY_ERROR_NAMES = tuple(kind.__name__ for kind in KEY_ERRORS)  # as in StripeEvent.error
-THIN_EVENT = "v2.core.event"
+THIN_EVENT, THIN_TYPE_PREFIX = "v2.core.event", "v1."
 KEY_ISSUE = (Issue.Kind.STRIPE_KEY, "events")
 
 
@@ -122,17 +127,22 @@ def store_events(events: Iterable[Json]) -> list[str]:
     """
     now, rows = timezone.now(), dict[str, StripeEvent]()
     for event in events:
+        type = str(event.get("type") or "")[:MAX_LENGTH_ID]
         subject = as_mapping(as_mapping(event.get("data")).get("object"))
         if _is_thin(event):
             subject = as_mapping(event.get("related_object"))
+        has_handlers = type.removeprefix(THIN_TYPE_PREFIX) in EVENTS
         rows[event["id"]] = StripeEvent(
             id=event["id"],
-            type=str(event.get("type") or "")[:MAX_LENGTH_ID],
+            type=type,
             created_at=as_datetime(event.get("created")) or now,
             livemode=bool(event.get("livemode")),
             object_id=str(subject.get("id") or "")[:MAX_LENGTH_ID],
             payload=event,
             next_attempt_at=now,
+            # Nothing is done about an event without handlers.
+            state=StripeEvent.State.WAITING if has_handlers else StripeEvent.State.HANDLED,
+            handled_at=None if has_handlers else now,
         )
     # In the order of the ids, as everywhere: two transactions that insert the same events cannot deadlock.
     ordered, new = [rows[event_id] for event_id in sorted(rows)], list[StripeEvent]()
@@ -157,19 +167,23 @@ def process_remote(now: datetime) -> int:
 
 def handle(event_id: str, now: datetime) -> bool:
     """Lease one event and handle it. False if it is leased by another worker, not due, or failed."""
-    event = _lease(event_id, now)
-    return event is not None and _attempt(event, now) is None
+    events = _lease([event_id], now)
+    return bool(events) and _handle_leased(events, now) is None
 
 
 def _process_due(now: datetime, *, needs_stripe: bool) -> int:
     due = _due(now).filter(needs_stripe=needs_stripe).order_by("next_attempt_at", "received_at")
-    taken = 0
-    for event_id in list(due.values_list("pk", flat=True)[:BATCH_SIZE]):
-        event = _lease(event_id, now)
-        if event is None:
-            continue
-        taken += 1
-        if isinstance(_attempt(event, now), ConnectionFailed):
+    taken, together, alone = 0, list[str](), list[list[str]]()
+    for event_id, attempts in due.values_list("pk", "attempts")[:BATCH_SIZE]:
+        # An event that ended its worker must not take fresh ones with it, nor must one that waits for Stripe.
+        if attempts or needs_stripe:
+            alone.append([event_id])
+        else:
+            together.append(event_id)
+    for event_ids in [together, *alone] if together else alone:
+        events = _lease(event_ids, now)
+        taken += len(events)
+        if isinstance(_handle_leased(events, now), ConnectionFailed):
             break  # Stripe is unreachable; the other events would each wait for the same timeout.
     return taken
 
@@ -180,17 +194,46 @@ def _due(now: datetime) -> QuerySet[StripeEvent]:
     )
 
 
-def _lease(event_id: str, now: datetime) -> StripeEvent | None:
-    # The conditional UPDATE is atomic: only one worker gets the event.
-    leased = _due(now).filter(pk=event_id).update(lease_until=Now() + LEASE, attempts=F("attempts") + 1)
+def _lease(event_ids: Sequence[str], now: datetime) -> list[StripeEvent]:
+    """Lease those of the events that are due. Only one worker gets an event."""
+    with transaction.atomic():
+        due = _due(now).filter(pk__in=event_ids).order_by("next_attempt_at", "received_at")
+        events = list(due.select_for_update(skip_locked=True))
+        leased = StripeEvent.objects.filter(pk__in=[event.pk for event in events])
+        leased.update(lease_until=Now() + LEASE, attempts=F("attempts") + 1)
     fault_point("handle.leased")
-    if not leased:
-        return None
-    event = StripeEvent.objects.get(pk=event_id)
-    if event.attempts > MAX_LEASES:
-        _mark_failed(event, event.error or "Handling never finished; it may crash the process.")
-        return None
-    return event
+    for event in events:
+        event.attempts += 1
+        if event.attempts > MAX_LEASES:
+            _mark_failed(event, event.error or "Handling never finished; it may crash the process.")
+    return [event for event in events if event.attempts <= MAX_LEASES]
+
+
+def _handle_leased(events: Sequence[StripeEvent], now: datetime) -> Exception | None:
+    """Handle leased events, many together where a handler can. Returns the last error, which is stored with its event."""
+    settled: set[str] = set()
+    for type, path in TOGETHER.items():
+        group = [event for event in events if event.type == type]
+        if len(group) > 1:
+            try:
+                settled |= import_string(path)(group)
+            except Exception as exc:
+                # One of them may be to blame: each is tried alone, and fails alone.
+                logger.warning("%d events are handled one by one: %s", len(group), exc)
+    fault_point("handle.settled")
+    until, error, handled = time.monotonic() + LEASE.total_seconds() / 2, None, list[StripeEvent]()
+    for position, event in enumerate(events):
+        if time.monotonic() > until:
+            # The lease may end before the rest is handled.
+            rest = StripeEvent.objects.filter(pk__in=[event.pk for event in events[position:]])
+            rest.update(lease_until=None, attempts=F("attempts") - 1)
+            break
+        failure = None if event.pk in settled else _attempt(event, now)
+        if failure is None:
+            handled.append(event)
+        error = failure or error
+    _finish(handled)
+    return error
 
 
 def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
@@ -208,15 +251,19 @@ def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
         else:
             _record_failure(event, exc, now)
         return exc
-    _release(event, state=StripeEvent.State.HANDLED, handled_at=timezone.now(), error="")
+    return None
 
-    # If this event had failed because of the key, the key works again. Other events may still wait because of it.
-    if event.error.startswith(KEY_ERROR_NAMES):
+
+def _finish(events: Sequence[StripeEvent]) -> None:
+    # Without a lease it was queued again meanwhile, and is handled again.
+    leased = StripeEvent.objects.filter(pk__in=[event.pk for event in events]).exclude(lease_until=None)
+    leased.update(lease_until=None, state=StripeEvent.State.HANDLED, handled_at=timezone.now(), error="")
+    # If one had failed because of the key, the key works again. Other events may still wait because of it.
+    if any(event.error.startswith(KEY_ERROR_NAMES) for event in events):
         waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING)
         if not waiting.filter(error__regex=f"^({'|'.join(KEY_ERROR_NAMES)}):").exists():
             issues.close(*KEY_ISSUE)
     fault_point("handle.finished")
-    return None
 
 
 def _is_thin(event: Mapping[str, Any]) -> bool:
@@ -225,7 +272,7 @@ def _is_thin(event: Mapping[str, Any]) -> bool:
 
 def _store_snapshot_of(event: StripeEvent) -> None:
     """Store the snapshot event of a thin one (`v1.product.updated`), which is then handled like a delivered one."""
-    if event.type.removeprefix("v1.") not in EVENTS:
+    if event.type.removeprefix(THIN_TYPE_PREFIX) not in EVENTS:
         return
     if not stripe_calls_allowed():
         raise NeedsStripeAccess

@@ -134,7 +134,7 @@ def _reserve(item_id: int, quantity: int) -> bool:
 def release(reference: str) -> int:
     """End the hold of `reference`. Returns the units released, 0 if it had ended before."""
     with transaction.atomic():
-        rows = delete_returning(Hold, where={"reference": reference}, columns=("item", "quantity"))
+        rows = delete_returning(Hold, where="reference", values=[reference], columns=("item", "quantity"))
         fault_point("release.deleted")
         for item_id, units in sorted(rows):
             StockItem.objects.filter(pk=item_id).update(held=F("held") - units)
@@ -145,15 +145,21 @@ def release(reference: str) -> int:
 # --- Sales ------------------------------------------------------------------------------------
 
 
-def sell(hold_reference: str, lines: Sequence[SaleLine], *, now: datetime, actor: str = "") -> list[Movement]:
-    """Record the paid lines as sales and end the checkout's hold. Never refuses; idempotent.
+def sell(
+    hold_references: Sequence[str], lines: Sequence[SaleLine], *, now: datetime, actor: str = ""
+) -> list[Movement]:
+    """Record the paid lines as sales and end the holds of their checkouts. Never refuses; idempotent.
 
     Returns the new movements. Sales beyond the stock open an issue, and so do sales that were paid before a
     restored database was refreshed: only a person can decide whether Stripe's count already includes those.
     """
     _check_quantities(line.quantity for line in lines)
     with transaction.atomic():
-        held = delete_returning(Hold, where={"reference": hold_reference}, columns=("item", "quantity"))
+        held: Counter[int] = Counter()
+        for item_id, units in delete_returning(
+            Hold, where="reference", values=hold_references, columns=("item", "quantity")
+        ):
+            held[item_id] -= units
         fault_point("sell.hold_ended")
         ids = {line.item_id for line in lines}
         # Lock before reading the sales cutoff: a concurrent refresh may accept Stripe's counts and move it.
@@ -172,7 +178,7 @@ def sell(hold_reference: str, lines: Sequence[SaleLine], *, now: datetime, actor
         pending: Counter[int] = Counter()
         for movement in new:
             pending[movement.item_id] += movement.delta
-        _move(pending=pending, held={item_id: -units for item_id, units in held})
+        _move(pending=pending, held=held)
         fault_point("sell.counted")
         _report(new)
     fault_point("sell.committed")

@@ -48,7 +48,7 @@ class Shirt:
     def sell(self, size: str, quantity: int = 1, *, order: str = "") -> list[Movement]:
         order = order or f"order:{next(_orders)}"
         line = SaleLine(reference=f"{order}:0", item_id=self.item(size).pk, quantity=quantity)
-        return ledger.sell(order, [line], now=timezone.now())
+        return ledger.sell([order], [line], now=timezone.now())
 
     def settle(self) -> None:
         """Deliver events and run the worker until both have nothing left to do."""

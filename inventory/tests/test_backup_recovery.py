@@ -200,7 +200,7 @@ def test_a_sale_from_after_the_cutoff_is_counted(shirt: Shirt) -> None:
     refresh.refresh_product("prod_shirt")
 
     line = SaleLine("order:new:0", shirt.item("M").pk, 1, timezone.now())
-    ledger.sell("order:new", [line], now=timezone.now())
+    ledger.sell(["order:new"], [line], now=timezone.now())
     shirt.settle()
 
     assert shirt.at_stripe("M") == "12" and shirt.is_at_rest()

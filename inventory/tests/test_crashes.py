@@ -73,7 +73,7 @@ def release(shirt: Shirt) -> None:
 
 def sell(shirt: Shirt) -> None:
     hold(shirt)
-    ledger.sell("order:death", [SaleLine("order:death:0", shirt.item("L").pk, 1)], now=timezone.now())
+    ledger.sell(["order:death"], [SaleLine("order:death:0", shirt.item("L").pk, 1)], now=timezone.now())
 
 
 def receive_a_delivery(shirt: Shirt) -> None:

@@ -125,7 +125,7 @@ def test_releasing_what_was_never_held_frees_nothing(medium: StockItem) -> None:
 def test_a_sale_ends_its_hold_and_waits_for_stripe(medium: StockItem) -> None:
     ledger.hold("order:1", {medium.pk: 2})
 
-    new = ledger.sell("order:1", [SaleLine("order:1:0", medium.pk, 2)], now=timezone.now())
+    new = ledger.sell(["order:1"], [SaleLine("order:1:0", medium.pk, 2)], now=timezone.now())
 
     assert [(line.kind, line.delta) for line in new] == [("sale", -2)]
     assert sums(medium) == (15, -2, 0, 13)
@@ -135,8 +135,8 @@ def test_a_sale_ends_its_hold_and_waits_for_stripe(medium: StockItem) -> None:
 def test_a_sale_recorded_twice_counts_once(medium: StockItem) -> None:
     lines = [SaleLine("order:1:0", medium.pk, 2)]
 
-    ledger.sell("order:1", lines, now=timezone.now())
-    again = ledger.sell("order:1", lines, now=timezone.now())
+    ledger.sell(["order:1"], lines, now=timezone.now())
+    again = ledger.sell(["order:1"], lines, now=timezone.now())
 
     assert again == []
     assert sums(medium) == (15, -2, 0, 13)
@@ -145,7 +145,7 @@ def test_a_sale_recorded_twice_counts_once(medium: StockItem) -> None:
 def test_a_sale_of_several_sizes_counts_each(shirt: Shirt) -> None:
     lines = [SaleLine(f"order:1:{place}", shirt.item(size).pk, 1) for place, size in enumerate("LMS")]
 
-    new = ledger.sell("order:1", lines, now=timezone.now())
+    new = ledger.sell(["order:1"], lines, now=timezone.now())
 
     assert len(new) == 3
     assert {size: shirt.item(size).pending for size in "SML"} == {"S": -1, "M": -1, "L": -1}
@@ -180,7 +180,7 @@ def test_a_sale_of_an_item_that_is_not_tracked_is_recorded_without_difference(sh
 
 def test_a_sale_inside_the_callers_transaction_is_undone_with_it(medium: StockItem) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
-        ledger.sell("order:1", [SaleLine("order:1:0", medium.pk, 2)], now=timezone.now())
+        ledger.sell(["order:1"], [SaleLine("order:1:0", medium.pk, 2)], now=timezone.now())
         raise RuntimeError
 
     assert sums(medium) == (15, 0, 0, 15)
@@ -353,7 +353,7 @@ def test_a_sale_paid_before_the_first_refresh_is_not_counted(shirt: Shirt) -> No
     assert sales_cutoff is not None
     before = sales_cutoff - timedelta(minutes=1)
 
-    new = ledger.sell("order:1", [SaleLine("order:1:0", shirt.item("M").pk, 1, before)], now=timezone.now())
+    new = ledger.sell(["order:1"], [SaleLine("order:1:0", shirt.item("M").pk, 1, before)], now=timezone.now())
 
     assert new == []
     assert shirt.item("M").pending == 0

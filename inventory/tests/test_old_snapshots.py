@@ -191,7 +191,7 @@ def test_our_own_order_is_counted_though_the_clock_was_ahead_at_the_first_refres
     item = shirt.item("M")
     ledger.hold("order:1", {item.pk: 1})
 
-    ledger.sell("order:1", [SaleLine("order:1:0", item.pk, 1, paid_at, ours=True)], now=timezone.now())
+    ledger.sell(["order:1"], [SaleLine("order:1:0", item.pk, 1, paid_at, ours=True)], now=timezone.now())
 
     assert shirt.movements("M", "sale") == [-1]
     assert not Hold.objects.exists()
@@ -244,7 +244,7 @@ def test_a_sale_during_the_recovery_counts_its_units_once(
     line = SaleLine("order:lost:0", shirt.item("M").pk, 2, paid_at)
 
     def sell() -> Any:
-        ledger.sell("order:lost", [line], now=timezone.now())
+        ledger.sell(["order:lost"], [line], now=timezone.now())
         connections.close_all()
 
     seller = threading.Thread(target=sell, name="seller")

@@ -25,7 +25,7 @@ def test_origin_fault_01_a_duplicate_event_counts_once(shirt: Shirt) -> None:
     shirt.fake.faults.add("twin", types=("product.updated",))
     shirt.edit(M=20)
     for _delivery in range(8):
-        ledger.sell("order:1", [SaleLine("order:1:0", shirt.item("M").pk, 2)], now=timezone.now())
+        ledger.sell(["order:1"], [SaleLine("order:1:0", shirt.item("M").pk, 2)], now=timezone.now())
 
     shirt.settle()
 

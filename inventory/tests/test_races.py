@@ -140,7 +140,7 @@ def test_one_session_settled_by_eight_at_once_is_sold_once(shirt: Shirt) -> None
     ledger.hold("order:1", {item.pk: 2})
     lines = [SaleLine("order:1:0", item.pk, 2)]
 
-    at_once(*(lambda: ledger.sell("order:1", lines, now=timezone.now()) for _worker in range(MANY)))
+    at_once(*(lambda: ledger.sell(["order:1"], lines, now=timezone.now()) for _worker in range(MANY)))
 
     item = shirt.item("M")
     assert (item.pending, item.held) == (-2, 0)

@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -233,12 +231,16 @@ def test_twin_events_of_one_payment_sell_once(child_db: ChildDatabase) -> None:
 
 
 def without_unique_sales(meet: Meet) -> None:
-    """Check the order's state and update it in two steps, and give every sale a reference of its own."""
+    """Check the order's state before the transaction instead of in it, and give every sale a reference of its own."""
+    true_pay = fulfillment._pay
 
-    def check_then_go(order_id: Any, *from_states: str, to: str, **facts: Any) -> bool:
-        may = Order.objects.filter(id=order_id, state__in=from_states).exists()
+    def check_then_pay(payments: Any, *, now: Any) -> None:
+        ids = [payment.order_id for payment in payments]
+        unpaid = Order.objects.filter(pk__in=ids, state__in=fulfillment.BEFORE_PAID)
+        may = set(unpaid.values_list("pk", flat=True))
         meet()
-        return may and bool(Order.objects.filter(id=order_id).update(state=to, **facts))
+        with mock.patch.object(fulfillment, "BEFORE_PAID", tuple(Order.State)):
+            true_pay([payment for payment in payments if payment.order_id in may], now=now)
 
     true_movement = ledger.SaleLine.movement
 
@@ -247,14 +249,8 @@ def without_unique_sales(meet: Meet) -> None:
         movement.reference = f"{movement.reference}/{os.getpid()}"
         return movement
 
-    fulfillment._transition = check_then_go
+    mock.patch.object(fulfillment, "_pay", check_then_pay).start()
     mock.patch.object(ledger.SaleLine, "movement", with_own_reference).start()
-    # SQLite allows one writing transaction at a time, so the check must come before the transaction.
-    mock.patch.object(fulfillment, "transaction", _no_transaction()).start()
-
-
-def _no_transaction() -> Any:
-    return SimpleNamespace(atomic=nullcontext)
 
 
 def test_control_without_the_condition_and_the_unique_reference_twin_events_sell_twice(
@@ -348,20 +344,14 @@ def test_control_without_the_condition_an_expiry_undoes_a_payment(child_db: Chil
     (session,) = alone(child_db, lambda: shop.open_orders(item, 1))
 
     def expire(number: int, meet: Meet) -> str:
-        true_go = fulfillment._transition
-
-        def check_then_go(order_id: Any, *from_states: str, to: str, **facts: Any) -> bool:
-            may = Order.objects.filter(id=order_id, state__in=from_states).exists()
+        def check_then_release(order: Order, *, because: str) -> bool:
+            may = Order.objects.filter(id=order.pk, state=Order.State.OPEN).exists()
             meet()  # The payment is applied here.
             meet()
-            return may and bool(Order.objects.filter(id=order_id).update(state=to, **facts))
+            return may and bool(Order.objects.filter(id=order.pk).update(state=Order.State.CANCELED))
 
-        mock.patch.object(fulfillment, "transaction", _no_transaction()).start()
-        fulfillment._transition = check_then_go
-        try:
+        with mock.patch.object(fulfillment, "release_order", check_then_release):
             return shop.expired(session)
-        finally:
-            fulfillment._transition = true_go
 
     def pay(number: int, meet: Meet) -> str:
         meet()

@@ -60,7 +60,7 @@ def _at_stripe() -> str:
 
 def _sell(item: int, number: int) -> None:
     name = f"order:{os.getpid()}:{number}"
-    ledger.sell(name, [SaleLine(f"{name}:0", item, 1)], now=timezone.now())
+    ledger.sell([name], [SaleLine(f"{name}:0", item, 1)], now=timezone.now())
 
 
 def test_workers_that_publish_at_once_lose_and_double_nothing(stripe_on_a_port: None, tmp_path: Path) -> None:

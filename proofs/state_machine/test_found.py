@@ -90,7 +90,7 @@ def _rest(world: World) -> None:
 
 
 def _sell(key: str, name: str) -> None:
-    ledger.sell(name, [SaleLine(f"{name}:0", _item(key).pk, 1)], now=timezone.now())
+    ledger.sell([name], [SaleLine(f"{name}:0", _item(key).pk, 1)], now=timezone.now())
 
 
 def _buy_elsewhere(world: World, how_many: int, **metadata: str) -> None:

@@ -60,8 +60,9 @@ class Wire(InProcess):
     ) -> tuple[str, int, Mapping[str, str]]:
         self._fake.clock.forward(self._takes())
         path = urlsplit(url).path
-        is_update = method.upper() == "POST" and path.startswith("/v1/products/")
         product = path.rsplit("/", 1)[1]
+        is_product = path.startswith("/v1/products/") and product in self._fake.products
+        is_update = method.upper() == "POST" and is_product
         before = self._fake.products[product]["metadata"] if is_update else {}
         try:
             answer = super().request(method, url, headers, post_data)
