@@ -80,12 +80,12 @@ def update_rows(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     """Save the fields `names` of rows that the caller has locked. One statement, compiled by nobody, for all rows."""
     if not rows:
         return
-    meta = rows[0]._meta
-    fields = [*(field for field in meta.concrete_fields if field.name in names), meta.pk]
+    model = type(rows[0])
+    fields = [*(field for field in model._meta.concrete_fields if field.name in names), model._meta.pk]
+    changes = ", ".join(f"{_column(model, field.name)} = %s" for field in fields[:-1])
     sql = (
-        f"UPDATE {connection.ops.quote_name(meta.db_table)} "  # noqa: S608
-        f"SET {', '.join(f'{connection.ops.quote_name(field.column)} = %s' for field in fields[:-1])} "
-        f"WHERE {connection.ops.quote_name(meta.pk.column)} = %s"
+        f"UPDATE {connection.ops.quote_name(model._meta.db_table)} "  # noqa: S608
+        f"SET {changes} WHERE {_column(model, model._meta.pk.name)} = %s"
     )
     with connection.cursor() as cursor:
         cursor.executemany(

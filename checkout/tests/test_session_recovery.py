@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -15,6 +16,7 @@ from checkout.models import Order
 from checkout.orders import fulfillment
 from checkout.orders.checkout import create_stripe_session
 from checkout.recovery.session_recovery import find_unknown_sessions, refresh_stale_orders
+from checkout.stripe_objects import CheckoutSession
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for
 from fake_stripe import FakeStripe
 from fake_stripe.transport import InProcess
@@ -42,14 +44,15 @@ def paid_without_events(fake: FakeStripe, customer: Customer, product: Product, 
 @contextmanager
 def failing(order: Order) -> Iterator[None]:
     """Make the shop's own code fail for one order."""
-    pay = fulfillment._pay
+    find = fulfillment._find_order
 
-    def fails(payments: Sequence[fulfillment.Payment], *, now: datetime) -> None:
-        if order.pk in [payment.order_id for payment in payments]:
+    def fails(session: CheckoutSession) -> Order | None:
+        found = find(session)
+        if found and found.pk == order.pk:
             raise RuntimeError("a bug")
-        pay(payments, now=now)
+        return found
 
-    with mock.patch.object(fulfillment, "_pay", fails):
+    with mock.patch.object(fulfillment, "_find_order", fails):
         yield
 
 

@@ -32,6 +32,11 @@ def stored(event_id: str = "evt_1", event_type: str = "test.happened") -> Stripe
     return StripeEvent.objects.get(pk=event_id)
 
 
+@pytest.fixture(autouse=True)
+def a_type_with_a_handler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EVENTS, "test.happened", ["the handler"])
+
+
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Event ids passed to the handler of test.happened."""
@@ -41,7 +46,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def handled_by(monkeypatch: pytest.MonkeyPatch, handler: Handler) -> None:
-    monkeypatch.setitem(EVENTS, "test.happened", ["the handler"])
     monkeypatch.setattr(inbox, "import_string", {"the handler": handler}.__getitem__)
 
 
@@ -283,3 +287,72 @@ def test_needs_stripe_raised_where_calls_are_allowed_is_a_failure(
 
     event.refresh_from_db()
     assert event.next_attempt_at > now and "NeedsStripe" in event.error
+
+
+# --- Many at once -----------------------------------------------------------------------------
+
+
+def test_events_are_leased_and_finished_together(calls: list[str]) -> None:
+    def statements(names: list[str]) -> int:
+        for name in names:
+            stored(name)
+        with CaptureQueriesContext(connection) as queries:
+            inbox.process_local(timezone.now())
+        return len(queries)
+
+    assert statements(["evt_1", "evt_2"]) == statements([f"evt_{number}" for number in range(3, 30)])
+    assert len(calls) == 29
+
+
+def test_an_event_that_once_ended_its_worker_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def handler(event: StripeEvent) -> None:
+        if event.pk == "evt_bad":
+            raise Killed
+
+    handled_by(monkeypatch, handler)
+    for name in ("evt_1", "evt_bad", "evt_2"):
+        stored(name)
+    for _attempt in range(inbox.MAX_LEASES + 1):
+        with suppress(Killed):
+            inbox.process_local(timezone.now())
+        StripeEvent.objects.update(lease_until=None)
+
+    states = dict(StripeEvent.objects.values_list("pk", "state"))
+    assert states == {"evt_1": "handled", "evt_2": "handled", "evt_bad": "failed"}
+
+
+def test_the_rest_of_a_batch_is_given_back_when_its_lease_may_end(
+    calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("evt_1", "evt_2", "evt_3"):
+        stored(name)
+    # The clock when the batch begins, and before each event.
+    clock = iter([0.0, 0.0, inbox.LEASE.total_seconds()])
+    monkeypatch.setattr(inbox.time, "monotonic", lambda: next(clock))
+
+    inbox.process_local(timezone.now())
+
+    assert len(calls) == 1
+    rest = StripeEvent.objects.filter(state="waiting")
+    assert list(rest.values_list("attempts", "lease_until")) == [(0, None)] * 2
+
+
+def test_an_event_that_is_queued_again_while_it_is_handled_is_handled_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+
+    def handler(event: StripeEvent) -> None:
+        if not seen:
+            inbox.replay([event.pk], timezone.now())
+        seen.append(event.pk)
+
+    handled_by(monkeypatch, handler)
+    stored()
+
+    assert inbox.process_local(timezone.now()) == 1
+    assert inbox.process_local(timezone.now()) == 1
+    assert seen == ["evt_1", "evt_1"]

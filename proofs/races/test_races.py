@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -212,6 +213,20 @@ def test_an_event_is_handled_by_one_of_eight_workers(child_db: ChildDatabase) ->
 
     assert [sorted(outcomes) for outcomes in rounds] == [[False] * 7 + [True]] * 8
     assert books(child_db) == {"broken": "", "items": {"S": [50, -8, 0]}, "orders": ["paid"] * 8}
+
+
+def test_workers_with_overlapping_batches_handle_each_event_once(child_db: ChildDatabase) -> None:
+    (item,) = open_shop(child_db, {"S": 150})
+    store_payments(child_db, item, 120, twins=True)
+
+    def work(number: int, meet: Meet) -> int:
+        meet()
+        return sum(iter(lambda: inbox.process_local(timezone.now()), 0))
+
+    (taken,) = race(child_db, [work] * 3)
+
+    assert sum(taken) == 240
+    assert books(child_db) == {"broken": "", "items": {"S": [150, -120, 0]}, "orders": ["paid"] * 120}
 
 
 # --- twins ------------------------------------------------------------------------------------
