@@ -226,10 +226,10 @@ def test_one_event_delivered_eight_times_at_once_is_stored_once(shirt: Shirt) ->
 def test_one_event_taken_by_eight_workers_at_once_is_handled_by_one(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inbox.store_events([an_event("evt_race", type="test.happened")])
     calls: list[str] = []
     monkeypatch.setitem(EVENTS, "test.happened", ["the handler"])
     monkeypatch.setattr(inbox, "import_string", lambda path: lambda event: calls.append(event.pk))
+    inbox.store_events([an_event("evt_race", type="test.happened")])
 
     at_once(*(lambda: inbox.handle("evt_race", timezone.now()) for _worker in range(MANY)))
 
