@@ -10,7 +10,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from checkout.models import Order, OrderLine
-from checkout.orders import fulfillment
 from checkout.tests.conftest import item_of
 from config import fault_points
 from inventory.events import inbox
@@ -109,7 +108,7 @@ def test_a_session_that_is_not_ours_is_looked_at_alone(
 ) -> None:
     alone: list[str] = []
     monkeypatch.setattr(
-        fulfillment.external_orders, "create_external_order", lambda session: alone.append(session.id)
+        "checkout.orders.external_orders.create_external_order", lambda session: alone.append(session.id)
     )
     orders = paid_orders(shirt, 3)
     inbox.store_events([event_of("evt_other", "cs_other")])

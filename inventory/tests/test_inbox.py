@@ -331,7 +331,7 @@ def test_the_rest_of_a_batch_is_given_back_when_its_lease_may_end(
         stored(name)
     # The clock when the batch begins, and before each event.
     clock = iter([0.0, 0.0, inbox.LEASE.total_seconds()])
-    monkeypatch.setattr(inbox.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("inventory.events.inbox.time.monotonic", lambda: next(clock))
 
     inbox.process_local(timezone.now())
 

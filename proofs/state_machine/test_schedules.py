@@ -19,8 +19,9 @@ from proofs.state_machine.schedule import empty_database, run_schedule
 from proofs.state_machine.trouble import CALLS, DELIVERIES, Tally
 from proofs.state_machine.world import World
 
-# Eight seeds that together play every rule and meet every fault; all seeds with ALL_PROOFS=1.
-SEEDS = range(36) if os.environ.get("ALL_PROOFS") == "1" else (3, 4, 7, 10, 21, 24, 26, 28, 32)
+# As many of them as together play every rule and meet every fault; all of them with ALL_PROOFS=1.
+SEEDS = range(36)
+ALL_PROOFS = os.environ.get("ALL_PROOFS") == "1"
 EXAMPLES = 24  # With fewer, the runs on PostgreSQL met too few kinds of faults.
 DICE = st.randoms(use_true_random=False)
 FAULTS = {
@@ -96,12 +97,18 @@ def test_schedules_of_fixed_seeds_keep_every_invariant_and_meet_every_rule_and_f
     """A rule that is never played, or a fault that never fires, proves nothing."""
     tally = Tally()
 
+    def missing() -> list[str]:
+        rules = [name for name in ACTIONS if not tally.rules[name]]
+        return rules + [name for name in sorted(FAULTS) if not tally.faults[name]]
+
     for seed in SEEDS:
         tally.add(run_schedule(seed))
+        # Which seeds meet what changes with the shop, so the quick run goes on until everything was met.
+        if not ALL_PROOFS and not missing():
+            break
 
     print(f"\n{tally}")
-    assert [name for name in ACTIONS if not tally.rules[name]] == []
-    assert [name for name in sorted(FAULTS) if not tally.faults[name]] == []
+    assert missing() == []
 
 
 @pytest.mark.django_db(transaction=True)
