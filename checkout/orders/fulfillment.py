@@ -72,9 +72,7 @@ def settle_paid_sessions(events: Sequence[StripeEvent]) -> set[str]:
     own = Order.objects.filter(
         session_id__in={session.id for session in sessions.values()}, is_external=False
     )
-    orders = {
-        order.session_id: order for order in own.defer("session_params").prefetch_related("lines")
-    }
+    orders = {order.session_id: order for order in own.defer("session_params").prefetch_related("lines")}
     payments = dict[str, Payment]()
     for event in events:
         session = sessions[event.pk]
