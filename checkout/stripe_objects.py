@@ -41,7 +41,8 @@ class CheckoutSession:
 
     `address` has `name`, `line1`, `line2`, `postal_code`, `city`, `state` and `country`, as far as known. `paid_at`, by
     Stripe's clock, and `payment_intent_status` are known only if the payment was expanded, which it is not in events.
-    `lines` are None unless all of them came along.
+    `lacks_delivery`: the customer was asked where to send the parcel, and no field that is known here has the answer, so
+    that `address` is that of the bill. `lines` are None unless all of them came along.
     Fields: https://docs.stripe.com/api/checkout/sessions/object
     """
 
@@ -61,6 +62,7 @@ class CheckoutSession:
     name: str = ""
     phone: str = ""
     address: Mapping[str, str] = field(default_factory=dict)
+    lacks_delivery: bool = False
     currency: str = ""
     subtotal: int | None = None
     shipping: int | None = None
@@ -247,9 +249,13 @@ def failed_refund_from(refund: Json) -> FailedRefund:
 
 def _customer(data: Json) -> dict[str, Any]:
     customer = as_mapping(data.get("customer_details"))
-    # Older API versions have the delivery on the session itself. Without a delivery there is a billing address.
+    # Versions before 2025-03-31 have the delivery on the session itself, before 2022-08-01 under another name:
+    # https://docs.stripe.com/changelog/2022-08-01/updates-shipping-property-checkout-session
+    # Without a delivery there is a billing address.
     collected = as_mapping(data.get("collected_information")).get("shipping_details")
-    delivery = as_mapping(collected) or as_mapping(data.get("shipping_details"))
+    delivery = (
+        as_mapping(collected) or as_mapping(data.get("shipping_details")) or as_mapping(data.get("shipping"))
+    )
     known = as_mapping(delivery.get("address")) or as_mapping(customer.get("address"))
     address = {part: str(text) for part, text in known.items() if text}
     name = delivery.get("name") or customer.get("name")
@@ -260,6 +266,7 @@ def _customer(data: Json) -> dict[str, Any]:
         "name": str(customer.get("name") or "")[:500],
         "phone": str(customer.get("phone") or "")[:100],
         "address": address,
+        "lacks_delivery": bool(data.get("shipping_address_collection")) and not delivery,
     }
 
 

@@ -74,6 +74,7 @@ class Customers:
         name: str = "Ada Lovelace",
         phone: str | None = None,
         address: Mapping[str, Any] | None = None,
+        billing_address: Mapping[str, Any] | None = None,
         shipping_rate: str | None = None,
         custom_fields: Mapping[str, str] | None = None,
         delayed: bool = False,
@@ -84,6 +85,8 @@ class Customers:
     ) -> Json:
         """Fill in the payment page and submit it; returns the completed session.
 
+        address: where the parcel goes, in a session that asks for it.
+        billing_address: the card's, where it differs from `address`.
         delayed: pay by bank debit. The session completes unpaid, and `settle_delayed` decides the payment.
         shipping_rate: the id of one of the session's options; the first by default.
         authenticated: the answer to the bank's question, for cards that require authentication.
@@ -102,6 +105,10 @@ class Customers:
             call = self._call(session)
             session = _change_lines(call, session, quantities or {}, added or {})
             session = _fill_in(call, session, email, name, phone, address, shipping_rate, custom_fields)
+            if billing_address is not None:
+                billing = session_object.full_address(dict(billing_address))
+                details = {**session["customer_details"], "address": billing}
+                session = {**session, "customer_details": details}
             if session["amount_total"] == 0:
                 return _complete(call, session, "no_payment_required")
             kind = method.row["type"] if method else _kind(session, delayed=delayed)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fake_stripe.account import Account, Call, Cause
 from fake_stripe.deliveries import delete, schedule
 from fake_stripe.faults import DeliveryPlan
+from fake_stripe.resources import versions
 from fake_stripe.store import Json
 
 RETENTION = 30 * 24 * 3600
@@ -18,7 +19,7 @@ def emit(
     previous: `data.previous_attributes`, from `difference`; None omits it.
     cause: the event's `request`, where it is not the call's.
     """
-    data: Json = {"object": obj}
+    data: Json = {"object": versions.event_object(obj, call.account.api_version)}
     if previous is not None:
         data["previous_attributes"] = previous
     event = {

@@ -17,9 +17,13 @@ from fake_stripe import FakeStripe
 from inventory.events import inbox
 from inventory.models import Hold, Issue, Movement, StockItem, StripeEvent
 from inventory.stock import ledger
+from inventory.worker import drain
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
+
+HOME = {"line1": "1 Main St", "city": "Springfield", "state": "OR", "postal_code": "97477", "country": "US"}
+OFFICE = {"line1": "9 Bank Plaza", "city": "New York", "state": "NY", "postal_code": "10004", "country": "US"}
 
 
 def left(product: Product, size: str) -> int | None:
@@ -39,6 +43,40 @@ def test_a_paid_session_makes_the_order_paid_and_counts_the_sale(
     assert order.state == Order.State.PAID
     assert sold(shirt) == [("M", 2)] and left(shirt, "M") == 13
     assert not Hold.objects.exists() and item_of(shirt, "M").held == 0
+
+
+@pytest.mark.parametrize(
+    "version", ["2020-08-27", "2022-08-01", "2024-06-20", "2025-03-31.basil", "2026-10-28.endive"]
+)
+def test_the_parcel_goes_to_the_delivery_address_in_events_of_any_version(
+    fake: FakeStripe, shirt: Product, customer: Customer, version: str
+) -> None:
+    fake.account.api_version = version
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", address=HOME, billing_address=OFFICE)
+
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert order.address == {"name": "Ada Lovelace", **HOME}
+
+
+def test_a_delivery_address_under_an_unknown_name_is_read_from_stripe(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    """As after the next renaming: the billing address is never taken for it."""
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", address=HOME, billing_address=OFFICE)
+    completed = next(e for e in fake.events.values() if e["type"] == "checkout.session.completed")
+    session = completed["data"]["object"]
+    session["delivery"] = session.pop("collected_information")
+    inbox.store_events([completed])
+
+    drain()
+
+    order.refresh_from_db()
+    assert order.state == Order.State.PAID
+    assert order.address == {"name": "Ada Lovelace", **HOME}
 
 
 def test_the_order_stores_the_customer_and_the_address(

@@ -43,7 +43,7 @@ class Watch:
     def see_event(self, event: Json) -> None:
         if recorder := self._childs_recorder():
             recorder.see_event(dict(event))
-        else:
+        elif event["api_version"] >= self.contract.version[:10]:  # Older ones have older names.
             self._note(lambda: self.contract.check_event(event))
 
     def _childs_recorder(self) -> Recorder | None:
