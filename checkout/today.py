@@ -105,6 +105,8 @@ def _panel(sales: SalesByDay, today: date, currency: str) -> SalesPanel:
     periods = [Period(_("Today"), sold(0, 1), format_money(sold(0, 1).amount, currency))]
     for days in (7, CHART_DAYS):
         now, before = sold(0, days), sold(days, 2 * days)
+        if not sold(2 * days - days // 3, 2 * days).orders:
+            before = Sales()  # The shop may have opened in between.
         name = _("Last %(days)d days") % {"days": days}
         change = change_text(now.amount, before.amount, days)
         periods.append(Period(name, now, format_money(now.amount, currency), change))

@@ -11,12 +11,14 @@ from pathlib import Path
 from demo.check import check
 from demo.customer import NotAsExpected
 from demo.kept import ANY_PORTS, AlreadyRunning, Unreadable, keep, lock, open_folder
+from demo.past import NoPast
 from demo.prepare import OWNER
 from demo.running import ROOT, Demo, DidNotStart
 from demo.stripe_api import StripeSaid
 from script.processes import end_on_signals
 
 FOLDER = ROOT / "var" / "demo"
+PAST = ROOT / "var" / "demo-past"
 
 WELCOME = """
   The shop is open.
@@ -43,7 +45,7 @@ def main() -> None:
     end_on_signals()
     try:
         run_check() if options.check else run(fresh=options.fresh)
-    except (DidNotStart, NotAsExpected, StripeSaid, AlreadyRunning, Unreadable) as exc:
+    except (DidNotStart, NotAsExpected, StripeSaid, AlreadyRunning, Unreadable, NoPast) as exc:
         sys.exit(str(exc))
     except KeyboardInterrupt:
         # Ctrl-C is the normal end of a demo, but an interrupted check has shown nothing.
@@ -52,8 +54,8 @@ def main() -> None:
 
 def run(*, fresh: bool) -> None:
     with lock(FOLDER):
-        demo = Demo(FOLDER, open_folder(FOLDER, fresh=fresh))
-        print("Opening the shop ...", flush=True)
+        demo = Demo(FOLDER, open_folder(FOLDER, fresh=fresh), past=PAST)
+        print("Opening the shop, the first time of a day with six weeks of orders ...", flush=True)
         with demo.running():
             keep(FOLDER, demo.kept)
             print(welcome(demo), flush=True)

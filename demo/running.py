@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from demo import account
+from demo import account, past
 from demo.images import Images
 from demo.kept import Kept
 from demo.stripe_api import StripeApi
@@ -35,10 +35,19 @@ class Demo:
     """The shop, its worker, a fake Stripe and the image server on local ports, while `running()`."""
 
     def __init__(
-        self, folder: Path, kept: Kept, *, database_url: str = "", record: Path | None = None
+        self,
+        folder: Path,
+        kept: Kept,
+        *,
+        database_url: str = "",
+        record: Path | None = None,
+        past: Path | None = None,
     ) -> None:
-        """`database_url`: default is a SQLite file in `folder`. `record`: where Stripe records its API calls."""
-        self.folder, self.kept, self.record = folder, kept, record
+        """`database_url`: default is a SQLite file in `folder`. `record`: where Stripe records its API calls.
+
+        `past`: folder that caches six weeks of orders, with which a new demo begins; None begins without any.
+        """
+        self.folder, self.kept, self.record, self.past = folder, kept, record, past
         self.database_url = database_url or f"sqlite:///{(folder / 'shop.sqlite3').as_posix()}"
         self.site_url = address(kept.ports["shop"])
         self.stripe_url = address(kept.ports["stripe"])
@@ -50,6 +59,8 @@ class Demo:
     @contextmanager
     def running(self) -> Iterator[None]:
         with Images(self.kept.ports["images"]), self.programs:
+            if self.past:
+                past.provide(self.folder, self.environment(), cache=self.past)
             self._start_stripe()
             account.prepare(self.stripe, image_origin=self.image_origin, webhook_url=self.webhook_url)
             self._prepare_shop()

@@ -85,8 +85,8 @@ def test_sales_are_added_up_by_day_and_compared_with_the_days_before(
 ) -> None:
     paid_order(shirt, days_ago=0)
     paid_order(shirt, days_ago=6, refunded=1000)
-    paid_order(shirt, days_ago=8, total=3000)
-    paid_order(shirt, days_ago=45, total=6000)
+    paid_order(shirt, days_ago=12, total=3000)
+    paid_order(shirt, days_ago=55, total=6000)
     paid_order(shirt, days_ago=61, total=100000)
 
     today, week, month = figures(page(admin_client))
@@ -94,6 +94,14 @@ def test_sales_are_added_up_by_day_and_compared_with_the_days_before(
     assert today.startswith("Today $50.00 1 order, 2 units")
     assert week.startswith("Last 7 days $90.00 2 orders, 4 units +200% on the 7 days before")
     assert month.startswith("Last 30 days $120.00 3 orders, 6 units +100% on the 30 days before")
+
+
+def test_a_shop_that_has_just_opened_is_not_compared(shirt: Product, admin_client: Client) -> None:
+    paid_order(shirt, days_ago=0)
+    paid_order(shirt, days_ago=8)
+    paid_order(shirt, days_ago=35)
+
+    assert " on the " not in page(admin_client)
 
 
 def test_a_chart_has_a_table_behind_it(shirt: Product, admin_client: Client) -> None:
