@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import NamedTuple
+
 from django.conf import settings
+from django.db.models import Value
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -13,6 +17,7 @@ from inventory import deliveries, heartbeat
 from inventory.models import Issue, MailLock
 
 Panel = dict[str, str]
+DELIVERIES, MAIL = "deliveries", "mail"
 
 
 def worker_panel(request: HttpRequest) -> Panel | None:
@@ -29,21 +34,20 @@ def worker_panel(request: HttpRequest) -> Panel | None:
 
 
 def deliveries_panel(request: HttpRequest) -> Panel | None:
-    kind, subject = deliveries.ISSUE
-    issue = Issue.objects.filter(closed_at=None, kind=kind, subject=subject).first()
-    if issue is None:
+    alarm = _alarms(request).get(DELIVERIES)
+    if alarm is None:
         return None
     return {
         "level": "error",
         "title": _("Stripe’s deliveries do not arrive"),
-        "text": issue.text,
-        "url": reverse("admin:inventory_issue_change", args=[issue.pk]),
+        "text": alarm.text,
+        "url": reverse("admin:inventory_issue_change", args=[alarm.pk]),
     }
 
 
 def mail_panel(request: HttpRequest) -> Panel | None:
-    failing = MailLock.objects.exclude(failing_since=None).first() if settings.OWNER_EMAILS else None
-    if failing is None or failing.failing_since is None:
+    alarm = _alarms(request).get(MAIL) if settings.OWNER_EMAILS else None
+    if alarm is None:
         return None
     text = _(
         "Since %(since)s: %(error)s. Check EMAIL_URL and OWNER_EMAIL; “manage.py doctor --send-mail” tries them."
@@ -51,6 +55,26 @@ def mail_panel(request: HttpRequest) -> Panel | None:
     return {
         "level": "error",
         "title": _("Mails to you cannot be sent"),
-        "text": text % {"since": format_local(failing.failing_since), "error": failing.error},
+        "text": text % {"since": format_local(alarm.since), "error": alarm.text},
         "url": "",
     }
+
+
+class _Alarm(NamedTuple):
+    panel: str
+    pk: int
+    since: datetime
+    text: str
+
+
+def _alarms(request: HttpRequest) -> dict[str, _Alarm]:
+    """By panel. One query for both, because every page of the admin makes it."""
+    if not hasattr(request, "_alarms"):
+        kind, subject = deliveries.ISSUE
+        issues = Issue.objects.filter(closed_at=None, kind=kind, subject=subject).order_by()
+        mail = MailLock.objects.filter(failing_since__isnull=False)
+        rows = issues.values_list(Value(DELIVERIES), "pk", "opened_at", "text").union(
+            mail.values_list(Value(MAIL), "pk", "failing_since", "error"), all=True
+        )
+        request._alarms = {row[0]: _Alarm(*row) for row in rows}  # type: ignore[attr-defined]
+    return request._alarms  # type: ignore[attr-defined,no-any-return]

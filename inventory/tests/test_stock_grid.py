@@ -233,7 +233,7 @@ def test_the_grid_takes_as_many_queries_for_many_products_as_for_one(
     with CaptureQueriesContext(connection) as many:
         page(owner)
 
-    assert len(many) == len(few) <= 9
+    assert len(many) == len(few) <= 8
 
 
 def test_the_list_of_sizes_links_to_the_grid(owner: Client, shirt: Shirt) -> None:
