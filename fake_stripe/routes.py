@@ -9,6 +9,7 @@ from fake_stripe import params as p
 from fake_stripe import payment_pages, thin_events
 from fake_stripe.account import Call
 from fake_stripe.resources import (
+    absent,
     cli_calls,
     event_calls,
     line_items,
@@ -177,6 +178,10 @@ ROUTES = (
     ),
     Route("POST", "/v1/events/{id}/retry", "events", cli_calls.retry_event, cli_calls.RETRY),
     Route("POST", "/v1/stripecli/sessions", "stripecli_sessions", cli_calls.open_session, cli_calls.OPEN),
+    *(
+        Route("GET", f"/v1/{name}", name.rpartition("/")[2], absent.listing_of(name), absent.shape_of(name))
+        for name in absent.ABSENT
+    ),
 )
 
 

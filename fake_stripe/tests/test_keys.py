@@ -103,7 +103,8 @@ def test_other_accounts_are_refused(fake: FakeStripe) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/v1/customers"),
+        ("GET", "/v1/balance"),
+        ("POST", "/v1/customers"),
         ("GET", "/v1"),
         ("GET", "/v1/"),
         ("PUT", "/v1/products"),

@@ -6,6 +6,7 @@ import pytest
 import stripe
 
 from fake_stripe import FakeStripe
+from fake_stripe.resources.absent import ABSENT
 from fake_stripe.tests.conftest import open_session
 
 
@@ -158,3 +159,23 @@ def test_a_fifth_level_is_refused_and_nothing_is_created(
         open_session(client, shirt["default_price"], expand=["line_items.nothing"])
 
     assert len(fake.sessions) == 0
+
+
+def test_kinds_of_objects_that_cannot_be_created_have_empty_lists(fake: FakeStripe) -> None:
+    for name in ABSENT:
+        status, answer = fake.call("GET", f"/v1/{name}", "limit=100")
+        assert (status, answer["data"], answer["url"]) == (200, [], f"/v1/{name}")
+        assert fake.call("POST", f"/v1/{name}")[0] == 404
+
+    assert fake.call("GET", "/v1/customers", "starting_after=cus_1")[0] == 400
+
+
+def test_a_recurring_price_would_be_a_plan(fake: FakeStripe) -> None:
+    product = fake.add_product(name="A")["id"]
+    form = f"product={product}&currency=usd&unit_amount=500&recurring[interval]=month"
+    assert fake.call("POST", "/v1/prices", form)[0] == 200
+
+    status, answer = fake.call("GET", "/v1/plans")
+
+    assert status == 400
+    assert "recurring price" in answer["error"]["message"]

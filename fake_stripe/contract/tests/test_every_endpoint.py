@@ -11,6 +11,7 @@ from fake_stripe import FakeStripe
 from fake_stripe.contract import Contract
 from fake_stripe.contract.known_differences import is_outside
 from fake_stripe.contract.watch import Watch, watching_everywhere
+from fake_stripe.resources.absent import ABSENT
 from fake_stripe.routes import ROUTES, Route
 
 Json = dict[str, Any]
@@ -103,6 +104,8 @@ def charge(fake: FakeStripe, call: Caller) -> None:
         call("POST", f"/v1/payment_intents/{authorized['id']}/{act}")
     call("GET", "/v1/account")
     call("GET", "/v1/accounts")
+    for name in ABSENT:
+        assert call("GET", f"/v1/{name}", limit=100)["data"] == []
 
 
 def test_every_endpoint_answers_as_the_document_describes_it(contract: Contract) -> None:
