@@ -25,6 +25,8 @@ from fake_stripe.websocket import CLOSE, PING, PONG, TEXT, Failed, Frame, close_
 
 log = logging.getLogger("fake_stripe")
 SUBPROTOCOL = "stripecli-devproxy-v1"
+# The conversation about an event: this and the event's id.
+CONVERSATION = "wc_"
 # Seconds without any byte until the client is asked for a sign of life, and again until the connection is given up.
 # The CLI sends a ping every 2 seconds.
 SILENCE = 15.0
@@ -121,9 +123,9 @@ class Connection:
         now = time.monotonic()
         if message.get("type") == "event_ack":
             finished = not self._listener["forwards"]
-            self._flow.acknowledge(str(message.get("event_id")), now, finished=finished)
+            self._flow.acknowledge(_event_of(message, "event_id"), now, finished=finished)
         elif message.get("type") == "webhook_response":
-            self._flow.answer(str(message.get("notification_id")))
+            self._flow.answer(_event_of(message, "notification_id"))
         self._account.listeners.wake()
 
     # sending
@@ -166,7 +168,7 @@ class Connection:
             "endpoint": {"api_version": None},
             "event_payload": body,
             "http_headers": delivery_headers(body.encode(), [self._listener["secret"]]),
-            "webhook_conversation_id": f"wc_{event['id']}",
+            "webhook_conversation_id": CONVERSATION + event["id"],
             "webhook_id": f"we_{self._listener['id']}",
         }
 
@@ -201,3 +203,14 @@ class Connection:
         self._closed.set()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def _event_of(message: Json, name: str) -> str:
+    """The id of the event that a message is about.
+
+    The Stripe CLI sends it as `name`. @stripe/sync-engine puts the webhook's id there, but returns the conversation.
+    """
+    conversation = message.get("webhook_conversation_id")
+    if isinstance(conversation, str) and conversation.startswith(CONVERSATION):
+        return conversation.removeprefix(CONVERSATION)
+    return str(message.get(name))

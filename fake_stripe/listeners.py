@@ -178,7 +178,7 @@ class Flow:
 
     At most IN_FLIGHT events are under way. An event waits for the answer to an earlier one of the same object, for at
     most ORDER_TIME, because the CLI posts in parallel. Types whose events are never answered, because the CLI filters
-    them, are not waited for.
+    them or forwards nothing, are not waited for.
     """
 
     finish: Callable[[str], None]
@@ -218,13 +218,12 @@ class Flow:
         return one.type not in self.silent and now < one.acknowledged + ORDER_TIME
 
     def acknowledge(self, event_id: str, now: float, *, finished: bool) -> None:
+        """finished: whether no answer must come, because the client forwards nothing. It may send one all the same."""
         with self.lock:
             one = self.sent.get(event_id)
             if one is None:
                 return
             one.acknowledged = now
-            if finished:
-                del self.sent[event_id]
         if finished:
             self.finish(event_id)
 

@@ -156,6 +156,21 @@ def test_an_acknowledgement_is_enough_for_a_client_that_only_prints(
     assert until(lambda: kept(served) == 0)
 
 
+def test_an_answer_may_name_the_conversation_instead_of_the_event(
+    served: FakeStripe, connect: Callable[..., Client]
+) -> None:
+    """As @stripe/sync-engine does, which sends the webhook's id as `event_id` and `notification_id`."""
+    client = connect(forward_to_url=FORWARD)
+    served.call("POST", "/v1/products", "name=A")
+    message = client.message()
+    ids = {name: message[name] for name in ("webhook_id", "webhook_conversation_id")}
+
+    client.send_json(type="event_ack", event_id=message["webhook_id"], **ids)
+    client.send_json(type="webhook_response", notification_id=message["webhook_id"], **ids)
+
+    assert until(lambda: kept(served) == 0)
+
+
 def test_a_ping_is_answered_and_a_close_is_returned(connect: Callable[..., Client]) -> None:
     client = connect()
     client.send(PING, b"still there")

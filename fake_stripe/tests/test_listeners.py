@@ -164,6 +164,26 @@ def test_a_type_that_is_never_answered_is_not_waited_for() -> None:
     assert flow.silent == set()
 
 
+def test_a_client_that_forwards_nothing_may_answer_all_the_same() -> None:
+    """As @stripe/sync-engine does: it handles the events itself, many at once."""
+    finished: list[str] = []
+    flow = Flow(finished.append)
+    for event in ("evt_1", "evt_2", "evt_3"):
+        flow.add(event, "prod_a")
+    assert take(flow) == ["evt_1"]
+
+    flow.acknowledge("evt_1", 0.0, finished=True)
+    assert finished == ["evt_1"]
+    assert take(flow) == []
+    flow.answer("evt_1")
+    assert take(flow) == ["evt_2"]
+
+    # One that never answers is not waited for more than once.
+    flow.acknowledge("evt_2", 0.0, finished=True)
+    flow.give_up(ORDER_TIME)
+    assert take(flow, ORDER_TIME) == ["evt_3"]
+
+
 def test_few_events_are_under_way_and_one_must_be_acknowledged_in_time() -> None:
     flow = Flow(lambda event_id: None)
     for n in range(1000):
