@@ -1,6 +1,6 @@
 """Lists of objects that an account of the fake cannot have. Programs that copy a whole account read them.
 
-No call, page or action creates such an object, so an empty list is the true answer.
+No call, page or action creates such an object, so an empty list is the true answer, unless another object names one.
 """
 
 from collections.abc import Callable
@@ -36,18 +36,27 @@ FILTERS: dict[str, dict[str, p.Kind]] = {
     "tax_ids": {},
 }
 
+# What a session in subscription mode names.
+NAMED = {"customers": "customer", "invoices": "invoice", "subscriptions": "subscription"}
+
 
 def listing_of(name: str) -> Callable[[Call], Json]:
     """GET /v1/{name}: an empty list."""
 
     def list_all(call: Call) -> Json:
-        # Stripe lists a recurring price as a plan too.
-        prices = call.account.store.table("price").rows.values()
-        if name == "plans" and any(price["recurring"] for price in prices):
-            raise StripeError("fake_stripe has no plans, and this account has a recurring price.")
+        if _is_named(call, name):
+            raise StripeError(f"fake_stripe has no {name}, but this account would have some at Stripe.")
         return page_of(call, [], f"/v1/{name}", ABSENT[name])
 
     return list_all
+
+
+def _is_named(call: Call, name: str) -> bool:
+    """Whether other objects name such an object, or would be listed as one."""
+    rows = call.account.store.table
+    if name == "plans":
+        return any(price["recurring"] for price in rows("price").rows.values())
+    return any(session.get(NAMED.get(name, "")) for session in rows("checkout.session").rows.values())
 
 
 def shape_of(name: str) -> p.Shape:

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import random
-import socket
 import sys
 import time
 import urllib.request
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from proofs.clients.npm import CLI
+from proofs.clients.ports import free_port
 from proofs.clients.receiver import Receiver
 from proofs.clients.stripe_cli import Running, StripeCli
 
@@ -23,12 +23,6 @@ EVENTS = int(os.environ.get("KILL_EVENTS", "1000"))
 KILLS = int(os.environ.get("KILLS", "20"))
 PRODUCTS = 10
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 class Stripe:
