@@ -35,9 +35,8 @@ FILTERS: dict[str, dict[str, p.Kind]] = {
     "subscriptions": {"created": p.CREATED, "status": p.Text(max_length=100)},
     "tax_ids": {},
 }
-
-# What a session in subscription mode names.
-NAMED = {"customers": "customer", "invoices": "invoice", "subscriptions": "subscription"}
+# What a session in subscription mode names, by the field.
+NAMED = {"invoices": "invoice", "subscriptions": "subscription"}
 
 
 def listing_of(name: str) -> Callable[[Call], Json]:

@@ -170,12 +170,15 @@ def test_kinds_of_objects_that_cannot_be_created_have_empty_lists(fake: FakeStri
     assert fake.call("GET", "/v1/customers", "starting_after=cus_1")[0] == 400
 
 
-def test_a_recurring_price_would_be_a_plan(fake: FakeStripe) -> None:
+def test_a_list_is_refused_if_the_account_would_have_such_an_object(fake: FakeStripe) -> None:
     product = fake.add_product(name="A")["id"]
     form = f"product={product}&currency=usd&unit_amount=500&recurring[interval]=month"
-    assert fake.call("POST", "/v1/prices", form)[0] == 200
+    status, price = fake.call("POST", "/v1/prices", form)
+    assert status == 200
+    line = {"price": price["id"], "quantity": 1}
+    fake.pay(fake.open_session(mode="subscription", line_items=[line])["id"])
 
-    status, answer = fake.call("GET", "/v1/plans")
-
-    assert status == 400
-    assert "recurring price" in answer["error"]["message"]
+    for name in ("plans", "subscriptions", "invoices"):
+        status, answer = fake.call("GET", f"/v1/{name}")
+        assert (status, name in answer["error"]["message"]) == (400, True)
+    assert fake.call("GET", "/v1/coupons")[0] == 200
