@@ -73,11 +73,13 @@ class CheckoutSession:
 
     @property
     def is_paid(self) -> bool:
-        return self.status == "complete" and self.payment_status in {"paid", "no_payment_required"}
+        # A payment that was authorized first and captured later says so itself.
+        has_money = self.payment_status in {"paid", "no_payment_required"}
+        return self.status == "complete" and (has_money or self.payment_intent_status == "succeeded")
 
     @property
     def is_awaiting_payment(self) -> bool:
-        # The customer chose a method whose money arrives later, such as a bank debit.
+        # The customer chose a method whose money arrives later, such as a bank debit, or the owner captures it later.
         return self.status == "complete" and self.payment_status == "unpaid"
 
     @property
@@ -118,6 +120,8 @@ class Refund:
     refunded: int
     amount: int
     currency: str
+    # False if the payment was only authorized: then its amount was released, and no money was given back.
+    captured: bool = True
 
     @property
     def is_whole(self) -> bool:
@@ -141,13 +145,31 @@ class MadeRefund:
 
 
 @dataclass(frozen=True)
-class FailedRefund:
-    """Money that did not reach the customer and is the shop's again, in the minor unit."""
+class RefundAttempt:
+    """One refund of a payment, in the minor unit. If it has failed, the money is the shop's again."""
 
     id: str
     payment_intent_id: str
     amount: int
     currency: str
+    status: str
+
+    @property
+    def has_failed(self) -> bool:
+        return self.status in {"failed", "canceled"}
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A payment that the customer's bank takes back or asks about. Amount in the minor unit; `reason` is Stripe's word."""
+
+    id: str
+    payment_intent_id: str
+    amount: int
+    currency: str
+    status: str
+    reason: str
+    due_by: datetime | None
 
 
 def session_from(data: Json) -> CheckoutSession:
@@ -223,6 +245,7 @@ def refund_from(charge: Json) -> Refund:
         refunded=_amount(charge.get("amount_refunded")) or 0,
         amount=_amount(charge.get("amount")) or 0,
         currency=_currency(charge.get("currency")),
+        captured=charge.get("captured") is not False,
     )
 
 
@@ -238,12 +261,25 @@ def made_refund_from(refund: Json) -> MadeRefund:
     )
 
 
-def failed_refund_from(refund: Json) -> FailedRefund:
-    return FailedRefund(
+def refund_attempt_from(refund: Json) -> RefundAttempt:
+    return RefundAttempt(
         id=_id_of(refund),
         payment_intent_id=_id_of(refund.get("payment_intent")),
         amount=_amount(refund.get("amount")) or 0,
         currency=_currency(refund.get("currency")),
+        status=str(refund.get("status") or ""),
+    )
+
+
+def dispute_from(dispute: Json) -> Dispute:
+    return Dispute(
+        id=_id_of(dispute),
+        payment_intent_id=_id_of(dispute.get("payment_intent")),
+        amount=_amount(dispute.get("amount")) or 0,
+        currency=_currency(dispute.get("currency")),
+        status=str(dispute.get("status") or ""),
+        reason=str(dispute.get("reason") or "")[:100],
+        due_by=as_datetime(as_mapping(dispute.get("evidence_details")).get("due_by")),
     )
 
 

@@ -301,6 +301,8 @@ def _try(
         intent = payments.fail_authentication(call, intent, method)
         error = intent["last_payment_error"]
         return intent, CardDeclined(error["message"], error["code"], None)
+    if intent["capture_method"] == "manual":
+        return payments.authorize(call, intent, method, card), None
     return payments.succeed(call, intent, method, card), None
 
 

@@ -8,7 +8,7 @@ from fake_stripe import deliveries
 from fake_stripe.account import Account, Call, Cause
 from fake_stripe.errors import StripeError
 from fake_stripe.params import Metadata
-from fake_stripe.resources import products, refunds, webhook_endpoints
+from fake_stripe.resources import disputes, payment_calls, products, refunds, webhook_endpoints
 from fake_stripe.store import Json
 
 
@@ -71,6 +71,39 @@ class Dashboard:
         with self._account.store.transaction():
             refund = self._account.find("refund", id, self._livemode)
             return copy.deepcopy(refunds.fail(self._call({}), refund, reason))
+
+    def dispute(
+        self,
+        payment_intent: str,
+        *,
+        amount: int | None = None,
+        reason: str = "fraudulent",
+        inquiry: bool = False,
+    ) -> Json:
+        """Let the customer's bank dispute a payment, or a part of it; returns the dispute."""
+        with self._account.store.transaction():
+            intent = self._account.find("payment_intent", payment_intent, self._livemode)
+            charge = self._account.find("charge", intent["latest_charge"], self._livemode)
+            call = Call(self._account, Cause(), self._livemode)
+            opened = disputes.open_(call, charge, amount=amount, reason=reason, inquiry=inquiry)
+            return copy.deepcopy(opened)
+
+    def close_dispute(self, id: str, *, won: bool = False) -> Json:
+        """Let the bank decide a dispute; returns the dispute."""
+        with self._account.store.transaction():
+            dispute = self._account.find("dispute", id, self._livemode)
+            call = Call(self._account, Cause(), self._livemode)
+            return copy.deepcopy(disputes.close(call, dispute, won=won))
+
+    def capture(self, payment_intent: str) -> Json:
+        """Capture an authorized payment; returns the payment intent."""
+        with self._account.store.transaction():
+            return copy.deepcopy(payment_calls.capture_intent(self._call({}, id=payment_intent)))
+
+    def cancel_payment(self, payment_intent: str) -> Json:
+        """Release an authorized payment, as Stripe does by itself after a week; returns the payment intent."""
+        with self._account.store.transaction():
+            return copy.deepcopy(payment_calls.cancel_intent(self._call({}, id=payment_intent)))
 
     def resend(self, event_id: str, endpoint_id: str | None = None) -> list[Json]:
         """Resend an event to one endpoint, or to all that are subscribed to it; due at once.

@@ -41,6 +41,7 @@ SESSION_FIELDS = (
     *("subtotal", "shipping", "tax", "discount", "total"),
 )
 FAILED = "checkout.session.async_payment_failed"
+PAYMENT_ENDED = ("payment_intent.succeeded", "payment_intent.canceled")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,14 @@ def on_session_event(event: StripeEvent) -> None:
         if not inbox.stripe_calls_allowed():
             raise inbox.NeedsStripeAccess
         session = gateway.fetch_session(session.id)
-    apply_session(session, failed=event.type == FAILED, happened_at=event.created_at, now=timezone.now())
+    order = apply_session(
+        session, failed=event.type == FAILED, happened_at=event.created_at, now=timezone.now()
+    )
+    if order is not None and order.state == State.AWAITING_PAYMENT:
+        ended = StripeEvent.objects.filter(type__in=PAYMENT_ENDED, object_id=order.payment_intent_id)
+        if order.payment_intent_id and ended.exists():
+            # The payment was captured or canceled before this event was handled.
+            _apply_current_session(order)
 
 
 def settle_paid_sessions(events: Sequence[StripeEvent]) -> set[str]:
@@ -86,12 +94,30 @@ def settle_paid_sessions(events: Sequence[StripeEvent]) -> set[str]:
     return set(payments)
 
 
-def log_payment(event: StripeEvent) -> None:
-    # payment_intent.succeeded is only logged: the session's own event counts the sale.
+def on_payment_ended(event: StripeEvent) -> None:
+    """Settle an order that awaits its payment: one that was authorized at the checkout and is captured later.
+
+    Other payments are only logged: the session's own event counts the sale.
+    https://docs.stripe.com/payments/place-a-hold-on-a-payment-method
+    """
     payment = event.payload["data"]["object"]
     amount = format_money(int(payment.get("amount_received") or 0), str(payment.get("currency") or "usd"))
-    order = (payment.get("metadata") or {}).get("order", "unknown here")
-    logger.info("Payment %s over %s succeeded, order %s.", payment.get("id"), amount, order)
+    logger.info(
+        "Payment %s over %s %s, order %s.",
+        payment.get("id"),
+        amount,
+        event.type.rpartition(".")[2],
+        (payment.get("metadata") or {}).get("order", "unknown here"),
+    )
+    awaiting = Order.objects.filter(state=State.AWAITING_PAYMENT).exclude(payment_intent_id="")
+    for order in awaiting.filter(payment_intent_id=event.object_id):
+        _apply_current_session(order)
+
+
+def _apply_current_session(order: Order) -> None:
+    if not inbox.stripe_calls_allowed():
+        raise inbox.NeedsStripeAccess
+    apply_session(gateway.fetch_session(order.session_id or ""), now=timezone.now())
 
 
 def apply_session(

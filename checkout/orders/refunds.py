@@ -18,7 +18,7 @@ from checkout import gateway
 from checkout.models import Order, Refund
 from checkout.orders.fulfillment import apply_session, mark_refunded_if_full
 from checkout.orders.refund_requests import find_made_refunds, mark_failed
-from checkout.stripe_objects import failed_refund_from, refund_from
+from checkout.stripe_objects import refund_attempt_from, refund_from
 from inventory import issues
 from inventory.events import inbox
 from inventory.models import Issue, StripeEvent
@@ -26,6 +26,7 @@ from shop.money import format_money
 
 logger = logging.getLogger(__name__)
 
+FAILURE_EVENTS = ("refund.failed", "charge.refund.updated")
 REFUNDED = _(
     "%(refunded)s of %(total)s were refunded. Stock is unchanged: if goods were returned, open the order and "
     "return them to stock."
@@ -35,7 +36,10 @@ NOT_ARRIVED = _("The refund %(refund)s of %(amount)s did not reach the customer.
 
 def on_refund(event: StripeEvent) -> None:
     refund = refund_from(event.payload["data"]["object"])
-    order = _find_order(refund.payment_intent_id)
+    if not refund.captured:
+        logger.info("The authorization in %s was released; no money was given back.", event.pk)
+        return
+    order = order_of_payment(refund.payment_intent_id)
     if order is None:
         logger.info("The refund in %s is for no order of this shop.", event.pk)
         return
@@ -66,9 +70,15 @@ def on_refund(event: StripeEvent) -> None:
             )
 
 
+def on_refund_updated(event: StripeEvent) -> None:
+    # Endpoints of older API versions hear of a failed refund by charge.refund.updated alone.
+    if refund_attempt_from(event.payload["data"]["object"]).has_failed:
+        on_refund_failed(event)
+
+
 def on_refund_failed(event: StripeEvent) -> None:
-    failed = failed_refund_from(event.payload["data"]["object"])
-    order = _find_order(failed.payment_intent_id)
+    failed = refund_attempt_from(event.payload["data"]["object"])
+    order = order_of_payment(failed.payment_intent_id)
     if order is None:
         logger.info("The failed refund in %s is for no order of this shop.", event.pk)
         return
@@ -79,12 +89,16 @@ def on_refund_failed(event: StripeEvent) -> None:
     find_made_refunds(order)
     current = gateway.refunds_of(order.payment_intent_id)
     amount = format_money(failed.amount, failed.currency or order.currency or "usd")
+    # Stripe reports the failure by several events. The owner may have closed the issue of the first one already.
+    handled = StripeEvent.objects.filter(type__in=FAILURE_EVENTS, state=StripeEvent.State.HANDLED)
+    reported = handled.filter(object_id=failed.id, payload__data__object__status=failed.status)
     with transaction.atomic():
         orders = Order.objects.filter(id=order.id)
         orders.update(refunded=current.refunded)
         if not current.is_whole:
             orders.filter(state=Order.State.REFUNDED).update(state=Order.State.PAID)
-        if not mark_failed(failed.id):
+        was_reported = bool(failed.id) and reported.exclude(pk=event.pk).exists()
+        if not mark_failed(failed.id) and not was_reported:
             issues.open_issue(
                 Issue.Kind.REFUND_FAILED, order.number, NOT_ARRIVED, refund=failed.id, amount=amount
             )
@@ -93,7 +107,7 @@ def on_refund_failed(event: StripeEvent) -> None:
         orders.update(refunded_elsewhere=max(0, current.refunded - ours))
 
 
-def _find_order(payment_intent_id: str) -> Order | None:
+def order_of_payment(payment_intent_id: str) -> Order | None:
     if not payment_intent_id:
         return None
     order = Order.objects.filter(payment_intent_id=payment_intent_id).first()

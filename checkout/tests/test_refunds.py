@@ -70,6 +70,55 @@ def test_a_refund_that_is_reported_again_does_not_reopen_a_closed_issue(
     assert not issues.is_open("refund_to_review", order.number)
 
 
+@pytest.mark.parametrize("kept", ["refund.failed", "charge.refund.updated"])
+def test_a_failed_refund_is_reported_whichever_event_tells_it(
+    fake: FakeStripe, shirt: Product, customer: Customer, kept: str
+) -> None:
+    """Endpoints of older API versions hear of it by `charge.refund.updated` alone."""
+    order = paid_order(fake, shirt, customer)
+    refund = fake.refund(payment_intent=order.payment_intent_id)
+    deliver(fake)
+    told = {"refund.failed", "refund.updated", "charge.refund.updated"} - {kept}
+    fake.faults.add("drop", types=sorted(told), times=None)
+
+    fake.dashboard.fail_refund(refund["id"])
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert (order.state, order.refunded) == ("paid", 0)
+    assert refund["id"] in Issue.objects.get(kind="refund_failed").text
+
+
+def test_a_failed_refund_that_two_events_tell_does_not_reopen_its_issue(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = paid_order(fake, shirt, customer)
+    refund = fake.refund(payment_intent=order.payment_intent_id)
+    deliver(fake)
+    fake.faults.add("delay", types=["charge.refund.updated"], seconds=60)
+    fake.dashboard.fail_refund(refund["id"])
+    deliver(fake)
+    assert issues.close("refund_failed", order.number) == 1
+
+    fake.forward(60)
+    deliver(fake)
+
+    assert StripeEvent.objects.filter(type="charge.refund.updated").exists()
+    assert not issues.is_open("refund_failed", order.number)
+
+
+def test_a_refund_that_is_updated_without_failing_changes_nothing(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = paid_order(fake, shirt, customer)
+    refund = fake.refund(payment_intent=order.payment_intent_id)
+    fake.call("POST", f"/v1/refunds/{refund['id']}", "metadata[note]=x")
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert order.state == "refunded" and not Issue.objects.filter(kind="refund_failed").exists()
+
+
 def test_a_refund_that_arrives_before_its_payment_applies_the_payment_first(
     fake: FakeStripe, shirt: Product, customer: Customer
 ) -> None:

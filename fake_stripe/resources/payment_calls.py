@@ -307,14 +307,22 @@ def capture_intent(call: Call) -> Json:
     fields = _fields(call.params)
     if "metadata" in call.params:
         fields["metadata"] = p.merge_metadata(intent["metadata"], call.params["metadata"])
-    return payments.capture(call, call.account.change(intent, **fields), amount)
+    intent = payments.capture(call, call.account.change(intent, **fields), amount)
+    if session := _session_of(call, intent):
+        call.account.change(session, payment_status="paid")
+    return intent
+
+
+def _session_of(call: Call, intent: Json) -> Json | None:
+    sessions = call.account.store.table("checkout.session").newest_first()
+    return next((session for session in sessions if session["payment_intent"] == intent["id"]), None)
 
 
 def cancel_intent(call: Call) -> Json:
-    """POST /v1/payment_intents/{id}/cancel; not for those of Checkout, whose sessions expire instead."""
+    """POST /v1/payment_intents/{id}/cancel; not for those of open sessions, which expire instead."""
     intent = call.find("payment_intent")
-    sessions = call.account.store.table("checkout.session").newest_first()
-    if any(session["payment_intent"] == intent["id"] for session in sessions):
+    session = _session_of(call, intent)
+    if session and session["status"] == "open":
         message = "This PaymentIntent belongs to a Checkout Session. Expire the session instead."
         raise StripeError(message, code="payment_intent_unexpected_state")
     if intent["status"] not in CANCELABLE:

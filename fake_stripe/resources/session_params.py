@@ -100,7 +100,7 @@ FULL_ADDRESS = p.Shape(ADDRESS.fields, required=("country", "line1"))
 PAYMENT_INTENT_DATA = p.Shape(
     {
         "application_fee_amount": p.NotSupported("Connect"),
-        "capture_method": p.one_of("automatic", "automatic_async"),
+        "capture_method": p.one_of("automatic", "automatic_async", "manual"),
         "description": p.Text(max_length=1000),
         "metadata": p.Metadata(),
         "on_behalf_of": p.NotSupported("Connect"),

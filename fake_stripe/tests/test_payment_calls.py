@@ -300,3 +300,18 @@ def test_the_default_version_is_the_accounts() -> None:
     assert [event["api_version"] for event in fake.events.values()] == ["2026-08-26.dahlia"]
     with pytest.raises(ValueError, match="not an API version"):
         FakeStripe(api_version="new")
+
+
+def test_the_payment_of_a_session_is_captured_or_canceled_later(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    manual: Any = {"payment_intent_data": {"capture_method": "manual"}}
+    first, second = (fake.pay(open_session(client, shirt["default_price"], **manual).id) for _ in range(2))
+
+    captured = client.v1.payment_intents.capture(first["payment_intent"])
+    canceled = client.v1.payment_intents.cancel(second["payment_intent"])
+
+    assert (first["status"], first["payment_status"]) == ("complete", "unpaid")
+    assert (captured.status, canceled.status) == ("succeeded", "canceled")
+    assert fake.sessions[first["id"]]["payment_status"] == "paid"
+    assert fake.sessions[second["id"]]["payment_status"] == "unpaid"

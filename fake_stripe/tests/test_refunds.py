@@ -6,6 +6,7 @@ import pytest
 import stripe
 
 from fake_stripe import FakeStripe
+from fake_stripe.errors import StripeError
 from fake_stripe.tests.conftest import open_session
 
 
@@ -135,3 +136,19 @@ def test_the_metadata_of_a_refund_can_be_changed(
     assert changed.metadata.to_dict() == {"returned": "M:1"}
     events = [e for e in fake.events.values() if e["type"] == "charge.refund.updated"]
     assert events[0]["data"]["previous_attributes"] == {"metadata": {"returned": None}}
+
+
+def test_disputes_are_told_by_their_events(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+    session = fake.pay(open_session(client, shirt["default_price"]).id)
+
+    dispute = fake.dashboard.dispute(session["payment_intent"], amount=1000)
+    lost = fake.dashboard.close_dispute(dispute["id"])
+
+    assert (dispute["status"], dispute["amount"], lost["status"]) == ("needs_response", 1000, "lost")
+    assert [event["type"] for event in fake.events.values() if "dispute" in event["type"]] == [
+        "charge.dispute.created",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.closed",
+    ]
+    with pytest.raises(StripeError, match="already lost"):
+        fake.dashboard.close_dispute(dispute["id"], won=True)
