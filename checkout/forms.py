@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext as _
@@ -18,11 +19,10 @@ from checkout.cart.cart import Cart
 from checkout.cart.lines import CartItem, line_key
 from checkout.cart.rules import has_color, is_offered
 from inventory.models import StockItem
-from shop.availability import MAX_QUANTITY
 
 
 class QuantityField(forms.Field):
-    """A whole number from 1 to MAX_QUANTITY. `initial` replaces a field that was not sent."""
+    """A whole number from 1 to MAX_UNITS_PER_SIZE. `initial` replaces a field that was not sent."""
 
     def to_python(self, value: str | None) -> int:
         digits = str(self.initial if value is None else value).strip().lstrip("0")
@@ -30,8 +30,9 @@ class QuantityField(forms.Field):
         if not re.fullmatch(r"[0-9]+", digits):
             raise ValidationError(_("Please enter the quantity as a whole number, 1 or more."))
         # The length is checked first, because int() refuses very long texts.
-        if len(digits) > len(str(MAX_QUANTITY)) or int(digits) > MAX_QUANTITY:
-            raise ValidationError(_("You can order at most %(count)d of one item.") % {"count": MAX_QUANTITY})
+        most = settings.MAX_UNITS_PER_SIZE
+        if len(digits) > len(str(most)) or int(digits) > most:
+            raise ValidationError(_("You can order at most %(count)d of one item.") % {"count": most})
         return int(digits)
 
 

@@ -89,6 +89,12 @@ class Order(models.Model):
     fingerprint = models.CharField(
         max_length=64, blank=True, editable=False, help_text=_("Digest of the contents of the cart.")
     )
+    client_network = models.CharField(
+        max_length=50,
+        blank=True,
+        editable=False,
+        help_text=_("Address that started the checkout, for a day."),
+    )
     # Backoff of the requests that recover the session while Stripe does not answer.
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     next_attempt_at = models.DateTimeField(null=True, editable=False)
@@ -142,6 +148,12 @@ class Order(models.Model):
             # For every cart page and every checkout, to find the orders of a cart.
             models.Index(
                 fields=["cart_token", "-created_at"], condition=~Q(cart_token=""), name="orders_of_a_cart"
+            ),
+            # For every checkout, to count those of an address.
+            models.Index(
+                fields=["client_network", "-created_at"],
+                condition=~Q(client_network=""),
+                name="orders_of_an_address",
             ),
             # For refunds, which name the payment.
             models.Index(

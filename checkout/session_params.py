@@ -18,10 +18,12 @@ from checkout.models import Order, OrderLine
 METADATA_KEYS, METADATA_CHARACTERS = 50, 500
 
 
-def session_params(order: Order, lines: Sequence[OrderLine], *, expires_at: datetime) -> dict[str, Any]:
+def session_params(
+    order: Order, lines: Sequence[OrderLine], *, expires_at: datetime, excluded: Sequence[str] = ()
+) -> dict[str, Any]:
     """Parameters of the session of `order`.
 
-    Payment methods are not listed: the owner chooses them in Stripe's Dashboard.
+    Payment methods are not listed: the owner chooses them in Stripe's Dashboard. `excluded` ones are not offered.
     """
     params: dict[str, Any] = {
         "mode": "payment",
@@ -34,6 +36,8 @@ def session_params(order: Order, lines: Sequence[OrderLine], *, expires_at: date
         "success_url": f"{settings.SITE_URL}{reverse('thank_you')}?session_id={{CHECKOUT_SESSION_ID}}",
         "cancel_url": f"{settings.SITE_URL}{reverse('checkout_canceled')}",
     }
+    if excluded:
+        params["excluded_payment_method_types"] = list(excluded)
     if settings.SHIPPING_COUNTRIES:
         params["shipping_address_collection"] = {"allowed_countries": list(settings.SHIPPING_COUNTRIES)}
     if settings.SHIPPING_RATES:

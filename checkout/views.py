@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -24,8 +25,10 @@ from checkout.cart.rules import CartError
 from checkout.forms import AddToCartForm, CartLineForm
 from checkout.models import CUSTOMER_DONE_STATES, Order
 from checkout.orders.checkout import start_checkout
+from checkout.orders.hold_limits import HoldLimitReached
+from config.client_address import client_network
 from config.stripe_client import StripeCallError, is_configured
-from inventory.stock.ledger import InsufficientStock
+from inventory.stock.ledger import InsufficientStock, RushLimited
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +114,10 @@ def checkout(request: HttpRequest) -> HttpResponse:
         return _wait_for_payment_page(request, cart)
     try:
         order = _start_checkout(request, cart)
+    except HoldLimitReached as exc:
+        response = render(request, "checkout/hold_limit.html", {"text": exc}, status=429)
+        response["Retry-After"] = str(max(1, int(exc.retry_after.total_seconds())))
+        return response
     except CartError as exc:
         messages.error(request, str(exc))
         return redirect("cart")
@@ -118,18 +125,25 @@ def checkout(request: HttpRequest) -> HttpResponse:
 
 
 def _start_checkout(request: HttpRequest, cart: Cart) -> Order:
-    """Start a checkout. Raises CartError with a message for the customer."""
+    """Start a checkout. Raises CartError or HoldLimitReached with a message for the customer."""
     if cart and request.POST.get("seen", cart.fingerprint) != cart.fingerprint:
         # Another tab added something or a price changed: customers pay only for what they have seen.
         raise CartError(_("Your cart has changed. Please check it once more."))
     # Lines show their problems themselves, so messages do not repeat them.
     check_lines = _("Please check the marked items.")
     try:
-        return start_checkout(cart, now=timezone.now())
+        return start_checkout(cart, now=timezone.now(), network=client_network(request))
     except CartError as exc:
         if not cart.has_problems:
             raise
         raise CartError(f"{_('Something in your cart has changed.')} {check_lines}") from exc
+    except RushLimited as exc:
+        names = ", ".join(sorted(map(str, exc.items)))
+        text = _(
+            "Many people are buying %(names)s at this moment, so that one order can have fewer of it for now. Take one, or "
+            "try again in a few minutes: what others do not pay for becomes available again. Your cart is saved."
+        )
+        raise HoldLimitReached(text % {"names": names}, retry_after=timedelta(minutes=5)) from exc
     except InsufficientStock as exc:
         cart.invalidate()
         what_next = check_lines if cart.has_problems else _("Please try again.")

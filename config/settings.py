@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from config.client_address import are_networks
 from config.env import (
     API_KEY_FORM,
     SIGNING_FORM,
@@ -227,6 +228,22 @@ ALLOWED_IMAGE_ORIGINS = [origin.rstrip("/") for origin in get_list("ALLOWED_IMAG
 # (https://docs.stripe.com/api/checkout/sessions/create, expires_at). With 1440, a clock that is a few seconds fast made
 # Stripe refuse every checkout.
 CHECKOUT_EXPIRES_MINUTES = get_int("CHECKOUT_EXPIRES_MINUTES", default=35, least=31, most=24 * 60 - 5)
+
+# --- Limits of what unpaid checkouts may hold -------------------------------------------------
+
+MAX_UNITS_PER_SIZE = get_int("MAX_UNITS_PER_SIZE", default=10, least=1, most=999)  # in one order, all colors
+MAX_UNITS_PER_CART = get_int("MAX_UNITS_PER_CART", default=100, least=1)
+# If unpaid checkouts hold more than this part of a size, one order may hold one unit of it (or 0.5 %); 0: no limit.
+HOLD_RUSH_PERCENT = get_int("HOLD_RUSH_PERCENT", default=20, least=0, most=100)
+# How long one cart may hold by opening a payment page again and again, before others get their turn.
+HOLD_MINUTES_IN_A_ROW = get_int("HOLD_MINUTES_IN_A_ROW", default=60, least=1)
+# Addresses of proxies whose X-Forwarded-For names the client, as networks; "unix" for a Unix socket. The next two
+# limits count behind a declared proxy only.
+TRUSTED_PROXIES = get_list("TRUSTED_PROXIES")
+if not are_networks(TRUSTED_PROXIES):
+    raise ImproperlyConfigured("TRUSTED_PROXIES must be a list such as 127.0.0.1,10.0.0.0/8,unix.")
+OPEN_CHECKOUTS_PER_ADDRESS = get_int("OPEN_CHECKOUTS_PER_ADDRESS", default=10, least=1)
+CHECKOUTS_PER_ADDRESS_AND_HOUR = get_int("CHECKOUTS_PER_ADDRESS_AND_HOUR", default=30, least=1)
 
 # --- Security ---------------------------------------------------------------------------------
 

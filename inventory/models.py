@@ -518,6 +518,7 @@ class Issue(models.Model):
         DISPUTE = "dispute", _("dispute")
         SESSION_NOT_FOUND = "session_not_found", _("session not found")
         SETUP = "setup", _("setup")
+        HOLDS = "holds", _("held, not bought")
 
     kind = models.CharField(_("kind"), max_length=40, choices=Kind.choices)
     subject = models.CharField(_("subject"), max_length=255)

@@ -15,8 +15,6 @@ from shop.feeds.ids import catalog_id_of_size
 from shop.models import Product
 from shop.prices import Price
 
-MAX_QUANTITY = 99  # Per line of an order.
-
 
 class StockStatus(StrEnum):
     AVAILABLE = "available"
@@ -104,7 +102,8 @@ class ProductAvailability:
 
 def max_quantity(left: int | None) -> int:
     """Maximum of the quantity field, at least 1. `left` is None if stock is not counted or hidden."""
-    return MAX_QUANTITY if left is None else max(1, min(left, MAX_QUANTITY))
+    most: int = settings.MAX_UNITS_PER_SIZE
+    return most if left is None else max(1, min(left, most))
 
 
 def availability_of(product: Product, items: Iterable[Any] | None = None) -> ProductAvailability:

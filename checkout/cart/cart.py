@@ -24,7 +24,6 @@ from checkout.cart.lines import CartItem, CartLine, line_key
 from checkout.cart.rules import CartError, max_units, shortage_text
 from checkout.models import CUSTOMER_DONE_STATES, Order, OrderLine
 from inventory.models import StockItem
-from shop.availability import MAX_QUANTITY
 from shop.context_processors import get_storefront
 
 SESSION_KEY = "cart"
@@ -220,8 +219,13 @@ class Cart:
             self.__dict__.pop(name, None)
 
     def _check_units(self, item: StockItem, *, more: int, line_units: int) -> None:
-        if line_units > MAX_QUANTITY:
-            raise CartError(_("You can order at most %(count)d of one item.") % {"count": MAX_QUANTITY})
+        # All colors of a size together.
+        if more > 0 and max(line_units, self.demand[item.id] + more) > settings.MAX_UNITS_PER_SIZE:
+            text = _("You can order at most %(count)d of one item.")
+            raise CartError(text % {"count": settings.MAX_UNITS_PER_SIZE})
+        if more > 0 and self.units + more > settings.MAX_UNITS_PER_CART:
+            text = _("One order can have at most %(count)d items.")
+            raise CartError(text % {"count": settings.MAX_UNITS_PER_CART})
         limit, in_cart = max_units(item, self.own_reserved[item.id]), self.demand[item.id]
         # Fewer units than before are always allowed, even if not all of them are left.
         if more > 0 and limit is not None and in_cart + more > limit:

@@ -18,6 +18,7 @@ from checkout import gateway
 from checkout.cart.cart import Cart
 from checkout.cart.rules import CartError
 from checkout.models import CUSTOMER_DONE_STATES, Order, OrderLine
+from checkout.orders import hold_limits
 from checkout.orders.fulfillment import apply_session, release_order
 from checkout.session_params import session_params
 from checkout.stripe_objects import CheckoutSession
@@ -43,14 +44,16 @@ NO_SESSION = gettext_noop("Stripe does not open a payment page: %(error)s")
 MIN_TIME_LEFT = timedelta(minutes=5)  # A customer needs this long to find a card.
 
 
-def start_checkout(cart: Cart, *, now: datetime) -> Order:
+def start_checkout(cart: Cart, *, now: datetime, network: str = "") -> Order:
     """Return the order with which this cart's customer continues.
 
     - Paid or awaiting payment: it was bought before, perhaps in another tab.
     - Open with a `session_url`: the customer can pay there.
     - Open without one: Stripe has not answered yet, and the worker repeats the request.
 
-    Raises CartError, ledger.InsufficientStock (nothing is held, the cart is unchanged) and StripeCallError (Stripe
+    `network`: where the customer comes from (config.client_address), "" if unknown.
+
+    Raises CartError, HoldLimitReached, ledger.InsufficientStock (nothing is held, the cart is unchanged) and StripeCallError (Stripe
     refused the session and the hold is released, or an earlier session of this cart could not be ended).
     """
     if not cart:
@@ -59,8 +62,9 @@ def start_checkout(cart: Cart, *, now: datetime) -> Order:
         order = _resume_open_order(cart, now=now)
         if order:
             return order
+        hold_limits.check(cart.token, network, now)
         try:
-            order = _create_order(cart, now=now)
+            order = _create_order(cart, now=now, network=network)
         except IntegrityError as exc:
             conflict = exc  # A second click was faster: continue with its order.
             continue
@@ -113,14 +117,18 @@ def _reuse_or_end_session(order: Order, cart: Cart, *, now: datetime) -> Order |
     return order if order.state in usable else None
 
 
-def _create_order(cart: Cart, *, now: datetime) -> Order:
+def _create_order(cart: Cart, *, now: datetime, network: str = "") -> Order:
     """Save order, lines, request and hold in one transaction.
 
     Raises CartError, InsufficientStock, or IntegrityError if the cart has an open order.
     """
     expires_at = now + timedelta(minutes=settings.CHECKOUT_EXPIRES_MINUTES)
     order = Order(
-        currency=cart.currency, cart_token=cart.token, fingerprint=cart.fingerprint, expires_at=expires_at
+        currency=cart.currency,
+        cart_token=cart.token,
+        client_network=network,
+        fingerprint=cart.fingerprint,
+        expires_at=expires_at,
     )
     lines = []
     for position, line in enumerate(cart.lines):
@@ -141,11 +149,14 @@ def _create_order(cart: Cart, *, now: datetime) -> Order:
                 price_id=line.price.id,
             )
         )
-    order.session_params = session_params(order, lines, expires_at=expires_at)
+    items = [line.item for line in lines if line.item is not None]
+    order.session_params = session_params(
+        order, lines, expires_at=expires_at, excluded=hold_limits.excluded_methods(cart.demand, items)
+    )
     with transaction.atomic():
         order.save(force_insert=True)
         OrderLine.objects.bulk_create(lines)
-        ledger.hold(order.reference, cart.demand)
+        ledger.hold(order.reference, cart.demand, rush=hold_limits.rush())
     return order
 
 

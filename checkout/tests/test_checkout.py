@@ -158,7 +158,7 @@ def test_a_customer_who_is_too_late_for_the_last_unit_keeps_the_cart_and_sees_wh
     large = item_of(shirt, "L").id
     create_order = checkout._create_order
 
-    def another_customer_is_faster(cart: Cart, *, now: datetime) -> Order:
+    def another_customer_is_faster(cart: Cart, *, now: datetime, network: str) -> Order:
         assert cart.lines
         StockItem.objects.filter(id=large).update(on_hand=0)
         return create_order(cart, now=now)

@@ -16,7 +16,8 @@ from functools import partial
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, Sum, Value
+from django.db.models.lookups import LessThanOrEqual
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -63,6 +64,14 @@ class InsufficientStock(Exception):
         self.shortages = shortages
 
 
+class RushLimited(InsufficientStock):
+    """There are enough units, but others are holding many of them. `items`: those of which less may be held."""
+
+    def __init__(self, shortages: list[Shortage], items: list[StockItem]) -> None:
+        super().__init__(shortages)
+        self.items = items
+
+
 class NotEnoughUnits(Exception):
     """An adjustment would remove more units than are in stock. The message says how many are left."""
 
@@ -105,26 +114,53 @@ class SaleLine:
 # --- Holds ------------------------------------------------------------------------------------
 
 
-def hold(reference: str, demand: Mapping[int, int]) -> None:
+@dataclass(frozen=True)
+class Rush:
+    """Where unpaid checkouts hold more than `percent` of a size, each may hold one unit, or 0.5 % of the size.
+
+    So those who come first cannot take it all, and one unit is never refused while there is one.
+    """
+
+    percent: int
+    per_checkout = 200  # One of so many units.
+
+    def condition(self, quantity: int) -> Q:
+        units = F("on_hand") + F("pending")
+        is_calm = LessThanOrEqual(F("held") * 100, units * self.percent)
+        is_small_part = LessThanOrEqual(Value(quantity * self.per_checkout), units)
+        return Q(is_calm) | Q(is_small_part)
+
+
+def hold(reference: str, demand: Mapping[int, int], *, rush: Rush | None = None) -> None:
     """Hold `demand` (item id to units) for the checkout `reference`: all or nothing, idempotent.
 
-    Raises InsufficientStock with every short item, ValueError for quantities below 1.
+    Raises InsufficientStock with every short item, RushLimited if there are enough units but `rush` keeps them for
+    others, ValueError for quantities below 1.
     """
     _check_quantities(demand.values())
     rows = [Hold(reference=reference, item_id=pk, quantity=demand[pk]) for pk in sorted(demand)]
     with transaction.atomic():
         new = insert_new(rows, unique=("item_id",))
         fault_point("hold.inserted")
-        short = [row for row in new if not _reserve(row.item_id, row.quantity)]
+        short = [row for row in new if not _reserve(row.item_id, row.quantity, rush)]
         if short:
             items = StockItem.objects.in_bulk([row.item_id for row in short])
-            raise InsufficientStock([Shortage.of(row, items.get(row.item_id)) for row in short])
+            shortages = [Shortage.of(row, items.get(row.item_id)) for row in short]
+            kept = [each for each in items.values() if (each.available or 0) >= demand[each.pk]]
+            raise (
+                RushLimited(shortages, kept)
+                if rush and len(kept) == len(short)
+                else InsufficientStock(shortages)
+            )
         fault_point("hold.set_aside")
     fault_point("hold.committed")
 
 
-def _reserve(item_id: int, quantity: int) -> bool:
-    enough = Q(state=StockItem.State.NOT_TRACKED) | Q(available__gte=quantity)
+def _reserve(item_id: int, quantity: int, rush: Rush | None) -> bool:
+    is_available = Q(available__gte=quantity)
+    if rush and quantity > 1:
+        is_available &= rush.condition(quantity)
+    enough = Q(state=StockItem.State.NOT_TRACKED) | is_available
     # A single UPDATE checks and reserves atomically, so the last unit cannot be held twice.
     return bool(
         StockItem.objects.filter(enough, pk=item_id, is_listed=True).update(held=F("held") + quantity)
