@@ -1,6 +1,6 @@
 """Seed paid orders into an empty database and handle their events; prints one line of JSON.
 
-    python benchmarks/worker_run.py --orders 200 [--products 1] [--profile]
+    python benchmarks/paid_orders.py --orders 200 [--products 1] [--profile]
 
 Run by benchmarks.worker in this tree and in an earlier one, so it uses only what both have: paths, the worker's
 table, models and fake_stripe. DATABASE_URL names the database. The events are those that Stripe sends for a paid
