@@ -27,6 +27,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from checkout import packing
 from checkout.carriers import carrier_name
 from checkout.csv_views import order_lines_csv, orders_csv
+from checkout.log_admin import LogEntryAdmin
 from checkout.models import Order, OrderLine, Refund
 from checkout.orders import shipping
 from checkout.orders.assign_size import assign_size
@@ -45,6 +46,8 @@ from config.dates import format_local
 from config.stripe_client import StripeCallError
 from inventory.models import Movement, StockItem
 from shop.money import format_money
+
+__all__ = ["LogEntryAdmin", "OrderAdmin"]  # Django registers what this module imports and defines.
 
 
 class ReturnForm(forms.Form):
@@ -522,6 +525,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
         items = StockItem.objects.filter(product=line.product_id) if line.product_id else StockItem.objects
         item = get_object_or_404(items, id=_number(request.POST.get("item")))
         if assign_size(line, item, now=timezone.now(), actor=request.user.get_username()):
+            self.log_action(request, [line.order], f"Assigned the size: {item}.")
             self.message_user(request, _("Counted as %(item)s.") % {"item": item})
         else:
             self.message_user(request, _("This sale already has a size."), messages.WARNING)
@@ -546,6 +550,8 @@ class OrderAdmin(ReadOnlyModelAdmin):
         except NotCounted as exc:
             self.message_user(request, str(exc), messages.ERROR)
         else:
+            if added:
+                self.log_action(request, [order], f"Returned to stock: {added}.")
             text = ngettext("%(count)d unit returned to stock.", "%(count)d units returned to stock.", added)
             self.message_user(
                 request, text % {"count": added}, messages.SUCCESS if added else messages.WARNING

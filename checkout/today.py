@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -87,7 +87,11 @@ def today_context(request: HttpRequest) -> dict[str, Any]:
 
 def to_pack() -> ToPack:
     # A limit instead of a count: what the page costs must not grow with the orders.
-    orders = Order.objects.to_pack().order_by("paid_at", "pk").annotate(units=Sum("lines__quantity"))
+    orders = (
+        Order.objects.to_pack()
+        .order_by("paid_at", "pk")
+        .annotate(units=Sum(F("lines__quantity") - F("lines__quantity_refunded")))
+    )
     found = list(orders.only("id", "name", "email", "paid_at", "total", "currency")[: COUNTED_UP_TO + 1])
     return ToPack(found[:NEXT_TO_PACK], len(found))
 

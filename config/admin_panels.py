@@ -41,5 +41,8 @@ WORK: list[tuple[str | Promise, list[str | AdminPage]]] = [
     ),
     (_("Catalog"), ["shop.Product", "shop.SizeGuide"]),
     (_("Look"), ["shop.Storefront"]),
-    (_("Plumbing"), ["inventory.StripeEvent", "inventory.StockUpdate", "inventory.ProductSync"]),
+    (
+        _("Plumbing"),
+        ["inventory.StripeEvent", "inventory.StockUpdate", "inventory.ProductSync", "admin.LogEntry"],
+    ),
 ]

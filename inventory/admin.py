@@ -154,6 +154,7 @@ class StockItemAdmin(ReadOnlyModelAdmin):
         if form.is_valid():
             created, refused = change_stock(items, form, request.user.get_username())
             number = len(created)
+            self.log_action(request, [movement.item for movement in created], "Changed the stock.")
             if created or not refused:
                 text = ngettext("%(n)d count changed.", "%(n)d counts changed.", number) % {"n": number}
                 self.message_user(request, text, messages.SUCCESS if created else messages.INFO)
@@ -221,7 +222,9 @@ class StripeEventAdmin(ReadOnlyModelAdmin):
 
     @admin.action(description=gettext_lazy("Handle selected events again"), permissions=["operate"])
     def replay(self, request: HttpRequest, chosen: QuerySet[StripeEvent]) -> None:
-        number = inbox.replay(chosen.values_list("pk", flat=True), timezone.now())
+        events = list(chosen.only("pk", "type"))
+        number = inbox.replay([event.pk for event in events], timezone.now())
+        self.log_action(request, events, "Handled again.")
         text = ngettext("%(n)d event will be handled again.", "%(n)d events will be handled again.", number)
         self.message_user(request, text % {"n": number})
 
@@ -258,6 +261,7 @@ class ProductSyncAdmin(ReadOnlyModelAdmin):
     @admin.action(description=gettext_lazy("Refresh selected products"), permissions=["operate"])
     def refresh(self, request: HttpRequest, chosen: QuerySet[ProductSync]) -> None:
         number = refresh.request_refresh(list(chosen.values_list("pk", flat=True)))
+        self.log_action(request, chosen, "Refreshed.")
         text = ngettext("%(n)d product will be refreshed.", "%(n)d products will be refreshed.", number)
         self.message_user(request, text % {"n": number})
 
@@ -265,7 +269,9 @@ class ProductSyncAdmin(ReadOnlyModelAdmin):
         description=gettext_lazy("Resume stock updates of selected products"), permissions=["operate"]
     )
     def resume(self, request: HttpRequest, chosen: QuerySet[ProductSync]) -> None:
-        number = sum(publisher.resume_product(pk) for pk in chosen.values_list("pk", flat=True))
+        resumed = [sync for sync in chosen if publisher.resume_product(sync.pk)]
+        number = len(resumed)
+        self.log_action(request, resumed, "Resumed stock updates.")
         text = ngettext(
             "Stock updates of %(n)d product resumed.", "Stock updates of %(n)d products resumed.", number
         )
@@ -275,7 +281,9 @@ class ProductSyncAdmin(ReadOnlyModelAdmin):
         description=gettext_lazy("Take over selected products from another shop"), permissions=["operate"]
     )
     def accept_stripe_counts(self, request: HttpRequest, chosen: QuerySet[ProductSync]) -> None:
-        number = sum(bool(snapshot.accept_stripe_counts(pk)) for pk in chosen.values_list("pk", flat=True))
+        taken_over = [sync for sync in chosen if snapshot.accept_stripe_counts(sync.pk)]
+        number = len(taken_over)
+        self.log_action(request, taken_over, "Took over from another shop.")
         text = ngettext("%(n)d product taken over.", "%(n)d products taken over.", number)
         self.message_user(request, text % {"n": number})
 
@@ -299,6 +307,8 @@ class IssueAdmin(ReadOnlyModelAdmin):
 
     @admin.action(description=gettext_lazy("Close selected issues"), permissions=["operate"])
     def close(self, request: HttpRequest, chosen: QuerySet[Issue]) -> None:
+        open_issues = list(chosen.filter(closed_at=None))
         number = chosen.filter(closed_at=None).update(closed_at=timezone.now())
+        self.log_action(request, open_issues, "Closed.")
         text = ngettext("%(n)d issue closed.", "%(n)d issues closed.", number)
         self.message_user(request, text % {"n": number})

@@ -150,6 +150,7 @@ class WebhookEndpoint:
 
 # Ids that exist nowhere: a key with the permission gets 404, one without it 403, and nothing changes.
 NO_PRODUCT, NO_SESSION, NO_ENDPOINT = "prod_no_such_product", "cs_test_no_such_session", "we_no_such_endpoint"
+NO_REFUND = "re_no_such_refund"
 # What the shop needs, by the names of the Dashboard's page of restricted keys.
 PERMISSIONS: dict[str, Callable[[stripe.StripeClient], object]] = {
     "Products: write": lambda client: client.v1.products.update(NO_PRODUCT, {"metadata": {"shop": ""}}),
@@ -158,7 +159,7 @@ PERMISSIONS: dict[str, Callable[[stripe.StripeClient], object]] = {
     "Events: read": lambda client: client.v1.events.list({"limit": 1}),
     "PaymentIntents: read": lambda client: client.v1.payment_intents.list({"limit": 1}),
     "Charges: read": lambda client: client.v1.charges.list({"limit": 1}),
-    "Refunds: read": lambda client: client.v1.refunds.list({"limit": 1}),
+    "Refunds: write": lambda client: client.v1.refunds.update(NO_REFUND, {"metadata": {"shop": ""}}),
 }
 WEBHOOK_PERMISSION = "Webhook Endpoints: write"
 SET_UP_PERMISSIONS: dict[str, Callable[[stripe.StripeClient], object]] = {

@@ -61,7 +61,13 @@ RENAMED_TABLES = {
 }
 RENAMED_MODELS = {table.replace("_", ".", 1): model for table, model in RENAMED_TABLES.items()}
 # Django adds rows to these for every migration, model and permission.
-GROWING_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
+GROWING_TABLES = {
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "auth_group",
+    "auth_group_permissions",
+}
 
 ISSUE_KINDS = {
     "oversold": "oversold",

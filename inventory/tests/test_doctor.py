@@ -100,7 +100,7 @@ def test_each_permission_that_a_restricted_key_lacks_is_named(
         "events": "read",
         "payment_intents": "read",
         "charges": "read",
-        "refunds": "read",
+        "refunds": "write",
         "webhook_endpoints": "read",
         "account": "read",
     }
