@@ -14,10 +14,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from config.admin import ReadOnlyModelAdmin
+from shop.availability import availability_of
 from shop.context_processors import get_storefront
+from shop.feeds.gaps import gap_sentences
+from shop.feeds.rows import catalog_rows
 from shop.models import Product, SizeGuide, Storefront
 from shop.money import format_money
 from shop.prices import Price
+from shop.storefront import load_storefront
 
 
 class HasProblems(admin.SimpleListFilter):
@@ -43,7 +47,7 @@ class ProductAdmin(ReadOnlyModelAdmin):
     search_help_text = _("Stripe ID, or words from the name and texts.")
     ordering = ["name"]
     fieldsets = [
-        (None, {"fields": ["problem_list", "name", "id", "dashboard", "on_the_shop", "state"]}),
+        (None, {"fields": ["problem_list", "feed_gaps", "name", "id", "dashboard", "on_the_shop", "state"]}),
         (_("For customers"), {"fields": ["category", "size_list", "color_list", "featured", "link"]}),
         (_("Texts and images"), {"fields": ["description", "details", "picture_list"]}),
         (_("Prices"), {"fields": ["price_list"]}),
@@ -53,6 +57,10 @@ class ProductAdmin(ReadOnlyModelAdmin):
     @admin.display(description=_("problems"))
     def problem_list(self, product: Product) -> SafeString | str:
         return _lines(product.problems)
+
+    @admin.display(description=_("missing for feeds"))
+    def feed_gaps(self, product: Product) -> SafeString | str:
+        return _lines(gap_sentences(catalog_rows(availability_of(product), load_storefront())))
 
     @admin.display(description=_("state"))
     def state(self, product: Product) -> str:

@@ -32,6 +32,7 @@ def as_decimal(amount: int, currency: str) -> Decimal:
     return Decimal(amount).scaleb(-decimals(currency))
 
 
+@lru_cache(maxsize=1024)  # A catalog has few different prices.
 def decimal_text(amount: int, currency: str) -> str:
     """`amount` as feeds expect it, with the decimals of ISO 4217: 2500 usd -> 25.00, 2500 mga -> 2500.00."""
     code = currency.lower()

@@ -5,6 +5,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from shop import views
+from shop.feeds.views import google_feed
 from shop.sitemaps import ProductSitemap
 
 urlpatterns = [
@@ -24,5 +25,7 @@ urlpatterns = [
     path("theme.css", views.theme_css, name="theme_css"),
     path("sitemap.xml", sitemap, {"sitemaps": {"products": ProductSitemap}}, name="sitemap"),
     path("robots.txt", views.robots, name="robots"),
+    path("feeds/google.xml", google_feed, {"form": "xml"}, name="google_feed"),
+    path("feeds/google.tsv", google_feed, {"form": "tsv"}, name="google_feed_tsv"),
     path("api/products/", views.api_product_list, name="api_product_list"),
 ]

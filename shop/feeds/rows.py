@@ -76,7 +76,7 @@ def catalog_rows(availability: ProductAvailability, storefront: StorefrontContex
     attributes = parse_attributes(product.metadata, product.sizes)
     shared = catalog_product(product, attributes, storefront)
     for variant in availability.variants:
-        title = plain_text(product.name, MAX_LENGTH_TITLE)
+        title = shared.name
         if variant.size:
             title = f"{title[: MAX_LENGTH_TITLE - len(variant.size) - 1]} {variant.size}"
         yield CatalogRow(

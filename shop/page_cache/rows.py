@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
@@ -50,7 +51,7 @@ class ProductRows:
     @property
     def stub(self) -> Product:
         """The first product with only the fields of its URL, which is all that a cached page needs."""
-        product: Product = _instance(Product, dict(zip(("id", "name"), self.products[0], strict=False)))
+        product: Product = _instance(Product, ("id", "name"), self.products[0][:2])
         return product
 
     def size_named(self, name: str) -> str:
@@ -61,16 +62,17 @@ class ProductRows:
 
     def availabilities(self) -> list[ProductAvailability]:
         items: dict[str, list[Any]] = defaultdict(list)
+        model = _stock_items().model
         for row in self.stock:
-            items[row[1]].append(_instance(_stock_items().model, dict(zip(STOCK_FIELDS, row, strict=True))))
+            items[row[1]].append(_instance(model, STOCK_FIELDS, row))
         return [availability_of(self._product(row), items[row[0]]) for row in self.products]
 
     def _product(self, row: Row) -> Product:
-        values = {
-            name: _loaded(value) if name in JSON_FIELDS else value
+        values = [
+            _loaded(value) if name in JSON_FIELDS else value
             for name, value in zip(self.fields, row, strict=False)
-        }
-        product: Product = _instance(Product, values)
+        ]
+        product: Product = _instance(Product, self.fields, values)
         if len(row) > len(self.fields):
             product.size_guide_row = _loaded(row[len(self.fields)])  # type: ignore[attr-defined]
         return product
@@ -128,10 +130,19 @@ def _compiled(
     return build_query(*arguments).query.sql_with_params()
 
 
-def _instance(model: Any, values: dict[str, Any]) -> Any:
-    """An instance of `model` with some fields loaded. from_db() expects them in the model's order."""
-    names = [field.attname for field in model._meta.concrete_fields if field.attname in values]
-    return model.from_db("default", names, [values[name] for name in names])
+def _instance(model: Any, fields: tuple[str, ...], values: Sequence[Any]) -> Any:
+    """An instance of `model` with only `fields` loaded."""
+    names, in_order = _loading_order(model, fields)
+    return model.from_db("default", names, in_order(values))
+
+
+@lru_cache(maxsize=16)
+def _loading_order(
+    model: Any, fields: tuple[str, ...]
+) -> tuple[dict[str, None], Callable[[Sequence[Any]], tuple[Any, ...]]]:
+    # from_db() expects names and values in the model's order.
+    names = [field.attname for field in model._meta.concrete_fields if field.attname in fields]
+    return dict.fromkeys(names), itemgetter(*(fields.index(name) for name in names))
 
 
 def _loaded(value: Any) -> Any:

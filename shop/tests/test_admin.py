@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from shop.models import Product, SizeGuide, Storefront
-from shop.tests.factories import on_shelf, price
+from shop.tests.factories import on_shelf, price, words_of
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +26,31 @@ def test_products_are_listed_with_their_problems_and_cannot_be_changed(admin_cli
     assert admin_client.get("/admin/shop/product/add/").status_code == 403
     assert admin_client.post("/admin/shop/product/prod_balm/change/", {"name": "x"}).status_code == 403
     assert Product.objects.get().name == "BALM T-Shirt"
+
+
+def test_what_a_product_lacks_for_a_feed_is_named_with_its_sizes(admin_client: Client) -> None:
+    on_shelf(
+        metadata={"sizes": f"S,{'X' * 21}", "gtin_S": "4006381333931", "gender": "female"},
+        prices=(price(), price("price_s", 0, size="S")),
+    )
+
+    page = admin_client.get("/admin/shop/product/prod_balm/change/")
+
+    for sentence in [
+        "Google: not in the feed (S): its price is 0.",
+        "Google: not in the feed: it has no image as JPEG, PNG or WebP.",
+        f"Google: may be shown less often ({'X' * 21}): it has no “gtin” and no “mpn”.",
+        "Google: may be shown less often: clothing needs age_group, color.",
+        "Stripe: not in the feed: it has no “category”.",
+        f"Stripe: not in the feed ({'X' * 21}): the name of the size is longer than 20 characters.",
+    ]:
+        assert sentence in words_of(page)
+
+
+def test_a_product_that_is_only_a_link_lacks_nothing_for_feeds(admin_client: Client) -> None:
+    on_shelf(metadata={"link": "https://music.example/a"}, prices=(), default_price_id="")
+
+    assert "not in the feed" not in words_of(admin_client.get("/admin/shop/product/prod_balm/change/"))
 
 
 def test_products_can_be_filtered_by_problems(admin_client: Client) -> None:
