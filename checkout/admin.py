@@ -95,7 +95,7 @@ class Lines(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
 
     @admin.display(description=gettext_lazy("unit price"))
     def unit_price(self, line: OrderLine) -> str:
-        return _money(line.unit_amount, line.currency or line.order.currency)
+        return _money(line.unit_amount, line.amount_currency)
 
     @admin.display(description=gettext_lazy("counted as"))
     def counted_as(self, line: OrderLine) -> str:
@@ -201,6 +201,8 @@ class OrderAdmin(ReadOnlyModelAdmin):
             (_("Refunded"), order.refunded or None),
         ]
         rows = [(name, _money(amount, order.currency)) for name, amount in amounts if amount is not None]
+        if order.presentment_amount is not None:
+            rows.append((_("Paid as"), _money(order.presentment_amount, order.presentment_currency)))
         return format_html_join(SafeString("<br>"), "{}: {}", rows) if rows else SafeString("–")
 
     @admin.display(description=gettext_lazy("movements"))

@@ -75,8 +75,8 @@ def _line_cells(lines: Iterator[OrderLine]) -> Iterator[list[Cell]]:
             line.size,
             line.color,
             line.quantity,
-            _amount(line.unit_amount, order.currency),
-            order.currency.upper(),
+            _amount(line.unit_amount, line.amount_currency),
+            line.amount_currency.upper(),
             "yes" if line.needs_size else "no",
         ]
 

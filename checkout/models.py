@@ -302,6 +302,10 @@ class OrderLine(models.Model):
         return self.quantity - self.quantity_refunded
 
     @property
+    def amount_currency(self) -> str:
+        return self.currency or self.order.currency
+
+    @property
     def was_held(self) -> bool:
         return not (self.order.is_external or self.added_at_stripe)
 

@@ -27,6 +27,8 @@ def session_params(
     """
     params: dict[str, Any] = {
         "mode": "payment",
+        # Otherwise Stripe may choose another of the prices' currencies by the customer's place.
+        "currency": order.currency,
         "client_reference_id": str(order.id),
         "line_items": [_line_item(line) for line in lines],
         "metadata": session_metadata(order, lines),

@@ -69,6 +69,8 @@ class CheckoutSession:
     tax: int | None = None
     discount: int | None = None
     total: int | None = None
+    presentment_amount: int | None = None
+    presentment_currency: str = ""
     lines: tuple[SessionLine, ...] | None = None
 
     @property
@@ -180,7 +182,7 @@ def session_from(data: Json) -> CheckoutSession:
     session_id = str(data["id"])
     if not 0 < len(session_id) <= MAX_LENGTH_ID:
         raise ValueError(f"A session's id has 1 to {MAX_LENGTH_ID} characters, this one {len(session_id)}.")
-    payment, totals = as_mapping(data.get("payment_intent")), as_mapping(data.get("total_details"))
+    payment = as_mapping(data.get("payment_intent"))
     return CheckoutSession(
         id=session_id,
         status=str(data.get("status") or ""),
@@ -194,15 +196,38 @@ def session_from(data: Json) -> CheckoutSession:
         custom_fields=_custom_fields(data.get("custom_fields")),
         payment_intent_id=_id_of(data.get("payment_intent")),
         payment_intent_status=str(payment.get("status") or ""),
-        currency=_currency(data.get("currency")),
-        subtotal=_amount(data.get("amount_subtotal")),
-        shipping=_amount(totals.get("amount_shipping")),
-        tax=_amount(totals.get("amount_tax")),
-        discount=_amount(totals.get("amount_discount")),
-        total=_amount(data.get("amount_total")),
+        **_totals(data),
         lines=_all_lines(as_mapping(data.get("line_items"))),
         **_customer(data),
     )
+
+
+def _totals(data: Json) -> dict[str, Any]:
+    details = as_mapping(data.get("total_details"))
+    presented = as_mapping(data.get("presentment_details"))
+    totals = {
+        "currency": _currency(data.get("currency")),
+        "subtotal": _amount(data.get("amount_subtotal")),
+        "shipping": _amount(details.get("amount_shipping")),
+        "tax": _amount(details.get("amount_tax")),
+        "discount": _amount(details.get("amount_discount")),
+        "total": _amount(data.get("amount_total")),
+        "presentment_amount": _amount(presented.get("presentment_amount")),
+        "presentment_currency": _currency(presented.get("presentment_currency")),
+    }
+    source = as_mapping(data.get("currency_conversion"))
+    if not source:
+        return totals
+    # Until 2025-03-31 a converted session had the customer's currency throughout, and only these in its own.
+    # https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-currency_conversion
+    return totals | {
+        "currency": _currency(source.get("source_currency")),
+        "subtotal": _amount(source.get("amount_subtotal")),
+        "total": _amount(source.get("amount_total")),
+        **{part: None if totals[part] else totals[part] for part in ("shipping", "tax", "discount")},
+        "presentment_amount": totals["total"],
+        "presentment_currency": totals["currency"],
+    }
 
 
 def _all_lines(listed: Json) -> tuple[SessionLine, ...] | None:

@@ -82,6 +82,8 @@ class Customers:
         method: Method | None = None,
         quantities: Mapping[int, int] | None = None,
         added: Mapping[str, int] | None = None,
+        local_currency: str | None = None,
+        presented: tuple[str, int] | None = None,
     ) -> Json:
         """Fill in the payment page and submit it; returns the completed session.
 
@@ -94,6 +96,11 @@ class Customers:
         quantities: new quantities of lines with `adjustable_quantity`, by the line's index.
         added: quantities by price of what the customer adds on the page, where the owner has switched on cross-sells:
             https://docs.stripe.com/payments/checkout/cross-sells
+        local_currency: charge the prices' amounts in this currency of their `currency_options`, as Stripe does by the
+            customer's place unless the session was opened with a currency.
+            https://docs.stripe.com/payments/currencies/localize-prices/manual-currency-prices
+        presented: currency and total that the customer sees and pays, where Adaptive Pricing converts the amount.
+            https://docs.stripe.com/payments/currencies/localize-prices/adaptive-pricing
 
         Raises Refused or a subclass and leaves the session open. A failed attempt creates its events.
         """
@@ -104,6 +111,11 @@ class Customers:
             session = self._open_session(session_id)
             call = self._call(session)
             session = _change_lines(call, session, quantities or {}, added or {})
+            if local_currency:
+                session = _localize(call, session, local_currency)
+            if presented:
+                details = {"presentment_amount": presented[1], "presentment_currency": presented[0]}
+                session = {**session, "presentment_details": details}
             session = _fill_in(call, session, email, name, phone, address, shipping_rate, custom_fields)
             if billing_address is not None:
                 billing = session_object.full_address(dict(billing_address))
@@ -194,6 +206,22 @@ def _change_lines(call: Call, session: Json, quantities: Mapping[int, int], adde
     line_items.keep(call, session["id"], items)
     options = session["shipping_options"]
     return call.account.change(session, **line_items.totals(items, options[0] if options else None))
+
+
+def _localize(call: Call, session: Json, currency: str) -> Json:
+    kept = call.account.store.get("session_lines", session["id"]) or {"lines": []}
+    if kept.get("currency_is_given"):
+        raise Refused("This checkout has a fixed currency.", field="currency")
+    asked = [{"price": item["price"], "quantity": item["quantity"]} for item in kept["lines"]]
+    localized = line_items.make(call, asked, currency)[0]
+    amounts = ("amount_subtotal", "amount_total", "currency")
+    items = [
+        {**item, **{name: new[name] for name in amounts}}
+        for item, new in zip(kept["lines"], localized, strict=True)
+    ]
+    line_items.keep(call, session["id"], items)
+    totals = line_items.totals(items, None)
+    return call.account.change(session, currency=currency, shipping_options=[], **totals)
 
 
 def _with_quantity(item: Json, quantity: int | None) -> Json:
@@ -319,6 +347,8 @@ def _intent(call: Call, session: Json) -> Json:
     fields = {name: value for name, value in data.items() if name != "metadata"}
     if not fields.get("shipping"):
         fields["shipping"] = _parcel(session)
+    if "presentment_details" in session:
+        fields["presentment_details"] = session["presentment_details"]
     return payment_objects.new_intent(
         call,
         amount=session["amount_total"],

@@ -1,4 +1,4 @@
-"""Adopt what the customer changed on Stripe's page: lines that were added, and quantities.
+"""Adopt what the customer changed on Stripe's page: lines that were added, quantities, and the currency.
 
 Owners switch on cross-sells and optional items in Stripe's Dashboard, for all eligible sessions at once.
 https://docs.stripe.com/payments/checkout/cross-sells
@@ -28,12 +28,16 @@ ADDED_WITHOUT_SIZE = _(
 )
 
 
+# Stripe may have charged another currency of the same price.
+CHANGEABLE = ("quantity", "unit_amount", "currency")
+
+
 @dataclass(frozen=True)
 class LineChanges:
-    """`added`: lines to insert. `quantities`: the new quantity of a line by its primary key."""
+    """`added`: lines to insert. `changed`: lines of the order with other values than before, by `CHANGEABLE`."""
 
     added: list[OrderLine] = field(default_factory=list)
-    quantities: dict[int, int] = field(default_factory=dict)
+    changed: list[OrderLine] = field(default_factory=list)
 
 
 def find_changes(order: Order, session: CheckoutSession) -> LineChanges:
@@ -55,30 +59,37 @@ def find_changes(order: Order, session: CheckoutSession) -> LineChanges:
     if not inbox.stripe_calls_allowed():
         raise inbox.NeedsStripeAccess
     lines = gateway.session_lines(session.id) if session.lines is None else session.lines
-    new, quantities = match_lines(own, lines)
+    new, pairs = match_lines(own, lines)
     # The session's metadata lists our own lines.
     products = read_products(new, {})
     position = max(line.position for line in own) + 1 if own else 0
     added = order_lines(order, replace(session, metadata={}), new, products, first_position=position)
     for line in added:
         line.added_at_stripe = True
-    return LineChanges(added, quantities)
+    changed = []
+    for own_line, other in pairs:
+        before = [getattr(own_line, name) for name in CHANGEABLE]
+        own_line.quantity = other.quantity
+        if other.currency and other.currency != own_line.amount_currency:
+            own_line.unit_amount, own_line.currency = other.unit_amount, other.currency
+        if before != [getattr(own_line, name) for name in CHANGEABLE]:
+            changed.append(own_line)
+    return LineChanges(added, changed)
 
 
 def match_lines(
     own: Sequence[OrderLine], lines: Sequence[SessionLine]
-) -> tuple[list[SessionLine], dict[int, int]]:
-    """The session's lines that are not ours, and the quantities of ours that differ, by primary key."""
-    unmatched, left, quantities = list(own), list(lines), dict[int, int]()
+) -> tuple[list[SessionLine], list[tuple[OrderLine, SessionLine]]]:
+    """The session's lines that are not ours, and our lines with those that are theirs at Stripe."""
+    unmatched, left, pairs = list(own), list(lines), list[tuple[OrderLine, SessionLine]]()
     for likeness in (4, 3, 2, 1):
         for line in list(unmatched):
             other = next((other for other in left if _likeness(line, other) == likeness), None)
             if other is not None:
                 unmatched.remove(line)
                 left.remove(other)
-                if other.quantity != line.quantity:
-                    quantities[line.pk] = other.quantity
-    return left, quantities
+                pairs.append((line, other))
+    return left, pairs
 
 
 def _likeness(line: OrderLine, other: SessionLine) -> int:
@@ -96,8 +107,8 @@ def _likeness(line: OrderLine, other: SessionLine) -> int:
 def adopt(order: Order, changes: LineChanges) -> None:
     """Save the changes, in the transaction that marks the order as paid."""
     OrderLine.objects.bulk_create(changes.added)
-    for pk, quantity in changes.quantities.items():
-        OrderLine.objects.filter(pk=pk).update(quantity=quantity)
+    for line in changes.changed:
+        line.save(update_fields=CHANGEABLE)
     for line in changes.added:
         logger.info("Order %s: %s was added on Stripe's page.", order.number, line)
         if line.needs_size:

@@ -38,7 +38,7 @@ BEFORE_PAID = (State.OPEN, State.AWAITING_PAYMENT, State.CANCELED)
 # Copied from the session to its order.
 SESSION_FIELDS = (
     *("email", "name", "phone", "address", "payment_intent_id"),
-    *("subtotal", "shipping", "tax", "discount", "total"),
+    *("subtotal", "shipping", "tax", "discount", "total", "presentment_amount", "presentment_currency"),
 )
 FAILED = "checkout.session.async_payment_failed"
 PAYMENT_ENDED = ("payment_intent.succeeded", "payment_intent.canceled")

@@ -179,8 +179,14 @@ def test_lines_are_matched_by_price_size_and_color_before_the_quantity() -> None
 
     lines = [at_stripe(1), at_stripe(2, size="M"), at_stripe(1, size="L"), at_stripe(1, "price_2")]
 
-    assert match_lines([own(1, "L", 1), own(2, "M", 1)], lines) == ([lines[0], lines[3]], {2: 2})
-    assert match_lines([own(1, "M", 2), own(2, "L", 1)], [at_stripe(1), at_stripe(2)]) == ([], {})
+    def matched(
+        own_lines: list[OrderLine], lines: list[SessionLine]
+    ) -> tuple[list[SessionLine], dict[int, int]]:
+        new, pairs = match_lines(own_lines, lines)
+        return new, {line.pk: other.quantity for line, other in pairs}
+
+    assert matched([own(1, "L", 1), own(2, "M", 1)], lines) == ([lines[0], lines[3]], {1: 1, 2: 2})
+    assert matched([own(1, "M", 2), own(2, "L", 1)], [at_stripe(1), at_stripe(2)]) == ([], {1: 2, 2: 1})
 
 
 def test_an_added_line_is_marked_in_the_admin(

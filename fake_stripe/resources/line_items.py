@@ -117,8 +117,10 @@ def _adjustable(given: Json | None) -> Json | None:
     return {"enabled": True, "maximum": given.get("maximum", 99), "minimum": given.get("minimum", 0)}
 
 
-def keep(call: Call, session_id: str, items: list[Json]) -> None:
-    call.account.store.put("session_lines", session_id, {"lines": items})
+def keep(call: Call, session_id: str, items: list[Json], **facts: bool) -> None:
+    """Store a session's lines, and beside them `facts` that stay when the lines change."""
+    old = call.account.store.get("session_lines", session_id) or {}
+    call.account.store.put("session_lines", session_id, {**old, **facts, "lines": items})
 
 
 def lines_of(call: Call, session_id: str) -> list[Json]:

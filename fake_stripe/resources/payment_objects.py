@@ -117,6 +117,7 @@ def new_charge(call: Call, intent: Json, method: Json, card: Card | None, *, sta
     charge = {
         **dict.fromkeys(NULL_IN_CHARGE),
         **{name: intent[name] for name in COPIED_FROM_INTENT},
+        **{name: intent[name] for name in ("presentment_details",) if name in intent},
         "id": call.new_id("charge"),
         "object": "charge",
         "amount_captured": intent["amount"] if taken else 0,

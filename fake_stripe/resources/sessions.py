@@ -33,7 +33,7 @@ def create(call: Call) -> Json:
         "shipping_options": options,
     }
     check_charge(session["amount_total"], currency)
-    line_items.keep(call, session["id"], items)
+    line_items.keep(call, session["id"], items, currency_is_given="currency" in params)
     _keep_intent_data(call, session)
     call.account.store.after_commit(lambda: _watch(call.account, session))
     return call.account.save(session)
