@@ -196,8 +196,9 @@ class OrderAdmin(ReadOnlyModelAdmin):
             (_("Subtotal"), order.subtotal),
             (_("Discount"), order.discount),
             (_("Shipping"), order.shipping),
-            (_("Tax"), order.tax),
+            (_("Tax"), order.tax_added if order.tax is not None else None),
             (_("Total"), order.total),
+            (_("Tax included"), order.tax_included or None),
             (_("Refunded"), order.refunded or None),
         ]
         rows = [(name, _money(amount, order.currency)) for name, amount in amounts if amount is not None]

@@ -213,6 +213,17 @@ class Order(models.Model):
         return tracking_url(self.carrier, self.tracking_number)
 
     @property
+    def tax_added(self) -> int:
+        """The part of the tax that is on top of the prices; the rest of it is included in them."""
+        without = (self.subtotal or 0) - (self.discount or 0) + (self.shipping or 0)
+        added = (self.total or 0) - without
+        return min(max(added, 0), self.tax or 0)
+
+    @property
+    def tax_included(self) -> int:
+        return (self.tax or 0) - self.tax_added
+
+    @property
     def next_url(self) -> str:
         """Where the customer continues.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -27,10 +28,13 @@ from checkout.models import CUSTOMER_DONE_STATES, Order
 from checkout.orders.checkout import start_checkout
 from checkout.orders.hold_limits import HoldLimitReached
 from config.client_address import client_network
-from config.stripe_client import StripeCallError, is_configured
+from config.stripe_client import InvalidRequest, StripeCallError, is_configured
 from inventory.stock.ledger import InsufficientStock, RushLimited
 
 logger = logging.getLogger(__name__)
+
+# The parameter in which Stripe names a line that it refuses. Lines are sent in the order of the cart.
+LINE_PARAM = re.compile(r"line_items\[([0-9]{1,3})\]")
 
 
 @require_safe
@@ -148,10 +152,27 @@ def _start_checkout(request: HttpRequest, cart: Cart) -> Order:
         cart.invalidate()
         what_next = check_lines if cart.has_problems else _("Please try again.")
         raise CartError(f"{_('Another customer was faster.')} {what_next}") from exc
+    except InvalidRequest as exc:
+        raise CartError(_refusal_text(exc, cart)) from exc
     except StripeCallError as exc:
         logger.warning("Checkout did not start: %s", exc)
         text = _("We cannot reach the payment page at the moment. Your cart is saved: please try again soon.")
         raise CartError(text) from exc
+
+
+def _refusal_text(exc: InvalidRequest, cart: Cart) -> str:
+    """For the customer. Stripe would refuse the same request again, so “try again soon” would be wrong."""
+    if exc.code == "amount_too_small":
+        return _("The total is too small to be paid online. Please add something to your cart.")
+    named = LINE_PARAM.match(exc.param)
+    if named and int(named[1]) < len(cart.lines):
+        line = cart.lines[int(named[1])]
+        return _("%(item)s cannot be sold at the moment. Please remove it from your cart.") % {
+            "item": line.name
+        }
+    return _(
+        "Your cart cannot be paid as it is. We have been told and will look into it; your cart is saved."
+    )
 
 
 def _may_follow_form(url: str) -> bool:

@@ -15,6 +15,7 @@ from fake_stripe.resources import (
     payments,
     session_object,
     sessions,
+    taxes,
 )
 from fake_stripe.resources.payment_methods import Method
 from fake_stripe.store import Json
@@ -121,6 +122,7 @@ class Customers:
                 billing = session_object.full_address(dict(billing_address))
                 details = {**session["customer_details"], "address": billing}
                 session = {**session, "customer_details": details}
+            session = taxes.apply(call, session)
             if session["amount_total"] == 0:
                 return _complete(call, session, "no_payment_required")
             kind = method.row["type"] if method else _kind(session, delayed=delayed)

@@ -18,7 +18,7 @@ from fake_stripe.faults import Faults
 from fake_stripe.ids import Ids
 from fake_stripe.keys import Keys
 from fake_stripe.params import URL
-from fake_stripe.resources import prices, products, session_params, sessions, webhook_endpoints
+from fake_stripe.resources import prices, products, session_params, sessions, taxes, webhook_endpoints
 from fake_stripe.store import Json, Rows, Store
 
 if TYPE_CHECKING:
@@ -259,6 +259,10 @@ class FakeStripe:
                         Call(self.account, Cause(), self.livemode, {"active": True}, {"id": price["product"]})
                     )
         return self.pay(session["id"], **options)
+
+    def set_up_tax(self, percent: int) -> None:
+        """Set up Stripe Tax with one rate; sessions may then ask for `automatic_tax`."""
+        taxes.set_up(self.account, percent)
 
     def add_webhook_endpoint(
         self,

@@ -76,7 +76,8 @@ class ProductFilter:
         rows = Product.objects.visible().filter(self._product_condition())
         if self.size or self.in_stock:
             in_stock = Q(stock_items__state="unlimited") | Q(stock_items__available__gt=0)
-            in_size = Q(stock_items__size=self.size) if self.size else Q()
+            # The keys at Stripe keep their case; a customer who wants M wants m as well.
+            in_size = Q(stock_items__size__iexact=self.size) if self.size else Q()
             sellable = Product.objects.filter(
                 in_size & in_stock, stock_items__is_listed=True, lowest_amount__isnull=False
             )

@@ -36,6 +36,8 @@ class StripePrice:
     tiered: bool
     custom: bool
     size: str
+    misspelled_key: str = ""  # A key such as `Size`, which is not read.
+    tax_included: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ def _product(product: stripe.Product, prices: tuple[StripePrice, ...], fetched_a
 
 
 def _price(price: stripe.Price) -> StripePrice:
+    metadata = _texts(_field(price, "metadata"))
+    misspelled = [key for key in metadata if "size" not in metadata and key.strip().casefold() == "size"]
     return StripePrice(
         id=price.id,
         active=bool(price.active),
@@ -144,7 +148,9 @@ def _price(price: stripe.Price) -> StripePrice:
         recurring=_field(price, "recurring") is not None,
         tiered=_field(price, "billing_scheme") == "tiered",
         custom=_field(price, "custom_unit_amount") is not None,
-        size=_texts(_field(price, "metadata")).get("size", "").strip(),
+        size=metadata.get("size", "").strip(),
+        misspelled_key=misspelled[0] if misspelled else "",
+        tax_included=_field(price, "tax_behavior") == "inclusive",
     )
 
 

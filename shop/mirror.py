@@ -61,7 +61,15 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
     facts = metadata.parse(product.metadata)
     images, image_problems = partition_images(product.images, settings.ALLOWED_IMAGE_ORIGINS)
     prices = [
-        Price(price.id, price.currency, price.unit_amount, price.active, price.size, _price_problem(price))
+        Price(
+            price.id,
+            price.currency,
+            price.unit_amount,
+            price.active,
+            price.size,
+            _price_problem(price),
+            price.tax_included,
+        )
         for price in sorted(product.prices, key=lambda price: price.id)
     ]
     span = range_of(facts.sizes, prices, product.default_price_id)
@@ -99,6 +107,11 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
             *parse_attributes(product.metadata, facts.sizes).problems,
             *image_problems,
             *price_problems,
+            *(
+                f"The key “{price.misspelled_key}” of the price {price.id} is ignored; it must be “size”."
+                for price in product.prices
+                if price.misspelled_key and price.active
+            ),
         ],
         "created_at": product.created_at,
     }

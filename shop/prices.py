@@ -17,6 +17,7 @@ class Price:
     active: bool = True
     size: str = ""
     problem: str = ""
+    tax_included: bool = False
 
     @property
     def usable(self) -> bool:

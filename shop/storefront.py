@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -28,6 +28,10 @@ class Facets:
 
     sizes: list[str] = field(default_factory=list)
     colors: list[str] = field(default_factory=list)
+
+    def spelling_of(self, size: str) -> str:
+        """How the filters write a size: `m` and `M` are one."""
+        return next((known for known in self.sizes if known.casefold() == size.casefold()), size)
 
 
 @dataclass(frozen=True)
@@ -125,21 +129,26 @@ def _context(row: tuple[Any, ...]) -> StorefrontContext:
     *texts, facts, rates = row
     products = _list(facts or "[]")
     slugs = {fact["slug"] for fact in products}
+    # `m` and `M` are one entry of the filters; capitals sort first, so they remain.
+    sizes = {size for fact in products for size in _list(fact["sizes"])}
+    spellings = {size.casefold(): size for size in sorted(sizes, reverse=True)}
     return StorefrontContext(
         key=row,
         settings=Storefront()
         if texts[0] is None
         else Storefront.from_db("default", STOREFRONT_COLUMNS, texts),
         categories=dict(sorted((fact["slug"], fact["category"]) for fact in products if fact["slug"])),
-        facets={slug: _facets_of(fact for fact in products if fact["slug"] == slug) for slug in slugs}
-        | {"": _facets_of(products)},
+        facets={
+            slug: _facets_of((fact for fact in products if fact["slug"] == slug), spellings) for slug in slugs
+        }
+        | {"": _facets_of(products, spellings)},
         stored_rates=[ShippingOption(**rate) for rate in _list(rates or "[]")],
     )
 
 
-def _facets_of(facts: Iterable[Any]) -> Facets:
+def _facets_of(facts: Iterable[Any], spellings: Mapping[str, str]) -> Facets:
     facts = list(facts)
-    sizes = {size for fact in facts for size in _list(fact["sizes"])}
+    sizes = {spellings[size.casefold()] for fact in facts for size in _list(fact["sizes"])}
     colors = {color.casefold(): color for fact in facts for color in _list(fact["colors"])}
     return Facets(sorted(sizes, key=size_sort_key), sorted(colors.values(), key=str.casefold))
 

@@ -42,6 +42,8 @@ def product_list(request: HttpRequest, slug: str = "") -> HttpResponse:
     if slug and slug not in categories:
         raise Http404(_("Category not found."))
     product_filter = ProductFilter.read(request.GET, settings.SHOP_CURRENCY)
+    spelling = get_storefront(request).facets_of("").spelling_of(product_filter.size)
+    product_filter = replace(product_filter, size=spelling)
     rows = fetch_list(product_filter, slug)
     if product_filter.page > 1 and not rows.products:
         last_page = fetch_list(replace(product_filter, page=1), slug).pages

@@ -178,6 +178,15 @@ class Cart:
         lines = self._order_lines if self.items else []
         return next((line.order for line in lines if line.order.state in CUSTOMER_DONE_STATES), None)
 
+    @property
+    def added_at_payment(self) -> str:
+        """What the payment page adds to the total, as a sentence."""
+        if not settings.STRIPE_AUTOMATIC_TAX:
+            return _("Shipping, if any, is added at payment.")
+        if all(line.price.tax_included for line in self.lines if line.price):
+            return _("Prices include tax. Shipping, if any, is added at payment.")
+        return _("Shipping, and taxes that the prices do not include, are added at payment.")
+
     # Changes
 
     def add(self, item: StockItem, *, color: str, quantity: int) -> CartLine:

@@ -19,6 +19,7 @@ from checkout.tests.conftest import (
     nothing_is_held,
     only_order,
     order_for,
+    put_on_show,
 )
 from fake_stripe import FakeStripe
 from inventory.models import Issue
@@ -97,10 +98,46 @@ def test_a_price_that_was_archived_a_moment_ago_makes_the_product_be_refreshed(
 
     customer.go_to_payment()
 
-    assert "Your cart is saved" in customer.messages() and nothing_is_held(shirt)
+    assert "BALM T-Shirt, M, Black cannot be sold at the moment." in customer.messages()
+    assert nothing_is_held(shirt)
     drain()
     page = customer.get(reverse("cart")).content.decode()
     assert "no price at the moment" in page
+
+
+def test_an_archived_product_is_named_and_not_called_an_outage(
+    fake: FakeStripe, shirt: Product, poster: Product, customer: Customer
+) -> None:
+    customer.put_in(shirt, "M")
+    customer.put_in(poster)
+    fake.call("POST", f"/v1/products/{poster.id}", "active=false")
+
+    customer.go_to_payment()
+
+    assert "Poster cannot be sold at the moment. Please remove it" in customer.messages()
+    assert nothing_is_held(shirt) and Issue.objects.get().kind == Issue.Kind.CHECKOUT_REFUSED
+
+
+def test_a_total_that_is_too_small_is_said_to_be(fake: FakeStripe, db: None, customer: Customer) -> None:
+    pin = put_on_show(fake, "prod_pin", "Pin", {"stock": "9"}, amount=30)
+    customer.put_in(pin)
+
+    customer.go_to_payment()
+
+    assert "The total is too small to be paid online." in customer.messages()
+    assert len(customer.lines()) == 1
+
+
+def test_a_refusal_for_another_reason_promises_no_outage(
+    fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
+) -> None:
+    customer.put_in(shirt, "M")
+    settings.SHIPPING_RATES = ["shr_that_is_not_there"]
+
+    customer.go_to_payment()
+
+    assert "Your cart cannot be paid as it is." in customer.messages()
+    assert Issue.objects.get().kind == Issue.Kind.CHECKOUT_REFUSED
 
 
 def test_without_an_response_cart_and_hold_are_kept_and_the_next_attempt_uses_them(

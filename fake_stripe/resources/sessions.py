@@ -8,7 +8,7 @@ from fake_stripe.currencies import check_charge
 from fake_stripe.errors import StripeError
 from fake_stripe.events import emit
 from fake_stripe.paging import page
-from fake_stripe.resources import line_items
+from fake_stripe.resources import line_items, taxes
 from fake_stripe.resources.session_object import full_address, opened
 from fake_stripe.store import Json
 
@@ -22,6 +22,7 @@ def create(call: Call) -> Json:
     """POST /v1/checkout/sessions, in `payment` or `subscription` mode."""
     params = call.params
     _refuse_unsupported(params)
+    taxes.check(call, params)
     ui_mode = params.get("ui_mode", "hosted_page")
     _check_addresses(params, ui_mode)
     items, currency = _lines(call)
@@ -33,6 +34,7 @@ def create(call: Call) -> Json:
         "shipping_options": options,
     }
     check_charge(session["amount_total"], currency)
+    session["automatic_tax"] = taxes.automatic_tax(params)
     line_items.keep(call, session["id"], items, currency_is_given="currency" in params)
     _keep_intent_data(call, session)
     call.account.store.after_commit(lambda: _watch(call.account, session))
@@ -42,9 +44,8 @@ def create(call: Call) -> Json:
 def _refuse_unsupported(params: Json) -> None:
     if params["mode"] == "setup":
         raise StripeError("fake_stripe does not support sessions in `setup` mode.", param="mode")
-    for name in ("automatic_tax", "tax_id_collection"):
-        if params.get(name, {}).get("enabled"):
-            raise StripeError("fake_stripe does not support taxes.", param=name)
+    if params.get("tax_id_collection", {}).get("enabled"):
+        raise StripeError("fake_stripe does not collect tax ids.", param="tax_id_collection")
 
 
 def _check_addresses(params: Json, ui_mode: str) -> None:

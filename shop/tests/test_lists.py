@@ -96,6 +96,20 @@ def test_filters_offer_only_the_sizes_and_colors_of_the_category(client: Client)
     assert everything == ["XS", "S", "M", "L", "2Y", "10Y", "Black", "Sky", "White"]
 
 
+@pytest.mark.parametrize("asked", ["m", "M"])
+def test_sizes_that_differ_in_case_are_one_filter_entry(client: Client, asked: str) -> None:
+    """A real export of 321 products has 93 with sizes in lower case."""
+    on_shelf("prod_low", name="Low", metadata={"category": "kids", "sizes": "m,l"})
+    on_shelf("prod_cap", name="Cap", metadata={"category": "art", "sizes": "M,L"})
+
+    page = client.get(f"/products/?size={asked}&sort=name")
+
+    assert names_on(page) == ["Cap", "Low"]
+    options = re.findall(r"<option( selected)?>([^<]*)", page.content.decode())
+    assert options[:2] == [(" selected", "M"), ("", "L")] and "m" not in dict(options).values()
+    assert "<option selected>M</option>" in client.get(f"/category/kids/?size={asked}").content.decode()
+
+
 def test_a_size_that_the_category_does_not_have_is_still_shown_as_a_filter(client: Client) -> None:
     on_shelf()
 

@@ -8,6 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from fake_stripe import FakeStripe
+from shop import gateway
 from shop.mirror import category_slug, dry_run_outcome, upsert_product
 from shop.models import Product
 from shop.tests.factories import LONG_AGO, price, stripe_product
@@ -98,6 +100,22 @@ def test_an_unusable_price_is_a_problem_and_not_used(changes: dict[str, Any], pr
 
     assert problems == [f"The price price_std cannot be used: {problem}", "There is no price for S, M, L."]
     assert Product.objects.get().price_for("S") is None
+
+
+def test_a_price_with_a_misspelled_size_key_is_a_problem(fake: FakeStripe) -> None:
+    """It would be for every size, and size L would have the default price without notice."""
+    prices = [
+        {"unit_amount": 2500, "currency": "usd", "default": True},
+        {"unit_amount": 2900, "currency": "usd", "metadata": {"Size": "L"}},
+    ]
+    made = fake.add_product(id="prod_a", name="Tee", metadata={"sizes": "M,L"}, prices=prices)
+    large = next(id for id in fake.prices if id != made["default_price"])
+
+    upsert_product(gateway.fetch_product("prod_a"))
+
+    assert Product.objects.get().problems == [
+        f"The key “Size” of the price {large} is ignored; it must be “size”."
+    ]
 
 
 def test_the_currency_of_the_shop_is_a_setting(settings: Settings) -> None:
