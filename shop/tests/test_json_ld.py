@@ -77,7 +77,9 @@ def test_a_product_without_sizes_is_one_product_with_one_offer(client: Client) -
     assert graph["Product"]["mpn"] == "B-1"
 
 
-@pytest.mark.parametrize("metadata", [{"category": "art"}, {"sizes": "S,M"}, {"link": "https://music.example/a"}])
+@pytest.mark.parametrize(
+    "metadata", [{"category": "art"}, {"sizes": "S,M"}, {"link": "https://music.example/a"}]
+)
 def test_a_product_without_a_price_is_not_told_as_a_product(client: Client, metadata: Any) -> None:
     # Search engines report a product without offers as an error.
     product = on_shelf(metadata=metadata, prices=(), default_price_id="", stock={})
