@@ -40,11 +40,13 @@ from checkout.orders.refund_requests import (
     request_refund,
 )
 from checkout.orders.returns import NotCounted, restock, returnable_lines
+from checkout.oversold_page import DecisionForm, decide, oversold_page
 from checkout.refunding import RefundForm, blank_form, refund_page
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
 from config.dates import format_local
 from config.stripe_client import StripeCallError
 from inventory.models import Movement, StockItem
+from inventory.stock.oversold import NothingOversold
 from shop.money import format_money
 
 __all__ = ["LogEntryAdmin", "OrderAdmin"]  # Django registers what this module imports and defines.
@@ -455,6 +457,29 @@ class OrderAdmin(ReadOnlyModelAdmin):
             "may_refund": self.has_refund_permission(request),
         }
 
+    # --- Oversold ---
+
+    def oversold_view(self, request: HttpRequest) -> HttpResponse:
+        """Decide about units that were sold beyond the stock."""
+        if not request.user.has_perm("inventory.change_stockitem"):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "may_refund": self.has_refund_permission(request),
+        }
+        form = DecisionForm(request.POST) if request.method == "POST" else None
+        if form is not None and form.is_valid():
+            try:
+                text = decide(form, actor=request.user.get_username())
+            except NothingOversold as exc:
+                form.add_error("units", str(exc))
+            else:
+                self.log_action(request, StockItem.objects.filter(pk=form.cleaned_data["item"]), text)
+                self.message_user(request, text, messages.SUCCESS)
+                return HttpResponseRedirect(reverse("admin:checkout_oversold"))
+        return oversold_page(request, context, bound=form)
+
     # --- Actions of an order's page ---
 
     def get_urls(self) -> list[URLPattern]:
@@ -463,6 +488,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
         return [
             path("pack-list/", packing_page, {"page": "pack_list"}, name="checkout_pack_list"),
             path("packing-slips/", packing_page, {"page": "slips"}, name="checkout_packing_slips"),
+            path("oversold/", wrap(self.oversold_view), name="checkout_oversold"),
             path("send/", packing_page, {"page": "send"}, name="checkout_send_orders"),
             path("<uuid:order_id>/refund/", wrap(self.refund_view), name="checkout_order_refund"),
             path(

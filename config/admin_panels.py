@@ -28,7 +28,13 @@ class AdminPage:
 
 # The admin's list, by the work that is done there: labels of models, and pages. Models that are not named come last.
 WORK: list[tuple[str | Promise, list[str | AdminPage]]] = [
-    (_("Sell"), ["checkout.Order"]),
+    (
+        _("Sell"),
+        [
+            "checkout.Order",
+            AdminPage(_("Oversold"), "admin:checkout_oversold", "inventory.change_stockitem"),
+        ],
+    ),
     (
         _("Stock"),
         [

@@ -23,6 +23,7 @@ from inventory import csv_views, stock_grid, stock_history
 from inventory.events import inbox
 from inventory.forms import StockForm, change_stock
 from inventory.models import Hold, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
+from inventory.stock import oversold
 from inventory.stripe_sync import publisher, refresh, snapshot
 
 
@@ -293,7 +294,8 @@ class IssueAdmin(ReadOnlyModelAdmin):
     list_display = ["opened_at", "kind", "subject", "first_line", "closed_at"]
     list_filter = [("closed_at", admin.EmptyFieldListFilter), "kind"]
     search_fields = ["subject", "text"]
-    fields = ["kind", "subject", "text", "opened_at", "closed_at"]
+    fields = ["kind", "subject", "text", "decide_link", "opened_at", "closed_at"]
+    readonly_fields = ["decide_link"]
     actions = ["close"]
 
     def changelist_view(
@@ -305,10 +307,31 @@ class IssueAdmin(ReadOnlyModelAdmin):
     def first_line(self, issue: Issue) -> str:
         return issue.text.split("\n")[0][:200]
 
+    @admin.display(description=gettext_lazy("what to do"))
+    def decide_link(self, issue: Issue) -> SafeString | str:
+        if issue.kind != Issue.Kind.OVERSOLD or issue.closed_at:
+            return "–"
+        text = _("Refund, send from the next delivery, or ignore")
+        return format_html('<a href="{}">{}</a>', reverse("admin:checkout_oversold"), text)
+
     @admin.action(description=gettext_lazy("Close selected issues"), permissions=["operate"])
     def close(self, request: HttpRequest, chosen: QuerySet[Issue]) -> None:
-        open_issues = list(chosen.filter(closed_at=None))
-        number = chosen.filter(closed_at=None).update(closed_at=timezone.now())
+        open_issues = [issue for issue in chosen.filter(closed_at=None) if not _is_undecided(issue)]
+        closed = Issue.objects.filter(pk__in=[issue.pk for issue in open_issues], closed_at=None)
+        number = closed.update(closed_at=timezone.now())
         self.log_action(request, open_issues, "Closed.")
         text = ngettext("%(n)d issue closed.", "%(n)d issues closed.", number)
         self.message_user(request, text % {"n": number})
+        left = chosen.filter(closed_at=None).count()
+        if left:
+            link = format_html('<a href="{}">{}</a>', reverse("admin:checkout_oversold"), _("Oversold"))
+            text = _("Oversold units need a decision, which closes their issue: %(link)s.")
+            self.message_user(request, format_html(text.replace("%(link)s", "{}"), link), messages.WARNING)
+
+
+def _is_undecided(issue: Issue) -> bool:
+    if issue.kind != Issue.Kind.OVERSOLD:
+        return False
+    product_id, _blank, key = issue.subject.partition(" ")
+    item = StockItem.objects.filter(product=product_id, key=key).first()
+    return item is not None and oversold.undecided(item.pk) > 0

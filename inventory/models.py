@@ -195,6 +195,41 @@ class Hold(models.Model):
         return f"{self.quantity} for {self.reference}"
 
 
+class OversoldDecision(models.Model):
+    """What the owner decided about units that were sold beyond the stock. The ledger says how many there were."""
+
+    class Kind(models.TextChoices):
+        REFUNDED = "refunded", _("refunded")
+        NEXT_DELIVERY = "delivery", _("sent from the next delivery")
+        IGNORED = "ignored", _("ignored")
+
+    item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="oversold_decisions")
+    kind = models.CharField(_("decision"), max_length=10, choices=Kind.choices)
+    units = models.PositiveIntegerField(_("units"))
+    owed = models.PositiveIntegerField(
+        _("owed"), default=0, help_text=_("Units that the next delivery still has to cover.")
+    )
+    token = models.CharField(max_length=100, unique=True, help_text=_("Makes a second click harmless."))
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    actor = models.CharField(_("by"), max_length=150)
+    created_at = models.DateTimeField(_("when"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("oversold decision")
+        verbose_name_plural = _("oversold decisions")
+        ordering = ["id"]
+        indexes = [
+            # For each delivery, to find what it has to cover.
+            models.Index(fields=["item"], condition=Q(owed__gt=0), name="oversold_units_still_owed"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(owed__lte=F("units")), name="no_more_is_owed_than_decided"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.units} × {self.item}: {self.get_kind_display()}"
+
+
 # --- Events: the inbox ------------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ from config.stripe_client import (
 from inventory import issues
 from inventory.leases import is_due
 from inventory.models import Issue
-from inventory.stock import ledger
+from inventory.stock import ledger, oversold
 from shop.money import format_money
 
 logger = logging.getLogger(__name__)
@@ -240,7 +240,7 @@ def accept(refund: Refund, made: MadeRefund) -> None:
     order = refund.order
     with transaction.atomic():
         # Before the items, as a payment locks them.
-        Order.objects.select_for_update().get(pk=order.pk)
+        locked = Order.objects.select_for_update().get(pk=order.pk)
         if not _transition(refund, State.ACCEPTED, stripe_id=made.id, error=""):
             return
         if made.total is not None:
@@ -248,17 +248,25 @@ def accept(refund: Refund, made: MadeRefund) -> None:
             Order.objects.filter(pk=order.pk, refunded__lt=made.total).update(refunded=made.total)
         mark_refunded_if_full(order.pk, whole=made.whole or order.total)
         # In the order of the items' primary keys, as every ledger operation locks them.
-        lines = refund.lines.filter(restock=True).select_related("line").order_by("line__item_id")
-        for part in lines:
-            _restock(refund, part)
+        for part in refund.lines.select_related("line").order_by("line__item_id"):
+            restocked = _restock(refund, part) if part.restock else 0
+            if part.line.item_id and locked.sent_at is None:
+                # Oversold units never were on the shelf, so they are not for sale again.
+                oversold.settle_refund(
+                    part.line.item_id,
+                    part.quantity,
+                    restocked=restocked,
+                    token=f"refund:{refund.pk}:{part.line_id}",
+                    actor=refund.requested_by,
+                )
     logger.info("Refund %s of order %s is accepted: %s", refund.pk, order.number, made.id)
     if made.has_failed:
         mark_failed(made.id)
 
 
-def _restock(refund: Refund, part: RefundLine) -> None:
+def _restock(refund: Refund, part: RefundLine) -> int:
     try:
-        ledger.restock(
+        return ledger.restock(
             part.line.reference,
             part.quantity,
             reference=f"refund:{refund.pk}",
@@ -275,6 +283,7 @@ def _restock(refund: Refund, part: RefundLine) -> None:
             line=part.line,
             error=exc,
         )
+        return 0
 
 
 # --- Without an answer, and failed refunds ----------------------------------------------------

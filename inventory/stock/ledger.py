@@ -25,7 +25,7 @@ from config.dates import format_local
 from config.fault_points import fault_point
 from inventory import issues
 from inventory.db import delete_returning, insert_new
-from inventory.models import Hold, Issue, Movement, ProductSync, StockItem
+from inventory.models import Hold, Issue, Movement, OversoldDecision, ProductSync, StockItem
 from inventory.stock.counts import MAX_COUNT
 
 logger = logging.getLogger(__name__)
@@ -301,10 +301,33 @@ def returnable(prefix: str) -> Counter[str]:
 def receive(
     item_id: int, quantity: int, *, reference: str, reason: str = "", actor: str = ""
 ) -> Movement | None:
-    """Add delivered units. None if `reference` was recorded before. Raises CountTooLarge, CountUnreadable."""
+    """Add delivered units. None if `reference` was recorded before. Raises CountTooLarge, CountUnreadable.
+
+    Units that are owed to oversold orders are taken off by a second movement.
+    """
     _check_quantities([quantity])
     with transaction.atomic():
-        return _check_max(_record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor))
+        new = _check_max(_record(item_id, Movement.Kind.RECEIVED, quantity, reference, reason, actor))
+        if new is not None:
+            cover_owed(item_id, quantity, reference=reference, actor=actor)
+        return new
+
+
+def cover_owed(item_id: int, units: int, *, reference: str, actor: str) -> int:
+    """Take up to `units` that have arrived for orders that were oversold. Returns how many. Inside a transaction."""
+    covered = 0
+    for decision in OversoldDecision.objects.filter(item=item_id, owed__gt=0).order_by("id"):
+        taken = min(decision.owed, units - covered)
+        OversoldDecision.objects.filter(pk=decision.pk).update(owed=F("owed") - taken)
+        covered += taken
+    if covered:
+        reason = "for orders that were oversold"
+        record_oversold(item_id, -covered, reference=reference, reason=reason, actor=actor)
+    return covered
+
+
+def record_oversold(item_id: int, delta: int, *, reference: str, reason: str, actor: str) -> None:
+    _record(item_id, Movement.Kind.OVERSOLD, delta, reference, reason, actor)
 
 
 def adjust(item_id: int, delta: int, *, reference: str, reason: str = "", actor: str = "") -> Movement | None:
