@@ -37,7 +37,8 @@ def is_counted(product: Product) -> bool:
 def resolve_references(lines: Sequence[SessionLine]) -> list[SessionLine]:
     """The lines with product and size where an agent's catalog calls the line's article by a name of ours.
 
-    Such a name is the `sku_<size>` of a size, or a product's `sku` or id, which leaves the size open if it has several.
+    Such a name is a size's id in our feeds or its `sku_<size>`, or a product's `sku` or id, which leaves the size open
+    if it has several.
     """
     named: dict[str, set[tuple[str, str]]] = {line.reference: set() for line in lines if line.reference}
     for product in Product.objects.filter(deleted=False).prefetch_related("stock_items") if named else ():
@@ -45,8 +46,9 @@ def resolve_references(lines: Sequence[SessionLine]) -> list[SessionLine]:
             if name in named:
                 named[name].add((product.pk, ""))
         for item in product.stock_items.all():
-            if item.size and (sku := product.metadata.get(f"sku_{item.size}")) in named:
-                named[sku].add((product.pk, item.size))
+            for name in (item.catalog_id, product.metadata.get(f"sku_{item.size}")):
+                if name in named:
+                    named[name].add((product.pk, item.size))
     resolved = []
     for line in lines:
         meant = named.get(line.reference, set())

@@ -233,6 +233,14 @@ def test_a_sale_of_an_agent_is_found_by_the_sku_of_a_size(
     assert only_order().total == 5500 and not Issue.objects.exists()
 
 
+def test_a_sale_of_an_agent_is_found_by_the_id_of_our_feeds(
+    fake: FakeStripe, shirt_with_skus: Product, poster: Product
+) -> None:
+    sell_through_agent(fake, item_of(shirt_with_skus, "L").catalog_id, item_of(poster).catalog_id)
+
+    assert sales() == [("prod_tee", "L", 1), ("prod_poster", "", 1)] and not Issue.objects.exists()
+
+
 @pytest.mark.parametrize("reference", ["prod_poster", "POSTER-1"])
 def test_a_product_in_one_size_is_found_by_its_id_or_its_sku(
     fake: FakeStripe, poster: Product, reference: str
