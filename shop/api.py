@@ -13,7 +13,7 @@ from django.conf import settings
 from shop.availability import StockStatus, Variant, availability_of
 from shop.metadata import KEYS, LINK_KEYS
 from shop.models import Product
-from shop.money import as_decimal
+from shop.money import as_decimal, decimal_text
 from shop.size_guide import Guide
 
 PUBLIC_KEYS = frozenset({*KEYS, *LINK_KEYS})
@@ -22,8 +22,11 @@ PUBLIC_KEYS = frozenset({*KEYS, *LINK_KEYS})
 def product_to_json(product: Product, *, show_quantities: bool) -> dict[str, Any]:
     """`price` is in whole units of `currency`; `inventory` is what can be sold, null where stock is not counted.
 
+    `prices` are decimal texts by size, with the decimals of ISO 4217; null for a size without a price.
+
     Without `show_quantities`, exact quantities are replaced by a lower bound.
     """
+    availability = availability_of(product)
     price = product.price_for("") or next((price for price in product.parsed_prices if price.usable), None)
     return {
         "id": product.id,
@@ -32,6 +35,13 @@ def product_to_json(product: Product, *, show_quantities: bool) -> dict[str, Any
         "title": product.name,
         "price": float(as_decimal(price.unit_amount or 0, price.currency)) if price else None,
         "currency": price.currency if price else None,
+        "prices": {
+            variant.size or "stock": decimal_text(variant.price.unit_amount, variant.price.currency)
+            if variant.price and variant.price.unit_amount is not None
+            else None
+            for variant in availability.variants
+        },
+        "url": settings.SITE_URL + product.get_absolute_url(),
         "description": product.description,
         "image": product.images[0] if product.images else None,
         "images": product.images,
@@ -41,7 +51,7 @@ def product_to_json(product: Product, *, show_quantities: bool) -> dict[str, Any
         "details": product.details,
         "inventory": {
             variant.size or "stock": _quantity(variant, show_quantities=show_quantities)
-            for variant in availability_of(product).variants
+            for variant in availability.variants
         },
         "sizeChart": _size_chart(product.size_guide) if product.size_guide else {},
         "metadata": {key: text for key, text in product.metadata.items() if key in PUBLIC_KEYS},

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import connection
+from django.test import Client
 
 from proofs.state_machine.broken import broken
 from proofs.state_machine.stage import Stage
+from shop.tests.channels import assert_channels_agree
 
 SUMS = """
     SELECT i.key, i.held, (SELECT coalesce(sum(quantity), 0) FROM inventory_hold h WHERE h.item_id = i.id),
@@ -72,6 +74,15 @@ def a_hold_was_made(stage: Stage) -> None:
         for key, left in rows(LAST_HOLD):
             if left < 0:
                 raise broken("3: more was held than was in stock", f"{key}: {left}")
+
+
+def channels_agree(stage: Stage) -> None:
+    """Page, structured data, JSON catalog and feed say the same of each size. Raises BrokenPromise."""
+    with stage.processes.aside():
+        try:
+            assert_channels_agree(Client())
+        except AssertionError as error:
+            raise broken("11: two channels differ about a size", str(error)) from error
 
 
 def _no_hold_ended_early(stage: Stage) -> None:

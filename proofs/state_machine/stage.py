@@ -16,6 +16,7 @@ from proofs.state_machine.wire import Wire
 
 START = 1_790_000_000.0
 SHIRT, POSTER = "prod_shirt", "prod_poster"
+IMAGES = ["https://cdn.example/1.jpg"]  # Feeds leave out products without an image.
 
 
 class Stage:
@@ -44,10 +45,18 @@ class Stage:
         sizes = ["S", "M", "L"]
         counts = {f"stock_{size}": str(dice.randint(least, most)) for size in sizes}
         self.fake.add_product(
-            id=SHIRT, name="BALM T-Shirt", metadata={"sizes": ",".join(sizes), **counts}, prices=[dict(price)]
+            id=SHIRT,
+            name="BALM T-Shirt",
+            metadata={"sizes": ",".join(sizes), **counts},
+            prices=[dict(price)],
+            images=IMAGES,
         )
         self.fake.add_product(
-            id=POSTER, name="Poster", metadata={"stock": str(dice.randint(least, most))}, prices=[dict(price)]
+            id=POSTER,
+            name="Poster",
+            metadata={"stock": str(dice.randint(least, most))},
+            prices=[dict(price)],
+            images=IMAGES,
         )
         return [*((SHIRT, key) for key in counts), (POSTER, "stock")]
 

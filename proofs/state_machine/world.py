@@ -24,6 +24,7 @@ SECRET = "whsec_test"  # noqa: S105
 BY_AND_BY, AT_ONCE = [0.0, 61.0, 2400.0], [3200.0]
 # Then rounds until one has nothing to do, with gaps longer than the longest backoff.
 LAST_ROUNDS, APART = 30, 700.0
+CHANNELS_EVERY = 10  # rules; comparing them takes as long as several rules.
 
 
 class World(Cast):
@@ -34,7 +35,7 @@ class World(Cast):
         super().__init__(dice)
         self.empty, self.head_start = empty, head_start
         self._stack = ExitStack()
-        self._interruptions = 0
+        self._interruptions = self._played = 0
 
     # --- set-up and tear-down
 
@@ -77,6 +78,9 @@ class World(Cast):
             self.tally.rules[name] += 1
         self.steps_to_live, self._interruptions = None, 0
         safety.check(self)
+        self._played += 1
+        if self._played % CHANNELS_EVERY == 0:
+            safety.channels_agree(self)
 
     def _fate(self, dice: Random) -> None:
         # Decide whether the next process may be killed (one in four) or interrupted (one in four).
@@ -116,6 +120,7 @@ class World(Cast):
             if not self._heal_a_little():
                 break
         safety.check(self)
+        safety.channels_agree(self)
         Judge(self).everything()
 
     def _heal_a_little(self) -> int:

@@ -28,6 +28,7 @@ def test_a_product_has_the_documented_fields(client: Client) -> None:
         },
         images=("https://cdn.example/1.jpg", "https://cdn.example/2.jpg"),
         stock={"S": 10, "M": 0},
+        prices=(price(), price("price_m", 2800, size="M")),
     )
 
     answer = client.get("/api/products/")
@@ -41,6 +42,8 @@ def test_a_product_has_the_documented_fields(client: Client) -> None:
                 "title": "BALM T-Shirt",
                 "price": 25.0,
                 "currency": "usd",
+                "prices": {"S": "25.00", "M": "28.00"},
+                "url": "http://testserver/products/prod_balm/balm-t-shirt/",
                 "description": "A shirt.",
                 "image": "https://cdn.example/1.jpg",
                 "images": ["https://cdn.example/1.jpg", "https://cdn.example/2.jpg"],
@@ -86,6 +89,25 @@ def test_origin_fault_15_a_price_in_yen_is_not_divided(client: Client, settings:
     on_shelf(prices=(price(currency="jpy", unit_amount=2500),))
 
     assert client.get("/api/products/").json()["products"][0]["price"] == 2500
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "text"),
+    [("isk", 250000, "2500"), ("ugx", 250000, "2500"), ("mga", 2500, "2500.00")],
+)
+def test_prices_are_text_with_the_decimals_of_iso_4217(
+    client: Client, settings: Settings, currency: str, amount: int, text: str
+) -> None:
+    settings.SHOP_CURRENCY = currency
+    on_shelf(metadata={}, prices=(price(currency=currency, unit_amount=amount),))
+
+    assert client.get("/api/products/").json()["products"][0]["prices"] == {"stock": text}
+
+
+def test_a_size_without_a_price_has_null(client: Client) -> None:
+    on_shelf(metadata={"sizes": "S,M"}, prices=(price("price_s", size="S"),), default_price_id="")
+
+    assert client.get("/api/products/").json()["products"][0]["prices"] == {"S": "25.00", "M": None}
 
 
 def test_origin_fault_18_sizes_and_their_chart_come_from_the_product_not_from_its_id(client: Client) -> None:
