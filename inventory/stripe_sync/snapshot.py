@@ -100,7 +100,7 @@ def _compare(sync: ProductSync, pairs: list[Pair], tag: VersionOwner) -> None:
     if not counted or updates.open_update(sync.pk):
         return
     other = [item.key for item, reading in counted if item.on_hand != reading.count]
-    sync.differs = sync.number > 0 and (bool(other) or tag.number != sync.number)
+    sync.differs = bool(other) or (sync.number > 0 and tag.number != sync.number)
     sync.needs_version_bump = sync.needs_version_bump or sync.differs
     if sync.differs:
         logger.info(

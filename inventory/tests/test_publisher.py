@@ -15,6 +15,7 @@ from inventory.models import Installation, Issue, Movement, ProductSync, StockIt
 from inventory.stock import ledger
 from inventory.stock.metadata import VersionTag, update_payload
 from inventory.stripe_sync import publisher, updates
+from inventory.stripe_sync.catalog_sync import sync_catalog
 from inventory.tests.factories import Shirt, later, raising
 from inventory.worker import drain
 
@@ -484,3 +485,19 @@ def test_products_never_published_come_before_recently_published_ones(
     publisher.publish_pending(now)
 
     assert not ProductSync.objects.get(pk="prod_b").needs_version_bump
+
+
+def test_an_edit_before_the_first_update_is_fetched_and_not_overwritten(
+    new_shirt: Callable[..., Shirt], fake: FakeStripe
+) -> None:
+    """While a shop is set up, its catalog is read and edited before an endpoint or a worker exists."""
+    for endpoint in list(fake.webhook_endpoints):
+        fake.call("DELETE", f"/v1/webhook_endpoints/{endpoint}")
+    shirt = new_shirt(S=10, M=15)
+    sync_catalog()
+    fake.forward(5)
+    shirt.edit(M=20)
+
+    drain()
+
+    assert shirt.at_stripe("M") == "20" and shirt.movements("M", "edited") == [5]
