@@ -27,6 +27,7 @@ WELCOME = """
     Admin         {site}/admin/   user name: {owner}   password: {password}
     Stripe        {stripe}/dashboard   a fake Stripe, for this demo only
     Stripe CLI    {listen}
+    Sample files  demo/files   a delivery for Stock items, Stock file; exports of other shops
     Data, logs    {folder}   (script/demo --fresh deletes them)
 
   Pay with the card 4242 4242 4242 4242, any future date and any three digits,

@@ -247,6 +247,12 @@ def update_webhook_endpoint(endpoint_id: str, *, url: str, events: Sequence[str]
         )
 
 
+def disable_webhook_endpoint(endpoint_id: str) -> None:
+    """Let Stripe send nothing to the endpoint any more, retries included."""
+    with translate_errors():
+        stripe_client(retries=RETRIES).v1.webhook_endpoints.update(endpoint_id, {"disabled": True})
+
+
 def delete_webhook_endpoint(endpoint_id: str) -> None:
     with translate_errors():
         stripe_client().v1.webhook_endpoints.delete(endpoint_id)

@@ -46,12 +46,16 @@ PAYMENT_ENDED = ("payment_intent.succeeded", "payment_intent.canceled")
 
 @dataclass(frozen=True)
 class Payment:
-    """A paid session and the order it pays for. `paid_at` is by Stripe's clock."""
+    """A paid session and the order it pays for. `paid_at` is by Stripe's clock.
+
+    `ignore_cutoff`: the sale is known to be missing in Stripe's count, whenever it was paid.
+    """
 
     order_id: UUID
     session: CheckoutSession
     paid_at: datetime
     changes: LineChanges
+    ignore_cutoff: bool = False
 
 
 def on_session_event(event: StripeEvent) -> None:
@@ -121,12 +125,18 @@ def _apply_current_session(order: Order) -> None:
 
 
 def apply_session(
-    session: CheckoutSession, *, now: datetime, failed: bool = False, happened_at: datetime | None = None
+    session: CheckoutSession,
+    *,
+    now: datetime,
+    failed: bool = False,
+    happened_at: datetime | None = None,
+    ignore_cutoff: bool = False,
 ) -> Order | None:
     """Apply the outcome of `session` to its order, idempotently. None if it sold nothing that this shop counts.
 
     `failed`: an event reports that a later payment failed, which the session itself does not say.
     `happened_at`: time of the event, by Stripe's clock, in case the session has no time of payment.
+    `ignore_cutoff`: as in Payment.
     Raises inventory.events.inbox.NeedsStripeAccess or StripeCallError while the session's lines are read: for an
     external order, or where the session sold something else than the order says.
     """
@@ -135,7 +145,8 @@ def apply_session(
         return None
     if session.is_paid:
         paid_at = session.paid_at or happened_at or session.created_at or now
-        _pay([Payment(order.id, session, paid_at, added_lines.find_changes(order, session))], now=now)
+        changes = added_lines.find_changes(order, session)
+        _pay([Payment(order.id, session, paid_at, changes, ignore_cutoff)], now=now)
     elif session.status == "expired":
         release_order(order, because="Its payment page has expired.")
     elif failed or session.payment_failed:
@@ -198,7 +209,13 @@ def _pay(payments: Sequence[Payment], *, now: datetime) -> None:
         sold = OrderLine.objects.filter(order__in=orders).select_related("order")
         lines = list(sold.order_by("order", "position")) if orders else []
         sales = [
-            ledger.SaleLine(line.reference, line.item_id, line.quantity, line.order.paid_at, line.was_held)
+            ledger.SaleLine(
+                line.reference,
+                line.item_id,
+                line.quantity,
+                None if by_order[line.order_id].ignore_cutoff else line.order.paid_at,
+                line.was_held,
+            )
             for line in lines
             if line.item_id is not None
         ]
