@@ -12,6 +12,7 @@ from checkout import gateway
 from checkout.cart.cart import lazy_cart
 from checkout.models import Order
 from checkout.orders.fulfillment import apply_session
+from checkout.stripe_slots import stripe_slot
 from config.stripe_client import StripeCallError
 from inventory.events import inbox
 
@@ -46,7 +47,9 @@ def poll_order(order: Order, *, now: datetime) -> Order:
     )
     if due.update(polled_at=now):
         try:
-            apply_session(gateway.fetch_session(order.session_id or ""), now=now)
+            with stripe_slot() as has_slot:
+                if has_slot:
+                    apply_session(gateway.fetch_session(order.session_id or ""), now=now)
         except StripeCallError as exc:
             logger.warning("Order %s: its session could not be fetched: %s", order.number, exc)
         order.refresh_from_db()

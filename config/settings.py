@@ -77,6 +77,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.limit_body",
     "inventory.middleware.WebhookFastPath",  # Stripe needs none of the others
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -259,8 +260,12 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 if get_bool("TRUST_X_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
-# The shop's own forms are far smaller.
+# The shop's own forms are far smaller. Django does not count files here: config.middleware.limit_body ends larger bodies,
+# files included, before anything is read, so that none reaches the disk.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+MAX_BODY_BYTES = max(DATA_UPLOAD_MAX_MEMORY_SIZE, STRIPE_WEBHOOK_MAX_BYTES + 1)
+# No header of a request may change the links of a page, which is cached for everybody.
+FORCE_SCRIPT_NAME = ""
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

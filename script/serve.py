@@ -10,17 +10,20 @@ from pathlib import Path
 from script.processes import Programs, end_on_signals, python
 
 ROOT = Path(__file__).resolve().parent.parent
-# Threads, so that slow calls to Stripe do not delay pages. gunicorn's control socket is not used.
+# Threads, so that slow calls to Stripe do not delay pages; they work on complete requests only. gunicorn's control socket
+# is not used. No header of a request may set SCRIPT_NAME or PATH_INFO, which gunicorn takes from a proxy by default.
 GUNICORN = [
     "-m",
     "gunicorn",
     "-k",
-    "gthread",
+    "config.buffering_worker.BufferingWorker",
     "-w",
     "2",
     "--threads",
     "8",
     "--no-control-socket",
+    "--forwarder-headers",
+    "NONE",
     "config.wsgi",
 ]
 # On a small machine, requests of customers take precedence over the worker.
@@ -46,8 +49,11 @@ def serve(for_gunicorn: list[str]) -> int | str:
             return 1
     # gunicorn gives requests 30 seconds to finish; the worker finishes its current tasks.
     with Programs(grace=40) as programs:
-        programs.start("the web server", python(*GUNICORN, *for_gunicorn), folder=ROOT)
-        programs.start("the worker", worker_command(), folder=ROOT)
+        # Leashed: if this process is killed, both end too. Otherwise the old code would keep the port and go on selling.
+        web = python("-m", "script.parent_watch", *GUNICORN, *for_gunicorn)
+        programs.start("the web server", web, folder=ROOT, leashed=True)
+        worker = [*AFTER_THE_PAGES, *python("-m", "script.parent_watch", "manage.py", "run_worker")]
+        programs.start("the worker", worker, folder=ROOT, leashed=True)
         ended = programs.wait_for_one_to_end()
     return f"{ended[0].upper()}{ended[1:]} has exited, so both were stopped. See its last log lines."
 

@@ -22,6 +22,7 @@ from checkout.orders import hold_limits
 from checkout.orders.fulfillment import apply_session, release_order
 from checkout.session_params import session_params
 from checkout.stripe_objects import CheckoutSession
+from checkout.stripe_slots import stripe_slot
 from config.fault_points import fault_point
 from config.stripe_client import (
     AuthenticationFailed,
@@ -53,11 +54,33 @@ def start_checkout(cart: Cart, *, now: datetime, network: str = "") -> Order:
 
     `network`: where the customer comes from (config.client_address), "" if unknown.
 
-    Raises CartError, HoldLimitReached, ledger.InsufficientStock (nothing is held, the cart is unchanged) and StripeCallError (Stripe
-    refused the session and the hold is released, or an earlier session of this cart could not be ended).
+    Raises CartError, HoldLimitReached, ledger.InsufficientStock (nothing is held, the cart is unchanged) and
+    StripeCallError (Stripe refused the session and the hold is released, or an earlier session of this cart could not
+    be ended).
     """
     if not cart:
         raise CartError(_("Your cart is empty."))
+    with stripe_slot() as has_slot:
+        if has_slot:
+            return _start_with_stripe(cart, now=now, network=network)
+    return _start_without_stripe(cart, now=now, network=network)
+
+
+def _start_without_stripe(cart: Cart, *, now: datetime, network: str) -> Order:
+    """Hold the units, and leave the payment page to the worker: Stripe keeps too many threads waiting already."""
+    order = Order.objects.filter(cart_token=cart.token).exclude(state=Order.State.CANCELED).first()
+    if order is not None and order.state != Order.State.REFUNDED:
+        if order.state != Order.State.OPEN or order.fingerprint == cart.fingerprint:
+            return order
+        raise CartError(_("The payment page is very busy. Please try again in a moment."))
+    hold_limits.check(cart.token, network, now)
+    try:
+        return _create_order(cart, now=now, network=network, for_worker=True)
+    except IntegrityError as exc:
+        raise CartError(_("The payment page is very busy. Please try again in a moment.")) from exc
+
+
+def _start_with_stripe(cart: Cart, *, now: datetime, network: str) -> Order:
     for _attempt in range(3):
         order = _resume_open_order(cart, now=now)
         if order:
@@ -117,8 +140,8 @@ def _reuse_or_end_session(order: Order, cart: Cart, *, now: datetime) -> Order |
     return order if order.state in usable else None
 
 
-def _create_order(cart: Cart, *, now: datetime, network: str = "") -> Order:
-    """Save order, lines, request and hold in one transaction.
+def _create_order(cart: Cart, *, now: datetime, network: str = "", for_worker: bool = False) -> Order:
+    """Save order, lines, request and hold in one transaction. `for_worker`: the worker sends the request at once.
 
     Raises CartError, InsufficientStock, or IntegrityError if the cart has an open order.
     """
@@ -127,6 +150,7 @@ def _create_order(cart: Cart, *, now: datetime, network: str = "") -> Order:
         currency=cart.currency,
         cart_token=cart.token,
         client_network=network,
+        next_attempt_at=now if for_worker else None,
         fingerprint=cart.fingerprint,
         expires_at=expires_at,
     )

@@ -45,11 +45,10 @@ STALE_DELAYS = timedelta(minutes=1), timedelta(hours=6)
 
 def find_unknown_sessions(now: datetime) -> int:
     """Worker task: recover the sessions of orders that have no session id. Returns how many orders are resolved."""
+    # One with a time for an attempt was left to the worker, so no request of its start is running.
+    not_running = Q(created_at__lte=now - REQUEST_GRACE) | Q(next_attempt_at__isnull=False)
     orders = Order.objects.filter(
-        is_due("next_attempt_at", now),
-        state=Order.State.OPEN,
-        session_id=None,
-        created_at__lte=now - REQUEST_GRACE,
+        not_running, is_due("next_attempt_at", now), state=Order.State.OPEN, session_id=None
     )
     return _recover(orders.order_by("created_at")[:BATCH_SIZE], _find_session, now=now, delays=UNKNOWN_DELAYS)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -10,7 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from checkout import stripe_slots
 from checkout.models import Order
+from checkout.recovery import session_recovery
 from checkout.tests.conftest import (
     Customer,
     deliver,
@@ -244,3 +248,39 @@ def test_the_carts_own_hold_is_no_shortage(fake: FakeStripe, shirt: Product, cus
     assert "sold out" not in page and "Only" not in page
     assert order.session_url in page
     deliver(fake)
+
+
+def test_while_stripe_hangs_a_checkout_leaves_its_page_to_the_worker(
+    fake: FakeStripe, shirt: Product, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_ago = time.monotonic() - 5
+    monkeypatch.setattr(stripe_slots, "_since", dict.fromkeys(range(stripe_slots.SLOTS), long_ago))
+    customer.put_in(shirt, "M", quantity=2)
+    fake.forget_calls()
+
+    answer = customer.go_to_payment()
+
+    order = only_order()
+    assert answer["Location"] == reverse("checkout_start")
+    assert (order.state, order.session_id, held(shirt, "M")) == (Order.State.OPEN, None, 2)
+    assert customer.get(reverse("checkout_start")).status_code == 200
+    assert fake.calls == []
+    assert session_recovery.find_unknown_sessions(timezone.now()) == 1
+    assert customer.get(reverse("checkout_start")).url == only_order().session_url  # type: ignore[attr-defined]
+
+
+def test_a_slot_is_waited_for_while_stripe_answers() -> None:
+    entered = threading.Barrier(stripe_slots.SLOTS + 1)
+
+    def call() -> None:
+        with stripe_slots.stripe_slot():
+            entered.wait(10)
+
+    threads = [threading.Thread(target=call) for _number in range(stripe_slots.SLOTS)]
+    for thread in threads:
+        thread.start()
+    entered.wait(10)
+    with stripe_slots.stripe_slot() as has_slot:
+        assert has_slot
+    for thread in threads:
+        thread.join()

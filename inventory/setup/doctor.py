@@ -5,11 +5,14 @@ Stripe is asked in parallel and with one deadline, so that an examination ends i
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -334,6 +337,7 @@ def _database_problems() -> Iterator[Finding]:
         text = _("The database is read-only, so nothing can be sold or counted.")
         remedy = _("Point DATABASE_URL at the primary, or add ?target_session_attrs=read-write to its hosts.")
         problems.append(Finding("database", ERROR, text, remedy))
+    problems += _files_that_others_may_read()
     host = str(settings.DATABASES["default"].get("HOST") or "")
     options = settings.DATABASES["default"].get("OPTIONS") or {}
     if "," in host and options.get("target_session_attrs") != "read-write":
@@ -344,6 +348,19 @@ def _database_problems() -> Iterator[Finding]:
         problems.append(Finding("database", ERROR, text, remedy))
     name = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}.get(connection.vendor, connection.vendor)
     yield from problems or [Finding("database", OK, _("%(name)s is migrated and writable.") % {"name": name})]
+
+
+def _files_that_others_may_read() -> list[Finding]:
+    """The database file and .env of a live shop."""
+    files = [Path(os.environ.get("ENV_FILE") or settings.BASE_DIR / ".env")]
+    if connection.vendor == "sqlite":
+        files.append(Path(str(settings.DATABASES["default"]["NAME"])))
+    readable = [file for file in files if is_live() and file.is_file() and file.stat().st_mode & 0o077]
+    text = _("Other users of this machine may read %(file)s.")
+    return [
+        Finding("files", WARNING, text % {"file": file}, f"chmod 600 {shlex.quote(str(file))}")
+        for file in readable
+    ]
 
 
 def _worker_findings(now: datetime) -> Iterator[Finding]:

@@ -8,6 +8,8 @@ import threading
 import time
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -318,6 +320,22 @@ def test_refused_deliveries_and_failing_mail_are_found(healthy: FakeStripe) -> N
     assert found.keys() == {"deliveries", "mail"}
     assert found["deliveries"].endswith("was refused: No secret matches.")
     assert found["mail"].endswith("could be sent: The server says no.")
+
+
+def test_a_database_file_that_others_may_read_is_found(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "shop.sqlite3"
+    file.touch(mode=0o644)
+    monkeypatch.setitem(settings.DATABASES, "default", {"NAME": str(file)})
+    monkeypatch.setattr(doctor, "connection", SimpleNamespace(vendor="sqlite"))
+    settings.STRIPE_SECRET_KEY = "sk_live_x"
+
+    [finding] = doctor._files_that_others_may_read()
+    file.chmod(0o600)
+
+    assert finding.remedy == f"chmod 600 {file}"
+    assert not doctor._files_that_others_may_read()
 
 
 # --- Settings and mail

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.template import Context
 from django.template.loader import render_to_string
+from django.urls import get_script_prefix
 from django.utils.cache import patch_cache_control
 from django.utils.html import escape
 from django.utils.safestring import SafeString
@@ -33,7 +34,15 @@ def render_cached_page(
     # Everything else that the template can show: the storefront's rows, and the settings in the context.
     visible = [value for name, value in shared.items() if name not in {"storefront", "shop_name"}]
     shipping = (tuple(settings.SHIPPING_COUNTRIES), tuple(settings.SHIPPING_RATES))
-    key = (template, cache_key, shared["storefront"].key, settings.LOW_STOCK_THRESHOLD, shipping, *visible)
+    key = (
+        template,
+        get_script_prefix(),
+        cache_key,
+        shared["storefront"].key,
+        settings.LOW_STOCK_THRESHOLD,
+        shipping,
+        *visible,
+    )
     html: str = cached_render(
         key, lambda: render_to_string(template, {**shared, **context(), "is_cached": True})
     )

@@ -134,3 +134,12 @@ def test_no_placeholder_is_left_in_a_page(client: Client, path: str) -> None:
     html = client.get(path, follow=True).content.decode()
 
     assert "<!--visitor" not in html
+
+
+def test_a_cached_page_does_not_take_the_script_prefix_of_its_first_visitor(client: Client) -> None:
+    product = on_shelf()
+
+    evil = client.get(product.get_absolute_url(), SCRIPT_NAME="/evil")
+    honest = client.get(product.get_absolute_url())
+
+    assert "/evil" not in evil.content.decode() + honest.content.decode()
