@@ -19,6 +19,8 @@ REFERENCES = {
     ("payment_intent", "latest_charge"): "charge",
     ("payment_intent", "payment_method"): "payment_method",
     ("charge", "payment_intent"): "payment_intent",
+    ("dispute", "charge"): "charge",
+    ("dispute", "payment_intent"): "payment_intent",
     ("refund", "charge"): "charge",
     ("refund", "payment_intent"): "payment_intent",
     ("shipping_cost", "shipping_rate"): "shipping_rate",

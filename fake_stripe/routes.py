@@ -11,6 +11,7 @@ from fake_stripe.account import Call
 from fake_stripe.resources import (
     absent,
     cli_calls,
+    disputes,
     event_calls,
     line_items,
     payment_calls,
@@ -140,6 +141,8 @@ ROUTES = (
     Route("GET", "/v1/refunds", "refunds", refunds.list_all, refunds.LIST),
     Route("GET", "/v1/refunds/{id}", "refunds", refunds.retrieve),
     Route("POST", "/v1/refunds/{id}", "refunds", refunds.update, refunds.UPDATE),
+    Route("GET", "/v1/disputes", "disputes", disputes.list_all, disputes.LIST),
+    Route("GET", "/v1/disputes/{id}", "disputes", disputes.retrieve),
     Route("GET", "/v1/events", "events", event_calls.list_all, event_calls.LIST),
     Route("GET", "/v1/events/{id}", "events", event_calls.retrieve),
     Route("GET", "/v2/core/events/{id}", "events", thin_events.retrieve),

@@ -17,7 +17,6 @@ ABSENT = {
     "coupons": "coupon",
     "credit_notes": "credit note",
     "customers": "customer",
-    "disputes": "dispute",
     "invoiceitems": "invoice item",
     "invoices": "invoice",
     "plans": "plan",

@@ -5,6 +5,7 @@ from fake_stripe.account import Call
 from fake_stripe.currencies import check_amount
 from fake_stripe.errors import StripeError
 from fake_stripe.events import emit
+from fake_stripe.paging import page
 from fake_stripe.store import Json
 
 REASONS = ("fraudulent", "product_not_received", "product_unacceptable", "duplicate", "general")
@@ -19,6 +20,19 @@ EVIDENCE = (
     *("shipping_carrier", "shipping_date", "shipping_documentation", "shipping_tracking_number"),
     *("uncategorized_file", "uncategorized_text"),
 )
+
+LIST = p.listing(created=p.CREATED, charge=p.Text(), payment_intent=p.Text())
+
+
+def list_all(call: Call) -> Json:
+    """GET /v1/disputes"""
+    wanted = {name: call.params[name] for name in ("charge", "payment_intent") if name in call.params}
+    return page(call, "dispute", "/v1/disputes", lambda row: all(row[n] == v for n, v in wanted.items()))
+
+
+def retrieve(call: Call) -> Json:
+    """GET /v1/disputes/{id}"""
+    return call.find("dispute")
 
 
 def open_(

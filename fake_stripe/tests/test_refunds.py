@@ -152,3 +152,14 @@ def test_disputes_are_told_by_their_events(fake: FakeStripe, client: stripe.Stri
     ]
     with pytest.raises(StripeError, match="already lost"):
         fake.dashboard.close_dispute(dispute["id"], won=True)
+
+
+def test_disputes_are_listed_and_retrieved(fake: FakeStripe, client: stripe.StripeClient, shirt: Any) -> None:
+    paid = [fake.pay(open_session(client, shirt["default_price"]).id)["payment_intent"] for _ in range(2)]
+    first, second = (fake.dashboard.dispute(intent) for intent in paid)
+
+    assert [one.id for one in client.v1.disputes.list().data] == [second["id"], first["id"]]
+    assert [one.id for one in client.v1.disputes.list({"payment_intent": paid[0]}).data] == [first["id"]]
+    found = client.v1.disputes.retrieve(first["id"], {"expand": ["charge"]})
+    assert isinstance(found.charge, stripe.Charge)
+    assert (found.charge.id, found.charge.disputed) == (first["charge"], True)

@@ -128,6 +128,8 @@ def test_every_endpoint_answers_as_the_document_describes_it(contract: Contract)
             walk(kind, call, f"/v1/{kind}s")
         walk("checkout.session", call, "/v1/checkout/sessions")
         walk("event", call, "/v1/events", change=False)
+        fake.dashboard.dispute(call("GET", "/v1/payment_intents")["data"][-1]["id"])
+        walk("dispute", call, "/v1/disputes", change=False)
         (endpoint,) = fake.webhook_endpoints
         call("DELETE", f"/v1/webhook_endpoints/{endpoint}")
         call("DELETE", f"/v1/products/{call('POST', '/v1/products', name='Mistake')['id']}")
