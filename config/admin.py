@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from config.admin_panels import INDEX_CONTEXT, SITEWIDE_PANELS, WORK, AdminPage
+from config.admin_panels import INDEX_CONTEXT, SITEWIDE_PANELS, VIEWS, WORK, AdminPage
 from config.stripe_dashboard import key_mode
 
 # Pages of models that had another name until 2026-11-26, for bookmarks: old path to new path.
@@ -83,7 +83,8 @@ class ShopAdminSite(AdminSite):
         moved = [path(f"{old}<path:rest>", moved_to, {"new": new}) for old, new in RENAMED_PAGES.items()] + [
             path(old, moved_to, {"new": new, "rest": ""}) for old, new in RENAMED_PAGES.items()
         ]
-        return [*moved, *super().get_urls()]
+        pages = [path(at, self.admin_view(import_string(view)), name=name) for at, view, name in VIEWS]
+        return [*moved, *pages, *super().get_urls()]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         """The models and pages that the user may see, grouped by work; with `app_label` those of one app."""

@@ -15,6 +15,11 @@ SITEWIDE_PANELS = [
 ]
 # Takes the request and returns the context of the first page.
 INDEX_CONTEXT = "checkout.today.today_context"
+# Pages that belong to no model: address below the admin's, dotted path of the view, name.
+VIEWS = [
+    ("reports/", "checkout.reports.pages.report_view", "checkout_reports"),
+    ("reports/<slug:name>/", "checkout.reports.pages.report_view", "checkout_report"),
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ WORK: list[tuple[str | Promise, list[str | AdminPage]]] = [
         [
             "checkout.Order",
             AdminPage(_("Oversold"), "admin:checkout_oversold", "inventory.change_stockitem"),
+            AdminPage(_("Reports"), "admin:checkout_reports", "checkout.view_reports"),
         ],
     ),
     (

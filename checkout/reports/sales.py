@@ -1,4 +1,4 @@
-"""Money, orders and units by day. Amounts are in the currency's minor unit, after refunds."""
+"""Money, orders and units by day, by product, size and color. Amounts are in the currency's minor unit, after refunds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django.core.cache import cache
-from django.db.models import Count, F, OuterRef, Subquery, Sum
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models import Count, F, OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, NullIf, TruncDate
 from django.utils import timezone
 
 from checkout.models import Order, OrderLine
@@ -77,3 +77,52 @@ def total(sales: SalesByDay, days: Iterable[date], currency: str) -> Sales:
 def currencies(sales: SalesByDay, preferred: str) -> list[str]:
     """`preferred` first, then the others that something was sold in."""
     return [preferred, *sorted({currency for _day, currency in sales} - {preferred})]
+
+
+# --- By product, size or color ----------------------------------------------------------------
+
+GROUPS = {
+    "product": ["product", "name"],
+    "size": ["size"],
+    "color": ["color"],
+    "variant": ["product", "name", "size", "color"],
+}
+
+
+@dataclass(frozen=True)
+class SoldLine:
+    """`labels`: what the row is about, such as a name, a size and a color. `amount`: None if no line had a price."""
+
+    labels: tuple[str, ...]
+    units: int
+    amount: int | None
+    currency: str
+
+
+def sales_by(group: str, first: date, last: date) -> list[SoldLine]:
+    """Units and money by GROUPS, the most units first. One query.
+
+    Prices are those of the lines, before discounts, shipping and tax. Refunded units are left out, and so are orders that
+    were refunded as a whole.
+    """
+    fields = GROUPS[group]
+    kept = F("quantity") - F("quantity_refunded")
+    rows = (
+        OrderLine.objects.filter(
+            order__state=Order.State.PAID,
+            order__paid_at__gte=start_of(first),
+            order__paid_at__lt=start_of(last + timedelta(days=1)),
+            quantity__gt=F("quantity_refunded"),
+        )
+        .order_by()
+        .annotate(paid_in=Coalesce(NullIf("currency", Value("")), "order__currency"))
+        .values_list(*fields, "paid_in")
+        .annotate(units=Sum(kept), money=Sum(F("unit_amount") * kept))
+    )
+    lines = []
+    for row in rows:
+        *labels, currency, units, amount = row
+        # The id keeps two products of one name apart; it is not shown.
+        shown = labels[1:] if fields[0] == "product" else labels
+        lines.append(SoldLine(tuple(str(label) for label in shown), units, amount, currency))
+    return sorted(lines, key=lambda line: (-line.units, line.labels))

@@ -1,4 +1,4 @@
-"""Today and the history of a size in a real browser, on a phone and a desktop, light and dark, without JavaScript."""
+"""Today, the history of a size and the reports in a real browser, on a phone and a desktop, light and dark, without JavaScript."""
 
 from __future__ import annotations
 
@@ -116,6 +116,8 @@ def test_the_pages_are_accessible_and_fit_the_screen(
         check(page, reverse("admin:index"), f"today-{where}")
         medium = item_of(busy_shop, "M").pk
         check(page, reverse("admin:inventory_stockitem_history", args=[medium]), f"history-{where}")
+        for name in ("sales", "size-curve"):
+            check(page, reverse("admin:checkout_report", args=[name]), f"{name}-{where}")
 
 
 def test_today_works_without_javascript_and_breaks_no_policy(

@@ -12,7 +12,14 @@ from config.stripe_events import EVENTS
 from config.worker_tasks import WORKER_TASKS
 
 HANDLERS = sorted({path for paths in EVENTS.values() for path in paths})
-ONE_ARGUMENT = [*HANDLERS, *(duty.path for duty in WORKER_TASKS), *SITEWIDE_PANELS, INDEX_CONTEXT]
+PAGES = sorted({view for _address, view, _name in VIEWS})
+ONE_ARGUMENT = [
+    *HANDLERS,
+    *(duty.path for duty in WORKER_TASKS),
+    *SITEWIDE_PANELS,
+    INDEX_CONTEXT,
+    *PAGES,
+]
 
 
 @pytest.mark.parametrize("path", ONE_ARGUMENT)
