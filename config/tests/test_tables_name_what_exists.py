@@ -7,7 +7,7 @@ import inspect
 import pytest
 from django.utils.module_loading import import_string
 
-from config.admin_panels import INDEX_CONTEXT, SITEWIDE_PANELS
+from config.admin_panels import INDEX_CONTEXT, SITEWIDE_PANELS, VIEWS
 from config.stripe_events import EVENTS
 from config.worker_tasks import WORKER_TASKS
 
