@@ -7,8 +7,9 @@ reading to the counts.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db.models import Exists, F, OuterRef, QuerySet
 
@@ -33,7 +34,10 @@ def refresh_product(product_id: str) -> mirror.Outcome:
     """
     # Counted before the request: a refresh that is requested during this one is not fulfilled by it.
     requested = requested_counts([product_id]).get(product_id, 0)
-    product = gateway.fetch_product(product_id)
+    return _apply(gateway.fetch_product(product_id), requested)
+
+
+def _apply(product: gateway.StripeProduct, requested: int) -> mirror.Outcome:
     fault_point("refresh.read")
     outcome = mirror.upsert_product(product)
     fault_point("refresh.stored")
@@ -52,7 +56,14 @@ def refresh_requested(now: datetime) -> int:
     # While an update is open a refresh can compare nothing.
     open_update = StockUpdate.objects.filter(product=OuterRef("pk"), state=StockUpdate.State.OPEN)
     due = pending_refreshes().filter(lease_free(), ~Exists(open_update), is_due("next_refresh_at", now))
-    refreshed = sum(_refresh_one(pk, now) for pk in list(due.values_list("pk", flat=True)[:BATCH_SIZE]))
+    product_ids = list(due.values_list("pk", flat=True))
+    if 2 * len(product_ids) > _listing_calls():
+        refreshed = _refresh_from_listing(product_ids, now)
+    else:
+        refreshed = sum(
+            _refresh_one(product_id, now, partial(refresh_product, product_id))
+            for product_id in product_ids[:BATCH_SIZE]
+        )
     # A process may die after creating a product and before its ProductSync, where refreshes are requested.
     without_sync = Product.objects.filter(sync=None, deleted=False).order_by("pk")
     for product_id in (product_ids := list(without_sync.values_list("pk", flat=True)[:BATCH_SIZE])):
@@ -64,13 +75,37 @@ def pending_refreshes() -> QuerySet[ProductSync]:
     return ProductSync.objects.filter(refreshes_requested__gt=F("refreshes_done"))
 
 
-def _refresh_one(product_id: str, now: datetime) -> bool:
+def _listing_calls() -> int:
+    """About how many calls list the account, if a product has one or two prices. Reading one product takes two."""
+    return 2 + 3 * (Product.objects.count() // gateway.PAGE_SIZE + 1)
+
+
+def _refresh_from_listing(product_ids: Sequence[str], now: datetime) -> int:
+    """Refresh many products from a list of the account, as after a start or a change of many in the Dashboard."""
+    before = {sync.pk: sync for sync in ProductSync.objects.filter(pk__in=product_ids)}
+    refreshed = 0
+    for product in gateway.iter_products():
+        if sync := before.pop(product.id, None):
+            refreshed += _refresh_one(product.id, now, partial(_apply_listed, product, sync))
+    # Deleted products are not listed.
+    return refreshed + sum(
+        _refresh_one(product_id, now, partial(refresh_product, product_id)) for product_id in before
+    )
+
+
+def _apply_listed(product: gateway.StripeProduct, before: ProductSync) -> None:
+    # If an update was sent meanwhile, the list may be older than that: the product stays due.
+    if ProductSync.objects.filter(pk=before.pk, number=before.number).exists():
+        _apply(product, before.refreshes_requested)
+
+
+def _refresh_one(product_id: str, now: datetime, refresh: Callable[[], object]) -> bool:
     # False if another worker has the product, or it failed, which does not stop the others.
     with lease(product_id) as own_lease:
         if own_lease is None:
             return False
         try:
-            refresh_product(product_id)
+            refresh()
             return True
         except (RateLimited, ServerError, InvalidRequest) as exc:
             _postpone(product_id, now)

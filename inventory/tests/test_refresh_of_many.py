@@ -1,0 +1,79 @@
+"""Refreshes of many products: from one list of the account instead of two calls for each product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.utils import timezone
+
+from fake_stripe import FakeStripe
+from inventory.models import ProductSync
+from inventory.stripe_sync import catalog_sync, refresh
+from inventory.tests.factories import Shirt
+from shop import gateway
+from shop.models import Product
+
+
+@pytest.fixture
+def shirts(new_shirt: Callable[..., Shirt]) -> list[Shirt]:
+    shirts = [new_shirt(f"prod_{number:02}", M=15) for number in range(12)]
+    catalog_sync.sync_catalog()
+    refresh.request_refresh_of_all()
+    return shirts
+
+
+def reads(fake: FakeStripe, *, since: int) -> list[str]:
+    return [call.path for call in list(fake.calls)[since:] if call.method == "GET"]
+
+
+def test_many_products_are_read_from_one_list(shirts: list[Shirt], fake: FakeStripe) -> None:
+    fake.dashboard.edit_product("prod_05", name="Soft T-Shirt")
+    before = len(fake.calls)
+
+    assert refresh.refresh_requested(timezone.now()) == 12
+
+    assert reads(fake, since=before) == ["/v1/prices", "/v1/products"]
+    assert not refresh.pending_refreshes().exists()
+    assert Product.objects.get(pk="prod_05").name == "Soft T-Shirt"
+
+
+def test_few_products_are_read_one_by_one(shirts: list[Shirt], fake: FakeStripe) -> None:
+    refresh.refresh_requested(timezone.now())
+    refresh.request_refresh(["prod_01", "prod_02"])
+    before = len(fake.calls)
+
+    assert refresh.refresh_requested(timezone.now()) == 2
+
+    assert reads(fake, since=before) == ["/v1/products/prod_01", "/v1/prices", "/v1/products/prod_02", "/v1/prices"]
+
+
+def test_a_product_that_is_not_listed_is_read_alone(shirts: list[Shirt], fake: FakeStripe) -> None:
+    fake.add_product(id="prod_12", name="Sticker", metadata={"stock": "1"})
+    catalog_sync.sync_catalog()
+    refresh.request_refresh_of_all()
+    assert fake.call("DELETE", "/v1/products/prod_12")[0] == 200
+
+    assert refresh.refresh_requested(timezone.now()) == 13
+
+    assert Product.objects.get(pk="prod_12").deleted
+    assert not refresh.pending_refreshes().exists()
+
+
+def test_a_list_from_before_an_update_is_not_applied(
+    shirts: list[Shirt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = gateway.iter_products
+
+    def with_an_update_meanwhile() -> Iterator[gateway.StripeProduct]:
+        for product in listed():
+            if product.id == "prod_07":
+                ProductSync.objects.filter(pk="prod_07").update(number=1)
+            yield product
+
+    monkeypatch.setattr(gateway, "iter_products", with_an_update_meanwhile)
+
+    refresh.refresh_requested(timezone.now())
+
+    assert list(refresh.pending_refreshes().values_list("pk", flat=True)) == ["prod_07"]
+    assert not ProductSync.objects.get(pk="prod_07").differs
