@@ -316,7 +316,15 @@ def stocked(products: int, sizes: int) -> None:
     ]
     Product.objects.bulk_create(rows)
     items = (
-        StockItem(product=row, key=f"stock_{size}", size=str(size), position=size, state="counted", on_hand=5)
+        StockItem(
+            product=row,
+            key=f"stock_{size}",
+            catalog_id=f"{row.id}-{size}",
+            size=str(size),
+            position=size,
+            state="counted",
+            on_hand=5,
+        )
         for row in rows
         for size in range(sizes)
     )
