@@ -5,10 +5,17 @@ Only metadata keys that the shop knows are published; other keys may be the owne
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 import re
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from threading import Lock
 from typing import Any
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 
 from shop.availability import StockStatus, Variant, availability_of
 from shop.metadata import KEYS, LINK_KEYS
@@ -16,7 +23,68 @@ from shop.models import Product
 from shop.money import as_decimal, decimal_text
 from shop.size_guide import Guide
 
+STOCK_COLUMNS = ("pk", "key", "size", "position", "is_listed", "state", "available", "held")
 PUBLIC_KEYS = frozenset({*KEYS, *LINK_KEYS})
+
+
+BATCH_SIZE = 100
+_latest: tuple[str, bytes] = ("", b"")  # version and compressed JSON
+_lock = Lock()
+
+
+def catalog_version(*, show_quantities: bool) -> str:
+    """Digest of everything that the catalog's JSON shows. Reads the rows in batches, so it needs little memory."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((show_quantities, settings.LOW_STOCK_THRESHOLD, settings.SITE_URL)).encode())
+    columns = [field.attname for field in Product._meta.concrete_fields]
+    products = Product.objects.visible().with_size_guide().values_list(*columns, "size_guide_row")
+    stock = Product.objects.visible().order_by("pk", "stock_items__pk")
+    for rows in (products, stock.values_list("pk", *(f"stock_items__{name}" for name in STOCK_COLUMNS))):
+        for row in rows.iterator(chunk_size=5 * BATCH_SIZE):
+            digest.update(repr(row).encode())
+    return digest.hexdigest()
+
+
+def compressed_catalog(version: str, *, show_quantities: bool) -> bytes:
+    """The catalog as gzip-compressed JSON, built once per version and process."""
+    global _latest
+    with _lock:
+        if _latest[0] == version:
+            return _latest[1]
+        compressed = _compress(_catalog_parts(show_quantities=show_quantities))
+        # Rows that changed while it was built belong to another version.
+        if catalog_version(show_quantities=show_quantities) == version:
+            _latest = (version, compressed)
+        return compressed
+
+
+def decompressed(compressed: bytes) -> Iterator[bytes]:
+    """In parts, for clients that take no gzip."""
+    with gzip.open(BytesIO(compressed)) as file:
+        while part := file.read(64 * 1024):
+            yield part
+
+
+def uncompressed_size(compressed: bytes) -> int:
+    return int.from_bytes(compressed[-4:], "little")  # The last field of gzip's format.
+
+
+def _catalog_parts(*, show_quantities: bool) -> Iterator[str]:
+    separator = '{"products": ['
+    products = Product.objects.visible().with_stock().with_size_guide()
+    for product in products.iterator(chunk_size=BATCH_SIZE):
+        fields = product_to_json(product, show_quantities=show_quantities)
+        yield separator + json.dumps(fields, cls=DjangoJSONEncoder)
+        separator = ", "
+    yield "]}" if separator == ", " else f"{separator}]}}"
+
+
+def _compress(parts: Iterable[str]) -> bytes:
+    file = BytesIO()
+    with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6, mtime=0) as compressor:
+        for part in parts:
+            compressor.write(part.encode())
+    return file.getvalue()
 
 
 def product_to_json(product: Product, *, show_quantities: bool) -> dict[str, Any]:

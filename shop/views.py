@@ -5,20 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotModified,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.cache import patch_cache_control
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.http import parse_etags
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_safe
 
 from config.stripe_client import is_configured
-from shop.api import product_to_json
+from shop.api import catalog_version, compressed_catalog, decompressed, uncompressed_size
 from shop.context_processors import get_storefront
 from shop.filters import ProductFilter
-from shop.models import Product
 from shop.page_cache import ProductRows, fetch_detail, fetch_list, no_cache, render_cached_page
+
+MAX_WHOLE_ANSWER = 256 * 1024  # bytes of the JSON API; larger answers are streamed
 
 
 @require_safe
@@ -136,15 +146,29 @@ def theme_css(request: HttpRequest) -> HttpResponse:
 
 @csrf_exempt  # Read-only: a POST should fail with 405, not with a CSRF error.
 @require_GET
-def api_product_list(request: HttpRequest) -> JsonResponse:
-    """The catalog as JSON, in the format that existing programs of the label expect."""
+def api_product_list(request: HttpRequest) -> HttpResponseBase:
+    """The catalog as JSON, in the format that existing programs of the label expect. With an ETag: the version."""
     if not is_configured():
-        response = JsonResponse({"products": []}, status=503)
+        refusal = JsonResponse({"products": []}, status=503)
+        patch_cache_control(refusal, no_store=True)
+        return refusal
+    show_quantities = get_storefront(request).settings.show_counts
+    version = catalog_version(show_quantities=show_quantities)
+    etag = f'W/"{version}"'
+    if etag in parse_etags(request.headers.get("If-None-Match", "")):
+        response: HttpResponseBase = HttpResponseNotModified()
     else:
-        products = Product.objects.visible().with_stock().with_size_guide()
-        show_quantities = get_storefront(request).settings.show_counts
-        response = JsonResponse(
-            {"products": [product_to_json(product, show_quantities=show_quantities) for product in products]}
-        )
+        compressed = compressed_catalog(version, show_quantities=show_quantities)
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            response = HttpResponse(
+                compressed, content_type="application/json", headers={"Content-Encoding": "gzip"}
+            )
+        elif uncompressed_size(compressed) > MAX_WHOLE_ANSWER:
+            response = StreamingHttpResponse(decompressed(compressed), content_type="application/json")
+        else:
+            response = HttpResponse(decompressed(compressed), content_type="application/json")
+    response["ETag"] = etag
+    patch_vary_headers(response, ["Accept-Encoding"])
+    # No cache on the way may keep stock. A program that keeps the answer itself asks with If-None-Match.
     patch_cache_control(response, no_store=True)
     return response

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Callable
+
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
 from inventory.models import StockItem
-from shop.models import SizeGuide, Storefront
+from shop import api, views
+from shop.models import Product, SizeGuide, Storefront
 from shop.tests.factories import on_shelf, price
 
 pytestmark = pytest.mark.django_db
@@ -161,3 +166,61 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_products(
 
     with django_assert_max_num_queries(3):  # type: ignore[operator]
         assert len(client.get("/api/products/").json()["products"]) == 12
+
+
+def test_an_unchanged_catalog_is_not_sent_again(client: Client) -> None:
+    on_shelf(stock={"S": 5})
+    etag = client.get("/api/products/")["ETag"]
+
+    again = client.get("/api/products/", headers={"If-None-Match": etag})
+
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", etag)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: StockItem.objects.update(held=1),
+        lambda: StockItem.objects.update(is_listed=False),
+        lambda: Product.objects.update(name="Another"),
+        lambda: Product.objects.update(active=False),
+        lambda: SizeGuide.objects.create(name="Shirts", lines="S 27, 21, 34"),
+        lambda: Storefront.objects.update(show_counts=False),
+        lambda: on_shelf("prod_new"),
+    ],
+)
+def test_every_change_is_another_version(client: Client, change: Callable[[], object]) -> None:
+    Storefront.objects.create(show_counts=True)
+    on_shelf(stock={"S": 5})
+    before = client.get("/api/products/")
+    assert client.get("/api/products/")["ETag"] == before["ETag"]
+
+    change()
+
+    after = client.get("/api/products/", headers={"If-None-Match": before["ETag"]})
+    assert after.status_code == 200 and after["ETag"] != before["ETag"]
+
+
+@pytest.mark.parametrize("most", [0, 10**9])
+def test_compressed_and_plain_answers_are_the_same(
+    client: Client, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MAX_WHOLE_ANSWER", most)
+    for number in range(150):
+        on_shelf(f"prod_{number}")
+
+    compressed = client.get("/api/products/", headers={"Accept-Encoding": "gzip"})
+    plain = client.get("/api/products/")
+
+    body = plain.getvalue()
+    assert compressed["Content-Encoding"] == "gzip" and plain.streaming is (most == 0)
+    assert gzip.decompress(compressed.content) == body
+    assert len(json.loads(body)["products"]) == 150
+
+
+def test_the_catalog_is_built_once_per_version(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_shelf()
+    client.get("/api/products/")
+    monkeypatch.setattr(api, "product_to_json", None)  # Would fail.
+
+    assert client.get("/api/products/").status_code == 200
