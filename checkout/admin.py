@@ -40,6 +40,7 @@ from checkout.orders.refund_requests import (
     request_refund,
 )
 from checkout.orders.returns import NotCounted, restock, returnable_lines
+from checkout.origin import events_of, origin_of
 from checkout.oversold_page import DecisionForm, decide, oversold_page
 from checkout.refunding import RefundForm, blank_form, refund_page
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
@@ -137,6 +138,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
                     "paid_at",
                     "expires_at",
                     "is_external",
+                    "origin",
                 ]
             },
         ),
@@ -144,10 +146,21 @@ class OrderAdmin(ReadOnlyModelAdmin):
         (gettext_lazy("Amounts"), {"fields": ["amounts_display"]}),
         (
             gettext_lazy("Technical details"),
-            {"fields": ["id", "session_id", "payment_intent_id", "movements"], "classes": ["collapse"]},
+            {
+                "fields": ["id", "session_id", "payment_intent_id", "movements", "events"],
+                "classes": ["collapse"],
+            },
         ),
     ]
-    readonly_fields = ["number", "stripe_link", "address_display", "amounts_display", "movements"]
+    readonly_fields = [
+        "number",
+        "stripe_link",
+        "origin",
+        "address_display",
+        "amounts_display",
+        "movements",
+        "events",
+    ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("lines")
@@ -216,6 +229,23 @@ class OrderAdmin(ReadOnlyModelAdmin):
             for row in movements.select_related("item__product")
         ]
         return format_html_join(SafeString("<br>"), "{} {} {} {}", rows) if rows else "–"
+
+    @admin.display(description=gettext_lazy("came from"))
+    def origin(self, order: Order) -> SafeString | str:
+        return origin_of(order)
+
+    @admin.display(description=gettext_lazy("events"))
+    def events(self, order: Order) -> SafeString | str:
+        rows = [
+            (
+                reverse("admin:inventory_stripeevent_change", args=[event.pk]),
+                event.type,
+                format_local(event.created_at),
+                event.get_state_display(),
+            )
+            for event in events_of(order)
+        ]
+        return format_html_join(SafeString("<br>"), '<a href="{}">{}</a> {} {}', rows) if rows else "–"
 
     # --- Packing and sending ---
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -19,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
+from config.coerce import as_mapping, as_text
 from inventory import csv_views, stock_grid, stock_history
 from inventory.events import inbox
 from inventory.forms import StockForm, change_stock
@@ -203,15 +207,68 @@ class StripeEventAdmin(ReadOnlyModelAdmin):
     list_filter = ["state", "type", "received_at"]
     search_fields = ["id", "object_id", "type"]
     fieldsets = [
-        (None, {"fields": ["id", "type", "object_id", "created_at", "received_at", "livemode"]}),
+        (
+            None,
+            {
+                "fields": [
+                    "id",
+                    "type",
+                    "object_id",
+                    "created_at",
+                    "received_at",
+                    "livemode",
+                    "order_link",
+                    "stripe_link",
+                ]
+            },
+        ),
         (
             gettext_lazy("Handling"),
             {"fields": ["state", "attempts", "next_attempt_at", "handled_at", "error"]},
         ),
         (gettext_lazy("As Stripe sent it"), {"fields": ["readable_payload"]}),
     ]
-    readonly_fields = ["readable_payload"]
+    readonly_fields = ["readable_payload", "order_link", "stripe_link"]
     actions = ["replay"]
+    change_form_template = "inventory/admin/event.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        replay = self.admin_site.admin_view(self.replay_view)
+        return [
+            path("<str:event_id>/replay/", replay, name="inventory_stripeevent_replay"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {"may_replay": self.has_operate_permission(request), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def replay_view(self, request: HttpRequest, event_id: str) -> HttpResponse:
+        if request.method != "POST" or not self.has_operate_permission(request):
+            raise PermissionDenied
+        event = get_object_or_404(StripeEvent.objects.defer("payload"), pk=event_id)
+        inbox.replay([event.pk], timezone.now())
+        self.log_action(request, [event], "Handled again.")
+        self.message_user(request, _("The worker handles it again within seconds."))
+        return HttpResponseRedirect(reverse("admin:inventory_stripeevent_change", args=[event.pk]))
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_link(self, event: StripeEvent) -> SafeString | str:
+        subject = as_mapping(as_mapping(event.payload.get("data")).get("object"))
+        payment = subject.get("payment_intent")
+        known = event.object_id if event.object_id.startswith(("cs_", "pi_")) else as_text(payment)
+        return _order_search(known, _("Orders of this payment")) if known else "–"
+
+    @admin.display(description=gettext_lazy("at Stripe"))
+    def stripe_link(self, event: StripeEvent) -> SafeString:
+        url = f"{settings.STRIPE_DASHBOARD}/events/{event.pk}"
+        return format_html('<a href="{}" rel="noopener">{}</a>', url, _("View event in the Dashboard"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StripeEvent]:
         # The list shows no payloads, and they are large.
@@ -289,6 +346,17 @@ class ProductSyncAdmin(ReadOnlyModelAdmin):
         self.message_user(request, text % {"n": number})
 
 
+# Their subject is the number of an order.
+ORDER_ISSUES = {
+    Issue.Kind.NEEDS_SIZE,
+    Issue.Kind.ORDER_FAILED,
+    Issue.Kind.REFUND_TO_REVIEW,
+    Issue.Kind.REFUND_FAILED,
+    Issue.Kind.DISPUTE,
+    Issue.Kind.SESSION_NOT_FOUND,
+}
+
+
 @admin.register(Issue)
 class IssueAdmin(ReadOnlyModelAdmin):
     list_display = ["opened_at", "kind", "subject", "first_line", "closed_at"]
@@ -309,10 +377,15 @@ class IssueAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=gettext_lazy("what to do"))
     def decide_link(self, issue: Issue) -> SafeString | str:
-        if issue.kind != Issue.Kind.OVERSOLD or issue.closed_at:
-            return "–"
-        text = _("Refund, send from the next delivery, or ignore")
-        return format_html('<a href="{}">{}</a>', reverse("admin:checkout_oversold"), text)
+        if issue.kind == Issue.Kind.OVERSOLD and not issue.closed_at:
+            text = _("Refund, send from the next delivery, or ignore")
+            return format_html('<a href="{}">{}</a>', reverse("admin:checkout_oversold"), text)
+        if issue.kind == Issue.Kind.EVENT_FAILED:
+            event = reverse("admin:inventory_stripeevent_change", args=[issue.subject])
+            return format_html('<a href="{}">{}</a>', event, _("Open the event"))
+        if issue.kind in ORDER_ISSUES:
+            return _order_search(issue.subject, _("Open the order"))
+        return "–"
 
     @admin.action(description=gettext_lazy("Close selected issues"), permissions=["operate"])
     def close(self, request: HttpRequest, chosen: QuerySet[Issue]) -> None:
@@ -327,6 +400,11 @@ class IssueAdmin(ReadOnlyModelAdmin):
             link = format_html('<a href="{}">{}</a>', reverse("admin:checkout_oversold"), _("Oversold"))
             text = _("Oversold units need a decision, which closes their issue: %(link)s.")
             self.message_user(request, format_html(text.replace("%(link)s", "{}"), link), messages.WARNING)
+
+
+def _order_search(text: str, label: str) -> SafeString:
+    query = urlencode({"q": text})
+    return format_html('<a href="{}?{}">{}</a>', reverse("admin:checkout_order_changelist"), query, label)
 
 
 def _is_undecided(issue: Issue) -> bool:
