@@ -74,6 +74,19 @@ def test_a_thin_event_beside_its_snapshot_event_changes_nothing(
     assert shirt.movements("M", "edited") == [10]
 
 
+def test_a_delivery_that_names_its_snapshot_event_takes_one_request(shirt: Shirt, fake: FakeStripe) -> None:
+    shirt.edit(M=25)
+    snapshot = next(reversed(fake.events))
+    post(a_thin_event(snapshot_event=snapshot))
+    fake.forget_calls()
+
+    with inbox.allow_stripe_calls():
+        assert inbox.handle("evt_65thin", timezone.now())
+
+    assert [call.path for call in fake.calls] == [f"/v1/events/{snapshot}"]
+    assert StripeEvent.objects.get(pk=snapshot).state == "waiting"
+
+
 def test_a_thin_event_is_stored_with_its_object_and_time() -> None:
     assert post(a_thin_event()).status_code == 200
 
