@@ -76,7 +76,7 @@ def test_a_thin_event_beside_its_snapshot_event_changes_nothing(
 
 def test_a_delivery_that_names_its_snapshot_event_takes_one_request(shirt: Shirt, fake: FakeStripe) -> None:
     shirt.edit(M=25)
-    snapshot = next(reversed(fake.events))
+    snapshot = list(fake.events)[-1]
     post(a_thin_event(snapshot_event=snapshot))
     fake.forget_calls()
 
