@@ -17,9 +17,8 @@ from fake_stripe import websocket
 from fake_stripe.account import Account
 from fake_stripe.api import Api, Exchange
 from fake_stripe.courier import delivery_headers
-from fake_stripe.listeners import Flow
+from fake_stripe.listeners import LOGS, Flow
 from fake_stripe.request_logs import log_message
-from fake_stripe.resources.cli_calls import LOGS
 from fake_stripe.store import Json
 from fake_stripe.websocket import CLOSE, PING, PONG, TEXT, Failed, Frame, close_frame, frame
 

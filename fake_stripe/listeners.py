@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from fake_stripe.clock import Clock
 from fake_stripe.store import Json, Store
 
+# The features that the CLI can ask for: those of `stripe listen` and of `stripe logs tail`.
+LISTEN, LOGS = "webhooks", "request_logs"
 MAX_LISTENERS = 20
 MAX_KEPT = 10_000
 MAX_TICKETS = 8
@@ -24,8 +26,9 @@ ABSENCE = 3600
 ANSWER_TIME = 35.0
 # Seconds until an event must be acknowledged, which the CLI does at once.
 ACK_TIME = 30.0
-# Seconds that the next event of the same object waits for the receiver's answer.
-ORDER_TIME = 1.0
+# Seconds that the next event of the same object waits for the receiver's answer, until the client has answered one of
+# the type, and from then on.
+ORDER_TIME, PROVEN_ORDER_TIME = 1.0, 10.0
 IN_FLIGHT = 32
 SCANNED = 500
 
@@ -104,7 +107,8 @@ class Listeners:
             return
         self.forget_absent()
         for row in list(rows.values()):
-            if row["listening"] and row["livemode"] == event["livemode"]:
+            wanted = row["listening"] and row["feature"] == LISTEN
+            if wanted and row["livemode"] == event["livemode"]:
                 self._keep(row["id"], event)
 
     def _keep(self, listener: str, event: Json) -> None:
@@ -176,15 +180,17 @@ class Sent:
 class Flow:
     """What one connection has to send, has sent, and may send next. Times are seconds of a monotonic clock.
 
-    At most IN_FLIGHT events are under way. An event waits for the answer to an earlier one of the same object, for at
-    most ORDER_TIME, because the CLI posts in parallel. Types whose events are never answered, because the CLI filters
-    them or forwards nothing, are not waited for.
+    At most IN_FLIGHT events are under way. An event waits for the answer to an earlier one of the same object, because the
+    CLI posts in parallel. Types whose events are not answered, because the CLI filters them, forwards nothing or cannot
+    reach the receiver, are not waited for any more.
+
+    answered: type -> whether its events are answered, as far as that is known.
     """
 
     finish: Callable[[str], None]
     waiting: dict[str, str] = field(default_factory=dict)
     sent: dict[str, Sent] = field(default_factory=dict)
-    silent: set[str] = field(default_factory=set)
+    answered: dict[str, bool] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, event_id: str, about: str) -> None:
@@ -215,7 +221,13 @@ class Flow:
     def _blocks(self, one: Sent, now: float) -> bool:
         if one.acknowledged is None:
             return True
-        return one.type not in self.silent and now < one.acknowledged + ORDER_TIME
+        return now < one.acknowledged + self._patience(one.type)
+
+    def _patience(self, type: str) -> float:
+        answered = self.answered.get(type)
+        if answered is None:
+            return ORDER_TIME
+        return PROVEN_ORDER_TIME if answered else 0.0
 
     def acknowledge(self, event_id: str, now: float, *, finished: bool) -> None:
         """finished: whether no answer must come, because the client forwards nothing. It may send one all the same."""
@@ -233,7 +245,7 @@ class Flow:
             one = self.sent.pop(event_id, None)
             if one is None:
                 return
-            self.silent.discard(one.type)
+            self.answered[one.type] = True
         self.finish(event_id)
 
     def give_up(self, now: float) -> None:
@@ -241,8 +253,8 @@ class Flow:
         with self.lock:
             acknowledged = [(id, one) for id, one in self.sent.items() if one.acknowledged is not None]
             for _, one in acknowledged:
-                if one.acknowledged is not None and now >= one.acknowledged + ORDER_TIME:
-                    self.silent.add(one.type)
+                if one.acknowledged is not None and now >= one.acknowledged + self._patience(one.type):
+                    self.answered[one.type] = False
             late = [id for id, one in acknowledged if now >= (one.acknowledged or 0.0) + ANSWER_TIME]
             for event_id in late:
                 del self.sent[event_id]

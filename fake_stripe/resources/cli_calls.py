@@ -10,12 +10,11 @@ from fake_stripe import deliveries, websocket
 from fake_stripe import params as p
 from fake_stripe.account import ACCOUNT_ID, API_VERSION, Account, Call
 from fake_stripe.errors import StripeError
-from fake_stripe.listeners import TooManyListeners, signing_secret
+from fake_stripe.listeners import LISTEN, LOGS, TooManyListeners, signing_secret
 from fake_stripe.paging import page_of
 from fake_stripe.store import Json
 
 PATH = "/stripecli/websocket"
-LISTEN, LOGS = "webhooks", "request_logs"
 # Seconds after which the CLI opens a new connection. Without it the CLI does so every minute.
 RECONNECT_DELAY = 3600
 FORWARDS = ("forward_to_url", "forward_connect_to_url", "forward_thin_to_url", "forward_thin_connect_to_url")

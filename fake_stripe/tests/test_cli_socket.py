@@ -262,6 +262,24 @@ def test_a_client_that_never_acknowledges_is_closed_and_the_event_stays(
     assert kept(served) == 100
 
 
+def test_a_client_that_does_not_read_is_given_up(
+    served: FakeStripe, connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection takes as much as fits into the buffers of the system; the rest stays where it is kept."""
+    monkeypatch.setattr("fake_stripe.cli_socket.SILENCE", 0.2)
+    connect("request_logs")
+    connect(forward_to_url=FORWARD)
+    assert len(served.account.listeners.closers) == 2
+    metadata = "&".join(f"metadata[{n}]={'a' * 500}" for n in range(50))
+
+    def gone() -> bool:
+        served.call("POST", "/v1/products", f"name=A&{metadata}")
+        return served.account.listeners.closers == []
+
+    assert until(gone)
+    assert kept(served) == len(served.events)
+
+
 def test_a_silent_client_is_asked_and_then_given_up(
     connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:

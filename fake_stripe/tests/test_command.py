@@ -186,6 +186,18 @@ def test_a_restricted_key_has_only_its_permissions(start: Start) -> None:
     assert command.end() == 0
 
 
+@pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])
+def test_it_listens_on_one_loopback_address_unless_told_otherwise(start: Start) -> None:
+    command = start()
+    address = urlsplit(command.url)
+
+    assert address.hostname == "127.0.0.1"
+    # Every address of 127.0.0.0/8 is this machine's, so a server on all addresses would answer.
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.2", address.port or 0), timeout=5)
+    assert command.end() == 0
+
+
 def test_it_can_listen_on_an_ipv6_address(start: Start) -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()

@@ -6,6 +6,8 @@ from typing import Any
 
 import stripe
 
+from proofs.clients.stripe_cli import TIMEOUT
+
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
@@ -67,13 +69,13 @@ class Receiver:
     def ids(self) -> list[str]:
         return [event["id"] for event in self.events]
 
-    def wait_for(self, type: str, timeout: float = 20.0) -> dict[str, Any]:
+    def wait_for(self, type: str, timeout: float = TIMEOUT) -> dict[str, Any]:
         """The first event of this type."""
         if not self.wait_until(lambda: type in self.types, timeout):
             raise AssertionError(f"no {type}, but {self.types}; refused: {self.refused}")
         return next(event for event in self.events if event["type"] == type)
 
-    def wait_until(self, condition: Any, timeout: float = 20.0) -> bool:
+    def wait_until(self, condition: Any, timeout: float = TIMEOUT) -> bool:
         with self.news:
             return bool(self.news.wait_for(condition, timeout))
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-TIMEOUT = 30.0
+# Only a failure takes so long, also on a busy machine.
+TIMEOUT = 90.0
 
 
 class StripeCli:

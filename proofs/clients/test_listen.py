@@ -8,7 +8,7 @@ from fake_stripe import FakeStripe
 from proofs.clients.conftest import serving
 from proofs.clients.npm import CLI
 from proofs.clients.receiver import Receiver
-from proofs.clients.stripe_cli import StripeCli
+from proofs.clients.stripe_cli import TIMEOUT, StripeCli
 
 
 def forward(receiver: Receiver) -> tuple[str, ...]:
@@ -20,7 +20,7 @@ def make_products(fake: FakeStripe, names: list[str]) -> None:
         assert fake.call("POST", "/v1/products", f"name={name}")[0] == 200
 
 
-def wait_for_acknowledgement(fake: FakeStripe, timeout: float = 20.0) -> None:
+def wait_for_acknowledgement(fake: FakeStripe, timeout: float = TIMEOUT) -> None:
     """The CLI prints the receiver's answer before it acknowledges the event."""
     deadline = time.monotonic() + timeout
     while fake.account.store.table("kept_event").rows:
@@ -102,6 +102,19 @@ def test_every_client_gets_every_event(served: FakeStripe, cli: StripeCli, recei
         assert receiver.wait_until(lambda: len(receiver.events) == 2)
         assert other.wait_until(lambda: len(other.events) == 2)
     other.close()
+
+
+def test_one_of_two_clients_of_the_same_address_may_be_killed(
+    served: FakeStripe, cli: StripeCli, receiver: Receiver
+) -> None:
+    receiver.secret = cli.output("listen", "--print-secret").strip()
+    with cli.listening(*forward(receiver)) as first, cli.listening(*forward(receiver)):
+        make_products(served, [f"before {n}" for n in range(20)])
+        first.kill()
+        make_products(served, [f"after {n}" for n in range(20)])
+
+        assert receiver.wait_until(lambda: set(receiver.ids) == set(served.events))
+    assert receiver.refused == []
 
 
 def test_events_wait_for_the_client_to_return(served: FakeStripe, cli: StripeCli, receiver: Receiver) -> None:

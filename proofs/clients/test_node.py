@@ -20,7 +20,7 @@ DISAGREEMENTS = {"two times, the first fits": "python", "two times, the last fit
 
 def node(script: str, *arguments: str, given: str = "") -> str:
     done = subprocess.run(
-        ["node", str(HERE / script), *arguments], input=given, capture_output=True, text=True, timeout=60
+        ["node", str(HERE / script), *arguments], input=given, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
