@@ -62,6 +62,7 @@ ACTIONS: dict[str, Action] = {
     "go to payment again": Action(3, lambda cast, dice: cast.customers.go_again(dice)),
     "cancel": Action(3, lambda cast, dice: cast.customers.cancel(dice)),
     "pay": Action(14, lambda cast, dice: cast.customers.pay(dice)),
+    "pay for more than was in the cart": Action(3, lambda cast, dice: cast.customers.pay_for_more(dice)),
     "pay by debit": Action(3, lambda cast, dice: cast.customers.pay_later(dice)),
     "debit ends": Action(3, lambda cast, dice: cast.customers.debit_ends(dice)),
     "walk away": Action(3, lambda cast, dice: cast.customers.walk_away(dice)),

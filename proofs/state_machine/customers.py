@@ -21,7 +21,7 @@ from fake_stripe import Refused
 from inventory.models import StockItem
 from inventory.stock.ledger import InsufficientStock
 from proofs.state_machine.books import Key
-from proofs.state_machine.stage import Stage
+from proofs.state_machine.stage import POSTER, Stage
 
 
 class Customers:
@@ -119,6 +119,14 @@ class Customers:
 
     def pay(self, dice: Random) -> bool:
         return self._complete(dice, lambda session: self.fake.pay(session))
+
+    def pay_for_more(self, dice: Random) -> bool:
+        """Add posters on the payment page, where the owner has switched on cross-sells. They were not held."""
+        added = {self.fake.products[POSTER]["default_price"]: dice.choice([1, 2])}
+        if not self._complete(dice, lambda session: self.fake.pay(session, added=added)):
+            return False
+        self.books.somebody_took.add((POSTER, "stock"))
+        return True
 
     def pay_later(self, dice: Random) -> bool:
         """Pay by bank debit: the session completes unpaid."""
