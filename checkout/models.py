@@ -201,7 +201,7 @@ class Order(models.Model):
         """What is left to do with the goods. None before the payment, and after a full refund unless it was sent."""
         if self.sent_at:
             return self.Fulfillment.SENT
-        lines = [line for line in self.lines.all() if line.quantity_to_send]
+        lines = [line for line in self.lines.all() if line.quantity_to_send and line.product_id]
         if self.state != self.State.PAID or not lines:
             return None
         if any(line.needs_size for line in lines):
@@ -424,4 +424,6 @@ def _paid_and_not_sent() -> Q:
 
 
 def _lines_to_send() -> models.QuerySet[OrderLine]:
-    return OrderLine.objects.filter(order=OuterRef("pk"), quantity__gt=F("quantity_refunded"))
+    # Charges, such as one for the delivery, have no product, nor have goods before the owner says what they are.
+    goods = OrderLine.objects.exclude(product=None)
+    return goods.filter(order=OuterRef("pk"), quantity__gt=F("quantity_refunded"))

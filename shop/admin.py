@@ -66,6 +66,8 @@ class ProductAdmin(ReadOnlyModelAdmin):
     def state(self, product: Product) -> str:
         if product.deleted:
             return str(_("deleted at Stripe"))
+        if not (product.metadata or product.prices):
+            return str(_("not shown: no metadata, no price"))
         return str(_("visible")) if product.active else str(_("archived"))
 
     @admin.display(description=_("price"), ordering="lowest_amount")

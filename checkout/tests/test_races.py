@@ -77,7 +77,7 @@ def test_control_without_the_guard_the_last_one_is_promised_to_several(
         racer.put_in(last)
     all_have_checked = threading.Barrier(len(racers))
 
-    def check_then_update(item_id: int, quantity: int) -> bool:
+    def check_then_update(item_id: int, quantity: int, rush: object) -> bool:
         item = StockItem.objects.get(pk=item_id)
         all_have_checked.wait(10)
         if (item.available or 0) < quantity:

@@ -184,12 +184,14 @@ def test_the_owner_counts_an_unknown_line_as_one_of_the_stock_items(
     address = reverse("admin:checkout_order_assign_size", args=[order.id])
     page = owner.get(reverse("admin:checkout_order_change", args=[order.id])).content.decode()
     assert "BALM T-Shirt M" in page and "Poster" in page
+    assert order.fulfillment is None and not Order.objects.to_pack().exists()
 
     for item in (item_of(shirt, "M"), item_of(poster)):
         owner.post(address, {"line": line.id, "item": item.id})
 
     line.refresh_from_db()
     assert (line.product, line.size) == (shirt, "M") and sales() == [("prod_balm", "M", 2)]
+    assert Order.objects.to_pack().get() == order
 
 
 # --- Agents -----------------------------------------------------------------------------------
