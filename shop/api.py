@@ -36,11 +36,11 @@ def catalog_version(*, show_quantities: bool) -> str:
     """Digest of everything that the catalog's JSON shows. Reads the rows in batches, so it needs little memory."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((show_quantities, settings.LOW_STOCK_THRESHOLD, settings.SITE_URL)).encode())
-    columns = [field.attname for field in Product._meta.concrete_fields]
+    columns = [field.attname for field in Product._meta.concrete_fields if field.name != "fetched_at"]
     products = Product.objects.visible().with_size_guide().values_list(*columns, "size_guide_row")
     stock = Product.objects.visible().order_by("pk", "stock_items__pk")
     for rows in (products, stock.values_list("pk", *(f"stock_items__{name}" for name in STOCK_COLUMNS))):
-        for row in rows.iterator(chunk_size=5 * BATCH_SIZE):
+        for row in rows.iterator(chunk_size=BATCH_SIZE):
             digest.update(repr(row).encode())
     return digest.hexdigest()
 
