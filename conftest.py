@@ -42,6 +42,14 @@ def fake(monkeypatch: pytest.MonkeyPatch, settings: object) -> Iterator[FakeStri
     stripe_client._client.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def no_repeated_log_lines() -> None:
+    """A line that an earlier test has logged is logged again."""
+    from config import logs
+
+    logs._repeated.clear()
+
+
 @pytest.fixture
 def running_shop(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shop answers at SITE_URL: what setup.endpoint.ping posts goes to the test client."""

@@ -77,6 +77,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.logs.request_context",
     "config.middleware.limit_body",
     "inventory.middleware.WebhookFastPath",  # Stripe needs none of the others
     "django.middleware.security.SecurityMiddleware",
@@ -152,8 +153,16 @@ globals().update(get_email("EMAIL_URL", "consolemail://"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "config.logs.LineFormatter"},
+        "json": {"()": "config.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": get_matching("LOG_FORMAT", "line|json", "line", such_as="line or json"),
+        }
+    },
     "root": {"handlers": ["console"], "level": get_log_level("LOG_LEVEL", "INFO")},
     # The library logs every request and response at INFO; our own log lines cover the outcome.
     "loggers": {"stripe": {"level": "WARNING"}},
@@ -245,6 +254,11 @@ if not are_networks(TRUSTED_PROXIES):
     raise ImproperlyConfigured("TRUSTED_PROXIES must be a list such as 127.0.0.1,10.0.0.0/8,unix.")
 OPEN_CHECKOUTS_PER_ADDRESS = get_int("OPEN_CHECKOUTS_PER_ADDRESS", default=10, least=1)
 CHECKOUTS_PER_ADDRESS_AND_HOUR = get_int("CHECKOUTS_PER_ADDRESS_AND_HOUR", default=30, least=1)
+
+# --- Monitoring -------------------------------------------------------------------------------
+
+# With it, /readyz shows details and /metrics answers (Authorization: Bearer).
+MONITORING_TOKEN = get_secret("MONITORING_TOKEN")
 
 # --- Security ---------------------------------------------------------------------------------
 

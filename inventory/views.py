@@ -7,6 +7,7 @@ delay every order that contains it, and Stripe disables endpoints that keep fail
 from __future__ import annotations
 
 import logging
+import re
 import time
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from config.fault_points import fault_point
+from config.logs import log_rarely
 from inventory import deliveries, gateway, heartbeat
 from inventory.events import inbox
 from inventory.events.batcher import EventBatcher
@@ -71,11 +73,15 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
 
 
 def _reject(request: HttpRequest, status: int, reason: str) -> HttpResponse:
-    logger.warning("Webhook rejected with %d: %s", status, reason)
+    # One line a minute for each kind of refusal: a flood must not fill the disk.
+    text = f"Webhook rejected with {status}: {reason}"
+    log_rarely(logger, logging.WARNING, text, key=re.sub(r"[0-9]+", "", text))
     if request.headers.get("Stripe-Signature"):  # Others are not from Stripe.
         deliveries.record_refused(timezone.now(), reason)
     return _answer(status, reason)
 
 
 def _answer(status: int, text: str) -> HttpResponse:
-    return HttpResponse(text + "\n", status=status, content_type="text/plain; charset=utf-8")
+    answer = HttpResponse(text + "\n", status=status, content_type="text/plain; charset=utf-8")
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # Django would add a line of its own.
+    return answer

@@ -17,6 +17,7 @@ from checkout import gateway
 from checkout.models import Order
 from checkout.orders.checkout import create_stripe_session, save_session
 from checkout.orders.fulfillment import apply_session, release_order
+from config.logs import log_context
 from config.stripe_client import InvalidRequest, NotFound, StripeCallError
 from inventory import issues
 from inventory.events import inbox
@@ -95,7 +96,8 @@ def _recover(
         if not claimable.update(attempts=min(failures + 1, backoff.MAX_COUNTED), next_attempt_at=now + delay):
             continue
         try:
-            recovered += recover(order, now)
+            with log_context(order=order.number):
+                recovered += recover(order, now)
         except StripeCallError as exc:
             logger.warning("Order %s: Stripe does not say what became of its session: %s", order.number, exc)
         except Exception as exc:

@@ -28,6 +28,7 @@ from django.utils.translation import gettext_noop as _
 from config.coerce import as_datetime, as_mapping, as_text
 from config.fault_points import fault_point
 from config.json_cleaning import loads_clean
+from config.logs import log_context
 from config.stripe_client import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -243,7 +244,8 @@ def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
             _store_snapshot_of(event)
         for path in EVENTS.get(event.type, []):
             handler: Callable[[StripeEvent], object] = import_string(path)
-            handler(event)
+            with log_context(event=event.pk):
+                handler(event)
             fault_point("handle.handler_done")
     except Exception as exc:
         if isinstance(exc, NeedsStripeAccess) and not stripe_calls_allowed():

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
+from config.logs import log_context
 from config.stripe_client import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -95,7 +96,7 @@ def publish_product(product_id: str, now: datetime) -> bool:
 
     Raises StripeCallError where every other product would fail as well. A product that fails is retried with backoff.
     """
-    with lease(product_id) as own_lease:
+    with log_context(product=product_id), lease(product_id) as own_lease:
         if (
             own_lease is None
             or not ProductSync.objects.filter(pk=product_id, pause_reason=PauseReason.NOT).exists()
