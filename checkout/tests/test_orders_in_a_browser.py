@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from checkout.models import Order
-from checkout.tests.conftest import Customer, deliver, order_for
+from checkout.tests.conftest import Customer, deliver, item_of, order_for
+from checkout.tests.test_external_orders import a_line, open_externally
 from fake_stripe import FakeStripe
 from shop.models import Product
 
@@ -86,4 +87,35 @@ def test_two_parcels_are_packed_and_sent(page: Page, paid: list[Order]) -> None:
     expect(page.get_by_text("2 orders are marked as sent.")).to_be_visible()
     page.goto(reverse("admin:checkout_order_change", args=[paid[0].pk]))
     expect(page.get_by_role("link", name="JD014")).to_be_visible()
+    check(page)
+
+
+def test_one_shirt_is_refunded_and_goes_back_to_stock(
+    page: Page, paid: list[Order], fake: FakeStripe, shirt: Product
+) -> None:
+    page.goto(reverse("admin:checkout_order_change", args=[paid[0].pk]))
+    page.get_by_role("link", name="Refund everything ($25.00)").click()
+    check(page)
+    page.get_by_label("Note for you").fill("too small")
+    page.get_by_role("button", name="Review the refund").click()
+    expect(page.get_by_text("back to stock")).to_be_visible()
+    check(page)
+    page.get_by_role("button", name="Refund $25.00 now").click()
+
+    expect(page.get_by_text("$25.00 are refunded.")).to_be_visible()
+    expect(page.locator("#refunds")).to_contain_text("too small")
+    check(page)
+    assert len(fake.refunds) == 1 and item_of(shirt, "M").available == 15
+
+
+def test_oversold_units_are_sent_from_the_next_delivery(page: Page, fake: FakeStripe, shirt: Product) -> None:
+    fake.pay(open_externally(fake, [a_line(shirt, 3, "L")]))
+    deliver(fake)
+
+    page.goto(reverse("admin:checkout_oversold"))
+    expect(page.get_by_text("1 unit was sold beyond the stock")).to_be_visible()
+    check(page)
+    page.get_by_role("button", name="Send from the next delivery").click()
+
+    expect(page.get_by_text("1 unit is taken off the next delivery.")).to_be_visible()
     check(page)
