@@ -383,6 +383,9 @@ class IssueAdmin(ReadOnlyModelAdmin):
         if issue.kind == Issue.Kind.EVENT_FAILED:
             event = reverse("admin:inventory_stripeevent_change", args=[issue.subject])
             return format_html('<a href="{}">{}</a>', event, _("Open the event"))
+        if issue.kind == Issue.Kind.UNKNOWN_SALE:
+            orders = f"{reverse('admin:checkout_order_changelist')}?is_external__exact=1"
+            return format_html('<a href="{}">{}</a>', orders, _("Open the orders of other programs"))
         if issue.kind in ORDER_ISSUES:
             return _order_search(issue.subject, _("Open the order"))
         return "–"

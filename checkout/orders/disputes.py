@@ -32,7 +32,7 @@ LOST = _(
 )
 WON = _("The dispute over %(amount)s is won: the money is yours again. There is nothing to do.")
 INQUIRY_CLOSED = _("The bank's question about %(amount)s ended without a dispute. There is nothing to do.")
-CLOSED = {"lost": LOST, "won": WON, "warning_closed": INQUIRY_CLOSED, "prevented": INQUIRY_CLOSED}
+CLOSED = ("lost", "won", "warning_closed", "prevented")
 
 
 def on_dispute(event: StripeEvent) -> None:
@@ -43,10 +43,13 @@ def on_dispute(event: StripeEvent) -> None:
         return
     # An event of the opening that arrives after the end has an open status, and describes what was.
     opened = INQUIRY if dispute.status.startswith("warning") else OPENED
+    decided = WON if dispute.status == "won" else LOST
+    closed = decided if dispute.status in {"won", "lost"} else INQUIRY_CLOSED
+    sentence = closed if dispute.status in CLOSED else opened
     issues.open_issue(
         Issue.Kind.DISPUTE,
         order.number,
-        CLOSED.get(dispute.status, opened),
+        sentence,
         amount=format_money(dispute.amount, dispute.currency or order.currency or "usd"),
         reason=dispute.reason.replace("_", " ") or "-",
         due=f" ({format_local(dispute.due_by)})" if dispute.due_by else "",

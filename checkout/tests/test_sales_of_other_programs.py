@@ -134,6 +134,20 @@ def test_unknown_sales_share_one_issue(fake: FakeStripe, shirt: Product) -> None
     assert "First" in unknown_sales() and "Second" in unknown_sales()
 
 
+def test_the_issue_leads_to_the_orders_of_other_programs(
+    fake: FakeStripe, shirt: Product, owner: Client
+) -> None:
+    fake.pay(open_externally(fake, [inline("Secret shirt")]))
+    deliver(fake)
+    issue = Issue.objects.get()
+
+    page = owner.get(reverse("admin:inventory_issue_change", args=[issue.id])).content.decode()
+
+    link = f"{reverse('admin:checkout_order_changelist')}?is_external__exact=1"
+    assert f'href="{link}"' in page
+    assert only_order().number in owner.get(link).content.decode()
+
+
 def test_a_name_of_a_product_that_does_not_exist_is_an_order_to_look_at(
     fake: FakeStripe, shirt: Product
 ) -> None:

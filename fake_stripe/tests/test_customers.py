@@ -361,3 +361,32 @@ def test_a_quantity_outside_of_its_limits_is_refused(fake: FakeStripe, shirt: An
         fake.pay(session["id"], quantities={0: quantity})
 
     assert fake.lines(session["id"])[0]["quantity"] == 1 and fake.sessions[session["id"]]["status"] == "open"
+
+
+def test_a_local_currency_is_charged_where_the_session_has_no_fixed_one(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    euros = {"eur": {"unit_amount": 2300}}
+    price = fake.add_price(shirt["id"], unit_amount=2500, currency="usd", currency_options=euros)["id"]
+    free, fixed = open_session(client, price, 2), open_session(client, price, 2, currency="usd")
+
+    paid = fake.pay(free.id, local_currency="eur")
+    with pytest.raises(Refused, match="fixed currency"):
+        fake.pay(fixed.id, local_currency="eur")
+
+    line = fake.lines(free.id)[0]
+    assert (paid["currency"], paid["amount_total"]) == ("eur", 4600)
+    assert (line["currency"], line["amount_total"], line["price"]["currency"]) == ("eur", 4600, "usd")
+
+
+def test_a_converted_amount_is_told_beside_the_total(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    paid = fake.pay(open_session(client, shirt["default_price"]).id, presented=("jpy", 3900))
+
+    told = {"presentment_amount": 3900, "presentment_currency": "jpy"}
+    (charge,) = fake.charges.values()
+    assert (paid["currency"], paid["amount_total"], paid["presentment_details"]) == ("usd", 2500, told)
+    assert (
+        charge["presentment_details"] == fake.payment_intents[charge["payment_intent"]]["presentment_details"]
+    )
