@@ -146,19 +146,15 @@ def _send(lines: Sequence[AlertLine], now: datetime) -> bool:
         EmailMessage(subject, body.strip() + "\n", to=settings.OWNER_EMAILS, connection=connection).send()
     except Exception as exc:
         # Mail backends raise many kinds of errors; none of them may stop the worker.
-        _record_failure(_one_line(repr(exc), 500), now)
+        error = _one_line(repr(exc), 500)
+        changed = MailLock.objects.exclude(error=error).update(
+            error=error, failing_since=Coalesce("failing_since", now)
+        )
+        if changed:  # Mailing is tried every minute; the log has each error once.
+            logger.error("Could not send mail to OWNER_EMAIL, will retry: %s", error)
         return False
     MailLock.objects.exclude(failing_since=None).update(failing_since=None, error="")
     return True
-
-
-def _record_failure(error: str, now: datetime) -> None:
-    # Mailing is tried every minute; the log has each error once.
-    changed = MailLock.objects.exclude(error=error).update(
-        error=error, failing_since=Coalesce("failing_since", now)
-    )
-    if changed:
-        logger.error("Could not send mail to OWNER_EMAIL, will retry: %s", error)
 
 
 def _one_line(text: str, max_length: int) -> str:
