@@ -16,7 +16,9 @@ from inventory.reports.csv_export import csv_text
 from inventory.stock import metadata
 from inventory.stock.metadata import ParsedCount
 from shop.gateway import StripeProduct
+from shop.models import Product
 from shop.money import as_decimal
+from shop.prices import Price, price_for
 
 CSV_COLUMNS = ["Product ID", "Product Name", "Price", "Size", "Stock", "Status"]
 
@@ -61,44 +63,50 @@ class Row:
 def stock_rows(*, product_id: str = "", only_low: bool = False) -> Iterator[Row]:
     """The listed sizes of all products that are not deleted, by product name, then in the order of the sizes.
 
-    One query. The rows are streamed, so that memory does not grow with the catalog.
+    Two queries. The rows are streamed; only the prices of the catalog are kept in memory.
     """
-    items = StockItem.objects.filter(is_listed=True, product__deleted=False).select_related("product")
+    items = StockItem.objects.filter(is_listed=True, product__deleted=False)
+    products = Product.objects.filter(deleted=False)
     if product_id:
-        items = items.filter(product=product_id)
-    items = items.only(
-        "key", "size", "state", "on_hand", "pending", "held",
-        "product__name", "product__prices", "product__default_price_id",
-    )  # fmt: skip
-    for item in items.order_by(F("product__name"), "product_id", "position", "pk").iterator(chunk_size=2000):
-        row = _row(item)
-        if row.is_low or not only_low:
-            yield row
-
-
-def _row(item: StockItem) -> Row:
-    price = item.product.price_for(item.size)
-    units = None if item.on_hand is None else item.on_hand + item.pending
-    if item.state == StockItem.State.NOT_TRACKED:
-        units, status = None, Status.NOT_TRACKED
-    elif item.state == StockItem.State.UNKNOWN or units is None:
-        units, status = None, Status.UNREADABLE
-    elif units <= 0:
-        status = Status.OUT_OF_STOCK
-    else:
-        status = Status.LOW_STOCK if units <= settings.LOW_STOCK_THRESHOLD else Status.IN_STOCK
-    return Row(
-        product_id=item.product_id,
-        name=item.product.name,
-        size=item.size,
-        key=item.key,
-        units=units,
-        held=item.held,
-        pending=item.pending,
-        price=price.unit_amount if price else None,
-        currency=price.currency if price else settings.SHOP_CURRENCY,
-        status=status,
+        items, products = items.filter(product=product_id), products.filter(pk=product_id)
+    # Read once for each product: in a join, they would be decoded again for each of its sizes.
+    priced = {
+        pk: (prices, default)
+        for pk, prices, default in products.values_list("pk", "prices", "default_price_id").iterator()
+    }
+    columns = items.order_by(F("product__name"), "product_id", "position", "pk").values_list(
+        "product_id", "product__name", "size", "key", "state", "on_hand", "pending", "held"
     )
+    for pk, sizes in groupby(columns.iterator(chunk_size=2000), key=lambda columns: columns[0]):
+        raw_prices, default = priced.get(pk, ((), ""))
+        prices = [Price.from_row(row) for row in raw_prices]
+        for _pk, name, size, key, state, on_hand, pending, held in sizes:
+            price = price_for(size, prices, default)
+            units = None if on_hand is None or state != StockItem.State.COUNTED else on_hand + pending
+            row = Row(
+                product_id=pk,
+                name=name,
+                size=size,
+                key=key,
+                units=units,
+                held=held,
+                pending=pending,
+                price=price.unit_amount if price else None,
+                currency=price.currency if price else settings.SHOP_CURRENCY,
+                status=_status(state, units),
+            )
+            if row.is_low or not only_low:
+                yield row
+
+
+def _status(state: str, units: int | None) -> Status:
+    if state == StockItem.State.NOT_TRACKED:
+        return Status.NOT_TRACKED
+    if units is None:
+        return Status.UNREADABLE
+    if units <= 0:
+        return Status.OUT_OF_STOCK
+    return Status.LOW_STOCK if units <= settings.LOW_STOCK_THRESHOLD else Status.IN_STOCK
 
 
 @dataclass
