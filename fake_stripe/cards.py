@@ -9,12 +9,15 @@ class Card:
     """A test card's behavior. `refused` is (code, decline_code, message), or None for a card that pays.
 
     asks: whether the card requires authentication.
+    disputes: the reason for which the bank disputes the payment; `inquires`: whether it only asks about it.
     """
 
     number: str
     brand: str
     refused: tuple[str, str | None, str] | None = None
     asks: bool = False
+    disputes: str | None = None
+    inquires: bool = False
 
     @property
     def last4(self) -> str:
@@ -39,6 +42,9 @@ CARDS = {
         Card("4000000000000119", "visa", ("processing_error", None, "The card could not be processed.")),
         Card("4000002760003184", "visa", asks=True),
         Card("4000002500003155", "visa", asks=True),
+        Card("4000000000000259", "visa", disputes="fraudulent"),
+        Card("4000000000002685", "visa", disputes="product_not_received"),
+        Card("4000000000001976", "visa", disputes="fraudulent", inquires=True),
     )
 }
 
@@ -55,6 +61,12 @@ TOKENS = {
     "tok_amex": "378282246310005",
     "pm_card_authenticationRequired": "4000002760003184",
     "pm_card_threeDSecure2Required": "4000002760003184",
+    "tok_createDispute": "4000000000000259",
+    "pm_card_createDispute": "4000000000000259",
+    "tok_createDisputeProductNotReceived": "4000000000002685",
+    "pm_card_createDisputeProductNotReceived": "4000000000002685",
+    "tok_createDisputeInquiry": "4000000000001976",
+    "pm_card_createDisputeInquiry": "4000000000001976",
     "tok_chargeDeclinedInsufficientFunds": "4000000000009995",
     "pm_card_chargeDeclinedInsufficientFunds": "4000000000009995",
 }

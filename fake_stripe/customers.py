@@ -9,6 +9,7 @@ from fake_stripe.errors import StripeError
 from fake_stripe.events import emit
 from fake_stripe.params import is_email, merge_metadata
 from fake_stripe.resources import (
+    disputes,
     line_items,
     payment_methods,
     payment_objects,
@@ -129,13 +130,17 @@ class Customers:
             if kind not in session["payment_method_types"]:
                 raise Refused("This checkout does not accept that payment method.", field="method")
             if method is None:
-                intent, refusal = _try(call, session, _new_method(call, session, kind, card), authenticated)
+                method = _new_method(call, session, kind, card)
             else:
                 payment_methods.use_up(call, method)
-                intent, refusal = _try(call, session, method, authenticated)
+            intent, refusal = _try(call, session, method, authenticated)
             session = {**session, **_paid_by(call, session, intent)}
+            if refusal is None and intent["status"] == "succeeded":
+                session = _complete(call, session, "paid")
+                disputes.open_by_card(call, intent, method.card)
+                return session
             if refusal is None:
-                return _complete(call, session, "paid" if intent["status"] == "succeeded" else "unpaid")
+                return _complete(call, session, "unpaid")
             account.change(self._open_session(session_id), payment_intent=session["payment_intent"])
         raise refusal
 

@@ -143,6 +143,8 @@ ROUTES = (
     Route("POST", "/v1/refunds/{id}", "refunds", refunds.update, refunds.UPDATE),
     Route("GET", "/v1/disputes", "disputes", disputes.list_all, disputes.LIST),
     Route("GET", "/v1/disputes/{id}", "disputes", disputes.retrieve),
+    Route("POST", "/v1/disputes/{id}", "disputes", disputes.update, disputes.UPDATE),
+    Route("POST", "/v1/disputes/{id}/close", "disputes", disputes.concede),
     Route("GET", "/v1/events", "events", event_calls.list_all, event_calls.LIST),
     Route("GET", "/v1/events/{id}", "events", event_calls.retrieve),
     Route("GET", "/v2/core/events/{id}", "events", thin_events.retrieve),

@@ -1,10 +1,11 @@
 """Disputes: a customer's bank takes a payment back, or asks about it. https://docs.stripe.com/api/disputes/object"""
 
 from fake_stripe import params as p
-from fake_stripe.account import Call
+from fake_stripe.account import Call, Cause
+from fake_stripe.cards import Card
 from fake_stripe.currencies import check_amount
 from fake_stripe.errors import StripeError
-from fake_stripe.events import emit
+from fake_stripe.events import changed, emit
 from fake_stripe.paging import page
 from fake_stripe.store import Json
 
@@ -21,6 +22,11 @@ EVIDENCE = (
     *("uncategorized_file", "uncategorized_text"),
 )
 
+UPDATE = p.body(
+    evidence=p.NotSupported("evidence in disputes"),
+    metadata=p.Metadata(),
+    submit=p.NotSupported("evidence in disputes"),
+)
 LIST = p.listing(created=p.CREATED, charge=p.Text(), payment_intent=p.Text())
 
 
@@ -33,6 +39,22 @@ def list_all(call: Call) -> Json:
 def retrieve(call: Call) -> Json:
     """GET /v1/disputes/{id}"""
     return call.find("dispute")
+
+
+def update(call: Call) -> Json:
+    """POST /v1/disputes/{id}: the metadata."""
+    dispute = call.find("dispute")
+    if "metadata" not in call.params:
+        return dispute
+    metadata = p.merge_metadata(dispute["metadata"], call.params["metadata"])
+    new = call.account.change(dispute, metadata=metadata)
+    changed(call, "charge.dispute.updated", dispute, new)
+    return new
+
+
+def concede(call: Call) -> Json:
+    """POST /v1/disputes/{id}/close: the shop accepts it."""
+    return close(call, call.find("dispute"), won=False)
 
 
 def open_(
@@ -75,6 +97,14 @@ def open_(
     if not inquiry:
         emit(call, "charge.dispute.funds_withdrawn", dispute)
     return dispute
+
+
+def open_by_card(call: Call, intent: Json, card: Card | None) -> None:
+    """Dispute a payment with a test card for disputes, which Stripe does at once."""
+    if card and card.disputes:
+        charge = call.account.find("charge", intent["latest_charge"], call.livemode)
+        by_the_bank = Call(call.account, Cause(), call.livemode)
+        open_(by_the_bank, charge, reason=card.disputes, inquiry=card.inquires)
 
 
 def close(call: Call, dispute: Json, *, won: bool) -> Json:

@@ -9,7 +9,7 @@ from fake_stripe.currencies import MAX_AMOUNT, check_amount, check_charge
 from fake_stripe.errors import StripeError
 from fake_stripe.events import changed, emit
 from fake_stripe.paging import page
-from fake_stripe.resources import payment_methods, payments, session_params
+from fake_stripe.resources import disputes, payment_methods, payments, session_params
 from fake_stripe.resources import payment_objects as objects
 from fake_stripe.resources.session_object import EUROS_ONLY, full_address
 from fake_stripe.store import Json
@@ -290,7 +290,9 @@ def _confirm(call: Call, intent: Json) -> Json:
         return payments.ask(call, intent, method.row)
     if intent["capture_method"] == "manual":
         return payments.authorize(call, intent, method.row, method.card)
-    return payments.succeed(call, intent, method.row, method.card)
+    intent = payments.succeed(call, intent, method.row, method.card)
+    disputes.open_by_card(call, intent, method.card)
+    return intent
 
 
 def capture_intent(call: Call) -> Json:

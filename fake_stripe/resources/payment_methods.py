@@ -22,10 +22,7 @@ IBANS = {
 }
 KINDS = ("card", "sepa_debit")
 # What a test card would cause after the payment, by its token without the prefix.
-NOT_SUPPORTED = {
-    **dict.fromkeys(("createDispute", "createDisputeInquiry", "createDisputeProductNotReceived"), "disputes"),
-    "bypassPending": "balances",
-}
+NOT_SUPPORTED = {"bypassPending": "balances"}
 
 ADDRESS = p.Shape(
     {name: p.Text(unset=True) for name in ("city", "country", "line1", "line2", "postal_code", "state")}

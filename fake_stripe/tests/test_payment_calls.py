@@ -129,7 +129,6 @@ def test_a_debit_is_in_euros_and_a_method_is_used_once(fake: FakeStripe, client:
     ("params", "param"),
     [
         ({"payment_method_types": ["card"]}, "payment_method_types"),
-        ({"payment_method": "pm_card_createDisputeInquiry"}, "payment_method"),
         ({"payment_method": "pm_card_bypassPending"}, "payment_method"),
         ({"payment_method": "pm_nothing"}, "payment_method"),
         ({"confirm": True}, "payment_method"),

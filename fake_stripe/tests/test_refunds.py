@@ -163,3 +163,42 @@ def test_disputes_are_listed_and_retrieved(fake: FakeStripe, client: stripe.Stri
     found = client.v1.disputes.retrieve(first["id"], {"expand": ["charge"]})
     assert isinstance(found.charge, stripe.Charge)
     assert (found.charge.id, found.charge.disputed) == (first["charge"], True)
+
+
+@pytest.mark.parametrize(
+    ("card", "reason", "status"),
+    [
+        ("4000 0000 0000 0259", "fraudulent", "needs_response"),
+        ("4000 0000 0000 2685", "product_not_received", "needs_response"),
+        ("4000 0000 0000 1976", "fraudulent", "warning_needs_response"),
+    ],
+)
+def test_payments_with_some_test_cards_are_disputed_at_once(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any, card: str, reason: str, status: str
+) -> None:
+    paid = fake.pay(open_session(client, shirt["default_price"]).id, card=card)
+
+    (dispute,) = client.v1.disputes.list({"payment_intent": paid["payment_intent"]}).data
+    assert (dispute.reason, dispute.status, dispute.amount) == (reason, status, 2500)
+    order = [
+        name for name in types(fake, 0) if name in ("checkout.session.completed", "charge.dispute.created")
+    ]
+    assert order == ["checkout.session.completed", "charge.dispute.created"]
+
+
+def test_a_shop_can_note_and_concede_a_dispute(fake: FakeStripe, client: stripe.StripeClient) -> None:
+    client.v1.payment_intents.create(
+        {"amount": 500, "currency": "usd", "confirm": True, "payment_method": "pm_card_createDispute"}
+    )
+    (dispute,) = client.v1.disputes.list().data
+    before = len(fake.events)
+
+    noted = client.v1.disputes.update(dispute.id, {"metadata": {"order": "7"}})
+    assert noted.metadata.to_dict() == {"order": "7"}
+    assert client.v1.disputes.close(dispute.id).status == "lost"
+
+    assert types(fake, before) == ["charge.dispute.updated", "charge.dispute.closed"]
+    with pytest.raises(stripe.InvalidRequestError, match="already lost"):
+        client.v1.disputes.close(dispute.id)
+    with pytest.raises(stripe.InvalidRequestError, match="evidence"):
+        client.v1.disputes.update(dispute.id, {"submit": True})

@@ -129,7 +129,9 @@ def test_every_endpoint_answers_as_the_document_describes_it(contract: Contract)
         walk("checkout.session", call, "/v1/checkout/sessions")
         walk("event", call, "/v1/events", change=False)
         fake.dashboard.dispute(call("GET", "/v1/payment_intents")["data"][-1]["id"])
-        walk("dispute", call, "/v1/disputes", change=False)
+        walk("dispute", call, "/v1/disputes")
+        (dispute,) = call("GET", "/v1/disputes")["data"]
+        call("POST", f"/v1/disputes/{dispute['id']}/close")
         (endpoint,) = fake.webhook_endpoints
         call("DELETE", f"/v1/webhook_endpoints/{endpoint}")
         call("DELETE", f"/v1/products/{call('POST', '/v1/products', name='Mistake')['id']}")
