@@ -10,10 +10,13 @@ from pathlib import Path
 import stripe
 
 from fake_stripe import FakeStripe
+from inventory import gateway
 
 HERE = Path(__file__).parent
 BODY = json.dumps({"id": "evt_1", "object": "event", "type": "product.created", "data": {"object": {}}})
 SECRET = "whsec_test"
+# What the shop refuses and stripe-python accepts.
+STRICTER = {"an hour in the future"}
 # Where the libraries disagree, and which of them accepts the header. Stripe sends one time only.
 DISAGREEMENTS = {"two times, the first fits": "python", "two times, the last fits": "node"}
 
@@ -75,12 +78,23 @@ def by_python(header: str) -> bool:
         return False
 
 
+def by_the_shop(header: str) -> bool:
+    try:
+        gateway.verify(BODY.encode(), header, secrets=[SECRET], tolerance=300, now=time.time())
+    except gateway.BadSignature:
+        return False
+    return True
+
+
 def test_both_libraries_judge_signatures_alike_but_for_known_cases(clients: Path) -> None:
     table = headers()
     given = json.dumps({"body": BODY, "secret": SECRET, "headers": table})
     nodes = json.loads(node("node_signatures.mjs", str(clients), given=given))
     pythons = {name: by_python(header) for name, header in table.items()}
 
+    ours = {name for name, header in table.items() if by_the_shop(header)}
+    assert {name for name, accepted in pythons.items() if accepted} - ours == STRICTER
+    assert ours <= {name for name, accepted in pythons.items() if accepted}
     different = {name: "node" if nodes[name] else "python" for name in nodes if nodes[name] != pythons[name]}
     assert different == DISAGREEMENTS
     assert nodes["plain"] and nodes["the second v1 fits"]
