@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,12 +14,15 @@ from django.db import connection
 from django.utils import timezone
 
 from checkout.models import Order
+from checkout.orders import refund_requests, shipping
 from checkout.orders.fulfillment import apply_session, release_order
+from checkout.orders.refund_requests import RefundedUnits, RefundRefused
 from checkout.stripe_objects import session_from
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, put_on_show
+from checkout.tests.test_external_orders import a_line, open_externally
 from fake_stripe import FakeStripe
 from inventory.models import Hold, Issue, Movement, StockItem
-from inventory.stock import ledger
+from inventory.stock import ledger, oversold
 from shop.models import Product
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
@@ -162,3 +167,70 @@ def test_the_return_page_and_the_webhook_at_the_same_moment_count_once(
 
     order.refresh_from_db()
     assert order.state == Order.State.PAID and sales() == 1 and item_of(shirt, "M").available == 13
+
+
+def _paid_order(fake: FakeStripe, shirt: Product) -> Order:
+    order = order_for(Customer(), shirt, "M", 2)
+    fake.pay(order.session_id or "")
+    deliver(fake)
+    return order
+
+
+def _refund(order: Order, token: str) -> str:
+    """The state of the refund, or why there is none."""
+    line = order.lines.get()
+    try:
+        refund = refund_requests.request_refund(
+            order.pk, [RefundedUnits(line.pk, 2, restock=True)], amount=5000, token=token, actor="owner"
+        )
+    except RefundRefused as exc:
+        return str(exc)
+    return refund.state
+
+
+@pytest.mark.parametrize("tokens", [["one", "one", "one", "one"], ["one", "two", "three", "four"]])
+def test_refunds_that_are_requested_at_once_are_made_once(
+    fake: FakeStripe, shirt: Product, tokens: list[str]
+) -> None:
+    """Four clicks on one form, and four owners with a form each."""
+    order = _paid_order(fake, shirt)
+
+    at_once(*(partial(_refund, order, token) for token in tokens))
+    refund_requests.send_waiting_refunds(timezone.now() + timedelta(minutes=1))
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert len(fake.refunds) == 1 and (order.state, order.refunded) == ("refunded", 5000)
+    assert item_of(shirt, "M").available == 15 and not Issue.objects.exists()
+
+
+def test_an_order_that_is_packed_and_refunded_at_once_is_not_left_packed(
+    fake: FakeStripe, shirt: Product
+) -> None:
+    order = _paid_order(fake, shirt)
+
+    at_once(
+        partial(shipping.mark_packed, [order.pk], actor="ada", now=timezone.now()),
+        partial(_refund, order, "one"),
+    )
+
+    order.refresh_from_db()
+    assert order.state == Order.State.REFUNDED and not Order.objects.packed().exists()
+    assert item_of(shirt, "M").available == 15
+
+
+def test_oversold_units_are_decided_once_and_taken_off_one_delivery(fake: FakeStripe, shirt: Product) -> None:
+    fake.pay(open_externally(fake, [a_line(shirt, 5, "L")]))
+    deliver(fake)
+    item = item_of(shirt, "L")
+
+    def decide(token: str) -> None:
+        with suppress(oversold.NothingOversold):
+            oversold.send_from_next_delivery(item, 3, token=token, actor="owner")
+
+    at_once(*(partial(decide, token) for token in ("a", "a", "b")))
+    assert oversold.owed(item.pk) == 3
+    at_once(*(partial(ledger.receive, item.pk, 2, reference=f"delivery-{n}") for n in range(4)))
+
+    assert item_of(shirt, "L").available == 5 and oversold.owed(item.pk) == 0
+    assert not ledger.find_drift()
