@@ -78,6 +78,24 @@ class ShopAdminSite(AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**import_string(INDEX_CONTEXT)(request), **(extra_context or {})})
 
+    @property
+    def login_form(self) -> Any:  # type: ignore[override]
+        # Imported on use: django_otp reads its models, and this module is read before the models are.
+        from config.login import LoginForm
+
+        return LoginForm
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response = super().login(request, extra_context)
+        if request.method == "POST" and request.user.is_authenticated:
+            # Shorter than a customer's, which keeps the cart for a month.
+            request.session.set_expiry(60 * 60 * settings.STAFF_SESSION_HOURS)
+        return response
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        verified = not settings.SECOND_FACTOR_REQUIRED or request.user.is_verified()  # type: ignore[union-attr]
+        return super().has_permission(request) and verified
+
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Before the admin's own catch-all, which answers 404.
         moved = [path(f"{old}<path:rest>", moved_to, {"new": new}) for old, new in RENAMED_PAGES.items()] + [

@@ -4,6 +4,7 @@ Every variable has one comment line in .env.example. The file named by ENV_FILE 
 variables that are not in the environment.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -71,6 +72,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_htmx",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "shop",
     "inventory",
     "checkout",
@@ -90,9 +95,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 if _on_this_machine:
     MIDDLEWARE.insert(0, "config.middleware.canonical_host")
@@ -114,6 +121,23 @@ TEMPLATES = [
     },
 ]
 
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # First: counts a guess before the password is checked.
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Five guesses of one name from one address in 15 minutes. By address alone, three typos of anyone behind a proxy on the
+# same machine would lock the owner out.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "config.login.login_address"
+AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
+AXES_VERBOSE = False
+# Whether everyone needs a second factor; who has enrolled one always does.
+SECOND_FACTOR_REQUIRED = get_bool("SECOND_FACTOR_REQUIRED", default=False)
+STAFF_SESSION_HOURS = get_int("STAFF_SESSION_HOURS", default=12, least=1)
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -220,6 +244,7 @@ STRIPE_WEBHOOK_MAX_BYTES = get_int("STRIPE_WEBHOOK_MAX_BYTES", default=512 * 102
 # --- Shop -------------------------------------------------------------------------------------
 
 SHOP_NAME = get_str("SHOP_NAME", "Our Shop")
+OTP_TOTP_ISSUER = SHOP_NAME
 SHOP_CURRENCY = get_matching("SHOP_CURRENCY", r"[A-Za-z]{3}", "usd", such_as="usd").lower()
 # Two-letter codes of the countries to ship to; empty: Stripe does not ask for an address.
 SHIPPING_COUNTRIES = [
