@@ -256,6 +256,8 @@ SHIPPING_RATES = get_list("SHIPPING_RATES")
 STRIPE_AUTOMATIC_TAX = get_bool("STRIPE_AUTOMATIC_TAX", default=False)
 ALLOW_PROMOTION_CODES = get_bool("ALLOW_PROMOTION_CODES", default=False)
 COLLECT_PHONE_NUMBER = get_bool("COLLECT_PHONE_NUMBER", default=False)
+# Stripe's catalog for AI agents: off, or show (agents show the products, this shop sells them).
+AGENT_CATALOG = get_matching("AGENT_CATALOG", "off|show", "off", such_as="show")
 LOW_STOCK_THRESHOLD = get_int("LOW_STOCK_THRESHOLD", default=5, least=0)
 # Origins of images that may be shown; empty: any https image.
 ALLOWED_IMAGE_ORIGINS = [origin.rstrip("/") for origin in get_list("ALLOWED_IMAGE_ORIGINS")]

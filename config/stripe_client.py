@@ -102,6 +102,16 @@ def _client(key: str, base: str, retries: int) -> stripe.StripeClient:
     )
 
 
+def put_file(url: str, body: bytes, content_type: str) -> int:
+    """Send a file to an address that Stripe named, without the key. Returns the HTTP status.
+
+    Raises ConnectionFailed.
+    """
+    with translate_errors():
+        _answer, status, _headers = http_client().request("put", url, {"Content-Type": content_type}, body)
+    return int(status)
+
+
 @contextmanager
 def translate_errors() -> Iterator[None]:
     """Translate the library's exceptions into StripeCallError and its subclasses."""

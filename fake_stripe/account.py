@@ -23,6 +23,7 @@ NOUNS = {
     "checkout.session": "checkout.session",
     "webhook_endpoint": "webhook endpoint",
     "shipping_rate": "shipping rate",
+    "v2.commerce.product_catalog_import": "product catalog import",
 }
 
 OTHER_MODE = {

@@ -13,6 +13,7 @@ from fake_stripe.backend import Backend
 from fake_stripe.pages.routes import ROUTES as PAGES
 from fake_stripe.web import PageAnswer, PageRequest, as_json, html
 
+MAX_UPLOAD_BYTES = 100_000_000  # Stripe takes 4 GB; the fake keeps a file in memory.
 log = logging.getLogger("fake_stripe")
 Page = Callable[[Backend, PageRequest], PageAnswer]
 Start = Callable[[str, list[tuple[str, str]]], object]
@@ -82,7 +83,8 @@ def _request(environ: Mapping[str, Any]) -> Request:
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
     length = _length(environ.get("CONTENT_LENGTH"))
-    body = environ["wsgi.input"].read(min(length, MAX_BODY_BYTES + 1)) if length else b""
+    most = MAX_UPLOAD_BYTES if path.startswith("/uploads/") else MAX_BODY_BYTES
+    body = environ["wsgi.input"].read(min(length, most + 1)) if length else b""
     query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
     return Request(environ["REQUEST_METHOD"].upper(), path, query, body, headers, length)
 

@@ -25,7 +25,7 @@ from fake_stripe import forms
 from fake_stripe.backend import Backend
 from fake_stripe.customers import Refused
 from fake_stripe.errors import StripeError
-from fake_stripe.resources import products
+from fake_stripe.resources import catalog_imports, products
 from fake_stripe.web import PageAnswer, PageRequest, as_json, from_here
 
 View = Callable[[Backend, PageRequest], PageAnswer]
@@ -145,7 +145,23 @@ def act(backend: Backend, request: PageRequest) -> PageAnswer:
     return as_json({"result": acts[name](**given)})
 
 
+@as_view
+def upload(backend: Backend, request: PageRequest) -> PageAnswer:
+    """The address to which the file of a catalog import is sent. It is no part of the API and needs no key."""
+    with backend.account.store.transaction():
+        kind = request.headers.get("content-type", "")
+        status = catalog_imports.upload(backend.account, request.args["token"], request.body, kind)
+    return as_json({} if status == 200 else {"error": "The address has expired or was used."}, status)
+
+
+def error_file(backend: Backend, request: PageRequest) -> PageAnswer:
+    body = catalog_imports.error_file(backend.account, request.args["token"])
+    return PageAnswer(404) if body is None else PageAnswer(200, body, {"Content-Type": "text/csv"})
+
+
 ROUTES: list[tuple[str, str, View]] = [
+    ("PUT", r"/uploads/(?P<token>[0-9a-f]{32})", upload),
+    ("GET", r"/uploads/(?P<token>[0-9a-f]{32})/errors", error_file),
     ("GET", r"/_faults", list_faults),
     ("POST", r"/_faults", add_fault),
     ("DELETE", r"/_faults", clear_faults),

@@ -18,7 +18,15 @@ from fake_stripe.faults import Faults
 from fake_stripe.ids import Ids
 from fake_stripe.keys import Keys
 from fake_stripe.params import URL
-from fake_stripe.resources import prices, products, session_params, sessions, taxes, webhook_endpoints
+from fake_stripe.resources import (
+    catalog_imports,
+    prices,
+    products,
+    session_params,
+    sessions,
+    taxes,
+    webhook_endpoints,
+)
 from fake_stripe.store import Json, Rows, Store
 
 if TYPE_CHECKING:
@@ -75,6 +83,7 @@ class FakeStripe:
     def _connect(self) -> None:
         sessions.watch_deadlines(self.account)
         self.account.on_tick.append(lambda: events.delete_old(self.account))
+        self.account.on_tick.append(lambda: catalog_imports.finish_due(self.account))
         self.clock.when_pushed.append(self._time_passed)
         self.api.observers.extend(type(self).everywhere)
         self.account.event_observers.extend(type(self).events_everywhere)
@@ -101,7 +110,7 @@ class FakeStripe:
         # Imported here because transport.py needs the stripe library, and the fake itself does not.
         from fake_stripe.transport import InProcess
 
-        return InProcess(self.api)
+        return InProcess(self.api, self.wsgi_app)
 
     def call(self, method: str, path: str, form: str = "", **headers: str) -> tuple[int, Json]:
         """Make one API call without the stripe library. `form` is the urlencoded body or query string.
@@ -167,6 +176,11 @@ class FakeStripe:
     @property
     def webhook_endpoints(self) -> Rows:
         return self._backend.rows("webhook_endpoint")
+
+    @property
+    def catalog(self) -> Rows:
+        """What agents are given: the rows of the finished imports, by id."""
+        return Rows(self.account.store, catalog_imports.ROW_KIND)
 
     def lines(self, session_id: str) -> list[Json]:
         """The line items of a session, each with its expanded price."""

@@ -23,6 +23,7 @@ SHAPES = {
     "webhook_endpoint": ("we_1", 23),
     "event_destination": ("ed_", 23),
     "shipping_rate": ("shr_1", 23),
+    "catalog_import": ("pcimprt_test_6", 30),
     "request": ("req_", 14),
     "delivery": ("dlv_", 16),
     "fault": ("fault_", 8),

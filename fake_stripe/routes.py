@@ -10,6 +10,7 @@ from fake_stripe import payment_pages, thin_events
 from fake_stripe.account import Call
 from fake_stripe.resources import (
     absent,
+    catalog_imports,
     cli_calls,
     disputes,
     event_calls,
@@ -147,6 +148,19 @@ ROUTES = (
     Route("POST", "/v1/disputes/{id}/close", "disputes", disputes.concede),
     Route("GET", "/v1/events", "events", event_calls.list_all, event_calls.LIST),
     Route("GET", "/v1/events/{id}", "events", event_calls.retrieve),
+    Route(
+        "POST",
+        "/v2/commerce/product_catalog/imports",
+        "product_catalog_imports",
+        catalog_imports.create,
+        catalog_imports.CREATE,
+    ),
+    Route(
+        "GET",
+        "/v2/commerce/product_catalog/imports/{id}",
+        "product_catalog_imports",
+        catalog_imports.retrieve,
+    ),
     Route("GET", "/v2/core/events/{id}", "events", thin_events.retrieve),
     Route(
         "POST",

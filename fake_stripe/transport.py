@@ -12,6 +12,7 @@ import stripe
 
 from fake_stripe import routes
 from fake_stripe.api import Api, ConnectionCut, Request
+from fake_stripe.app import App
 
 
 class InProcess(stripe.HTTPClient):
@@ -19,9 +20,10 @@ class InProcess(stripe.HTTPClient):
 
     name = "fake_stripe"
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, app: App | None = None) -> None:
+        """`app` answers what is outside the API: without it, files cannot be uploaded."""
         super().__init__()
-        self._api = api
+        self._api, self._app = api, app
 
     def request(  # type: ignore[override]
         self,
@@ -36,7 +38,9 @@ class InProcess(stripe.HTTPClient):
         small = {name.lower(): str(value) for name, value in (headers or {}).items()}
         request = Request(method.upper(), routes.decoded(parts.path), parts.query.encode(), body, small)
         try:
-            answer = self._api.answer(request)
+            # An upload goes to an address of its own, outside the API.
+            is_upload = request.path.startswith("/uploads/")
+            answer = self._app.answer(request) if self._app and is_upload else self._api.answer(request)
         except ConnectionCut as cut:
             message = f"The connection was cut: {cut}"
             raise stripe.APIConnectionError(message, should_retry=True) from None  # type: ignore[no-untyped-call]

@@ -26,7 +26,16 @@ from config.coerce import as_mapping, as_text
 from inventory import csv_views, stock_grid, stock_history
 from inventory.events import inbox
 from inventory.forms import StockForm, change_stock
-from inventory.models import Hold, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
+from inventory.models import (
+    CatalogImport,
+    Hold,
+    Issue,
+    Movement,
+    ProductSync,
+    StockItem,
+    StockUpdate,
+    StripeEvent,
+)
 from inventory.stock import oversold
 from inventory.stripe_sync import publisher, refresh, snapshot
 
@@ -179,6 +188,12 @@ class StockItemAdmin(ReadOnlyModelAdmin):
 
 def _change_url() -> str:
     return reverse("admin:inventory_change_stock")
+
+
+@admin.register(CatalogImport)
+class CatalogImportAdmin(ReadOnlyModelAdmin):
+    list_display = ["started_at", "feed", "mode", "status", "rows", "errors", "finished_at", "stripe_id"]
+    list_filter = ["feed", "status"]
 
 
 @admin.register(Movement)

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from config.coerce import as_mapping, as_text, as_texts
 from config.json_cleaning import clean_json
-from config.stripe_client import InvalidRequest, PermissionDenied, stripe_client, translate_errors
+from config.stripe_client import (
+    InvalidRequest,
+    PermissionDenied,
+    put_file,
+    stripe_client,
+    translate_errors,
+)
 
 if TYPE_CHECKING:
     import stripe
@@ -287,4 +293,60 @@ def _endpoint(endpoint: stripe.WebhookEndpoint) -> WebhookEndpoint:
         created_at=datetime.fromtimestamp(endpoint.created, UTC),
         fingerprint=metadata.get("secret_fingerprint", ""),
         rotating=metadata.get("rotating") == "yes",
+    )
+
+
+@dataclass(frozen=True)
+class CatalogImportState:
+    """An import of the catalog for agents at Stripe. `upload_url` is set while Stripe waits for the file.
+
+    `message` says why it failed, or names the first rows with errors. `is_transient`: sending it again may help.
+    """
+
+    id: str
+    status: str
+    upload_url: str = ""
+    message: str = ""
+    errors: int = 0
+    is_transient: bool = False
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in {"succeeded", "succeeded_with_errors", "failed"}
+
+
+def create_catalog_import(feed: str, mode: str, *, key: str) -> CatalogImportState:
+    """Raises config.stripe_client.PermissionDenied without the right “Product Catalog Import: write”."""
+    with translate_errors():
+        created = stripe_client(retries=RETRIES).v2.commerce.product_catalog.imports.create(
+            {"feed_type": feed, "mode": mode, "metadata": {}}, {"idempotency_key": key}
+        )
+    return _import_state(created)
+
+
+def fetch_catalog_import(import_id: str) -> CatalogImportState:
+    with translate_errors():
+        return _import_state(
+            stripe_client(retries=RETRIES).v2.commerce.product_catalog.imports.retrieve(import_id)
+        )
+
+
+def upload_catalog(url: str, text: str) -> bool:
+    """Send the file. The address holds its own permission, so the key is not sent. False if it has expired."""
+    return 200 <= put_file(url, text.encode(), "text/csv") < 300
+
+
+def _import_state(given: Any) -> CatalogImportState:
+    details = getattr(given, "status_details", None)
+    detail = getattr(details, given.status, None) if details is not None else None
+    upload = getattr(detail, "upload_url", None)
+    samples = getattr(detail, "samples", None) or []
+    rows = [f"row {row.row} ({row.id}): {row.field}: {row.error_message}" for row in samples[:5]]
+    return CatalogImportState(
+        id=given.id,
+        status=given.status,
+        upload_url=upload.url if upload else "",
+        message=clean_json("\n".join(rows) or getattr(detail, "failure_message", "") or "")[:2000],
+        errors=int(getattr(detail, "error_count", 0) or 0),
+        is_transient=getattr(detail, "type", "") == "transient_failure",
     )

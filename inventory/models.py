@@ -521,6 +521,40 @@ class Installation(models.Model):
         return row.id_text
 
 
+class CatalogImport(models.Model):
+    """A file sent to Stripe's catalog for agents, and what became of it. One import at a time is under way."""
+
+    class Feed(models.TextChoices):
+        PRODUCT = "product", _("products")
+        INVENTORY = "inventory", _("stock")
+
+    feed = models.CharField(_("feed"), max_length=10, choices=Feed.choices)
+    mode = models.CharField(_("mode"), max_length=10)
+    stripe_id = models.CharField(_("id at Stripe"), max_length=255, blank=True)
+    # Stripe's words, and "unknown" if the import was given up before Stripe had a verdict.
+    status = models.CharField(_("status"), max_length=30, blank=True)
+    rows = models.PositiveIntegerField(_("rows"))
+    errors = models.PositiveIntegerField(_("rows with errors"), default=0)
+    product_digest = models.CharField(max_length=64, help_text=_("Of the catalog without its stock."))
+    stock_digest = models.CharField(max_length=64)
+    started_at = models.DateTimeField(_("started"))
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    slot = models.PositiveSmallIntegerField(default=1, editable=False)  # For the constraint.
+
+    class Meta:
+        verbose_name = _("catalog import")
+        verbose_name_plural = _("catalog imports")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["slot"], condition=Q(finished_at=None), name="one_catalog_import_is_under_way"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feed} {self.stripe_id}"
+
+
 # --- Issues, mail and the worker --------------------------------------------------------------
 
 
@@ -551,6 +585,7 @@ class Issue(models.Model):
         REFUND_TO_REVIEW = "refund_to_review", _("refund: back to stock?")
         REFUND_FAILED = "refund_failed", _("refund failed")
         DISPUTE = "dispute", _("dispute")
+        AGENT_CATALOG = "agent_catalog", _("catalog for agents")
         SESSION_NOT_FOUND = "session_not_found", _("session not found")
         SETUP = "setup", _("setup")
         HOLDS = "holds", _("held, not bought")

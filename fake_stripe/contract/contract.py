@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -83,8 +84,12 @@ class Contract:
         if self._is_skipped(method, path):
             return
         endpoint = self._endpoint(method, path)
+        body = form.encode() if isinstance(form, str) else form
+        is_json = method == "POST" and path.startswith("/v2/")
         try:
-            value = endpoint.request.read(forms.parse(form.encode() if isinstance(form, str) else form))
+            value = endpoint.request.read(
+                forms.of(json.loads(body or b"{}")) if is_json else forms.parse(body)
+            )
         except StripeError as error:
             violations: Sequence[Violation] = [Violation("format", error.message, owner=endpoint.name)]
         else:

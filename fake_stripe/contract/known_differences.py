@@ -56,6 +56,11 @@ KNOWN_DIFFERENCES: tuple[KnownDifference, ...] = (
         "added in 2026-09-30.endive, with thin events for resources of API v1",
     ),
     KnownDifference(
+        "v2.commerce.product_catalog_import: mode",
+        "unknown",
+        "readable since 2026-06-24.dahlia",
+    ),
+    KnownDifference(
         "price: external_reference",
         "unknown",
         "of 2025-12-15.preview: what the catalog of an agent calls the article",

@@ -12,6 +12,7 @@ from fake_stripe.contract.rules import Rule
 from fake_stripe.contract.schemas import Schemas
 
 FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Endpoint:
 
     def _form(self) -> Schema:
         content = self.operation.get("requestBody", {}).get("content", {})
-        schema: Schema = content.get(FORM, {}).get("schema", {"properties": {}})
+        # API v2 takes JSON, API v1 forms.
+        given = content.get(FORM) or content.get(JSON) or {}
+        schema: Schema = given.get("schema", {"properties": {}})
         return {"type": "object", **schema}
 
     def _query(self) -> Schema:

@@ -19,7 +19,16 @@ from inventory.models import Issue, Movement, ProductSync, StripeEvent
 from inventory.stock import ledger
 from inventory.tests.factories import Shirt
 
-PAGES = ["stockitem", "movement", "hold", "stripeevent", "stockupdate", "productsync", "issue"]
+PAGES = [
+    "catalogimport",
+    "stockitem",
+    "movement",
+    "hold",
+    "stripeevent",
+    "stockupdate",
+    "productsync",
+    "issue",
+]
 
 
 @pytest.fixture

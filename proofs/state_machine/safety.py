@@ -82,7 +82,7 @@ def channels_agree(stage: Stage) -> None:
         try:
             assert_channels_agree(Client())
         except AssertionError as error:
-            raise broken("11: two channels differ about a size", str(error)) from error
+            raise broken("two channels differ about a size", str(error)) from error
 
 
 def _no_hold_ended_early(stage: Stage) -> None:

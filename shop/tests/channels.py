@@ -62,7 +62,7 @@ def _page(product_id: str, html: str) -> Said:
     if 'type="radio" name="item"' not in picker:
         return {(product_id, ""): ('type="hidden" name="item"' in picker and 'form="buy"' in html, prices[0])}
     said: Said = {}
-    for label in picker.split('<label class="choice"')[1:]:
+    for label in picker.split('<label class="choice" data-max')[1:]:
         [size] = re.findall(r'class="choice__name">([^<]*)<', label)
         if price := re.search(r'data-price="[^"\d]*([\d.,]+)', label):
             said[product_id, unescape(size)] = (" disabled" not in label.split("</label>")[0], price[1])

@@ -38,6 +38,12 @@ def test_every_known_difference_occurs_in_the_current_api(watch: Watch) -> None:
                 "POST", "/v1/webhook_endpoints", urlencode(endpoint | {"api_version": "2026-10-28.endive"})
             ),
             fake.call("POST", f"/v1/products/{shirt['id']}", "name=Tee"),
+            fake.call(
+                "POST",
+                "/v2/commerce/product_catalog/imports",
+                '{"feed_type": "product", "mode": "upsert", "metadata": {}}',
+                content_type="application/json",
+            ),
             *(
                 fake.call("GET", f"/v2/core/events/{event.replace('evt_', 'evt_65')}")
                 for event in fake.events
