@@ -55,6 +55,12 @@ WORK: list[tuple[str | Promise, list[str | AdminPage]]] = [
     (_("Look"), ["shop.Storefront"]),
     (
         _("Plumbing"),
-        ["inventory.StripeEvent", "inventory.StockUpdate", "inventory.ProductSync", "admin.LogEntry"],
+        [
+            "inventory.StripeEvent",
+            "inventory.StockUpdate",
+            "inventory.ProductSync",
+            "inventory.CatalogImport",
+            "admin.LogEntry",
+        ],
     ),
 ]
