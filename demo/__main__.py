@@ -1,4 +1,4 @@
-"""Start the shop with a sample catalog and a fake Stripe: `python -m demo [--fresh | --check]`."""
+"""Start the shop with a sample catalog and a fake Stripe: `python -m demo [--fresh | --check | --manage COMMAND]`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from demo.check import check
 from demo.customer import NotAsExpected
 from demo.kept import ANY_PORTS, AlreadyRunning, Unreadable, keep, lock, open_folder
+from demo.manage import manage_in
 from demo.past import NoPast
 from demo.prepare import OWNER
 from demo.running import ROOT, Demo, DidNotStart
@@ -27,7 +28,8 @@ WELCOME = """
     Admin         {site}/admin/   user name: {owner}   password: {password}
     Stripe        {stripe}/dashboard   a fake Stripe, for this demo only
     Stripe CLI    {listen}
-    Sample files  demo/files   a delivery for Stock items, Stock file; exports of other shops
+    Sample files  demo/files   a delivery for Stock items, Stock file; exports of other shops:
+                  script/demo --manage import_products demo/files/shopify-products.csv
     Data, logs    {folder}   (script/demo --fresh deletes them)
 
   Pay with the card 4242 4242 4242 4242, any future date and any three digits,
@@ -42,9 +44,17 @@ def main() -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--fresh", action="store_true", help="delete the data of earlier runs first")
     what.add_argument("--check", action="store_true", help="make one purchase with temporary data, then exit")
+    what.add_argument(
+        "--manage",
+        nargs=argparse.REMAINDER,
+        metavar="COMMAND",
+        help="run a command of manage.py in the demo that runs, such as --manage inventory_report --low",
+    )
     options = parser.parse_args()
     end_on_signals()
     try:
+        if options.manage is not None:
+            sys.exit(manage_in(FOLDER, options.manage))
         run_check() if options.check else run(fresh=options.fresh)
     except (DidNotStart, NotAsExpected, StripeSaid, AlreadyRunning, Unreadable, NoPast) as exc:
         sys.exit(str(exc))
