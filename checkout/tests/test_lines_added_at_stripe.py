@@ -170,6 +170,18 @@ def test_reconcile_compares_totals_and_lines(fake: FakeStripe, order: Order, pos
     assert lines == "Poster: 1 were sold, 0 are in the order."
 
 
+def test_a_free_line_does_not_change_the_subtotal_and_is_named_by_reconcile(
+    fake: FakeStripe, order: Order, poster: Product
+) -> None:
+    free = fake.add_price(poster.id, unit_amount=0, currency="usd")
+    fake.pay(order.session_id or "", added={free["id"]: 1})
+    deliver(fake)
+
+    report = reconcile(since=timezone.now() - timedelta(days=1), now=timezone.now())
+
+    assert [difference.kind for difference in report.differences] == ["lines_differ"]
+
+
 def test_lines_are_matched_by_price_size_and_color_before_the_quantity() -> None:
     def own(pk: int, size: str, quantity: int) -> OrderLine:
         return OrderLine(pk=pk, price_id="price_1", size=size, quantity=quantity)
