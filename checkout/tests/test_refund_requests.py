@@ -384,6 +384,39 @@ def test_a_failed_refund_reverses_nothing_and_is_refunded_again(
     assert item_of(shirt, "M").available == 15
 
 
+def test_a_refund_that_fails_before_its_lost_answer_is_found_is_not_taken_for_made(
+    fake: FakeStripe, shirt: Product, paid: Order
+) -> None:
+    fake.faults.add("cut", path="/v1/refunds", when="after")
+    lost = refund(paid, 2, amount=5000)
+    (at_stripe,) = fake.refunds
+    fake.dashboard.fail_refund(at_stripe)
+
+    refund_requests.send_waiting_refunds(later())
+    deliver(fake)
+
+    lost.refresh_from_db()
+    paid.refresh_from_db()
+    assert (lost.state, lost.stripe_id) == ("failed", at_stripe)
+    assert (paid.state, paid.refunded, paid.refunded_elsewhere) == ("paid", 0, 0)
+    assert [issue.kind for issue in Issue.objects.all()] == ["refund_failed"]
+
+
+def test_a_refused_repetition_of_a_failed_refund_asks_again(
+    fake: FakeStripe, paid: Order, owner: Client
+) -> None:
+    failed = refund(paid, 1)
+    deliver(fake)
+    fake.dashboard.fail_refund(failed.stripe_id)
+    deliver(fake)
+    fake.refund(payment_intent=paid.payment_intent_id)  # In the Dashboard, whose event has not arrived.
+
+    owner.post(url_of(paid, "refund_failed"), {"refund": str(failed.pk), "decision": "again"})
+
+    failed.refresh_from_db()
+    assert failed.is_undecided and paid.lines.get().quantity_refunded == 1
+
+
 def test_the_sale_of_a_failed_refund_can_be_kept(
     fake: FakeStripe, shirt: Product, paid: Order, owner: Client
 ) -> None:
