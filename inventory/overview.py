@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from inventory.models import Issue, StockItem
-from inventory.reports.pace import days_left, recent_sales
+from inventory.reports.pace import PACE_DAYS, days_left, recent_sales
 from shop.models import Product
 
 MAX_TASKS = 6  # named on the page, of each kind
@@ -105,7 +105,9 @@ def low_stock(now: datetime) -> LowStock:
     """Sizes that are sold out, low or soon sold out. One query, and a second if the recent sales are not cached."""
     sold = recent_sales(now)
     best = sorted(sold, key=sold.__getitem__, reverse=True)[:BEST_SELLERS]
-    is_low = Q(units__lte=settings.LOW_STOCK_THRESHOLD) | Q(pk__in=best)
+    # More than the best seller sells in SOON days lasts in any case.
+    sells_out = Q(pk__in=best, units__lte=sold[best[0]] * SOON // PACE_DAYS if best else 0)
+    is_low = Q(units__lte=settings.LOW_STOCK_THRESHOLD) | sells_out
     wanted = Q(state=StockItem.State.UNKNOWN) | ~Q(pending=0) | (Q(state=StockItem.State.COUNTED) & is_low)
     items = StockItem.objects.filter(is_listed=True, product__active=True, product__deleted=False)
     items = items.annotate(units=F("on_hand") + F("pending")).filter(wanted).select_related("product")
