@@ -51,6 +51,7 @@ class CheckoutSession:
     payment_status: str
     mode: str = "payment"
     url: str = ""
+    success_url: str = ""
     expires_at: datetime | None = None
     created_at: datetime | None = None
     paid_at: datetime | None = None
@@ -189,6 +190,7 @@ def session_from(data: Json) -> CheckoutSession:
         payment_status=str(data.get("payment_status") or ""),
         mode=str(data.get("mode") or "payment"),
         url=str(data.get("url") or ""),
+        success_url=str(data.get("success_url") or ""),
         expires_at=as_datetime(data.get("expires_at")),
         created_at=as_datetime(data.get("created")),
         paid_at=as_datetime(as_mapping(payment.get("latest_charge")).get("created")),

@@ -17,7 +17,8 @@ from checkout.tests.conftest import Customer, deliver, item_of, order_for, sold
 from checkout.tests.test_external_orders import a_line, open_externally
 from checkout.tests.test_session_recovery import failing, nothing_arrives, paid_without_events
 from fake_stripe import FakeStripe
-from inventory.models import DeliveryStatus, Movement, StripeEvent
+from inventory.models import DeliveryStatus, Hold, Movement, StripeEvent
+from inventory.stock import ledger
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -120,3 +121,58 @@ def test_backfill_names_the_setting_that_is_wrong(fake: FakeStripe, settings: Se
 
     with pytest.raises(CommandError, match="STRIPE_SECRET_KEY"):
         run("backfill_events")
+
+
+# --- Payment pages that were opened after the backup
+
+
+def restore_backup_without(order: Order) -> None:
+    """The database as it was before `order`: no row of it, and its units are free."""
+    ledger.release(order.reference)
+    order.lines.all().delete()
+    Order.objects.filter(pk=order.pk).delete()
+
+
+def test_an_open_payment_page_gets_its_hold_back(
+    fake: FakeStripe, shirt: Product, customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "L", 2)  # The last two.
+    restore_backup_without(order)
+    assert item_of(shirt, "L").available == 2
+
+    printed = run("backfill_events")
+    again = run("backfill_events")
+
+    assert item_of(shirt, "L").available == 0
+    assert f"Order {order.number} is known again" in printed and "known again" not in again
+    fake.pay(order.session_id or "")
+    deliver(fake)
+    assert sold(shirt) == [("L", 2)]
+    assert Order.objects.get(pk=order.pk).state == Order.State.PAID
+    assert not Hold.objects.exists()
+
+
+def test_a_page_whose_units_were_sold_meanwhile_is_ended(
+    fake: FakeStripe, shirt: Product, customer: Customer, other_customer: Customer
+) -> None:
+    order = order_for(customer, shirt, "L", 2)
+    restore_backup_without(order)
+    order_for(other_customer, shirt, "L", 2)
+
+    printed = run("backfill_events")
+
+    assert f"The payment page {order.session_id} was ended" in printed
+    assert fake.sessions[order.session_id or ""]["status"] == "expired"
+    assert item_of(shirt, "L").held == 2
+
+
+def test_open_pages_of_others_are_left_alone(fake: FakeStripe, shirt: Product, settings: Settings) -> None:
+    foreign = open_externally(fake, [a_line(shirt, 2, "L")])
+    order = order_for(Customer(), shirt, "L", 1)
+    restore_backup_without(order)
+    settings.SITE_URL = "https://another.shop"
+
+    run("backfill_events")
+
+    assert not Order.objects.exists()
+    assert {fake.sessions[name]["status"] for name in (foreign, order.session_id or "")} == {"open"}

@@ -10,6 +10,7 @@ from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from checkout.recovery.backfill import apply_completed, store_events
+from checkout.recovery.open_sessions import adopt_open_sessions
 from config.dates import parse_past
 from config.stripe_client import StripeCallError
 
@@ -29,8 +30,15 @@ class Command(BaseCommand):
         try:
             events = store_events(since=options["since"])
             result = apply_completed(since=options["since"], now=timezone.now())
+            adoption = adopt_open_sessions(since=options["since"])
         except StripeCallError as exc:
             raise CommandError(str(exc)) from exc
+        for order in adoption.adopted:
+            self.stdout.write(
+                f"Order {order.number} is known again: its payment page is open and its units are held."
+            )
+        for session_id in adoption.ended:
+            self.stdout.write(f"The payment page {session_id} was ended: its units are no longer there.")
         for order in result.orders:
             self.stdout.write(f"Order {order.number} is now {order.get_state_display()}.")
         orders = len(result.orders)
