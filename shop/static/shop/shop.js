@@ -26,10 +26,9 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("#size-picker input")) {
     byId("stock-status").textContent = "";
     showChosenSize();
-    /* A shared link opens with the size that was chosen. */
-    const address = new URL(location.href);
-    address.searchParams.set("size", event.target.closest(".choice").querySelector(".choice__name").textContent);
-    history.replaceState(history.state, "", address);
+    /* A shared link keeps the size. */
+    const size = event.target.closest(".choice").querySelector(".choice__name").textContent;
+    history.replaceState(history.state, "", `?size=${encodeURIComponent(size)}`);
   }
 });
 
