@@ -118,6 +118,23 @@ def test_the_pages_are_accessible_and_fit_the_screen(
         check(page, reverse("admin:inventory_stockitem_history", args=[medium]), f"history-{where}")
         for name in ("sales", "size-curve"):
             check(page, reverse("admin:checkout_report", args=[name]), f"{name}-{where}")
+        check(page, reverse("admin:inventory_stock_file"), f"stock-file-{where}")
+        check_preview_of_a_file(page, f"stock-file-preview-{where}")
+
+
+def check_preview_of_a_file(page: Page, name: str) -> None:
+    """Choose a file with a good, a stale and a bad line; the page that names them is accessible, too."""
+    lines = b"product,size,quantity,was\nprod_balm,S,12,9\nprod_balm,XL,1,7\nprod_nothing,S,1,\n"
+    page.get_by_label("CSV file").set_input_files(
+        {"name": "delivery.csv", "mimeType": "text/csv", "buffer": lines}
+    )
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.get_by_text("There is no product “prod_nothing”.")).to_be_visible()
+    expect(page.get_by_text("BALM T-Shirt XL is left out")).to_be_visible()
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [(it["id"], it["nodes"][0]["html"]) for it in violations] == []
 
 
 def test_today_works_without_javascript_and_breaks_no_policy(
