@@ -196,6 +196,8 @@ LOGGING = {
 
 DATABASES = {"default": get_database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'shop.sqlite3'}")}
 _database = DATABASES["default"]
+# A request that talks to Stripe must not hold a transaction. In a URL, `atomic_requests=false` would turn them on.
+_database["ATOMIC_REQUESTS"] = False
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE: transactions take the write lock at the start, so concurrent writers queue instead of failing with
     # "database is locked". FULL: an event that was answered with 200 survives a power failure.
