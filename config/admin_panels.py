@@ -45,6 +45,7 @@ WORK: list[tuple[str | Promise, list[str | AdminPage]]] = [
         _("Stock"),
         [
             AdminPage(_("Stock grid"), "admin:inventory_stock_grid", "inventory.change_stockitem"),
+            AdminPage(_("Stock file"), "admin:inventory_stock_file", "inventory.change_stockitem"),
             "inventory.StockItem",
             "inventory.Movement",
             "inventory.Hold",
