@@ -74,7 +74,7 @@ def oversold_page(
 
 
 def _items() -> list[StockItem]:
-    """Sizes with open decisions, units that a delivery owes, or an open issue."""
+    # Sizes with open decisions, units that a delivery owes, or an open issue.
     positive = Movement.objects.filter(kind=Movement.Kind.OVERSOLD, delta__gt=0).order_by()
     sold = dict(positive.values_list("item").annotate(units=Sum("delta")))
     decisions = OversoldDecision.objects.order_by()

@@ -130,10 +130,8 @@ def slips_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 
 
 def _orders_of(request: HttpRequest, otherwise: QuerySet[Order]) -> tuple[list[Order], int]:
-    """The orders that the address names, oldest payment first, and how many of them are not to be sent.
-
-    `otherwise`: the orders of an address that names none.
-    """
+    # The orders that the address names, oldest payment first, and how many of them are not to be sent.
+    # `otherwise`: the orders of an address that names none.
     ids = chosen_ids(request)
     chosen = orders_to_send().filter(pk__in=ids) if ids else otherwise
     orders = list(chosen.order_by("paid_at", "pk").prefetch_related("lines")[:MAX_ORDERS])

@@ -256,7 +256,7 @@ def line_from(data: Json) -> SessionLine:
 
 
 def _unit_amount(line: Json, price: Json, currency: str) -> int | None:
-    """The amount of one unit. The price's own may be in another currency than the line, or have no whole amount."""
+    # The amount of one unit. The price's own may be in another currency than the line, or have no whole amount.
     amount, subtotal = _amount(price.get("unit_amount")), _amount(line.get("amount_subtotal"))
     if amount is not None and _currency(price.get("currency")) in {currency, ""}:
         return amount

@@ -90,10 +90,8 @@ def _show_change(
     changed: str = "",
     to_referrer: bool = False,
 ) -> HttpResponse:
-    """Show the cart after a change. `added` and `changed` are keys of lines.
-
-    `to_referrer`: without htmx, return to the product page whose form was rejected.
-    """
+    # Show the cart after a change. `added` and `changed` are keys of lines.
+    # `to_referrer`: without htmx, return to the product page whose form was rejected.
     if htmx.is_htmx(request):
         return htmx.render_cart_update(request, message=message, error=error, added=added, changed=changed)
     if error:
@@ -129,7 +127,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
 
 
 def _start_checkout(request: HttpRequest, cart: Cart) -> Order:
-    """Start a checkout. Raises CartError or HoldLimitReached with a message for the customer."""
+    # Start a checkout. Raises CartError or HoldLimitReached with a message for the customer.
     if cart and request.POST.get("seen", cart.fingerprint) != cart.fingerprint:
         # Another tab added something or a price changed: customers pay only for what they have seen.
         raise CartError(_("Your cart has changed. Please check it once more."))
@@ -161,7 +159,7 @@ def _start_checkout(request: HttpRequest, cart: Cart) -> Order:
 
 
 def _refusal_text(exc: InvalidRequest, cart: Cart) -> str:
-    """For the customer. Stripe would refuse the same request again, so “try again soon” would be wrong."""
+    # For the customer. Stripe would refuse the same request again, so “try again soon” would be wrong.
     if exc.code == "amount_too_small":
         return _("The total is too small to be paid online. Please add something to your cart.")
     named = LINE_PARAM.match(exc.param)
@@ -176,11 +174,9 @@ def _refusal_text(exc: InvalidRequest, cart: Cart) -> str:
 
 
 def _may_follow_form(url: str) -> bool:
-    """Whether the CSP's form-action lets a form's redirect lead to `url`.
-
-    Accounts may have their own Checkout domain (https://docs.stripe.com/payments/checkout/custom-domains). Chromium
-    blocks the redirect there, and all that follow a form: only a page of ours that links to it leads on.
-    """
+    # Whether the CSP's form-action lets a form's redirect lead to `url`.
+    # Accounts may have their own Checkout domain (https://docs.stripe.com/payments/checkout/custom-domains). Chromium
+    # blocks the redirect there, and all that follow a form: only a page of ours that links to it leads on.
     parts = urlsplit(url)
     allowed = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"]
     return not parts.netloc or f"{parts.scheme}://{parts.netloc}" in allowed

@@ -132,7 +132,7 @@ class ShopAdminSite(AdminSite):
 
 
 def _page_row(page: AdminPage, request: HttpRequest) -> dict[str, Any] | None:
-    """A row of Django's list of models."""
+    # A row of Django's list of models.
     if not request.user.has_perm(page.permission):
         return None
     object_name = page.url_name.rpartition(":")[2]

@@ -66,7 +66,7 @@ def get_str(name: str, default: str = "") -> str:
 
 
 def _name_in_use(name: str) -> str:
-    """`name`, or its old name where only that is set; standard error then names the new one."""
+    # `name`, or its old name where only that is set; standard error then names the new one.
     old = OLD_NAMES.get(name, name)
     if not _is_set(old) or old == name:
         return name

@@ -68,7 +68,7 @@ class _Alarm(NamedTuple):
 
 
 def _alarms(request: HttpRequest) -> dict[str, _Alarm]:
-    """By panel. One query for both, because every page of the admin makes it."""
+    # By panel. One query for both, because every page of the admin makes it.
     if not hasattr(request, "_alarms"):
         kind, subject = deliveries.ISSUE
         issues = Issue.objects.filter(closed_at=None, kind=kind, subject=subject).order_by()

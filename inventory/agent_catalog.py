@@ -62,7 +62,7 @@ def send_catalog(now: datetime) -> int:
 
 
 def _due(catalog: AgentCatalog, now: datetime) -> str:
-    """The feed to send now: products after a change and daily, stock when counts moved; "" if Stripe has it all."""
+    # The feed to send now: products after a change and daily, stock when counts moved; "" if Stripe has it all.
     sent = CatalogImport.objects.filter(status__in=SUCCEEDED).order_by("-id")
     last = sent.first()
     products = sent.filter(feed=CatalogImport.Feed.PRODUCT).first()
@@ -110,10 +110,9 @@ def _start(feed: str, catalog: AgentCatalog, now: datetime) -> int:
 
 
 def _may_replace(rows: int) -> bool:
-    """Whether Stripe may delete what is not in the file. A catalog that lost half of its rows needs the owner's consent.
-
-    Closing the issue is the consent.
-    """
+    # Whether Stripe may delete what is not in the file. A catalog that lost half of its rows needs the owner's
+    # consent.
+    # Closing the issue is the consent.
     last = (
         CatalogImport.objects.filter(feed=CatalogImport.Feed.PRODUCT, status__in=SUCCEEDED, mode="replace")
         .order_by("-id")

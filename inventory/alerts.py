@@ -100,7 +100,7 @@ def notify_owner(now: datetime) -> int:
 
 @contextmanager
 def _mail_lock() -> Iterator[bool]:
-    """Take the mail lock for the block; yields False if another worker has it."""
+    # Take the mail lock for the block; yields False if another worker has it.
     MailLock.objects.get_or_create(singleton=1)
     holder = secrets.token_hex(8)
     acquired = MailLock.objects.filter(lease_free()).update(lease_until=Now() + LEASE, lease_holder=holder)
@@ -111,7 +111,7 @@ def _mail_lock() -> Iterator[bool]:
 
 
 def _items() -> QuerySet[StockItem]:
-    """Counted items of visible products, annotated with `units` and `level`."""
+    # Counted items of visible products, annotated with `units` and `level`.
     visible = StockItem.objects.filter(
         state=StockItem.State.COUNTED, is_listed=True, product__active=True, product__deleted=False
     )
@@ -131,7 +131,7 @@ def _save_levels(items: Sequence[StockItem] | QuerySet[StockItem]) -> None:
 
 
 def _send(lines: Sequence[AlertLine], now: datetime) -> bool:
-    """Return False, record and log the error if the mail could not be sent; the next run retries."""
+    # Return False, record and log the error if the mail could not be sent; the next run retries.
     context = {
         "shop": _one_line(load_storefront().name, 50),
         "first": lines[0],

@@ -86,7 +86,7 @@ class Table:
             raise self._not_utf_8(exc) from exc
 
     def _read(self) -> Iterator[tuple[int, list[str]]]:
-        """(line where it begins, cells) of each row, the header included."""
+        # (line where it begins, cells) of each row, the header included.
         self._file.seek(0)
         text = io.TextIOWrapper(self._file, encoding="utf-8-sig", newline="")
         try:

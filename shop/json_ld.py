@@ -69,7 +69,7 @@ def _script(nodes: list[Json]) -> SafeString:
 
 
 def _product(rows: list[CatalogRow], availability: ProductAvailability, policies: list[Json]) -> Json:
-    """A ProductGroup with a Product per size, or one Product where there are no sizes."""
+    # A ProductGroup with a Product per size, or one Product where there are no sizes.
     product, shared = availability.product, rows[0].product
     common = {
         "name": product.name,
@@ -144,7 +144,7 @@ def _audience(gender: str, age_group: str) -> Json | None:
 
 
 def _shipping(storefront: StorefrontContext) -> list[Json]:
-    """The cheapest way of shipping, which is the same for every country that the shop ships to."""
+    # The cheapest way of shipping, which is the same for every country that the shop ships to.
     rate = min(storefront.shipping_rates or (), key=lambda rate: rate.amount, default=None)
     if rate is None:
         return []
@@ -165,7 +165,7 @@ def _shipping(storefront: StorefrontContext) -> list[Json]:
 
 
 def _returns(storefront: StorefrontContext) -> list[Json]:
-    """The return policy, if the owner has set one. Search engines require the countries that it applies to."""
+    # The return policy, if the owner has set one. Search engines require the countries that it applies to.
     days = storefront.settings.return_days
     if days is None or not settings.SHIPPING_COUNTRIES:
         return []

@@ -91,7 +91,7 @@ def _sizes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], list[str]]:
 
 
 def _listed(text: str, key: str, *, longest: int) -> tuple[list[str], list[str]]:
-    """Split a comma-separated text. Empty, repeated and invalid parts are left out and listed as problems."""
+    # Split a comma-separated text. Empty, repeated and invalid parts are left out and listed as problems.
     valid: list[str] = []
     problems: list[str] = []
     for part in (part.strip() for part in text.split(",")):

@@ -108,7 +108,7 @@ def load_storefront() -> StorefrontContext:
 
 @lru_cache(maxsize=2)
 def _statement(vendor: str) -> tuple[str, tuple[Any, ...]]:
-    """SQL for the Storefront's columns, and JSON arrays of what the visible products come in and of shipping rates."""
+    # SQL for the Storefront's columns, and JSON arrays of what the visible products come in and of shipping rates.
     row = JSONObject(category="category", slug="category_slug", sizes="sizes", colors="colors")
     visible = Product.objects.visible().order_by().values(fact=row).distinct()
     facts, parameters = visible.query.sql_with_params()

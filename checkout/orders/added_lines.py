@@ -93,10 +93,8 @@ def match_lines(
 
 
 def _likeness(line: OrderLine, other: SessionLine) -> int:
-    """How sure it is that Stripe's line is ours, from 0 (not ours) to 4.
-
-    Ours have size and color in their metadata, which Stripe keeps since 2025-12-15.clover.
-    """
+    # How sure it is that Stripe's line is ours, from 0 (not ours) to 4.
+    # Ours have size and color in their metadata, which Stripe keeps since 2025-12-15.clover.
     told = (other.metadata.get("size", ""), other.metadata.get("color", ""))
     is_other_size = bool(other.metadata) and told != (line.size, line.color)
     if other.price_id != line.price_id or is_other_size or other.quantity < 1:

@@ -67,7 +67,7 @@ def start_checkout(cart: Cart, *, now: datetime, network: str = "") -> Order:
 
 
 def _start_without_stripe(cart: Cart, *, now: datetime, network: str) -> Order:
-    """Hold the units, and leave the payment page to the worker: Stripe keeps too many threads waiting already."""
+    # Hold the units, and leave the payment page to the worker: Stripe keeps too many threads waiting already.
     order = Order.objects.filter(cart_token=cart.token).exclude(state=Order.State.CANCELED).first()
     if order is not None and order.state != Order.State.REFUNDED:
         if order.state != Order.State.OPEN or order.fingerprint == cart.fingerprint:
@@ -99,7 +99,7 @@ def _start_with_stripe(cart: Cart, *, now: datetime, network: str) -> Order:
 
 
 def _resume_open_order(cart: Cart, *, now: datetime) -> Order | None:
-    """Return this cart's latest order if the customer can continue with it. Ends its session if the cart has changed."""
+    # Return this cart's latest order if the customer can continue with it. Ends its session if the cart has changed.
     order = Order.objects.filter(cart_token=cart.token).exclude(state=Order.State.CANCELED).first()
     if order is None or order.state == Order.State.REFUNDED:
         return None
@@ -116,7 +116,7 @@ def _resume_open_order(cart: Cart, *, now: datetime) -> Order | None:
 
 @inbox.allow_stripe_calls()
 def _reuse_or_end_session(order: Order, cart: Cart, *, now: datetime) -> Order | None:
-    """Check with Stripe that the session is still open. End it if it is about to expire or asks for another cart."""
+    # Check with Stripe that the session is still open. End it if it is about to expire or asks for another cart.
     session_id = order.session_id or ""
     has_time_left = order.expires_at is None or order.expires_at - now > MIN_TIME_LEFT
     if order.fingerprint == cart.fingerprint and has_time_left:
@@ -141,10 +141,8 @@ def _reuse_or_end_session(order: Order, cart: Cart, *, now: datetime) -> Order |
 
 
 def _create_order(cart: Cart, *, now: datetime, network: str = "", for_worker: bool = False) -> Order:
-    """Save order, lines, request and hold in one transaction. `for_worker`: the worker sends the request at once.
-
-    Raises CartError, InsufficientStock, or IntegrityError if the cart has an open order.
-    """
+    # Save order, lines, request and hold in one transaction. `for_worker`: the worker sends the request at once.
+    # Raises CartError, InsufficientStock, or IntegrityError if the cart has an open order.
     expires_at = now + timedelta(minutes=settings.CHECKOUT_EXPIRES_MINUTES)
     order = Order(
         currency=cart.currency,

@@ -77,7 +77,7 @@ def create_external_order(session: CheckoutSession) -> Order | None:
 def _lines_of_agents(
     session: CheckoutSession, session_lines: list[SessionLine]
 ) -> tuple[list[SessionLine], str]:
-    """The lines as an agent's catalog names them, or the lines as they are and why Stripe does not tell."""
+    # The lines as an agent's catalog names them, or the lines as they are and why Stripe does not tell.
     try:
         return resolve_references(gateway.session_lines_of_agents(session.id)), ""
     except NotFound:

@@ -184,7 +184,7 @@ def _find_order(session: CheckoutSession) -> Order | None:
 
 
 def _pay(payments: Sequence[Payment], *, now: datetime) -> None:
-    """Mark the orders that are not paid yet as paid, and record their sales."""
+    # Mark the orders that are not paid yet as paid, and record their sales.
     by_order = {payment.order_id: payment for payment in payments}
     # One transaction, so that an order is never paid without its sale or sold without its payment. Orders are locked
     # before stock, and in the order of their ids, as everywhere.

@@ -76,7 +76,7 @@ def check(cart_token: str, network: str, now: datetime) -> None:
 
 
 def _check_time(orders: Iterable[Order], now: datetime) -> None:
-    """`orders`: the unpaid ones of one cart, newest first."""
+    # `orders`: the unpaid ones of one cart, newest first.
     began, ends = now, None
     for order in orders:
         held_until = order.expires_at or order.created_at

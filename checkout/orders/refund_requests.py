@@ -210,7 +210,7 @@ def _find_or_create(refund: Refund, *, is_first: bool) -> MadeRefund:
 def _record_failure(
     refund: Refund, exc: StripeCallError, *, is_first: bool, now: datetime, report: bool
 ) -> None:
-    """Refuse the refund if it is certain that Stripe has not made it. Otherwise it is asked for again."""
+    # Refuse the refund if it is certain that Stripe has not made it. Otherwise it is asked for again.
     logger.warning("Refund %s of order %s: %s", refund.pk, refund.order.number, exc)
     if isinstance(exc, InvalidRequest) and not isinstance(exc, IdempotencyConflict):
         is_certain = True  # Stripe would have repeated the answer of a request that succeeded.

@@ -113,7 +113,7 @@ def parse_entries(metadata: Mapping[str, str]) -> list[Entry]:
 
 
 def _shares(index: int, lines: Sequence[SessionLineFacts], entries: list[Entry]) -> dict[str, int]:
-    """The units of a line by size, as the entries name them. Empty if they do not say which of them the line is."""
+    # The units of a line by size, as the entries name them. Empty if they do not say which of them the line is.
     line = lines[index]
     if not any(entry.product_id for entry in entries):
         # No entry names a product, so they follow the order of the lines.
@@ -142,7 +142,7 @@ def _shares(index: int, lines: Sequence[SessionLineFacts], entries: list[Entry])
 
 
 def _custom_size(fields: Sequence[CustomField]) -> tuple[str, ...]:
-    """The answers of the field that asks for the size: the one called so, else the only one whose name has the word."""
+    # The answers of the field that asks for the size: the one called so, else the only one whose name has the word.
     called = [f for f in fields if SIZE_WORD.fullmatch(f.key.strip()) or SIZE_WORD.fullmatch(f.label.strip())]
     similar = [f for f in fields if SIZE_WORD.search(f.key) or SIZE_WORD.search(f.label)]
     for candidates in (called, similar):

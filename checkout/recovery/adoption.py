@@ -225,7 +225,7 @@ def _settle(decision: Decision, result: Adoption, now: datetime) -> None:
 
 
 def _counts_here(order: Order, reference: str) -> bool:
-    """Whether the line is a sale in the ledger, or becomes one when its bank debit succeeds, or its debit failed."""
+    # Whether the line is a sale in the ledger, or becomes one when its bank debit succeeds, or its debit failed.
     if order.state in (Order.State.AWAITING_PAYMENT, Order.State.CANCELED):
         return True
     return Movement.objects.filter(kind=Movement.Kind.SALE, reference=reference).exists()

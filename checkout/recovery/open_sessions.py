@@ -66,7 +66,7 @@ def _order_id(session: CheckoutSession) -> UUID | None:
 
 
 def _adopt(session: CheckoutSession, order_id: UUID) -> Order | None:
-    """The order with its hold; None if units are missing, or a size is no longer known."""
+    # The order with its hold; None if units are missing, or a size is no longer known.
     session_lines = gateway.session_lines(session.id)
     products = read_products(session_lines, session.metadata)
     order = Order(

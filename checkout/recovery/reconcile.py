@@ -121,7 +121,7 @@ def _refresh_expired(report: Report, now: datetime) -> None:
 
 
 def _compare_sessions(report: Report, since: datetime) -> None:
-    """Compare totals and units of paid sessions with those of their orders."""
+    # Compare totals and units of paid sessions with those of their orders.
     if issues.is_open(Issue.Kind.UNKNOWN_SALE, UNKNOWN_GOODS):
         text = (
             "Goods of which nothing is known were sold outside the shop and are not counted. See the issue."

@@ -79,7 +79,7 @@ def _recover(
     now: datetime,
     delays: tuple[timedelta, timedelta],
 ) -> int:
-    """Call `recover` for each order that this worker can claim. `delays`: between two attempts, first and longest."""
+    # Call `recover` for each order that this worker can claim. `delays`: between two attempts, first and longest.
     recovered = 0
     for order in orders:
         failures = order.attempts

@@ -124,7 +124,7 @@ def _raw(value: Value) -> str | int | Decimal | datetime | None:
 
 
 def _with_bars(rows: list[tuple[tuple[Value, ...], float]]) -> list[Row]:
-    """Bars relative to the longest."""
+    # Bars relative to the longest.
     longest = max((length for _values, length in rows), default=0)
     return [Row(values, length / longest if longest > 0 else 0) for values, length in rows]
 
@@ -402,7 +402,7 @@ def _first_of_each(request: HttpRequest) -> dict[str, str]:
 
 
 def _filled(form: forms.Form) -> forms.Form:
-    """The form with the days that were taken in place of empty ones."""
+    # The form with the days that were taken in place of empty ones.
     if form.is_valid():
         days = {name: form.cleaned_data[name] for name in ("first", "last") if name in form.fields}
         form.data = {**form.data, **{name: day.isoformat() for name, day in days.items()}}
@@ -410,7 +410,7 @@ def _filled(form: forms.Form) -> forms.Form:
 
 
 def _periods(request: HttpRequest) -> list[tuple[str, str]]:
-    """Name and address of usual periods; what else was asked for stays."""
+    # Name and address of usual periods; what else was asked for stays.
     today, rest = timezone.localdate(), _first_of_each(request)
     rest.pop("last", None)
     return [

@@ -196,7 +196,7 @@ def _due(now: datetime) -> QuerySet[StripeEvent]:
 
 
 def _lease(event_ids: Sequence[str], now: datetime) -> list[StripeEvent]:
-    """Lease those of the events that are due. Only one worker gets an event."""
+    # Lease those of the events that are due. Only one worker gets an event.
     with transaction.atomic():
         due = _due(now).filter(pk__in=event_ids).order_by("next_attempt_at", "received_at")
         events = list(due.select_for_update(skip_locked=True))
@@ -211,7 +211,7 @@ def _lease(event_ids: Sequence[str], now: datetime) -> list[StripeEvent]:
 
 
 def _handle_leased(events: Sequence[StripeEvent], now: datetime) -> Exception | None:
-    """Handle leased events, many together where a handler can. Returns the last error, which is stored with its event."""
+    # Handle leased events, many together where a handler can. Returns the last error, which is stored with its event.
     settled: set[str] = set()
     for type, path in TOGETHER.items():
         group = [event for event in events if event.type == type]
@@ -238,7 +238,7 @@ def _handle_leased(events: Sequence[StripeEvent], now: datetime) -> Exception | 
 
 
 def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
-    """Call the handlers of a leased event. An exception is stored with the event and returned."""
+    # Call the handlers of a leased event. An exception is stored with the event and returned.
     try:
         if _is_thin(event.payload):
             _store_snapshot_of(event)
@@ -273,7 +273,7 @@ def _is_thin(event: Mapping[str, Any]) -> bool:
 
 
 def _store_snapshot_of(event: StripeEvent) -> None:
-    """Store the snapshot event of a thin one (`v1.product.updated`), which is then handled like a delivered one."""
+    # Store the snapshot event of a thin one (`v1.product.updated`), which is then handled like a delivered one.
     if event.type.removeprefix(THIN_TYPE_PREFIX) not in EVENTS:
         return
     if not stripe_calls_allowed():
@@ -286,11 +286,9 @@ def _release(event: StripeEvent, **changes: Any) -> None:
 
 
 def _record_failure(event: StripeEvent, error: Exception, now: datetime) -> None:
-    """Schedule a retry with backoff, or mark the event as failed after MAX_ATTEMPTS.
-
-    Failures of Stripe or the network are retried without limit. A request that Stripe rejects is not one of them: it
-    would be rejected again.
-    """
+    # Schedule a retry with backoff, or mark the event as failed after MAX_ATTEMPTS.
+    # Failures of Stripe or the network are retried without limit. A request that Stripe rejects is not one of them:
+    # it would be rejected again.
     text = f"{type(error).__name__}: {error}"
     logger.error("Event %s (%s) failed at attempt %d: %s", event.pk, event.type, event.attempts, text)
     if isinstance(error, KEY_ERRORS):

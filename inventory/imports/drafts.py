@@ -174,7 +174,7 @@ def _option(variant: Variant, name: str) -> str:
 
 
 def _option_names(product: SourceProduct, name: str, notes: list[str]) -> tuple[str, str]:
-    """The options that are the size and the color, "" for none. Raises _Refused if other options vary."""
+    # The options that are the size and the color, "" for none. Raises _Refused if other options vary.
     values: dict[str, dict[str, None]] = {}
     for variant in product.variants:
         for option, value in variant.options:
@@ -202,7 +202,7 @@ def _option_names(product: SourceProduct, name: str, notes: list[str]) -> tuple[
 
 
 def _by_size(product: SourceProduct, name: str, size_name: str, color_name: str) -> dict[str, list[Variant]]:
-    """The variants of each size. Raises _Refused if a size is counted per color, or has the same variant twice."""
+    # The variants of each size. Raises _Refused if a size is counted per color, or has the same variant twice.
     by_size: dict[str, list[Variant]] = {}
     for variant in product.variants:
         size = _option(variant, size_name) if size_name else ""
@@ -265,7 +265,7 @@ def _one_amount(variants: list[Variant], name: str, currency: str) -> int:
 
 
 def _count(variants: list[Variant], name: str, settings: Settings) -> str:
-    """The count at Stripe: digits, or “unlimited”."""
+    # The count at Stripe: digits, or “unlimited”.
     variant = variants[0]
     if not variant.is_counted:
         return stock_metadata.UNLIMITED
@@ -319,7 +319,7 @@ def _images(product: SourceProduct, name: str, settings: Settings, notes: list[s
 
 
 def _check_metadata(product: SourceProduct, name: str, metadata: dict[str, str], sizes: list[str]) -> None:
-    """Raise _Refused for anything that Stripe would refuse, or `sync_catalog` would report as a problem."""
+    # Raise _Refused for anything that Stripe would refuse, or `sync_catalog` would report as a problem.
     facts = shop_metadata.parse(metadata)
     problems = [*facts.problems]
     problems += [reading.problem for reading in stock_metadata.read(metadata, sizes) if reading.problem]

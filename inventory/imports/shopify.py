@@ -114,7 +114,7 @@ def _product(handle: str, rows: list[Row], problems: list[str]) -> SourceProduct
 
 
 def _linked_value(value: str) -> str:
-    """Options linked to a metafield come as that entry's handle: `m`, `3xl`, `one-size`."""
+    # Options linked to a metafield come as that entry's handle: `m`, `3xl`, `one-size`.
     if value != value.lower():
         return value
     return value.upper() if value in SHORT_SIZES else value.replace("-", " ").capitalize()
@@ -190,7 +190,7 @@ def _put(export: Export, name: str, counts: dict[Key, int], lines: dict[Key, int
 
 
 def _inventory_rows(table: Table, problems: list[str]) -> Iterator[tuple[int, Key, str, str]]:
-    """(line, variant, location, count as text) of each count."""
+    # (line, variant, location, count as text) of each count.
     columns = set(table.header)
     available = next((name for name in AVAILABLE if name in columns), "")
     per_location = [name for name in table.header if name not in NOT_LOCATIONS]

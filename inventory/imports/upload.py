@@ -141,7 +141,7 @@ class Upload:
             self._call(update, draft, finish)
 
     def _call(self, call: Callable[..., None], draft: Draft, params: dict[str, Any]) -> None:
-        """One call with retries. Raises StripeCallError."""
+        # One call with retries. Raises StripeCallError.
         digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:24]
         failures, uncertain = 0, False
         error: StripeCallError | None = None
@@ -166,7 +166,7 @@ class Upload:
         raise error
 
     def _is_there(self, draft: Draft, params: Mapping[str, Any]) -> bool:
-        """Whether the attempt that ended with a 500 had taken effect nevertheless."""
+        # Whether the attempt that ended with a 500 had taken effect nevertheless.
         self.pace.wait()
         product = gateway.fetch_product(draft.product_id)
         if product.metadata.get(HANDLE_KEY) != draft.handle:

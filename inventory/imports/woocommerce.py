@@ -64,7 +64,7 @@ def _handle(row: Row) -> str:
 
 
 def _parents(rows: list[Row], problems: list[str]) -> dict[str, Row]:
-    """SKU and `id:` of each product that may have variations. SKUs and ids that two rows have are a problem."""
+    # SKU and `id:` of each product that may have variations. SKUs and ids that two rows have are a problem.
     parents: dict[str, Row] = {}
     for row in rows:
         for name in filter(None, [row.get("id") and f"id:{row.get('id')}", row.get("sku")]):
@@ -116,7 +116,7 @@ def _add(row: Row, variations: list[Row], export: Export) -> None:
 
 
 def _attributes(row: Row) -> dict[str, list[str]]:
-    """Attribute name to its values, in the order of the columns."""
+    # Attribute name to its values, in the order of the columns.
     found: dict[str, list[str]] = {}
     for n in range(1, 30):
         if name := row.get(f"attribute {n} name"):
@@ -168,7 +168,7 @@ def _variant(row: Row, options: tuple[tuple[str, str], ...]) -> Variant:
 
 
 def _any_colors(variations: list[Row], of_parent: dict[str, list[str]]) -> list[str]:
-    """The parent's colors, if its variations are for any color."""
+    # The parent's colors, if its variations are for any color.
     for name, values in of_parent.items():
         if is_color(name) and all(_attributes(row).get(name) == [] for row in variations):
             return values
@@ -176,5 +176,5 @@ def _any_colors(variations: list[Row], of_parent: dict[str, list[str]]) -> list[
 
 
 def _text(text: str) -> str:
-    """Without the apostrophe that WooCommerce puts before a formula, and with its line breaks as line breaks."""
+    # Without the apostrophe that WooCommerce puts before a formula, and with its line breaks as line breaks.
     return re.sub(r"^'(?=[=+\-@])", "", text).replace("\\n", "\n")

@@ -117,7 +117,7 @@ def size_curve(
 def _sold_and_days(
     items: Iterable[int], first: datetime, until: datetime
 ) -> tuple[dict[int, int], dict[int, float]]:
-    """Units sold and days in stock within the period, by item."""
+    # Units sold and days in stock within the period, by item.
     sold: dict[int, int] = defaultdict(int)
     seconds: dict[int, float] = defaultdict(float)
     balance: dict[int, int] = defaultdict(int)

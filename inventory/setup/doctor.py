@@ -268,7 +268,7 @@ def _ping_findings(reason: object) -> Iterator[Finding]:
 
 
 def _clock_finding(ahead: timedelta) -> Finding:
-    """`ahead`: Stripe's clock minus ours."""
+    # `ahead`: Stripe's clock minus ours.
     seconds = int(ahead.total_seconds())
     if abs(ahead) <= MAX_CLOCK_DIFFERENCE:
         return Finding("clock", OK, _("The clock agrees with Stripe’s."))
@@ -351,7 +351,7 @@ def _database_problems() -> Iterator[Finding]:
 
 
 def _files_that_others_may_read() -> list[Finding]:
-    """The database file and .env of a live shop."""
+    # The database file and .env of a live shop.
     files = [Path(os.environ.get("ENV_FILE") or settings.BASE_DIR / ".env")]
     if connection.vendor == "sqlite":
         files.append(Path(str(settings.DATABASES["default"]["NAME"])))

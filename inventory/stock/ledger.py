@@ -238,7 +238,7 @@ def is_before_cutoff(sync: ProductSync | None, paid_at: datetime | None, *, ours
 
 
 def _is_past_cutoff(item: StockItem, line: SaleLine) -> bool:
-    """Whether Stripe's count includes this sale already, or may include it. Opens an issue if that is uncertain."""
+    # Whether Stripe's count includes this sale already, or may include it. Opens an issue if that is uncertain.
     sync: ProductSync | None = getattr(item.product, "sync", None)
     if not is_before_cutoff(sync, line.paid_at, ours=line.ours):
         return False
@@ -387,10 +387,8 @@ def record_many(
 
 
 def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, actor: str) -> Movement | None:
-    """Record one pending movement.
-
-    Raises CountUnreadable before the item's first count, ValueError for items that are sold without counting.
-    """
+    # Record one pending movement.
+    # Raises CountUnreadable before the item's first count, ValueError for items that are sold without counting.
     item = _locked(item_id)
     if item.on_hand is None and item.state == StockItem.State.UNKNOWN:
         # A delivery would be counted twice: here, and in the number entered at Stripe.
@@ -409,11 +407,10 @@ def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, ac
 
 
 def _check_max(new: Movement | None) -> Movement | None:
-    """Raise CountTooLarge above six digits, which rolls back the caller's transaction. A longer count is invalid at Stripe.
-
-    Returns and edits have already happened and are not checked. If they exceed the limit, the next stock update
-    opens an issue.
-    """
+    # Raise CountTooLarge above six digits, which rolls back the caller's transaction. A longer count is invalid at
+    # Stripe.
+    # Returns and edits have already happened and are not checked. If they exceed the limit, the next stock update
+    # opens an issue.
     if new is not None and new.delta > 0:
         there = _physical(_locked(new.item_id))
         if there > MAX_COUNT:

@@ -173,10 +173,8 @@ def _confirm_own_update(
 
 
 def _record_lost_update(sync: ProductSync, number_text: str, change: MetadataDiff) -> None:
-    """Record an update that only a lost database can have sent.
-
-    Its version tag may be gone from Stripe, if an old form restored an older one. The event is still proof.
-    """
+    # Record an update that only a lost database can have sent.
+    # Its version tag may be gone from Stripe, if an old form restored an older one. The event is still proof.
     is_number = number_text.isascii() and number_text.isdecimal() and len(number_text) < 10
     number = int(number_text) if is_number else 0
     ProductSync.objects.filter(pk=sync.pk, highest_seen_number__lt=number).update(highest_seen_number=number)
@@ -194,7 +192,8 @@ def _record_lost_update(sync: ProductSync, number_text: str, change: MetadataDif
 def _count_edit(
     sync: ProductSync, update: ProductUpdate, items: Mapping[str, StockItem], change: MetadataDiff
 ) -> None:
-    """Count an update that is not ours: per item after minus before, or, if it restored a version tag, minus its counts."""
+    # Count an update that is not ours: per item after minus before, or, if it restored a version tag, minus its
+    # counts.
     # Only items whose ledger began before the edit.
     opened = [item for item in items.values() if not _is_in_first_reading(item, update, change)]
     if sync.cutoff_from_restore and issues.is_open(Issue.Kind.RESTORED_DATABASE, sync.pk):
@@ -229,7 +228,7 @@ def _count_edit(
 def _counts_in_form(
     sync: ProductSync, change: MetadataDiff, snapshots: list[dict[str, int]]
 ) -> Counts | None:
-    """The counts that the saved form had shown. None if they are not on record: an issue is opened, nothing counted."""
+    # The counts that the saved form had shown. None if they are not on record: an issue is opened, nothing counted.
     base = counts.match_form_base(snapshots, change.before, change.after)
     if base is None:
         sentence = _(
@@ -279,12 +278,10 @@ def _count_item(
 
 
 def _is_in_first_reading(item: StockItem, update: ProductUpdate, change: MetadataDiff) -> bool:
-    """Whether the reading that this item's ledger began with includes the update. Both times are Stripe's.
-
-    Whole seconds cannot order an update and a reading of the same second, so the counts decide: an update that ends
-    at the count of the reading is included in it. One that begins at that count is not, and the next one is compared
-    with the count it ended at. If neither applies, an issue asks the owner.
-    """
+    # Whether the reading that this item's ledger began with includes the update. Both times are Stripe's.
+    # Whole seconds cannot order an update and a reading of the same second, so the counts decide: an update that ends
+    # at the count of the reading is included in it. One that begins at that count is not, and the next one is
+    # compared with the count it ended at. If neither applies, an issue asks the owner.
     if item.on_hand is None or item.opened_at is None or update.updated_at is None:
         return item.on_hand is None
     if update.updated_at != item.opened_at:

@@ -137,10 +137,8 @@ def _postpone(product_id: str, now: datetime) -> int:
 
 
 def _counts_are_explained(product_id: str, now: datetime) -> bool:
-    """Refresh the product, unless that was done within the last minute, and count the edits behind a difference.
-
-    False if the product is paused, or a difference remains unexplained for now.
-    """
+    # Refresh the product, unless that was done within the last minute, and count the edits behind a difference.
+    # False if the product is paused, or a difference remains unexplained for now.
     # An invalid count may have been corrected in the meantime.
     invalid = StockItem.objects.filter(
         product=OuterRef("pk"), is_listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
@@ -225,7 +223,7 @@ def _record_applied(update: StockUpdate, now: datetime, *, answered: datetime | 
 
 
 def _resolve_unknown_outcome(update: StockUpdate, now: datetime) -> None:
-    """Find out whether an update without an answer was applied: by the version tag at Stripe, or by its event."""
+    # Find out whether an update without an answer was applied: by the version tag at Stripe, or by its event.
     requested = ProductSync.objects.values_list("refreshes_requested", flat=True).get(pk=update.product_id)
     product = fetch_product(update.product_id)
     mirror.upsert_product(product)

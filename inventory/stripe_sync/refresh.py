@@ -76,12 +76,12 @@ def pending_refreshes() -> QuerySet[ProductSync]:
 
 
 def _listing_calls() -> int:
-    """About how many calls list the account, if a product has one or two prices. Reading one product takes two."""
+    # About how many calls list the account, if a product has one or two prices. Reading one product takes two.
     return 2 + 3 * (Product.objects.count() // gateway.PAGE_SIZE + 1)
 
 
 def _refresh_from_listing(product_ids: Sequence[str], now: datetime) -> int:
-    """Refresh many products from a list of the account, as after a start or a change of many in the Dashboard."""
+    # Refresh many products from a list of the account, as after a start or a change of many in the Dashboard.
     before = {sync.pk: sync for sync in ProductSync.objects.filter(pk__in=product_ids)}
     refreshed = 0
     for product in gateway.iter_products():

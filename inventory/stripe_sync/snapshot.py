@@ -67,7 +67,7 @@ def apply_snapshot(product: gateway.StripeProduct, requested: int) -> None:
 
 
 def _apply_counts(sync: ProductSync, product: gateway.StripeProduct, *, may_begin: bool) -> None:
-    """`may_begin`: whether a ledger may begin, or continue, with the counts of this reading."""
+    # `may_begin`: whether a ledger may begin, or continue, with the counts of this reading.
     pairs, tag = _pairs(product), tag_of(product)
     if sync.pause_reason == PauseReason.DELETED:
         sync.pause(PauseReason.NOT)

@@ -100,7 +100,7 @@ def _facts(row: CatalogRow, shipping: str) -> list[str]:
 
 
 def _stock(row: CatalogRow) -> tuple[str, str, str]:
-    """availability, inventory_not_tracked, inventory_quantity"""
+    # availability, inventory_not_tracked, inventory_quantity
     if row.buyable and row.quantity is None:
         return "in_stock", "true", ""
     return ("in_stock" if row.buyable else "out_of_stock"), "false", str(row.quantity if row.buyable else 0)

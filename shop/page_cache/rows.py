@@ -131,7 +131,7 @@ def _compiled(
 
 
 def _instance(model: Any, fields: tuple[str, ...], values: Sequence[Any]) -> Any:
-    """An instance of `model` with only `fields` loaded."""
+    # An instance of `model` with only `fields` loaded.
     names, in_order = _loading_order(model, fields)
     return model.from_db("default", names, in_order(values))
 

@@ -79,7 +79,7 @@ class Command(BaseCommand):
         return key
 
     def _check_account(self) -> None:
-        """Show the account and its mode. Raises CommandError if the key lacks a permission."""
+        # Show the account and its mode. Raises CommandError if the key lacks a permission.
         mode = "live mode" if doctor.is_live() else "test mode"
         try:
             account = gateway.fetch_account()

@@ -60,7 +60,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {code}")
 
     def _ask(self, new: TOTPDevice) -> bool:
-        """Whether a code that the app shows fits; three attempts on a terminal. The device is not saved yet."""
+        # Whether a code that the app shows fits; three attempts on a terminal. The device is not saved yet.
         for _attempt in range(3 if sys.stdin.isatty() else 1):
             try:
                 code = input("Code of the app: ").replace(" ", "")

@@ -79,7 +79,7 @@ class Command(BaseCommand):
             self.stdout.write("The worker updates Stripe within seconds; --publish does it at once.")
 
     def _record_arguments(self, verb: Verb, reference: str, actor: str, options: dict[str, Any]) -> list[str]:
-        """Show and record the change. Returns the products with new movements."""
+        # Show and record the change. Returns the products with new movements.
         changes = plan(verb, _from_arguments(options), reference=reference)
         movements = []
         if not options["dry_run"]:
@@ -90,7 +90,7 @@ class Command(BaseCommand):
         return sorted({change.item.product_id for change in changes}) if movements else []
 
     def _record_file(self, verb: Verb, reference: str, actor: str, options: dict[str, Any]) -> list[str]:
-        """Show and record the lines of the file. Returns the products with new movements."""
+        # Show and record the lines of the file. Returns the products with new movements.
         with open_csv(options["file"]) as file:
             found = files.preview(Table(file, options["file"].name), verb, reference=reference)
         if found.problems:
