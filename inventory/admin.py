@@ -60,8 +60,7 @@ class StockItemAdmin(ReadOnlyModelAdmin):
         "product",
         "size",
         "available",
-        "change_link",
-        "history_link",
+        "links",
         "on_hand",
         "pending",
         "held",
@@ -138,10 +137,10 @@ class StockItemAdmin(ReadOnlyModelAdmin):
     def change_link(self, item: StockItem) -> SafeString:
         return format_html('<a href="{}?id={}">{}</a>', _change_url(), item.pk, _("Change stock"))
 
-    @admin.display(description=gettext_lazy("history"))
-    def history_link(self, item: StockItem) -> SafeString:
+    @admin.display(description=gettext_lazy("change"))
+    def links(self, item: StockItem) -> SafeString:
         page = reverse("admin:inventory_stockitem_history", args=[item.pk])
-        return format_html('<a href="{}">{}</a>', page, _("History"))
+        return format_html('{}<br><a href="{}">{}</a>', self.change_link(item), page, _("History"))
 
     @admin.display(description=gettext_lazy("ledger"))
     def ledger_link(self, item: StockItem) -> SafeString:

@@ -18,7 +18,9 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from checkout.cart.cart import Cart
+from checkout.models import Order
 from checkout.orders.checkout import start_checkout
+from checkout.orders.refund_requests import RefundedUnits, request_refund
 from config import stripe_client
 from config.stripe_client import InvalidRequest
 from fake_stripe import FakeStripe
@@ -32,7 +34,7 @@ from proofs.state_machine.clock import WorldClock
 SHIRT = "prod_shirt"
 OPENED = {"stock_S": 10, "stock_M": 15, "stock_L": 5}
 # The final counts if every act below is counted once.
-EXPECTED = {"stock_S": "14", "stock_M": "16", "stock_L": "4"}
+EXPECTED = {"stock_S": "14", "stock_M": "17", "stock_L": "4"}
 START = 1_790_000_000.0
 SECRET = "whsec_test"  # noqa: S105
 Act = Callable[["Story"], object]
@@ -80,6 +82,12 @@ class Story:
 
     def receive(self, size: str, units: int, reference: str) -> None:
         ledger.receive(self.item(size).pk, units, reference=reference)
+
+    def refund(self, who: str, size: str) -> None:
+        order = Order.objects.get(pk=self.read("orders")[who])
+        line = order.lines.get(size=size)
+        units = [RefundedUnits(line.pk, quantity=1, restock=True)]
+        request_refund(order.pk, units, amount=2500, token=f"refund of {who}", actor="owner")
 
     def session_of(self, who: str) -> str:
         order = self.read("orders")[who]
@@ -157,6 +165,9 @@ ACTS: list[Act] = [
     _pass_time(61),
     lambda story: story.work(),
     lambda story: story.fake.pay(story.session_of("Carol")),
+    lambda story: story.deliver(),
+    # Ada returns one of her two M.
+    lambda story: story.refund("Ada", "M"),
     lambda story: story.deliver(),
     lambda story: story.work_hourly(),
 ]

@@ -15,21 +15,20 @@ from fake_stripe.pages.tests.conftest import Till
 from fake_stripe.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
-playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("pytest_playwright")  # One process can run one Playwright, which this plugin starts.
 CHROMIUM = Path("/usr/bin/chromium")
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
+def chromium(playwright: Any) -> Iterator[Any]:
     if not CHROMIUM.exists():
         if os.environ.get("REQUIRE_BROWSER") == "1":
             pytest.fail(f"REQUIRE_BROWSER=1, and there is no {CHROMIUM}")
         pytest.skip(f"there is no {CHROMIUM}")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
