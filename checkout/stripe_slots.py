@@ -12,23 +12,23 @@ PATIENCE = 1.0  # seconds to wait for a slot while Stripe answers
 HANGING = 1.5  # seconds after which a call counts as hanging: then nobody waits for a slot
 
 _condition = threading.Condition()
-_since: dict[int, float] = {}  # thread to the time since which it has a slot
+_since: dict[object, float] = {}  # slot to the time since which it is taken
 
 
 @contextmanager
 def stripe_slot() -> Iterator[bool]:
     """Take a slot for the block; yields False if Stripe keeps all of them waiting."""
-    thread = threading.get_ident()
+    slot = object()
     with _condition:
         is_free = _condition.wait_for(_is_free, timeout=0 if _is_hanging() else PATIENCE)
         if is_free:
-            _since[thread] = time.monotonic()
+            _since[slot] = time.monotonic()
     try:
         yield is_free
     finally:
         with _condition:
             if is_free:
-                del _since[thread]
+                del _since[slot]
                 _condition.notify()
 
 

@@ -284,3 +284,10 @@ def test_a_slot_is_waited_for_while_stripe_answers() -> None:
         assert has_slot
     for thread in threads:
         thread.join()
+
+
+def test_a_slot_inside_another_one_is_a_slot_of_its_own() -> None:
+    with stripe_slots.stripe_slot() as first, stripe_slots.stripe_slot() as second:
+        assert (first, second, len(stripe_slots._since)) == (True, True, 2)
+
+    assert not stripe_slots._since
