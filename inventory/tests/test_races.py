@@ -96,7 +96,7 @@ def test_control_check_then_act_sells_the_last_unit_twice(
     """Without the atomic UPDATE: read what is left, decide, write. The race must oversell."""
     looked = threading.Barrier(2)
 
-    def look_then_leap(item_id: int, quantity: int) -> bool:
+    def look_then_leap(item_id: int, quantity: int, rush: object) -> bool:
         item = StockItem.objects.get(pk=item_id)
         looked.wait(10)
         if (item.available or 0) < quantity:
