@@ -19,7 +19,7 @@ MAX_DEPTH = 100
 
 
 def loads_clean(body: bytes) -> Any:
-    """Parse and clean `body`. Raises ValueError if it is not JSON or nested deeper than DEEPEST, or RecursionError."""
+    """Parse and clean `body`. Raises ValueError if it is not JSON or nested deeper than MAX_DEPTH, or RecursionError."""
     value = json.loads(body)
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
         _check_depth(value)

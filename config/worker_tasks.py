@@ -11,7 +11,7 @@ class WorkerTask:
     """A worker task.
 
     `path`: dotted path of `function(now) -> int`; `every`: seconds between two runs while idle.
-    `alone`: run in its own thread. For tasks that call Stripe or a mail server or run long: a hanging Stripe must
+    `own_thread`: run in a thread of its own. For tasks that call Stripe or a mail server or run long: a hanging Stripe must
     not delay events that need only the database.
     """
 

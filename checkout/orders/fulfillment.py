@@ -90,7 +90,7 @@ def settle_paid_sessions(events: Sequence[StripeEvent]) -> set[str]:
     for event in events:
         session = sessions[event.pk]
         order = orders.get(session.id)
-        if order and session.is_paid:
+        if order and session.is_paid and not session.lacks_delivery:
             with suppress(inbox.NeedsStripeAccess):
                 changes = added_lines.find_changes(order, session)
                 payments[event.pk] = Payment(order.pk, session, session.paid_at or event.created_at, changes)

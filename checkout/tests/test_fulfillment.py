@@ -61,16 +61,19 @@ def test_the_parcel_goes_to_the_delivery_address_in_events_of_any_version(
     assert order.address == {"name": "Ada Lovelace", **HOME}
 
 
+@pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "with others"])
 def test_a_delivery_address_under_an_unknown_name_is_read_from_stripe(
-    fake: FakeStripe, shirt: Product, customer: Customer
+    fake: FakeStripe, shirt: Product, customer: Customer, other_customer: Customer, is_alone: bool
 ) -> None:
     """As after the next renaming: the billing address is never taken for it."""
     order = order_for(customer, shirt, "M", 2)
     fake.pay(order.session_id or "", address=HOME, billing_address=OFFICE)
-    completed = next(e for e in fake.events.values() if e["type"] == "checkout.session.completed")
-    session = completed["data"]["object"]
+    if not is_alone:
+        fake.pay(order_for(other_customer, shirt, "M", 1).session_id or "")
+    completed = [e for e in fake.events.values() if e["type"] == "checkout.session.completed"]
+    session = completed[0]["data"]["object"]
     session["delivery"] = session.pop("collected_information")
-    inbox.store_events([completed])
+    inbox.store_events(completed)
 
     drain()
 
