@@ -75,6 +75,13 @@ class CheckoutSession:
     lines: tuple[SessionLine, ...] | None = None
 
     @property
+    def is_unclear(self) -> bool:
+        # An event has the field names of the endpoint's API version, an answer those of the library's: events of the
+        # oldest versions have no status, and a delivery address may have another name.
+        has_status = bool(self.status and self.payment_status)
+        return not has_status or (self.status == "complete" and self.lacks_delivery)
+
+    @property
     def is_paid(self) -> bool:
         # A payment that was authorized first and captured later says so itself.
         has_money = self.payment_status in {"paid", "no_payment_required"}

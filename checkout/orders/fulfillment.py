@@ -60,9 +60,7 @@ class Payment:
 
 def on_session_event(event: StripeEvent) -> None:
     session = session_from(event.payload["data"]["object"])
-    is_unclear = not (session.status and session.payment_status)
-    if is_unclear or (session.status == "complete" and session.lacks_delivery):
-        # An event has the field names of the endpoint's API version, an answer those of the library's.
+    if session.is_unclear:
         if not inbox.stripe_calls_allowed():
             raise inbox.NeedsStripeAccess
         session = gateway.fetch_session(session.id)
@@ -90,7 +88,7 @@ def settle_paid_sessions(events: Sequence[StripeEvent]) -> set[str]:
     for event in events:
         session = sessions[event.pk]
         order = orders.get(session.id)
-        if order and session.is_paid and not session.lacks_delivery:
+        if order and session.is_paid and not session.is_unclear:
             with suppress(inbox.NeedsStripeAccess):
                 changes = added_lines.find_changes(order, session)
                 payments[event.pk] = Payment(order.pk, session, session.paid_at or event.created_at, changes)
