@@ -25,6 +25,7 @@ def take() -> Copy:
 def put_back(copy: Copy) -> None:
     """Reset the database to the copy."""
     if isinstance(copy, sqlite3.Connection):
+        connection.ensure_connection()
         copy.backup(connection.connection)
         return
     with transaction.atomic(), connection.cursor() as cursor:
