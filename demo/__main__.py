@@ -27,6 +27,7 @@ WELCOME = """
     Shop          {site}/
     Admin         {site}/admin/   user name: {owner}   password: {password}
     Stripe        {stripe}/dashboard   a fake Stripe, for this demo only
+    Mailbox       {mailbox}/   all mail that the shop sends
     Stripe CLI    {listen}
     Sample files  demo/files   a delivery for Stock items, Stock file; exports of other shops:
                   script/demo --manage import_products demo/files/shopify-products.csv
@@ -80,6 +81,7 @@ def welcome(demo: Demo) -> str:
     return WELCOME.format(
         site=demo.site_url,
         stripe=demo.stripe_url,
+        mailbox=demo.mailbox_url,
         listen=demo.listen_command(),
         owner=OWNER,
         password=demo.kept.owner_password,

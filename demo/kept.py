@@ -13,13 +13,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-USUAL_PORTS = {"shop": 8000, "stripe": 8001, "images": 8002}
+USUAL_PORTS = {"shop": 8000, "stripe": 8001, "images": 8002, "mailbox": 8003, "smtp": 8004}
 ANY_PORTS = dict.fromkeys(USUAL_PORTS, 0)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """The ports of "shop", "stripe" and "images", and the secrets generated for this folder."""
+    """The ports of the names in USUAL_PORTS, and the secrets generated for this folder."""
 
     ports: dict[str, int]
     django_secret: str
@@ -56,7 +56,9 @@ def keep(folder: Path, kept: Kept) -> None:
 
 def read(file: Path) -> Kept:
     try:
-        return Kept(**json.loads(file.read_text()))
+        kept = Kept(**json.loads(file.read_text()))
+        # A demo of an older version had fewer ports.
+        return replace(kept, ports={**USUAL_PORTS, **kept.ports})
     except (ValueError, TypeError):
         raise Unreadable(f"{file} is damaged. Run script/demo --fresh to start over.") from None
 

@@ -1,4 +1,4 @@
-"""Start the image server, Stripe, the shop and its worker in this order, and stop them in reverse."""
+"""Start image server, mailbox, Stripe, the shop and its worker in this order, and stop them in reverse."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from urllib.request import urlopen
 from demo import account, past
 from demo.images import Images
 from demo.kept import Kept
+from demo.mailbox.pages import Links
+from demo.mailbox.server import PageServer
+from demo.mailbox.smtp import SmtpServer
+from demo.mailbox.store import Mails
 from demo.stripe_api import StripeApi
 from fake_stripe.listeners import signing_secret
 from script.processes import Programs, python
@@ -32,7 +36,7 @@ class DidNotStart(Exception):
 
 
 class Demo:
-    """The shop, its worker, a fake Stripe and the image server on local ports, while `running()`."""
+    """The shop, its worker, a fake Stripe, a mailbox and the image server on local ports, while `running()`."""
 
     def __init__(
         self,
@@ -52,13 +56,21 @@ class Demo:
         self.site_url = address(kept.ports["shop"])
         self.stripe_url = address(kept.ports["stripe"])
         self.image_origin = address(kept.ports["images"])
+        self.mailbox_url = address(kept.ports["mailbox"])
+        self.mails = Mails(folder / "mails")
         self.webhook_url = f"{self.site_url}/stripe/webhook/"
         self.stripe = StripeApi(self.stripe_url, kept.stripe_key)
         self.programs = Programs()
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        with Images(self.kept.ports["images"]), self.programs:
+        links = Links(self.site_url, self.stripe_url)
+        with (
+            Images(self.kept.ports["images"]),
+            PageServer(self.mails, links, self.kept.ports["mailbox"]),
+            SmtpServer(self.mails, self.kept.ports["smtp"]),
+            self.programs,
+        ):
             if self.past:
                 past.provide(self.folder, self.environment(), cache=self.past)
             self._start_stripe()
@@ -91,6 +103,8 @@ class Demo:
             "SHOP_CURRENCY": account.CURRENCY,
             "SHIPPING_COUNTRIES": "US,CA,GB,DE",
             "OWNER_EMAIL": "owner@shop.example",
+            "DEFAULT_FROM_EMAIL": "Tin & Cotton <hello@shop.example>",
+            "EMAIL_URL": f"smtp://127.0.0.1:{self.kept.ports['smtp']}",
         }
 
     def listen_command(self) -> str:

@@ -19,12 +19,13 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 # Arguments of consecutive `pip install` runs.
 RUNNING = [["-r", "requirements.txt"]]
+DEMO = [["-r", "requirements.txt", "-r", "requirements-demo.txt"]]
 TESTING = [
-    ["-r", "requirements.txt", "-r", "requirements-dev.txt"],
+    ["-r", "requirements.txt", "-r", "requirements-demo.txt", "-r", "requirements-dev.txt"],
     # Needed only for its copy of Stripe's OpenAPI document, so without its dependencies.
     ["--no-deps", "-r", "requirements-contract.txt"],
 ]
-PURPOSES = {"demo": RUNNING, "server": RUNNING, "test": TESTING}
+PURPOSES = {"demo": DEMO, "server": RUNNING, "test": TESTING}
 
 Steps = list[list[str]]
 
@@ -80,7 +81,9 @@ def is_installed(steps: Steps) -> bool:
 
 def stamp(steps: Steps) -> Path:
     """File that records what is installed. It is written last, so an interrupted run is repeated."""
-    return VENV / ("installed-for-tests" if steps is TESTING else "installed")
+    if steps is TESTING:
+        return VENV / "installed-for-tests"
+    return VENV / ("installed-for-demo" if steps is DEMO else "installed")
 
 
 def fingerprint(steps: Steps) -> str:

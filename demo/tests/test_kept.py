@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.kept import ANY_PORTS, AlreadyRunning, Unreadable, keep, lock, open_folder
+from demo.kept import ANY_PORTS, USUAL_PORTS, AlreadyRunning, Unreadable, keep, lock, open_folder, read
 
 
 def test_ports_and_secrets_are_the_same_at_the_next_start(folder: Path) -> None:
@@ -51,8 +51,8 @@ def test_a_port_in_use_is_replaced_and_the_others_stay(folder: Path) -> None:
     assert open_folder(folder) == first  # The replacement is not saved yet.
 
 
-def test_the_three_ports_differ(folder: Path) -> None:
-    assert len(set(open_folder(folder, ports=ANY_PORTS).ports.values())) == 3
+def test_all_ports_differ(folder: Path) -> None:
+    assert len(set(open_folder(folder, ports=ANY_PORTS).ports.values())) == len(ANY_PORTS)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no POSIX permissions")
@@ -77,3 +77,12 @@ def test_two_demos_do_not_share_a_folder(folder: Path) -> None:
 
     with lock(folder):
         pass
+
+
+def test_a_demo_of_an_older_version_gets_the_ports_that_it_did_not_have(folder: Path) -> None:
+    older = {name: port for name, port in ANY_PORTS.items() if name not in ("mailbox", "smtp")}
+    first = open_folder(folder, ports=older)
+    assert read(folder / "demo.json").ports == {**USUAL_PORTS, **older}
+
+    assert first.ports.keys() == USUAL_PORTS.keys()
+    assert len(set(first.ports.values())) == len(USUAL_PORTS)

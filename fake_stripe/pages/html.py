@@ -5,13 +5,10 @@ Every value is escaped unless it is Markup, so a product named `<script>` is tex
 
 from __future__ import annotations
 
-import functools
 import html
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Markup(str):
@@ -30,10 +27,22 @@ def escape(value: object) -> Markup:
     return NOTHING if value is None else Markup(html.escape(str(value)))
 
 
-def fill(name: str, /, **values: object) -> Markup:
-    """Render the template `name`. A placeholder without a value raises KeyError."""
-    escaped = {key: escape(value) for key, value in values.items()}
-    return Markup(_template(name).substitute(escaped))
+class Templates:
+    """The templates of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._parsed: dict[str, Template] = {}
+
+    def fill(self, name: str, /, **values: object) -> Markup:
+        """Render the template `name`. A placeholder without a value raises KeyError."""
+        if name not in self._parsed:
+            self._parsed[name] = Template((self.folder / f"{name}.html").read_text(encoding="utf-8"))
+        escaped = {key: escape(value) for key, value in values.items()}
+        return Markup(self._parsed[name].substitute(escaped))
+
+
+fill = Templates(Path(__file__).parent / "templates").fill
 
 
 def join(parts: Iterable[Markup], between: str = "") -> Markup:
@@ -48,8 +57,3 @@ def attributes(given: Mapping[str, object]) -> Markup:
         if value is not None and value is not False
     )
     return Markup(text)
-
-
-@functools.cache
-def _template(name: str) -> Template:
-    return Template((TEMPLATES / f"{name}.html").read_text(encoding="utf-8"))
