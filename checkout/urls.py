@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from checkout import views
+from checkout import order_pages, views
 
 urlpatterns = [
     path("cart/", views.show_cart, name="cart"),
@@ -11,4 +11,5 @@ urlpatterns = [
     path("checkout/", views.checkout, name="checkout_start"),
     path("checkout/thank-you/", views.thank_you, name="thank_you"),
     path("checkout/cancelled/", views.canceled, name="checkout_canceled"),
+    path("order/<str:token>/", order_pages.order_page, name="order_page"),
 ]

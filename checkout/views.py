@@ -27,6 +27,7 @@ from checkout.forms import AddToCartForm, CartLineForm
 from checkout.models import CUSTOMER_DONE_STATES, Order
 from checkout.orders.checkout import start_checkout
 from checkout.orders.hold_limits import HoldLimitReached
+from checkout.orders.links import order_path
 from config.client_address import client_network
 from config.stripe_client import InvalidRequest, StripeCallError, is_configured
 from inventory.stock.ledger import InsufficientStock, RushLimited
@@ -212,6 +213,7 @@ def thank_you(request: HttpRequest) -> HttpResponse:
     if order.state in CUSTOMER_DONE_STATES:
         return_page.clear_paid_cart(request, order)
         context["has_more"] = is_mine and bool(lazy_cart(request))
+        context["order_path"] = order_path(order) if is_mine else ""
     return htmx.with_units(request, render(request, "checkout/thank_you.html", context))
 
 

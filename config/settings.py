@@ -44,6 +44,8 @@ if not SECRET_KEY:
     raise ImproperlyConfigured(
         "SECRET_KEY is not set: put a long random text into .env (see .env.example), or run script/demo to try the shop."
     )
+# Earlier keys: links and sessions that were signed with them stay valid.
+SECRET_KEY_FALLBACKS = get_list("SECRET_KEY_FALLBACKS")
 
 # Public address of the shop. Links in mails and return URLs for Stripe are built from this, never from the Host header
 # of a request.
@@ -283,6 +285,11 @@ if not are_networks(TRUSTED_PROXIES):
     raise ImproperlyConfigured("TRUSTED_PROXIES must be a list such as 127.0.0.1,10.0.0.0/8,unix.")
 OPEN_CHECKOUTS_PER_ADDRESS = get_int("OPEN_CHECKOUTS_PER_ADDRESS", default=10, least=1)
 CHECKOUTS_PER_ADDRESS_AND_HOUR = get_int("CHECKOUTS_PER_ADDRESS_AND_HOUR", default=30, least=1)
+
+# --- After the sale ---------------------------------------------------------------------------
+
+# How long a link to an order's page is valid; the customer can ask for a new one at any time.
+ORDER_LINK_DAYS = get_int("ORDER_LINK_DAYS", default=180, least=1)
 
 # --- Monitoring -------------------------------------------------------------------------------
 
