@@ -1,6 +1,6 @@
 """Signed links to the page of an order.
 
-Whoever has the link sees the order, so it cannot be guessed: it carries a signature of the order's id and of the time at
+The link alone opens the page, so it cannot be guessed: it carries a signature of the order's id and of the time at
 which it was made. A link in a mail outlives the mailbox that it was sent to, so it ends after ORDER_LINK_DAYS; a new one
 is sent to the address of the order at any time. Links signed with one of SECRET_KEY_FALLBACKS stay valid.
 """

@@ -30,7 +30,7 @@ def paid(fake: FakeStripe, shirt: Product, customer: Customer) -> Order:
     return order
 
 
-def test_the_link_shows_the_order_to_whoever_has_it(paid: Order, settings: Settings) -> None:
+def test_the_link_alone_shows_the_order(paid: Order, settings: Settings) -> None:
     answer = Client().get(order_path(paid))
 
     page = answer.content.decode()
