@@ -93,6 +93,11 @@ def stripe_client(*, retries: int = 0) -> stripe.StripeClient:
     return _client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, retries)
 
 
+def client_of(key: str, *, retries: int = 0) -> stripe.StripeClient:
+    """The client of another account or mode, for promote_catalog."""
+    return _client(key, settings.STRIPE_API_BASE, retries)
+
+
 @lru_cache(maxsize=8)
 def _client(key: str, base: str, retries: int) -> stripe.StripeClient:
     import stripe
@@ -113,17 +118,20 @@ def put_file(url: str, body: bytes, content_type: str) -> int:
 
 
 @contextmanager
-def translate_errors() -> Iterator[None]:
-    """Translate the library's exceptions into StripeCallError and its subclasses."""
+def translate_errors(*, key_name: str = "STRIPE_SECRET_KEY") -> Iterator[None]:
+    """Translate the library's exceptions into StripeCallError and its subclasses.
+
+    `key_name`: the variable that holds the key, for the message.
+    """
     import stripe
 
     try:
         yield
     except stripe.StripeError as exc:
-        raise _translate(exc) from exc
+        raise _translate(exc, key_name) from exc
 
 
-def _translate(error: stripe.StripeError) -> StripeCallError:
+def _translate(error: stripe.StripeError, key_name: str) -> StripeCallError:
     import stripe
 
     # Logs and issues need a single line.
@@ -142,9 +150,9 @@ def _translate(error: stripe.StripeError) -> StripeCallError:
     if isinstance(error, stripe.IdempotencyError):
         return IdempotencyConflict(message, code=code)
     if status == 401:
-        return AuthenticationFailed("Stripe does not accept the key in STRIPE_SECRET_KEY.", code=code)
+        return AuthenticationFailed(f"Stripe does not accept the key in {key_name}.", code=code)
     if status == 403:
-        return PermissionDenied(f"The key in STRIPE_SECRET_KEY lacks a permission: {message}", code=code)
+        return PermissionDenied(f"The key in {key_name} lacks a permission: {message}", code=code)
     if status == 404:
         return NotFound(message, code=code, param=param)
     if status in {409, 429}:

@@ -58,6 +58,7 @@ class Account:
     on_tick: list[Callable[[], None]] = field(default_factory=list)
     # The version of calls without a Stripe-Version, and of events.
     api_version: str = API_VERSION
+    id: str = ACCOUNT_ID
     # Whether a server with websockets answers at `base_url`.
     has_websocket: bool = False
 

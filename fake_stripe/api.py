@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Any
 
 from fake_stripe import forms, routes
-from fake_stripe.account import ACCOUNT_ID, VERSION, Account, Call, Cause
+from fake_stripe.account import VERSION, Account, Call, Cause
 from fake_stripe.errors import StripeError, unknown_address
 from fake_stripe.expand import expand
 from fake_stripe.faults import CallPlan, Rule
@@ -154,7 +154,7 @@ class Api:
         state.version = _version(request.headers.get("stripe-version"), state.version)
         if state.version.endswith(".preview") and not self.previews:
             raise StripeError(f"Invalid Stripe API version: {state.version}", executed=False)
-        _refuse_other_accounts(request)
+        _refuse_other_accounts(request, self.account.id)
         self.limits.check(key.livemode, f"{route.method} {route.pattern}")
         state.params = _params(request)
         call = Call(
@@ -333,10 +333,10 @@ def _version(header: str | None, default: str) -> str:
     return header
 
 
-def _refuse_other_accounts(request: Request) -> None:
+def _refuse_other_accounts(request: Request, account_id: str) -> None:
     for name in ("stripe-account", "stripe-context"):
         other = request.headers.get(name)
-        if other and other != ACCOUNT_ID:
+        if other and other != account_id:
             message = (
                 f"The provided key does not have access to account '{other[:50]}' (or it does not exist)."
             )

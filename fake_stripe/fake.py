@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fake_stripe import events, forms
-from fake_stripe.account import API_VERSION, VERSION, Account, Call, Cause
+from fake_stripe.account import ACCOUNT_ID, API_VERSION, VERSION, Account, Call, Cause
 from fake_stripe.api import Api, Exchange, Record, Request
 from fake_stripe.app import App
 from fake_stripe.backend import Backend
@@ -42,6 +42,7 @@ class FakeStripe:
     base_url: the address of the hosted pages, without a trailing slash.
     now: seconds since 1970 at which the account's clock is frozen; None follows the machine's clock.
     api_version: the account's default version, for calls without a Stripe-Version and in events.
+    account_id: the account's id; give a second fake another one.
     """
 
     # Called for each exchange and event of every FakeStripe, for checks across a whole test run.
@@ -56,6 +57,7 @@ class FakeStripe:
         base_url: str = "http://127.0.0.1:12111",
         now: float | None = None,
         api_version: str = API_VERSION,
+        account_id: str = ACCOUNT_ID,
     ) -> None:
         if not VERSION.match(api_version):
             raise ValueError(f"not an API version: {api_version!r}")
@@ -66,7 +68,9 @@ class FakeStripe:
         self.faults = Faults(seed)
         # A second start from the same file must not generate the first start's ids again.
         ids = Ids(seed if not started["times"] else (seed, started["times"]))
-        self.account = Account(store, self.clock, ids, self.faults, base_url, api_version=api_version)
+        self.account = Account(
+            store, self.clock, ids, self.faults, base_url, api_version=api_version, id=account_id
+        )
         with store.transaction():
             store.put("setting", "start", {**started, "times": started["times"] + 1})
         self.keys = Keys(secret_key)

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from django.utils import timezone
 
-from config.coerce import as_datetime
+from config.coerce import as_datetime, as_mapping, as_text, as_texts
 from config.json_cleaning import clean_json
-from config.stripe_client import NotFound, stripe_client, translate_errors
+from config.stripe_client import NotFound, client_of, stripe_client, translate_errors
 
 if TYPE_CHECKING:
     import stripe
@@ -215,3 +216,162 @@ def update_product(product_id: str, params: Mapping[str, Any], *, key: str) -> N
             cast("stripe.params.ProductUpdateParams", dict(params)),
             {"idempotency_key": key},
         )
+
+
+# --- Two accounts, for promote_catalog ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CopiedPrice:
+    """A price as the parameters with which another account creates it.
+
+    `terms` are what a buyer agrees to; Stripe never changes most of them. `obstacle`: why it cannot be copied.
+    """
+
+    id: str
+    product_id: str
+    active: bool
+    nickname: str
+    lookup_key: str
+    metadata: dict[str, str]
+    terms: dict[str, Any]
+    obstacle: str = ""
+
+
+@dataclass(frozen=True)
+class CopiedProduct:
+    """A product as the parameters with which another account creates it, without those that are empty."""
+
+    id: str
+    active: bool
+    default_price_id: str
+    metadata: dict[str, str]
+    fields: dict[str, Any]
+    prices: tuple[CopiedPrice, ...]
+
+
+# What an update sets to "" where the original has nothing.
+COPIED_FIELDS = (
+    "name",
+    "description",
+    "images",
+    "marketing_features",
+    "package_dimensions",
+    "shippable",
+    "statement_descriptor",
+    "tax_code",
+    "unit_label",
+    "url",
+)
+# Ids that exist nowhere: a key with the permission gets 404, one without it 403, and nothing changes.
+NO_PRODUCT, NO_PRICE = "prod_no_such_product", "price_no_such_price"
+
+
+@dataclass(frozen=True)
+class CatalogAccount:
+    """The catalog of an account and mode, reached with the key that the variable `key_name` holds.
+
+    All methods raise config.stripe_client.StripeCallError.
+    """
+
+    key: str
+    key_name: str
+
+    @property
+    def is_live(self) -> bool:
+        return "_live_" in self.key
+
+    def account_id(self) -> str:
+        with self._errors():
+            return str(self._client().v1.accounts.retrieve_current().id)
+
+    def check_rights(self) -> None:
+        """Raise PermissionDenied if the key may not write products and prices. Changes nothing."""
+        for update, unknown in ((self.update_product, NO_PRODUCT), (self.update_price, NO_PRICE)):
+            with suppress(NotFound):
+                update(unknown, {"metadata": {"shop": ""}})
+
+    def products(self) -> list[CopiedProduct]:
+        """All products with all prices, archived ones included, the oldest first."""
+        with self._errors():
+            prices: dict[str, list[CopiedPrice]] = defaultdict(list)
+            listed = self._client().v1.prices.list({"limit": PAGE_SIZE, "expand": ["data.currency_options"]})
+            for price in listed.auto_paging_iter():
+                copied = _copied_price(price.to_dict())
+                prices[copied.product_id].insert(0, copied)
+            products = self._client().v1.products.list({"limit": PAGE_SIZE}).auto_paging_iter()
+            return [_copied_product(each.to_dict(), prices.pop(each.id, [])) for each in products][::-1]
+
+    def create_product(self, params: Mapping[str, Any]) -> str:
+        with self._errors():
+            return self._client().v1.products.create(cast("Any", dict(params))).id
+
+    def create_price(self, params: Mapping[str, Any]) -> str:
+        with self._errors():
+            return self._client().v1.prices.create(cast("Any", dict(params))).id
+
+    def update_product(self, product_id: str, params: Mapping[str, Any]) -> None:
+        with self._errors():
+            self._client().v1.products.update(product_id, cast("Any", dict(params)))
+
+    def update_price(self, price_id: str, params: Mapping[str, Any]) -> None:
+        with self._errors():
+            self._client().v1.prices.update(price_id, cast("Any", dict(params)))
+
+    def _client(self) -> stripe.StripeClient:
+        # The library retries under one idempotency key of its own, so a lost response doubles nothing.
+        return client_of(self.key, retries=RETRIES)
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return translate_errors(key_name=self.key_name)
+
+
+def _copied_product(values: Mapping[str, Any], prices: list[CopiedPrice]) -> CopiedProduct:
+    fields = {name: clean_json(values[name]) for name in COPIED_FIELDS if values.get(name) not in (None, [])}
+    if "tax_code" in fields:
+        fields["tax_code"] = _id(fields["tax_code"])
+    return CopiedProduct(
+        id=values["id"],
+        active=bool(values["active"]),
+        default_price_id=_id(values.get("default_price")),
+        metadata=clean_json(as_texts(values.get("metadata"))),
+        fields=fields,
+        prices=tuple(prices),
+    )
+
+
+def _copied_price(values: Mapping[str, Any]) -> CopiedPrice:
+    options = as_mapping(values.get("currency_options"))
+    terms = {"currency": values["currency"], **_amount_terms(values)}
+    others = {code: _amount_terms(option) for code, option in options.items() if code != values["currency"]}
+    if others:
+        terms["currency_options"] = others
+    if values.get("transform_quantity"):
+        terms["transform_quantity"] = dict(values["transform_quantity"])
+    obstacle = ""
+    if values.get("recurring"):
+        obstacle = "is recurring"
+    elif values.get("billing_scheme") == "tiered":
+        obstacle = "has tiers"
+    elif values.get("custom_unit_amount"):
+        obstacle = "lets the customer choose the amount"
+    return CopiedPrice(
+        id=values["id"],
+        product_id=_id(values["product"]),
+        active=bool(values["active"]),
+        nickname=clean_json(as_text(values.get("nickname"))),
+        lookup_key=as_text(values.get("lookup_key")),
+        metadata=clean_json(as_texts(values.get("metadata"))),
+        terms=terms,
+        obstacle=obstacle,
+    )
+
+
+def _amount_terms(values: Mapping[str, Any]) -> dict[str, Any]:
+    # A fraction of a cent has no whole `unit_amount`; the library gives it as a Decimal.
+    terms: dict[str, Any] = {"unit_amount_decimal": str(values.get("unit_amount_decimal"))}
+    if values.get("unit_amount") is not None:
+        terms = {"unit_amount": values["unit_amount"]}
+    if values.get("tax_behavior") not in (None, "unspecified"):
+        terms["tax_behavior"] = values["tax_behavior"]
+    return terms

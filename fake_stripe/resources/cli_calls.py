@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from fake_stripe import deliveries, websocket
 from fake_stripe import params as p
-from fake_stripe.account import ACCOUNT_ID, API_VERSION, Account, Call
+from fake_stripe.account import API_VERSION, Account, Call
 from fake_stripe.errors import StripeError
 from fake_stripe.listeners import LISTEN, LOGS, TooManyListeners, signing_secret
 from fake_stripe.paging import page_of
@@ -138,7 +138,7 @@ def list_accounts(call: Call) -> Json:
 def retrieve_account(call: Call) -> Json:
     """GET /v1/account: the account of the key."""
     return {
-        "id": ACCOUNT_ID,
+        "id": call.account.id,
         "object": "account",
         "business_profile": None,
         "business_type": None,
