@@ -469,12 +469,20 @@ class OrderAdmin(ReadOnlyModelAdmin):
     def _refund_context(self, request: HttpRequest, order: Order) -> dict[str, Any]:
         left = refundable(order) if order.payment_intent_id else 0
         refunds = order.refunds.prefetch_related("lines__line")
+        # Of units that were oversold, and so were taken off again.
+        taken = Movement.objects.filter(kind=Movement.Kind.OVERSOLD, reference__startswith="refund:").filter(
+            item__in=order.lines.values("item")
+        )
+        taken_back = dict(taken.values_list("reference", "delta"))
         url = f"{settings.STRIPE_DASHBOARD}/payments/{order.payment_intent_id}"
         return {
             "refunds": [
                 {
                     "row": row,
-                    "parts": row.lines.all(),
+                    "parts": [
+                        (part, -taken_back.get(f"refund:{row.pk}:{part.line_id}", 0))
+                        for part in row.lines.all()
+                    ],
                     "money": _money(row.amount, order.currency),
                     "url": url if row.stripe_id else "",
                 }

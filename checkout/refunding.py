@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from checkout.models import Order, OrderLine, Refund
 from checkout.orders.refund_requests import RefundedUnits, refundable, suggested_amount
+from inventory.stock import oversold
 from shop.money import as_decimal, decimals, format_money
 
 RESTOCK_CHOICES = [
@@ -26,9 +27,25 @@ RESTOCK_CHOICES = [
 
 @dataclass
 class LineFields:
+    """`oversold`: units of the line that never were on the shelf."""
+
     line: OrderLine
     quantity: forms.BoundField
     restock: forms.BoundField | None
+    oversold: int
+
+
+@dataclass(frozen=True)
+class ReviewedLine:
+    """What a refund does to one line. `oversold`: units that never were on the shelf, so they do not go back to it."""
+
+    line: OrderLine
+    units: RefundedUnits
+    oversold: int
+
+    @property
+    def back_to_stock(self) -> int:
+        return self.units.quantity - self.oversold if self.units.restock else 0
 
 
 class RefundForm(forms.Form):
@@ -119,14 +136,25 @@ class RefundForm(forms.Form):
         )
 
     @property
+    def review(self) -> list[ReviewedLine]:
+        """In the order in which the lines are settled."""
+        chosen = sorted(self.chosen, key=lambda pair: (pair[0].item_id or 0, pair[0].pk))
+        units = [(line.item_id, unit.quantity) for line, unit in chosen]
+        settled = [0] * len(units) if self.order.sent_at else oversold.settled_by_refund(units)
+        return [ReviewedLine(*pair, number) for pair, number in zip(chosen, settled, strict=True)]
+
+    @property
     def line_fields(self) -> list[LineFields]:
+        units = [(line.item_id, line.quantity_to_send) for line in self.lines]
+        never_there = [0 if self.order.sent_at else oversold.settled_by_refund([pair])[0] for pair in units]
         return [
             LineFields(
                 line,
                 self[f"quantity-{line.pk}"],
                 self[f"restock-{line.pk}"] if f"restock-{line.pk}" in self.fields else None,
+                number,
             )
-            for line in self.lines
+            for line, number in zip(self.lines, never_there, strict=True)
         ]
 
 

@@ -56,6 +56,20 @@ class ReadOnlyModelAdmin(ReadOnlyMixin, ModelAdmin):  # type: ignore[type-arg]
 
         LogEntry.objects.log_actions(request.user.pk, list(objects), CHANGE, text)  # type: ignore[arg-type]
 
+    def log_many(self, request: HttpRequest, text: str, name: str) -> None:
+        """Record in one entry that the user did `text` to many objects, together called `name`."""
+        from django.contrib.admin.models import CHANGE, LogEntry
+        from django.contrib.contenttypes.models import ContentType
+
+        content_type = ContentType.objects.get_for_model(self.model)
+        LogEntry.objects.create(
+            user_id=request.user.pk,  # type: ignore[misc]
+            content_type=content_type,
+            object_repr=name[:200],
+            action_flag=CHANGE,
+            change_message=text,
+        )
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -106,14 +106,14 @@ class StockItemAdmin(ReadOnlyModelAdmin):
     def grid_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_operate_permission(request):
             raise PermissionDenied
-        return stock_grid.grid_view(request, {**self.admin_site.each_context(request), "opts": self.opts})
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        return stock_grid.grid_view(request, context, partial(self.log_action, request))
 
     def file_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_operate_permission(request):
             raise PermissionDenied
-        return csv_views.stock_file_view(
-            request, {**self.admin_site.each_context(request), "opts": self.opts}
-        )
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        return csv_views.stock_file_view(request, context, partial(self.log_many, request))
 
     def grid_state(self, request: HttpRequest) -> HttpResponse:
         if not self.has_operate_permission(request):
@@ -159,7 +159,7 @@ class StockItemAdmin(ReadOnlyModelAdmin):
         if not self.has_operate_permission(request):
             return HttpResponse(_("You do not have permission to change stock."), status=403)
         ids = [pk for pk in request.GET.getlist("id") if pk.isdecimal() and len(pk) < 19]
-        items = list(StockItem.objects.filter(pk__in=ids).select_related("product"))
+        items = list(stock_grid.with_owed(StockItem.objects.filter(pk__in=ids).select_related("product")))
         if not items:
             self.message_user(request, _("Select at least one item."), messages.WARNING)
             return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
@@ -167,9 +167,12 @@ class StockItemAdmin(ReadOnlyModelAdmin):
         if form.is_valid():
             created, refused = change_stock(items, form, request.user.get_username())
             number = len(created)
-            self.log_action(request, [movement.item for movement in created], "Changed the stock.")
+            done = f"{form.kind_label}: {form.cleaned_data['reason']}"
+            self.log_action(request, [movement.item for movement in created], done)
             if created or not refused:
                 text = ngettext("%(n)d count changed.", "%(n)d counts changed.", number) % {"n": number}
+                covered = oversold.covered_text(created[0].reference) if created else ""
+                text = f"{text} {covered}".strip()
                 self.message_user(request, text, messages.SUCCESS if created else messages.INFO)
                 for sentence in refused:
                     self.message_user(request, sentence, messages.ERROR)

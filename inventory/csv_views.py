@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import IO, Any, cast
 
 from django import forms
@@ -25,7 +26,7 @@ from inventory.csv_files import CsvProblem, Table
 from inventory.reports.csv_export import csv_lines, csv_response
 from inventory.reports.stock_report import csv_lines as stock_lines
 from inventory.reports.stock_report import stock_rows
-from inventory.stock import files
+from inventory.stock import files, oversold
 from inventory.stock.changes import Verb
 
 MAX_SHOWN = 200
@@ -107,14 +108,16 @@ class StockFileForm(forms.Form):
     reason = forms.CharField(label=gettext_lazy("Reason"), max_length=500)
 
 
-def stock_file_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """Choose a file, see what it would change, confirm. `context`: the admin site's.
+def stock_file_view(
+    request: HttpRequest, context: dict[str, Any], log: Callable[[str, str], None]
+) -> HttpResponse:
+    """Choose a file, see what it would change, confirm. `context`: the admin site's; `log`: of what was done.
 
     The caller has checked the permission to change stock. What was seen is signed and sent along with the confirmation,
     so no server needs to remember it.
     """
     if request.method == "POST" and "seen" in request.POST:
-        return _confirm(request, context)
+        return _confirm(request, context, log)
     day = timezone.localdate().isoformat()
     initial = {"mode": Verb.RECEIVE.value, "reason": _("File of %(day)s") % {"day": day}}
     if request.method != "POST":
@@ -156,7 +159,7 @@ def _shown(found: files.Preview, plan: dict[str, Any], moved: list[str] | None =
     }
 
 
-def _confirm(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+def _confirm(request: HttpRequest, context: dict[str, Any], log: Callable[[str, str], None]) -> HttpResponse:
     try:
         plan = signing.loads(request.POST["seen"], salt=SALT, max_age=MAX_AGE)
     except signing.BadSignature:
@@ -177,7 +180,15 @@ def _confirm(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         found = files.preview_again(lines, Verb(plan["mode"]))
         return _page(request, context, form=StockFileForm(initial=plan), **_shown(found, plan, exc.moved))
     text = ngettext("%(n)d count changed.", "%(n)d counts changed.", new) % {"n": new}
-    if not new:
+    if new:
+        what = (
+            _("Added the numbers of a file")
+            if plan["mode"] == Verb.RECEIVE
+            else _("Set the numbers of a file")
+        )
+        log(f"{what}: {text}", plan["reason"])
+        text = " ".join(filter(None, [text, oversold.covered_text(plan["reference"])]))
+    else:
         text = _("Nothing changed: this file was saved before, or the counts were the same.")
     messages.success(request, text)
     return redirect("admin:inventory_stockitem_changelist")

@@ -43,6 +43,10 @@ class StockForm(forms.Form):
             self.add_error("number", _("An adjustment cannot be 0."))
         return cleaned
 
+    @property
+    def kind_label(self) -> str:
+        return str(dict(self.fields["change_kind"].choices)[self.cleaned_data["change_kind"]])  # type: ignore[attr-defined]
+
     @classmethod
     def blank(cls) -> StockForm:
         return cls(initial={"token": secrets.token_hex(16)})

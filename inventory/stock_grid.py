@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +12,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -22,7 +22,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from inventory.models import Movement, StockItem
+from inventory.models import Movement, OversoldDecision, StockItem
+from inventory.stock import oversold
 from inventory.stock.changes import Change, ChangeRefused, Verb, apply_changes, parse_number, plan
 from shop.models import Product
 from shop.storefront import size_sort_key
@@ -118,7 +119,7 @@ class Grid:
             "product__description", "product__metadata", "product__prices", "product__search_text"
         )
         by_product: dict[str, dict[str, StockItem]] = {pk: {} for pk in product_ids}
-        for item in items:
+        for item in with_owed(items):
             by_product[item.product_id][item.size] = item
         self.sizes = sorted({size for sizes in by_product.values() for size in sizes}, key=size_sort_key)
         self.lines = [
@@ -153,6 +154,12 @@ class Grid:
     def _query(self, **parts: str) -> str:
         asked = {"q": self.query, "low": "1" if self.only_low else "", **parts}
         return "?" + urlencode({name: value for name, value in asked.items() if value})
+
+
+def with_owed(items: QuerySet[StockItem]) -> QuerySet[StockItem]:
+    """Each with `owed`: the units that its next delivery has to cover, or None."""
+    decisions = OversoldDecision.objects.filter(item=OuterRef("pk"), owed__gt=0).order_by()
+    return items.annotate(owed=Subquery(decisions.values("item").annotate(units=Sum("owed")).values("units")))
 
 
 def save(grid: Grid, form: GridForm, posted: Mapping[str, str], actor: str) -> list[Movement]:
@@ -191,8 +198,13 @@ def save(grid: Grid, form: GridForm, posted: Mapping[str, str], actor: str) -> l
         raise ChangeRefused(_("Nothing was saved. See the fields marked below.")) from exc
 
 
-def grid_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """The page. `context`: the admin site's. The caller has checked the permission to change stock."""
+def grid_view(
+    request: HttpRequest, context: dict[str, Any], log: Callable[[Iterable[StockItem], str], None]
+) -> HttpResponse:
+    """The page. `context`: the admin site's; `log`: of what was done.
+
+    The caller has checked the permission to change stock.
+    """
     grid = Grid.load(request.GET)
     form = GridForm(request.POST) if request.method == "POST" else GridForm.blank(grid.mode)
     if form.is_valid():
@@ -201,6 +213,9 @@ def grid_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         except ChangeRefused as exc:
             form.add_error(None, str(exc))
         else:
+            reason = form.cleaned_data["reason"]
+            done = _("Counted: %(reason)s") if grid.mode == "count" else _("Received: %(reason)s")
+            log([movement.item for movement in movements], done % {"reason": reason})
             messages.success(request, _saved_text(movements))
             return redirect(reverse("admin:inventory_stock_grid") + grid.address)
     shown = {"grid": grid, "form": form, "title": _("Stock grid"), "is_count": grid.mode == "count"}
@@ -212,7 +227,9 @@ def _saved_text(movements: list[Movement]) -> str:
         return _("Nothing changed: this was saved before, or the counts were the same.")
     number, units = len(movements), sum(movement.delta for movement in movements)
     text = ngettext("%(n)d size changed, %(units)s units.", "%(n)d sizes changed, %(units)s units.", number)
-    return f"{text % {'n': number, 'units': f'{units:+d}'}} {_('The worker updates Stripe within seconds.')}"
+    parts = [text % {"n": number, "units": f"{units:+d}"}]
+    parts += [oversold.covered_text(movements[0].reference), _("The worker updates Stripe within seconds.")]
+    return " ".join(filter(None, parts))
 
 
 def state_of(request: HttpRequest) -> JsonResponse:

@@ -15,11 +15,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from checkout.models import Order
-from checkout.tests.conftest import Customer, deliver, item_of, order_for
+from checkout.tests.conftest import Customer, deliver, order_for
 from fake_stripe import FakeStripe
-from inventory import issues
 from inventory.events import inbox
-from inventory.models import Issue, ProductSync, StripeEvent
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -134,38 +132,6 @@ def test_a_role_gives_no_right_to_change_accounts(db: None) -> None:
         labels = set(group.permissions.values_list("content_type__app_label", flat=True))
         assert labels <= {"shop", "inventory", "checkout", "admin"}
     assert {group.name for group in Group.objects.all()} == set(ROLES)
-
-
-def test_each_action_of_the_admin_is_in_the_log(fake: FakeStripe, paid: Order, shirt: Product) -> None:
-    owner = client_of("Owner")
-    issues.open_issue(Issue.Kind.EVENT_GAP, "shop", "Something happened.")
-    event = StripeEvent.objects.filter(type="checkout.session.completed").get()
-
-    def act(model: str, action: str, pk: object) -> None:
-        chosen = {"action": action, "_selected_action": [str(pk)]}
-        owner.post(reverse(f"admin:inventory_{model}_changelist"), chosen)
-
-    act("issue", "close", Issue.objects.get().pk)
-    act("stripeevent", "replay", event.pk)
-    act("productsync", "refresh", shirt.pk)
-    ProductSync.objects.filter(pk=shirt.pk).update(pause_reason="refused")
-    act("productsync", "resume", shirt.pk)
-    form = {"change_kind": "received", "number": "2", "reason": "delivery", "token": "abc"}
-    owner.post(f"{reverse('admin:inventory_change_stock')}?id={item_of(shirt, 'M').pk}", form)
-    line = {f"line-{paid.lines.get().pk}": "1", "token": "abc", "reason": "back"}
-    owner.post(reverse("admin:checkout_order_restock", args=[paid.pk]), line)
-
-    page = owner.get(reverse("admin:admin_logentry_changelist")).content.decode()
-    assert sorted(LogEntry.objects.values_list("change_message", flat=True)) == [
-        "Changed the stock.",
-        "Closed.",
-        "Handled again.",
-        "Refreshed.",
-        "Resumed stock updates.",
-        "Returned to stock: 1.",
-    ]
-    assert {entry.user.username for entry in LogEntry.objects.all()} == {"owner"}
-    assert "Returned to stock: 1." in page and event.pk in page
 
 
 def test_the_log_is_read_only(paid: Order) -> None:

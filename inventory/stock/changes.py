@@ -9,7 +9,7 @@ from enum import StrEnum
 from django.db import transaction
 
 from inventory.models import Movement, StockItem
-from inventory.stock import ledger
+from inventory.stock import ledger, oversold
 from inventory.stock.counts import MAX_COUNT
 from shop.models import Product
 
@@ -39,7 +39,8 @@ class ChangeRefused(ValueError):
 class Change:
     """`number`: units received or taken, or the new total. `was` and `will_be`: units in stock, held ones included.
 
-    `recorded_before`: the reference was used for this item earlier, so nothing happens.
+    `recorded_before`: the reference was used for this item earlier, so nothing happens. `covered`: units of a delivery
+    that are for orders that were oversold, so they do not add to the stock.
     """
 
     item: StockItem
@@ -48,6 +49,7 @@ class Change:
     was: int
     will_be: int
     recorded_before: bool = False
+    covered: int = 0
 
 
 def find_product(name: str) -> Product:
@@ -99,16 +101,18 @@ def parse_number(text: str) -> int:
 def plan(verb: Verb, wanted: Iterable[tuple[StockItem, int]], *, reference: str) -> list[Change]:
     """What `apply_changes` would do now. Reads only. Raises ChangeRefused for an item that is named twice."""
     changes: list[Change] = []
+    owed = oversold.owed_by_item() if verb == Verb.RECEIVE else {}
     for item, number in wanted:
         if any(change.item.pk == item.pk for change in changes):
             raise ChangeRefused(f"{item} is named twice. Add the numbers up.")
         was = (item.on_hand or 0) + item.pending
-        will_be = {Verb.RECEIVE: was + number, Verb.COUNT: number, Verb.TAKE: was - number}[verb]
+        covered = min(number, owed.get(item.pk, 0))
+        will_be = {Verb.RECEIVE: was + number - covered, Verb.COUNT: number, Verb.TAKE: was - number}[verb]
         before = Movement.objects.filter(kind=KINDS[verb], reference=reference, item=item).first()
         if before is not None:
             _check_same(before, verb, number, item)
-            will_be = was
-        changes.append(Change(item, verb, number, was, will_be, recorded_before=before is not None))
+            will_be, covered = was, 0
+        changes.append(Change(item, verb, number, was, will_be, before is not None, covered))
     return changes
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from inventory.csv_files import Row, Table, find_columns
 from inventory.models import Movement, StockItem
-from inventory.stock import ledger
+from inventory.stock import ledger, oversold
 from inventory.stock.changes import KINDS, ChangeRefused, Verb, parse_number
 from inventory.stock.counts import MAX_COUNT
 
@@ -35,7 +35,10 @@ Line = tuple[int, int, int | None]
 
 @dataclass(frozen=True)
 class FileChange:
-    """One line. `number`: units received or taken, or the new total. `was`, `will_be`: units in stock, held included."""
+    """One line. `number`: units received or taken, or the new total. `was`, `will_be`: units in stock, held included.
+
+    `covered`: units of a delivery that are for orders that were oversold, so they do not add to the stock.
+    """
 
     line: int
     item_id: int
@@ -44,6 +47,7 @@ class FileChange:
     was: int
     will_be: int
     recorded_before: bool = False
+    covered: int = 0
 
 
 @dataclass
@@ -58,6 +62,10 @@ class Preview:
     @property
     def signed_units(self) -> str:
         return f"{sum(change.will_be - change.was for change in self.changes):+d}"
+
+    @property
+    def covered(self) -> int:
+        return sum(change.covered for change in self.changes)
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,7 @@ def preview(table: Table, verb: Verb, *, reference: str) -> Preview:
     before = dict(
         Movement.objects.filter(kind=KINDS[verb], reference=reference).values_list("item_id", "delta")
     )
+    owed = oversold.owed_by_item() if verb == Verb.RECEIVE else {}
     seen: dict[int, int] = {}
     for number, row in enumerate(table.rows(), start=1):
         if row.problem:
@@ -142,7 +151,7 @@ def preview(table: Table, verb: Verb, *, reference: str) -> Preview:
             break
         else:
             try:
-                _add(row, columns, verb, index, seen, before, result)
+                _add(row, columns, verb, index, seen, before, owed, result)
             except ChangeRefused as exc:
                 result.problems.append(f"Line {row.line}: {exc}")
     return result
@@ -152,15 +161,19 @@ def preview_again(lines: Iterable[Sequence[int]], verb: Verb) -> Preview:
     """What (item id, number, units then) of an earlier preview would change now. An item that is gone is a problem."""
     result = Preview()
     given = {pk: number for pk, number, _was in lines}
+    owed = oversold.owed_by_item() if verb == Verb.RECEIVE else {}
     ids = sorted(given)
     for start in range(0, len(ids), BATCH_SIZE):
         part = ids[start : start + BATCH_SIZE]
         for item in StockItem.objects.filter(pk__in=part).select_related("product").order_by("pk"):
             was, number = (item.on_hand or 0) + item.pending, given[item.pk]
-            will_be = {Verb.RECEIVE: was + number, Verb.TAKE: was - number, Verb.COUNT: number}[verb]
+            covered = min(number, owed.get(item.pk, 0))
+            will_be = {Verb.RECEIVE: was + number - covered, Verb.TAKE: was - number, Verb.COUNT: number}[
+                verb
+            ]
             if item.state != StockItem.State.COUNTED:
                 result.problems.append(f"{item} is no longer counted. Choose the file again.")
-            result.changes.append(FileChange(0, item.pk, str(item), number, was, will_be))
+            result.changes.append(FileChange(0, item.pk, str(item), number, was, will_be, covered=covered))
     return result
 
 
@@ -171,6 +184,7 @@ def _add(
     index: ItemIndex,
     seen: dict[int, int],
     before: dict[int, int],
+    owed: dict[int, int],
     result: Preview,
 ) -> None:
     if not row.get(columns["number"]):
@@ -188,6 +202,7 @@ def _add(
         )
         return
     delta = {Verb.RECEIVE: number, Verb.TAKE: -number, Verb.COUNT: number - item.units}[verb]
+    covered = 0
     if item.pk in before:
         if verb != Verb.COUNT and before[item.pk] != delta:
             raise ChangeRefused(
@@ -200,8 +215,11 @@ def _add(
         raise ChangeRefused(f"{item.label}: only {item.units} in stock.")
     elif item.units + delta > MAX_COUNT:
         raise ChangeRefused(f"{item.label}: a count has six digits at most. There are {item.units} already.")
+    else:
+        covered = min(number, owed.get(item.pk, 0))
+    will_be = item.units + delta - covered
     result.changes.append(
-        FileChange(row.line, item.pk, item.label, number, item.units, item.units + delta, item.pk in before)
+        FileChange(row.line, item.pk, item.label, number, item.units, will_be, item.pk in before, covered)
     )
 
 
@@ -255,6 +273,10 @@ def record(changes: Iterable[Line], verb: Verb, *, reference: str, reason: str, 
                 new += ledger.record_many(
                     KINDS[verb], deltas, reference=reference, reason=reason, actor=actor
                 )
+                # Read while the items are locked: a decision locks its item, too.
+                owed = oversold.owed_by_item() if verb == Verb.RECEIVE else {}
+                for item in (item for item in deltas if item.pk in owed):
+                    ledger.cover_owed(item.pk, deltas[item], reference=reference, actor=actor)
         if moved:
             raise CountsMoved(moved)
     return new

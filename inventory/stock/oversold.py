@@ -7,9 +7,12 @@ delivery is smaller by them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db import transaction
 from django.db.models import F, Sum
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from inventory import issues
 from inventory.models import Issue, Movement, OversoldDecision, StockItem
@@ -33,6 +36,43 @@ def undecided(item_id: int) -> int:
 def owed(item_id: int) -> int:
     """Units that the next delivery has to cover."""
     return OversoldDecision.objects.filter(item=item_id).aggregate(units=Sum("owed"))["units"] or 0
+
+
+def owed_by_item() -> dict[int, int]:
+    """Item id to the units that its next delivery has to cover."""
+    owing = OversoldDecision.objects.filter(owed__gt=0).order_by()
+    return dict(owing.values_list("item").annotate(units=Sum("owed")))
+
+
+def covered_text(reference: str) -> str:
+    """A sentence about the units of the delivery `reference` that oversold orders took, "" if they took none."""
+    taken = Movement.objects.filter(kind=Movement.Kind.OVERSOLD, reference=reference, delta__lt=0)
+    units = -(taken.aggregate(units=Sum("delta"))["units"] or 0)
+    text = ngettext(
+        "%(n)d unit of the delivery is for an oversold order and does not add to the stock.",
+        "%(n)d units of the delivery are for oversold orders and do not add to the stock.",
+        units,
+    )
+    return text % {"n": units} if units else ""
+
+
+def settled_by_refund(units: Iterable[tuple[int | None, int]]) -> list[int]:
+    """How many of these refunded units, given by item id, will not go back to stock, because they never were there.
+
+    For units that were not sent. Says what `settle_refund` would do now.
+    """
+    left: dict[int, int] = {}
+    settled = []
+    for item_id, quantity in units:
+        if item_id is not None and item_id not in left:
+            item = StockItem.objects.get(pk=item_id)
+            # Until the publisher has recorded what is oversold, the stock itself is negative.
+            missing = max(0, -((item.on_hand or 0) + item.pending))
+            left[item_id] = undecided(item_id) + owed(item_id) + missing
+        settled.append(min(quantity, left[item_id]) if item_id is not None else 0)
+        if item_id is not None:
+            left[item_id] -= settled[-1]
+    return settled
 
 
 def send_from_next_delivery(item: StockItem, units: int, *, token: str, actor: str) -> bool:

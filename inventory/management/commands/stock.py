@@ -114,7 +114,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{label}: {change.was}, recorded before under this reference")
         else:
             verb = "will be" if dry_run else "is now"
-            self.stdout.write(f"{label}: was {change.was}, {verb} {change.will_be}")
+            covered = f" ({change.covered} are for orders that were oversold)" if change.covered else ""
+            self.stdout.write(f"{label}: was {change.was}, {verb} {change.will_be}{covered}")
 
     def _show_dry_run(self, options: dict[str, Any]) -> None:
         if options["dry_run"]:
