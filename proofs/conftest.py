@@ -1,4 +1,8 @@
-"""Deselect proofs marked slow unless ALL_PROOFS=1 is set, as in CI, or tests are selected by name."""
+"""Order and choose the proofs.
+
+The longest come first, so that no process is left with one of them at the end. Those marked slow are deselected
+unless ALL_PROOFS=1 is set, as in CI, or tests are selected by name.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,11 @@ import os
 
 import pytest
 
+LONGEST = {"test_schedules.py", "test_mutants.py"}
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     if os.environ.get("ALL_PROOFS") == "1":
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
