@@ -37,6 +37,10 @@ OLD_NAMES = {
 
 API_KEY_FORM = r"(sk|rk)_(test|live)_\S+"
 SIGNING_FORM = r"whsec_[^\s,]+(\s*,\s*whsec_[^\s,]+)*[\s,]*"
+# Quotes, commas and semicolons would end a source of the Content-Security-Policy.
+ORIGIN_FORM = r"https?://[A-Za-z0-9.*_-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?"
+ORIGIN_OR_PATH_FORM = rf"({ORIGIN_FORM})(/[^\s?#'\",;]*)?"
+HOST_FORM = r"\*|\.?[A-Za-z0-9_-][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]"
 
 _environ = environ.FileAwareEnv.ENVIRON
 
@@ -52,7 +56,7 @@ def read_file(usual: Path) -> None:
 
 
 def get_str(name: str, default: str = "") -> str:
-    """The value without surrounding white space: editors end a file with a newline."""
+    """The value without surrounding white space, as editors end a file with a newline. An empty one means the default."""
     name = _name_in_use(name)
     try:
         value = str(_environ.get(name, default)).strip()
@@ -62,7 +66,9 @@ def get_str(name: str, default: str = "") -> str:
     # A .env file may have quotes; those of docker's --env-file and of systemd's drop-ins become part of the value.
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
         raise ImproperlyConfigured(f"{name} must not be in quotes.")
-    return value
+    if not value.isprintable():
+        raise ImproperlyConfigured(f"{name} must be a single line without control characters.")
+    return value or default
 
 
 def _name_in_use(name: str) -> str:
@@ -151,11 +157,19 @@ def get_log_level(name: str, default: str) -> str:
 
 
 def get_database(name: str, default: str) -> dict[str, Any]:
-    return _get_url(name, default, environ.Env.db_url_config, "postgres://user:password@host/name", DATABASES)
+    such_as = "postgres://user:password@host/name"
+    parsed = _get_url(name, default, environ.Env.db_url_config, such_as, DATABASES)
+    if not parsed.get("NAME"):
+        raise ImproperlyConfigured(f"{name} must look like {such_as}.")
+    return parsed
 
 
 def get_email(name: str, default: str) -> dict[str, Any]:
-    return _get_url(name, default, environ.Env.email_url_config, "smtp+tls://user:password@host:587")
+    such_as = "smtp+tls://user:password@host:587"
+    parsed = _get_url(name, default, environ.Env.email_url_config, such_as)
+    if parsed["EMAIL_BACKEND"].endswith("smtp.EmailBackend") and not parsed.get("EMAIL_HOST"):
+        raise ImproperlyConfigured(f"{name} must look like {such_as}.")
+    return parsed
 
 
 def get_cache(name: str, default: str) -> dict[str, Any]:
@@ -166,9 +180,10 @@ def _get_url(
     name: str, default: str, read: Any, such_as: str, engines: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     # The error does not repeat the value: it may contain a password.
+    given = get_str(name, default)
     try:
         with warnings.catch_warnings(action="ignore"):
-            parsed: dict[str, Any] = read(get_str(name, default))
+            parsed: dict[str, Any] = read(given)
     except (ImproperlyConfigured, ValueError, LookupError):
         parsed = {}
     if not parsed or (engines and parsed.get("ENGINE") not in engines):

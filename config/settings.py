@@ -4,6 +4,7 @@ Every variable has one comment line in .env.example. The file named by ENV_FILE 
 variables that are not in the environment.
 """
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from config.client_address import are_networks
 from config.env import (
     API_KEY_FORM,
+    HOST_FORM,
+    ORIGIN_FORM,
+    ORIGIN_OR_PATH_FORM,
     SIGNING_FORM,
     get_addresses,
     get_bool,
@@ -50,15 +54,14 @@ SECRET_KEY_FALLBACKS = get_list("SECRET_KEY_FALLBACKS")
 # Public address of the shop. Links in mails and return URLs for Stripe are built from this, never from the Host header
 # of a request.
 SITE_URL = get_str("SITE_URL", "http://localhost:8000").rstrip("/")
-try:
-    _site = urlsplit(SITE_URL)
-except ValueError:
-    _site = urlsplit("")
-if _site.scheme not in {"http", "https"} or not _site.hostname:
+_site = urlsplit(SITE_URL if re.fullmatch(ORIGIN_FORM, SITE_URL) else "")
+if not _site.hostname:
     raise ImproperlyConfigured(f"SITE_URL must look like https://shop.example, not {SITE_URL!r}.")
 _on_this_machine = _site.hostname in {"localhost", "127.0.0.1", "::1"}
 
-ALLOWED_HOSTS = get_list("ALLOWED_HOSTS") or (LOOPBACK_HOSTS if _on_this_machine else [_site.hostname])
+ALLOWED_HOSTS = get_list("ALLOWED_HOSTS", each=HOST_FORM, such_as="shop.example,www.shop.example") or (
+    LOOPBACK_HOSTS if _on_this_machine else [_site.hostname]
+)
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -233,13 +236,20 @@ STRIPE_WEBHOOK_SECRETS = [
     ).split(",")
     if part.strip()
 ]
-STRIPE_API_BASE = get_str("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
+STRIPE_API_BASE = get_matching(
+    "STRIPE_API_BASE", ORIGIN_OR_PATH_FORM, "https://api.stripe.com", such_as="https://api.stripe.com"
+).rstrip("/")
 # Origin of Stripe's hosted payment pages; forms may redirect there (CSP form-action).
-STRIPE_CHECKOUT_ORIGIN = get_str("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com").rstrip("/")
+STRIPE_CHECKOUT_ORIGIN = get_matching(
+    "STRIPE_CHECKOUT_ORIGIN",
+    f"({ORIGIN_FORM})/?",
+    "https://checkout.stripe.com",
+    such_as="https://checkout.stripe.com",
+).rstrip("/")
 # Target of the admin's links to products and payments.
-STRIPE_DASHBOARD = get_str("STRIPE_DASHBOARD").rstrip("/") or (
-    f"https://dashboard.stripe.com{'' if '_live_' in STRIPE_SECRET_KEY else '/test'}"
-)
+STRIPE_DASHBOARD = get_matching(
+    "STRIPE_DASHBOARD", f"({ORIGIN_OR_PATH_FORM})?", "", such_as="https://dashboard.stripe.com"
+).rstrip("/") or (f"https://dashboard.stripe.com{'' if '_live_' in STRIPE_SECRET_KEY else '/test'}")
 STRIPE_WEBHOOK_TOLERANCE = get_int(
     "STRIPE_WEBHOOK_TOLERANCE", default=300, least=1
 )  # seconds, in both directions
@@ -255,7 +265,7 @@ SHIPPING_COUNTRIES = [
     country.upper() for country in get_list("SHIPPING_COUNTRIES", each=r"[A-Za-z]{2}", such_as="US,DE")
 ]
 # Ids of shipping rates (shr_...) offered at checkout; empty: shipping is free.
-SHIPPING_RATES = get_list("SHIPPING_RATES")
+SHIPPING_RATES = get_list("SHIPPING_RATES", each=r"shr_\w+", such_as="shr_1,shr_2")
 # Let Stripe Tax calculate the tax; it must be set up in the account.
 STRIPE_AUTOMATIC_TAX = get_bool("STRIPE_AUTOMATIC_TAX", default=False)
 ALLOW_PROMOTION_CODES = get_bool("ALLOW_PROMOTION_CODES", default=False)
@@ -264,7 +274,12 @@ COLLECT_PHONE_NUMBER = get_bool("COLLECT_PHONE_NUMBER", default=False)
 AGENT_CATALOG = get_matching("AGENT_CATALOG", "off|show", "off", such_as="show")
 LOW_STOCK_THRESHOLD = get_int("LOW_STOCK_THRESHOLD", default=5, least=0)
 # Origins of images that may be shown; empty: any https image.
-ALLOWED_IMAGE_ORIGINS = [origin.rstrip("/") for origin in get_list("ALLOWED_IMAGE_ORIGINS")]
+ALLOWED_IMAGE_ORIGINS = [
+    origin.rstrip("/")
+    for origin in get_list(
+        "ALLOWED_IMAGE_ORIGINS", each=f"({ORIGIN_FORM})/?", such_as="https://files.stripe.com"
+    )
+]
 # Stripe takes 30 minutes to 24 hours, by its own clock when the request arrives
 # (https://docs.stripe.com/api/checkout/sessions/create, expires_at). With 1440, a clock that is a few seconds fast made
 # Stripe refuse every checkout.
@@ -294,7 +309,7 @@ ORDER_LINK_DAYS = get_int("ORDER_LINK_DAYS", default=180, least=1)
 # --- Monitoring -------------------------------------------------------------------------------
 
 # With it, /readyz shows details and /metrics answers (Authorization: Bearer).
-MONITORING_TOKEN = get_secret("MONITORING_TOKEN")
+MONITORING_TOKEN = get_secret("MONITORING_TOKEN", r"\S+", "a long random text")
 
 # --- Security ---------------------------------------------------------------------------------
 

@@ -337,7 +337,7 @@ def _database_problems() -> Iterator[Finding]:
         text = _("The database is read-only, so nothing can be sold or counted.")
         remedy = _("Point DATABASE_URL at the primary, or add ?target_session_attrs=read-write to its hosts.")
         problems.append(Finding("database", ERROR, text, remedy))
-    problems += _files_that_others_may_read()
+    problems += [*_files_that_others_may_read(), *_events_of_the_other_mode()]
     host = str(settings.DATABASES["default"].get("HOST") or "")
     options = settings.DATABASES["default"].get("OPTIONS") or {}
     if "," in host and options.get("target_session_attrs") != "read-write":
@@ -361,6 +361,16 @@ def _files_that_others_may_read() -> list[Finding]:
         Finding("files", WARNING, text % {"file": file}, f"chmod 600 {shlex.quote(str(file))}")
         for file in readable
     ]
+
+
+def _events_of_the_other_mode() -> Iterator[Finding]:
+    if settings.STRIPE_SECRET_KEY and StripeEvent.objects.filter(livemode=not is_live()).exists():
+        text = _(
+            "The key is of %(mode)s, but the database has events of the other mode: orders and counts of both are mixed."
+        )
+        facts = {"mode": _("live mode") if is_live() else _("test mode")}
+        remedy = _("Use a new database for this mode: another name in DATABASE_URL (README, “Go live”).")
+        yield Finding("database", ERROR, text % facts, remedy)
 
 
 def _worker_findings(now: datetime) -> Iterator[Finding]:

@@ -178,3 +178,52 @@ def test_without_a_terminal_it_asks_for_yes(account: FakeStripe) -> None:
         call_command("connect_stripe", stdout=StringIO())
 
     assert endpoints(account) == []
+
+
+@pytest.mark.parametrize("name", [*gateway.PERMISSIONS, gateway.WEBHOOK_PERMISSION])
+def test_each_right_that_the_key_lacks_is_named_and_nothing_is_changed(
+    name: str, account: FakeStripe, settings: Settings
+) -> None:
+    names = [*gateway.PERMISSIONS, gateway.WEBHOOK_PERMISSION]
+    may = {_resource(each): each.split(": ")[1] for each in names if each != name}
+    if name == gateway.WEBHOOK_PERMISSION:
+        may["webhook_endpoints"] = "read"
+    account.keys.add("rk_test_shop", may)
+    settings.STRIPE_SECRET_KEY = "rk_test_shop"
+
+    with pytest.raises(CommandError) as caught:
+        connect()
+
+    assert str(caught.value).startswith(f"The key lacks: {name}. Grant it at https://")
+    assert endpoints(account) == []
+    assert not Product.objects.exists()
+
+
+def _resource(name: str) -> str:
+    return {"PaymentIntents": "payment_intents"}.get(
+        resource := name.split(": ")[0], resource.lower().replace(" ", "_")
+    )
+
+
+@pytest.mark.parametrize("kind", ["error_500", "cut"])
+def test_while_stripe_is_away_it_says_so_and_changes_nothing(kind: str, account: FakeStripe) -> None:
+    account.faults.add(kind, when="before")
+
+    with pytest.raises(CommandError):
+        connect()
+
+    account.faults.clear()
+    assert endpoints(account) == []
+
+
+def test_an_endpoint_that_another_program_deleted_is_made_again(
+    account: FakeStripe, settings: Settings
+) -> None:
+    settings.STRIPE_WEBHOOK_SECRETS = [endpoint.apply(endpoint.plan([]))]
+    [made] = endpoints(account)
+    account.call("DELETE", f"/v1/webhook_endpoints/{made['id']}")
+
+    printed = connect()
+
+    assert "will create the webhook endpoint" in printed and printed.count("whsec_") == 1
+    assert len(endpoints(account)) == 1

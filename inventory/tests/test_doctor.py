@@ -16,6 +16,7 @@ import pytest
 import requests
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
 from config.stripe_events import EVENTS
@@ -252,6 +253,21 @@ def test_migrations_that_were_not_applied_are_named(
     assert "shop.0009_x" in finding.text
 
 
+@pytest.mark.parametrize("key", ["sk_test_fake", "rk_test_fake"])
+def test_events_of_the_other_mode_are_found(key: str, healthy: FakeStripe, settings: Settings) -> None:
+    StripeEvent.objects.create(
+        id="evt_live", type="x", created_at=timezone.now(), livemode=True, payload={},
+        next_attempt_at=timezone.now(), state=StripeEvent.State.HANDLED,
+    )  # fmt: skip
+    healthy.keys.add(key)
+    settings.STRIPE_SECRET_KEY = key
+
+    finding = only_problem()
+
+    assert finding.text.startswith("The key is of test mode, but the database has events of the other mode")
+    assert "DATABASE_URL" in finding.remedy
+
+
 def test_a_read_only_database_is_one_sentence(healthy: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "is_read_only", lambda: True)
 
@@ -431,3 +447,14 @@ def test_what_the_admin_shows_elsewhere_opens_no_issue(healthy: FakeStripe) -> N
     doctor.examine_hourly(timezone.now())
 
     assert not Issue.objects.exists()
+
+
+def test_what_the_hourly_examination_finds_is_on_the_first_page_of_the_admin(
+    healthy: FakeStripe, admin_client: Client
+) -> None:
+    healthy.call("POST", the_endpoint(healthy), "disabled=true")
+    doctor.examine_hourly(timezone.now())
+
+    page = admin_client.get("/admin/").content.decode()
+
+    assert "is disabled. → manage.py connect_stripe --env .env" in page
