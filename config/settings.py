@@ -178,6 +178,12 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = (
     get_addresses("DEFAULT_FROM_EMAIL") or OWNER_EMAILS or ["shop@localhost"]
 )[0]
 globals().update(get_email("EMAIL_URL", "consolemail://"))
+# Kinds of mails to customers that are not sent (checkout.mail.kinds), or "all". Without a mail server none are sent.
+CUSTOMER_MAILS_OFF = get_list(
+    "CUSTOMER_MAILS_OFF", each=r"[a-z_]+", such_as="order_confirmation,order_sent or all"
+)
+# Connections that are opened to the mail server at most, while many mails wait.
+EMAIL_CONNECTIONS = get_int("EMAIL_CONNECTIONS", default=20, least=1, most=100)
 
 LOGGING = {
     "version": 1,

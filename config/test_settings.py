@@ -28,6 +28,8 @@ os.environ.update(
     SHIPPING_COUNTRIES="US,DE",
     TIME_ZONE="UTC",
     EMAIL_URL="memorymail://",
+    # Tests that are about them turn them on.
+    CUSTOMER_MAILS_OFF="all",
 )
 
 from config.settings import *  # noqa: E402

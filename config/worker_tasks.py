@@ -32,6 +32,7 @@ WORKER_TASKS: list[WorkerTask] = [
     WorkerTask("checkout.recovery.session_recovery.refresh_stale_orders", every=30, own_thread=True),
     WorkerTask("shop.shipping.refresh_shipping_rates", every=3600, own_thread=True),
     WorkerTask("checkout.orders.refund_requests.send_waiting_refunds", every=10, own_thread=True),
+    WorkerTask("checkout.mail.sending.send_due", every=1, own_thread=True),
     WorkerTask("checkout.orders.hold_limits.watch", every=60, own_thread=False),
     WorkerTask("inventory.agent_catalog.send_catalog", every=60, own_thread=True),
     WorkerTask("inventory.alerts.notify_owner", every=60, own_thread=True),

@@ -589,6 +589,7 @@ class Issue(models.Model):
         SESSION_NOT_FOUND = "session_not_found", _("session not found")
         SETUP = "setup", _("setup")
         HOLDS = "holds", _("held, not bought")
+        CUSTOMER_MAIL = "customer_mail", _("mail to a customer")
 
     kind = models.CharField(_("kind"), max_length=40, choices=Kind.choices)
     subject = models.CharField(_("subject"), max_length=255)

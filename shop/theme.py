@@ -45,7 +45,7 @@ def _accent(accent: str, background: str) -> dict[str, str]:
     shown = readable_on(accent, background)
     return {
         "accent": shown,
-        "on-accent": _black_or_white(shown),
+        "on-accent": black_or_white(shown),
     }  # Black or white always has a contrast of at least 4.58.
 
 
@@ -56,12 +56,12 @@ def _rule(variables: dict[str, str]) -> str:
 
 def readable_on(color: str, background: str) -> str:
     """`color`, shifted toward black or white just enough to be readable on `background`."""
-    goal = _black_or_white(background)
+    goal = black_or_white(background)
     steps = (mix(color, goal, step / 20) for step in range(21))
     return next((step for step in steps if contrast(step, background) >= READABLE), goal)
 
 
-def _black_or_white(color: str) -> str:
+def black_or_white(color: str) -> str:
     return max(("#000000", "#ffffff"), key=lambda end: contrast(end, color))
 
 

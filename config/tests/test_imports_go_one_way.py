@@ -30,7 +30,13 @@ TOPICS: dict[str, dict[str, set[str]]] = {
         "reports": {"stock"},
         "setup": {"events"},
     },
-    "checkout": {"cart": set(), "orders": {"cart"}, "recovery": {"cart", "orders"}, "reports": {"orders"}},
+    "checkout": {
+        "cart": set(),
+        "mail": set(),
+        "orders": {"cart", "mail"},
+        "recovery": {"cart", "orders", "mail"},
+        "reports": {"orders"},
+    },
     "shop": {"page_cache": set()},
 }
 # Tests may import the fake, and the shop's tests may create stock items for the pages.

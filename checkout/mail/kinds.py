@@ -1,0 +1,143 @@
+"""The kinds of mails to customers, with their standard texts. See checkout.mail for how to add one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+# What may be written into every text, and what each stands for.
+COMMON = {"shop": _("the shop’s name")}
+OF_ORDERS = {
+    **COMMON,
+    "order": _("the order’s number"),
+    "name": _("the customer’s name"),
+    "total": _("what the customer paid"),
+}
+# These backends deliver nothing, so nothing is queued for them.
+SILENT_BACKENDS = (
+    "django.core.mail.backends.console.EmailBackend",
+    "django.core.mail.backends.dummy.EmailBackend",
+)
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class MailKind:
+    """One kind of mail.
+
+    `subject`, `heading` and `text` are the standard texts, marked by gettext_noop. A blank line in `text` begins a paragraph.
+    `placeholders`: names that the owner's texts may have in braces, with what each stands for. Their values are looked up in
+    the template's context. `amounts`: names of the context that are amounts in the order's currency. `sample`: a context for
+    the preview. `about_order`: the mail shows an order.
+    """
+
+    name: str
+    label: str | Promise
+    subject: str
+    heading: str
+    text: str
+    placeholders: Mapping[str, str | Promise]
+    amounts: tuple[str, ...] = ()
+    sample: Mapping[str, Any] = field(default_factory=dict)
+    about_order: bool = True
+
+    @property
+    def template(self) -> str:
+        return f"checkout/mail/{self.name}"
+
+
+ORDER_CONFIRMATION = "order_confirmation"
+PAYMENT_FAILED = "payment_failed"
+ORDER_SENT = "order_sent"
+ORDER_REFUNDED = "order_refunded"
+OUT_OF_STOCK = "out_of_stock"
+
+KINDS: dict[str, MailKind] = {
+    kind.name: kind
+    for kind in [
+        MailKind(
+            ORDER_CONFIRMATION,
+            _("order confirmation"),
+            subject=gettext_noop("Your order {order}"),
+            heading=gettext_noop("Thank you for your order"),
+            text=gettext_noop(
+                "We have received your payment of {total} and will pack your order.\n\n"
+                "You get another mail when the parcel is on its way."
+            ),
+            placeholders=OF_ORDERS,
+        ),
+        MailKind(
+            PAYMENT_FAILED,
+            _("payment failed or expired"),
+            subject=gettext_noop("The payment of your order {order} did not arrive"),
+            heading=gettext_noop("Your payment did not arrive"),
+            text=gettext_noop(
+                "The payment of your order {order} failed or has expired, so the order is canceled. "
+                "No money was taken.\n\n"
+                "The items are for sale again. If you still want them, please order once more."
+            ),
+            placeholders=OF_ORDERS,
+        ),
+        MailKind(
+            ORDER_SENT,
+            _("parcel sent"),
+            subject=gettext_noop("Your order {order} is on its way"),
+            heading=gettext_noop("Your parcel is on its way"),
+            text=gettext_noop("We have sent your order {order}."),
+            placeholders={
+                **OF_ORDERS,
+                "carrier": _("the carrier, empty if there is none"),
+                "tracking_number": _("the tracking number, empty if there is none"),
+            },
+            sample={"carrier": "DHL", "tracking_number": "00340434161094042557"},
+        ),
+        MailKind(
+            ORDER_REFUNDED,
+            _("refund"),
+            subject=gettext_noop("A refund for your order {order}"),
+            heading=gettext_noop("We have refunded {amount}"),
+            text=gettext_noop(
+                "{amount} of your order {order} is on its way back to the payment method that you paid with. "
+                "Banks take five to ten days to show it."
+            ),
+            placeholders={**OF_ORDERS, "amount": _("what was refunded")},
+            amounts=("amount",),
+            sample={"amount": 2500},
+        ),
+        MailKind(
+            OUT_OF_STOCK,
+            _("out of stock after the payment"),
+            subject=gettext_noop("About your order {order}"),
+            heading=gettext_noop("We are sorry: {item} is sold out"),
+            text=gettext_noop(
+                "You have paid for {item}, and we do not have it: more were sold at the same moment than there were. "
+                "That was our mistake."
+            ),
+            placeholders={**OF_ORDERS, "item": _("the product with its size")},
+            sample={"item": "BALM T-Shirt M", "note": "You get your money back today."},
+        ),
+    ]
+}
+
+
+def is_on(kind: str) -> bool:
+    """Whether mails of this kind are sent: a mail server is configured, and the kind is not switched off."""
+    return delivers() and not is_switched_off(kind)
+
+
+def delivers() -> bool:
+    return settings.EMAIL_BACKEND not in SILENT_BACKENDS
+
+
+def is_switched_off(kind: str) -> bool:
+    return kind in settings.CUSTOMER_MAILS_OFF or ALL in settings.CUSTOMER_MAILS_OFF
+
+
+def unknown_names() -> list[str]:
+    return sorted(set(settings.CUSTOMER_MAILS_OFF) - {*KINDS, ALL})
