@@ -27,6 +27,10 @@ class ShownLine:
     options: str
     amount: str
 
+    def __str__(self) -> str:
+        article = ", ".join(filter(None, [f"{self.quantity} × {self.name}", self.options]))
+        return f"{article}: {self.amount}" if self.amount else article
+
 
 @dataclass(frozen=True)
 class ShownAmount:
