@@ -180,7 +180,7 @@ def _change(mails: Sequence[CustomerMail], **changes: Any) -> None:
 
 
 def record_sent(mail: CustomerMail, *, subject: str, body: str, now: datetime) -> None:
-    """The mail server has accepted the mail, whoever has its lease by now."""
+    """Record that the mail server has accepted the mail, even if the lease has been taken over since."""
     CustomerMail.objects.filter(pk=mail.pk, state=State.SENDING).update(
         state=State.SENT, sent_at=now, subject=subject, body=body, last_error="", next_attempt_at=None
     )
