@@ -43,11 +43,12 @@ def fake(monkeypatch: pytest.MonkeyPatch, settings: object) -> Iterator[FakeStri
 
 
 @pytest.fixture(autouse=True)
-def no_repeated_log_lines() -> None:
-    """A line that an earlier test has logged is logged again."""
-    from config import logs
+def nothing_is_remembered() -> None:
+    """A line that an earlier test has logged is logged again, and its logins do not count."""
+    from config import attempts, logs
 
     logs._repeated.clear()
+    attempts._attempts.clear()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from config.admin_panels import INDEX_CONTEXT, SITEWIDE_PANELS, VIEWS, WORK, AdminPage
+from config.attempts import limit_attempts
 from config.stripe_dashboard import key_mode
 
 # Pages of models that had another name until 2026-11-26, for bookmarks: old path to new path.
@@ -100,7 +101,7 @@ class ShopAdminSite(AdminSite):
         return LoginForm
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().login(request, extra_context)
+        response = limit_attempts(super().login)(request, extra_context)
         if request.method == "POST" and request.user.is_authenticated:
             # Shorter than a customer's, which keeps the cart for a month.
             request.session.set_expiry(60 * 60 * settings.STAFF_SESSION_HOURS)

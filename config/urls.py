@@ -7,6 +7,8 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
+from config.attempts import limit_attempts
+
 # The link in the mail never comes from the Host header of a request.
 _site = urlsplit(settings.SITE_URL)
 SITE = {"protocol": _site.scheme, "domain": _site.netloc, "site_name": settings.SHOP_NAME}
@@ -14,7 +16,7 @@ SITE = {"protocol": _site.scheme, "domain": _site.netloc, "site_name": settings.
 urlpatterns = [
     path(
         "admin/password-reset/",
-        auth.PasswordResetView.as_view(extra_email_context=SITE),
+        limit_attempts(auth.PasswordResetView.as_view(extra_email_context=SITE)),
         name="admin_password_reset",
     ),
     path("admin/password-reset/done/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),

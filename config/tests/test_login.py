@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 from io import StringIO
 
 import pytest
 from axes.models import AccessAttempt
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.http import HttpResponse
 from django.test import Client
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import Settings
+
+from config import attempts
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -189,3 +195,74 @@ def test_an_unknown_mail_gets_nothing_and_tells_nothing(client: Client, settings
 
     assert answer.status_code == 302
     assert mail.outbox == []
+
+
+# --- Floods
+
+
+def test_an_address_that_changes_the_name_is_refused_before_a_password_is_checked(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+    monkeypatch.setattr(
+        ModelBackend, "authenticate", lambda self, request, username="", **options: checked.append(username)
+    )
+
+    def guess(number: int) -> HttpResponse:
+        form = {"username": f"name-{number}", "password": "x", "next": "/admin/"}
+        return client.post("/admin/login/", form, headers={"X-Forwarded-For": "198.51.100.1"})
+
+    answers = [guess(number) for number in range(30)]
+
+    assert [answer.status_code for answer in answers] == [200] * attempts.LIMIT + [429] * 20
+    assert len(checked) == attempts.LIMIT
+    assert answers[-1]["Retry-After"] == "60"
+    assert "many attempts from your network" in answers[-1].content.decode()
+
+
+def test_a_flood_of_another_address_leaves_the_owner_alone(client: Client) -> None:
+    for _number in range(20):
+        attempts.take("198.51.100.1", time.monotonic())
+
+    assert log_in(client).status_code == 302
+
+
+def test_a_flood_of_logins_is_one_line_with_the_address(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _number in range(attempts.LIMIT):
+        attempts.take("203.0.113.7", time.monotonic())
+
+    for _number in range(50):
+        assert log_in(client).status_code == 429
+
+    lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert lines == [
+        "/admin/login/ was refused: more than 10 attempts in a minute, the last from 203.0.113.7."
+    ]
+
+
+def test_mails_of_a_reset_are_limited_as_well(client: Client, settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+    for _number in range(30):
+        client.post("/admin/password-reset/", {"email": "owner@shop.example"})
+
+    assert len(mail.outbox) == attempts.LIMIT
+
+
+def test_attempts_count_for_a_minute_and_a_login_ends_the_count() -> None:
+    assert [attempts.take("a", 0.0) for _number in range(11)] == [True] * 10 + [False]
+    assert not attempts.take("a", 59.0)
+    assert attempts.take("a", 60.0)
+    attempts.forget("a")
+    assert all(attempts.take("a", 60.0) for _number in range(10))
+
+
+def test_the_memory_of_attempts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "MAX_ADDRESSES", 5)
+
+    for number in range(50):
+        attempts.take(f"{number}", number * 0.1)
+
+    assert len(attempts._attempts) == 5
