@@ -98,13 +98,22 @@ def shop_environment(
 
 @contextmanager
 def shop(
-    folder: Path, *, database_url: str, stripe_url: str, image_origin: str = "", worker: bool = True
+    folder: Path,
+    *,
+    database_url: str,
+    stripe_url: str,
+    image_origin: str = "",
+    worker: bool = True,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
-    """Run the shop with the catalog of `stripe_url`, migrated and synced, with or without a worker."""
+    """Run the shop with the catalog of `stripe_url`, migrated and synced, with or without a worker.
+
+    `settings`: further environment variables.
+    """
     port = free_port()
     environment = shop_environment(
         port, folder, database_url=database_url, stripe_url=stripe_url, image_origin=image_origin
-    )
+    ) | dict(settings or {})
     for step in ("migrate --no-input -v 0", "collectstatic --no-input -v 0", "sync_catalog"):
         manage(environment, *step.split())
     logs = {"web": folder / "web.log", "worker": folder / "worker.log"}

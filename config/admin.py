@@ -101,7 +101,7 @@ class ShopAdminSite(AdminSite):
         return LoginForm
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = limit_attempts(super().login)(request, extra_context)
+        response: HttpResponse = limit_attempts(super().login)(request, extra_context)
         if request.method == "POST" and request.user.is_authenticated:
             # Shorter than a customer's, which keeps the cart for a month.
             request.session.set_expiry(60 * 60 * settings.STAFF_SESSION_HOURS)

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from config.client_address import client_address, client_network
@@ -27,21 +28,21 @@ _lock = threading.Lock()
 _attempts: dict[str, list[float]] = {}
 
 
-def limit_attempts(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def limit_attempts(view: Callable[..., HttpResponseBase]) -> Callable[..., Any]:
     """Answer 429 to a POST of an address with too many; a login that succeeds starts its count again."""
 
     @wraps(view)
-    def limited(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+    def limited(request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
         if request.method != "POST":
             return view(request, *args, **options)
         address = client_network(request) or client_address(request)
         if not take(address, time.monotonic()):
             text = f"{request.path} was refused: more than {LIMIT} attempts in a minute, the last from {address}."
             log_rarely(logger, logging.WARNING, text, key="attempts")
-            response = render(request, "admin/locked_out.html", {"is_brief": True}, status=429)
-            response["Retry-After"] = f"{PERIOD:.0f}"
-            response._has_been_logged = True  # type: ignore[attr-defined]  # Django would log each.
-            return response
+            refusal = render(request, "admin/locked_out.html", {"is_brief": True}, status=429)
+            refusal["Retry-After"] = f"{PERIOD:.0f}"
+            refusal._has_been_logged = True  # type: ignore[attr-defined]  # Django would log each.
+            return refusal
         response = view(request, *args, **options)
         if request.user.is_authenticated:
             forget(address)

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from io import StringIO
+from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
@@ -13,7 +14,6 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.management import CommandError, call_command
-from django.http import HttpResponse
 from django.test import Client
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -208,7 +208,7 @@ def test_an_address_that_changes_the_name_is_refused_before_a_password_is_checke
         ModelBackend, "authenticate", lambda self, request, username="", **options: checked.append(username)
     )
 
-    def guess(number: int) -> HttpResponse:
+    def guess(number: int) -> Any:
         form = {"username": f"name-{number}", "password": "x", "next": "/admin/"}
         return client.post("/admin/login/", form, headers={"X-Forwarded-For": "198.51.100.1"})
 

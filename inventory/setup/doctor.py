@@ -49,7 +49,7 @@ from inventory.setup import endpoint
 from shop.models import Product
 
 OK, WARNING, ERROR = "ok", "warning", "error"
-STRIPE_DEADLINE = 3.5  # seconds for all requests to Stripe together
+STRIPE_DEADLINE = 2.5  # seconds for all requests to Stripe together
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=60)
 MAX_WAIT = timedelta(minutes=5)  # for an event to be handled
 MAX_UNPUBLISHED = timedelta(minutes=15)
