@@ -330,6 +330,23 @@ class OrderLine(models.Model):
         return f"order:{self.order_id}:{self.position}"
 
 
+class SalesSummary(models.Model):
+    """Sales of the days before `day`, added up by the worker so that the admin's first page need not."""
+
+    singleton = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    day = models.DateField(help_text=_("In the shop's time zone. Days before it are complete."))
+    sales = models.JSONField(help_text=_("Rows of day, currency, orders, units and amount."))
+    written_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("sales summary")
+        verbose_name_plural = _("sales summaries")
+        constraints = [models.CheckConstraint(condition=Q(singleton=1), name="there_is_one_sales_summary")]
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
 class Refund(models.Model):
     """A refund that was requested here: saved before Stripe is asked, so that the same request can be repeated.
 

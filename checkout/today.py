@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -22,7 +22,7 @@ from config.stripe_dashboard import key_mode
 from inventory import overview
 from shop.money import format_money
 
-CHART_DAYS = 30
+CHART_DAYS = 30  # and as many before them, to compare with
 NEXT_TO_PACK = 6  # named on the page
 COUNTED_UP_TO = 100  # beyond that a number ends in a plus
 
@@ -78,7 +78,7 @@ def today_context(request: HttpRequest) -> dict[str, Any]:
         "mode": key_mode(),
         "stripe_dashboard": settings.STRIPE_DASHBOARD,
         "to_pack": to_pack() if may("checkout.view_order") else None,
-        "sales": sales_panels(today) if may("checkout.view_reports") else None,
+        "sales": sales_panels(now) if may("checkout.view_reports") else None,
         "stock": stock,
         "issues": overview.open_issues() if may("inventory.view_issue") else None,
         "sync": overview.sync_state() if may("inventory.view_productsync") else None,
@@ -96,8 +96,8 @@ def to_pack() -> ToPack:
     return ToPack(found[:NEXT_TO_PACK], len(found))
 
 
-def sales_panels(today: date) -> list[SalesPanel]:
-    sales = recent_sales_by_day(today, 2 * CHART_DAYS)
+def sales_panels(now: datetime) -> list[SalesPanel]:
+    sales, today = recent_sales_by_day(now), timezone.localdate(now)
     return [_panel(sales, today, currency) for currency in currencies(sales, settings.SHOP_CURRENCY)]
 
 

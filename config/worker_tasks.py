@@ -34,6 +34,7 @@ WORKER_TASKS: list[WorkerTask] = [
     WorkerTask("checkout.orders.refund_requests.send_waiting_refunds", every=10, own_thread=True),
     WorkerTask("checkout.mail.sending.send_due", every=1, own_thread=True),
     WorkerTask("checkout.orders.hold_limits.watch", every=60, own_thread=False),
+    WorkerTask("checkout.reports.sales.write_summary", every=300, own_thread=True),
     WorkerTask("inventory.agent_catalog.send_catalog", every=60, own_thread=True),
     WorkerTask("inventory.alerts.notify_owner", every=60, own_thread=True),
     WorkerTask("inventory.cleanup.delete_expired", every=24 * 3600, own_thread=True),

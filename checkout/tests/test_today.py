@@ -17,7 +17,9 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 from pytest_django import Settings
 
-from checkout.models import Order, OrderLine
+from checkout.models import Order, OrderLine, SalesSummary
+from checkout.reports import sales
+from checkout.reports.sales import SUMMARY_AGE, write_summary
 from checkout.tests.conftest import Customer, deliver, item_of, order_for, put_on_show
 from fake_stripe import FakeStripe
 from inventory.models import ProductSync
@@ -56,7 +58,7 @@ def paid_order(product: Product, *, days_ago: float = 0, total: int = 5000, **fa
         state=Order.State.PAID,
         currency=facts.pop("currency", "usd"),
         total=total,
-        paid_at=timezone.now() - timedelta(days=days_ago),
+        paid_at=facts.pop("paid_at", timezone.now() - timedelta(days=days_ago)),
         **facts,
     )
     OrderLine.objects.create(
@@ -225,6 +227,45 @@ def test_the_page_of_an_app_still_opens(admin_client: Client, app: str) -> None:
     assert admin_client.get(reverse("admin:app_list", args=[app])).status_code == 200
 
 
+def test_past_days_come_from_the_workers_summary_and_today_is_read(
+    shirt: Product, admin_client: Client
+) -> None:
+    paid_order(shirt, days_ago=3, total=1000)
+    write_summary(timezone.now())
+    paid_order(shirt, days_ago=3, total=200)
+    paid_order(shirt, total=50)
+
+    assert figures(page(admin_client))[1].startswith("Last 7 days $10.50 2 orders")
+    write_summary(timezone.now())
+    cache.clear()
+    assert figures(page(admin_client))[1].startswith("Last 7 days $12.50 3 orders")
+
+
+def test_without_a_worker_the_page_writes_the_summary_once_it_is_old(
+    shirt: Product, admin_client: Client
+) -> None:
+    paid_order(shirt, days_ago=3, total=1000)
+    page(admin_client)
+    SalesSummary.objects.update(written_at=timezone.now() - SUMMARY_AGE - timedelta(seconds=1))
+    paid_order(shirt, days_ago=3, total=200)
+    cache.clear()
+
+    assert figures(page(admin_client))[1].startswith("Last 7 days $12.00 2 orders")
+
+
+def test_the_summary_of_the_day_before_midnight_misses_nothing_after_it(
+    shirt: Product, admin_client: Client
+) -> None:
+    """What was sold in the minutes between the summary and midnight is of a day that the summary does not have."""
+    midnight = sales.start_of(timezone.localdate() + timedelta(days=1))
+    write_summary(midnight - timedelta(minutes=2))
+    paid_order(shirt, total=1000, paid_at=midnight - timedelta(minutes=1))
+
+    found = sales.recent_sales_by_day(midnight + timedelta(minutes=1))
+
+    assert found[timezone.localdate(midnight - timedelta(minutes=1)), "usd"].amount == 1000
+
+
 def test_the_first_page_takes_few_queries_however_much_there_is(
     fake: FakeStripe, shirt: Product, client: Client
 ) -> None:
@@ -243,4 +284,5 @@ def test_the_first_page_takes_few_queries_however_much_there_is(
     with CaptureQueriesContext(connection) as warm:
         page(client)
 
-    assert len(warm) <= MAX_QUERIES and len(cold) <= MAX_QUERIES + 1
+    # Once in five minutes: the pace of the sizes, and the summary of the past days.
+    assert len(warm) <= MAX_QUERIES and len(cold) <= MAX_QUERIES + 2
