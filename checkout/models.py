@@ -208,6 +208,14 @@ class Order(models.Model):
             return self.Fulfillment.NEEDS_SIZE
         return self.Fulfillment.PACKED if self.packed_at else self.Fulfillment.TO_PACK
 
+    def has_subtotal(self, subtotal: int | None, currency: str) -> bool:
+        """Whether Stripe's subtotal is that of the lines. If not, the customer changed something on Stripe's page."""
+        lines = list(self.lines.all())
+        currencies = {currency or self.currency, *(line.currency or self.currency for line in lines)}
+        return subtotal is None or (
+            len(currencies) == 1 and subtotal == sum(line.amount or 0 for line in lines)
+        )
+
     @property
     def tracking_url(self) -> str:
         return tracking_url(self.carrier, self.tracking_number)

@@ -25,8 +25,9 @@ EVENTS: dict[str, list[str]] = {
     "price.deleted": ["inventory.stripe_sync.product_events.on_price_event"],
 }
 
-# Handlers that take many events of a type at once, tried before the handlers above. They call nobody, run one
-# transaction, and return the ids of the events that need no other handler.
+# Handlers that take many events of a type at once, tried before the handlers above. They do not call Stripe, run one
+# transaction at most, and return the ids of the events that need no other handler.
 TOGETHER: dict[str, str] = {
     "checkout.session.completed": "checkout.orders.fulfillment.settle_paid_sessions",
+    "payment_intent.succeeded": "checkout.orders.fulfillment.log_payments",
 }

@@ -46,16 +46,11 @@ def find_changes(order: Order, session: CheckoutSession) -> LineChanges:
     Reads the session's lines only where its subtotal is not the order's. Raises inbox.NeedsStripeAccess and
     StripeCallError.
     """
-    if (
-        order.is_external
-        or order.state in {Order.State.PAID, Order.State.REFUNDED}
-        or session.subtotal is None
-    ):
+    if order.is_external or order.state in {Order.State.PAID, Order.State.REFUNDED}:
+        return LineChanges()
+    if order.has_subtotal(session.subtotal, session.currency):
         return LineChanges()
     own = list(order.lines.all())
-    currencies = {session.currency or order.currency, *(line.currency or order.currency for line in own)}
-    if len(currencies) == 1 and session.subtotal == sum(line.amount or 0 for line in own):
-        return LineChanges()
     if not inbox.stripe_calls_allowed():
         raise inbox.NeedsStripeAccess
     lines = gateway.session_lines(session.id) if session.lines is None else session.lines

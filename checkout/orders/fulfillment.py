@@ -10,17 +10,17 @@ often and in whatever order sessions are applied, and by however many processes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from checkout import gateway
-from checkout.models import Order, OrderLine
+from checkout.models import Order
 from checkout.orders import added_lines, external_orders
 from checkout.orders.added_lines import LineChanges
 from checkout.stripe_objects import CheckoutSession, session_from
@@ -46,15 +46,15 @@ PAYMENT_ENDED = ("payment_intent.succeeded", "payment_intent.canceled")
 
 @dataclass(frozen=True)
 class Payment:
-    """A paid session and the order it pays for. `paid_at` is by Stripe's clock.
+    """A paid session and the time of its payment, by Stripe's clock.
 
+    `changes`: what it sold otherwise than its order says.
     `ignore_cutoff`: the sale is known to be missing in Stripe's count, whenever it was paid.
     """
 
-    order_id: UUID
     session: CheckoutSession
     paid_at: datetime
-    changes: LineChanges
+    changes: LineChanges | None = None
     ignore_cutoff: bool = False
 
 
@@ -79,29 +79,61 @@ def settle_paid_sessions(events: Sequence[StripeEvent]) -> set[str]:
 
     Returns the ids of the events that are done. The others need on_session_event, which looks more closely.
     """
-    sessions = {event.pk: session_from(event.payload["data"]["object"]) for event in events}
-    own = Order.objects.filter(
-        session_id__in={session.id for session in sessions.values()}, is_external=False
-    )
-    orders = {order.session_id: order for order in own.defer("session_params").prefetch_related("lines")}
-    payments = dict[str, Payment]()
-    for event in events:
-        session = sessions[event.pk]
-        order = orders.get(session.id)
-        if order and session.is_paid and not session.is_unclear:
-            with suppress(inbox.NeedsStripeAccess):
-                changes = added_lines.find_changes(order, session)
-                payments[event.pk] = Payment(order.pk, session, session.paid_at or event.created_at, changes)
-    _pay(list(payments.values()), now=timezone.now())
-    return set(payments)
+    sessions = {event: session_from(event.payload["data"]["object"]) for event in events}
+    payments: dict[str | None, Payment] = {
+        session.id: Payment(session, session.paid_at or event.created_at)
+        for event, session in sessions.items()
+        if session.is_paid and not session.is_unclear
+    }
+    if not payments:
+        return set()
+    with transaction.atomic():
+        orders = _locked(Order.objects.filter(session_id__in=payments, is_external=False))
+        # Read after the orders are locked: the owner may be assigning a size at the same time.
+        prefetch_related_objects(orders, "lines")
+        settled = {}
+        for order in orders:
+            session = payments[order.session_id].session
+            # Of an order that is paid already, changes on Stripe's page are known.
+            if order.state not in BEFORE_PAID or order.has_subtotal(session.subtotal, session.currency):
+                settled[order] = payments[order.session_id]
+        paid = _pay(settled, now=timezone.now())
+    fault_point("pay.committed")
+    _log_paid(paid)
+    done = {order.session_id for order in settled}
+    return {event.pk for event, session in sessions.items() if session.id in done}
+
+
+def log_payments(events: Sequence[StripeEvent]) -> set[str]:
+    """Log payments. Returns the ids of the events that are done: the session's own event counts the sale.
+
+    The others need on_payment_ended: their orders await the payment.
+    """
+    ids = {event.object_id for event in events} - {""}
+    awaiting = set(_awaiting(ids).values_list("payment_intent_id", flat=True))
+    done = [event for event in events if event.object_id not in awaiting]
+    for event in done:
+        _log_payment(event)
+    return {event.pk for event in done}
 
 
 def on_payment_ended(event: StripeEvent) -> None:
     """Settle an order that awaits its payment: one that was authorized at the checkout and is captured later.
 
-    Other payments are only logged: the session's own event counts the sale.
     https://docs.stripe.com/payments/place-a-hold-on-a-payment-method
     """
+    _log_payment(event)
+    for order in _awaiting({event.object_id} - {""}):
+        _apply_current_session(order)
+
+
+def _awaiting(payment_intent_ids: Collection[str]) -> QuerySet[Order]:
+    return Order.objects.filter(
+        state=State.AWAITING_PAYMENT, payment_intent_id__in=payment_intent_ids
+    ).exclude(payment_intent_id="")
+
+
+def _log_payment(event: StripeEvent) -> None:
     payment = event.payload["data"]["object"]
     amount = format_money(int(payment.get("amount_received") or 0), str(payment.get("currency") or "usd"))
     logger.info(
@@ -111,9 +143,6 @@ def on_payment_ended(event: StripeEvent) -> None:
         event.type.rpartition(".")[2],
         (payment.get("metadata") or {}).get("order", "unknown here"),
     )
-    awaiting = Order.objects.filter(state=State.AWAITING_PAYMENT).exclude(payment_intent_id="")
-    for order in awaiting.filter(payment_intent_id=event.object_id):
-        _apply_current_session(order)
 
 
 def _apply_current_session(order: Order) -> None:
@@ -144,7 +173,12 @@ def apply_session(
     if session.is_paid:
         paid_at = session.paid_at or happened_at or session.created_at or now
         changes = added_lines.find_changes(order, session)
-        _pay([Payment(order.id, session, paid_at, changes, ignore_cutoff)], now=now)
+        with transaction.atomic():
+            payment = Payment(session, paid_at, changes, ignore_cutoff)
+            locked = _locked(Order.objects.filter(id=order.id))
+            paid = _pay(dict.fromkeys(locked, payment), now=now)
+        fault_point("pay.committed")
+        _log_paid(paid)
     elif session.status == "expired":
         release_order(order, because="Its payment page has expired.")
     elif failed or session.payment_failed:
@@ -181,48 +215,50 @@ def _find_order(session: CheckoutSession) -> Order | None:
     return order
 
 
-def _pay(payments: Sequence[Payment], *, now: datetime) -> None:
-    # Mark the orders that are not paid yet as paid, and record their sales.
-    by_order = {payment.order_id: payment for payment in payments}
-    # One transaction, so that an order is never paid without its sale or sold without its payment. Orders are locked
-    # before stock, and in the order of their ids, as everywhere.
-    with transaction.atomic():
-        waiting = Order.objects.filter(pk__in=by_order, state__in=BEFORE_PAID).order_by("pk")
-        orders = list(waiting.select_for_update(no_key=True))
-        for order in orders:
-            session, paid_at = by_order[order.pk].session, by_order[order.pk].paid_at
-            # Stripe's clock counts whole seconds and may be slow, but no order is paid before it exists.
-            order.paid_at = paid_at if order.is_external else max(paid_at, order.created_at)
-            # The refund may be reported before the payment.
-            is_refunded = session.total and order.refunded >= session.total
-            order.state = State.REFUNDED if is_refunded else State.PAID
-            for name in SESSION_FIELDS:
-                setattr(order, name, getattr(session, name))
-            order.currency = session.currency or order.currency
-        update_rows(orders, ["state", "paid_at", "currency", *SESSION_FIELDS])
-        fault_point("pay.updated")
-        for order in orders:
-            added_lines.adopt(order, by_order[order.pk].changes)
-        # Read after the orders are locked: the owner may be assigning a size at the same time.
-        sold = OrderLine.objects.filter(order__in=orders).select_related("order")
-        lines = list(sold.order_by("order", "position")) if orders else []
-        sales = [
-            ledger.SaleLine(
-                line.reference,
-                line.item_id,
-                line.quantity,
-                None if by_order[line.order_id].ignore_cutoff else line.order.paid_at,
-                line.was_held,
-            )
-            for line in lines
-            if line.item_id is not None
-        ]
-        if orders:
-            ledger.sell([order.reference for order in orders], sales, now=now)
-    fault_point("pay.committed")
+def _locked(orders: QuerySet[Order]) -> list[Order]:
+    # Orders are locked before stock, and in the order of their ids, as everywhere.
+    return list(orders.defer("session_params").order_by("pk").select_for_update(no_key=True))
+
+
+def _pay(payments: Mapping[Order, Payment], *, now: datetime) -> list[Order]:
+    # Mark the locked orders as paid and record their sales, in the caller's transaction, so that an order is never
+    # paid without its sale or sold without its payment. Returns those that were not paid before.
+    new = {order: payment for order, payment in payments.items() if order.state in BEFORE_PAID}
+    for order, payment in new.items():
+        session = payment.session
+        # Stripe's clock counts whole seconds and may be slow, but no order is paid before it exists.
+        order.paid_at = payment.paid_at if order.is_external else max(payment.paid_at, order.created_at)
+        # The refund may be reported before the payment.
+        is_refunded = session.total and order.refunded >= session.total
+        order.state = State.REFUNDED if is_refunded else State.PAID
+        for name in SESSION_FIELDS:
+            setattr(order, name, getattr(session, name))
+        order.currency = session.currency or order.currency
+        if payment.changes:
+            added_lines.adopt(order, payment.changes)
+    update_rows(list(new), ["state", "paid_at", "currency", *SESSION_FIELDS])
+    fault_point("pay.updated")
+    prefetch_related_objects(list(new), "lines")
+    sales = [
+        ledger.SaleLine(
+            line.reference,
+            line.item_id,
+            line.quantity,
+            None if payment.ignore_cutoff else order.paid_at,
+            line.was_held,
+        )
+        for order, payment in new.items()
+        for line in order.lines.all()
+        if line.item_id is not None
+    ]
+    if new:
+        ledger.sell([order.reference for order in new], sales, now=now)
+    return list(new)
+
+
+def _log_paid(orders: Sequence[Order]) -> None:
     for order in orders:
-        its_lines = "; ".join(str(line) for line in lines if line.order_id == order.pk)
-        logger.info("Order %s is paid: %s.", order.number, its_lines)
+        logger.info("Order %s is paid: %s.", order.number, "; ".join(map(str, order.lines.all())))
 
 
 def release_order(order: Order, *, because: str) -> bool:

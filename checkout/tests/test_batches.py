@@ -13,7 +13,7 @@ from checkout.models import Order, OrderLine
 from checkout.tests.conftest import item_of
 from config import fault_points
 from inventory.events import inbox
-from inventory.models import Movement, StripeEvent
+from inventory.models import Movement, StockItem, StripeEvent
 from inventory.stock import ledger
 from shop.models import Product
 
@@ -92,14 +92,17 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_orders(shirt:
 
 
 def test_one_event_that_fails_does_not_hold_up_the_others(shirt: Product) -> None:
-    orders = paid_orders(shirt, 3)
+    StockItem.objects.filter(product=shirt, size="M").update(on_hand=49)
+    orders = paid_orders(shirt, 25)
     inbox.store_events([event_of("evt_bad", "cs_" + "x" * 300)])
+    orders += paid_orders(shirt, 24)
 
     inbox.process_local(timezone.now())
 
     bad = StripeEvent.objects.get(pk="evt_bad")
     assert (bad.state, bad.attempts) == ("waiting", 1) and "ValueError" in bad.error
     bad.delete()
+    StockItem.objects.filter(product=shirt, size="M").update(on_hand=15)
     assert_each_sold_once(orders)
 
 
@@ -117,6 +120,29 @@ def test_a_session_that_is_not_ours_is_looked_at_alone(
 
     assert alone == ["cs_other"]
     assert_each_sold_once(orders)
+
+
+def test_payments_of_a_batch_are_logged_and_one_that_an_order_awaits_is_looked_at_alone(
+    shirt: Product, caplog: pytest.LogCaptureFixture
+) -> None:
+    (order,) = paid_orders(shirt, 1)
+    Order.objects.filter(pk=order.pk).update(state="awaiting", payment_intent_id="pi_1")
+    StripeEvent.objects.all().delete()
+    for name in ("pi_0", "pi_1", "pi_2"):
+        payment = {"id": name, "amount_received": 2500, "currency": "usd"}
+        inbox.store_events(
+            [{"id": f"evt_{name}", "type": "payment_intent.succeeded", "data": {"object": payment}}]
+        )
+
+    with caplog.at_level("INFO"), CaptureQueriesContext(connection) as queries:
+        inbox.process_local(timezone.now())
+
+    # Its session must be read from Stripe.
+    assert [event.pk for event in StripeEvent.objects.filter(state="waiting")] == ["evt_pi_1"]
+    assert StripeEvent.objects.get(pk="evt_pi_1").needs_stripe
+    assert "Payment pi_0 over $25.00 succeeded" in caplog.text and "Payment pi_2" in caplog.text
+    orders = [query for query in queries.captured_queries if "checkout_order" in query["sql"]]
+    assert len(orders) == 2
 
 
 def test_a_refund_that_was_reported_before_the_payment_counts(shirt: Product) -> None:

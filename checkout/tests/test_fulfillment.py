@@ -150,12 +150,12 @@ def test_origin_fault_02_a_failure_at_the_second_line_counts_nothing_and_the_ret
     counted: list[int] = []
     move = ledger._move
 
-    def fails_at_the_second(**changes: dict[int, int]) -> None:
-        for item_id, units in sorted(changes["pending"].items()):
+    def fails_at_the_second(items: dict[int, StockItem], new: list[Movement], held: dict[int, int]) -> None:
+        for movement in new:
             if counted:
                 raise RuntimeError("the database went away")
-            move(pending={item_id: units}, held={})
-            counted.append(item_id)
+            move(items, [movement])
+            counted.append(movement.item_id)
 
     with monkeypatch.context() as patched:
         patched.setattr(ledger, "_move", fails_at_the_second)

@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 LEASE = timedelta(seconds=60)
-BATCH_SIZE = 50  # events per run, so that the worker can stop in between
+BATCH_SIZE = 100  # events per run, so that the worker can stop in between
 INSERT_BATCH_SIZE = 200  # events per INSERT: databases limit the parameters of a statement, SQLite to 32,766
 MAX_ATTEMPTS = 10
 MAX_LEASES = 15  # of an event whose handling never finishes, for example because it kills the process
@@ -215,7 +215,7 @@ def _handle_leased(events: Sequence[StripeEvent], now: datetime) -> Exception | 
     settled: set[str] = set()
     for type, path in TOGETHER.items():
         group = [event for event in events if event.type == type]
-        if len(group) > 1:
+        if group:
             try:
                 settled |= import_string(path)(group)
             except Exception as exc:

@@ -28,7 +28,7 @@ COLUMNS = {
 }
 MAX_LINES = 50_000
 BATCH_SIZE = 500
-NEEDED_FIELDS = ("on_hand", "pending", "state", "size", "product__name")
+NEEDED_FIELDS = ("on_hand", "pending", "held", "state", "size", "product__name")
 # Item id, number, and the units that the number was based on, None for any.
 Line = tuple[int, int, int | None]
 

@@ -24,7 +24,7 @@ from django.utils.translation import gettext_noop
 from config.dates import format_local
 from config.fault_points import fault_point
 from inventory import issues
-from inventory.db import delete_returning, insert_new
+from inventory.db import add_to_rows, delete_returning, insert_new
 from inventory.models import Hold, Issue, Movement, OversoldDecision, ProductSync, StockItem
 from inventory.stock.counts import MAX_COUNT
 
@@ -33,6 +33,11 @@ logger = logging.getLogger(__name__)
 # The cutoff is by our clock, a payment by Stripe's in whole seconds. Closer than this, their order is unknown.
 CLOCK_SKEW = timedelta(seconds=5)
 MOVEMENT_KEY = ("kind", "reference", "item_id")
+# Without the texts of the product's page.
+NEEDED_FOR_A_SALE = (
+    *("product__name", "key", "size", "state", "on_hand", "pending", "held"),
+    *("product__sync__sales_cutoff", "product__sync__cutoff_from_restore"),
+)
 
 
 @dataclass(frozen=True)
@@ -197,11 +202,11 @@ def sell(
         ):
             held[item_id] -= units
         fault_point("sell.hold_ended")
-        ids = {line.item_id for line in lines}
+        ids = {*held, *(line.item_id for line in lines)}
         # Lock before reading the sales cutoff: a concurrent refresh may accept Stripe's counts and move it.
         locked = StockItem.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
         list(locked.values_list("pk"))
-        items = _items(ids)
+        items = StockItem.objects.only(*NEEDED_FOR_A_SALE).select_related("product__sync").in_bulk(ids)
         new = insert_new(
             [
                 line.movement(items[line.item_id], now=now, actor=actor)
@@ -211,10 +216,7 @@ def sell(
             unique=MOVEMENT_KEY,
         )
         fault_point("sell.inserted")
-        pending: Counter[int] = Counter()
-        for movement in new:
-            pending[movement.item_id] += movement.delta
-        _move(pending=pending, held=held)
+        _move(items, new, held)
         fault_point("sell.counted")
         _report(new)
     fault_point("sell.committed")
@@ -376,12 +378,7 @@ def record_many(
         for item in sorted(deltas, key=lambda item: item.pk)
     ]
     new = insert_new(lines, unique=MOVEMENT_KEY)
-    by_delta: dict[int, list[int]] = {}
-    for movement in new:
-        by_delta.setdefault(movement.delta, []).append(movement.item_id)
-    for delta, ids in by_delta.items():
-        # The rows are locked already, so the order of these statements cannot cause a deadlock.
-        StockItem.objects.filter(pk__in=ids).update(pending=F("pending") + delta)
+    _move({item.pk: item for item in deltas}, new)
     _report(new)
     return len(new)
 
@@ -401,7 +398,7 @@ def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, ac
     line = Movement(item=item, kind=kind, delta=delta, reference=reference, reason=reason, actor=actor)
     new = insert_new([line], unique=MOVEMENT_KEY)
     fault_point("record.inserted")
-    _move(pending={movement.item_id: movement.delta for movement in new}, held={})
+    _move({item_id: item}, new)
     _report(new)
     return new[0] if new else None
 
@@ -412,7 +409,7 @@ def _check_max(new: Movement | None) -> Movement | None:
     # Returns and edits have already happened and are not checked. If they exceed the limit, the next stock update
     # opens an issue.
     if new is not None and new.delta > 0:
-        there = _physical(_locked(new.item_id))
+        there = _physical(new.item)
         if there > MAX_COUNT:
             text = _("A count has six digits at most: %(most)d. There are %(there)d already.")
             raise CountTooLarge(text % {"most": MAX_COUNT, "there": there - new.delta})
@@ -430,17 +427,17 @@ def _locked(item_id: int) -> StockItem:
 # --- Shared -----------------------------------------------------------------------------------
 
 
-def _move(*, pending: Mapping[int, int], held: Mapping[int, int]) -> None:
-    # In the order of primary keys everywhere, so that concurrent transactions cannot deadlock.
-    for item_id in sorted({*pending, *held}):
-        StockItem.objects.filter(pk=item_id).update(
-            pending=F("pending") + pending.get(item_id, 0), held=F("held") + held.get(item_id, 0)
-        )
-
-
-def _items(ids: Iterable[int]) -> dict[int, StockItem]:
-    items = StockItem.objects.filter(pk__in=set(ids)).select_related("product__sync").order_by("pk")
-    return {item.pk: item for item in items}
+def _move(
+    items: Mapping[int, StockItem], new: Sequence[Movement], held: Mapping[int, int] | None = None
+) -> None:
+    # Add new movements to `pending`, and `held` to the units held: in the database, and in `items`, which are locked.
+    changes = {item_id: [0, units] for item_id, units in (held or {}).items()}
+    for movement in new:
+        changes.setdefault(movement.item_id, [0, 0])[0] += movement.delta
+    add_to_rows(StockItem, ("pending", "held"), changes)
+    for item_id, (pending, units) in changes.items():
+        items[item_id].pending += pending
+        items[item_id].held += units
 
 
 def _check_quantities(quantities: Iterable[int]) -> None:
@@ -449,12 +446,11 @@ def _check_quantities(quantities: Iterable[int]) -> None:
 
 
 def _report(new: Sequence[Movement]) -> None:
-    items = _items(movement.item_id for movement in new) if new else {}
-    for movement in new:
-        transaction.on_commit(partial(_log, movement, items[movement.item_id]))
-    removed = {movement.item_id for movement in new if movement.delta < 0}
-    for item in items.values():
-        if item.pk in removed and item.state == StockItem.State.COUNTED and _physical(item) < item.held:
+    # Movements of items that are locked and up to date. Issues are opened in this transaction, lines logged after it.
+    if new:
+        transaction.on_commit(partial(_log, new))
+    for item in dict.fromkeys(movement.item for movement in new if movement.delta < 0):
+        if item.state == StockItem.State.COUNTED and _physical(item) < item.held:
             issues.open_issue(
                 Issue.Kind.OVERSOLD,
                 f"{item.product_id} {item.key}",
@@ -468,21 +464,24 @@ def _report(new: Sequence[Movement]) -> None:
             )
 
 
-def _log(movement: Movement, item: StockItem) -> None:
-    logger.info(
-        "Counted: %s %+d %s, %s left (%s)",
-        movement.kind,
-        movement.delta,
-        item,
-        item.available if item.state == StockItem.State.COUNTED else item.get_state_display(),
-        movement.reference,
-    )
-    if movement.delta >= 0 or item.state != StockItem.State.COUNTED:
-        return
-    if not item.available:
-        logger.warning("Out of stock: %s", item)
-    elif item.available <= settings.LOW_STOCK_THRESHOLD:
-        logger.warning("Low stock: %s, %d left", item, item.available)
+def _log(new: Sequence[Movement]) -> None:
+    for movement in new:
+        item, is_counted = movement.item, movement.item.state == StockItem.State.COUNTED
+        left = max(0, _physical(item) - item.held)
+        logger.info(
+            "Counted: %s %+d %s, %s left (%s)",
+            movement.kind,
+            movement.delta,
+            item,
+            left if is_counted else item.get_state_display(),
+            movement.reference,
+        )
+        if movement.delta >= 0 or not is_counted:
+            continue
+        if not left:
+            logger.warning("Out of stock: %s", item)
+        elif left <= settings.LOW_STOCK_THRESHOLD:
+            logger.warning("Low stock: %s, %d left", item, left)
 
 
 def find_drift() -> list[str]:

@@ -22,7 +22,7 @@ from checkout.orders import fulfillment
 from inventory import leases, views
 from inventory.db import insert_new
 from inventory.events import inbox
-from inventory.models import Movement, ProcessedRequest, StripeEvent
+from inventory.models import Movement, ProcessedRequest, StockItem, StripeEvent
 from inventory.stock import ledger
 from inventory.stripe_sync import product_events
 from proofs.children import ChildDatabase, new_child_database
@@ -247,15 +247,11 @@ def test_twin_events_of_one_payment_sell_once(child_db: ChildDatabase) -> None:
 
 def without_unique_sales(meet: Meet) -> None:
     """Check the order's state before the transaction instead of in it, and give every sale a reference of its own."""
-    true_pay = fulfillment._pay
 
-    def check_then_pay(payments: Any, *, now: Any) -> None:
-        ids = [payment.order_id for payment in payments]
-        unpaid = Order.objects.filter(pk__in=ids, state__in=fulfillment.BEFORE_PAID)
-        may = set(unpaid.values_list("pk", flat=True))
+    def read_without_lock(orders: Any) -> list[Order]:
+        found = list(orders)
         meet()
-        with mock.patch.object(fulfillment, "BEFORE_PAID", tuple(Order.State)):
-            true_pay([payment for payment in payments if payment.order_id in may], now=now)
+        return found
 
     true_movement = ledger.SaleLine.movement
 
@@ -264,7 +260,8 @@ def without_unique_sales(meet: Meet) -> None:
         movement.reference = f"{movement.reference}/{os.getpid()}"
         return movement
 
-    mock.patch.object(fulfillment, "_pay", check_then_pay).start()
+    mock.patch.object(fulfillment, "_locked", read_without_lock).start()
+    mock.patch.object(fulfillment, "transaction", mock.Mock(atomic=nullcontext)).start()
     mock.patch.object(ledger.SaleLine, "movement", with_own_reference).start()
 
 
@@ -404,6 +401,13 @@ def test_releases_against_new_movements_keep_the_sums(child_db: ChildDatabase) -
     assert books(child_db) == {"broken": "", "items": {"S": [50, 40, 0]}, "orders": ["canceled"] * 20}
 
 
+def write_back(changes: dict[int, list[int]], meet: Meet) -> None:
+    rows = {pk: StockItem.objects.get(pk=pk) for pk in changes}
+    meet()
+    for pk, (pending, held) in changes.items():
+        StockItem.objects.filter(pk=pk).update(pending=rows[pk].pending + pending, held=rows[pk].held + held)
+
+
 def test_control_reading_a_sum_and_writing_it_back_loses_a_delivery(child_db: ChildDatabase) -> None:
     (item,) = open_shop(child_db, {"S": 50})
 
@@ -413,12 +417,9 @@ def test_control_reading_a_sum_and_writing_it_back_loses_a_delivery(child_db: Ch
         take_out(
             ledger,
             "_move",
-            "StockItem.objects.filter(pk=item_id).update(\n"
-            '            pending=F("pending") + pending.get(item_id, 0), held=F("held")',
-            "row = StockItem.objects.get(pk=item_id)\n        meet()\n"
-            "        StockItem.objects.filter(pk=item_id).update(\n"
-            "            pending=row.pending + pending.get(item_id, 0), held=row.held",
-            meet=meet,
+            'add_to_rows(StockItem, ("pending", "held"), changes)',
+            "write_back(changes)",
+            write_back=lambda changes: write_back(changes, meet),
         )
         ledger.receive(item, 2, reference=f"delivery:{os.getpid()}")
         return True
