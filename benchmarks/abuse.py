@@ -238,12 +238,16 @@ def hanging(running: Running, side: StripeSide) -> Json:
 
 
 def doctor(running: Running, name: str) -> Json:
-    began = time.monotonic()
-    command = python("manage.py", "doctor", "--json")
-    subprocess.run(  # noqa: S603
-        command, cwd=ROOT, env=dict(running.environment), capture_output=True, check=False
-    )
-    return {name: round(time.monotonic() - began, 2)}
+    """The shortest of three runs, because other work slows down this machine."""
+    runs = []
+    for _run in range(3):
+        began = time.monotonic()
+        command = python("manage.py", "doctor", "--json")
+        subprocess.run(  # noqa: S603
+            command, cwd=ROOT, env=dict(running.environment), capture_output=True, check=False
+        )
+        runs.append(time.monotonic() - began)
+    return {name: round(min(runs), 2)}
 
 
 def probe(running: Running, seconds: float, *, pause: float = 0.02) -> list[float]:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import configparser
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from config.tests.settings_run import ROOT, settings_with
 from script.serve import GUNICORN
+
+HADOLINT = Path(sys.executable).parent / "hadolint"
 
 
 def text_of(name: str) -> str:
@@ -22,6 +30,24 @@ def test_the_unit_starts_a_program_that_exists_and_gives_it_time_to_stop() -> No
     assert (ROOT / program).stat().st_mode & 0o100
     assert int(service["TimeoutStopSec"]) > 40
     assert service["UMask"] == "0077" and service["Restart"] == "always"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "shop.service"
+    unit.write_text(text_of("deploy/shop.service").replace("/srv/shop", str(ROOT)).replace("User=shop\n", ""))
+
+    checked = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
+
+    complaints = [line for line in checked.stderr.splitlines() if "shop.service" in line]
+    assert (checked.returncode, complaints) == (0, [])
+
+
+@pytest.mark.skipif(not HADOLINT.exists(), reason="hadolint is not installed")
+def test_hadolint_accepts_the_dockerfile() -> None:
+    checked = subprocess.run([HADOLINT, str(ROOT / "Dockerfile")], capture_output=True, text=True)
+
+    assert (checked.returncode, checked.stdout) == (0, "")
 
 
 def test_the_procfile_starts_gunicorn_with_the_same_options() -> None:
