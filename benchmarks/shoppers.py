@@ -53,9 +53,10 @@ class Shop:
         if missing:
             raise NotServed(f"the product page does not offer {', '.join(sorted(missing))}, only {items}")
         with ThreadPoolExecutor(AT_ONCE) as crowd:
-            return list(crowd.map(lambda basket: self._buy(items, basket), wants))
+            return list(crowd.map(lambda basket: self.buy(items, basket), wants))
 
-    def _buy(self, items: Mapping[str, str], basket: Mapping[str, int]) -> str | None:
+    def buy(self, items: Mapping[str, str], basket: Mapping[str, int]) -> str | None:
+        """Start a checkout of sizes and quantities; the session's id, or None if refused. `items`: as in `choices`."""
         with requests.Session() as browser:
             _ok(browser.get(self.page, timeout=60))
             for size, quantity in basket.items():

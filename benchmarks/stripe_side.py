@@ -196,6 +196,9 @@ class Here:
             self.fake.dashboard.resend(event)
             self.fake.courier.wait_for(event, timeout=10)
 
+    def pay(self, *, session: str) -> None:
+        self.fake.pay(session)
+
     def is_acting(self) -> bool:
         """Whether payments or edits are still to come. Raises RuntimeError with the errors of those that failed."""
         if self.trouble:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,12 +37,12 @@ def private_postgres(binaries: Path) -> Iterator[str]:
     """Start a cluster on a free loopback port and yield the DATABASE_URL of its database."""
     with tempfile.TemporaryDirectory(prefix="shop-postgres-", ignore_cleanup_errors=True) as name:
         folder, password = Path(name), secrets.token_hex(16)
-        _make_cluster(binaries, folder, password)
-        port = _free_port()
+        make_cluster(binaries, folder, password)
+        port = free_port()
         url = f"postgres://shop:{password}@127.0.0.1:{port}/postgres"
-        server = _start(binaries, folder, port)
+        server = start(binaries, folder, port, FOR_SPEED)
         try:
-            _wait_until_ready(binaries, server, port, folder / "log")
+            wait_until_ready(binaries, server, port, folder / "log")
             yield url
         finally:
             # PostgreSQL's fast shutdown: it disconnects sessions and closes its files.
@@ -50,10 +50,10 @@ def private_postgres(binaries: Path) -> Iterator[str]:
             server.wait(timeout=30)
 
 
-def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
+def make_cluster(binaries: Path, folder: Path, password: str) -> None:
     password_file = folder / "password"
     password_file.write_text(password)
-    _give_to_postgres(folder, password_file)
+    give_to_postgres(folder, password_file)
     arguments = [
         "-D",
         str(folder / "data"),
@@ -63,7 +63,7 @@ def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
         f"--pwfile={password_file}",
     ]
     command = [
-        *_as_postgres(),
+        *as_postgres(),
         str(binaries / "initdb"),
         *arguments,
         "--encoding=UTF8",
@@ -75,17 +75,17 @@ def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
         sys.exit(f"The PostgreSQL cluster could not be created: {result.stderr.strip()}")
 
 
-def _start(binaries: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
-    # setpriv executes postgres in its own process, so the returned process is the server.
-    options = [*FOR_SPEED, "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"]
-    command = [*_as_postgres(), str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port)]
+def start(binaries: Path, folder: Path, port: int, options: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Start the server of folder / "data". The process returned is the server, because setpriv executes it."""
+    options = [*options, "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"]
+    command = [*as_postgres(), str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port)]
     command += [part for option in options for part in ("-c", option)]
     # In a new session, so that Ctrl-C reaches only us; the server is stopped after the tests have disconnected.
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("ab") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
 
 
-def _wait_until_ready(binaries: Path, server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_until_ready(binaries: Path, server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     command = [str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     deadline = time.monotonic() + 60
     while subprocess.run(command).returncode:
@@ -94,20 +94,20 @@ def _wait_until_ready(binaries: Path, server: subprocess.Popen[bytes], port: int
         time.sleep(0.05)
 
 
-def _as_postgres() -> list[str]:
+def as_postgres() -> list[str]:
     # PostgreSQL refuses to run as root. Debian's package creates the user postgres.
     if os.name == "nt" or os.geteuid() != 0:
         return []
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=INT", "--"]
 
 
-def _give_to_postgres(*paths: Path) -> None:
-    if _as_postgres():
+def give_to_postgres(*paths: Path) -> None:
+    if as_postgres():
         for path in paths:
             shutil.chown(path, "postgres", "postgres")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -39,6 +39,17 @@ class Cluster:
     environment: dict[str, str]
     folder: Path
     database_url: str
+    ports: list[int]
+
+    def open_doors(self) -> None:
+        """Start the web servers and wait until they answer."""
+        for port in self.ports:
+            log = self.folder / f"web{port}.log"
+            command = servers.gunicorn(port, GUNICORN[-1], "-w", "1")
+            self.programs.start(log.stem, command, environment=self.environment, folder=ROOT, log=log)
+        for port in self.ports:
+            running = Running(port, tuple(self.folder.glob("*.log")), self.environment)
+            servers.wait_until_it_answers(f"http://127.0.0.1:{port}/", self.programs, running)
 
     def hire(self, name: str) -> None:
         log = self.folder / f"{name}.log"
@@ -88,23 +99,32 @@ def until(condition: Callable[[], Any], cluster: Cluster, *, seconds: float = 90
 
 @contextmanager
 def new_cluster(folder: Path, counts: dict[str, int]) -> Iterator[Cluster]:
-    """A shop that sells one shirt, `counts` per size. On exit, its processes are ended and its database dropped."""
+    """Two web servers and two workers on a separate database, which is dropped on exit."""
+    with _database() as database_url, run_cluster(folder, counts, database_url) as cluster:
+        yield cluster
+
+
+@contextmanager
+def run_cluster(
+    folder: Path, counts: dict[str, int], database_url: str, *, doors: int = 2, workers: int = 2
+) -> Iterator[Cluster]:
+    """A shop that sells one shirt, `counts` per size, on an empty database. On exit, its processes are ended."""
     with ExitStack() as stack:
-        database_url = stack.enter_context(_database())
         side = stack.enter_context(StripeSide())
         side.tell("add_product", id=SHIRT, name="BALM T-Shirt", counts=counts)
-        ports = [servers.free_port(), servers.free_port()]
+        ports = [servers.free_port() for _ in range(doors)]
         environment = _environment(ports[0], folder, database_url, side.url)
         servers.manage(environment, "migrate", "--no-input", "-v", "0")
         servers.manage(environment, "sync_catalog")
         programs = stack.enter_context(Programs(grace=10))
-        _open_doors(programs, ports, environment, folder)
-        doors = [f"http://127.0.0.1:{port}" for port in ports]
-        for door in doors:
-            side.tell("add_endpoint", url=door + WEBHOOK_PATH, secret=WEBHOOK_SECRET, events=list(EVENTS))
-        cluster = Cluster(side, Shop(doors[0], SHIRT, doors[1:]), programs, environment, folder, database_url)
-        cluster.hire("worker1")
-        cluster.hire("worker2")
+        addresses = [f"http://127.0.0.1:{port}" for port in ports]
+        shop = Shop(addresses[0], SHIRT, addresses[1:])
+        cluster = Cluster(side, shop, programs, environment, folder, database_url, ports)
+        cluster.open_doors()
+        for address in addresses:
+            side.tell("add_endpoint", url=address + WEBHOOK_PATH, secret=WEBHOOK_SECRET, events=list(EVENTS))
+        for number in range(workers):
+            cluster.hire(f"worker{number + 1}")
         yield cluster
 
 
@@ -113,16 +133,6 @@ def _environment(port: int, folder: Path, database_url: str, stripe_url: str) ->
         port, folder, database_url=database_url, stripe_url=stripe_url, image_origin=""
     )
     return settings | {"DJANGO_SETTINGS_MODULE": "proofs.processes.settings", "DIE_HERE": str(folder)}
-
-
-def _open_doors(programs: Programs, ports: list[int], environment: dict[str, str], folder: Path) -> None:
-    for port in ports:
-        log = folder / f"web{port}.log"
-        command = servers.gunicorn(port, GUNICORN[-1], "-w", "1")
-        programs.start(log.stem, command, environment=environment, folder=ROOT, log=log)
-    for port in ports:
-        running = Running(port, tuple(folder.glob("*.log")), environment)
-        servers.wait_until_it_answers(f"http://127.0.0.1:{port}/", programs, running)
 
 
 @contextmanager

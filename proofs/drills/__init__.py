@@ -1,0 +1,1 @@
+"""Drills: real processes of the shop and of PostgreSQL, killed and brought back under sales."""
