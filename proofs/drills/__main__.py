@@ -12,12 +12,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from proofs.drills import failover
+from proofs.drills import failover, outages
 from proofs.drills.drop import Outcome
 
 DRILLS: dict[str, Callable[[Path, int], Outcome]] = {
     "synchronous-failover": failover.synchronous_failover,
     "asynchronous-failover": failover.asynchronous_failover,
+    "power-cut": outages.power_cut,
+    "read-only": outages.read_only_database,
+    "full-disk": outages.full_disk,
+    "stripe-away": outages.stripe_away,
 }
 
 

@@ -61,6 +61,7 @@ class Drop:
     cluster: Cluster
     sold: list[tuple[float, str]] = field(default_factory=list)
     turned_away: int = 0
+    turned_away_at: float = 0.0
     figures: dict[str, list[float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closing: threading.Event = field(default_factory=threading.Event)
@@ -89,7 +90,7 @@ class Drop:
             try:
                 session = self.cluster.shop.buy(items, basket)
             except (NotServed, requests.RequestException):
-                self.turned_away += 1
+                self.turned_away, self.turned_away_at = self.turned_away + 1, time.monotonic()
                 self._closing.wait(PATIENCE)
                 continue
             if session is not None:
@@ -104,6 +105,12 @@ class Drop:
     def _first_after(self, since: float) -> float | None:
         with self._lock:
             return next((at for at, _session in self.sold if at > since), None)
+
+    def is_refused_since(self, moment: float) -> bool:
+        """Whether a customer got an error and no one has bought since. `moment`: by time.monotonic()."""
+        with self._lock:
+            last_sale = self.sold[-1][0] if self.sold else 0.0
+        return self.turned_away_at > max(moment, last_sale)
 
     def unknown_orders(self) -> int:
         """How many payment pages that customers have seen are in no order of the database."""

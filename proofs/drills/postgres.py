@@ -58,13 +58,16 @@ class Server:
         self.process.wait()
 
     def stop(self) -> None:
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None or self.has_ended():
             return
         self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             self.kill()
+
+    def has_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
 
     def ask(self, statement: str) -> list[Any]:
         with psycopg.connect(self.url, autocommit=True) as connection:

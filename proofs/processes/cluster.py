@@ -28,6 +28,7 @@ from script.serve import GUNICORN, ROOT
 
 SHIRT = "prod_shirt"
 DATABASE = f"two_of_each_{os.getpid()}"  # Test processes that run at once must not drop each other's.
+MONITORING_TOKEN = "proofs"  # noqa: S105
 WORK = python("manage.py", "run_worker")
 
 
@@ -132,7 +133,11 @@ def _environment(port: int, folder: Path, database_url: str, stripe_url: str) ->
     settings = servers.shop_environment(
         port, folder, database_url=database_url, stripe_url=stripe_url, image_origin=""
     )
-    return settings | {"DJANGO_SETTINGS_MODULE": "proofs.processes.settings", "DIE_HERE": str(folder)}
+    return settings | {
+        "DJANGO_SETTINGS_MODULE": "proofs.processes.settings",
+        "DIE_HERE": str(folder),
+        "MONITORING_TOKEN": MONITORING_TOKEN,
+    }
 
 
 @contextmanager
