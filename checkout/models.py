@@ -326,7 +326,8 @@ class OrderLine(models.Model):
 
     @property
     def was_held(self) -> bool:
-        return not (self.order.is_external or self.added_at_stripe)
+        # In this database: an order that was lost and read again from Stripe has no cart.
+        return bool(self.order.cart_token) and not (self.order.is_external or self.added_at_stripe)
 
     @property
     def amount(self) -> int | None:

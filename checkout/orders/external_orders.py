@@ -1,14 +1,17 @@
-"""Create orders for paid sessions that this shop did not open: payment links, invoice pages, an older site, agents.
+"""Create orders for paid sessions that the database does not know: payment links, invoice pages, an older site, agents.
 
 The lines are read from Stripe once. The order's id is derived from the session's, so reading it again creates no second
-order, even after the database was restored from a backup.
+order, even after the database was restored from a backup. An order of this shop that a restored database has lost gets
+its id back, which customers know as its number.
 """
 
 from __future__ import annotations
 
 import logging
-from uuid import NAMESPACE_URL, uuid5
+from collections import Counter
+from uuid import NAMESPACE_URL, UUID, uuid5
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop as _
 
@@ -20,6 +23,8 @@ from config.stripe_client import InvalidRequest, NotFound, PermissionDenied
 from inventory import issues
 from inventory.events import inbox
 from inventory.models import Issue
+from inventory.stock import ledger
+from inventory.stock.ledger import InsufficientStock
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +60,11 @@ def create_external_order(session: CheckoutSession) -> Order | None:
         raise inbox.NeedsStripeAccess
     session_lines, refusal = gateway.session_lines(session.id), ""
     products = read_products(session_lines, session.metadata)
+    own_id = own_order_id(session)
     order = Order(
-        id=uuid5(NAMESPACE_URL, f"https://api.stripe.com/v1/checkout/sessions/{session.id}"),
+        id=own_id or uuid5(NAMESPACE_URL, f"https://api.stripe.com/v1/checkout/sessions/{session.id}"),
         session_id=session.id,
-        is_external=True,
+        is_external=own_id is None,
         currency=session.currency,
         expires_at=session.expires_at,
     )
@@ -71,7 +77,18 @@ def create_external_order(session: CheckoutSession) -> Order | None:
     if not _has_goods(lines) and (is_known or session.mode != "payment"):
         logger.info("Session %s sold nothing that is counted here.", session.id)
         return None
-    return _insert(order, lines, refusal)
+    return _insert(order, lines, refusal, session)
+
+
+def own_order_id(session: CheckoutSession) -> UUID | None:
+    """The id of the order for which this shop opened the session. None if another program opened it."""
+    # Another shop of the same account has sessions of its own, which are not ours to hold or to end.
+    if not session.success_url.startswith(f"{settings.SITE_URL}/"):
+        return None
+    try:
+        return UUID(session.metadata.get("order", ""))
+    except ValueError:
+        return None
 
 
 def _lines_of_agents(
@@ -91,17 +108,45 @@ def _has_goods(lines: list[OrderLine]) -> bool:
     return any(line.item or line.needs_size for line in lines)
 
 
-def _insert(order: Order, lines: list[OrderLine], refusal: str) -> Order:
+def insert_order(order: Order, lines: list[OrderLine], session: CheckoutSession) -> None:
+    """Save a new order with its lines. It is as old as its session."""
+    order.save(force_insert=True)
+    if session.created_at:
+        order.created_at = session.created_at
+        order.save(update_fields=["created_at"])
+    OrderLine.objects.bulk_create(lines)
+
+
+def _insert(order: Order, lines: list[OrderLine], refusal: str, session: CheckoutSession) -> Order:
     try:
         with transaction.atomic():
-            order.save(force_insert=True)
-            OrderLine.objects.bulk_create(lines)
+            insert_order(order, lines, session)
+            if not order.is_external and session.is_awaiting_payment:
+                hold_units(order, lines)
             ask_for_sizes(order, lines)
             _report_unknown(order, lines, refusal)
     except IntegrityError:
         # Another process inserted the same order first.
         return Order.objects.get(session_id=order.session_id)
     return order
+
+
+def hold_units(order: Order, lines: list[OrderLine]) -> bool:
+    """Hold the units of an order that was lost. False if there are not enough, or a size is no longer known."""
+    demand: Counter[int] = Counter()
+    for line in lines:
+        if line.item_id is None:
+            return False
+        demand[line.item_id] += line.quantity
+    try:
+        with transaction.atomic():
+            ledger.hold(order.reference, demand)
+            # As if it had a cart of its own: its units are held by this database.
+            order.cart_token = f"lost-{order.pk.hex}"
+            order.save(update_fields=["cart_token"])
+    except InsufficientStock:
+        return False
+    return True
 
 
 def ask_for_sizes(order: Order, lines: list[OrderLine]) -> None:

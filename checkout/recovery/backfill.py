@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -32,12 +33,12 @@ class BackfillResult:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def store_events(*, since: datetime) -> int:
+def store_events(*, since: datetime, types: Sequence[str] = tuple(EVENTS)) -> int:
     """Store the events since then that have not arrived, for the worker to handle. Returns how many were new.
 
     Stripe keeps events for 30 days. Raises StripeCallError.
     """
-    events = gateway.iter_events(since=since, types=list(EVENTS))
+    events = gateway.iter_events(since=since, types=list(types))
     new = 0
     while batch := list(islice(events, BATCH_SIZE)):
         new += len(inbox.store_events(batch))

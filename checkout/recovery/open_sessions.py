@@ -6,22 +6,19 @@ Without their holds the units would be sold again, and both customers could pay.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from checkout import gateway
-from checkout.models import Order, OrderLine
+from checkout.models import Order
+from checkout.orders.external_orders import hold_units, insert_order, own_order_id
 from checkout.orders.sold_lines import order_lines, read_products
 from checkout.stripe_objects import CheckoutSession
 from config.stripe_client import InvalidRequest
-from inventory.stock import ledger
-from inventory.stock.ledger import InsufficientStock
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +35,7 @@ def adopt_open_sessions(*, since: datetime) -> Adoption:
     """Hold the units of this shop's open sessions of unknown orders, or end the session. Raises StripeCallError."""
     adoption = Adoption()
     for session in gateway.iter_sessions(since=since, status="open"):
-        order_id = _order_id(session)
+        order_id = own_order_id(session)
         if order_id is None or Order.objects.filter(Q(id=order_id) | Q(session_id=session.id)).exists():
             continue
         order = _adopt(session, order_id)
@@ -55,16 +52,6 @@ def adopt_open_sessions(*, since: datetime) -> Adoption:
     return adoption
 
 
-def _order_id(session: CheckoutSession) -> UUID | None:
-    # Another shop of the same account has sessions of its own, which are not ours to hold or to end.
-    if not session.success_url.startswith(f"{settings.SITE_URL}/"):
-        return None
-    try:
-        return UUID(session.metadata.get("order", ""))
-    except ValueError:
-        return None
-
-
 def _adopt(session: CheckoutSession, order_id: UUID) -> Order | None:
     # The order with its hold; None if units are missing, or a size is no longer known.
     session_lines = gateway.session_lines(session.id)
@@ -77,16 +64,12 @@ def _adopt(session: CheckoutSession, order_id: UUID) -> Order | None:
         currency=session.currency,
     )
     lines = order_lines(order, session, session_lines, products)
-    demand: Counter[int] = Counter()
-    for line in lines:
-        if line.item_id is None:
-            return None
-        demand[line.item_id] += line.quantity
     try:
         with transaction.atomic():
-            order.save(force_insert=True)
-            OrderLine.objects.bulk_create(lines)
-            ledger.hold(order.reference, demand)
-    except (InsufficientStock, IntegrityError):
+            insert_order(order, lines, session)
+            if not hold_units(order, lines):
+                transaction.set_rollback(True)
+                return None
+    except IntegrityError:
         return None
     return order

@@ -44,11 +44,13 @@ class Outcome:
     oversold: int
     differences: list[str]
     figures: dict[str, Any]
+    may_oversell: bool = False
     date: str = field(default_factory=lambda: datetime.now(UTC).date().isoformat())
 
     @property
     def is_good(self) -> bool:
-        return not (self.lost or self.doubled or self.oversold or self.differences)
+        oversold = 0 if self.may_oversell else self.oversold
+        return not (self.lost or self.doubled or oversold or self.differences)
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "is_good": self.is_good}
@@ -122,7 +124,7 @@ class Drop:
         """Keep a figure of one run."""
         self.figures.setdefault(name, []).append(round(value, 2))
 
-    def settle(self) -> None:
+    def settle(self, *, delivery: int = DELIVERY) -> None:
         """Fetch what was not delivered, as docs/operating.md says, and wait until all is counted."""
         began = time.monotonic()
         manage(self.cluster.environment, "backfill_events", "--since", "1h")
@@ -130,9 +132,10 @@ class Drop:
         self.note("settled_seconds", time.monotonic() - began)
         verdict = self.cluster.side.tell("verdict")
         print(f"{self.figures} {verdict}", file=sys.stderr, flush=True)
-        self.cluster.side.tell("edit", product=SHIRT, size="M", difference=DELIVERY)
+        if delivery:
+            self.cluster.side.tell("edit", product=SHIRT, size="M", difference=delivery)
 
-    def outcome(self, drill: str, runs: int, **figures: Any) -> Outcome:
+    def outcome(self, drill: str, runs: int, *, may_oversell: bool = False, **figures: Any) -> Outcome:
         """What the judge says of all runs, from Stripe's side alone."""
         until(lambda: is_at_rest(self.cluster), self.cluster, seconds=150)
         verdict = self.cluster.side.tell("verdict")
@@ -145,6 +148,7 @@ class Drop:
             doubled=verdict.doubled,
             oversold=verdict.oversold,
             differences=differences(self.cluster.environment),
+            may_oversell=may_oversell,
             figures={"turned_away": self.turned_away, **self.figures, **figures},
         )
 
