@@ -245,6 +245,8 @@ STRIPE_WEBHOOK_SECRETS = [
 STRIPE_API_BASE = get_matching(
     "STRIPE_API_BASE", ORIGIN_OR_PATH_FORM, "https://api.stripe.com", such_as="https://api.stripe.com"
 ).rstrip("/")
+# For a copy of the shop that must change nothing at Stripe, such as that of manage.py restore_drill.
+STRIPE_READ_ONLY = get_bool("STRIPE_READ_ONLY", default=False)
 # Origin of Stripe's hosted payment pages; forms may redirect there (CSP form-action).
 STRIPE_CHECKOUT_ORIGIN = get_matching(
     "STRIPE_CHECKOUT_ORIGIN",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
@@ -34,6 +34,10 @@ class StripeCallError(Exception):
 
 class NotConfigured(StripeCallError):
     """STRIPE_SECRET_KEY is not set: pages work, checkout is unavailable."""
+
+
+class ReadOnly(StripeCallError):
+    """STRIPE_READ_ONLY is on, and the call would have changed something."""
 
 
 class AuthenticationFailed(StripeCallError):
@@ -80,7 +84,14 @@ def http_client() -> stripe.HTTPClient:
     """The transport of every call. Tests replace this function."""
     import stripe
 
-    return stripe.RequestsClient(timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
+    class ReadsOnly(stripe.RequestsClient):
+        def request(self, method: str, url: str, *args: Any, **options: Any) -> Any:
+            if method.lower() != "get":
+                raise ReadOnly(f"Nothing may be changed at Stripe (STRIPE_READ_ONLY): {method.upper()} {url}")
+            return super().request(method, url, *args, **options)
+
+    client = ReadsOnly if settings.STRIPE_READ_ONLY else stripe.RequestsClient
+    return client(timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
 
 
 def stripe_client(*, retries: int = 0) -> stripe.StripeClient:

@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -14,19 +15,7 @@ from checkout.models import Order
 from checkout.tests.conftest import Customer, deliver, item_of, order_for, sold
 from checkout.tests.test_external_orders import a_line, open_externally
 from fake_stripe import FakeStripe
-from inventory.models import (
-    EventCursor,
-    Hold,
-    Installation,
-    Issue,
-    Movement,
-    ProcessedRequest,
-    ProductSync,
-    StockItem,
-    StockUpdate,
-    StripeEvent,
-    VersionSnapshot,
-)
+from inventory.models import Hold, Issue, Movement
 from inventory.worker import drain
 from shop.models import Product
 
@@ -44,10 +33,11 @@ def rebuild(*args: str) -> str:
 def lose_the_database() -> None:
     Order.objects.all().delete()
     Hold.objects.all().delete()
-    for model in (Movement, StockUpdate, VersionSnapshot, ProcessedRequest, StripeEvent, EventCursor, Issue):
-        model.objects.all()._raw_delete("default")
-    for model in (StockItem, ProductSync, Product, Installation):
-        model.objects.all().delete()
+    Movement.objects.all()._raw_delete("default")
+    for name in ("stockupdate", "versionsnapshot", "processedrequest", "stripeevent", "eventcursor", "issue"):
+        apps.get_model("inventory", name).objects.all().delete()
+    for label in ("inventory.stockitem", "inventory.productsync", "shop.product", "inventory.installation"):
+        apps.get_model(label).objects.all().delete()
 
 
 def buy(fake: FakeStripe, customer: Customer, product: Product, size: str, quantity: int = 1) -> Order:

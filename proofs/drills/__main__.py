@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from proofs.drills import failover, outages
+from proofs.drills import failover, outages, recovery
 from proofs.drills.drop import Outcome
 
 DRILLS: dict[str, Callable[[Path, int], Outcome]] = {
@@ -22,6 +22,8 @@ DRILLS: dict[str, Callable[[Path, int], Outcome]] = {
     "read-only": outages.read_only_database,
     "full-disk": outages.full_disk,
     "stripe-away": outages.stripe_away,
+    "restore": recovery.restore_of_a_backup,
+    "rebuild": recovery.rebuild_from_stripe,
 }
 
 
