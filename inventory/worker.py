@@ -24,6 +24,7 @@ from config.stripe_client import StripeCallError
 from config.worker_tasks import WORKER_TASKS, WorkerTask
 from inventory import alerts, checks, heartbeat
 from inventory.models import Heartbeat, StripeEvent
+from inventory.setup import doctor
 from inventory.stripe_sync import missed_events, publisher, refresh
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ def check_database() -> None:
         if problem.level >= ERROR:
             raise WrongDatabase(f"{problem.msg} {problem.hint or ''}".strip())
         logger.warning("%s %s", problem.msg, problem.hint)
+    if doctor.is_read_only():
+        raise WrongDatabase(" ".join(doctor.READ_ONLY))
 
 
 def run() -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from checkout.models import Order
+from checkout.models import CustomerMail, Order
 from checkout.recovery.backfill import BackfillResult, apply_completed, store_events
 from checkout.recovery.open_sessions import Adoption, adopt_open_sessions
 from config.stripe_events import EVENTS
@@ -25,6 +25,7 @@ from shop.models import Product
 PAGES_LIVE = timedelta(hours=25)  # A payment page is open for at most 24 hours.
 # The catalog of today includes its past, and sessions tell more than their events.
 HISTORY = [kind for kind in EVENTS if not kind.startswith(("product.", "price.", "checkout."))]
+RECENT = timedelta(hours=1)  # Whoever paid before got the mails of the lost database.
 Progress = Callable[[str], None]
 
 
@@ -46,7 +47,8 @@ def contents() -> dict[str, int]:
     return {name: count for name, rows in numbers.items() if (count := rows.count())}
 
 
-def rebuild(*, since: datetime, now: datetime, progress: Progress = lambda line: None) -> Rebuilt:
+def rebuild(*, since: datetime, now: datetime, progress: RECENT = timedelta(hours=1)  # Whoever paid before got the mails of the lost database.
+Progress = lambda line: None) -> Rebuilt:
     """Raises StripeCallError; what was rebuilt before it stays, and the next run continues."""
     result = Rebuilt()
     progress("Reading the catalog and its counts.")
@@ -54,6 +56,10 @@ def rebuild(*, since: datetime, now: datetime, progress: Progress = lambda line:
     result.taken_over = _take_over()
     progress("Reading completed sessions.")
     result.sessions = apply_completed(since=since, now=now)
+    # Those customers have had their mails.
+    CustomerMail.objects.filter(
+        state=CustomerMail.State.QUEUED, order__paid_at__lt=now - RECENT, created_at__gte=now
+    ).update(state=CustomerMail.State.CANCELED)
     progress("Reading open payment pages.")
     result.adoption = adopt_open_sessions(since=now - PAGES_LIVE)
     progress("Reading refunds and disputes.")

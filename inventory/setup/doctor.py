@@ -57,6 +57,10 @@ MAIL_TIMEOUT = 10
 # Problems that have issues or panels of their own.
 SHOWN_ELSEWHERE = {"worker", "issues", "catalog", "events", "publishing", "deliveries"}
 PROBLEM = gettext_noop("%(text)s → %(remedy)s")
+READ_ONLY = (
+    gettext_noop("The database is read-only, so nothing can be sold or counted."),
+    gettext_noop("Point DATABASE_URL at the primary, or add ?target_session_attrs=read-write to its hosts."),
+)
 CONNECT = "manage.py connect_stripe --env .env"
 
 
@@ -334,9 +338,8 @@ def _database_problems() -> Iterator[Finding]:
         if problem.is_serious() or is_live()
     ]
     if is_read_only():
-        text = _("The database is read-only, so nothing can be sold or counted.")
-        remedy = _("Point DATABASE_URL at the primary, or add ?target_session_attrs=read-write to its hosts.")
-        problems.append(Finding("database", ERROR, text, remedy))
+        text, remedy = READ_ONLY
+        problems.append(Finding("database", ERROR, _(text), _(remedy)))
     problems += [*_files_that_others_may_read(), *_events_of_the_other_mode()]
     host = str(settings.DATABASES["default"].get("HOST") or "")
     options = settings.DATABASES["default"].get("OPTIONS") or {}
