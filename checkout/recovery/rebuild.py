@@ -25,7 +25,7 @@ from shop.models import Product
 PAGES_LIVE = timedelta(hours=25)  # A payment page is open for at most 24 hours.
 # The catalog of today includes its past, and sessions tell more than their events.
 HISTORY = [kind for kind in EVENTS if not kind.startswith(("product.", "price.", "checkout."))]
-RECENT = timedelta(hours=1)  # Whoever paid before got the mails of the lost database.
+RECENT = timedelta(hours=1)  # Customers who paid before have had their mails.
 Progress = Callable[[str], None]
 
 
@@ -47,8 +47,7 @@ def contents() -> dict[str, int]:
     return {name: count for name, rows in numbers.items() if (count := rows.count())}
 
 
-def rebuild(*, since: datetime, now: datetime, progress: RECENT = timedelta(hours=1)  # Whoever paid before got the mails of the lost database.
-Progress = lambda line: None) -> Rebuilt:
+def rebuild(*, since: datetime, now: datetime, progress: Progress = lambda line: None) -> Rebuilt:
     """Raises StripeCallError; what was rebuilt before it stays, and the next run continues."""
     result = Rebuilt()
     progress("Reading the catalog and its counts.")
@@ -56,7 +55,6 @@ Progress = lambda line: None) -> Rebuilt:
     result.taken_over = _take_over()
     progress("Reading completed sessions.")
     result.sessions = apply_completed(since=since, now=now)
-    # Those customers have had their mails.
     CustomerMail.objects.filter(
         state=CustomerMail.State.QUEUED, order__paid_at__lt=now - RECENT, created_at__gte=now
     ).update(state=CustomerMail.State.CANCELED)
