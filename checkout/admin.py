@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -28,9 +28,10 @@ from checkout import packing
 from checkout.carriers import carrier_name
 from checkout.csv_views import order_lines_csv, orders_csv
 from checkout.log_admin import LogEntryAdmin
-from checkout.models import Order, OrderLine, Refund
-from checkout.orders import shipping
+from checkout.models import CustomerRequest, Order, OrderLine, Refund
+from checkout.orders import customer_requests, shipping
 from checkout.orders.assign_size import assign_size
+from checkout.orders.customer_requests import RequestRefused
 from checkout.orders.end_checkout import NotOpen, end_checkout
 from checkout.orders.refund_requests import (
     RefundRefused,
@@ -43,6 +44,8 @@ from checkout.orders.returns import NotCounted, restock, returnable_lines
 from checkout.origin import events_of, origin_of
 from checkout.oversold_page import DecisionForm, decide, oversold_page
 from checkout.refunding import RefundForm, blank_form, refund_page
+from checkout.request_decisions import RequestDecisionForm
+from checkout.request_decisions import decide as decide_request
 from config.admin import ReadOnlyMixin, ReadOnlyModelAdmin
 from config.dates import format_local
 from config.stripe_client import StripeCallError
@@ -65,7 +68,12 @@ class WorkFilter(admin.SimpleListFilter):
     parameter_name = "work"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [*Order.Fulfillment.choices, ("refunded", gettext_lazy("refunded"))]
+        return [
+            *Order.Fulfillment.choices,
+            ("refunded", gettext_lazy("refunded")),
+            ("requests", gettext_lazy("customer asks")),
+            ("returns", gettext_lazy("return accepted")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         orders: dict[str, Callable[[], Any]] = {
@@ -74,6 +82,8 @@ class WorkFilter(admin.SimpleListFilter):
             Order.Fulfillment.PACKED: queryset.packed,
             Order.Fulfillment.SENT: queryset.sent,
             "refunded": lambda: queryset.filter(refunded__gt=0),
+            "requests": queryset.with_open_request,
+            "returns": queryset.with_accepted_return,
         }
         return orders[self.value() or ""]() if self.value() in orders else queryset
 
@@ -286,6 +296,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
         text = ngettext("%(n)d order is marked as packed.", "%(n)d orders are marked as packed.", len(packed))
         self.message_user(request, text % {"n": len(packed)}, messages.SUCCESS if packed else messages.INFO)
         self._say_left_out(request, len(ids) - len(packed))
+        self._say_asked_to_cancel(request, packed)
 
     @admin.action(description=gettext_lazy("Mark selected orders as not packed"), permissions=["pack"])
     def unpack(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
@@ -305,6 +316,13 @@ class OrderAdmin(ReadOnlyModelAdmin):
                 number,
             )
             self.message_user(request, text % {"n": number}, messages.WARNING)
+
+    def _say_asked_to_cancel(self, request: HttpRequest, packed: Iterable[Order]) -> None:
+        for order in customer_requests.asked_to_cancel(order.pk for order in packed):
+            text = _(
+                "%(order)s: the customer has asked to cancel it. Keep the parcel here until that is decided."
+            )
+            self.message_user(request, text % {"order": order}, messages.WARNING)
 
     @admin.action(description=gettext_lazy("End selected checkouts"), permissions=["operate"])
     def end_checkouts(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
@@ -357,6 +375,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
         if done:
             self.log_action(request, [order], text)
             self.message_user(request, text, messages.SUCCESS)
+            self._say_asked_to_cancel(request, [order] if step == "pack" else [])
         else:
             self.message_user(
                 request, _("Nothing changed: it was done before, or is not possible now."), messages.WARNING
@@ -495,6 +514,27 @@ class OrderAdmin(ReadOnlyModelAdmin):
             "may_refund": self.has_refund_permission(request),
         }
 
+    # --- Requests of customers ---
+
+    def request_view(self, request: HttpRequest, order_id: UUID, request_id: int) -> HttpResponse:
+        if request.method != "POST" or not self.has_refund_permission(request):
+            raise PermissionDenied
+        asked = get_object_or_404(CustomerRequest, pk=request_id, order=order_id)
+        form = RequestDecisionForm(request.POST)
+        if not form.is_valid():
+            self.message_user(request, _("Nothing was decided: the answer is too long."), messages.ERROR)
+            return _redirect_to(order_id)
+        try:
+            decided, text = decide_request(form, asked.pk, actor=request.user.get_username())
+        except (RequestRefused, RefundRefused) as exc:
+            self.message_user(request, str(exc), messages.ERROR)
+            return _redirect_to(order_id)
+        is_open = decided.state == CustomerRequest.State.REQUESTED
+        entry = f"{decided.get_kind_display().capitalize()}: {decided.get_state_display()}."
+        self.log_action(request, [decided.order], entry)
+        self.message_user(request, text, messages.ERROR if is_open else messages.SUCCESS)
+        return _redirect_to(order_id)
+
     # --- Oversold ---
 
     def oversold_view(self, request: HttpRequest) -> HttpResponse:
@@ -534,6 +574,11 @@ class OrderAdmin(ReadOnlyModelAdmin):
                 wrap(self.failed_refund_view),
                 name="checkout_order_refund_failed",
             ),
+            path(
+                "<uuid:order_id>/requests/<int:request_id>/",
+                wrap(self.request_view),
+                name="checkout_order_request",
+            ),
             path("<uuid:order_id>/end/", wrap(self.end_view), name="checkout_order_end"),
             *(
                 path(
@@ -564,6 +609,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
         context = dict(extra_context or {})
         if order and order.paid_at:
             context |= self._refund_context(request, order)
+            context["customer_requests"] = order.requests.prefetch_related("lines__line")
         if order and self.has_pack_permission(request):
             sent = {"carrier": order.carrier, "tracking_number": order.tracking_number}
             initial = sent if order.sent_at else {"carrier": packing.last_carrier()}

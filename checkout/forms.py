@@ -1,4 +1,4 @@
-"""Forms of the cart: adding an item from a product page, and changing a line.
+"""Forms of the cart, and of the page of an order.
 
 Prices and amounts are never read from a form: they are those of the local catalog.
 """
@@ -6,6 +6,7 @@ Prices and amounts are never read from a form: they are those of the local catal
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -18,6 +19,9 @@ from django.utils.translation import gettext_lazy
 from checkout.cart.cart import Cart
 from checkout.cart.lines import CartItem, line_key
 from checkout.cart.rules import has_color, is_offered
+from checkout.models import CustomerRequestLine, Order, OrderLine
+from checkout.orders.customer_requests import ReturnedUnits, returnable_lines
+from checkout.orders.lookup import clean_number
 from inventory.models import StockItem
 
 
@@ -112,3 +116,89 @@ class CartLineForm(CartForm):
             self.add_error("to_item", _("A line can change its size, but not its product."))
         else:
             self.check_color(item, line.color)
+
+
+# --- After the sale ---------------------------------------------------------------------------
+
+
+class MessageField(forms.CharField):
+    """Free text of a customer."""
+
+    def __init__(self, label: Any) -> None:
+        super().__init__(
+            label=label,
+            max_length=500,
+            required=False,
+            widget=forms.Textarea(attrs={"rows": 3, "maxlength": 500}),
+        )
+
+
+class OrderLookupForm(forms.Form):
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail address"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        help_text=gettext_lazy("The one that you paid with."),
+    )
+    number = forms.CharField(
+        label=gettext_lazy("Order number"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        ),
+        help_text=gettext_lazy(
+            "Eight digits and letters, such as 1A2B3C4D. It is in each mail about your order."
+        ),
+    )
+
+    def clean_number(self) -> str:
+        return clean_number(self.cleaned_data["number"])
+
+
+class CancelForm(forms.Form):
+    message = MessageField(gettext_lazy("Your reason, if you want to tell us"))
+    units: Sequence[ReturnedUnits] = ()
+
+
+class ReturnRequestForm(forms.Form):
+    """Units and a reason for each line of the order."""
+
+    message = MessageField(gettext_lazy("Anything else that we should know"))
+
+    def __init__(self, order: Order, data: QueryDict | None = None) -> None:
+        super().__init__(data)
+        self.lines = returnable_lines(order)
+        reasons = [("", gettext_lazy("Please choose")), *CustomerRequestLine.Reason.choices]
+        for line in self.lines:
+            self.fields[f"quantity-{line.pk}"] = forms.IntegerField(
+                label=gettext_lazy("How many"),
+                min_value=0,
+                max_value=line.quantity_to_send,
+                required=False,
+                widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+                initial=line.quantity_to_send if len(self.lines) == line.quantity_to_send == 1 else 0,
+            )
+            self.fields[f"reason-{line.pk}"] = forms.ChoiceField(
+                label=gettext_lazy("Why"), choices=reasons, required=False
+            )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        for line in self.lines:
+            if cleaned.get(f"quantity-{line.pk}") and not cleaned.get(f"reason-{line.pk}"):
+                self.add_error(f"reason-{line.pk}", _("Please choose a reason."))
+        if not self.errors and not self.units:
+            raise ValidationError(_("Please choose how many of which item you return."))
+        return cleaned
+
+    @property
+    def units(self) -> list[ReturnedUnits]:
+        return [
+            ReturnedUnits(line.pk, quantity, self.cleaned_data[f"reason-{line.pk}"])
+            for line in self.lines
+            if (quantity := self.cleaned_data.get(f"quantity-{line.pk}"))
+        ]
+
+    @property
+    def line_fields(self) -> list[tuple[OrderLine, forms.BoundField, forms.BoundField]]:
+        return [(line, self[f"quantity-{line.pk}"], self[f"reason-{line.pk}"]) for line in self.lines]

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from checkout.models import Order, OrderLine, Refund
+from checkout.models import CustomerRequestLine, Order, OrderLine, Refund
 from checkout.orders.refund_requests import RefundedUnits, refundable, suggested_amount
 from inventory.stock import oversold
 from shop.money import as_decimal, decimals, format_money
@@ -159,8 +159,19 @@ class RefundForm(forms.Form):
 
 
 def blank_form(order: Order, request: HttpRequest) -> RefundForm:
-    """`?all=1` in the address: everything that is left. `?line=<id>&units=<n>`: units of one line."""
+    """`?all=1` in the address: everything that is left. `?line=<id>&units=<n>`: units of one line.
+
+    `?request=<id>`: what the customer returns, back to stock unless the owner says otherwise.
+    """
     initial: dict[str, Any] = {}
+    asked = request.GET.get("request", "")
+    if asked.isascii() and asked.isdecimal() and len(asked) < 10:
+        for part in CustomerRequestLine.objects.filter(
+            request=int(asked), request__order=order
+        ).select_related("line"):
+            initial[f"quantity-{part.line_id}"] = min(part.quantity, part.line.quantity_to_send)
+            initial[f"restock-{part.line_id}"] = "yes"
+        initial["reason"] = Refund.Reason.REQUESTED
     for line in order.lines.all():
         if request.GET.get("all"):
             initial[f"quantity-{line.pk}"] = line.quantity_to_send

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import secrets
 import threading
 import time
@@ -17,6 +18,9 @@ from django.http import HttpRequest, HttpResponse
 from config.client_address import client_address
 
 PERIOD = 60.0  # seconds between two lines of log_rarely
+
+# A link that is signed (django.core.signing) opens a page to everyone who reads the log.
+SIGNED = re.compile(r"[\w-]+[.:][\w-]{6}[.:][\w-]{43}\b")
 
 _context: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # noqa: B039 -- never changed in place
 _repeated: dict[str, tuple[float, int]] = {}  # key to the time of its last line, and how often it came since
@@ -50,7 +54,8 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         ids = "".join(f" {name}={value}" for name, value in _context.get().items() if value)
-        line = f"{self.formatTime(record)} {record.levelname} {record.name} {_one_line(record.getMessage())}{ids}"
+        text = _without_links(_one_line(record.getMessage()))
+        line = f"{self.formatTime(record)} {record.levelname} {record.name} {text}{ids}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -60,7 +65,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _without_links(record.getMessage()),
             **{name: value for name, value in _context.get().items() if value},
         }
         if record.exc_info:
@@ -80,6 +85,10 @@ def log_rarely(logger: logging.Logger, level: int, text: str, *, key: str) -> No
             _repeated.clear()
         _repeated[key] = (now, 0)
     logger.log(level, "%s%s", text, f" ({repeated} more since the last such line)" if repeated else "")
+
+
+def _without_links(text: str) -> str:
+    return SIGNED.sub("(signed)", text)
 
 
 def _one_line(text: str) -> str:

@@ -313,6 +313,12 @@ CHECKOUTS_PER_ADDRESS_AND_HOUR = get_int("CHECKOUTS_PER_ADDRESS_AND_HOUR", defau
 
 # How long a link to an order's page is valid; the customer can ask for a new one at any time.
 ORDER_LINK_DAYS = get_int("ORDER_LINK_DAYS", default=180, least=1)
+# How long after the parcel was sent customers can ask on the order's page to return something; 0: they cannot.
+RETURN_DAYS = get_int("RETURN_DAYS", default=30, least=0)
+# Days after which e-mail address, phone number and messages of an order are erased; 0: only by erase_customer.
+CUSTOMER_DATA_DAYS = get_int("CUSTOMER_DATA_DAYS", default=0, least=0)
+# Days for which name and address of a paid order are kept, because the law wants invoices kept.
+INVOICE_DATA_DAYS = get_int("INVOICE_DATA_DAYS", default=3653, least=0)
 
 # --- Monitoring -------------------------------------------------------------------------------
 

@@ -33,9 +33,13 @@ WORKER_TASKS: list[WorkerTask] = [
     WorkerTask("shop.shipping.refresh_shipping_rates", every=3600, own_thread=True),
     WorkerTask("checkout.orders.refund_requests.send_waiting_refunds", every=10, own_thread=True),
     WorkerTask("checkout.mail.sending.send_due", every=1, own_thread=True),
+    WorkerTask("checkout.orders.customer_requests.settle_waiting", every=10, own_thread=False),
+    WorkerTask("checkout.orders.lookup.answer_lookups", every=1, own_thread=False),
+    WorkerTask("checkout.orders.lookup.forget_lookups", every=3600, own_thread=False),
     WorkerTask("checkout.orders.hold_limits.watch", every=60, own_thread=False),
     WorkerTask("checkout.reports.sales.write_summary", every=300, own_thread=True),
     WorkerTask("inventory.agent_catalog.send_catalog", every=60, own_thread=True),
     WorkerTask("inventory.alerts.notify_owner", every=60, own_thread=True),
+    WorkerTask("checkout.privacy.erasure.erase_old", every=24 * 3600, own_thread=True),
     WorkerTask("inventory.cleanup.delete_expired", every=24 * 3600, own_thread=True),
 ]

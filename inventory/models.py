@@ -590,6 +590,7 @@ class Issue(models.Model):
         SETUP = "setup", _("setup")
         HOLDS = "holds", _("held, not bought")
         CUSTOMER_MAIL = "customer_mail", _("mail to a customer")
+        CUSTOMER_REQUEST = "customer_request", _("request of a customer")
 
     kind = models.CharField(_("kind"), max_length=40, choices=Kind.choices)
     subject = models.CharField(_("subject"), max_length=255)

@@ -89,7 +89,9 @@ class SyncState:
 
 
 def open_issues() -> Tasks:
-    issues = list(Issue.objects.filter(closed_at=None).order_by("-id")[: COUNTED_UP_TO + 1])
+    # Requests of customers have a section of their own.
+    found = Issue.objects.filter(closed_at=None).exclude(kind=Issue.Kind.CUSTOMER_REQUEST)
+    issues = list(found.order_by("-id")[: COUNTED_UP_TO + 1])
     shown = [
         Task(
             str(issue),

@@ -57,6 +57,10 @@ PAYMENT_FAILED = "payment_failed"
 ORDER_SENT = "order_sent"
 ORDER_REFUNDED = "order_refunded"
 OUT_OF_STOCK = "out_of_stock"
+ORDER_LINK = "order_link"
+CANCELLATION_ACCEPTED = "cancellation_accepted"
+RETURN_ACCEPTED = "return_accepted"
+REQUEST_DECLINED = "request_declined"
 
 KINDS: dict[str, MailKind] = {
     kind.name: kind
@@ -121,6 +125,53 @@ KINDS: dict[str, MailKind] = {
             ),
             placeholders={**OF_ORDERS, "item": _("the product with its size")},
             sample={"item": "BALM T-Shirt M", "note": "You get your money back today."},
+        ),
+        MailKind(
+            ORDER_LINK,
+            _("link to an order"),
+            subject=gettext_noop("The link to your order {order}"),
+            heading=gettext_noop("Your order {order}"),
+            text=gettext_noop(
+                "You have asked for the link to your order. If it was not you, there is nothing to do: only this "
+                "mailbox gets it."
+            ),
+            placeholders=OF_ORDERS,
+        ),
+        MailKind(
+            CANCELLATION_ACCEPTED,
+            _("cancellation accepted"),
+            subject=gettext_noop("Your order {order} is canceled"),
+            heading=gettext_noop("We have canceled your order"),
+            text=gettext_noop(
+                "As you asked, we have canceled your order {order}. You get your money back the way you paid; banks take "
+                "five to ten days to show it."
+            ),
+            placeholders=OF_ORDERS,
+            sample={"answer": "We hope to see you again."},
+        ),
+        MailKind(
+            RETURN_ACCEPTED,
+            _("return accepted"),
+            subject=gettext_noop("Your return of order {order}"),
+            heading=gettext_noop("Please send it back to us"),
+            text=gettext_noop(
+                "We take back what you want to return of your order {order}. You get your money back once it has arrived."
+            ),
+            placeholders=OF_ORDERS,
+            sample={"answer": "Please send it to Our Shop, 1 Main Street, Sampleton, with the order number."},
+        ),
+        MailKind(
+            REQUEST_DECLINED,
+            _("cancellation or return declined"),
+            subject=gettext_noop("About your order {order}"),
+            heading=gettext_noop("We cannot do this for your order"),
+            text=gettext_noop(
+                "You have asked us to cancel your order {order} or to return something. We cannot do that."
+            ),
+            placeholders=OF_ORDERS,
+            sample={
+                "answer": "Your parcel left us this morning. You can return it from the page of your order."
+            },
         ),
     ]
 }

@@ -1,8 +1,8 @@
 """Signed links to the page of an order.
 
 The link alone opens the page, so it cannot be guessed: it carries a signature of the order's id and of the time at
-which it was made. A link in a mail outlives the mailbox that it was sent to, so it ends after ORDER_LINK_DAYS; a new one
-is sent to the address of the order at any time. Links signed with one of SECRET_KEY_FALLBACKS stay valid.
+which it was made. Mails are kept for years and passed on, so a link ends after ORDER_LINK_DAYS; a new one is mailed to the
+address of the order at any time. Links signed with one of SECRET_KEY_FALLBACKS stay valid.
 """
 
 from __future__ import annotations

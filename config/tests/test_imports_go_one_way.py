@@ -35,6 +35,7 @@ TOPICS: dict[str, dict[str, set[str]]] = {
         "mail": set(),
         "orders": {"cart", "mail"},
         "recovery": {"cart", "orders", "mail"},
+        "privacy": {"orders", "mail"},
         "reports": {"orders"},
     },
     "shop": {"page_cache": set()},

@@ -1,0 +1,80 @@
+"""Requests of customers in the admin: what the first page and an order's page show, and the owner's decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from checkout.models import CustomerRequest, Order, Refund
+from checkout.orders import customer_requests
+from checkout.orders.refund_requests import refundable
+from shop.money import format_money
+
+MAX_SHOWN = 6
+COUNTED_UP_TO = 100  # beyond that a number ends in a plus
+
+
+class RequestDecisionForm(forms.Form):
+    decision = forms.ChoiceField(choices=[("accept", ""), ("decline", "")])
+    answer = forms.CharField(max_length=500, required=False)
+
+
+@dataclass(frozen=True)
+class OpenRequests:
+    """`requests`: the oldest of those that wait for a decision."""
+
+    requests: Sequence[CustomerRequest]
+    number: int
+
+    @property
+    def count(self) -> str:
+        return f"{COUNTED_UP_TO}+" if self.number > COUNTED_UP_TO else str(self.number)
+
+
+def open_requests() -> OpenRequests:
+    waiting = CustomerRequest.objects.filter(state=CustomerRequest.State.REQUESTED).select_related("order")
+    found = list(waiting.order_by("created_at", "pk")[: COUNTED_UP_TO + 1])
+    return OpenRequests(found[:MAX_SHOWN], len(found))
+
+
+def amount_of_cancellation(order: Order) -> str:
+    left = refundable(order)
+    return format_money(left, order.currency) if left else ""
+
+
+def decide(form: RequestDecisionForm, request_id: int, *, actor: str) -> tuple[CustomerRequest, str]:
+    """Accept or decline as the valid form says. Returns the request and what happened.
+
+    Raises RequestRefused or RefundRefused.
+    """
+    answer, now = form.cleaned_data["answer"], timezone.now()
+    if form.cleaned_data["decision"] == "decline":
+        request = customer_requests.decline(request_id, answer=answer, actor=actor, now=now)
+        return request, _("Declined. The customer is told by mail.")
+    request = customer_requests.accept(request_id, answer=answer, actor=actor, now=now)
+    return request, _outcome(request)
+
+
+def _outcome(request: CustomerRequest) -> str:
+    refund = request.refund
+    if request.state == CustomerRequest.State.REQUESTED:
+        last = request.order.refunds.order_by("created_at").last()
+        error = last.error if last else ""
+        return _("Nothing was refunded, and the request still waits. Stripe says: %(error)s") % {
+            "error": error
+        }
+    if request.kind == CustomerRequest.Kind.RETURN:
+        return _("Accepted. The customer is told by mail. Refund the units once they have arrived.")
+    if refund is None:
+        return _("Accepted. Everything was refunded before.")
+    facts = {"amount": format_money(refund.amount, request.order.currency)}
+    if refund.state == Refund.State.REQUESTED:
+        text = _(
+            "Accepted. Stripe has not confirmed the refund of %(amount)s yet and is asked again; nothing is refunded twice."
+        )
+        return text % facts
+    return _("Accepted: %(amount)s are refunded. The customer is told by mail.") % facts
