@@ -51,6 +51,14 @@ def nothing_is_remembered() -> None:
     attempts._attempts.clear()
 
 
+@pytest.fixture(autouse=True)
+def no_cached_feeds() -> None:
+    """Products of two tests may have the same id and time of fetching."""
+    from shop.feeds import cache
+
+    cache.clear()
+
+
 @pytest.fixture
 def running_shop(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shop answers at SITE_URL: what setup.endpoint.ping posts goes to the test client."""

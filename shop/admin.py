@@ -41,11 +41,12 @@ class HasProblems(admin.SimpleListFilter):
 class ProductAdmin(ReadOnlyModelAdmin):
     """Read-only: products are edited in the Stripe Dashboard."""
 
-    list_display = ["name", "category", "price_range", "size_list", "state", "problem_list", "fetched_at"]
+    list_display = ["name", "category", "price_range", "size_list", "state", "problem_list"]
     list_filter = [HasProblems, "active", "deleted", "featured", "category"]
     search_fields = ["id", "search_text"]
     search_help_text = _("Stripe ID, or words from the name and texts.")
     ordering = ["name"]
+
     fieldsets = [
         (None, {"fields": ["problem_list", "feed_gaps", "name", "id", "dashboard", "on_the_shop", "state"]}),
         (_("For customers"), {"fields": ["category", "size_list", "color_list", "featured", "link"]}),
@@ -53,6 +54,17 @@ class ProductAdmin(ReadOnlyModelAdmin):
         (_("Prices"), {"fields": ["price_list"]}),
         (_("At Stripe"), {"fields": ["metadata_list", "created_at", "fetched_at"]}),
     ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        return super().get_queryset(request).prefetch_related("stock_items")
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        @admin.display(description=_("not in feeds"))
+        def exclusions(product: Product) -> SafeString | str:
+            rows = catalog_rows(availability_of(product), get_storefront(request))
+            return _lines(gap_sentences(rows, with_advice=False)) if product.active else "-"
+
+        return [*self.list_display, exclusions, "fetched_at"]
 
     @admin.display(description=_("problems"))
     def problem_list(self, product: Product) -> SafeString | str:

@@ -38,7 +38,7 @@ def product_graph(availability: ProductAvailability, storefront: StorefrontConte
     product = availability.product
     nodes: list[Json] = []
     if rows := [row for row in catalog_rows(availability, storefront) if row.price_text]:
-        policies = [*_shipping(storefront), *_returns(storefront)]
+        policies = [*_shipping(storefront), *_returns(storefront, rows[0].product.return_days)]
         nodes = [_product(rows, availability, policies), *policies]
     crumbs = [(str(_("All products")), reverse("product_list"))]
     if product.category:
@@ -56,7 +56,7 @@ def shop_graph(storefront: StorefrontContext) -> SafeString:
         "url": f"{settings.SITE_URL}/",
         "logo": storefront.logo,
         "description": storefront.settings.tagline,
-        "hasMerchantReturnPolicy": next(iter(_returns(storefront)), None),
+        "hasMerchantReturnPolicy": next(iter(_returns(storefront, storefront.settings.return_days)), None),
     }
     return _script([_filled(organization)])
 
@@ -164,9 +164,8 @@ def _shipping(storefront: StorefrontContext) -> list[Json]:
     ]
 
 
-def _returns(storefront: StorefrontContext) -> list[Json]:
+def _returns(storefront: StorefrontContext, days: int | None) -> list[Json]:
     # The return policy, if the owner has set one. Search engines require the countries that it applies to.
-    days = storefront.settings.return_days
     if days is None or not settings.SHIPPING_COUNTRIES:
         return []
     policy: Json = {

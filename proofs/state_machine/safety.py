@@ -7,9 +7,10 @@ from typing import Any
 from django.db import connection
 from django.test import Client
 
+from inventory.models import StockItem
 from proofs.state_machine.broken import broken
 from proofs.state_machine.stage import Stage
-from shop.tests.channels import assert_channels_agree
+from shop.tests.channels import assert_channels_agree, said_by_each
 
 SUMS = """
     SELECT i.key, i.held, (SELECT coalesce(sum(quantity), 0) FROM inventory_hold h WHERE h.item_id = i.id),
@@ -83,6 +84,23 @@ def channels_agree(stage: Stage) -> None:
             assert_channels_agree(Client())
         except AssertionError as error:
             raise broken("two channels differ about a size", str(error)) from error
+
+
+def agents_are_told_the_same(stage: Stage) -> None:
+    """At rest, Stripe's catalog for agents says of each size what the product page says. Raises BrokenPromise."""
+    with stage.processes.aside():
+        page = said_by_each(Client())["page"]
+        keys = {item.catalog_id: (item.product_id, item.size) for item in StockItem.objects.all()}
+        told = {
+            keys[id]: (row["availability"] == "in_stock", row["price"].removesuffix(" USD"))
+            for id, row in stage.fake.catalog.items()
+        }
+        if told != page:
+            raise broken("agents are told something else", f"{set(told.items()) ^ set(page.items())}")
+        counts = {keys[id]: row["inventory_quantity"] for id, row in stage.fake.catalog.items()}
+        left = {(item.product_id, item.size): str(item.available) for item in StockItem.objects.all()}
+        if counts != left:
+            raise broken("agents are told other counts", f"{counts}, not {left}")
 
 
 def _no_hold_ended_early(stage: Stage) -> None:

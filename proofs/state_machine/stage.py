@@ -47,14 +47,14 @@ class Stage:
         self.fake.add_product(
             id=SHIRT,
             name="BALM T-Shirt",
-            metadata={"sizes": ",".join(sizes), **counts},
+            metadata={"category": "clothing", "sizes": ",".join(sizes), **counts},
             prices=[dict(price)],
             images=IMAGES,
         )
         self.fake.add_product(
             id=POSTER,
             name="Poster",
-            metadata={"stock": str(dice.randint(least, most))},
+            metadata={"category": "art", "stock": str(dice.randint(least, most))},
             prices=[dict(price)],
             images=IMAGES,
         )

@@ -30,7 +30,7 @@ class Wire(InProcess):
         arrives_late: Callable[[Callable[[], object]], bool],
         takes: Callable[[], float],
     ) -> None:
-        super().__init__(fake.api)
+        super().__init__(fake.api, fake.wsgi_app)
         self._fake, self._processes = fake, processes
         self._arrives_late, self._takes = arrives_late, takes
         self.replaced: list[tuple[str, str]] = []  # (product, key): invalid counts that our updates replaced

@@ -1,4 +1,4 @@
-"""Parse the metadata that only feeds need: brand, GTINs, manufacturer numbers, gender, age group and condition.
+"""Parse the metadata that only feeds need: brand, GTINs, manufacturer numbers, gender, age group, condition, returns.
 
 Like the rest of the metadata it is typed by hand, so problems are listed and never raised.
 """
@@ -13,6 +13,8 @@ AGE_GROUPS = ("newborn", "infant", "toddler", "kids", "adult")
 CONDITIONS = ("new", "refurbished", "used")
 GTIN_LENGTHS = (8, 12, 13, 14)
 MAX_LENGTH_NUMBER = 70  # Of a brand or a manufacturer's number.
+MAX_LENGTH_LABEL = 100
+MAX_RETURN_DAYS = 3650
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,17 @@ class FeedAttributes:
     age_group: str = ""
     condition: str = ""
     google_category: str = ""
+    return_days: int | None = None
+    return_label: str = ""
     gtins: dict[str, str] = field(default_factory=dict)
     mpns: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
 
 def parse_attributes(metadata: Mapping[str, str], sizes: Sequence[str]) -> FeedAttributes:
-    """Keys: brand, gender, age_group, condition, google_product_category, gtin, gtin_<size>, mpn, mpn_<size>."""
+    """Keys: brand, gender, age_group, condition, google_product_category, return_days, return_policy_label,
+    gtin, gtin_<size>, mpn, mpn_<size>.
+    """
     problems: list[str] = []
 
     def one_of(key: str, allowed: Sequence[str]) -> str:
@@ -40,6 +46,10 @@ def parse_attributes(metadata: Mapping[str, str], sizes: Sequence[str]) -> FeedA
             return ""
         return word
 
+    days = metadata.get("return_days", "").strip()
+    is_days = days.isascii() and days.isdigit() and len(days) <= 4 and int(days) <= MAX_RETURN_DAYS
+    if days and not is_days:
+        problems.append(f"“return_days” is {days[:20]!a}; it must be a number of days, 0 for no returns.")
     gtins: dict[str, str] = {}
     mpns: dict[str, str] = {}
     for size in sizes or [""]:
@@ -65,6 +75,8 @@ def parse_attributes(metadata: Mapping[str, str], sizes: Sequence[str]) -> FeedA
         age_group=one_of("age_group", AGE_GROUPS),
         condition=one_of("condition", CONDITIONS),
         google_category=_line(metadata.get("google_product_category", "")),
+        return_days=int(days) if is_days else None,
+        return_label=_line(metadata.get("return_policy_label", ""))[:MAX_LENGTH_LABEL],
         gtins=gtins,
         mpns=mpns,
         problems=tuple(problems),

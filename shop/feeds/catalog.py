@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import get_language
 
 from shop.feeds.rows import CatalogRow, catalog_rows
 from shop.models import Product
@@ -35,12 +36,12 @@ def iter_catalog(storefront: StorefrontContext) -> Iterator[list[CatalogRow]]:
 
 
 def catalog_version(storefront: StorefrontContext) -> str:
-    """Changes with each product, the storefront, and each size that begins or ceases to be available."""
+    """Changes with the language, each product, the storefront, and each size that begins or ceases to be available."""
     products = Product.objects.visible().order_by("pk").values_list("pk", "fetched_at")
     stock = _stock_items().order_by("pk").values_list("pk", "is_listed", "state", "available")
     available = ((pk, is_listed, state, bool(left)) for pk, is_listed, state, left in stock.iterator())
     version = hashlib.blake2b(digest_size=16)
-    circumstances = (settings.SITE_URL, settings.SHOP_CURRENCY, settings.SHOP_NAME)
+    circumstances = (settings.SITE_URL, settings.SHOP_CURRENCY, settings.SHOP_NAME, get_language())
     shipping = (settings.SHIPPING_COUNTRIES, settings.SHIPPING_RATES)
     for fact in chain([storefront.key, circumstances, shipping], products.iterator(), available):
         version.update(repr(fact).encode())

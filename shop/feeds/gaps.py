@@ -58,12 +58,12 @@ def advice_of(row: CatalogRow) -> Iterator[Gap]:
         yield Gap((Feed.GOOGLE,), _("clothing needs %(names)s.") % {"names": names}, excludes=False)
 
 
-def gap_sentences(rows: Iterable[CatalogRow]) -> list[str]:
+def gap_sentences(rows: Iterable[CatalogRow], *, with_advice: bool = True) -> list[str]:
     """One sentence per feed and gap, naming the sizes if only some of them have it."""
     rows = list(rows)
     sizes: dict[tuple[Gap, Feed], list[str]] = {}
     for row in rows:
-        for gap in chain(exclusions_of(row), advice_of(row)):
+        for gap in chain(exclusions_of(row), advice_of(row) if with_advice else ()):
             for feed in gap.feeds:
                 sizes.setdefault((gap, feed), []).append(row.size)
     sentences = []

@@ -21,7 +21,7 @@ from shop.storefront import StorefrontContext
 # The same for all sizes of a product, and so put together once.
 PRODUCT_COLUMNS = (
     *("description", "image_link", "additional_image_link", "brand", "condition", "google_product_category"),
-    *("product_type", "color", "gender", "age_group"),
+    *("product_type", "color", "gender", "age_group", "return_policy_label"),
 )
 SIZE_COLUMNS = (
     *("id", "title", "link", "availability", "price", "gtin", "mpn", "identifier_exists"),
@@ -95,6 +95,7 @@ def product_values(product: CatalogProduct) -> list[str]:
         product.color,
         product.gender,
         product.age_group,
+        product.return_label,
     ]
 
 

@@ -41,6 +41,8 @@ class CatalogProduct:
     gender: str
     age_group: str
     condition: str
+    return_days: int | None  # 0: returns are not accepted. None: unknown.
+    return_label: str  # Of a return policy in Merchant Center.
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ def catalog_product(
         gender=attributes.gender or defaults.gender,
         age_group=attributes.age_group or defaults.age_group,
         condition=attributes.condition or "new",
+        return_days=defaults.return_days if attributes.return_days is None else attributes.return_days,
+        return_label=attributes.return_label,
     )
 
 

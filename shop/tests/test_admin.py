@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from shop.models import Product, SizeGuide, Storefront
 from shop.tests.factories import on_shelf, price, words_of
@@ -145,3 +148,20 @@ def test_the_logo_has_a_single_line_input(admin_client: Client) -> None:
     page = admin_client.get("/admin/shop/storefront/add/").content.decode()
 
     assert '<input type="text" name="logo"' in page
+
+
+def test_the_list_of_products_shows_what_is_in_no_feed(
+    admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    on_shelf("prod_bare", name="Bare")
+    on_shelf("prod_good", name="Good", images=("https://cdn.example/1.jpg",))
+    page = admin_client.get("/admin/shop/product/?q=Bare").content.decode()
+    assert "Google: not in the feed: it has no image as JPEG, PNG or WebP." in page
+    assert "not in the feed" not in admin_client.get("/admin/shop/product/?q=Good").content.decode()
+
+    with CaptureQueriesContext(connection) as of_two:
+        admin_client.get("/admin/shop/product/")
+    for number in range(6):
+        on_shelf(f"prod_{number}")
+    with django_assert_max_num_queries(len(of_two)):
+        admin_client.get("/admin/shop/product/")

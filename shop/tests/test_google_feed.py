@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 from datetime import UTC, datetime
 from typing import Any
@@ -228,8 +229,8 @@ def test_chunks_leave_out_and_repeat_nothing(
     client.get(XML)
 
     with django_assert_num_queries(
-        3 + 2 * 3 + 1
-    ):  # storefront and version, then two per chunk until it is empty
+        3 + 2 * 3 + 1 + 3
+    ):  # storefront and version, then two per chunk until it is empty, and once more storefront and version
         rows = xml_rows(client)
 
     assert len(rows) == len({row["id"] for row in rows}) == 21
@@ -247,3 +248,34 @@ def test_head_and_other_methods(client: Client) -> None:
     assert client.head(XML)["ETag"] == client.get(XML)["ETag"]
     assert client.head(XML).content == b""
     assert client.post(XML).status_code == 405
+
+
+def test_a_feed_is_kept_until_something_changes(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    on_shelf(images=IMAGE, stock={"S": 5, "M": 5, "L": 5})
+    first = text_of(client.get(XML))
+
+    with django_assert_num_queries(3):  # storefront and version
+        assert text_of(client.get(XML)) == first
+    packed = client.get(XML, headers={"accept-encoding": "gzip"})
+    assert gzip.decompress(packed.content).decode() == first and packed["Content-Encoding"] == "gzip"
+    StockItem.objects.filter(size="M").update(held=5)
+    assert text_of(client.get(XML)).count("out_of_stock") == 1
+
+
+def test_a_feed_that_was_outdated_while_it_was_sent_is_not_kept(client: Client) -> None:
+    on_shelf(images=IMAGE, stock={"S": 5, "M": 5, "L": 5})
+    pieces = iter(client.get(XML).streaming_content)  # type: ignore[attr-defined]
+    next(pieces)
+    StockItem.objects.filter(size="M").update(held=5)
+    b"".join(pieces)
+    StockItem.objects.filter(size="M").update(held=0)
+
+    assert "out_of_stock" not in text_of(client.get(XML))
+
+
+def test_the_label_of_a_return_policy_is_passed_on(client: Client) -> None:
+    on_shelf(images=IMAGE, metadata={"return_policy_label": "sale"})
+
+    assert [row["return_policy_label"] for row in xml_rows(client)] == ["sale"]

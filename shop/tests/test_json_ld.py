@@ -175,6 +175,15 @@ def test_shipping_and_returns_are_told_once_and_only_if_they_are_set(
         assert offer["hasMerchantReturnPolicy"] == {"@id": returns["@id"]}
 
 
+def test_a_product_may_have_days_for_returns_of_its_own(client: Client) -> None:
+    Storefront.objects.create(return_days=30)
+    product = on_shelf(metadata={"return_days": "0"})
+
+    returns = graph_on(client, product.get_absolute_url())["MerchantReturnPolicy"]
+
+    assert returns["returnPolicyCategory"] == "https://schema.org/MerchantReturnNotPermitted"
+
+
 def test_a_shipping_rate_that_is_not_known_yet_is_not_told_as_free(
     client: Client, settings: Settings
 ) -> None:
