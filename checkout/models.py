@@ -118,6 +118,8 @@ class Order(models.Model):
     customer_returned_at = models.DateTimeField(_("customer returned"), null=True, blank=True)
     polled_at = models.DateTimeField(_("last polled"), null=True, blank=True)
 
+    # Empty for orders from elsewhere.
+    language = models.CharField(_("language"), max_length=10, blank=True)
     currency = models.CharField(_("currency"), max_length=3)
     subtotal = models.BigIntegerField(_("subtotal"), null=True, blank=True)
     shipping = models.BigIntegerField(_("shipping"), null=True, blank=True)

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from checkout.models import Order, OrderLine
+from config.languages import first_language
 
 METADATA_KEYS, METADATA_CHARACTERS = 50, 500
 
@@ -38,6 +39,8 @@ def session_params(
         "success_url": f"{settings.SITE_URL}{reverse('thank_you')}?session_id={{CHECKOUT_SESSION_ID}}",
         "cancel_url": f"{settings.SITE_URL}{reverse('checkout_canceled')}",
     }
+    if settings.SHOP_LANGUAGES != ["en"]:
+        params["locale"] = order.language or first_language()  # Otherwise Stripe's page follows the browser.
     if excluded:
         params["excluded_payment_method_types"] = list(excluded)
     if settings.SHIPPING_COUNTRIES:

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 
 from config.client_address import are_networks
 from config.env import (
@@ -96,6 +95,7 @@ MIDDLEWARE = [
     # each response, and this middleware adds random bytes to the length.
     "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.languages.choose_language",  # Before all that resolve addresses.
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -150,9 +150,14 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
-# All texts are marked for translation; English is the only language so far.
-LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
+# What the pages can be shown in. Each names itself, so that people find their own.
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
+LANGUAGE_CODE = "en"  # Of the admin, the worker and the logs.
+LOCALE_PATHS = [BASE_DIR / "locale"]
+# What this shop is shown in; the first one has addresses without a prefix.
+SHOP_LANGUAGES = list(
+    dict.fromkeys(get_list("SHOP_LANGUAGES", "en", each="|".join(dict(LANGUAGES)), such_as="en,de"))
+)
 TIME_ZONE = get_time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 
@@ -335,7 +340,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = get_bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", defa
 SECURE_HSTS_PRELOAD = get_bool("SECURE_HSTS_PRELOAD", default=False)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _https
+LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365
 if get_bool("TRUST_X_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"

@@ -8,6 +8,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from config.attempts import limit_attempts
+from config.languages import localized
 
 # The link in the mail never comes from the Host header of a request.
 _site = urlsplit(settings.SITE_URL)
@@ -29,6 +30,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("inventory.monitoring_urls")),
     path("", include("inventory.urls")),
-    path("", include("checkout.urls")),
-    path("", include("shop.urls")),
+    path("", include("shop.unprefixed_urls")),
+    localized(path("", include("checkout.urls")), path("", include("shop.urls"))),
 ]

@@ -18,7 +18,16 @@ def storefront(request: HttpRequest) -> dict[str, Any]:
         "site_url": settings.SITE_URL,
         "currency": settings.SHOP_CURRENCY,
         "can_sell": is_configured(),
+        "languages": offered_languages(),
+        "address": request.get_full_path(),
     }
+
+
+def offered_languages() -> tuple[tuple[str, str], ...]:
+    """Code and name of each language of the shop, empty if there is only one."""
+    names = dict(settings.LANGUAGES)
+    codes = settings.SHOP_LANGUAGES
+    return tuple((code, str(names[code])) for code in codes) if len(codes) > 1 else ()
 
 
 def get_storefront(request: HttpRequest) -> StorefrontContext:

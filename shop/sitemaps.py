@@ -14,6 +14,15 @@ from shop.models import Product
 
 class ProductSitemap(Sitemap):  # type: ignore[type-arg]
     limit = 5000
+    alternates = True
+
+    @property
+    def languages(self) -> list[str]:  # type: ignore[override]
+        return list(settings.SHOP_LANGUAGES)
+
+    @property
+    def i18n(self) -> bool:  # type: ignore[override]
+        return len(self.languages) > 1
 
     def items(self) -> QuerySet[Product]:
         return Product.objects.visible().only("id", "name").order_by("id")
@@ -23,7 +32,12 @@ class ProductSitemap(Sitemap):  # type: ignore[type-arg]
     ) -> list[dict[str, Any]]:
         home = urlsplit(settings.SITE_URL)
         here: Any = _Site(home.netloc)
-        return super().get_urls(page, here, home.scheme)
+        urls: list[dict[str, Any]] = super().get_urls(page, here, home.scheme)
+        for url in urls:
+            # The first language's address leads visitors to the language they prefer.
+            if others := url.get("alternates"):
+                others.append({"location": others[0]["location"], "lang_code": "x-default"})
+        return urls
 
 
 class _Site:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import (
@@ -22,6 +23,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_safe
 
+from config.languages import address_in
 from config.stripe_client import is_configured
 from shop.api import catalog_version, compressed_catalog, decompressed, uncompressed_size
 from shop.context_processors import get_storefront
@@ -42,7 +44,7 @@ def home(request: HttpRequest) -> HttpResponse:
         # The second featured product takes the space of four cards, so eight others fill the grid without gaps.
         return {"hero": hero, "second": second, "availabilities": availabilities[len(featured) :][:8]}
 
-    return render_cached_page(request, "shop/home.html", rows, context)
+    return render_cached_page(request, "shop/home.html", rows, context, address=reverse("home"))
 
 
 @require_safe
@@ -71,6 +73,8 @@ def product_list(request: HttpRequest, slug: str = "") -> HttpResponse:
             "slug": slug,
             "is_everything": not slug,
         },
+        address=(reverse("category", args=[slug]) if slug else reverse("product_list"))
+        + product_filter.querystring(page=product_filter.page),
     )
 
 
@@ -94,7 +98,9 @@ def product_detail(request: HttpRequest, product_id: str, slug: str = "") -> Htt
             "slug": product.category_slug,
         }
 
-    return render_cached_page(request, "shop/product_detail.html", (rows, size), context)
+    # The size stays the same in the other languages.
+    address = rows.stub.get_absolute_url() + (f"?{urlencode({'size': size})}" if size else "")
+    return render_cached_page(request, "shop/product_detail.html", (rows, size), context, address=address)
 
 
 @require_safe
@@ -131,7 +137,9 @@ def legal_page(request: HttpRequest, which: str) -> HttpResponse:
 
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
-    lines = ["User-agent: *", "Disallow: /admin/", "Disallow: /cart/", "Disallow: /checkout/"]
+    lines = ["User-agent: *", "Disallow: /admin/"]
+    for language in settings.SHOP_LANGUAGES:
+        lines += [f"Disallow: {address_in(language, path)}" for path in ("/cart/", "/checkout/")]
     lines.append(f"Sitemap: {settings.SITE_URL}{reverse('sitemap')}")
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -23,6 +22,7 @@ from django.utils.translation import gettext_noop
 
 from checkout.mail.kinds import KINDS, is_on, is_switched_off
 from checkout.models import CustomerMail, CustomerMailQuerySet, Order
+from config.languages import first_language
 from inventory import issues
 from inventory.db import insert_new
 from inventory.leases import is_due
@@ -89,7 +89,7 @@ def queue_all(mails: Sequence[QueuedMail]) -> int:
             reference=mail.reference,
             order=mail.order,
             to=mail.to,
-            language=mail.language or getattr(mail.order, "language", "") or settings.LANGUAGE_CODE,
+            language=mail.language or getattr(mail.order, "language", "") or first_language(),
             context=dict(mail.context),
             headers=dict(mail.headers),
             next_attempt_at=now,

@@ -17,6 +17,7 @@ from checkout.mail import texts
 from checkout.mail.facts import order_facts, with_amounts
 from checkout.mail.kinds import KINDS, MailKind
 from checkout.models import CustomerMail, MailText
+from config.languages import first_language
 from shop.storefront import StorefrontContext, load_storefront
 from shop.theme import BACKGROUND, DARK_BACKGROUND, INK, black_or_white, mix, readable_on
 
@@ -69,7 +70,7 @@ class Renderer:
         return cls(load_storefront(), own)
 
     def render(self, mail: CustomerMail) -> Rendered:
-        with override(mail.language or settings.LANGUAGE_CODE):
+        with override(mail.language or first_language()):
             kind = KINDS[mail.kind]
             wording = texts.wording_of(kind, self.own_texts.get((mail.kind, mail.language)))
             facts = order_facts(mail.order) if mail.order else {}

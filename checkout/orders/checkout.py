@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from checkout import gateway
 from checkout.cart.cart import Cart
@@ -146,6 +146,7 @@ def _create_order(cart: Cart, *, now: datetime, network: str = "", for_worker: b
     expires_at = now + timedelta(minutes=settings.CHECKOUT_EXPIRES_MINUTES)
     order = Order(
         currency=cart.currency,
+        language=get_language() or "",
         cart_token=cart.token,
         client_network=network,
         next_attempt_at=now if for_worker else None,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import time_machine
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
@@ -388,3 +389,26 @@ def test_a_changed_price_replaces_the_payment_page(
     first.refresh_from_db()
     assert first.state == Order.State.CANCELED
     assert Order.objects.get(state="open").lines.get().unit_amount == 3000
+
+
+def test_an_order_keeps_the_language_of_its_customer(
+    fake: FakeStripe, shirt: Product, client: Client, settings: Settings
+) -> None:
+    settings.SHOP_LANGUAGES = ["en", "de"]
+    item = shirt.stock_items.get(size="M")
+    client.post("/de/cart/add/", {"item": item.pk, "color": "Black", "quantity": 1})
+
+    answer = client.post("/de/checkout/")
+
+    order = Order.objects.get()
+    assert order.language == "de" and answer.status_code == 302
+    assert order.session_params["locale"] == "de"
+    assert order.session_params["success_url"].startswith("http://testserver/de/checkout/thank-you/")
+    assert order.session_params["cancel_url"] == "http://testserver/de/checkout/cancelled/"
+    assert fake.sessions[order.session_id or ""]["locale"] == "de"
+
+
+def test_a_shop_in_english_leaves_the_language_of_the_payment_page_to_stripe(
+    shirt: Product, customer: Customer
+) -> None:
+    assert "locale" not in order_for(customer, shirt).session_params

@@ -15,6 +15,7 @@ KEY = "sk_test_secret"
 # A valid value of each setting, and values of another form.
 SETTINGS: dict[str, tuple[str, list[str]]] = {
     "AGENT_CATALOG": ("show", ["on", "show,off"]),
+    "SHOP_LANGUAGES": ("de,en", ["xx", "EN", "en de"]),
     "ALLOWED_HOSTS": ("shop.example,www.shop.example", ["https://shop.example", "shop.example:8000", "a b"]),
     "ALLOWED_IMAGE_ORIGINS": ("https://cdn.example", ["cdn.example", "https://cdn.example; script-src *"]),
     "ALLOW_PROMOTION_CODES": ("True", ["maybe", "2"]),

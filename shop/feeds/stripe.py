@@ -10,6 +10,9 @@ import hashlib
 import io
 from dataclasses import dataclass
 
+from django.utils.translation import override
+
+from config.languages import first_language
 from shop.feeds.catalog import iter_catalog
 from shop.feeds.gaps import Feed, is_complete
 from shop.feeds.google import shipping_of
@@ -37,6 +40,12 @@ class AgentCatalog:
 
 
 def agent_catalog(storefront: StorefrontContext) -> AgentCatalog:
+    """The catalog with links to the pages in the shop's first language."""
+    with override(first_language()):
+        return _written(storefront)
+
+
+def _written(storefront: StorefrontContext) -> AgentCatalog:
     products, stock = io.StringIO(newline=""), io.StringIO(newline="")
     product_line, stock_line = csv.writer(products).writerow, csv.writer(stock).writerow
     product_line([*FACTS, *STOCK])

@@ -23,16 +23,23 @@ VISITOR_PARTS = ("cart_link", "messages", "csrf_token")
 
 
 def render_cached_page(
-    request: HttpRequest, template: str, cache_key: Hashable, context: Callable[[], dict[str, Any]]
+    request: HttpRequest,
+    template: str,
+    cache_key: Hashable,
+    context: Callable[[], dict[str, Any]],
+    *,
+    address: str,
 ) -> HttpResponse:
     """Render a page through the cache. `cache_key` must hold every value that the context shows.
+
+    `address`: the page's own, put together from what the key holds and never from the request's.
 
     `context` is called on a miss only. The template is rendered without the request, so that no visitor's data
     can end up in the cache. The tags {% visitor_... %} mark where such data goes.
     """
     shared = storefront(request)
     # Everything else that the template can show: the storefront's rows, and the settings in the context.
-    visible = [value for name, value in shared.items() if name not in {"storefront", "shop_name"}]
+    visible = [value for name, value in shared.items() if name not in {"storefront", "shop_name", "address"}]
     shipping = (tuple(settings.SHIPPING_COUNTRIES), tuple(settings.SHIPPING_RATES))
     key = (
         template,
@@ -42,9 +49,11 @@ def render_cached_page(
         settings.LOW_STOCK_THRESHOLD,
         shipping,
         *visible,
+        address,
     )
     html: str = cached_render(
-        key, lambda: render_to_string(template, {**shared, **context(), "is_cached": True})
+        key,
+        lambda: render_to_string(template, {**shared, **context(), "address": address, "is_cached": True}),
     )
     for name in VISITOR_PARTS:
         if _placeholder(name) in html:

@@ -6,12 +6,14 @@ from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.template import Context
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
+from config.languages import address_in, switch_to
 from shop.availability import ProductAvailability, Variant, card_label, max_quantity, size_label, stock_label
 from shop.filters import ProductFilter
 from shop.json_ld import product_graph, shop_graph
@@ -32,6 +34,25 @@ DOT = (
 def money(amount: int | None, currency: str) -> str:
     """{{ 2500|money:"usd" }} -> $25.00. Empty for None."""
     return "" if amount is None else format_money(amount, currency, get_language() or "en")
+
+
+@register.simple_tag(takes_context=True)
+def switch_address(context: Context, language: str) -> str:
+    """The address of this page in another language, which the visitor's browser remembers."""
+    return switch_to(language, context["address"])
+
+
+@register.simple_tag(takes_context=True)
+def hreflang(context: Context, address: str) -> SafeString:
+    """Link elements that name `address` in each language of the shop, and the first one for all others."""
+    codes = [code for code, _name in context["languages"]]
+    found = [(code, address_in(code, address)) for code in codes]
+    found += [("x-default", path) for _code, path in found[:1]]
+    return format_html_join(
+        "\n  ",
+        '<link rel="alternate" hreflang="{}" href="{}{}">',
+        ((code, settings.SITE_URL, path) for code, path in found),
+    )
 
 
 @register.simple_tag
