@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.orders import added_lines, external_orders
+from checkout.orders import added_lines, external_orders, mails
 from checkout.orders.added_lines import LineChanges
 from checkout.stripe_objects import CheckoutSession, session_from
 from config.fault_points import fault_point
@@ -253,6 +253,8 @@ def _pay(payments: Mapping[Order, Payment], *, now: datetime) -> list[Order]:
     ]
     if new:
         ledger.sell([order.reference for order in new], sales, now=now)
+    # A sale that the former program counted was confirmed by it.
+    mails.confirm([order for order, payment in new.items() if not payment.ignore_cutoff], now=now)
     return list(new)
 
 
@@ -265,9 +267,12 @@ def release_order(order: Order, *, because: str) -> bool:
     """Cancel an order that was not bought and end its hold. False if it is paid or canceled already."""
     with transaction.atomic():
         unpaid = Order.objects.filter(id=order.id, state__in=(State.OPEN, State.AWAITING_PAYMENT))
-        canceled = bool(unpaid.update(state=State.CANCELED))
+        locked = unpaid.select_for_update(no_key=True).first()
+        canceled = locked is not None and bool(unpaid.update(state=State.CANCELED))
         fault_point("release_order.updated")
         units = ledger.release(order.reference) if canceled else 0
+        if locked is not None and locked.state == State.AWAITING_PAYMENT:
+            mails.tell_payment_failed(locked)
     if canceled:
         logger.info("Order %s is canceled, %d units are released: %s", order.number, units, because)
     return canceled

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_noop
 
 from checkout import gateway
 from checkout.models import Order, OrderLine, Refund, RefundLine
+from checkout.orders import mails
 from checkout.orders.fulfillment import mark_refunded_if_full
 from checkout.stripe_objects import MadeRefund
 from config.fault_points import fault_point
@@ -247,6 +248,7 @@ def accept(refund: Refund, made: MadeRefund) -> None:
             # Refunds made at Stripe may be among them; their own event asks about the goods.
             Order.objects.filter(pk=order.pk, refunded__lt=made.total).update(refunded=made.total)
         mark_refunded_if_full(order.pk, whole=made.whole or order.total)
+        mails.tell_refunded(refund)
         # In the order of the items' primary keys, as every ledger operation locks them.
         for part in refund.lines.select_related("line").order_by("line__item_id"):
             restocked = _restock(refund, part) if part.restock else 0
@@ -315,6 +317,7 @@ def mark_failed(stripe_id: str) -> bool:
         if failed:
             amount = format_money(refund.amount, order.currency)
             issues.open_issue(Issue.Kind.REFUND_FAILED, order.number, FAILED, amount=amount)
+            mails.take_back_refunded(refund)
     return True
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop as _
 
 from checkout import gateway
 from checkout.models import Order, Refund
+from checkout.orders import mails
 from checkout.orders.fulfillment import apply_session, mark_refunded_if_full
 from checkout.orders.refund_requests import find_made_refunds, mark_failed
 from checkout.stripe_objects import refund_attempt_from, refund_from
@@ -61,6 +62,7 @@ def on_refund(event: StripeEvent) -> None:
         # The total of refunds only grows, in whatever order events arrive, so each refund is reported once.
         if elsewhere > locked.refunded_elsewhere:
             orders.update(refunded_elsewhere=elsewhere)
+            mails.tell_refunded_elsewhere(locked, event, amount=elsewhere - locked.refunded_elsewhere)
             issues.open_issue(
                 Issue.Kind.REFUND_TO_REVIEW,
                 order.number,

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from checkout.models import Order
+from checkout.orders import mails
 
 
 class NotSendable(Exception):
@@ -49,11 +50,13 @@ def mark_sent(
         # Conditions on the row alone: PostgreSQL checks them again after it has waited for another writer.
         unsent = Order.objects.filter(pk=order_id, state=Order.State.PAID, sent_at=None)
         unsent.filter(packed_at=None).update(packed_at=now, packed_by=actor)
-        if unsent.update(sent_at=now, sent_by=actor, **parcel):
-            return True
-    if not Order.objects.filter(pk=order_id, sent_at__isnull=False).update(**parcel):
+        newly_sent = bool(unsent.update(sent_at=now, sent_by=actor, **parcel))
+        sent = Order.objects.filter(pk=order_id, sent_at__isnull=False)
+        if newly_sent or (sent.update(**parcel) and tracking_number):
+            mails.tell_sent(sent.get())
+    if not newly_sent and not sent.exists():
         raise NotSendable(why_not_sendable(Order.objects.prefetch_related("lines").get(pk=order_id)))
-    return False
+    return newly_sent
 
 
 def why_not_sendable(order: Order) -> str:
@@ -71,5 +74,11 @@ def why_not_sendable(order: Order) -> str:
 
 def mark_not_sent(order_id: UUID) -> bool:
     """Take the mark back from an order that is not on its way after all; it stays packed."""
-    sent = Order.objects.filter(pk=order_id, sent_at__isnull=False)
-    return bool(sent.update(sent_at=None, sent_by="", carrier="", tracking_number=""))
+    with transaction.atomic():
+        sent = Order.objects.filter(pk=order_id, sent_at__isnull=False)
+        order = sent.select_for_update(no_key=True).first()
+        if order is None:
+            return False
+        sent.update(sent_at=None, sent_by="", carrier="", tracking_number="")
+        mails.take_back_sent(order)
+    return True

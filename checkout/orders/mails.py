@@ -1,0 +1,113 @@
+"""Queue the mails that customers get about their orders, in the transactions of what they report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from checkout.carriers import CARRIERS, tracking_url
+from checkout.mail import outbox
+from checkout.mail.kinds import ORDER_CONFIRMATION, ORDER_REFUNDED, ORDER_SENT, OUT_OF_STOCK, PAYMENT_FAILED
+from checkout.mail.outbox import QueuedMail
+from checkout.models import CustomerMail, Order, OrderLine, Refund
+from inventory.models import StripeEvent
+
+# Events may be days late. But a first reading of Stripe's history must not mail customers of long ago, least of all those of
+# payment links, whom another program has told.
+LATEST_CONFIRMATION, LATEST_OF_EXTERNAL = timedelta(days=7), timedelta(days=1)
+
+
+def confirm(orders: Iterable[Order], *, now: datetime) -> None:
+    """Confirm orders that were paid just now."""
+    outbox.queue_all(
+        [
+            QueuedMail(ORDER_CONFIRMATION, order.reference, order.email, order, _context(order))
+            for order in orders
+            if order.state == Order.State.PAID and order.paid_at and now - order.paid_at < _latest(order)
+        ]
+    )
+
+
+def _latest(order: Order) -> timedelta:
+    return LATEST_OF_EXTERNAL if order.is_external else LATEST_CONFIRMATION
+
+
+def tell_payment_failed(order: Order) -> None:
+    """Tell a customer whose bank was to transfer the money that it did not."""
+    outbox.queue(
+        PAYMENT_FAILED, reference=order.reference, to=order.email, order=order, context=_context(order)
+    )
+
+
+def tell_sent(order: Order) -> None:
+    """Tell how the parcel can be followed: once for each tracking number."""
+    context = _context(
+        order,
+        carrier=CARRIERS[order.carrier][0] if order.carrier in CARRIERS else "",
+        tracking_number=order.tracking_number,
+        tracking_url=tracking_url(order.carrier, order.tracking_number),
+    )
+    outbox.queue(ORDER_SENT, reference=_parcel_reference(order), to=order.email, order=order, context=context)
+
+
+def take_back_sent(order: Order) -> None:
+    outbox.cancel(ORDER_SENT, reference=_parcel_reference(order))
+
+
+def _parcel_reference(order: Order) -> str:
+    return f"{order.reference}:{order.carrier}:{order.tracking_number}"
+
+
+def tell_refunded(refund: Refund) -> None:
+    """Tell of a refund of the order's page."""
+    order = refund.order
+    parts = [
+        f"{part.quantity} × {' '.join(filter(None, [part.line.name, part.line.size, part.line.color]))}"
+        for part in refund.lines.select_related("line").order_by("line__position")
+    ]
+    context = _context(order, amount=refund.amount, parts=parts)
+    outbox.queue(
+        ORDER_REFUNDED, reference=refund_reference(refund), to=order.email, order=order, context=context
+    )
+
+
+def take_back_refunded(refund: Refund) -> None:
+    outbox.cancel(ORDER_REFUNDED, reference=refund_reference(refund))
+
+
+def refund_reference(refund: Refund) -> str:
+    return f"refund:{refund.pk}"
+
+
+def tell_refunded_elsewhere(order: Order, event: StripeEvent, *, amount: int) -> None:
+    """Tell of a refund that was made at Stripe."""
+    if timezone.now() - event.created_at < _latest(order):
+        reference, context = f"{order.reference}:{event.pk}"[:255], _context(order, amount=amount)
+        outbox.queue(ORDER_REFUNDED, reference=reference, to=order.email, order=order, context=context)
+
+
+def tell_out_of_stock(line: OrderLine, *, note: str) -> bool:
+    """Tell that a line cannot be sent, for the owner: once for each line. `note`: what happens next."""
+    return outbox.queue(
+        OUT_OF_STOCK,
+        reference=line.reference,
+        to=line.order.email,
+        order=line.order,
+        context=out_of_stock_context(line, note=note),
+    )
+
+
+def out_of_stock_context(line: OrderLine, *, note: str) -> dict[str, Any]:
+    item = " ".join(filter(None, [line.name, line.size, line.color]))
+    return _context(line.order, item=item, note=note)
+
+
+def out_of_stock_mail(line: OrderLine) -> CustomerMail | None:
+    return CustomerMail.objects.filter(kind=OUT_OF_STOCK, reference=line.reference).first()
+
+
+def _context(order: Order, **facts: Any) -> dict[str, Any]:
+    return facts
