@@ -28,8 +28,10 @@ from checkout import packing
 from checkout.carriers import carrier_name
 from checkout.csv_views import order_lines_csv, orders_csv
 from checkout.log_admin import LogEntryAdmin
+from checkout.mail_admin import CustomerMailAdmin, MailTextAdmin
+from checkout.mail_pages import OutOfStockForm, out_of_stock_preview, preview_response
 from checkout.models import CustomerRequest, Order, OrderLine, Refund
-from checkout.orders import customer_requests, shipping
+from checkout.orders import customer_requests, mails, shipping
 from checkout.orders.assign_size import assign_size
 from checkout.orders.customer_requests import RequestRefused
 from checkout.orders.end_checkout import NotOpen, end_checkout
@@ -53,7 +55,12 @@ from inventory.models import Movement, StockItem
 from inventory.stock.oversold import NothingOversold
 from shop.money import format_money
 
-__all__ = ["LogEntryAdmin", "OrderAdmin"]  # Django registers what this module imports and defines.
+__all__ = [
+    "CustomerMailAdmin",
+    "LogEntryAdmin",
+    "MailTextAdmin",
+    "OrderAdmin",
+]  # Django registers what this module imports and defines.
 
 
 class ReturnForm(forms.Form):
@@ -545,6 +552,7 @@ class OrderAdmin(ReadOnlyModelAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "may_refund": self.has_refund_permission(request),
+            "may_tell": self.has_operate_permission(request),
         }
         form = DecisionForm(request.POST) if request.method == "POST" else None
         if form is not None and form.is_valid():
@@ -557,6 +565,35 @@ class OrderAdmin(ReadOnlyModelAdmin):
                 self.message_user(request, text, messages.SUCCESS)
                 return HttpResponseRedirect(reverse("admin:checkout_oversold"))
         return oversold_page(request, context, bound=form)
+
+    def out_of_stock_view(self, request: HttpRequest, order_id: UUID, line_id: int) -> HttpResponse:
+        """Tell a customer that a line is out of stock: a form with a preview, and the click that sends it."""
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        line = get_object_or_404(OrderLine.objects.select_related("order"), pk=line_id, order=order_id)
+        form = OutOfStockForm(request.POST or None)
+        if form.is_valid() and "preview" in request.POST:
+            return preview_response(request, out_of_stock_preview(line, form.cleaned_data["note"]))
+        if form.is_valid():
+            if mails.tell_out_of_stock(line, note=form.cleaned_data["note"]):
+                self.log_action(request, [line.order], f"Mailed that it is out of stock: {line}.")
+                self.message_user(request, _("The mail is on its way."), messages.SUCCESS)
+            else:
+                text = _(
+                    "Nothing was sent: the customer has this mail already, has no address, or it is off."
+                )
+                self.message_user(request, text, messages.WARNING)
+            return _redirect_to(order_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Out of stock"),
+            "order": line.order,
+            "line": line,
+            "form": form,
+            "mail": mails.out_of_stock_mail(line),
+        }
+        return TemplateResponse(request, "checkout/admin/out_of_stock.html", context)
 
     # --- Actions of an order's page ---
 
@@ -578,6 +615,11 @@ class OrderAdmin(ReadOnlyModelAdmin):
                 "<uuid:order_id>/requests/<int:request_id>/",
                 wrap(self.request_view),
                 name="checkout_order_request",
+            ),
+            path(
+                "<uuid:order_id>/out-of-stock/<int:line_id>/",
+                wrap(self.out_of_stock_view),
+                name="checkout_order_out_of_stock",
             ),
             path("<uuid:order_id>/end/", wrap(self.end_view), name="checkout_order_end"),
             *(
@@ -620,6 +662,8 @@ class OrderAdmin(ReadOnlyModelAdmin):
                 "parcel_form": packing.ParcelForm(initial=initial),
                 **context,
             }
+        if order and request.user.has_perm("checkout.view_customermail"):
+            context["mails"] = order.mails.order_by("pk")
         if order and self.has_operate_permission(request):
             unassigned = order.lines.filter(needs_size=True).select_related("product")
             context |= {

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout.carriers import tracking_url
 from checkout.countries import country_name
+from checkout.mail.kinds import KINDS
 from inventory.models import StockItem
 from shop.models import Product
 
@@ -530,6 +531,10 @@ class CustomerMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.reference}"
+
+    @property
+    def label(self) -> str:
+        return str(KINDS[self.kind].label) if self.kind in KINDS else self.kind
 
 
 MAIL_WAITING = (CustomerMail.State.QUEUED, CustomerMail.State.SENDING)

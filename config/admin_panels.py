@@ -37,6 +37,7 @@ WORK: list[tuple[str | Promise, list[str | AdminPage]]] = [
         _("Sell"),
         [
             "checkout.Order",
+            "checkout.CustomerMail",
             AdminPage(_("Oversold"), "admin:checkout_oversold", "inventory.change_stockitem"),
             AdminPage(_("Reports"), "admin:checkout_reports", "checkout.view_reports"),
         ],
@@ -53,7 +54,7 @@ WORK: list[tuple[str | Promise, list[str | AdminPage]]] = [
         ],
     ),
     (_("Catalog"), ["shop.Product", "shop.SizeGuide"]),
-    (_("Look"), ["shop.Storefront"]),
+    (_("Look"), ["shop.Storefront", "checkout.MailText"]),
     (
         _("Plumbing"),
         [

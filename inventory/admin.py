@@ -371,6 +371,7 @@ ORDER_ISSUES = {
     Issue.Kind.REFUND_FAILED,
     Issue.Kind.DISPUTE,
     Issue.Kind.SESSION_NOT_FOUND,
+    Issue.Kind.CUSTOMER_MAIL,
 }
 
 

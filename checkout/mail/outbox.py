@@ -224,7 +224,6 @@ def _fail(mail: CustomerMail, state: str, error: str) -> None:
     # The log has every issue, so neither address nor name is in it.
     sentence = REFUSED if state == State.REFUSED else FAILED
     subject = mail.order.number if mail.order else f"mail {mail.pk}"
-    kind = KINDS[mail.kind].label if mail.kind in KINDS else mail.kind
     issues.open_issue(
-        Issue.Kind.CUSTOMER_MAIL, subject, sentence, mail=kind, error=error.replace(mail.to, "…")[:300]
+        Issue.Kind.CUSTOMER_MAIL, subject, sentence, mail=mail.label, error=error.replace(mail.to, "…")[:300]
     )

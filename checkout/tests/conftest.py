@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from checkout import gateway
 from checkout.models import Order
 from checkout.orders.fulfillment import apply_session
+from checkout.tests.catcher import Catcher, catching
 from inventory.models import Hold, Movement, StockItem
 from inventory.stripe_sync.refresh import refresh_product
 from inventory.worker import drain
@@ -86,6 +90,39 @@ def customer(db: None) -> Customer:
 @pytest.fixture
 def other_customer(db: None) -> Customer:
     return Customer()
+
+
+@pytest.fixture
+def mails_on(settings: Settings) -> None:
+    settings.CUSTOMER_MAILS_OFF = []
+
+
+@pytest.fixture
+def catcher(settings: Settings, mails_on: None) -> Iterator[Catcher]:
+    """A real mail server that takes the shop's mails."""
+    with catching() as caught:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", caught.port
+        yield caught
+
+
+@pytest.fixture
+def order(db: None) -> Order:
+    """Two shirts in M and a poster, paid and delivered to Berlin."""
+    order = Order.objects.create(
+        state=Order.State.PAID,
+        paid_at=datetime(2026, 11, 28, 10, tzinfo=UTC),
+        email="ada@example.com",
+        name="Ada Lovelace",
+        address={"name": "Ada Lovelace", "line1": "Torstr. 1", "postal_code": "10115", "city": "Berlin"},
+        currency="usd",
+        subtotal=6200,
+        shipping=500,
+        total=6700,
+    )
+    order.lines.create(position=0, name="BALM T-Shirt", size="M", color="Black", quantity=2, unit_amount=2500)
+    order.lines.create(position=1, name="Poster", quantity=1, unit_amount=1200)
+    return order
 
 
 def item_of(product: Product, size: str = "") -> StockItem:

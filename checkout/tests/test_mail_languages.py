@@ -10,8 +10,8 @@ from pytest_django.fixtures import Settings
 
 from checkout.mail.kinds import KINDS
 from checkout.mail.render import Renderer
-from checkout.mail.tests.test_outbox import confirm
 from checkout.models import Order
+from checkout.tests.test_mail_outbox import confirm
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,18 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from checkout.mail.tests.catcher import Catcher
 from checkout.models import CustomerMail, Order
 from checkout.orders import mails
 from checkout.orders.fulfillment import release_order
 from checkout.orders.refund_requests import RefundedUnits, request_refund
 from checkout.orders.shipping import mark_not_sent, mark_sent
+from checkout.tests.catcher import Catcher
 from checkout.tests.conftest import (
     Customer,
     apply_session_now,
-    customer,
     deliver,
     only_order,
     order_for,
-    shirt,
 )
 from fake_stripe import FakeStripe
 from inventory.worker import drain
@@ -147,7 +145,7 @@ def test_a_refund_of_the_order_page_is_told_once(fake: FakeStripe, paid: Order) 
 def test_refunds_made_at_stripe_are_told_each_with_its_amount(fake: FakeStripe, paid: Order) -> None:
     deliver(fake)
     for amount in (1000, 700):
-        fake.refund(only_order().payment_intent_id, amount=amount)
+        fake.refund(payment_intent=only_order().payment_intent_id, amount=amount)
         deliver(fake)
     drain()
 

@@ -13,8 +13,8 @@ from time_machine import TimeMachineFixture
 from checkout.mail import outbox
 from checkout.mail.kinds import KINDS, is_on
 from checkout.mail.sending import send_due
-from checkout.mail.tests.catcher import Catcher
 from checkout.models import CustomerMail, Order
+from checkout.tests.catcher import Catcher
 from inventory.models import Issue
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
