@@ -99,7 +99,11 @@ KINDS: dict[str, MailKind] = {
                 "carrier": _("the carrier, empty if there is none"),
                 "tracking_number": _("the tracking number, empty if there is none"),
             },
-            sample={"carrier": "DHL", "tracking_number": "00340434161094042557"},
+            sample={
+                "carrier": "DHL",
+                "tracking_number": "00340434161094042557",
+                "tracking_url": "https://www.dhl.com/global-en/home/tracking.html",
+            },
         ),
         MailKind(
             ORDER_REFUNDED,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.test import RequestFactory
 from django.utils import timezone
@@ -200,6 +201,7 @@ def tell(folder: Path, *, after_a_death: bool = False) -> None:
     story = Story(fake, folder / "notes")
     clock = WorldClock(fake)
     fake.deliver_to(_to_the_shop)
+    settings.CUSTOMER_MAILS_OFF = []
     with clock.patched_everywhere(), mock.patch.object(stripe_client, "http_client", fake.http_client):
         stripe_client._client.cache_clear()
         if after_a_death:

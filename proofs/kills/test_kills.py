@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.db.models import Sum
 
+from checkout.models import CustomerMail
 from config import fault_points
 from inventory.models import Hold, Movement, StockItem, StockUpdate, StripeEvent
 from proofs.children import DIED, GOOD, ChildDatabase, new_child_database, start
@@ -30,7 +31,10 @@ QUICK = {
     "prepare.committed",
     "publish.sent",
     "apply.changed",
+    "mail.answered",
 }
+# Ada and Carol have paid, Bob has not; Ada got one refund.
+MAILS = ["order_confirmation", "order_confirmation", "order_refunded"]
 Say = Callable[[str], None]
 
 pytestmark = [
@@ -89,6 +93,9 @@ def check_everything(folder: Path) -> Callable[[Say], None]:
         assert counts == EXPECTED
         assert metadata["details"] == "soft"
         assert not Hold.objects.exists()
+        mails = CustomerMail.objects.values_list("kind", "state", "interruptions")
+        assert sorted(kind for kind, state, _count in mails if state == CustomerMail.State.SENT) == MAILS
+        assert all(count <= 1 for *_mail, count in mails)
         assert not StockUpdate.objects.filter(state=StockUpdate.State.OPEN).exists()
         assert not Movement.objects.filter(published_at=None).exists()
         assert not StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED).exists()
