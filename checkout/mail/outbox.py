@@ -97,7 +97,9 @@ def queue_all(mails: Sequence[QueuedMail]) -> int:
         for mail in mails
         if is_on(mail.kind) and 0 < len(mail.to) <= MAX_ADDRESS
     ]
-    with transaction.atomic():
+    if not rows:
+        return 0
+    with transaction.atomic(savepoint=False):
         added = insert_new(
             sorted(rows, key=lambda row: (row.kind, row.reference)), unique=("kind", "reference")
         )

@@ -19,6 +19,6 @@ def allow_owners(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("checkout", "0014_customer_mails")]
+    dependencies = [("checkout", "0017_language_of_an_order")]
 
     operations = [migrations.RunPython(allow_owners, migrations.RunPython.noop)]
