@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -22,7 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from checkout.mail import outbox
 from checkout.mail.kinds import KINDS
 from checkout.mail.render import Renderer
-from checkout.mail_pages import MailTextForm, preview_response, sample_mail, text_rows
+from checkout.mail_pages import MailTextForm, preview_response, sample_mail, shop_languages, text_rows
 from checkout.models import CustomerMail, MailText
 from config.admin import ReadOnlyModelAdmin
 
@@ -158,7 +157,7 @@ class MailTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def text_view(self, request: HttpRequest, kind: str, language: str) -> HttpResponse:
         if not self.has_change_permission(request):
             raise PermissionDenied
-        if kind not in KINDS or language not in dict(settings.LANGUAGES):
+        if kind not in KINDS or language not in shop_languages():
             raise Http404
         form = MailTextForm(KINDS[kind], language, request.POST or None)
         if "standard" in request.POST:
@@ -178,7 +177,7 @@ class MailTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "form": form,
             "placeholders": [(f"{{{name}}}", what) for name, what in KINDS[kind].placeholders.items()],
             "is_own": MailText.objects.filter(kind=kind, language=language).exists(),
-            "language": dict(settings.LANGUAGES)[language],
+            "language": shop_languages()[language],
         }
         return TemplateResponse(request, "checkout/admin/mail_text.html", context)
 

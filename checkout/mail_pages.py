@@ -20,6 +20,7 @@ from checkout.mail.render import Rendered, Renderer
 from checkout.mail.texts import PARTS, Wording, find_problem, standard_wording, wording_of
 from checkout.models import MailText, Order, OrderLine
 from checkout.orders.mails import out_of_stock_context
+from config.languages import first_language
 
 PREVIEW_CSP = {
     "default-src": [NONE],
@@ -94,11 +95,16 @@ class TextRow:
 
 
 def text_rows() -> list[TextRow]:
-    own = set(MailText.objects.values_list("kind", "language"))
+    own, languages = set(MailText.objects.values_list("kind", "language")), shop_languages()
     return [
-        TextRow(kind, [(code, name, (kind.name, code) in own) for code, name in settings.LANGUAGES])
+        TextRow(kind, [(code, name, (kind.name, code) in own) for code, name in languages.items()])
         for kind in KINDS.values()
     ]
+
+
+def shop_languages() -> dict[str, str | Promise]:
+    """The languages that customers read: code to name."""
+    return {code: name for code, name in settings.LANGUAGES if code in settings.SHOP_LANGUAGES}
 
 
 def own_text(kind: MailKind, language: str) -> MailText | None:
@@ -115,7 +121,7 @@ def sample_mail(kind: MailKind, language: str, wording: Wording) -> Rendered:
 
 
 def out_of_stock_preview(line: OrderLine, note: str) -> Rendered:
-    kind, language = KINDS[OUT_OF_STOCK], settings.LANGUAGE_CODE
+    kind, language = KINDS[OUT_OF_STOCK], line.order.language or first_language()
     with override(language):
         facts = {**order_facts(line.order), **out_of_stock_context(line, note=note)}
         return Renderer.load().render_wording(kind, wording_of(kind, own_text(kind, language)), facts)

@@ -13,6 +13,7 @@ from checkout.mail import outbox
 from checkout.mail.kinds import ORDER_CONFIRMATION, ORDER_REFUNDED, ORDER_SENT, OUT_OF_STOCK, PAYMENT_FAILED
 from checkout.mail.outbox import QueuedMail
 from checkout.models import CustomerMail, Order, OrderLine, Refund
+from checkout.orders.links import order_url
 from inventory.models import StripeEvent
 
 # Events may be days late. But a first reading of Stripe's history must not mail customers of long ago, least of all those of
@@ -110,4 +111,4 @@ def out_of_stock_mail(line: OrderLine) -> CustomerMail | None:
 
 
 def _context(order: Order, **facts: Any) -> dict[str, Any]:
-    return facts
+    return {"order_url": order_url(order), **facts}
