@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def main() -> None:
 
 def serve(for_gunicorn: list[str]) -> int | str:
     """Run until a program exits. Returns an argument for sys.exit(): a code, or a message for code 1."""
+    os.umask(0o077)  # The database is for its owner only.
     for command in (["migrate", "--no-input", "-v", "0"], ["collectstatic", "--no-input", "-v", "0"]):
         if subprocess.run(python("manage.py", *command), cwd=ROOT).returncode:
             return 1

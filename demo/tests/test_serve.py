@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Callable
@@ -47,10 +48,11 @@ def test_a_killed_server_leaves_no_orphan_on_the_port(tmp_path: Path) -> None:
             python("-m", "script.serve", "--bind", f"127.0.0.1:{port}"), cwd=ROOT, env=environment, stderr=log
         )
     try:
-        wait_until(lambda: is_open(port))
+        wait_until(lambda: is_open(port), seconds=300)  # Migrations take long on a busy disk.
     finally:
         server.send_signal(signal.SIGKILL)
         server.wait()
 
     wait_until(lambda: not is_open(port))
+    assert stat.S_IMODE((tmp_path / "shop.sqlite3").stat().st_mode) == 0o600
     assert "Traceback" not in (tmp_path / "log").read_text()
