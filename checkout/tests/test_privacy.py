@@ -97,7 +97,7 @@ OTHERS = {
     "inventory.Issue": "subject",
     "inventory.MailLock": "*",
     "inventory.Heartbeat": "*",
-    "checkout.Order": "currency presentment_currency carrier",
+    "checkout.Order": "currency presentment_currency carrier language",
     "checkout.OrderLine": "name size color currency price_id external_reference",
     "checkout.Refund": "token stripe_id error",
     "checkout.CustomerMail": "kind reference language lease_holder",
