@@ -20,6 +20,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def seed(orders: int, products: int) -> None:
 
     fake = FakeStripe(base_url="http://stripe.test")
     stripe.RequestsClient = lambda **options: fake.http_client()  # type: ignore[assignment,misc]
+    import_module("config.stripe_client").http_client = fake.http_client  # type: ignore[attr-defined]
     fake.add_webhook_endpoint("http://testserver/stripe/webhook/", enabled_events=["*"], secret="whsec_test")  # noqa: S106
     fake.deliver_to(deliver)
     for number in range(products):

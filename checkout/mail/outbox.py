@@ -149,7 +149,8 @@ def claim(now: datetime, number: int) -> list[CustomerMail]:
     holder = secrets.token_hex(8)
     with transaction.atomic():
         locked = _due(now).select_for_update(skip_locked=True, no_key=True, of=("self",))
-        mails = list(locked.order_by("next_attempt_at", "pk")[:number])
+        chosen = locked.order_by("next_attempt_at", "pk")[:number]
+        mails = list(chosen.prefetch_related("order__lines"))
         interrupted = [mail for mail in mails if mail.state == State.SENDING]
         switched_off = [mail for mail in mails if mail.state == State.QUEUED and is_switched_off(mail.kind)]
         _change(switched_off, state=State.CANCELED)

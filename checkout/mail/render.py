@@ -11,6 +11,7 @@ from typing import Any
 import css_inline
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.utils.translation import override
 
 from checkout.mail import texts
@@ -86,7 +87,7 @@ class Renderer:
             "subject": subject,
             "heading": texts.fill_in(wording.heading, kind, context),
             "paragraphs": texts.paragraphs_of(texts.fill_in(wording.text, kind, context)),
-            "look": _look(self.storefront.settings.accent, self.storefront.settings.background),
+            "css": _stylesheet(self.storefront.settings.accent, self.storefront.settings.background),
         }
         text = render_to_string(f"{kind.template}.txt", context)
         html = render_to_string(f"{kind.template}.html", context)
@@ -94,6 +95,10 @@ class Renderer:
 
 
 @lru_cache(maxsize=4)
+def _stylesheet(accent: str, background: str) -> SafeString:
+    return render_to_string("checkout/mail/_style.css", {"look": _look(accent, background)})
+
+
 def _look(accent: str, background: str) -> Look:
     paper, dark = background or BACKGROUND, DARK_BACKGROUND
     shown, shown_dark = readable_on(accent or ACCENT, paper), readable_on(accent or DARK_ACCENT, dark)

@@ -10,6 +10,7 @@ from django.db import transaction
 from pytest_django.fixtures import Settings
 from time_machine import TimeMachineFixture
 
+from checkout.checks import check_customer_mails_off
 from checkout.mail import outbox
 from checkout.mail.kinds import KINDS, is_on
 from checkout.mail.sending import send_due
@@ -62,6 +63,14 @@ def test_a_kind_can_be_switched_off(order: Order, settings: Settings) -> None:
     queued = outbox.queue("order_confirmation", reference="1", to=order.email, order=order)
 
     assert not queued and is_on("order_sent")
+
+
+def test_a_misspelt_kind_in_the_setting_is_named(settings: Settings) -> None:
+    settings.CUSTOMER_MAILS_OFF = ["order_confirmation", "order_conformation"]
+
+    [warning] = check_customer_mails_off()
+
+    assert "order_conformation" in warning.msg and "order_confirmation" in str(warning.hint)
 
 
 @pytest.mark.parametrize("backend", ["console", "dummy"])
