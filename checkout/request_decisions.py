@@ -9,9 +9,8 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from checkout.models import CustomerRequest, Order, Refund
+from checkout.models import CustomerRequest, Refund
 from checkout.orders import customer_requests
-from checkout.orders.refund_requests import refundable
 from shop.money import format_money
 
 MAX_SHOWN = 6
@@ -39,11 +38,6 @@ def open_requests() -> OpenRequests:
     waiting = CustomerRequest.objects.filter(state=CustomerRequest.State.REQUESTED).select_related("order")
     found = list(waiting.order_by("created_at", "pk")[: COUNTED_UP_TO + 1])
     return OpenRequests(found[:MAX_SHOWN], len(found))
-
-
-def amount_of_cancellation(order: Order) -> str:
-    left = refundable(order)
-    return format_money(left, order.currency) if left else ""
 
 
 def decide(form: RequestDecisionForm, request_id: int, *, actor: str) -> tuple[CustomerRequest, str]:

@@ -102,12 +102,9 @@ def erase_orders(order_ids: Sequence[UUID], now: datetime) -> None:
     limit = now - timedelta(days=settings.INVOICE_DATA_DAYS)
     with transaction.atomic():
         # Again, under the lock: a payment may have arrived, or a request.
-        locked = Order.objects.filter(pk__in=order_ids).order_by("pk").select_for_update()
-        locked_ids = list(locked.values_list("pk", flat=True))
-        orders = Order.objects.filter(
-            pk__in=list(Order.objects.finished().filter(pk__in=locked_ids).values_list("pk", flat=True))
-        )
-        ids = _ids(orders)
+        locked = _ids(Order.objects.filter(pk__in=order_ids).order_by("pk").select_for_update())
+        ids = _ids(Order.objects.finished().filter(pk__in=locked))
+        orders = Order.objects.filter(pk__in=ids)
         orders.filter(Q(paid_at=None) | Q(paid_at__lt=limit)).update(**INVOICE)
         orders.update(**CONTACT)
         CustomerRequest.objects.filter(order__in=ids).update(message="", answer="")

@@ -176,7 +176,8 @@ def finish(order: Order) -> None:
     customer_requests.accept(asked.pk, answer="Please send it back.", actor="owner", now=now)
     lookup.look_up(order.email, order.number, network="192.0.2.1", now=now)
     lookup.answer_lookups(now)
-    CustomerMail.objects.update(state=CustomerMail.State.SENT, body=f"Dear {NAME}", last_error=f"550 {EMAIL}")
+    mails = CustomerMail.objects.filter(order=order)
+    mails.update(state=CustomerMail.State.SENT, body=f"Dear {NAME}", last_error=f"550 {EMAIL}")
     issues.open_issue(
         Issue.Kind.CUSTOMER_MAIL, order.number, "Refused: %(error)s", error=f"<{EMAIL}> unknown"
     )
