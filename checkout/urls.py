@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from checkout import order_pages, views
+from checkout import order_pages, restock_pages, views
 
 urlpatterns = [
     path("cart/", views.show_cart, name="cart"),
@@ -17,4 +17,8 @@ urlpatterns = [
     path("order/<str:token>/cancel/", order_pages.cancel_page, name="order_cancel"),
     path("order/<str:token>/return/", order_pages.return_page, name="order_return"),
     path("order/<str:token>/withdraw/", order_pages.withdraw_page, name="order_withdraw"),
+    path("restock/confirm/<str:token>/", restock_pages.confirm, name="restock_confirm"),
+    path("restock/stop/<str:token>/", restock_pages.stop, name="restock_stop"),
+    # Last, because product ids can be chosen freely at Stripe and may contain a slash.
+    path("restock/<path:product_id>/", restock_pages.restock, name="restock"),
 ]

@@ -325,6 +325,20 @@ CUSTOMER_DATA_DAYS = get_int("CUSTOMER_DATA_DAYS", default=0, least=0)
 # Days for which name and address of a paid order are kept, because the law wants invoices kept.
 INVOICE_DATA_DAYS = get_int("INVOICE_DATA_DAYS", default=3653, least=0)
 
+# --- Back in stock ----------------------------------------------------------------------------
+
+# Customers may ask to be mailed when a sold-out size is back. Without a mail server, or without these mails, they cannot.
+RESTOCK_SIGNUPS = (
+    get_bool("RESTOCK_SIGNUPS", default=True)
+    and not {"all", "restock_confirmation", "back_in_stock"} & set(CUSTOMER_MAILS_OFF)
+    and not globals()["EMAIL_BACKEND"].endswith((".console.EmailBackend", ".dummy.EmailBackend"))
+)
+RESTOCK_CONFIRM_DAYS = get_int("RESTOCK_CONFIRM_DAYS", default=3, least=1)  # then the address is deleted
+RESTOCK_WAIT_DAYS = get_int("RESTOCK_WAIT_DAYS", default=365, least=1)  # likewise
+# While units are left, the next ones on the list are mailed this long after the first.
+RESTOCK_WAVE_MINUTES = get_int("RESTOCK_WAVE_MINUTES", default=60, least=0)
+RESTOCK_SIGNUPS_PER_ADDRESS_AND_HOUR = get_int("RESTOCK_SIGNUPS_PER_ADDRESS_AND_HOUR", default=20, least=1)
+
 # --- Monitoring -------------------------------------------------------------------------------
 
 # With it, /readyz shows details and /metrics answers (Authorization: Bearer).

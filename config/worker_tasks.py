@@ -36,6 +36,8 @@ WORKER_TASKS: list[WorkerTask] = [
     WorkerTask("checkout.orders.customer_requests.settle_waiting", every=10, own_thread=False),
     WorkerTask("checkout.orders.lookup.answer_lookups", every=1, own_thread=False),
     WorkerTask("checkout.orders.lookup.forget_lookups", every=3600, own_thread=False),
+    WorkerTask("checkout.restock.waves.send_waves", every=10, own_thread=True),
+    WorkerTask("checkout.restock.signups.end_old", every=3600, own_thread=True),
     WorkerTask("checkout.orders.hold_limits.watch", every=60, own_thread=False),
     WorkerTask("checkout.reports.sales.write_summary", every=300, own_thread=True),
     WorkerTask("inventory.agent_catalog.send_catalog", every=60, own_thread=True),

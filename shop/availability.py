@@ -40,6 +40,10 @@ class Variant:
     def buyable(self) -> bool:
         return self.stock in {StockStatus.AVAILABLE, StockStatus.FEW}
 
+    @property
+    def sold_out(self) -> bool:
+        return self.stock in {StockStatus.SOLD_OUT, StockStatus.IN_CHECKOUTS}
+
 
 @dataclass(frozen=True)
 class ProductAvailability:
@@ -94,6 +98,10 @@ class ProductAvailability:
         """The sizes that can still be bought; empty if all of them can."""
         left = [variant.size for variant in self.variants if variant.buyable]
         return ", ".join(left) if len(left) < len(self.variants) else ""
+
+    @property
+    def some_sold_out(self) -> bool:
+        return any(variant.sold_out for variant in self.variants)
 
     @property
     def some_reserved(self) -> bool:

@@ -20,6 +20,7 @@ def storefront(request: HttpRequest) -> dict[str, Any]:
         "can_sell": is_configured(),
         "languages": offered_languages(),
         "address": request.get_full_path(),
+        "offers_restock": settings.RESTOCK_SIGNUPS,
     }
 
 

@@ -139,7 +139,7 @@ def legal_page(request: HttpRequest, which: str) -> HttpResponse:
 def robots(request: HttpRequest) -> HttpResponse:
     lines = ["User-agent: *", "Disallow: /admin/"]
     for language in settings.SHOP_LANGUAGES:
-        lines += [f"Disallow: {address_in(language, path)}" for path in ("/cart/", "/checkout/")]
+        lines += [f"Disallow: {address_in(language, path)}" for path in ("/cart/", "/checkout/", "/restock/")]
     lines.append(f"Sitemap: {settings.SITE_URL}{reverse('sitemap')}")
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
 

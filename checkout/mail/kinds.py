@@ -34,7 +34,8 @@ class MailKind:
     `subject`, `heading` and `text` are the standard texts, marked by gettext_noop. A blank line in `text` begins a paragraph.
     `placeholders`: names that the owner's texts may have in braces, with what each stands for. Their values are looked up in
     the template's context. `amounts`: names of the context that are amounts in the order's currency. `sample`: a context for
-    the preview. `about_order`: the mail shows an order.
+    the preview. `about_order`: the mail shows an order; if not, an address that is refused is no issue, for strangers may
+    have typed it.
     """
 
     name: str
@@ -46,6 +47,8 @@ class MailKind:
     amounts: tuple[str, ...] = ()
     sample: Mapping[str, Any] = field(default_factory=dict)
     about_order: bool = True
+    # Dotted path of a function of the mail, called right before it is sent: a mail that it denies is canceled.
+    still_true: str = ""
 
     @property
     def template(self) -> str:
@@ -61,6 +64,8 @@ ORDER_LINK = "order_link"
 CANCELLATION_ACCEPTED = "cancellation_accepted"
 RETURN_ACCEPTED = "return_accepted"
 REQUEST_DECLINED = "request_declined"
+RESTOCK_CONFIRMATION = "restock_confirmation"
+BACK_IN_STOCK = "back_in_stock"
 
 KINDS: dict[str, MailKind] = {
     kind.name: kind
@@ -176,6 +181,32 @@ KINDS: dict[str, MailKind] = {
             sample={
                 "answer": "Your parcel left us this morning. You can return it from the page of your order."
             },
+        ),
+        MailKind(
+            RESTOCK_CONFIRMATION,
+            _("back in stock: confirm the address"),
+            subject=gettext_noop("Shall we mail you when {item} is back?"),
+            heading=gettext_noop("Please confirm your address"),
+            text=gettext_noop(
+                "You asked us to mail you when {item} is back in stock. Please confirm that this is your address.\n\n"
+                "If you did not ask for it, ignore this mail: you get no further one, and your address is deleted."
+            ),
+            placeholders={**COMMON, "item": _("the product with its size")},
+            sample={"item": "BALM T-Shirt M", "confirm_url": "#", "stop_url": "#"},
+            about_order=False,
+        ),
+        MailKind(
+            BACK_IN_STOCK,
+            _("back in stock"),
+            subject=gettext_noop("{item} is back"),
+            heading=gettext_noop("{item} is back"),
+            text=gettext_noop(
+                "You asked us to mail you: {item} is available again. We do not reserve it, so it may be gone soon."
+            ),
+            placeholders={**COMMON, "item": _("the product with its size")},
+            sample={"item": "BALM T-Shirt M", "buy_url": "#", "stop_url": "#"},
+            about_order=False,
+            still_true="checkout.restock.waves.is_current",
         ),
     ]
 }

@@ -220,9 +220,16 @@ def _leased(mail: CustomerMail) -> CustomerMailQuerySet:
     return CustomerMail.objects.filter(pk=mail.pk, state=State.SENDING, lease_holder=mail.lease_holder)
 
 
+def record_canceled(mail: CustomerMail) -> None:
+    """What a leased mail would report is not true any more, so it is not sent."""
+    _leased(mail).update(state=State.CANCELED, next_attempt_at=None)
+
+
 def _fail(mail: CustomerMail, state: str, error: str) -> None:
     sending = CustomerMail.objects.filter(pk=mail.pk, state=State.SENDING)
     if not sending.update(state=state, last_error=error[:500], next_attempt_at=None):
+        return
+    if state == State.REFUSED and mail.kind in KINDS and not KINDS[mail.kind].about_order:
         return
     # The log has every issue, so neither address nor name is in it.
     sentence = REFUSED if state == State.REFUSED else FAILED

@@ -17,10 +17,11 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_noop
 
 from checkout.mail import outbox
-from checkout.mail.kinds import delivers
+from checkout.mail.kinds import KINDS, delivers
 from checkout.mail.render import Rendered, Renderer
 from checkout.mail.smtp import Connection, MailServerDown, Outcome, Result, describe
 from checkout.mail.texts import one_line
@@ -77,6 +78,10 @@ def _send_with(senders: Senders, now: datetime) -> int:
 
 def _hand_over(mail: CustomerMail, senders: Senders, renderer: Renderer) -> None:
     try:
+        still_true = KINDS[mail.kind].still_true
+        if still_true and not import_string(still_true)(mail):
+            outbox.record_canceled(mail)
+            return
         rendered = renderer.render(mail)
         message = message_of(mail, rendered, shop=renderer.storefront.name)
     except Exception as exc:  # A fault in a template must not stop the mails behind it.

@@ -10,6 +10,7 @@ from django.db.models.functions import Cast
 
 from checkout.models import CustomerMail, Order, OrderLookup, OrderQuerySet
 from checkout.orders.lookup import digest_of
+from checkout.restock import signups
 from inventory.models import Issue, StripeEvent
 
 
@@ -58,6 +59,7 @@ def export(email: str) -> dict[str, Any]:
         "email": email,
         "orders": [_order(order) for order in orders],
         "mails": [row(mail) for mail in mails_of(email, orders)],
+        "back_in_stock": signups.export(email),
         "look_ups": [row(lookup) for lookup in lookups_of(email)],
         "stripe_events": [row(event) for event in events_of(email, orders)],
         "issues": [row(issue) for issue in issues_of(email)],

@@ -20,6 +20,7 @@ from django.db.models import Q, QuerySet
 
 from checkout.models import MAIL_WAITING, CustomerMail, CustomerRequest, Order, OrderLookup, Refund
 from checkout.privacy.customer_data import events_of, issues_of, lookups_of, mails_of, orders_of
+from checkout.restock import signups
 from inventory.models import Issue, StripeEvent
 
 CONTACT: dict[str, Any] = {
@@ -88,6 +89,7 @@ def _ids(rows: QuerySet[Any]) -> list[Any]:
 def erase(found: Erasure, email: str, now: datetime) -> None:
     """Erase what `plan` has found."""
     erase_orders([order.pk for order in found.orders], now)
+    signups.erase(email, now=now)
     CustomerMail.objects.filter(pk__in=found.mails).delete()
     OrderLookup.objects.filter(pk__in=found.lookups).delete()
     for event in StripeEvent.objects.filter(pk__in=found.events, state=StripeEvent.State.HANDLED):

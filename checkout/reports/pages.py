@@ -22,6 +22,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from checkout.reports.restock import waiting_by_size
 from checkout.reports.sales import Sales, sales_by, sales_by_day, start_of
 from checkout.today import sales_chart
 from config.charts import BarChart
@@ -345,6 +346,44 @@ def dead_stock_table(asked: Mapping[str, Any]) -> Table:
     )
 
 
+def restock_table(asked: Mapping[str, Any]) -> Table:
+    found = waiting_by_size()
+    rows: list[tuple[tuple[Value, ...], float]] = [
+        (
+            (
+                row.item.product.name,
+                Link(row.item.size or _("one size"), row.item.pk),
+                row.waiting,
+                row.unconfirmed,
+                row.item.available,
+                row.mailed,
+                row.last_wave,
+                row.ended,
+            ),
+            row.waiting,
+        )
+        for row in found
+    ]
+    return Table(
+        columns=[
+            _("Product"),
+            _("Size"),
+            _("Waiting"),
+            _("Not confirmed"),
+            _("Available"),
+            _("Mailed"),
+            _("Last mails"),
+            _("Ended"),
+        ],
+        rows=_with_bars(rows),
+        total=_("%(number)d waiting") % {"number": sum(row.waiting for row in found)},
+        note=_(
+            "Customers who asked to be mailed when a sold-out size is back, by how many wait. Ended: unsubscribed, no longer "
+            "sold, waited too long, or the address was refused."
+        ),
+    )
+
+
 def _share(rate: float | None) -> Share | None:
     return None if rate is None else Share(rate)
 
@@ -367,6 +406,7 @@ REPORTS = {
     "size-curve": Report(gettext_lazy("Size curve"), SizeCurveForm, size_curve_table, {"order": 100}),
     "days-left": Report(gettext_lazy("Days left"), forms.Form, days_left_table),
     "stock-value": Report(gettext_lazy("Stock value"), forms.Form, stock_value_table),
+    "back-in-stock": Report(gettext_lazy("Back in stock"), forms.Form, restock_table),
     "dead-stock": Report(gettext_lazy("Dead stock"), DeadStockForm, dead_stock_table, {"days": DEFAULT_DAYS}),
 }
 

@@ -51,6 +51,8 @@ OF_CUSTOMERS = {
     "checkout.CustomerRequest": "message answer",
     "checkout.OrderLookup": "email number email_digest network",
     "checkout.CustomerMail": "to context headers subject body last_error",
+    "checkout.RestockSubscriber": "email email_key",
+    "checkout.RestockSignup": "client_network",
     "inventory.StripeEvent": "payload",
     "inventory.Issue": "text",
     "sessions.Session": "session_data",
@@ -102,6 +104,7 @@ OTHERS = {
     "checkout.Refund": "token stripe_id error",
     "checkout.CustomerMail": "kind reference language lease_holder",
     "checkout.MailText": "*",
+    "checkout.RestockSubscriber": "language",
     "checkout.SalesSummary": "*",
 }
 

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
-from checkout.models import Order
+from checkout.models import CustomerMail, Order, RestockSignup, RestockSubscriber
 from checkout.orders import refund_requests, shipping
 from checkout.orders.fulfillment import apply_session, release_order
 from checkout.orders.refund_requests import RefundedUnits, RefundRefused
+from checkout.restock import signups
+from checkout.restock.waves import send_waves
 from checkout.stripe_objects import session_from
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for, put_on_show
 from checkout.tests.test_external_orders import a_line, open_externally
@@ -234,3 +237,40 @@ def test_oversold_units_are_decided_once_and_taken_off_one_delivery(fake: FakeSt
 
     assert item_of(shirt, "L").available == 5 and oversold.owed(item.pk) == 0
     assert not ledger.find_drift()
+
+
+def test_two_workers_queue_one_wave_and_ten_requests_one_confirmation(
+    shirt: Product, settings: Settings
+) -> None:
+    settings.CUSTOMER_MAILS_OFF, settings.RESTOCK_SIGNUPS = [], True
+    item, now = item_of(shirt, "S"), timezone.now()
+
+    at_once(*[partial(signups.ask, "ada@example.com", item, network="", now=now) for _each in range(10)])
+    assert CustomerMail.objects.count() == RestockSignup.objects.count() == 1
+
+    for number in range(5):
+        signups.ask(f"a{number}@example.com", item, network="", now=now)
+    for subscriber in RestockSubscriber.objects.all():
+        signups.confirm(subscriber.pk, now=now)
+    StockItem.objects.filter(pk=item.pk).update(on_hand=3)
+    at_once(*[partial(send_waves, now) for _each in range(4)])
+
+    assert CustomerMail.objects.filter(kind="back_in_stock").count() == 3
+    assert RestockSignup.objects.filter(state="mailing").count() == 3
+
+
+def test_one_who_stops_while_the_wave_is_queued_leaves_nothing_behind(
+    shirt: Product, settings: Settings
+) -> None:
+    settings.CUSTOMER_MAILS_OFF, settings.RESTOCK_SIGNUPS = [], True
+    item, now = item_of(shirt, "S"), timezone.now()
+    signups.ask("ada@example.com", item, network="", now=now)
+    subscriber = RestockSubscriber.objects.get()
+    signups.confirm(subscriber.pk, now=now)
+    StockItem.objects.filter(pk=item.pk).update(on_hand=3)
+
+    at_once(partial(send_waves, now), partial(signups.stop, subscriber.pk, now=now))
+    send_waves(now)
+
+    assert RestockSignup.objects.get().state == "unsubscribed"
+    assert not RestockSubscriber.objects.exists() and not CustomerMail.objects.waiting().exists()

@@ -35,8 +35,9 @@ TOPICS: dict[str, dict[str, set[str]]] = {
         "mail": set(),
         "orders": {"cart", "mail"},
         "recovery": {"cart", "orders", "mail"},
-        "privacy": {"orders", "mail"},
+        "privacy": {"orders", "mail", "restock"},
         "reports": {"orders"},
+        "restock": {"cart", "mail"},
     },
     "shop": {"page_cache": set()},
 }
