@@ -101,7 +101,13 @@ def measure(folder: Path, stack: ExitStack, *, rated: bool, with_oscar: bool) ->
     side.tell("add_goods", goods=shirts)
     url = stack.enter_context(servers.database("sqlite", folder))
     shop = stack.enter_context(
-        servers.shop(folder, database_url=url, stripe_url=side.url, image_origin=images)
+        servers.shop(
+            folder,
+            database_url=url,
+            stripe_url=side.url,
+            image_origin=images,
+            settings={"SHOP_LANGUAGES": "en,de,fr"},
+        )
     )
     pages = pages_of(shop, shirts[0]["id"])
     told("queries")
@@ -140,10 +146,14 @@ def _circumstances() -> Json:
 
 
 def pages_of(shop: Running, product_id: str) -> dict[str, Target]:
-    """The four measured pages; the product page under its canonical address, after the redirect."""
+    """The measured pages; the product page under its canonical address, after the redirect, and in each language."""
     home = f"http://127.0.0.1:{shop.port}"
     landed = requests.get(f"{home}/products/{product_id}/", timeout=30).url
-    paths = {"home": "/", "list": "/products/", "product": landed.removeprefix(home), "cart": "/cart/"}
+    product = landed.removeprefix(home)
+    paths = {"home": "/", "list": "/products/", "product": product, "cart": "/cart/"}
+    paths |= {
+        f"{name}_{language}": f"/{language}{paths[name]}" for language in ("de", "fr") for name in RATED
+    }
     return {name: Target(shop.port, path) for name, path in paths.items()}
 
 
@@ -223,7 +233,7 @@ def targets(result: Mapping[str, Json]) -> Json:
     """Each target with the measured value, and whether it was met."""
     wanted: dict[str, tuple[float, float | None, float | None]] = {}
     wanted |= {f"{name}: queries": (result[name]["queries"], None, 4) for name in ("list", "product", "cart")}
-    for name in ("home", "list", "product", "cart"):
+    for name in ("home", "list", "product", "cart", "list_de", "list_fr", "product_de", "product_fr"):
         wanted[f"{name}: bytes"] = (result[name]["bytes"], None, WIRE)
         wanted[f"{name}: requests elsewhere"] = (result[name]["third_party"], None, 0)
         wanted[f"{name}: layout shift"] = (result[name]["layout_shift"], None, 0)
