@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from django.utils.translation import override
 
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = ("de", "fr")
@@ -37,9 +38,16 @@ TEMPLATES = (
 # Modules with texts for customers. What they mark with gettext_noop is for the owner.
 MODULES = (
     "checkout/cart/*.py", "checkout/forms.py", "checkout/views.py", "checkout/order_pages.py", "checkout/htmx.py",
-    "checkout/orders/checkout.py", "checkout/orders/hold_limits.py", "checkout/mail/facts.py",
+    "checkout/orders/checkout.py", "checkout/orders/hold_limits.py", "checkout/orders/customer_requests.py",
+    "checkout/restock_pages.py", "checkout/restock/*.py", "checkout/mail/facts.py",
     "shop/availability.py", "shop/json_ld.py", "shop/views.py",
 )  # fmt: skip
+# Texts of these modules that only the owner reads.
+FOR_THE_OWNER = (
+    "The parcel is sent already. Decline the request; the customer can return it.",
+    "This was decided before: %(state)s.",
+    "canceled by the customer",
+)
 # Texts of modules that are mostly the admin's.
 COMMON = ("Legal notice", "Privacy", "Terms and returns")
 FUNCTIONS = {"_": 1, "gettext": 1, "gettext_lazy": 1, "ngettext": 2}  # name to how many arguments are texts
@@ -79,13 +87,16 @@ def main() -> int:
 
 def collected() -> Iterator[Text]:
     from checkout.mail.kinds import KINDS
+    from checkout.models import CustomerRequestLine
 
     yield from (Text(text) for text in COMMON)
+    with override("en"):
+        yield from (Text(str(label)) for label in CustomerRequestLine.Reason.labels)
     for kind in KINDS.values():
         yield from (Text(text) for text in (kind.subject, kind.heading, kind.text) if text)
     for pattern in MODULES:
         for path in sorted(ROOT.glob(pattern)):
-            yield from of_module(path)
+            yield from (text for text in of_module(path) if text.singular not in FOR_THE_OWNER)
     for name in TEMPLATES:
         place = ROOT / "templates" / name
         paths = [place] if place.is_file() else sorted([*place.rglob("*.html"), *place.rglob("*.txt")])
