@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.test import Client
+from django.urls import clear_url_caches
 
 if TYPE_CHECKING:
     from fake_stripe import FakeStripe
@@ -49,6 +52,13 @@ def nothing_is_remembered() -> None:
 
     logs._repeated.clear()
     attempts._attempts.clear()
+
+
+@receiver(setting_changed)
+def forget_addresses(setting: str, **_more: object) -> None:
+    """Django keeps the addresses of each language, which begin with another prefix after this change."""
+    if setting == "SHOP_LANGUAGES":
+        clear_url_caches()
 
 
 @pytest.fixture(autouse=True)

@@ -37,6 +37,23 @@ def test_texts_of_templates_modules_and_mails_are_collected() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_translated_and_none_is_left_over(language: str) -> None:
+    """If this fails: run `python -m script.messages` and translate what it lists."""
+    catalog = read(language)
+    stored = {
+        (message.id if isinstance(message.id, str) else tuple(message.id), message.context or "")
+        for message in catalog
+        if message.id
+    }
+
+    assert stored == {(text.id, text.context) for text in TEXTS}
+    for message in catalog:
+        if message.id:
+            assert not message.fuzzy, message.id
+            assert all(strings_of(message)), message.id
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_translation_has_the_placeholders_of_its_text(language: str) -> None:
     for message in read(language):
         if not message.id:
