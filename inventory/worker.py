@@ -48,13 +48,13 @@ class WrongDatabase(Exception):
 
 
 def start() -> None:
-    """Check the database, resume stock updates and request a refresh of every product.
+    """Check the database, resume stock updates and request a refresh of the products.
 
     Stripe may have changed while no worker was running. Raises WrongDatabase.
     """
     check_database()
     publisher.resume()
-    refresh.request_refresh_of_all()
+    refresh.request_refresh_of_all(new_before=timezone.now() - refresh.FRESH)
 
 
 def check_database() -> None:

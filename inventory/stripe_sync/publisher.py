@@ -51,6 +51,9 @@ def publish_pending(now: datetime) -> int:
     if not is_configured():
         return 0
     due = pending_products(now).order_by(F("next_attempt_at").asc(nulls_first=True))
+    if refresh.is_listing_due(now):
+        # As after a start: one list of the account takes far fewer requests than reading each product here.
+        due = due.exclude(pk__in=refresh.due_refreshes(now).values("pk"))
     product_ids = list(due.values_list("pk", flat=True)[:BATCH_SIZE])
     if not product_ids or issues.is_open(Issue.Kind.PUBLISHING_STOPPED, SUBJECT):
         return 0
@@ -137,17 +140,18 @@ def _postpone(product_id: str, now: datetime) -> int:
 
 
 def _counts_are_explained(product_id: str, now: datetime) -> bool:
-    # Refresh the product, unless that was done within the last minute, and count the edits behind a difference.
+    # Refresh the product, unless that was done a short while ago, and count the edits behind a difference.
     # False if the product is paused, or a difference remains unexplained for now.
     # An invalid count may have been corrected in the meantime.
     invalid = StockItem.objects.filter(
         product=OuterRef("pk"), is_listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
     )
+    recent = Q(refreshed_at__gt=now - refresh.FRESH)
+    recent |= Q(refreshed_at__gt=now - refresh.FRESH_BEFORE_FIRST_UPDATE, number=0)
     fresh = ProductSync.objects.filter(
         ~Exists(invalid),
+        recent,
         pk=product_id,
-        number__gt=0,
-        refreshed_at__gt=now - refresh.FRESH,
         refreshed_at__lte=timezone.now(),
         refreshes_requested__lte=F("refreshes_done"),
     )

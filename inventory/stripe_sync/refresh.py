@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from config.fault_points import fault_point
 from config.stripe_client import InvalidRequest, RateLimited, ServerError, StripeCallError, is_configured
 from inventory.leases import is_due, lease, lease_free
-from inventory.models import Issue, ProductSync, StockUpdate
+from inventory.models import Issue, ProductSync, StockUpdate, StripeEvent
 from inventory.stripe_sync import backoff, snapshot
 from shop import gateway, mirror
 from shop.models import Product
@@ -24,7 +24,11 @@ from shop.models import Product
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 20
+MANY_EVENTS = 20
 FRESH = timedelta(seconds=60)
+# A new account is read as one list, and its first updates take a minute for several hundred products. Edits in between
+# request a refresh by their events; one whose event is late is counted when it comes.
+FRESH_BEFORE_FIRST_UPDATE = timedelta(minutes=10)
 
 
 def refresh_product(product_id: str) -> mirror.Outcome:
@@ -53,11 +57,11 @@ def refresh_requested(now: datetime) -> int:
     """
     if not is_configured():
         return 0
-    # While an update is open a refresh can compare nothing.
-    open_update = StockUpdate.objects.filter(product=OuterRef("pk"), state=StockUpdate.State.OPEN)
-    due = pending_refreshes().filter(lease_free(), ~Exists(open_update), is_due("next_refresh_at", now))
-    product_ids = list(due.values_list("pk", flat=True))
-    if 2 * len(product_ids) > _listing_calls():
+    product_ids = list(due_refreshes(now).values_list("pk", flat=True))
+    if is_listing_due(now):
+        fresh = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, attempts=0, needs_stripe=False)
+        if fresh.filter(type__startswith="product.").count() > MANY_EVENTS:
+            return 0  # They are about to request more refreshes, and one list serves all.
         refreshed = _refresh_from_listing(product_ids, now)
     else:
         refreshed = sum(
@@ -75,9 +79,17 @@ def pending_refreshes() -> QuerySet[ProductSync]:
     return ProductSync.objects.filter(refreshes_requested__gt=F("refreshes_done"))
 
 
-def _listing_calls() -> int:
-    # About how many calls list the account, if a product has one or two prices. Reading one product takes two.
-    return 2 + 3 * (Product.objects.count() // gateway.PAGE_SIZE + 1)
+def due_refreshes(now: datetime) -> QuerySet[ProductSync]:
+    # While an update is open a refresh can compare nothing.
+    open_update = StockUpdate.objects.filter(product=OuterRef("pk"), state=StockUpdate.State.OPEN)
+    return pending_refreshes().filter(lease_free(), ~Exists(open_update), is_due("next_refresh_at", now))
+
+
+def is_listing_due(now: datetime) -> bool:
+    """Whether so many products are due that listing the account takes fewer requests than reading each of them."""
+    # Listing takes about three calls for each page, if a product has one or two prices. Reading one product takes two.
+    listing_calls = 2 + 3 * (Product.objects.count() // gateway.PAGE_SIZE + 1)
+    return 2 * due_refreshes(now).count() > listing_calls
 
 
 def _refresh_from_listing(product_ids: Sequence[str], now: datetime) -> int:
@@ -122,9 +134,13 @@ def _postpone(product_id: str, now: datetime) -> int:
     return backoff.postpone(product_id, now, attempts="refresh_attempts", until="next_refresh_at")
 
 
-def request_refresh_of_all() -> int:
-    # When a worker starts, changes may have been missed: every product is refreshed before an update is sent.
-    return ProductSync.objects.request_refresh()
+def request_refresh_of_all(*, new_before: datetime | None = None) -> int:
+    """Request a refresh of every product, or of all but those that were first read after `new_before`.
+
+    When a worker starts, changes may have been missed. Without this no update may be sent.
+    """
+    is_new = Q(number=0, highest_seen_number=0, refreshed_at__gt=new_before) if new_before else Q(pk=None)
+    return ProductSync.objects.exclude(is_new).request_refresh()
 
 
 def request_refresh(product_ids: Iterable[str]) -> int:

@@ -43,10 +43,11 @@ def apply_snapshot(product: gateway.StripeProduct, requested: int) -> None:
             return
         is_new = False
         if not product.deleted:
-            # The first reading creates the row and is its sales cutoff.
-            _row, is_new = ProductSync.objects.get_or_create(
+            # The first reading creates the row, is its sales cutoff, and is what a new row requests.
+            row, is_new = ProductSync.objects.get_or_create(
                 product_id=product.id, defaults={"sales_cutoff": product.fetched_at}
             )
+            requested = row.refreshes_requested if is_new else requested
         sync = ProductSync.objects.select_for_update().filter(pk=product.id).first()
         if sync is None:
             return

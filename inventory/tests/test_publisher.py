@@ -17,7 +17,7 @@ from inventory.stock.metadata import VersionTag, update_payload
 from inventory.stripe_sync import publisher, updates
 from inventory.stripe_sync.catalog_sync import sync_catalog
 from inventory.tests.factories import Shirt, later, raising
-from inventory.worker import drain
+from inventory.worker import drain, start
 
 if TYPE_CHECKING:
     from fake_stripe import FakeStripe
@@ -498,6 +498,7 @@ def test_an_edit_before_the_first_update_is_fetched_and_not_overwritten(
     fake.forward(5)
     shirt.edit(M=20)
 
-    drain()
+    start()
+    drain(hourly=True)
 
     assert shirt.at_stripe("M") == "20" and shirt.movements("M", "edited") == [5]

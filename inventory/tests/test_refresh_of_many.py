@@ -8,8 +8,10 @@ import pytest
 from django.utils import timezone
 
 from fake_stripe import FakeStripe
+from inventory import worker
+from inventory.events import inbox
 from inventory.models import ProductSync
-from inventory.stripe_sync import catalog_sync, refresh
+from inventory.stripe_sync import catalog_sync, publisher, refresh
 from inventory.tests.factories import Shirt
 from shop import gateway
 from shop.models import Product
@@ -78,3 +80,55 @@ def test_a_list_from_before_an_update_is_not_applied(
 
     assert list(refresh.pending_refreshes().values_list("pk", flat=True)) == ["prod_07"]
     assert not ProductSync.objects.get(pk="prod_07").differs
+
+
+def test_a_new_account_is_connected_with_one_list(fake: FakeStripe, db: None) -> None:
+    for endpoint in list(fake.webhook_endpoints):
+        fake.call("DELETE", f"/v1/webhook_endpoints/{endpoint}")
+    for number in range(12):
+        fake.add_product(
+            id=f"prod_{number:02}",
+            name="T-Shirt",
+            metadata={"sizes": "M", "stock_M": "15"},
+            prices=[{"unit_amount": 2500, "currency": "usd"}],
+        )
+    before = len(fake.calls)
+
+    catalog_sync.sync_catalog()
+    worker.start()
+    worker.drain(hourly=True)
+
+    catalog = [path for path in reads(fake, since=before) if path.startswith(("/v1/prices", "/v1/products"))]
+    assert catalog == ["/v1/prices", "/v1/products"]
+    assert ProductSync.objects.filter(number=1, needs_version_bump=False).count() == 12
+
+
+def test_many_products_that_wait_for_a_refresh_are_not_read_one_by_one_to_be_published(
+    shirts: list[Shirt], fake: FakeStripe
+) -> None:
+    before = len(fake.calls)
+
+    assert publisher.publish_pending(timezone.now()) == 0
+    assert reads(fake, since=before) == []
+
+    refresh.refresh_requested(timezone.now())
+
+    assert publisher.publish_pending(timezone.now()) == publisher.BATCH_SIZE
+    assert reads(fake, since=before) == ["/v1/prices", "/v1/products"]
+
+
+def test_a_list_waits_until_the_events_of_an_edit_of_many_are_handled(
+    shirts: list[Shirt], fake: FakeStripe
+) -> None:
+    inbox.store_events(
+        {"id": f"evt_{number}", "type": "product.created", "data": {"object": {"id": "prod_01"}}}
+        for number in range(refresh.MANY_EVENTS + 1)
+    )
+    before = len(fake.calls)
+
+    assert refresh.refresh_requested(timezone.now()) == 0
+    assert reads(fake, since=before) == []
+
+    inbox.process_local(timezone.now())
+
+    assert refresh.refresh_requested(timezone.now()) == 12
