@@ -45,3 +45,6 @@ WORKER_TASKS: list[WorkerTask] = [
     WorkerTask("checkout.privacy.erasure.erase_old", every=24 * 3600, own_thread=True),
     WorkerTask("inventory.cleanup.delete_expired", every=24 * 3600, own_thread=True),
 ]
+
+# Called in each web process: starts the thread that mails when no worker runs.
+WEB_WATCH = "inventory.web_watch.start"

@@ -111,6 +111,16 @@ def snapshot_event_of(thin_event: Mapping[str, Any]) -> dict[str, Any]:
     return dict(clean_json(event.to_dict(for_json=True)))
 
 
+def has_undelivered_events(types: Sequence[str], *, since: datetime, until: datetime) -> bool:
+    """Whether Stripe has an event of these types and of that time that waits to be delivered to some endpoint."""
+    created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
+    with translate_errors():
+        page = stripe_client(retries=RETRIES).v1.events.list(
+            {"limit": PAGE_SIZE, "types": list(types), "created": cast("Any", created)}
+        )
+        return any(event.pending_webhooks for event in page.data)
+
+
 def product_events(since: datetime) -> Iterator[dict[str, Any]]:
     """Every product.updated event created at `since` or later, newest first, as Stripe's JSON.
 

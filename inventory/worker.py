@@ -30,8 +30,11 @@ from inventory.stripe_sync import missed_events, publisher, refresh
 logger = logging.getLogger(__name__)
 
 BEAT = WorkerTask("inventory.heartbeat.beat", every=heartbeat.INTERVAL, own_thread=False)
-# Not in the table: --once and tests have no running shop to examine.
-EXAMINE = WorkerTask("inventory.setup.doctor.examine_hourly", every=3600, own_thread=True)
+# Not in the table: --once and tests have no running shop to examine, and no time in which Stripe is silent.
+EXAMINE = [
+    WorkerTask("inventory.setup.doctor.examine_hourly", every=3600, own_thread=True),
+    WorkerTask("inventory.setup.alarms.check", every=60, own_thread=True),
+]
 MAX_REST = 30.0  # seconds between attempts of a failing task
 SHUTDOWN_GRACE = 20.0  # seconds for threads to finish their requests to Stripe when the worker is stopped
 DRAIN_AHEAD = timedelta(seconds=10)  # tasks due within this time are run early by `drain`
@@ -104,7 +107,7 @@ class Worker:
         """Run the tasks until `stop` is set: those with an `own_thread` in a thread each, the others here in turn."""
         threads = [
             threading.Thread(target=self._repeat, args=([task],), name=task.path, daemon=True)
-            for task in [*WORKER_TASKS, EXAMINE]
+            for task in [*WORKER_TASKS, *EXAMINE]
             if task.own_thread
         ]
         for thread in threads:

@@ -28,7 +28,7 @@ TOPICS: dict[str, dict[str, set[str]]] = {
         "events": set(),
         "stripe_sync": {"stock", "events"},
         "reports": {"stock"},
-        "setup": {"events"},
+        "setup": {"events", "stripe_sync"},
     },
     "checkout": {
         "cart": set(),

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from config.admin_panels import INDEX_CONTEXT, SITEWIDE_PANELS, VIEWS
 from config.stripe_events import EVENTS
-from config.worker_tasks import WORKER_TASKS
+from config.worker_tasks import WEB_WATCH, WORKER_TASKS
 
 HANDLERS = sorted({path for paths in EVENTS.values() for path in paths})
 PAGES = sorted({view for _address, view, _name in VIEWS})
@@ -20,6 +20,10 @@ ONE_ARGUMENT = [
     INDEX_CONTEXT,
     *PAGES,
 ]
+
+
+def test_the_watch_of_the_web_processes_takes_no_argument() -> None:
+    inspect.signature(import_string(WEB_WATCH)).bind()
 
 
 @pytest.mark.parametrize("path", ONE_ARGUMENT)

@@ -33,7 +33,7 @@ from config.stripe_client import (
     ServerError,
     StripeCallError,
 )
-from inventory import checks, gateway, heartbeat, issues
+from inventory import checks, deliveries, gateway, heartbeat, issues
 from inventory.gateway import Account, WebhookEndpoint
 from inventory.models import (
     DeliveryStatus,
@@ -55,7 +55,7 @@ MAX_WAIT = timedelta(minutes=5)  # for an event to be handled
 MAX_UNPUBLISHED = timedelta(minutes=15)
 MAIL_TIMEOUT = 10
 # Problems that have issues or panels of their own.
-SHOWN_ELSEWHERE = {"worker", "issues", "catalog", "events", "publishing", "deliveries"}
+SHOWN_ELSEWHERE = {"worker", "issues", "catalog", "events", "publishing", "deliveries", "clock"}
 PROBLEM = gettext_noop("%(text)s → %(remedy)s")
 READ_ONLY = (
     gettext_noop("The database is read-only, so nothing can be sold or counted."),
@@ -66,12 +66,16 @@ CONNECT = "manage.py connect_stripe --env .env"
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check. `remedy` is the command, setting or page that mends it."""
+    """The result of one check. `remedy` is the command, setting or page that mends it.
+
+    `is_silence`: only that Stripe did not answer in time.
+    """
 
     check: str
     level: str
     text: str
     remedy: str = ""
+    is_silence: bool = False
 
 
 def examine(
@@ -90,11 +94,17 @@ def examine_hourly(now: datetime) -> int:
     """Worker task: open an issue for each problem, and close those that are gone. Returns 0."""
     findings = examine(now)
     for check in {finding.check for finding in findings} - SHOWN_ELSEWHERE:
-        problems = [finding for finding in findings if finding.check == check and finding.level != OK]
+        problems = [
+            finding
+            for finding in findings
+            if finding.check == check and finding.level != OK and not finding.is_silence
+        ]
         for problem in problems:
             facts = {"text": problem.text, "remedy": problem.remedy}
             issues.open_issue(Issue.Kind.SETUP, check, PROBLEM, **facts)
-        if not problems:
+        # Stripe's silence proves neither; setup.alarms has it.
+        is_silent = any(finding.is_silence for finding in findings if finding.check == check)
+        if not problems and not is_silent:
             issues.close(Issue.Kind.SETUP, check)
     return 0
 
@@ -161,7 +171,7 @@ def stripe_findings(now: datetime, *, deadline: float) -> Iterator[Finding]:
     if isinstance(account, ConnectionFailed | ServerError | TimeoutError):
         text = _("Stripe does not answer, so the account and the endpoint were not examined: %(error)s")
         remedy = _("Nothing is lost meanwhile. See https://status.stripe.com, then run doctor again.")
-        yield Finding("stripe", ERROR, text % {"error": account}, remedy)
+        yield Finding("stripe", ERROR, text % {"error": account}, remedy, is_silence=True)
         return
     mode = _("live mode") if is_live() else _("test mode")
     name = f"{account.name or account.id}, " if isinstance(account, Account) else ""
@@ -170,7 +180,7 @@ def stripe_findings(now: datetime, *, deadline: float) -> Iterator[Finding]:
     yield from _endpoint_findings(results)
     yield from _ping_findings(results.get("ping"))
     if isinstance(account, Account) and account.clock is not None:
-        yield _clock_finding(account.clock - now)
+        yield clock_finding(account.clock - now)
 
 
 def _permission_call(name: str) -> Callable[[], bool]:
@@ -207,7 +217,7 @@ def _permission_findings(results: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("permissions", ERROR, text, _("Grant it at %(url)s") % {"url": dashboard})
     if unknown:
         text = _("Stripe did not say whether the key has: %(names)s.") % {"names": ", ".join(unknown)}
-        yield Finding("permissions", WARNING, text, _("Run doctor again."))
+        yield Finding("permissions", WARNING, text, _("Run doctor again."), is_silence=True)
     if not lacking and not unknown:
         yield Finding("permissions", OK, _("The key has every permission that the shop needs."))
 
@@ -271,7 +281,7 @@ def _ping_findings(reason: object) -> Iterator[Finding]:
         yield Finding("webhook", WARNING, text % facts, remedy)
 
 
-def _clock_finding(ahead: timedelta) -> Finding:
+def clock_finding(ahead: timedelta) -> Finding:
     # `ahead`: Stripe's clock minus ours.
     seconds = int(ahead.total_seconds())
     if abs(ahead) <= MAX_CLOCK_DIFFERENCE:
@@ -415,7 +425,9 @@ def _delivery_findings() -> Iterator[Finding]:
     if status is not None and status.refused_since is not None:
         text = _("Since %(since)s every delivery of Stripe was refused: %(reason)s")
         facts = {"since": _moment(status.refused_since), "reason": status.refusal}
-        yield Finding("deliveries", ERROR, text % facts, CONNECT)
+        # Until Stripe's list confirms it (inventory.deliveries), a stranger may have posted them.
+        level = ERROR if issues.is_open(*deliveries.ISSUE) else WARNING
+        yield Finding("deliveries", level, text % facts, CONNECT)
     else:
         yield Finding(
             "deliveries", OK, _("No delivery of Stripe was refused since the last one that was accepted.")

@@ -135,10 +135,20 @@ class Drop:
         if delivery:
             self.cluster.side.tell("edit", product=SHIRT, size="M", difference=delivery)
 
-    def outcome(self, drill: str, runs: int, *, may_oversell: bool = False, **figures: Any) -> Outcome:
-        """What the judge says of all runs, from Stripe's side alone."""
+    def outcome(
+        self, drill: str, runs: int, *, may_oversell: bool = False, may_doubt: bool = False, **figures: Any
+    ) -> Outcome:
+        """What the judge says of all runs, from Stripe's side alone.
+
+        `may_doubt`: sales may remain of which the owner is asked whether Stripe's count includes them.
+        """
         until(lambda: is_at_rest(self.cluster), self.cluster, seconds=150)
         verdict = self.cluster.side.tell("verdict")
+        found = differences(self.cluster.environment)
+        if may_doubt:
+            doubted = [text for text in found if text.startswith("sale_in_doubt")]
+            found = [text for text in found if text not in doubted]
+            figures["sales_in_doubt"] = len(doubted)
         return Outcome(
             drill=drill,
             runs=runs,
@@ -147,7 +157,7 @@ class Drop:
             lost=verdict.lost,
             doubled=verdict.doubled,
             oversold=verdict.oversold,
-            differences=differences(self.cluster.environment),
+            differences=found,
             may_oversell=may_oversell,
             figures={"turned_away": self.turned_away, **self.figures, **figures},
         )

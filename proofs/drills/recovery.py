@@ -46,8 +46,11 @@ def restore_of_a_backup(folder: Path, runs: int) -> Outcome:
             ]
             subprocess.run(restore, check=True, capture_output=True)  # noqa: S603
             drop.note("unknown_orders", drop.unknown_orders())
+            # Before anything is sold: Stripe's counts are accepted as they are when they are read.
+            manage(cluster.environment, "sync_catalog")
+            manage(cluster.environment, "backfill_events", "--since", "1d")
             _sell_again(drop, cluster, began)
-        return drop.outcome("restore", runs, may_oversell=True)
+        return drop.outcome("restore", runs, may_oversell=True, may_doubt=True)
 
 
 def rebuild_from_stripe(folder: Path, runs: int) -> Outcome:
