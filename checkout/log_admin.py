@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -16,7 +17,11 @@ from config.admin import ReadOnlyModelAdmin
 class LogEntryAdmin(ReadOnlyModelAdmin):
     list_display = ["action_time", "user", "content_type", "object_link", "what"]
     list_display_links = ["action_time"]
-    list_filter = ["action_time", "user", "content_type"]
+    list_filter = [
+        "action_time",
+        ("user", RelatedOnlyFieldListFilter),
+        ("content_type", RelatedOnlyFieldListFilter),
+    ]
     list_select_related = ["user", "content_type"]
     search_fields = ["object_repr", "object_id", "change_message"]
     date_hierarchy = "action_time"

@@ -233,6 +233,8 @@ def _acts_of(past: Past, told: story.Story, day: int) -> Iterator[tuple[float, A
         yield day + 0.1, lambda: _receive(past, told.delivery)
     if day == story.DAYS - 5:
         yield day + 0.5, lambda: _sell_by_payment_link(past)
+    if day == story.DAYS - 1:
+        yield day + 0.4, lambda: _oversell(past)
     if day == story.DAYS - 3:
         yield day + 0.6, lambda: _refund_one(past)
     if datetime.fromtimestamp(past.midnight + (day - story.DAYS) * DAY, tz=UTC).weekday() < 5:
@@ -301,6 +303,17 @@ def _sell_by_payment_link(past: Past) -> None:
         shipping_address_collection={"allowed_countries": ["US", "GB", "DE"]},
     )
     past.fake.pay(session["id"], name="Ida Brandvold", email="ida@example.com")
+    past.settle()
+
+
+def _oversell(past: Past) -> None:
+    """A payment link sells a size that has been sold out for weeks: the owner has to decide."""
+    product = past.fake.products["prod_foghorn_hoodie"]
+    session = past.fake.open_session(
+        line_items=[{"price": product["default_price"], "quantity": 1, "metadata": {"size": "M"}}],
+        shipping_address_collection={"allowed_countries": ["US", "GB", "DE"]},
+    )
+    past.fake.pay(session["id"], name="Juno Okafor", email="juno@example.com")
     past.settle()
 
 

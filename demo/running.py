@@ -140,8 +140,9 @@ class Demo:
 
     def _start_shop(self) -> None:
         self._start("shop", "manage.py", "runserver", "--noreload", self.site_url.removeprefix("http://"))
-        self._start("worker", "manage.py", "run_worker")
         self._wait_for("shop", f"{self.site_url}/")
+        # Afterwards: it examines at once whether the shop answers.
+        self._start("worker", "manage.py", "run_worker")
 
     def _start(self, name: str, *arguments: str) -> None:
         self.log(name).write_bytes(b"")

@@ -57,15 +57,16 @@ def test_a_past_is_played_through_the_shop(fake: FakeStripe, settings: Settings)
 
     assert abs(time.time() - began.end) < 600 and timezone.now() - began.now() < timedelta(minutes=10)
     paid = Order.objects.filter(paid_at__isnull=False)
-    assert paid.count() == len(told.purchases) + 1
+    assert paid.count() == len(told.purchases) + 2
     assert paid.filter(paid_at__lt=timezone.now() - timedelta(days=35)).exists()
     assert Order.objects.sent().exists() and Order.objects.filter(state=Order.State.OPEN).count() == 1
     assert set(Issue.objects.filter(closed_at=None).values_list("kind", flat=True)) == {
         "needs_size",
+        "oversold",
         "refund_to_review",
     }
     assert set(Movement.objects.values_list("kind", flat=True)) == {
-        "opened", "sale", "received", "adjusted", "counted", "edited",
+        "opened", "sale", "received", "adjusted", "counted", "edited", "oversold",
     }  # fmt: skip
     ends = story.counts_at_the_end()
     counts = {

@@ -7,25 +7,35 @@ function fieldAt(row, column) {
   return table.tBodies[0].rows[row]?.cells[column]?.querySelector("input:not([type=hidden])");
 }
 
-table?.addEventListener("keydown", (event) => {
-  const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-  const field = event.target;
-  if (!steps || field.tagName !== "INPUT" || event.altKey || event.ctrlKey || event.metaKey) return;
-  // Left and right move the caret while there is text to move it in.
-  if (steps[1] && field.value) return;
+function above(field, step) {
   const cell = field.closest("td");
-  let row = cell.parentElement.sectionRowIndex + steps[0];
-  let column = cell.cellIndex + steps[1];
-  while (table.tBodies[0].rows[row] && column > 0 && column < table.rows[0].cells.length) {
-    const next = fieldAt(row, column);
-    if (next) {
-      event.preventDefault();
-      next.focus();
-      next.select();
-      return;
-    }
-    row += steps[0];
-    column += steps[1];
+  let row = cell.parentElement.sectionRowIndex + step;
+  while (table.tBodies[0].rows[row] && !fieldAt(row, cell.cellIndex)) row += step;
+  return fieldAt(row, cell.cellIndex);
+}
+
+function beside(field, step) {
+  // Within a number the keys move the caret.
+  const edge = step < 0 ? 0 : field.value.length;
+  const isWhole = field.selectionEnd - field.selectionStart === field.value.length;
+  if (!isWhole && (field.selectionStart !== edge || field.selectionEnd !== edge)) return null;
+  const fields = [...table.querySelectorAll("input:not([type=hidden])")];
+  return fields[fields.indexOf(field) + step];
+}
+
+table?.addEventListener("keydown", (event) => {
+  const field = event.target;
+  if (field.tagName !== "INPUT" || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const next = {
+    ArrowUp: () => above(field, -1),
+    ArrowDown: () => above(field, 1),
+    ArrowLeft: () => beside(field, -1),
+    ArrowRight: () => beside(field, 1),
+  }[event.key]?.();
+  if (next) {
+    event.preventDefault();
+    next.focus();
+    next.select();
   }
 });
 
