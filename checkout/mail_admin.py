@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -173,7 +174,7 @@ class MailTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": KINDS[kind].label,
+            "title": capfirst(str(KINDS[kind].label)),
             "form": form,
             "placeholders": [(f"{{{name}}}", what) for name, what in KINDS[kind].placeholders.items()],
             "is_own": MailText.objects.filter(kind=kind, language=language).exists(),

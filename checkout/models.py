@@ -7,6 +7,7 @@ import uuid
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -530,7 +531,7 @@ class CustomerMail(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.reference}"
+        return f"{capfirst(self.label)} ({self.pk})"
 
     @property
     def label(self) -> str:
