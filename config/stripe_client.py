@@ -84,14 +84,16 @@ def http_client() -> stripe.HTTPClient:
     """The transport of every call. Tests replace this function."""
     import stripe
 
+    if not settings.STRIPE_READ_ONLY:
+        return stripe.RequestsClient(timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
+
     class ReadsOnly(stripe.RequestsClient):
         def request(self, method: str, url: str, *args: Any, **options: Any) -> Any:
             if method.lower() != "get":
                 raise ReadOnly(f"Nothing may be changed at Stripe (STRIPE_READ_ONLY): {method.upper()} {url}")
             return super().request(method, url, *args, **options)
 
-    client = ReadsOnly if settings.STRIPE_READ_ONLY else stripe.RequestsClient
-    return client(timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
+    return ReadsOnly(timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
 
 
 def stripe_client(*, retries: int = 0) -> stripe.StripeClient:
