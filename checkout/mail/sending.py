@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 BUDGET = 10.0  # seconds of one run; the worker runs the task again while it finds work, or stops
 UNREACHABLE_BEFORE_ISSUE = timedelta(minutes=15)
-SERVER_ISSUE = (Issue.Kind.CUSTOMER_MAIL, "mail server")
+MAIL_SERVER = "mail server"  # Subject of the issue that tells of it.
 UNREACHABLE = gettext_noop(
     "Mails to customers wait since %(since)s: %(error)s. They are sent once the mail server accepts them. "
     "Check EMAIL_URL; “manage.py doctor --send-mail” tries it."
@@ -54,8 +54,8 @@ def send_due(now: datetime) -> int:
             # Nothing is leased: while the server is down, no mail uses up its attempts.
             _report_unreachable(str(exc), now)
             return 0
-        if issues.is_open(*SERVER_ISSUE):
-            issues.close(*SERVER_ISSUE)
+        if issues.is_open(Issue.Kind.CUSTOMER_MAIL, MAIL_SERVER):
+            issues.close(Issue.Kind.CUSTOMER_MAIL, MAIL_SERVER)
         return _send_with(senders, now)
 
 
@@ -133,9 +133,13 @@ def _headers(mail: CustomerMail) -> dict[str, str]:
 def _report_unreachable(error: str, now: datetime) -> None:
     log_rarely(logger, logging.WARNING, f"Mails to customers wait: {error}", key="mail server")
     oldest = CustomerMail.objects.waiting().order_by("created_at").first()
-    if oldest and now - oldest.created_at > UNREACHABLE_BEFORE_ISSUE and not issues.is_open(*SERVER_ISSUE):
+    if (
+        oldest
+        and now - oldest.created_at > UNREACHABLE_BEFORE_ISSUE
+        and not issues.is_open(Issue.Kind.CUSTOMER_MAIL, MAIL_SERVER)
+    ):
         since = timezone.localtime(oldest.created_at).strftime("%Y-%m-%d %H:%M")
-        issues.open_issue(*SERVER_ISSUE, UNREACHABLE, since=since, error=error)
+        issues.open_issue(Issue.Kind.CUSTOMER_MAIL, MAIL_SERVER, UNREACHABLE, since=since, error=error)
 
 
 class Senders:

@@ -70,6 +70,7 @@ SETTINGS: dict[str, tuple[str, list[str]]] = {
     "STRIPE_AUTOMATIC_TAX": ("True", ["19"]),
     "STRIPE_CHECKOUT_ORIGIN": ("https://pay.shop.example", ["pay.shop.example", "https://pay.example *"]),
     "STRIPE_DASHBOARD": ("http://127.0.0.1:12111/dashboard", ["dashboard.stripe.com", "javascript:alert(1)"]),
+    "STRIPE_READ_ONLY": ("True", ["maybe"]),
     "STRIPE_SECRET_KEY": (KEY, ["pk_test_x", "whsec_x", "sk_x", "sk_test_", f"{KEY} {KEY}"]),
     "STRIPE_WEBHOOK_MAX_BYTES": ("1000", ["0", "1 MB"]),
     "STRIPE_WEBHOOK_SECRET": ("whsec_one,whsec_two", [KEY, "whsec_", "whsec_one whsec_two"]),
