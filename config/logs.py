@@ -54,7 +54,7 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         ids = "".join(f" {name}={value}" for name, value in _context.get().items() if value)
-        text = _without_links(_one_line(record.getMessage()))
+        text = without_links(_one_line(record.getMessage()))
         line = f"{self.formatTime(record)} {record.levelname} {record.name} {text}{ids}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
@@ -65,12 +65,17 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": _without_links(record.getMessage()),
+            "message": without_links(record.getMessage()),
             **{name: value for name, value in _context.get().items() if value},
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False)
+
+
+def current_context() -> dict[str, str]:
+    """The ids that log lines carry now, such as those of the event and the order."""
+    return _context.get()
 
 
 def log_rarely(logger: logging.Logger, level: int, text: str, *, key: str) -> None:
@@ -87,7 +92,7 @@ def log_rarely(logger: logging.Logger, level: int, text: str, *, key: str) -> No
     logger.log(level, "%s%s", text, f" ({repeated} more since the last such line)" if repeated else "")
 
 
-def _without_links(text: str) -> str:
+def without_links(text: str) -> str:
     return SIGNED.sub("(signed)", text)
 
 

@@ -380,3 +380,13 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": [SELF],
     }
 }
+
+# --- Errors -----------------------------------------------------------------------------------
+
+SENTRY_DSN = get_secret(
+    "SENTRY_DSN", r"https?://[^\s/@]+@[^\s/]+/(\S*/)?\d+", "a DSN (https://key@host/project)"
+)
+if SENTRY_DSN:
+    from config import sentry
+
+    sentry.start(SENTRY_DSN)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from config import sentry
 from config.tests.settings_run import COMPLETE, ROOT
 from config.tests.test_env_example import variables_that_settings_read
 
@@ -56,6 +57,7 @@ SETTINGS: dict[str, tuple[str, list[str]]] = {
     "SECURE_HSTS_PRELOAD": ("True", ["x"]),
     "SECURE_HSTS_SECONDS": ("3600", ["-1", "1 year"]),
     "SECURE_SSL_REDIRECT": ("True", ["x"]),
+    "SENTRY_DSN": ("https://key@sentry.example/1", ["key@sentry.example/1", "https://sentry.example/1", "https://key@sentry.example/"]),
     "SHIPPING_COUNTRIES": ("US,DE", ["USA", "US;DE", "U1"]),
     "SHIPPING_RATES": ("shr_1,shr_2", ["free", "shr_1 shr_2", "price_1"]),
     "SHOP_CURRENCY": ("eur", ["euro", "€", "us"]),
@@ -86,6 +88,7 @@ SECRETS = {
     "MONITORING_TOKEN",
     "DATABASE_URL",
     "EMAIL_URL",
+    "SENTRY_DSN",
 }
 EXAMPLES = {"STRIPE_WEBHOOK_SECRET": "whsec_...", "EMAIL_URL": "smtp+tls://user:password@host:587"}
 WRONG = [(name, value) for name, (_valid, others) in SETTINGS.items() for value in others]
@@ -98,6 +101,8 @@ def nothing_else_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"{name}_FILE", raising=False)
     for name, value in COMPLETE.items():
         monkeypatch.setenv(name, value)
+    # It would go on reporting the errors of other tests.
+    monkeypatch.setattr(sentry, "start", lambda dsn: None)
 
 
 def read() -> dict[str, Any]:
