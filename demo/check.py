@@ -1,4 +1,4 @@
-"""Make one purchase over HTTP, check that the count at Stripe goes down, and consult the doctor."""
+"""Make one purchase over HTTP, check that the count at Stripe goes down and that a mail arrives, and consult the doctor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 
-from demo.customer import Customer, NotAsExpected
+from demo.customer import BUYER, Customer, NotAsExpected
 from demo.running import ROOT, Demo
 from script.processes import python
 
@@ -15,8 +15,8 @@ PATIENCE = 30  # seconds from the payment to the lower count
 
 
 def check(demo: Demo) -> None:
-    """Buy two Medium shirts and print the counts at Stripe. Raises NotAsExpected."""
-    before = published(demo)
+    """Buy two Medium shirts, print the counts at Stripe and the customer's mail. Raises NotAsExpected."""
+    before, old_mails = published(demo), {mail.number for mail in demo.mails.all()}
     print(f"stock_{SIZE} at Stripe before: {before}", flush=True)
     arrived = Customer().buy(f"{demo.site_url}/products/{PRODUCT}/", size=SIZE, quantity=QUANTITY)
     if "/checkout/thank-you/" not in arrived.url:
@@ -24,6 +24,7 @@ def check(demo: Demo) -> None:
     print(f"bought:                  {QUANTITY}", flush=True)
     wait_until_published(demo, before - QUANTITY)
     print(f"stock_{SIZE} at Stripe after:  {published(demo)}", flush=True)
+    print(f"mail to the customer:    {confirmation(demo, old_mails)}", flush=True)
     consult_doctor(demo)
 
 
@@ -57,6 +58,17 @@ def wait_until_published(demo: Demo, count: int) -> None:
                 f"{PATIENCE} seconds after the payment Stripe shows stock_{SIZE} {shown} instead of {count}."
             )
         time.sleep(0.1)
+
+
+def confirmation(demo: Demo, old_mails: set[int]) -> str:
+    """Wait for the customer's next mail. Returns its subject. Raises NotAsExpected."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for mail in demo.mails.all():
+            if mail.number not in old_mails and BUYER["email"] in mail.header("To"):
+                return mail.header("Subject")
+        time.sleep(0.1)
+    raise NotAsExpected(f"{PATIENCE} seconds after the payment no mail has arrived for the customer.")
 
 
 def published(demo: Demo) -> int:

@@ -7,7 +7,7 @@
 # `List-Unsubscribe: =?utf-8?q?=3Chttps=3A//shop=2Eexample/...`. RFC 2047 forbids encoded words there, and a mail program
 # that does not decode them shows no unsubscribe button. One character less, and the header is right.
 #
-# The shop runs on Django 5.2 and keeps its unsubscribe links short, which a test checks.
+# The shop runs on Django 5.2. Its signed links are longer than that, and a test checks the header of the finished mail.
 set -euo pipefail
 python=
 for candidate in python3.14 python3.13 python3.12 "$HOME"/.pyenv/versions/3.1[234]*/bin/python; do

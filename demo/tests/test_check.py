@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from demo import check as checking
@@ -18,12 +20,13 @@ def test_one_purchase_over_http_lowers_the_count_at_stripe_and_both_counts_are_p
     check(demo)
 
     assert published(demo) == before - 2
-    *purchase, doctor = capsys.readouterr().out.splitlines()
+    *purchase, mail, doctor = capsys.readouterr().out.splitlines()
     assert purchase == [
         f"stock_M at Stripe before: {before}",
         "bought:                  2",
         f"stock_M at Stripe after:  {before - 2}",
     ]
+    assert re.fullmatch(r"mail to the customer:    Your order [0-9A-F]{8}", mail)
     assert doctor.endswith(
         "checks are ok. 1 product has a problem at Stripe, so that something cannot be sold."
     )
