@@ -53,11 +53,12 @@ class Catcher:
 def catching(catcher: Catcher | None = None, port: int = 0) -> Iterator[Catcher]:
     """Run a catcher in a thread. `port`: 0 for any."""
     caught, loop = catcher or Catcher(), asyncio.new_event_loop()
-    coroutine = loop.create_server(lambda: SMTP(caught, hostname="mail.test", loop=loop), "127.0.0.1", port)
-    server = loop.run_until_complete(coroutine)
-    caught.port = server.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    # In that thread: the test's own may run Playwright's loop.
+    coroutine = loop.create_server(lambda: SMTP(caught, hostname="mail.test", loop=loop), "127.0.0.1", port)
+    server = asyncio.run_coroutine_threadsafe(coroutine, loop).result(5)
+    caught.port = server.sockets[0].getsockname()[1]
     try:
         yield caught
     finally:

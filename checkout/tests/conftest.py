@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -166,3 +170,17 @@ def held(product: Product, size: str = "") -> int:
 
 def nothing_is_held(product: Product, size: str = "M") -> bool:
     return not Hold.objects.exists() and held(product, size) == 0
+
+
+def create_roles() -> None:
+    """A test with real transactions empties all tables, also of what migrations have put there."""
+    migration = import_module("checkout.migrations.0013_roles")
+    modules = {config: config.models_module for config in apps.get_app_configs()}
+    migration.create_roles(apps, SimpleNamespace(connection=connection))
+    for config, module in modules.items():
+        config.models_module = module
+
+
+@pytest.fixture
+def roles(db: None) -> None:
+    create_roles()

@@ -390,7 +390,7 @@ def test_what_was_refunded_at_stripe_is_accepted_without_another_refund(
 
 
 @pytest.mark.parametrize("role", ["Packer", "Bookkeeper"])
-def test_only_who_may_refund_may_decide(paid: Order, role: str) -> None:
+def test_only_who_may_refund_may_decide(roles: None, paid: Order, role: str) -> None:
     request = ask_to_cancel(paid)
     user = User.objects.create_user(role.lower(), is_staff=True)
     user.groups.add(Group.objects.get(name=role))

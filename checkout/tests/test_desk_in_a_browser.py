@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
-from types import SimpleNamespace
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from checkout.models import Order
 from checkout.orders.refund_requests import send_waiting_refunds
-from checkout.tests.conftest import Customer, deliver, item_of, order_for, put_on_show
+from checkout.tests.conftest import Customer, create_roles, deliver, item_of, order_for, put_on_show
 from checkout.tests.devices import DEVICES, check, opened
 from checkout.tests.test_external_orders import a_line, open_externally
 from fake_stripe import FakeStripe
@@ -324,15 +320,6 @@ def test_packer_and_bookkeeper_see_their_work_and_are_refused_the_rest(
             expect(page.get_by_role("button", name="Mark as packed")).to_have_count(0)
             assert status(page, reverse("admin:checkout_report", args=["sales"])) == 200
             assert status(page, reverse(GRID)) == status(page, reverse("admin:checkout_send_orders")) == 403
-
-
-def create_roles() -> None:
-    """A test with real transactions empties all tables, also of what migrations have put there."""
-    modules = {config: config.models_module for config in apps.get_app_configs()}
-    roles = import_module("checkout.migrations.0013_roles")
-    roles.create_roles(apps, SimpleNamespace(connection=connection))
-    for config, module in modules.items():
-        config.models_module = module
 
 
 def login(role: str) -> Client:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from types import SimpleNamespace
-
 import pytest
-from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +15,7 @@ from fake_stripe import FakeStripe
 from inventory.events import inbox
 from shop.models import Product
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
 
 PAGES = {
     "checkout_order_changelist": {"Owner", "Packer", "Bookkeeper"},
@@ -55,16 +50,6 @@ STEPS = {
     "end": {"Owner"},
 }
 ROLES = ["Owner", "Packer", "Bookkeeper"]
-
-
-@pytest.fixture(autouse=True)
-def roles(db: None) -> None:
-    """A test with real transactions empties all tables, also of what migrations have put there."""
-    migration = import_module("checkout.migrations.0013_roles")
-    modules = {config: config.models_module for config in apps.get_app_configs()}
-    migration.create_roles(apps, SimpleNamespace(connection=connection))
-    for config, module in modules.items():
-        config.models_module = module
 
 
 def client_of(role: str) -> Client:

@@ -19,7 +19,8 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from checkout.cart.cart import Cart
-from checkout.models import Order
+from checkout.models import CustomerRequest, Order
+from checkout.orders import customer_requests
 from checkout.orders.checkout import start_checkout
 from checkout.orders.refund_requests import RefundedUnits, request_refund
 from config import stripe_client
@@ -35,7 +36,7 @@ from proofs.state_machine.clock import WorldClock
 SHIRT = "prod_shirt"
 OPENED = {"stock_S": 10, "stock_M": 15, "stock_L": 5}
 # The final counts if every act below is counted once.
-EXPECTED = {"stock_S": "14", "stock_M": "17", "stock_L": "4"}
+EXPECTED = {"stock_S": "15", "stock_M": "19", "stock_L": "4"}
 START = 1_790_000_000.0
 SECRET = "whsec_test"  # noqa: S105
 Act = Callable[["Story"], object]
@@ -89,6 +90,13 @@ class Story:
         line = order.lines.get(size=size)
         units = [RefundedUnits(line.pk, quantity=1, restock=True)]
         request_refund(order.pk, units, amount=2500, token=f"refund of {who}", actor="owner")
+
+    def cancel(self, who: str) -> None:
+        order = Order.objects.get(pk=self.read("orders")[who])
+        kind, now = CustomerRequest.Kind.CANCEL, timezone.now()
+        request = order.requests.first() or customer_requests.ask(order.pk, kind, now=now)
+        if request.state == CustomerRequest.State.REQUESTED:
+            customer_requests.accept(request.pk, answer="", actor="owner", now=now)
 
     def session_of(self, who: str) -> str:
         order = self.read("orders")[who]
@@ -169,6 +177,10 @@ ACTS: list[Act] = [
     lambda story: story.deliver(),
     # Ada returns one of her two M.
     lambda story: story.refund("Ada", "M"),
+    lambda story: story.deliver(),
+    lambda story: story.work(),
+    # Carol cancels her order, and the owner accepts: one S and two M go back to stock.
+    lambda story: story.cancel("Carol"),
     lambda story: story.deliver(),
     lambda story: story.work_hourly(),
 ]

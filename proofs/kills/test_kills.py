@@ -34,7 +34,7 @@ QUICK = {
     "mail.answered",
 }
 # Ada and Carol have paid, Bob has not; Ada got one refund.
-MAILS = ["order_confirmation", "order_confirmation", "order_refunded"]
+MAILS = ["cancellation_accepted", *2 * ["order_confirmation"], *2 * ["order_refunded"]]
 Say = Callable[[str], None]
 
 pytestmark = [
