@@ -74,7 +74,7 @@ ACTIONS: dict[str, Action] = {
     "adjust": Action(2, lambda cast, dice: cast.owner.adjust(dice)),
     "count": Action(1, lambda cast, dice: cast.owner.count(dice)),
     "restock": Action(2, lambda cast, dice: cast.owner.restock(dice)),
-    "take over": Action(5, lambda cast, dice: cast.owner.take_over(dice)),
+    "take over": Action(20, lambda cast, dice: cast.owner.take_over(dice)),
     # people at Stripe
     "edit by some": Action(5, lambda cast, dice: cast.people.edit_by_some(dice)),
     "edit to a number": Action(4, lambda cast, dice: cast.people.edit_to_a_number(dice)),
@@ -83,7 +83,7 @@ ACTIONS: dict[str, Action] = {
     "open a form": Action(3, lambda cast, dice: cast.people.open_form(dice)),
     "save a form": Action(4, lambda cast, dice: cast.people.save_form(dice)),
     "remove the version tag": Action(1, lambda cast, dice: cast.people.remove_version_tag(dice)),
-    "another shop writes": Action(2, lambda cast, dice: cast.people.another_shop_writes(dice)),
+    "another shop writes": Action(3, lambda cast, dice: cast.people.another_shop_writes(dice)),
     "write a note": Action(2, lambda cast, dice: cast.people.write_a_note(dice)),
     # the shop's processes
     "deliver": Action(12, _deliver),
