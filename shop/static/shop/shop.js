@@ -126,5 +126,10 @@ for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) 
 const current = document.querySelector(".nav [aria-current]");
 if (current) {
   const menu = current.closest(".nav");
-  menu.scrollLeft += Math.max(0, current.getBoundingClientRect().right + 16 - menu.getBoundingClientRect().right);
+  const scroll = () => {
+    menu.scrollLeft += Math.max(0, current.getBoundingClientRect().right + 16 - menu.getBoundingClientRect().right);
+  };
+  scroll();
+  // The words become wider with the fonts.
+  document.fonts.ready.then(scroll);
 }
