@@ -7,7 +7,7 @@ quotes in its errors, and no signed links. https://docs.sentry.io/platforms/pyth
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from config.logs import current_context, without_links
 
@@ -26,7 +26,7 @@ def start(dsn: str, *, release: str = "") -> None:
         send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",
-        before_send=_without_personal_data,
+        before_send=cast(Any, _without_personal_data),
         before_breadcrumb=lambda crumb, hint: None,
     )
 
