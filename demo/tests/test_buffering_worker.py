@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -73,11 +75,10 @@ def test_a_body_that_is_too_large_is_refused_before_it_arrives(data: bytes) -> N
         incoming(data).is_complete()
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A gunicorn as script/server starts it, with one process of one thread and a small application."""
-    folder = tmp_path_factory.mktemp("application")
-    (folder / "small.py").write_text(APPLICATION)
+@contextmanager
+def gunicorn(folder: Path, application: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """gunicorn as script/server starts it, with one process of one thread. Yields it and its port."""
+    (folder / "small.py").write_text(application)
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         number = int(free.getsockname()[1])
     path = os.pathsep.join([str(folder), str(ROOT)])
@@ -93,10 +94,16 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
                 break
             except OSError:
                 time.sleep(0.05)
-        yield number
+        yield server, number
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with gunicorn(tmp_path_factory.mktemp("application"), APPLICATION) as (_server, number):
+        yield number
 
 
 def connect(port: int) -> socket.socket:
@@ -176,3 +183,35 @@ def test_no_header_changes_the_address_that_pages_are_built_for(port: int, heade
     answer = ask(port, b"GET /page HTTP/1.1\r\n" + header + b"\r\n" + CLOSE + b"\r\n")
 
     assert b"/evil" not in answer
+
+
+WAITING = """
+import pathlib, time
+folder = pathlib.Path(__file__).parent
+
+def application(environ, start_response):
+    (folder / "begun").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.01)
+    start_response("200 OK", [("Content-Length", "4")])
+    return [b"done"]
+"""
+
+
+def test_a_request_that_is_being_handled_is_answered_before_the_server_stops(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, WAITING) as (server, number), connect(number) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n" + CLOSE + b"\r\n")
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+        server.send_signal(signal.SIGTERM)
+        while "Handling signal: term" not in (tmp_path / "log").read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        (tmp_path / "go").touch()
+
+        answer = b""
+        while data := client.recv(65536):
+            answer += data
+        assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"done")
+        assert server.wait(timeout=30) == 0
