@@ -32,17 +32,16 @@ def _watch() -> None:
     began = time.monotonic()
     while True:
         time.sleep(INTERVAL)
+        close_old_connections()
         look(timedelta(seconds=time.monotonic() - began))
+        connections.close_all()
 
 
 def look(watching_for: timedelta) -> None:
     """Look once. A database that does not answer is not the worker's fault, and has its own line in the log."""
-    close_old_connections()
     try:
         alarms.check_worker(timezone.now(), watching_for=watching_for)
     except DatabaseError as exc:
         logger.warning("The worker cannot be watched: %s", " ".join(str(exc).split()))
     except Exception:
         logger.exception("The worker cannot be watched")
-    finally:
-        connections.close_all()

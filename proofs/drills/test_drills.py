@@ -1,15 +1,12 @@
-"""Short runs of the drills, and PostgreSQL with a standby behind one DATABASE_URL."""
+"""PostgreSQL with a standby behind one DATABASE_URL. The drills themselves run by `python -m proofs.drills`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from config.tests.settings_run import COMPLETE, manage
-from proofs.drills.__main__ import DRILLS
-from proofs.drills.outages import NotPermitted
 from proofs.drills.postgres import Server, primary_and_standby
 
 READ_ONLY = "The database is read-only, so nothing can be sold or counted."
@@ -48,17 +45,3 @@ def test_worker_and_doctor_refuse_a_standby_in_one_sentence(pair: tuple[Server, 
 
     assert worker.returncode == 1 and READ_ONLY in worker.stderr and "Traceback" not in worker.stderr
     assert doctor.returncode == 1 and READ_ONLY in doctor.stdout and "Traceback" not in doctor.stderr
-
-
-@pytest.mark.postgres
-@pytest.mark.slow
-@pytest.mark.parametrize("name", DRILLS)
-def test_a_drill_loses_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DRILL_AWAY_SECONDS", "3")
-    try:
-        outcome = DRILLS[name](tmp_path, 1)
-    except NotPermitted:
-        return  # CI is no root everywhere; the other drills run there.
-
-    assert outcome.is_good, outcome.as_json()
-    assert outcome.units > 0
