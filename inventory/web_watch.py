@@ -18,7 +18,7 @@ from inventory.setup import alarms
 
 logger = logging.getLogger(__name__)
 
-INTERVAL = 60.0  # seconds between two looks
+INTERVAL = 60.0  # seconds between two checks
 
 
 def start() -> threading.Thread:
@@ -33,12 +33,12 @@ def _watch() -> None:
     while True:
         time.sleep(INTERVAL)
         close_old_connections()
-        look(timedelta(seconds=time.monotonic() - began))
+        check(timedelta(seconds=time.monotonic() - began))
         connections.close_all()
 
 
-def look(watching_for: timedelta) -> None:
-    """Look once. A database that does not answer is not the worker's fault, and has its own line in the log."""
+def check(watching_for: timedelta) -> None:
+    """Check once. A database that does not answer is not the worker's fault, and has its own line in the log."""
     try:
         alarms.check_worker(timezone.now(), watching_for=watching_for)
     except DatabaseError as exc:

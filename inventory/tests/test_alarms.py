@@ -132,19 +132,19 @@ def test_a_worker_that_died_is_mailed_by_the_web_process(mailoutbox: list[EmailM
 
     for minutes in (4, 6, 7, 60):
         with time_machine.travel(now + minutes * MINUTE, tick=False):
-            web_watch.look(watching_for=timedelta(hours=2))
+            web_watch.check(watching_for=timedelta(hours=2))
 
     assert only_issue().subject == "worker"
     assert_mailed_once(mailoutbox, "Start “manage.py run_worker”, or restart script/server.")
     with time_machine.travel(now + 61 * MINUTE, tick=False):
         heartbeat.beat(timezone.now())
-        web_watch.look(watching_for=timedelta(hours=2))
+        web_watch.check(watching_for=timedelta(hours=2))
     assert not Issue.objects.filter(closed_at=None).exists()
     assert len(mailoutbox) == 1
 
 
 def test_a_worker_that_runs_again_closes_the_alarm(fake: FakeStripe) -> None:
-    web_watch.look(watching_for=timedelta(hours=1))
+    web_watch.check(watching_for=timedelta(hours=1))
     assert only_issue().subject == "worker"
 
     alarms.check(timezone.now())
@@ -155,7 +155,7 @@ def test_a_worker_that_runs_again_closes_the_alarm(fake: FakeStripe) -> None:
 def test_a_worker_that_starts_with_the_web_process_has_time_to_begin() -> None:
     assert not Heartbeat.objects.exists()
 
-    web_watch.look(watching_for=4 * MINUTE)
+    web_watch.check(watching_for=4 * MINUTE)
 
     assert not Issue.objects.exists()
 
@@ -165,7 +165,7 @@ def test_the_watch_outlives_an_error(
 ) -> None:
     monkeypatch.setattr(alarms, "check_worker", raising(RuntimeError("a bug")))
 
-    web_watch.look(watching_for=MINUTE)
+    web_watch.check(watching_for=MINUTE)
 
     assert "The worker cannot be watched" in caplog.text
 

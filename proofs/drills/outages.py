@@ -150,7 +150,7 @@ def _fill(ballast: Path) -> None:
 
 
 def stripe_away(folder: Path, runs: int) -> Outcome:
-    """Stripe's API does not answer. DRILL_AWAY_SECONDS sets for how long, 3600 for the hour that was measured."""
+    """Stripe's API does not answer. DRILL_AWAY_SECONDS sets for how long, 3600 for an hour."""
     seconds = float(os.environ.get("DRILL_AWAY_SECONDS", "20"))
     with server() as database, open_shop(folder, database.url) as cluster:
         drop = Drop(cluster)
