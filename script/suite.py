@@ -2,7 +2,7 @@
 
 SQLite always; PostgreSQL if TEST_POSTGRES_URL is set or its binaries are installed. Without arguments, the second run
 omits tests that do not use the database. REQUIRE_PG=1 makes a missing PostgreSQL a failure, REQUIRE_BROWSER=1 a missing
-browser.
+browser. RERUN=1, as in CI, repeats a failed test once and names it in the closing lines if it passes then.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ def run_tests(vendor: str, database_url: str) -> tuple[int, str]:
     # Replaces DATABASE_URL, so that tests never use the developer's database.
     environment = {**os.environ, "DATABASE_URL": database_url, "EXPECT_DATABASE": vendor}
     color = ["--color=yes"] if sys.stdout.isatty() else []
+    again = ["--reruns=1", "-rR"] if os.environ.get("RERUN") == "1" else []
     arguments = sys.argv[1:] or [*WHOLE, *([] if vendor == "sqlite" else ASKING_THE_DATABASE)]
-    command = [sys.executable, "-m", "pytest", *color, *arguments]
+    command = [sys.executable, "-m", "pytest", *color, *again, *arguments]
     pytest = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
     closing = show(pytest)
     return pytest.wait(), f"{vendor}:\n{closing}"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from weakref import WeakSet
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +18,7 @@ from checkout.orders import customer_requests, lookup, shipping
 from checkout.orders.customer_requests import ReturnedUnits
 from checkout.orders.links import order_path, order_token, order_url
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
+from checkout.tests.devices import check
 from fake_stripe import FakeStripe
 from shop.models import Product
 
@@ -27,15 +26,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pyte
 
 PHONE: ViewportSize = {"width": 390, "height": 800}
 DESK: ViewportSize = {"width": 1280, "height": 860}
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 DEVICES = {
     "desk": (DESK, True),
     "phone": (PHONE, True),
     "desk without scripts": (DESK, False),
     "phone without scripts": (PHONE, False),
 }
-
-WITHOUT_SCRIPTS = WeakSet[Page]()
 
 
 @pytest.fixture(params=DEVICES)
@@ -51,7 +47,6 @@ def page(request: pytest.FixtureRequest, browser: Browser, live_server: LiveServ
         bypass_csp=has_scripts,
     ) as context:
         page, errors = context.new_page(), list[str]()
-        WITHOUT_SCRIPTS.update([] if has_scripts else [page])
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
         yield page
@@ -72,9 +67,7 @@ def admin(
     ) as context:
         session = admin_client.cookies["sessionid"].value
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-        page = context.new_page()
-        WITHOUT_SCRIPTS.update([] if has_scripts else [page])
-        yield page
+        yield context.new_page()
 
 
 @pytest.fixture
@@ -97,16 +90,6 @@ def paid(fake: FakeStripe, shirt: Product) -> Order:
     deliver(fake)
     order.refresh_from_db()
     return order
-
-
-def check(page: Page) -> None:
-    """Nothing is cut off at the side, and with scripts axe finds nothing serious."""
-    if page in WITHOUT_SCRIPTS:
-        return
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}}).response["violations"]
-    serious = [rule for rule in found if rule["impact"] in {"serious", "critical"}]
-    assert not serious, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in serious]
 
 
 def test_an_order_is_opened_canceled_and_kept_after_all(page: Page, paid: Order) -> None:

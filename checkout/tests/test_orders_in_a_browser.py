@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
@@ -13,29 +12,20 @@ from pytest_django.live_server_helper import LiveServer
 
 from checkout.models import Order
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
+from checkout.tests.devices import check, opened
 from checkout.tests.test_external_orders import a_line, open_externally
 from fake_stripe import FakeStripe
 from shop.models import Product
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.enable_socket]
 
-DESK = {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"}
-# axe runs as a script, so it checks the desk's pages; the phone works without JavaScript.
-PHONE = {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark", "java_script_enabled": False}
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
-
-@pytest.fixture(params=["desk", "phone"])
+@pytest.fixture(params=["desk", "phone without JavaScript"])
 def page(
     request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer, admin_client: Client
 ) -> Iterator[Page]:
-    device = DESK if request.param == "desk" else PHONE
-    with browser.new_context(
-        base_url=live_server.url, bypass_csp=request.param == "desk", **device
-    ) as context:
-        session = admin_client.cookies["sessionid"].value
-        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-        yield context.new_page()
+    with opened(request.param, browser, live_server, admin_client) as page:
+        yield page
 
 
 @pytest.fixture
@@ -45,16 +35,6 @@ def paid(fake: FakeStripe, shirt: Product) -> list[Order]:
         fake.pay(order.session_id or "")
     deliver(fake)
     return orders
-
-
-def check(page: Page) -> None:
-    """Nothing is cut off at the side, and axe finds nothing serious."""
-    if page.viewport_size != DESK["viewport"]:
-        return
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}}).response["violations"]
-    serious = [rule for rule in found if rule["impact"] in {"serious", "critical"}]
-    assert not serious, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in serious]
 
 
 def test_two_parcels_are_packed_and_sent(page: Page, paid: list[Order]) -> None:

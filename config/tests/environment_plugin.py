@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from django.db.backends.sqlite3.base import SQLiteCursorWrapper
+from playwright.sync_api import expect
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 # Restrict the browser to this machine; it must not even check for its own updates.
@@ -39,6 +40,8 @@ def database_vendor() -> str:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
+    # The default of 5 seconds is short for a page that a loaded machine serves.
+    expect.set_options(timeout=20_000)
     # Chromium's sandbox does not work for root.
     as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return {"executable_path": browser_path(), "args": [*QUIET, *as_root]}
