@@ -154,6 +154,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
 LANGUAGE_CODE = "en"  # Of the admin, the worker and the logs.
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "config.formats"
 # What this shop is shown in; the first one has addresses without a prefix.
 SHOP_LANGUAGES = list(
     dict.fromkeys(get_list("SHOP_LANGUAGES", "en", each="|".join(dict(LANGUAGES)), such_as="en,de"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
@@ -38,6 +38,28 @@ def test_the_link_alone_shows_the_order(paid: Order, settings: Settings) -> None
     page = answer.content.decode()
     assert paid.number in page and "BALM T-Shirt" in page and "$50.00" in page
     assert order_url(paid).startswith(f"{settings.SITE_URL}/order/")
+
+
+@pytest.mark.parametrize(
+    ("language", "day", "moment"),
+    [
+        ("en", "Nov 28, 2026", "Nov 28, 14:35"),
+        ("de", "28. November 2026", "28. November, 14:35"),
+        ("fr", "28 novembre 2026", "28 novembre, 14:35"),
+    ],
+)
+def test_dates_are_written_as_the_language_writes_them(
+    paid: Order, settings: Settings, language: str, day: str, moment: str
+) -> None:
+    settings.SHOP_LANGUAGES, settings.TIME_ZONE = ["en", "de", "fr"], "UTC"
+    Order.objects.update(
+        **dict.fromkeys(("created_at", "paid_at"), datetime(2026, 11, 28, 14, 35, tzinfo=UTC))
+    )
+
+    prefix = "" if language == "en" else f"/{language}"
+    page = Client(headers={"Accept-Language": language}).get(prefix + order_path(paid)).content.decode()
+
+    assert f">{day}</time>" in page and f">{moment}</time>" in " ".join(page.split())
 
 
 def test_the_thank_you_page_links_to_it_for_the_one_who_ordered(
