@@ -52,6 +52,7 @@ def test_an_orders_page_shows_the_customer_and_a_link_to_stripe(
 
     page = owner.get(page_of(order)).content.decode()
 
+    assert f"<h1>Order {order.number}</h1>" in page
     assert "ada@example.com" in page and "$50.00" in page and "stock_M" in page
     assert "Ship to" in page and "Amounts:" in page and "Technical details" in page
     assert f"https://dashboard.stripe.com/test/payments/{order.payment_intent_id}" in page
