@@ -116,7 +116,7 @@ def measure_shop(wanted: Order, folder: Path) -> Json:
     with StripeSide() as side, servers.database(wanted.database, folder) as url:
         _fill(side, drop)
         with servers.shop(folder, database_url=url, stripe_url=side.url) as running:
-            _connect(side, running, list(EVENTS))
+            connect(side, running, list(EVENTS))
             sessions, turned_away = _shop_sessions(running, drop)
             quiet = Shop(f"http://127.0.0.1:{running.port}", QUIET).open_sessions(
                 [w.wants for w in drop.quiet]
@@ -129,7 +129,7 @@ def measure_shop(wanted: Order, folder: Path) -> Json:
             result |= steady(side, running, Rate(per_second=50, seconds=6), rounds=2)
             result |= flooded(side, running, spread_over=())
             result |= _drained(running, result["webhooks_answered"])
-            result["after_the_flood"] = _settled(side, patience=120).as_dict()
+            result["after_the_flood"] = settled(side, patience=120).as_dict()
             result["queries"] = servers.counted_queries(running.environment, "orders")
             result["database_locked"] = running.said("database is locked")
             return result
@@ -140,7 +140,7 @@ def _fill(side: StripeSide, drop: Drop) -> None:
     side.tell("add_product", id=QUIET, name="Quiet Shirt", counts=dict.fromkeys(SIZES, 50))
 
 
-def _connect(side: StripeSide, running: Running, events: list[str]) -> None:
+def connect(side: StripeSide, running: Running, events: list[str]) -> None:
     url = f"http://127.0.0.1:{running.port}{WEBHOOK_PATH}"
     side.tell("add_endpoint", url=url, secret=WEBHOOK_SECRET, events=events)
 
@@ -174,8 +174,8 @@ def _drop(side: StripeSide, drop: Drop, sessions: list[str | None]) -> None:
 
 def judged(side: StripeSide) -> Json:
     """The figures of the drop, after all deliveries and once the counts have settled."""
-    _deliver_all(side)
-    verdict = _settled(side, patience=30)
+    deliver_all(side)
+    verdict = settled(side, patience=30)
     return verdict.as_dict() | _at_rest(side, verdict) | {"load": os.getloadavg()[0]}
 
 
@@ -193,7 +193,7 @@ def _at_rest(side: StripeSide, verdict: Verdict) -> Json:
     }
 
 
-def _deliver_all(side: StripeSide, patience: float = 120) -> None:
+def deliver_all(side: StripeSide, patience: float = 120) -> None:
     """Wait for pending deliveries. Failed ones are retried at once, by moving the fake's clock forward."""
     deadline = time.monotonic() + patience
     quiet = 0
@@ -205,7 +205,7 @@ def _deliver_all(side: StripeSide, patience: float = 120) -> None:
             side.tell("forward_to_next_try")
 
 
-def _settled(side: StripeSide, patience: float) -> Verdict:
+def settled(side: StripeSide, patience: float) -> Verdict:
     """The verdict as soon as no count is wrong, or else after `patience` seconds."""
     deadline = time.monotonic() + patience
     verdict: Verdict = side.tell("verdict")
@@ -289,7 +289,7 @@ def measure_control(wanted: Order, folder: Path) -> Json:
     with StripeSide() as side:
         _fill(side, drop)
         with servers.control(folder, stripe_url=side.url) as running:
-            _connect(side, running, [*SALES, "payment_intent.succeeded"])
+            connect(side, running, [*SALES, "payment_intent.succeeded"])
             baskets = [who.wants for who in (*drop.customers, *drop.latecomers)]
             quiet = side.tell("open_sessions", product=QUIET, wants=[who.wants for who in drop.quiet])
             sessions = side.tell("open_sessions", product=PRODUCT, wants=baskets)

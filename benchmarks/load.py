@@ -20,11 +20,15 @@ NO_ANSWER = 0
 
 @dataclass
 class Load:
-    """The responses. `took`: seconds from the time each request was due to its complete response."""
+    """The responses. `took`: seconds from the time each request was due to its complete response.
+
+    `refused`: the requests that were not answered with 200.
+    """
 
     seconds: float = 0.0
     took: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
+    refused: list[bytes] = field(default_factory=list)
 
     @property
     def good(self) -> int:
@@ -157,6 +161,8 @@ class _Crowd:
         self.busy.discard(line)
         self.load.took.append(time.perf_counter() - line.due)
         self.load.statuses[status] += 1
+        if status != 200:
+            self.load.refused.append(line.request)
         if status == NO_ANSWER or line.closing:
             line.close()
         self.idle.append(line)
@@ -169,6 +175,7 @@ class _Line:
         self.port = port
         self.open: socket.socket | None = None
         self.due = 0.0
+        self.request = b""
         self._begin()
 
     def _begin(self) -> None:
@@ -188,7 +195,7 @@ class _Line:
     def send(self, request: bytes, due: float) -> None:
         """Send one request; a connection that the server closed while idle is reopened first."""
         self._begin()
-        self.due = due
+        self.request, self.due = request, due
         if self.open is not None and self._was_closed():
             self.close()
         self.socket.sendall(request)

@@ -105,27 +105,26 @@ def shop(
     image_origin: str = "",
     worker: bool = True,
     settings: Mapping[str, str] | None = None,
+    tree: Path = ROOT,
 ) -> Iterator[Running]:
     """Run the shop with the catalog of `stripe_url`, migrated and synced, with or without a worker.
 
-    `settings`: further environment variables.
+    `settings`: further environment variables. `tree`: the checkout whose code runs, in its own way.
     """
     port = free_port()
     environment = shop_environment(
         port, folder, database_url=database_url, stripe_url=stripe_url, image_origin=image_origin
     ) | dict(settings or {})
     for step in ("migrate --no-input -v 0", "collectstatic --no-input -v 0", "sync_catalog"):
-        manage(environment, *step.split())
+        manage(environment, *step.split(), tree=tree)
+    web, work = ways_to_run(tree)
     logs = {"web": folder / "web.log", "worker": folder / "worker.log"}
     with ExitStack() as stack:
         programs = stack.enter_context(Programs(grace=20))
-        programs.start(
-            "web", gunicorn(port, GUNICORN[-1]), environment=environment, folder=ROOT, log=logs["web"]
-        )
+        command = python(*web[:-1], "--bind", f"127.0.0.1:{port}", web[-1])
+        programs.start("web", command, environment=environment, folder=tree, log=logs["web"])
         if worker:
-            programs.start(
-                "worker", worker_command(), environment=environment, folder=ROOT, log=logs["worker"]
-            )
+            programs.start("worker", work, environment=environment, folder=tree, log=logs["worker"])
         running = Running(port, tuple(log for log in logs.values() if log.exists()), environment)
         wait_until_it_answers(f"http://127.0.0.1:{port}/", programs, running)
         yield running
@@ -161,10 +160,22 @@ def bare(folder: Path, pages: Path, environment: Mapping[str, str]) -> Iterator[
         yield running
 
 
-def manage(environment: Mapping[str, str], *arguments: str) -> str:
+def ways_to_run(tree: Path) -> tuple[list[str], list[str]]:
+    """The arguments of Python for the web server, and the command of the worker, as script/server of `tree` has them."""
+    if tree == ROOT:
+        return GUNICORN, worker_command()
+    ask = "import json; from script.serve import GUNICORN, worker_command; print(json.dumps([GUNICORN, worker_command()]))"
+    done = subprocess.run(python("-c", ask), cwd=tree, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        raise SystemExit(f"{tree} has no web server:\n{done.stderr}")
+    web, work = json.loads(done.stdout)
+    return web, work
+
+
+def manage(environment: Mapping[str, str], *arguments: str, tree: Path = ROOT) -> str:
     """Run a manage.py command and return its output; exits with the command's output if it fails."""
     done = subprocess.run(  # noqa: S603
-        python("manage.py", *arguments), cwd=ROOT, env=dict(environment), capture_output=True, text=True
+        python("manage.py", *arguments), cwd=tree, env=dict(environment), capture_output=True, text=True
     )
     if done.returncode:
         raise SystemExit(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")

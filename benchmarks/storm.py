@@ -40,12 +40,12 @@ def twins(sales: Sequence[str], count: int, *, spread_over: Sequence[str] = ()) 
     return requests
 
 
-def signed(body: bytes) -> bytes:
+def signed(body: bytes, *, path: str = WEBHOOK_PATH, secret: str = WEBHOOK_SECRET) -> bytes:
     """A webhook request, signed with the current time: https://docs.stripe.com/webhooks#verify-manually"""
     now = int(time.time())
-    signature = hmac.new(WEBHOOK_SECRET.encode(), f"{now}.".encode() + body, hashlib.sha256).hexdigest()
+    signature = hmac.new(secret.encode(), f"{now}.".encode() + body, hashlib.sha256).hexdigest()
     headers = [("Content-Type", "application/json"), ("Stripe-Signature", f"t={now},v1={signature}")]
-    return request("POST", WEBHOOK_PATH, host="127.0.0.1", headers=headers, body=body)
+    return request("POST", path, host="127.0.0.1", headers=headers, body=body)
 
 
 def flood(port: int, requests: Sequence[bytes], *, seconds: float) -> Load:

@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from config.stripe_client import StripeCallError
-from config.worker_tasks import WORKER_TASKS, WorkerTask
+from config.worker_tasks import RUSH, WORKER_TASKS, WorkerTask
 from inventory import alerts, checks, heartbeat
 from inventory.models import Heartbeat, StripeEvent
 from inventory.setup import doctor
@@ -135,16 +135,18 @@ class ScheduledTask:
 
     def __init__(self, task: WorkerTask) -> None:
         self.task, self.due_at, self.failures = task, 0.0, 0
+        self.found_work_at: float | None = None
 
     def rest(self) -> float:
         return max(0.0, self.due_at - time.monotonic())
 
     def run(self) -> None:
-        pause = self.task.every
         try:
             close_old_connections()
             if _call(self.task, timezone.now()):
-                pause = 0
+                pause, self.found_work_at = 0.0, time.monotonic()
+            else:
+                pause = self._idle_pause()
             self.failures = 0
         except Exception as exc:
             # Exponential backoff. It starts at a second or less, so that hourly tasks are retried soon too.
@@ -156,6 +158,11 @@ class ScheduledTask:
             else:
                 logger.error("%s failed and will be retried", self.task.path, exc_info=exc)
         self.due_at = time.monotonic() + pause
+
+    def _idle_pause(self) -> float:
+        found = self.found_work_at
+        is_rush = found is not None and time.monotonic() - found < RUSH
+        return self.task.in_a_rush if is_rush and self.task.in_a_rush else self.task.every
 
 
 # --- Without a loop ---------------------------------------------------------------------------

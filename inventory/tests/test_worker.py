@@ -185,6 +185,22 @@ def test_a_failing_task_backs_off_and_runs_normally_after_a_success(
     assert len(caplog.records) == 8 and "Traceback" not in caplog.text
 
 
+@pytest.mark.django_db
+def test_a_task_looks_again_sooner_in_a_rush(monkeypatch: pytest.MonkeyPatch) -> None:
+    work, clock = [1], [1000.0]
+    monkeypatch.setattr(worker, "_call", lambda task, now: work.pop() if work else 0)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    task = worker.ScheduledTask(WorkerTask("events", every=0.25, own_thread=False, in_a_rush=0.05))
+    rests = []
+
+    for moment in (1000.0, 1000.0, 1004.0, 1006.0):
+        clock[0] = moment
+        task.run()
+        rests.append(round(task.rest(), 3))
+
+    assert rests == [0, 0.05, 0.05, 0.25]
+
+
 def test_a_connection_that_cannot_be_closed_ends_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise RuntimeError("The database is gone.")
