@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -16,17 +16,17 @@ from fake_stripe.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 pytest.importorskip("pytest_playwright")  # One process can run one Playwright, which this plugin starts.
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")
 def chromium(playwright: Any) -> Iterator[Any]:
-    if not CHROMIUM.exists():
+    if CHROMIUM is None:
         if os.environ.get("REQUIRE_BROWSER") == "1":
-            pytest.fail(f"REQUIRE_BROWSER=1, and there is no {CHROMIUM}")
-        pytest.skip(f"there is no {CHROMIUM}")
-    browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+            pytest.fail("REQUIRE_BROWSER=1, and there is no Chromium")
+        pytest.skip("there is no Chromium")
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
     yield browser
     browser.close()
 
