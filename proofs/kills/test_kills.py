@@ -16,8 +16,9 @@ from django.db.models import Sum
 from checkout.models import CustomerMail
 from config import fault_points
 from inventory.models import Hold, Movement, StockItem, StockUpdate, StripeEvent
-from proofs.children import DIED, GOOD, ChildDatabase, new_child_database, start
+from proofs.children import DIED, GOOD, new_child_database, start
 from proofs.kills.points import named_points
+from proofs.kills.rehearsal import Rehearsal, Visit
 from proofs.kills.scenario import EXPECTED, SHIRT, at_stripe, begin, tell
 from proofs.state_machine import safety
 
@@ -43,10 +44,19 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="session")
+def rehearsed() -> list[Rehearsal]:
+    """At most one: it needs a database, which only a test has, and serves all tests of this process."""
+    return []
+
+
 @pytest.fixture
-def child_db(tmp_path: Path) -> ChildDatabase:
-    begin(tmp_path)
-    return new_child_database(tmp_path)
+def rehearsal(
+    transactional_db: None, rehearsed: list[Rehearsal], tmp_path_factory: pytest.TempPathFactory
+) -> Rehearsal:
+    if not rehearsed:
+        rehearsed.append(Rehearsal(tmp_path_factory.mktemp("rehearsal")))
+    return rehearsed[0]
 
 
 def die_at(point: str, visit: int, folder: Path) -> Callable[[Say], None]:
@@ -69,18 +79,6 @@ def die_at(point: str, visit: int, folder: Path) -> Callable[[Say], None]:
 
 def go_on(folder: Path) -> Callable[[Say], None]:
     return lambda say: tell(folder, after_a_death=True)
-
-
-def at_the_last_visit(point: str, child_db: ChildDatabase, folder: Path) -> int:
-    """How often the scenario passes `point` when no process is killed."""
-
-    def count(say: Say) -> None:
-        seen: Counter[str] = Counter()
-        fault_points.visit = lambda name: seen.update([name])
-        tell(folder)
-        say(str(seen[point]))
-
-    return int(start(child_db, count).wait().said)
 
 
 def check_everything(folder: Path) -> Callable[[Say], None]:
@@ -113,8 +111,11 @@ def check_everything(folder: Path) -> Callable[[Say], None]:
 
 
 def test_the_scenario_without_a_kill_ends_with_the_expected_counts(
-    child_db: ChildDatabase, tmp_path: Path
+    transactional_db: None, tmp_path: Path
 ) -> None:
+    begin(tmp_path)
+    child_db = new_child_database(tmp_path)
+
     played = start(child_db, lambda say: tell(tmp_path)).wait()
     checked = start(child_db, check_everything(tmp_path)).wait()
 
@@ -125,33 +126,29 @@ def test_every_quick_fault_point_exists() -> None:
     assert set(POINTS) >= QUICK
 
 
+def kill(rehearsal: Rehearsal, point: str, visit: Visit, folder: Path) -> None:
+    """Kill a process at this visit, let another one go on, and check the end."""
+    child_db = rehearsal.checkpoints[visit.act].restore(folder)
+    death = start(child_db, die_at(point, visit.number, folder)).wait()
+    assert (death.code, death.said) == (DIED, point)
+
+    start(child_db, go_on(folder)).wait()
+
+    assert start(child_db, check_everything(folder)).wait().code == GOOD
+
+
 @pytest.mark.parametrize(
     "point", [pytest.param(point, marks=[] if point in QUICK else [pytest.mark.slow]) for point in POINTS]
 )
 def test_a_process_killed_at_a_fault_point_loses_nothing(
-    point: str, child_db: ChildDatabase, tmp_path: Path
+    point: str, rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
-    death = start(child_db, die_at(point, 1, tmp_path)).wait()
-    assert (death.code, death.said) == (DIED, point)
-
-    start(child_db, go_on(tmp_path)).wait()
-
-    assert start(child_db, check_everything(tmp_path)).wait().code == GOOD
+    kill(rehearsal, point, rehearsal.first(point), tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 def test_a_process_killed_at_its_last_visit_to_a_fault_point_loses_nothing(
-    point: str, child_db: ChildDatabase, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    point: str, rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
-    rehearsal = tmp_path_factory.mktemp("rehearsal")
-    begin(rehearsal)
-    visit = at_the_last_visit(point, new_child_database(rehearsal), rehearsal)
-    child_db = new_child_database(tmp_path_factory.mktemp("database"), empty=child_db.empty)
-
-    death = start(child_db, die_at(point, visit, tmp_path)).wait()
-    assert (death.code, death.said) == (DIED, point)
-
-    start(child_db, go_on(tmp_path)).wait()
-
-    assert start(child_db, check_everything(tmp_path)).wait().code == GOOD
+    kill(rehearsal, point, rehearsal.last(point), tmp_path)
