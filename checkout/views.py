@@ -163,6 +163,10 @@ def _refusal_text(exc: InvalidRequest, cart: Cart) -> str:
     # For the customer. Stripe would refuse the same request again, so “try again soon” would be wrong.
     if exc.code == "amount_too_small":
         return _("The total is too small to be paid online. Please add something to your cart.")
+    if cart.currency != settings.SHOP_CURRENCY:
+        # Probably a price that has lost its amount in this currency a moment ago.
+        text = _("Your cart cannot be paid in %(currency)s at the moment. Please choose another one below.")
+        return text % {"currency": cart.currency.upper()}
     named = LINE_PARAM.match(exc.param)
     if named and int(named[1]) < len(cart.lines):
         line = cart.lines[int(named[1])]

@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "shop.currencies.choose_currency",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -274,6 +275,14 @@ STRIPE_WEBHOOK_MAX_BYTES = get_int("STRIPE_WEBHOOK_MAX_BYTES", default=512 * 102
 SHOP_NAME = get_str("SHOP_NAME", "Our Shop")
 OTP_TOTP_ISSUER = SHOP_NAME
 SHOP_CURRENCY = get_matching("SHOP_CURRENCY", r"[A-Za-z]{3}", "usd", such_as="usd").lower()
+# Other currencies for customers to choose, each offered once every price and shipping rate has an amount in it.
+SHOP_CURRENCIES = [
+    code
+    for code in dict.fromkeys(
+        code.lower() for code in get_list("SHOP_CURRENCIES", each=r"[A-Za-z]{3}", such_as="eur,gbp")
+    )
+    if code != SHOP_CURRENCY
+]
 # Two-letter codes of the countries to ship to; empty: Stripe does not ask for an address.
 SHIPPING_COUNTRIES = [
     country.upper() for country in get_list("SHIPPING_COUNTRIES", each=r"[A-Za-z]{2}", such_as="US,DE")

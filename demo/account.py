@@ -6,7 +6,14 @@ from config.stripe_events import EVENTS
 from demo.catalog import SAMPLES, Sample
 from demo.stripe_api import Json, StripeApi
 
-CURRENCY = "usd"
+CURRENCY, OTHER = "usd", "eur"
+
+
+def amounts(unit_amount: int) -> Json:
+    """A price in both currencies, in whole euros."""
+    euros = round(unit_amount * 0.92, -2)
+    option = {"unit_amount": int(euros) or unit_amount}
+    return {"currency": CURRENCY, "unit_amount": unit_amount, "currency_options": {OTHER: option}}
 
 
 def prepare(stripe: StripeApi, *, image_origin: str, webhook_url: str) -> None:
@@ -29,13 +36,12 @@ def enter(stripe: StripeApi, sample: Sample, image_origin: str) -> None:
         "metadata": sample.metadata,
     }
     if sample.price is not None:
-        product["default_price_data"] = {"currency": CURRENCY, "unit_amount": sample.price}
+        product["default_price_data"] = amounts(sample.price)
     stripe.post("/v1/products", product)
     for size, amount in sample.prices.items():
         price = {
             "product": sample.id,
-            "currency": CURRENCY,
-            "unit_amount": amount,
+            **amounts(amount),
             "metadata": {"size": size},
         }
         stripe.post("/v1/prices", price)

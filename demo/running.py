@@ -101,6 +101,7 @@ class Demo:
             "ALLOWED_IMAGE_ORIGINS": self.image_origin,
             "SHOP_NAME": "Tin & Cotton",
             "SHOP_CURRENCY": account.CURRENCY,
+            "SHOP_CURRENCIES": account.OTHER,
             "SHOP_LANGUAGES": "en,de,fr",
             "SHIPPING_COUNTRIES": "US,CA,GB,DE",
             "OWNER_EMAIL": "owner@shop.example",

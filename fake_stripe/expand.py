@@ -55,7 +55,8 @@ NEVER_FILLED = {
     "item": {"discounts", "taxes"},
 }
 
-# (kind, field) -> the function that builds a field which is only included when it is expanded
+# (kind, field) -> the function that builds a field which is only included when it is expanded; `part.field` is a field of
+# a hash in the object
 INCLUDES: dict[tuple[str, str], Callable[[Call, Json], object]] = {}
 
 # (kind, field) -> the kind of the hash, or of each hash in the list, through which a path can continue
@@ -63,6 +64,7 @@ PARTS = {
     ("checkout.session", "shipping_cost"): "shipping_cost",
     ("checkout.session", "shipping_options"): "shipping_option",
     ("checkout.session", "total_details"): "total_details",
+    ("shipping_rate", "fixed_amount"): "fixed_amount",
     ("item", "price"): "price",
 }
 
@@ -97,6 +99,8 @@ def _into(call: Call, node: Json, kind: str, steps: list[str], path: str) -> Jso
             raise _cannot(path)
         return {**node, "data": [_into(call, row, row["object"], rest, path) for row in node["data"]]}
     value = _value(call, node, kind, name, path)
+    if rest and (kind, ".".join(steps)) in INCLUDES and isinstance(value, dict):
+        return {**node, name: {**value, rest[0]: INCLUDES[kind, ".".join(steps)](call, node)}}
     if value is None and name not in node:
         return node  # such as the tiers of a price without tiers
     if not rest:

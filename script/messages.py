@@ -40,7 +40,7 @@ MODULES = (
     "checkout/cart/*.py", "checkout/forms.py", "checkout/views.py", "checkout/order_pages.py", "checkout/htmx.py",
     "checkout/orders/checkout.py", "checkout/orders/hold_limits.py", "checkout/orders/customer_requests.py",
     "checkout/restock_pages.py", "checkout/restock/*.py", "checkout/mail/facts.py",
-    "shop/availability.py", "shop/json_ld.py", "shop/views.py",
+    "shop/availability.py", "shop/currencies.py", "shop/json_ld.py", "shop/views.py",
 )  # fmt: skip
 # Texts of these modules that only the owner reads.
 FOR_THE_OWNER = (

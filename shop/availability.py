@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -47,10 +47,27 @@ class Variant:
 
 @dataclass(frozen=True)
 class ProductAvailability:
-    """What can be bought of one product."""
+    """What can be bought of one product, and its lowest and highest price in `currency`."""
 
     product: Product
     variants: tuple[Variant, ...]
+    currency: str
+    lowest_amount: int | None
+    highest_amount: int | None
+
+    def in_currency(self, currency: str) -> ProductAvailability:
+        """The same with prices in another currency of the shop. A size that has none in it has no price."""
+        if currency == self.currency:
+            return self
+        lowest, highest = self.product.range_in(currency)
+        variants = []
+        for variant in self.variants:
+            price = self.product.price_for(variant.size, currency)
+            costs_more = variant.item_id is not None and price is not None and price.unit_amount != lowest
+            variants.append(replace(variant, price=price, costs_more=costs_more))
+        return replace(
+            self, variants=tuple(variants), currency=currency, lowest_amount=lowest, highest_amount=highest
+        )
 
     @property
     def buyable(self) -> bool:
@@ -58,7 +75,7 @@ class ProductAvailability:
 
     @property
     def has_prices(self) -> bool:
-        return self.product.lowest_amount is not None
+        return self.lowest_amount is not None
 
     @property
     def link_only(self) -> bool:
@@ -66,7 +83,7 @@ class ProductAvailability:
 
     @property
     def prices_differ(self) -> bool:
-        return self.product.lowest_amount != self.product.highest_amount
+        return self.lowest_amount != self.highest_amount
 
     @property
     def only_variant(self) -> Variant | None:
@@ -115,12 +132,13 @@ def max_quantity(left: int | None) -> int:
 
 
 def availability_of(product: Product, items: Iterable[Any] | None = None) -> ProductAvailability:
-    """Availability of a product. Pass `items`, or load the product with_stock() to avoid a query."""
+    """Availability of a product, in SHOP_CURRENCY. Pass `items`, or load the product with_stock() to avoid a query."""
     by_size = {
         item.size: item for item in (product.stock_items.all() if items is None else items) if item.is_listed
     }
     variants = (_variant(product, size, by_size.get(size)) for size in product.sizes or [""])
-    return ProductAvailability(product, tuple(variants))
+    currency = settings.SHOP_CURRENCY
+    return ProductAvailability(product, tuple(variants), currency, *product.range_in(currency))
 
 
 def _variant(product: Product, size: str, item: Any) -> Variant:

@@ -5,8 +5,11 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import get_language
 
 from config.stripe_client import is_configured
+from shop.currencies import chosen_currency
+from shop.money import currency_label
 from shop.storefront import StorefrontContext, load_storefront
 
 
@@ -16,7 +19,8 @@ def storefront(request: HttpRequest) -> dict[str, Any]:
         "storefront": get_storefront(request),
         "shop_name": SimpleLazyObject(lambda: get_storefront(request).name),
         "site_url": settings.SITE_URL,
-        "currency": settings.SHOP_CURRENCY,
+        "currency": SimpleLazyObject(lambda: get_currency(request)),
+        "currencies": SimpleLazyObject(lambda: offered_currencies(request)),
         "can_sell": is_configured(),
         "languages": offered_languages(),
         "address": request.get_full_path(),
@@ -29,6 +33,22 @@ def offered_languages() -> tuple[tuple[str, str], ...]:
     names = dict(settings.LANGUAGES)
     codes = settings.SHOP_LANGUAGES
     return tuple((code, str(names[code])) for code in codes) if len(codes) > 1 else ()
+
+
+def offered_currencies(request: HttpRequest) -> tuple[tuple[str, str], ...]:
+    """Code and label of each currency that customers may pay in, empty if there is only one."""
+    if not settings.SHOP_CURRENCIES:
+        return ()
+    codes = get_storefront(request).currencies
+    language = get_language() or "en"
+    return tuple((code, currency_label(code, language)) for code in codes) if len(codes) > 1 else ()
+
+
+def get_currency(request: HttpRequest) -> str:
+    """The currency in which this visitor sees prices and pays."""
+    if not hasattr(request, "_currency"):
+        request._currency = chosen_currency(request, get_storefront(request))  # type: ignore[attr-defined]
+    return str(request._currency)  # type: ignore[attr-defined]
 
 
 def get_storefront(request: HttpRequest) -> StorefrontContext:

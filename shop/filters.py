@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.db.models import Count, F, Q, Window
 from django.db.models.expressions import Combinable
 from django.http import QueryDict
@@ -19,18 +20,18 @@ MAX_PAGE = 10_000
 MAX_LENGTH_QUERY = 100
 MAX_TERMS = 8
 
-SORT_ORDERS: dict[str, list[str | Combinable]] = {
+SORT_ORDERS: dict[str, list[str]] = {
     "": ["-featured", "-created_at", "id"],
     "new": ["-created_at", "id"],
-    "price": [F("lowest_amount").asc(nulls_last=True), "id"],
-    "-price": [F("lowest_amount").desc(nulls_last=True), "id"],
+    "price": ["id"],  # After the price.
+    "-price": ["id"],
     "name": ["name", "id"],
 }
 
 
 @dataclass(frozen=True)
 class ProductFilter:
-    """Filters of a product list. `min_price` and `max_price` are amounts in minor units."""
+    """Filters of a product list. `min_price` and `max_price` are amounts in minor units of `currency`."""
 
     q: str = ""
     size: str = ""
@@ -82,7 +83,21 @@ class ProductFilter:
                 in_size & in_stock, stock_items__is_listed=True, lowest_amount__isnull=False
             )
             rows = rows.filter(pk__in=sellable.values("pk"))
-        return rows.annotate(total=Window(Count("pk"))).order_by(*SORT_ORDERS[self.sort])
+        return rows.annotate(total=Window(Count("pk"))).order_by(*self._order())
+
+    def _order(self) -> list[str | Combinable]:
+        lowest, _highest = self._price_fields()
+        by_price: dict[str, list[str | Combinable]] = {
+            "price": [F(lowest).asc(nulls_last=True)],
+            "-price": [F(lowest).desc(nulls_last=True)],
+        }
+        return [*by_price.get(self.sort, []), *SORT_ORDERS[self.sort]]
+
+    def _price_fields(self) -> tuple[str, str]:
+        # Of lowest and highest price: Product.amounts has those in other currencies.
+        if self.currency == settings.SHOP_CURRENCY:
+            return "lowest_amount", "highest_amount"
+        return f"amounts__{self.currency}__0", f"amounts__{self.currency}__1"
 
     def slice(self) -> slice:
         return slice((self.page - 1) * PAGE_SIZE, self.page * PAGE_SIZE)
@@ -93,10 +108,11 @@ class ProductFilter:
             condition &= Q(search_text__contains=term)
         if self.color:
             condition &= Q(color_index__contains=f"|{self.color.casefold()}|")
+        lowest, highest = self._price_fields()
         if self.min_price is not None:
-            condition &= Q(highest_amount__gte=self.min_price)
+            condition &= Q(**{f"{highest}__gte": self.min_price})
         if self.max_price is not None:
-            condition &= Q(lowest_amount__lte=self.max_price)
+            condition &= Q(**{f"{lowest}__lte": self.max_price})
         return condition
 
     def querystring(self, **changes: Any) -> str:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from django.conf import settings
 from django.utils import timezone
 
 from config.coerce import as_datetime, as_mapping, as_text, as_texts
 from config.json_cleaning import clean_json
 from config.stripe_client import NotFound, client_of, stripe_client, translate_errors
+from shop.prices import CurrencyOption
 
 if TYPE_CHECKING:
     import stripe
@@ -39,6 +41,7 @@ class StripePrice:
     size: str
     misspelled_key: str = ""  # A key such as `Size`, which is not read.
     tax_included: bool = False
+    options: tuple[CurrencyOption, ...] = ()  # In the shop's other currencies.
 
 
 @dataclass(frozen=True)
@@ -61,20 +64,24 @@ class StripeProduct:
 
 @dataclass(frozen=True)
 class StripeShippingRate:
-    """A shipping rate at Stripe. `amount` is in minor units."""
+    """A shipping rate at Stripe. `amount` is in minor units, and so are `options`, by the shop's other currencies."""
 
     id: str
     name: str
     active: bool
     currency: str
     amount: int
+    options: dict[str, int]
 
 
 def fetch_shipping_rate(rate_id: str) -> StripeShippingRate:
     """Raises config.stripe_client.NotFound if Stripe does not have it, StripeCallError if the request fails."""
     with translate_errors():
-        rate = stripe_client(retries=RETRIES).v1.shipping_rates.retrieve(rate_id)
+        rate = stripe_client(retries=RETRIES).v1.shipping_rates.retrieve(
+            rate_id, {"expand": _expanded("fixed_amount.currency_options")}
+        )
     fixed = rate.fixed_amount
+    options = _currency_options(fixed, "amount")
     return StripeShippingRate(
         id=rate.id,
         name=clean_json(_field(rate, "display_name") or "")[:100],
@@ -82,6 +89,7 @@ def fetch_shipping_rate(rate_id: str) -> StripeShippingRate:
         active=bool(rate.active) and fixed is not None,
         currency=fixed.currency if fixed else "",
         amount=fixed.amount if fixed else 0,
+        options={code: option.amount for code, option in options.items()},
     )
 
 
@@ -97,7 +105,8 @@ def fetch_product(product_id: str) -> StripeProduct:
             product = client.v1.products.retrieve(product_id)
             if _field(product, "deleted"):
                 return _deleted_product(product_id, fetched_at)
-            listed = client.v1.prices.list({"product": product_id, "limit": PAGE_SIZE})
+            expand = _expanded("data.currency_options")
+            listed = client.v1.prices.list({"product": product_id, "limit": PAGE_SIZE, "expand": expand})
             prices = [_price(price) for price in listed.auto_paging_iter()]
     except NotFound:
         return _deleted_product(product_id, fetched_at)
@@ -114,7 +123,8 @@ def iter_products() -> Iterator[StripeProduct]:
     with translate_errors():
         client = stripe_client(retries=RETRIES)
         prices: dict[str, list[StripePrice]] = defaultdict(list)
-        for price in client.v1.prices.list({"limit": PAGE_SIZE}).auto_paging_iter():
+        expand = _expanded("data.currency_options")
+        for price in client.v1.prices.list({"limit": PAGE_SIZE, "expand": expand}).auto_paging_iter():
             prices[_id(price.product)].append(_price(price))
         for product in client.v1.products.list({"limit": PAGE_SIZE}).auto_paging_iter():
             yield _product(product, tuple(prices.pop(product.id, ())), fetched_at)
@@ -152,7 +162,31 @@ def _price(price: stripe.Price) -> StripePrice:
         size=metadata.get("size", "").strip(),
         misspelled_key=misspelled[0] if misspelled else "",
         tax_included=_field(price, "tax_behavior") == "inclusive",
+        options=tuple(
+            CurrencyOption(code, option.unit_amount, _field(option, "tax_behavior") == "inclusive")
+            for code, option in _currency_options(price, "unit_amount").items()
+        ),
     )
+
+
+def _expanded(path: str) -> list[str]:
+    # Stripe leaves currency options out unless they are asked for.
+    return [path] if settings.SHOP_CURRENCIES else []
+
+
+def _currency_options(thing: Any, amount: str) -> dict[str, Any]:
+    # Those of the shop's other currencies that have one whole amount. Stripe lists the price's own currency as well.
+    options = _field(thing, "currency_options") or {}
+    # The library makes a dict of a rate's options and an object of a price's.
+    found = options if isinstance(options, dict) else options.to_dict(recursive=False)
+    return {
+        code: found[code]
+        for code in sorted(found)
+        if code in settings.SHOP_CURRENCIES
+        and code != thing.currency
+        and _field(found[code], amount) is not None
+        and _field(found[code], "custom_unit_amount") is None
+    }
 
 
 def _deleted_product(product_id: str, fetched_at: datetime) -> StripeProduct:

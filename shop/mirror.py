@@ -13,7 +13,7 @@ from shop.feeds.attributes import parse_attributes
 from shop.gateway import StripePrice, StripeProduct
 from shop.images import partition_images
 from shop.models import Product
-from shop.prices import Price, problems_of, range_of
+from shop.prices import Price, currency_problems_of, problems_of, range_of, ranges_in
 
 MAX_LENGTH_NAME = 5000
 MAX_LENGTH_SLUG = 100  # As long as a category may be.
@@ -69,11 +69,14 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
             price.size,
             _price_problem(price),
             price.tax_included,
+            price.options,
         )
         for price in sorted(product.prices, key=lambda price: price.id)
     ]
     span = range_of(facts.sizes, prices, product.default_price_id)
     price_problems = problems_of(facts.sizes, prices, product.default_price_id)
+    others = settings.SHOP_CURRENCIES
+    price_problems += currency_problems_of(others, facts.sizes, prices, product.default_price_id)
     if facts.link and not prices:
         price_problems = []  # A link to something sold or played elsewhere needs no price.
     searched = [product.name, facts.category, *facts.colors, product.description, facts.details]
@@ -98,6 +101,7 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         "default_price_id": product.default_price_id,
         "lowest_amount": span[0] if span else None,
         "highest_amount": span[1] if span else None,
+        "amounts": ranges_in(others, facts.sizes, prices, product.default_price_id),
         # Case folded here, because SQLite folds ASCII only.
         "search_text": "\n".join(searched).casefold(),
         "color_index": "".join(f"|{color.casefold()}|" for color in facts.colors),

@@ -70,6 +70,10 @@ class Product(models.Model):
     default_price_id = models.CharField(_("default price"), max_length=255, blank=True)
     lowest_amount = models.BigIntegerField(_("lowest price"), null=True, help_text=_("In the minor unit."))
     highest_amount = models.BigIntegerField(_("highest price"), null=True, help_text=_("In the minor unit."))
+    amounts = models.JSONField(
+        default=dict,
+        help_text=_("Lowest and highest price in other currencies; without those in which a size has none."),
+    )
     search_text = models.TextField(blank=True, help_text=_("Searched text, case folded."))
     color_index = models.TextField(blank=True)
     problems = models.JSONField(
@@ -108,8 +112,17 @@ class Product(models.Model):
     def parsed_prices(self) -> list[Price]:
         return [Price.from_row(row) for row in self.prices]
 
-    def price_for(self, size: str) -> Price | None:
-        return price_for(size, self.parsed_prices, self.default_price_id)
+    def price_for(self, size: str, currency: str = "") -> Price | None:
+        """The price of a size; in another currency than SHOP_CURRENCY, None if it has no amount in that."""
+        price = price_for(size, self.parsed_prices, self.default_price_id)
+        return price.in_currency(currency) if price and currency else price
+
+    def range_in(self, currency: str) -> tuple[int | None, int | None]:
+        """Lowest and highest price of the sizes."""
+        if currency == settings.SHOP_CURRENCY:
+            return self.lowest_amount, self.highest_amount
+        lowest, highest = self.amounts.get(currency) or (None, None)
+        return lowest, highest
 
     @property
     def size_guide(self) -> size_guide.Guide | None:
@@ -265,6 +278,7 @@ class ShippingRate(models.Model):
     name = models.CharField(_("name"), max_length=100)
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField(_("amount"), help_text=_("In the minor unit."))
+    options = models.JSONField(default=dict, help_text=_("Amounts in other currencies."))
     fetched_at = models.DateTimeField(_("fetched"))
 
     class Meta:

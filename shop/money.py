@@ -39,6 +39,13 @@ def decimal_text(amount: int, currency: str) -> str:
     return str(as_decimal(amount, code).quantize(Decimal(1).scaleb(-ISO_DECIMALS.get(code, decimals(code)))))
 
 
+def currency_label(currency: str, locale: str = "en") -> str:
+    """usd -> "USD $"; the code alone if the locale has no sign for it."""
+    code = currency.upper()
+    symbol = get_currency_symbol(code, Locale.parse(locale, sep="-"))
+    return code if symbol == code else f"{code} {symbol}"
+
+
 def format_money(amount: int, currency: str, locale: str = "en") -> str:
     """Format `amount` for the locale. Unknown locales fall back to English."""
     code = currency.upper()

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+
+@dataclass(frozen=True)
+class CurrencyOption:
+    """The amount of a price in another currency, in minor units."""
+
+    currency: str
+    unit_amount: int
+    tax_included: bool = False
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,7 @@ class Price:
     size: str = ""
     problem: str = ""
     tax_included: bool = False
+    options: tuple[CurrencyOption, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -25,10 +35,23 @@ class Price:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Price:
-        return cls(**row)
+        options = tuple(CurrencyOption(**option) for option in row.get("options", ()))
+        return cls(**{**row, "options": options})
 
     def as_row(self) -> dict[str, Any]:
-        return asdict(self)
+        row = asdict(self)
+        options = row.pop("options")
+        return row | {"options": list(options)} if options else row
+
+    def in_currency(self, currency: str) -> Price | None:
+        """This price as it is charged in `currency`; None if it has no amount in it."""
+        if currency == self.currency:
+            return self
+        for option in self.options:
+            if option.currency == currency:
+                amount, tax_included = option.unit_amount, option.tax_included
+                return replace(self, currency=currency, unit_amount=amount, tax_included=tax_included)
+        return None
 
 
 def price_for(size: str, prices: Iterable[Price], default_price_id: str) -> Price | None:
@@ -47,6 +70,20 @@ def range_of(sizes: Sequence[str], prices: Sequence[Price], default_price_id: st
     return (min(amounts), max(amounts)) if amounts else None
 
 
+def ranges_in(
+    currencies: Iterable[str], sizes: Sequence[str], prices: Sequence[Price], default_price_id: str
+) -> dict[str, list[int]]:
+    """Lowest and highest amount by currency, without those in which the price of a size has no amount."""
+    chosen = [price for size in sizes or [""] if (price := price_for(size, prices, default_price_id))]
+    ranges = {}
+    for currency in currencies if chosen else ():
+        found = [option.unit_amount for price in chosen if (option := price.in_currency(currency))]
+        amounts = [amount for amount in found if amount is not None]
+        if len(amounts) == len(chosen):
+            ranges[currency] = [min(amounts), max(amounts)]
+    return ranges
+
+
 def problems_of(sizes: Sequence[str], prices: Sequence[Price], default_price_id: str) -> list[str]:
     problems = [f"The price {price.id} cannot be used: {price.problem}" for price in prices if price.problem]
     sized = [price.size for price in prices if price.usable and price.size]
@@ -61,4 +98,17 @@ def problems_of(sizes: Sequence[str], prices: Sequence[Price], default_price_id:
         problems.append("It has no default price that can be used.")
     elif without:
         problems.append(f"There is no price for {', '.join(without)}.")
+    return problems
+
+
+def currency_problems_of(
+    currencies: Iterable[str], sizes: Sequence[str], prices: Sequence[Price], default_price_id: str
+) -> list[str]:
+    problems = []
+    for currency in currencies:
+        chosen = [(size, price_for(size, prices, default_price_id)) for size in sizes or [""]]
+        without = [size for size, price in chosen if price and not price.in_currency(currency)]
+        sizes_named = f" of {', '.join(without)}" if any(without) else ""
+        if without:
+            problems.append(f"The price{sizes_named} has no amount in {currency.upper()}.")
     return problems

@@ -39,11 +39,13 @@ def refresh_shipping_rates(now: datetime) -> int:
     changed = 0
     with transaction.atomic():
         changed += ShippingRate.objects.exclude(pk__in=[rate.id for rate in rates]).delete()[0]
-        stored = {row.pk: (row.name, row.currency, row.amount) for row in ShippingRate.objects.all()}
+        rows = ShippingRate.objects.all()
+        stored = {row.pk: (row.name, row.currency, row.amount, row.options) for row in rows}
         for rate in rates:
-            if stored.get(rate.id) == (rate.name, rate.currency, rate.amount):
+            if stored.get(rate.id) == (rate.name, rate.currency, rate.amount, rate.options):
                 continue
-            values = {"name": rate.name, "currency": rate.currency, "amount": rate.amount, "fetched_at": now}
+            values = {"name": rate.name, "currency": rate.currency, "amount": rate.amount}
+            values |= {"options": rate.options, "fetched_at": now}
             ShippingRate.objects.update_or_create(pk=rate.id, defaults=values)
             changed += 1
     return changed

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import JSONObject
 
 from shop.images import partition_images
@@ -36,12 +37,19 @@ class Facets:
 
 @dataclass(frozen=True)
 class ShippingOption:
-    """A shipping rate of the shop. `amount` is in the minor unit."""
+    """A shipping rate of the shop. `amount` is in the minor unit, and so are `options`, by other currencies."""
 
     id: str
     name: str
     amount: int
     currency: str
+    options: Mapping[str, int] = field(default_factory=dict)
+
+    def in_currency(self, currency: str) -> ShippingOption | None:
+        if currency == self.currency:
+            return self
+        amount = self.options.get(currency)
+        return None if amount is None else replace(self, amount=amount, currency=currency)
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,20 @@ class StorefrontContext:
     categories: dict[str, str] = field(default_factory=dict)
     facets: dict[str, Facets] = field(default_factory=dict)
     stored_rates: list[ShippingOption] = field(default_factory=list)
+    priced_in: frozenset[str] = frozenset()  # Other currencies in which every price on sale has an amount.
+
+    @property
+    def currencies(self) -> list[str]:
+        """What customers may pay in, the shop's own currency first."""
+        others = [
+            code for code in settings.SHOP_CURRENCIES if code in self.priced_in and self._ships_in(code)
+        ]
+        return [settings.SHOP_CURRENCY, *others]
+
+    def _ships_in(self, currency: str) -> bool:
+        # Stripe refuses a session with a shipping rate that has no amount in its currency.
+        priced = {rate.id for rate in self.stored_rates if rate.in_currency(currency)}
+        return priced.issuperset(settings.SHIPPING_RATES)
 
     @property
     def shipping_rates(self) -> list[ShippingOption] | None:
@@ -65,7 +87,7 @@ class StorefrontContext:
         if not settings.SHIPPING_RATES:
             return [ShippingOption("", "", 0, settings.SHOP_CURRENCY)]  # As at checkout: shipping is free.
         chosen = [rate for rate in self.stored_rates if rate.id in settings.SHIPPING_RATES]
-        usable = [rate for rate in chosen if rate.currency == settings.SHOP_CURRENCY]
+        usable = [found for rate in chosen if (found := rate.in_currency(settings.SHOP_CURRENCY))]
         return usable if len(usable) == len(set(settings.SHIPPING_RATES)) else None
 
     @property
@@ -100,19 +122,27 @@ class StorefrontContext:
 
 def load_storefront() -> StorefrontContext:
     """Load the storefront in one query. It also works before a Storefront row is saved."""
-    statement, parameters = _statement(connection.vendor)
+    statement, parameters = _statement(connection.vendor, tuple(settings.SHOP_CURRENCIES))
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return _context(tuple(cursor.fetchone()))
+        return _context(tuple(cursor.fetchone()), tuple(settings.SHOP_CURRENCIES))
 
 
 @lru_cache(maxsize=2)
-def _statement(vendor: str) -> tuple[str, tuple[Any, ...]]:
+def _statement(vendor: str, currencies: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
     # SQL for the Storefront's columns, and JSON arrays of what the visible products come in and of shipping rates.
-    row = JSONObject(category="category", slug="category_slug", sizes="sizes", colors="colors")
+    row = JSONObject(
+        category="category",
+        slug="category_slug",
+        sizes="sizes",
+        colors="colors",
+        **(
+            {"priced": JSONObject(**{code: _is_priced_in(code) for code in currencies})} if currencies else {}
+        ),
+    )
     visible = Product.objects.visible().order_by().values(fact=row).distinct()
     facts, parameters = visible.query.sql_with_params()
-    rate = JSONObject(id="id", name="name", amount="amount", currency="currency")
+    rate = JSONObject(id="id", name="name", amount="amount", currency="currency", options="options")
     rates, rate_parameters = ShippingRate.objects.order_by().values(fact=rate).query.sql_with_params()
     aggregate = "jsonb_agg(f.fact)" if vendor == "postgresql" else "json_group_array(json(f.fact))"
     columns = ", ".join(f"s.{name}" for name in STOREFRONT_COLUMNS)
@@ -124,8 +154,14 @@ def _statement(vendor: str) -> tuple[str, tuple[Any, ...]]:
     return statement, (*parameters, *rate_parameters)
 
 
+def _is_priced_in(currency: str) -> ExpressionWrapper[Q]:
+    # What has no price cannot be bought in any currency.
+    is_priced = Q(lowest_amount=None) | Q(amounts__has_key=currency)
+    return ExpressionWrapper(is_priced, output_field=BooleanField())
+
+
 @lru_cache(maxsize=16)
-def _context(row: tuple[Any, ...]) -> StorefrontContext:
+def _context(row: tuple[Any, ...], currencies: tuple[str, ...]) -> StorefrontContext:
     *texts, facts, rates = row
     products = _list(facts or "[]")
     slugs = {fact["slug"] for fact in products}
@@ -142,7 +178,14 @@ def _context(row: tuple[Any, ...]) -> StorefrontContext:
             slug: _facets_of((fact for fact in products if fact["slug"] == slug), spellings) for slug in slugs
         }
         | {"": _facets_of(products, spellings)},
-        stored_rates=[ShippingOption(**rate) for rate in _list(rates or "[]")],
+        stored_rates=[
+            ShippingOption(**{**rate, "options": _loaded(rate["options"])}) for rate in _list(rates or "[]")
+        ],
+        priced_in=frozenset(
+            code
+            for code in currencies
+            if products and all(_loaded(fact["priced"])[code] for fact in products)
+        ),
     )
 
 
@@ -154,8 +197,12 @@ def _facets_of(facts: Iterable[Any], spellings: Mapping[str, str]) -> Facets:
 
 
 def _list(value: Any) -> list[Any]:
+    return list(_loaded(value))
+
+
+def _loaded(value: Any) -> Any:
     # PostgreSQL nests JSON values as JSON, SQLite as text.
-    return list(json.loads(value) if isinstance(value, str) else value)
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def size_sort_key(size: str) -> tuple[int, int, str]:

@@ -26,7 +26,7 @@ from django.views.decorators.http import require_GET, require_safe
 from config.languages import address_in
 from config.stripe_client import is_configured
 from shop.api import catalog_version, compressed_catalog, decompressed, uncompressed_size
-from shop.context_processors import get_storefront
+from shop.context_processors import get_currency, get_storefront
 from shop.filters import ProductFilter
 from shop.page_cache import ProductRows, fetch_detail, fetch_list, no_cache, render_cached_page
 
@@ -35,10 +35,11 @@ MAX_WHOLE_ANSWER = 256 * 1024  # bytes of the JSON API; larger answers are strea
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    rows = fetch_list(ProductFilter(currency=settings.SHOP_CURRENCY))
+    currency = get_currency(request)
+    rows = fetch_list(ProductFilter(currency=currency))
 
     def context() -> dict[str, object]:
-        availabilities = rows.availabilities()
+        availabilities = rows.availabilities(currency)
         featured = [availability for availability in availabilities[:2] if availability.product.featured]
         hero, second, *_rest = *featured, None, None
         # The second featured product takes the space of four cards, so eight others fill the grid without gaps.
@@ -53,7 +54,7 @@ def product_list(request: HttpRequest, slug: str = "") -> HttpResponse:
     categories = get_storefront(request).categories
     if slug and slug not in categories:
         raise Http404(_("Category not found."))
-    product_filter = ProductFilter.read(request.GET, settings.SHOP_CURRENCY)
+    product_filter = ProductFilter.read(request.GET, get_currency(request))
     spelling = get_storefront(request).facets_of("").spelling_of(product_filter.size)
     product_filter = replace(product_filter, size=spelling)
     rows = fetch_list(product_filter, slug)
@@ -66,7 +67,7 @@ def product_list(request: HttpRequest, slug: str = "") -> HttpResponse:
         (rows, product_filter, slug),
         lambda: {
             "product_filter": product_filter,
-            "availabilities": rows.availabilities(),
+            "availabilities": rows.availabilities(product_filter.currency),
             "total": rows.total,
             "pages": rows.pages,
             "category": categories.get(slug, ""),
@@ -89,7 +90,7 @@ def product_detail(request: HttpRequest, product_id: str, slug: str = "") -> Htt
     size = rows.size_named(request.GET.get("size", ""))
 
     def context() -> dict[str, object]:
-        [availability] = rows.availabilities()
+        [availability] = rows.availabilities(get_currency(request))
         product = availability.product
         return {
             "availability": availability,
@@ -107,7 +108,7 @@ def product_detail(request: HttpRequest, product_id: str, slug: str = "") -> Htt
 def product_stock(request: HttpRequest, product_id: str) -> HttpResponse:
     """HTML fragments that depend on stock; shop.js uses them to update an open page."""
     rows = _fetch_or_404(product_id)
-    [availability] = rows.availabilities()
+    [availability] = rows.availabilities(get_currency(request))
     context = {
         "availability": availability,
         "chosen": availability.variant_of(rows.size_named(request.GET.get("size", ""))),

@@ -24,7 +24,7 @@ from checkout.cart.lines import CartItem, CartLine, line_key
 from checkout.cart.rules import CartError, max_units, shortage_text
 from checkout.models import CUSTOMER_DONE_STATES, Order, OrderLine
 from inventory.models import StockItem
-from shop.context_processors import get_storefront
+from shop.context_processors import get_currency, get_storefront
 
 SESSION_KEY = "cart"
 STRIPE_TIMEOUT = timedelta(seconds=20)  # A request to Stripe takes 13 seconds at most.
@@ -55,6 +55,7 @@ class Cart:
     """The cart of one request. Reading it never writes to the session, and an empty cart makes no queries."""
 
     def __init__(self, request: HttpRequest) -> None:
+        self._request = request
         self._session = request.session
         self._storefront = get_storefront(request)
         stored = self._session.get(SESSION_KEY) or {}
@@ -100,6 +101,7 @@ class Cart:
                 stock_items,
                 demand=demand[item.item_id],
                 own_reserved=own_reserved[item.item_id],
+                currency=self.currency,
                 storefront=self._storefront,
             )
             for item in self.items
@@ -107,7 +109,7 @@ class Cart:
 
     @property
     def currency(self) -> str:
-        return str(settings.SHOP_CURRENCY)
+        return get_currency(self._request)
 
     @property
     def total(self) -> int:
@@ -129,8 +131,7 @@ class Cart:
     def fingerprint(self) -> str:
         """Digest of sizes, colors, quantities and prices: equal for carts that ask for the same."""
         contents = sorted(
-            [line.cart_item.item_id, line.color, line.quantity, line.price.id if line.price else ""]
-            for line in self.lines
+            [line.cart_item.item_id, line.color, line.quantity, _terms(line)] for line in self.lines
         )
         return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
@@ -261,6 +262,15 @@ class Cart:
                 "token": self.token,
                 "lines": [[item.item_id, item.color, item.quantity] for item in items],
             }
+
+
+def _terms(line: CartLine) -> str:
+    # The amount of a price never changes at Stripe, but its amounts in other currencies may.
+    if line.price is None:
+        return ""
+    price = line.price
+    is_own = price.currency == settings.SHOP_CURRENCY
+    return price.id if is_own else f"{price.id} {price.unit_amount} {price.currency}"
 
 
 def lazy_cart(request: HttpRequest) -> Cart:

@@ -57,9 +57,10 @@ class CartLine:
         *,
         demand: int,
         own_reserved: int,
+        currency: str,
         storefront: StorefrontContext,
     ) -> CartLine:
-        """Check a line against `stock_items`, which include the other sizes of its product.
+        """Check a line, with its price in `currency`, against `stock_items`, which include its product's other sizes.
 
         `demand`: units of its size in the whole cart. `own_reserved`: units of it that the cart's open order holds.
         """
@@ -68,7 +69,7 @@ class CartLine:
             problem = _("This item is no longer for sale. Please remove it.")
             return cls(cart_item, item, None, 0, problem, (), storefront)
         siblings = [other for other in stock_items.values() if other.product_id == item.product_id]
-        price = item.product.price_for(item.size)
+        price = item.product.price_for(item.size, currency)
         limit = max_units(item, own_reserved)
         problem = ""
         if price is None:

@@ -28,7 +28,8 @@ ADDED_WITHOUT_SIZE = _(
 )
 
 
-# Stripe may have charged another currency of the same price.
+# Stripe may have charged another currency of the same price, or another amount: only the amount in a price's own currency
+# never changes.
 CHANGEABLE = ("quantity", "unit_amount", "currency")
 
 
@@ -67,6 +68,8 @@ def find_changes(order: Order, session: CheckoutSession) -> LineChanges:
         own_line.quantity = other.quantity
         if other.currency and other.currency != own_line.amount_currency:
             own_line.unit_amount, own_line.currency = other.unit_amount, other.currency
+        elif other.unit_amount is not None:
+            own_line.unit_amount = other.unit_amount
         if before != [getattr(own_line, name) for name in CHANGEABLE]:
             changed.append(own_line)
     return LineChanges(added, changed)

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
 
 from checkout.models import Order
+from checkout.orders.links import order_path
 from checkout.stripe_objects import line_from
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for
 from checkout.tests.test_external_orders import a_line, open_externally, sales
+from config.stripe_client import stripe_client
 from fake_stripe import FakeStripe, Refused
 from inventory import worker
 from inventory.events import inbox
 from inventory.models import Issue
+from inventory.stripe_sync import refresh
 from shop.models import Product
+from shop.prices import CurrencyOption
+from shop.shipping import refresh_shipping_rates
+from shop.storefront import load_storefront
+from shop.tests.factories import on_shelf, price
 
 pytestmark = pytest.mark.django_db
 
@@ -137,3 +147,174 @@ def test_a_unit_costs_what_its_line_says_where_the_price_is_in_another_currency(
     price = {"id": "price_1", "currency": "usd", "unit_amount": 2500}
 
     assert line_from({**line, "price": price}).unit_amount == amount
+
+
+# --- The currency that a visitor chooses -----------------------------------------------------------
+
+
+@pytest.fixture
+def sells_in_euros(settings: Settings, price_in_euros: None, shirt: Product) -> None:
+    settings.SHOP_CURRENCIES = ["eur"]
+    refresh.refresh_product(shirt.pk)
+
+
+@pytest.fixture
+def european(sells_in_euros: None) -> Customer:
+    customer = Customer()
+    customer.cookies["currency"] = "eur"
+    return customer
+
+
+def test_an_order_is_opened_paid_and_kept_in_the_chosen_currency(
+    fake: FakeStripe, shirt: Product, european: Customer, admin_client: Client
+) -> None:
+    european.put_in(shirt, "M", quantity=2)
+    cart = european.get("/cart/").content.decode()
+    assert "€46.00" in cart and "$" not in re.sub(r"<a [^>]*currency=usd.*?</a>", "", cart, flags=re.DOTALL)
+
+    european.go_to_payment()
+    order = only_order()
+    assert order.session_params["currency"] == "eur"
+    fake.forget_calls()
+    fake.pay(order.session_id or "")
+    deliver(fake)
+
+    order.refresh_from_db()
+    line = order.lines.get()
+    assert (order.state, order.currency, order.total) == (Order.State.PAID, "eur", 4600)
+    assert (line.unit_amount, line.currency, line.quantity) == (2300, "eur", 2)
+    # The subtotal is that of the lines, so they were not read from Stripe.
+    assert not any("line_items" in call.path for call in fake.calls)
+    assert not Issue.objects.exists() and item_of(shirt, "M").available == 13
+    assert "€46.00" in european.come_back(order).content.decode()
+    assert "€46.00" in shown(order, admin_client)
+    assert "€46.00" in european.get(order_path(order)).content.decode()
+
+
+def test_shipping_is_charged_in_the_chosen_currency(
+    fake: FakeStripe, shirt: Product, european: Customer, settings: Settings
+) -> None:
+    fixed: Any = {"amount": 500, "currency": "usd", "currency_options": {"eur": {"amount": 450}}}
+    rate = stripe_client().v1.shipping_rates.create(
+        {"display_name": "Post", "type": "fixed_amount", "fixed_amount": fixed}
+    )
+    settings.SHIPPING_COUNTRIES, settings.SHIPPING_RATES = ["DE"], [rate.id]
+    refresh_shipping_rates(timezone.now())
+
+    order = order_for(european, shirt, quantity=1)
+    fake.pay(
+        order.session_id or "",
+        address={"line1": "Torstr. 1", "postal_code": "10115", "city": "Berlin", "country": "DE"},
+    )
+    deliver(fake)
+
+    order.refresh_from_db()
+    assert (order.currency, order.subtotal, order.shipping, order.total) == ("eur", 2300, 450, 2750)
+
+
+def test_a_switch_of_the_currency_ends_the_payment_page_in_the_old_one(
+    fake: FakeStripe, shirt: Product, european: Customer
+) -> None:
+    european.cookies["currency"] = "usd"
+    dollars = order_for(european, shirt, quantity=1)
+
+    european.get("/cart/?currency=eur")
+    european.go_to_payment()
+
+    dollars.refresh_from_db()
+    euros = Order.objects.exclude(pk=dollars.pk).get()
+    assert (dollars.state, euros.state, euros.currency) == (Order.State.CANCELED, Order.State.OPEN, "eur")
+    assert fake.sessions[euros.session_id or ""]["amount_total"] == 2300
+    assert item_of(shirt, "M").held == 1
+
+
+def test_nobody_pays_in_another_currency_than_they_have_seen(
+    fake: FakeStripe, shirt: Product, european: Customer
+) -> None:
+    european.put_in(shirt, "M", quantity=1)
+    cart = european.get("/cart/").content.decode()
+    [seen] = set(re.findall(r'name="seen" value="(\w+)"', cart))
+    # Euros are no longer offered: another product is not priced in them.
+    on_shelf("prod_other", default_price_id="price_other", prices=(price("price_other", 900),))
+
+    answer = european.post("/checkout/", {"seen": seen}, follow=True)
+
+    text = answer.content.decode()
+    assert not Order.objects.exists() and item_of(shirt, "M").held == 0
+    assert "Your cart has changed" in text and "We no longer sell in EUR" in text and "$25.00" in text
+
+
+def test_a_changed_amount_in_the_chosen_currency_is_seen_before_it_is_paid(
+    fake: FakeStripe, shirt: Product, european: Customer
+) -> None:
+    """Stripe never changes the amount of a price, but its currency options may be changed."""
+    european.put_in(shirt, "M", quantity=1)
+    cart = european.get("/cart/").content.decode()
+    [seen] = set(re.findall(r'name="seen" value="(\w+)"', cart))
+    fake.call("POST", f"/v1/prices/{shirt.default_price_id}", "currency_options[eur][unit_amount]=9900")
+    refresh.refresh_product(shirt.pk)
+
+    answer = european.post("/checkout/", {"seen": seen}, follow=True)
+
+    assert not Order.objects.exists()
+    assert "Your cart has changed" in answer.content.decode() and "€99.00" in answer.content.decode()
+
+
+def test_a_price_that_lost_its_option_a_moment_ago_is_told_and_read_again(
+    fake: FakeStripe, shirt: Product, european: Customer
+) -> None:
+    european.put_in(shirt, "M", quantity=1)
+    fake.call("POST", f"/v1/prices/{shirt.default_price_id}", "currency_options=")
+
+    answer = european.post("/checkout/", follow=True)
+
+    assert "Your cart cannot be paid in EUR at the moment." in answer.content.decode()
+    assert only_order().state == Order.State.CANCELED and item_of(shirt, "M").held == 0
+    deliver(fake)
+    text = european.get("/cart/").content.decode()
+    assert "We no longer sell in EUR" in text and "$25.00" in text
+
+
+def test_what_stripe_charged_is_kept_where_our_copy_of_the_option_was_old(
+    fake: FakeStripe, shirt: Product, european: Customer
+) -> None:
+    fake.call("POST", f"/v1/prices/{shirt.default_price_id}", "currency_options[eur][unit_amount]=2450")
+    order = order_for(european, shirt, quantity=2)  # Our copy says 23.00.
+    assert order.lines.get().unit_amount == 2300
+
+    fake.pay(order.session_id or "")
+    deliver(fake)
+
+    order.refresh_from_db()
+    line = order.lines.get()
+    assert (order.total, line.unit_amount, line.amount, line.currency) == (4900, 2450, 4900, "eur")
+    assert not Issue.objects.exists() and item_of(shirt, "M").available == 13
+
+
+def test_options_are_read_from_stripe_and_updated_by_the_events_of_prices(
+    fake: FakeStripe, settings: Settings
+) -> None:
+    settings.SHOP_CURRENCIES = ["eur", "bhd", "jpy"]
+    options = {"eur": {"unit_amount": 2300}, "gbp": {"unit_amount": 1}, "jpy": {"unit_amount_decimal": "1.5"}}
+    bhd = {"unit_amount": 9500, "tax_behavior": "inclusive"}
+    fake.add_product(
+        id="prod_balm",
+        name="BALM T-Shirt",
+        metadata={"stock": "4"},
+        prices=[{"unit_amount": 2500, "currency": "usd", "currency_options": {**options, "bhd": bhd}}],
+    )
+    refresh.refresh_product("prod_balm")
+    product = Product.objects.get()
+    [found] = product.parsed_prices
+    # Not in pounds, which this shop does not take, nor in a fraction of a yen.
+    assert found.options == (CurrencyOption("bhd", 9500, tax_included=True), CurrencyOption("eur", 2300))
+    assert product.amounts == {"eur": [2300, 2300], "bhd": [9500, 9500]}
+
+    status, _price = fake.call("POST", f"/v1/prices/{found.id}", "currency_options[eur][unit_amount]=2400")
+    assert status == 200
+    deliver(fake)
+    assert Product.objects.get().amounts["eur"] == [2400, 2400]
+
+    fake.call("POST", f"/v1/prices/{found.id}", "currency_options=")
+    deliver(fake)
+    assert (Product.objects.get().amounts, load_storefront().currencies) == ({}, ["usd"])

@@ -60,6 +60,7 @@ SETTINGS: dict[str, tuple[str, list[str]]] = {
     "SENTRY_DSN": ("https://key@sentry.example/1", ["key@sentry.example/1", "https://sentry.example/1", "https://key@sentry.example/"]),
     "SHIPPING_COUNTRIES": ("US,DE", ["USA", "US;DE", "U1"]),
     "SHIPPING_RATES": ("shr_1,shr_2", ["free", "shr_1 shr_2", "price_1"]),
+    "SHOP_CURRENCIES": ("eur,gbp", ["euro", "eur;gbp", "€"]),
     "SHOP_CURRENCY": ("eur", ["euro", "€", "us"]),
     "SHOP_NAME": ("Balm & Sons", ["Balm\nSons", "Balm\x1b[31m"]),
     "SITE_URL": (

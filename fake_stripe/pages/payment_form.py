@@ -119,7 +119,8 @@ def _line(line: Json) -> Markup:
     product = line["price"].get("product") or {}
     name = line["description"] or "Item"
     image = next(iter(product.get("images") or ()), None)
-    each = shown(line["price"]["unit_amount"], line["currency"])
+    # Not the price's own amount, which may be in another currency.
+    each = shown(line["amount_subtotal"] // line["quantity"], line["currency"])
     details = [value for value in (line.get("metadata") or {}).values() if len(value) <= 40]
     quantity = f"{line['quantity']} × {each}"
     return fill(

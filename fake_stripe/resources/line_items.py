@@ -176,7 +176,7 @@ def _shipping_option(call: Call, given: Json, name: str, currency: str) -> Json:
     else:
         message = f"Missing required param: {name}[shipping_rate]."
         raise StripeError(message, code="parameter_missing", param=f"{name}[shipping_rate]")
-    amount = shipping_rates.amount_in(rate, currency)
+    amount = shipping_rates.amount_in(call, rate, currency)
     if amount is None:
         message = f"The shipping rate {rate['id']} has no amount in {currency}."
         raise StripeError(message, param=f"{name}[shipping_rate]")

@@ -4,6 +4,7 @@ from fake_stripe import params as p
 from fake_stripe.account import Call
 from fake_stripe.currencies import MAX_AMOUNT, check_amount
 from fake_stripe.errors import StripeError
+from fake_stripe.expand import includable
 from fake_stripe.paging import page
 from fake_stripe.store import Json
 
@@ -16,13 +17,12 @@ ESTIMATE = p.Shape(
     },
     required=("unit", "value"),
 )
+OPTION: dict[str, p.Kind] = {"amount": AMOUNT, "tax_behavior": TAX}
 FIXED = p.Shape(
     {
         "amount": AMOUNT,
         "currency": p.Currency(),
-        "currency_options": p.MapOf(
-            p.Currency(), p.Shape({"amount": AMOUNT, "tax_behavior": TAX}, required=("amount",))
-        ),
+        "currency_options": p.MapOf(p.Currency(), p.Shape(OPTION, required=("amount",))),
     },
     required=("amount", "currency"),
 )
@@ -37,7 +37,12 @@ FIELDS: dict[str, p.Kind] = {
 }
 DATA = p.Shape(FIELDS, required=("display_name",))
 CREATE = p.body(FIELDS, required=["display_name"])
-UPDATE = p.body(active=p.Boolean(), metadata=p.Metadata(), tax_behavior=TAX)
+UPDATE = p.body(
+    active=p.Boolean(),
+    fixed_amount=p.Shape({"currency_options": p.MapOf(p.Currency(), p.Shape(OPTION))}),
+    metadata=p.Metadata(),
+    tax_behavior=TAX,
+)
 LIST = p.listing(active=p.Boolean(), created=p.CREATED, currency=p.Currency())
 
 
@@ -67,13 +72,27 @@ def make(call: Call, params: Json, *, at: str = "") -> Json:
         "tax_code": params.get("tax_code"),
         "type": "fixed_amount",
     }
-    options = params["fixed_amount"].get("currency_options")
-    if options:
-        rate["fixed_amount"]["currency_options"] = {
-            currency: {"amount": o["amount"], "tax_behavior": o.get("tax_behavior", "unspecified")}
-            for currency, o in options.items()
-        }
+    _keep_options(call, rate["id"], params["fixed_amount"].get("currency_options", {}))
     return call.account.save(rate)
+
+
+def _keep_options(call: Call, rate_id: str, given: Json) -> None:
+    # Stripe shows them only where they are expanded.
+    options = _options(call, rate_id)
+    for currency, one in given.items():
+        options[currency] = {"tax_behavior": "unspecified", **options.get(currency, {}), **one}
+    call.account.store.put("shipping_rate_hidden", rate_id, {"currency_options": options})
+
+
+def _options(call: Call, rate_id: str) -> Json:
+    return dict((call.account.store.get("shipping_rate_hidden", rate_id) or {}).get("currency_options", {}))
+
+
+@includable("shipping_rate", "fixed_amount.currency_options")
+def _show_options(call: Call, rate: Json) -> object:
+    fixed = rate["fixed_amount"]
+    own = {"amount": fixed["amount"], "tax_behavior": rate["tax_behavior"]}
+    return {**_options(call, rate["id"]), fixed["currency"]: own}
 
 
 def _check_amounts(fixed: Json, name: str) -> None:
@@ -82,12 +101,12 @@ def _check_amounts(fixed: Json, name: str) -> None:
         check_amount(option["amount"], currency, f"{name}[currency_options][{currency}][amount]")
 
 
-def amount_in(rate: Json, currency: str) -> int | None:
+def amount_in(call: Call, rate: Json, currency: str) -> int | None:
     """The rate's amount in `currency`, in minor units; None if it has none."""
     fixed = rate["fixed_amount"]
     if fixed["currency"] == currency:
         return int(fixed["amount"])
-    option = fixed.get("currency_options", {}).get(currency)
+    option = _options(call, rate["id"]).get(currency)
     return None if option is None else int(option["amount"])
 
 
@@ -102,6 +121,7 @@ def update(call: Call) -> Json:
     fields: Json = {name: call.params[name] for name in ("active", "tax_behavior") if name in call.params}
     if "metadata" in call.params:
         fields["metadata"] = p.merge_metadata(rate["metadata"], call.params["metadata"])
+    _change_options(call, rate)
     return call.account.change(rate, **fields)
 
 
@@ -115,3 +135,18 @@ def list_all(call: Call) -> Json:
         return "active" not in params or bool(row["active"] == params["active"])
 
     return page(call, "shipping_rate", "/v1/shipping_rates", keep)
+
+
+def _change_options(call: Call, rate: Json) -> None:
+    given = call.params.get("fixed_amount", {}).get("currency_options", {})
+    known = _options(call, rate["id"])
+    for currency, option in given.items():
+        name = f"fixed_amount[currency_options][{currency}]"
+        if currency == rate["fixed_amount"]["currency"]:
+            message = f"{currency} is the rate's own currency, so it cannot be in currency_options."
+            raise StripeError(message, param=name)
+        if currency not in known and "amount" not in option:
+            message = f"Missing required param: {name}[amount]."
+            raise StripeError(message, code="parameter_missing", param=f"{name}[amount]")
+        check_amount(option.get("amount"), currency, f"{name}[amount]")
+    _keep_options(call, rate["id"], given)

@@ -105,6 +105,33 @@ def test_shipping_is_part_of_the_total(client: stripe.StripeClient, shirt: Any) 
     assert [option.shipping_amount for option in session.shipping_options] == [500, 1500]
 
 
+def test_currency_options_of_a_shipping_rate_are_used_and_are_shown_when_asked_for(
+    fake: FakeStripe, client: stripe.StripeClient, shirt: Any
+) -> None:
+    price = fake.add_price("prod_shirt", unit_amount=2500, currency_options={"eur": {"unit_amount": 2300}})
+    fixed: Any = {"amount": 500, "currency": "usd"}
+    rate = client.v1.shipping_rates.create(
+        {"display_name": "Post", "type": "fixed_amount", "fixed_amount": fixed}
+    )
+    options = [{"shipping_rate": rate.id}]
+    with pytest.raises(stripe.InvalidRequestError, match="eur") as refused:
+        open_session(client, price["id"], currency="eur", shipping_options=options)
+    assert refused.value.param == "shipping_options[0][shipping_rate]"
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.shipping_rates.update(
+            rate.id, {"fixed_amount": {"currency_options": {"eur": {"tax_behavior": "inclusive"}}}}
+        )
+
+    client.v1.shipping_rates.update(rate.id, {"fixed_amount": {"currency_options": {"eur": {"amount": 450}}}})
+
+    assert "currency_options" not in client.v1.shipping_rates.retrieve(rate.id).to_dict()["fixed_amount"]
+    expand: Any = {"expand": ["fixed_amount.currency_options"]}
+    shown = client.v1.shipping_rates.retrieve(rate.id, expand).to_dict()["fixed_amount"]["currency_options"]
+    assert {code: option["amount"] for code, option in shown.items()} == {"usd": 500, "eur": 450}
+    session = open_session(client, price["id"], currency="eur", shipping_options=options)
+    assert (session.currency, session.amount_total) == ("eur", 2750)
+
+
 @pytest.mark.parametrize(
     ("change", "code", "param"),
     [

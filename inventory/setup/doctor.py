@@ -47,6 +47,7 @@ from inventory.models import (
 )
 from inventory.setup import endpoint
 from shop.models import Product
+from shop.storefront import load_storefront
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 STRIPE_DEADLINE = 2.5  # seconds for all requests to Stripe together
@@ -470,6 +471,11 @@ def _catalog_findings() -> Iterator[Finding]:
             ngettext("%(n)d product is on sale.", "%(n)d products are on sale.", number) % {"n": number},
         )
     ]
+    for code in sorted(set(settings.SHOP_CURRENCIES) - set(load_storefront().currencies)):
+        text = _(
+            "%(code)s is not offered: a price or a shipping rate has no amount in it, or was not read since."
+        )
+        yield Finding("currencies", WARNING, text % {"code": code.upper()}, "manage.py sync_catalog")
     number = Issue.objects.filter(closed_at=None).exclude(kind=Issue.Kind.SETUP).count()
     if number:
         yield Finding(

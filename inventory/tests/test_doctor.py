@@ -458,3 +458,24 @@ def test_what_the_hourly_examination_finds_is_on_the_first_page_of_the_admin(
     page = admin_client.get("/admin/").content.decode()
 
     assert "is disabled. → manage.py connect_stripe --env .env" in page
+
+
+def test_a_currency_that_is_not_offered_is_named(
+    healthy: FakeStripe, shirt: Shirt, settings: Settings
+) -> None:
+    settings.SHOP_CURRENCIES = ["eur"]
+
+    finding = only_problem()
+
+    assert (finding.check, finding.level) == ("currencies", WARNING)
+    assert finding.text.startswith("EUR is not offered")
+
+    [price] = price_ids(healthy)
+    healthy.call("POST", f"/v1/prices/{price}", "currency_options[eur][unit_amount]=2300")
+    shirt.sync()
+    assert problems() == []
+
+
+def price_ids(fake: FakeStripe) -> list[str]:
+    _status, answer = fake.call("GET", "/v1/prices")
+    return [price["id"] for price in answer["data"]]

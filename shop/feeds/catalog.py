@@ -30,7 +30,9 @@ def iter_catalog(storefront: StorefrontContext) -> Iterator[list[CatalogRow]]:
         last = chunk[-1][0]
         items = _stock_items().filter(product__in=[row[0] for row in chunk]).order_by("id")
         stock = tuple(items.values_list(*STOCK_FIELDS))
-        for availability in ProductRows(PAGE_FIELDS, tuple(chunk), stock).availabilities():
+        for availability in ProductRows(PAGE_FIELDS, tuple(chunk), stock).availabilities(
+            settings.SHOP_CURRENCY
+        ):
             if rows := list(catalog_rows(availability, storefront)):
                 yield rows
 

@@ -71,7 +71,8 @@ class CatalogRow:
 
 
 def catalog_rows(availability: ProductAvailability, storefront: StorefrontContext) -> Iterator[CatalogRow]:
-    """The rows of a product, in the order of its sizes. A product that is only a link has none."""
+    """The rows of a product, in the order of its sizes and in SHOP_CURRENCY. A product that is only a link has none."""
+    availability = availability.in_currency(settings.SHOP_CURRENCY)
     if availability.link_only:
         return
     product = availability.product

@@ -16,7 +16,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
-from shop.context_processors import storefront
+from shop.context_processors import get_currency, offered_currencies, storefront
 from shop.page_cache.fragments import cached_render
 
 VISITOR_PARTS = ("cart_link", "messages", "csrf_token")
@@ -39,7 +39,11 @@ def render_cached_page(
     """
     shared = storefront(request)
     # Everything else that the template can show: the storefront's rows, and the settings in the context.
-    visible = [value for name, value in shared.items() if name not in {"storefront", "shop_name", "address"}]
+    computed = {"storefront", "shop_name", "address", "currency", "currencies"}
+    visible = [value for name, value in shared.items() if name not in computed]
+    currency = get_currency(request)
+    # Not lazy: a key that keeps the request would keep its memory.
+    shared |= {"currency": currency, "currencies": offered_currencies(request)}
     shipping = (tuple(settings.SHIPPING_COUNTRIES), tuple(settings.SHIPPING_RATES))
     key = (
         template,
@@ -48,6 +52,7 @@ def render_cached_page(
         shared["storefront"].key,
         settings.LOW_STOCK_THRESHOLD,
         shipping,
+        currency,
         *visible,
         address,
     )
@@ -74,8 +79,10 @@ def _placeholder(name: str) -> SafeString:
 def _render_part(name: str, request: HttpRequest) -> SafeString:
     if name == "csrf_token":
         return SafeString(escape(get_token(request)))
-    if name == "messages" and not len(get_messages(request)):
-        return SafeString("")
+    if name == "messages":
+        get_currency(request)  # Says if the visitor's choice has ended.
+        if not len(get_messages(request)):
+            return SafeString("")
     return SafeString(render_to_string(f"shop/_{name}.html", request=request))
 
 

@@ -23,10 +23,10 @@ from shop.models import Product
 
 Row = tuple[Any, ...]
 
-JSON_FIELDS = frozenset({"sizes", "colors", "images", "prices", "metadata"})
+JSON_FIELDS = frozenset({"sizes", "colors", "images", "prices", "amounts", "metadata"})
 CARD_FIELDS = (
     *("id", "name", "category", "sizes", "images", "link", "featured"),
-    *("prices", "default_price_id", "lowest_amount", "highest_amount"),
+    *("prices", "default_price_id", "lowest_amount", "highest_amount", "amounts"),
 )
 PAGE_FIELDS = (*CARD_FIELDS, "category_slug", "description", "colors", "details", "metadata")
 STOCK_FIELDS = ("id", "product_id", "size", "catalog_id", "is_listed", "state", "available", "held")
@@ -60,12 +60,13 @@ class ProductRows:
         known = {size.casefold(): size for size in reversed(sizes)} | {size: size for size in sizes}
         return known.get(name) or known.get(name.casefold(), "")
 
-    def availabilities(self) -> list[ProductAvailability]:
+    def availabilities(self, currency: str) -> list[ProductAvailability]:
         items: dict[str, list[Any]] = defaultdict(list)
         model = _stock_items().model
         for row in self.stock:
             items[row[1]].append(_instance(model, STOCK_FIELDS, row))
-        return [availability_of(self._product(row), items[row[0]]) for row in self.products]
+        found = (availability_of(self._product(row), items[row[0]]) for row in self.products)
+        return [availability.in_currency(currency) for availability in found]
 
     def _product(self, row: Row) -> Product:
         values = [

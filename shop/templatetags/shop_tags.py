@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from config.languages import address_in, switch_to
+from shop import currencies
 from shop.availability import ProductAvailability, Variant, card_label, max_quantity, size_label, stock_label
 from shop.filters import ProductFilter
 from shop.json_ld import product_graph, shop_graph
@@ -40,6 +41,12 @@ def money(amount: int | None, currency: str) -> str:
 def switch_address(context: Context, language: str) -> str:
     """The address of this page in another language, which the visitor's browser remembers."""
     return switch_to(language, context["address"])
+
+
+@register.simple_tag(takes_context=True)
+def switch_currency(context: Context, currency: str) -> str:
+    """The address of this page in another currency, which the visitor's browser remembers."""
+    return currencies.switch_to(currency, context["address"])
 
 
 @register.simple_tag(takes_context=True)
