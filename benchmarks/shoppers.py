@@ -55,6 +55,20 @@ class Shop:
         with ThreadPoolExecutor(AT_ONCE) as crowd:
             return list(crowd.map(lambda basket: self.buy(items, basket), wants))
 
+    def open_all(self, wants: Sequence[Mapping[str, int]]) -> list[str]:
+        """As `open_sessions`, and those who were refused try again: for a moment the payment page may be very busy.
+
+        Raises NotServed if someone is refused five times.
+        """
+        sessions = self.open_sessions(wants)
+        for _attempt in range(4):
+            refused = [place for place, session in enumerate(sessions) if session is None]
+            for place, session in zip(refused, self.open_sessions([wants[p] for p in refused]), strict=True):
+                sessions[place] = session
+        if None in sessions:
+            raise NotServed(f"{sessions.count(None)} of {len(sessions)} checkouts were refused five times")
+        return [session for session in sessions if session]
+
     def buy(self, items: Mapping[str, str], basket: Mapping[str, int]) -> str | None:
         """Start a checkout of sizes and quantities; the session's id, or None if refused. `items`: as in `choices`."""
         with requests.Session() as browser:

@@ -13,20 +13,22 @@ class WorkerTask:
     `path`: dotted path of `function(now) -> int`; `every`: seconds between two runs while idle. `in_a_rush`: the same within
     RUSH seconds of a run that found work, where a customer waits for it.
     `own_thread`: run in a thread of its own. For tasks that call Stripe or a mail server or run long: a hanging Stripe must
-    not delay events that need only the database.
+    not delay events that need only the database. `threads`: how many of them, for a task that takes its work by leases.
     """
 
     path: str
     every: float
     own_thread: bool
     in_a_rush: float | None = None
+    threads: int = 1
 
 
 RUSH = 5.0
 WORKER_TASKS: list[WorkerTask] = [
     WorkerTask("inventory.events.inbox.process_local", every=0.25, own_thread=False, in_a_rush=0.05),
     WorkerTask("inventory.events.inbox.process_remote", every=0.5, own_thread=True),
-    WorkerTask("inventory.stripe_sync.publisher.publish_pending", every=0.5, own_thread=True),
+    # With Stripe's usual latency five at a time stay below its 25 requests a second.
+    WorkerTask("inventory.stripe_sync.publisher.publish_pending", every=0.5, own_thread=True, threads=5),
     WorkerTask("inventory.stripe_sync.refresh.refresh_requested", every=1, own_thread=True),
     WorkerTask("inventory.stripe_sync.missed_events.fetch_product_events", every=3600, own_thread=True),
     WorkerTask("checkout.recovery.backfill.apply_undelivered", every=3600, own_thread=True),

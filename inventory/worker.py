@@ -109,6 +109,7 @@ class Worker:
             threading.Thread(target=self._repeat, args=([task],), name=task.path, daemon=True)
             for task in [*WORKER_TASKS, *EXAMINE]
             if task.own_thread
+            for _thread in range(task.threads)
         ]
         for thread in threads:
             thread.start()

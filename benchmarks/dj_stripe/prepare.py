@@ -1,4 +1,4 @@
-"""Set up dj-stripe and fill the shop: `python -m benchmarks.dj_stripe.prepare FILE`, with its own Python.
+"""Set up dj-stripe in a migrated database and fill the shop: `python -m benchmarks.dj_stripe.prepare FILE`, with its own Python.
 
 FILE is JSON: {"url", "secret", "uuid": of the webhook endpoint, "stock": [[product, size, units]],
 "orders": [[session, product, size, units]]}. As its documentation says: the endpoint at Stripe carries dj-stripe's uuid, the
@@ -21,7 +21,6 @@ def main() -> None:
     from django.core.management import call_command
 
     given = json.loads(Path(sys.argv[1]).read_text())
-    call_command("migrate", verbosity=0, run_syncdb=True)
     call_command("djstripe_sync_models", "Account", "Product", "Price", "WebhookEndpoint")
     connect(given)
     fill(given)

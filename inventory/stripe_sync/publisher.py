@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 10  # Maximum number of products per round, so that a worker can stop in between.
 IDEMPOTENCY_KEY_TTL = timedelta(hours=20)  # Stripe keeps an idempotency key for at least 24 hours.
+# Movements gather for an update while sales go on. When no sale came for a moment, what has gathered is sent at once.
+QUIET = timedelta(seconds=0.5)
+MIN_PAUSE = timedelta(seconds=1)  # between two updates of a product
 SUBJECT = "Stripe"
 PauseReason = ProductSync.PauseReason
 
@@ -59,6 +62,8 @@ def publish_pending(now: datetime) -> int:
         return 0
     done = 0
     for product_id in product_ids:
+        if not due.filter(pk=product_id).exists():
+            continue  # Another thread has sent it meanwhile.
         try:
             done += publish_product(product_id, now)
         except (AuthenticationFailed, PermissionDenied) as exc:
@@ -91,7 +96,11 @@ def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
     syncs = ProductSync.objects.filter(has_work, pause_reason=PauseReason.NOT)
     if now is None:
         return syncs
-    return syncs.filter(lease_free(), is_due("next_attempt_at", now))
+    is_now = is_due("next_attempt_at", now)
+    if not Movement.objects.filter(kind=Movement.Kind.SALE, created_at__gt=now - QUIET).exists():
+        recent = StockUpdate.objects.filter(product=OuterRef("pk"), finished_at__gt=now - MIN_PAUSE)
+        is_now |= Q(~Exists(recent), attempts=0)  # With attempts it waits because it failed.
+    return syncs.filter(lease_free(), is_now)
 
 
 def publish_product(product_id: str, now: datetime) -> bool:
@@ -219,7 +228,7 @@ def _record_applied(update: StockUpdate, now: datetime, *, answered: datetime | 
         own_row.request_refresh()
     updates.apply_update(update.pk, now, answered=answered)
     # Spread the updates to stay below Stripe's 25 requests a second: a product costs an update and at times a refresh.
-    gather = timedelta(seconds=min(max(1.0, 0.8 * pending_products().count()), 300.0))
+    gather = timedelta(seconds=min(max(MIN_PAUSE.total_seconds(), 0.8 * pending_products().count()), 300.0))
     if own_row.filter(attempts__gt=0).update(attempts=0):
         issues.close(Issue.Kind.PUBLISH_FAILED, update.product_id)
     own_row.update(next_attempt_at=now + gather)

@@ -123,6 +123,30 @@ def test_the_more_products_wait_the_longer_each_gathers(
     assert shirt.stock.next_attempt_at == now + timedelta(seconds=0.8 * 9)
 
 
+def test_what_has_gathered_is_sent_as_soon_as_no_more_sales_come(shirt: Shirt) -> None:
+    shirt.sell("M")
+    now = timezone.now()
+    ProductSync.objects.filter(pk="prod_shirt").update(next_attempt_at=now + timedelta(seconds=40))
+
+    during_the_rush = publisher.publish_pending(now)
+    after_it = publisher.publish_pending(now + timedelta(seconds=2))
+
+    assert (during_the_rush, after_it) == (0, 1)
+    assert shirt.at_stripe("M") == "14"
+
+
+def test_a_product_that_failed_waits_for_its_next_attempt_though_no_sales_come(shirt: Shirt) -> None:
+    shirt.sell("M")
+    now = timezone.now()
+    due_at = now + timedelta(seconds=40)
+    ProductSync.objects.filter(pk="prod_shirt").update(next_attempt_at=due_at, attempts=3)
+
+    early = publisher.publish_pending(now + timedelta(seconds=39))
+    in_time = publisher.publish_pending(due_at)
+
+    assert (early, in_time) == (0, 1)
+
+
 # --- Calls to Stripe --------------------------------------------------------------------------
 
 

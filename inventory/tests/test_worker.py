@@ -89,7 +89,12 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def start(**functions: Any) -> threading.Event:
         functions["inventory.heartbeat.beat"] = lambda now: 0
         table = [
-            WorkerTask(name, every=0.001, own_thread=name.startswith("stripe"))
+            WorkerTask(
+                name,
+                every=0.001,
+                own_thread=name.startswith("stripe"),
+                threads=2 if name.endswith("pair") else 1,
+            )
             for name in functions
             if not name.startswith("inventory")
         ]
@@ -130,6 +135,21 @@ def test_a_hanging_stripe_never_delays_what_needs_only_the_database(loop: Any) -
     wait_for(hangs)
     wait_for(went_on)
     let_go.set()
+
+
+@pytest.mark.django_db
+def test_a_task_may_run_in_several_threads_at_once(loop: Any) -> None:
+    both, met = threading.Barrier(2), threading.Event()
+
+    def pair(now: datetime) -> int:
+        both.wait(5)
+        met.set()
+        return 0
+
+    loop(stripe_pair=pair)
+
+    wait_for(met)
+    both.abort()
 
 
 @pytest.mark.django_db
