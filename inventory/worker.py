@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import chain, cycle, islice
 from types import FrameType
 
 from django.core.checks import ERROR
@@ -23,7 +24,7 @@ from django.utils.module_loading import import_string
 from config.stripe_client import StripeCallError
 from config.worker_tasks import RUSH, WORKER_TASKS, WorkerTask
 from inventory import alerts, checks, heartbeat
-from inventory.models import Heartbeat, StripeEvent
+from inventory.models import Heartbeat, ProductSync, StripeEvent
 from inventory.setup import doctor
 from inventory.stripe_sync import missed_events, publisher, refresh
 
@@ -175,30 +176,35 @@ def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
     Work that is due within DRAIN_AHEAD (a stock update that collects movements, a retry) is done early, by passing
     a later `now`. `hourly`: include tasks that run once a minute or less often, once.
     """
-    tasks = [task for task in WORKER_TASKS if hourly or task.every < 60]
+    often = [task for task in WORKER_TASKS if task.every < 60]
+    first = WORKER_TASKS if hourly else often
     now = now or timezone.now()
     done, latest = 0, now + DRAIN_AHEAD
-    for _round in range(MAX_ROUNDS):
-        did = sum(run_task(task, now) for task in tasks)
+    idle = 0  # tasks since the last one that found work
+    for number, task in enumerate(chain(first, islice(cycle(often), MAX_ROUNDS * len(often))), 1):
+        did = run_task(task, now)
         done += did
-        if not did:
-            next_due = _next_due(now)
-            if next_due is None or next_due > latest:
-                return done
-            now = next_due
-        tasks = [task for task in tasks if task.every < 60]
+        idle = 0 if did else idle + (task.every < 60)
+        if number < len(first) or idle < len(often):
+            continue
+        next_due = _next_due(now)
+        if next_due is None or next_due > latest:
+            return done
+        now, idle = next_due, 0
     raise RuntimeError(f"Tasks still found work after {MAX_ROUNDS} rounds.")
 
 
 def _next_due(now: datetime) -> datetime | None:
     events = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, next_attempt_at__gt=now)
-    updates = publisher.pending_products().filter(next_attempt_at__gt=now)
     refreshes = refresh.pending_refreshes().filter(next_refresh_at__gt=now)
     times = [
         events.aggregate(at=Min("next_attempt_at"))["at"],
-        updates.aggregate(at=Min("next_attempt_at"))["at"],
         refreshes.aggregate(at=Min("next_refresh_at"))["at"],
     ]
+    # Whether a product has work takes Django longer to compile than all other queries of an idle worker.
+    if ProductSync.objects.filter(next_attempt_at__gt=now).exists():
+        updates = publisher.pending_products().filter(next_attempt_at__gt=now)
+        times.append(updates.aggregate(at=Min("next_attempt_at"))["at"])
     return min((each for each in times if each is not None), default=None)
 
 

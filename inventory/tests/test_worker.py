@@ -69,6 +69,34 @@ def test_draining_does_not_hide_our_own_errors(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.django_db
+def test_draining_ends_once_every_task_was_idle_since_the_last_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def run(name: str) -> int:
+        ran.append(name)
+        return ran.count("b") == 1 and name == "b"
+
+    tasks(monkeypatch, **{name: lambda now, name=name: run(name) for name in "abc"})
+
+    assert worker.drain() == 1
+    assert ran == ["a", "b", "c", "a", "b"]
+
+
+@pytest.mark.django_db
+def test_every_hourly_task_runs_once_though_all_others_are_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    table = [
+        WorkerTask(name, every=every, own_thread=False)
+        for name, every in [("a", 1), ("hourly", 3600), ("daily", 86400)]
+    ]
+    monkeypatch.setattr(worker, "WORKER_TASKS", table)
+    monkeypatch.setattr(worker, "import_string", lambda name: lambda now: len(ran.append(name) or ""))
+
+    assert worker.drain(hourly=True) == 0
+    assert ran == ["a", "hourly", "daily"]
+
+
+@pytest.mark.django_db
 def test_tasks_that_never_finish_raise_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     tasks(monkeypatch, a=lambda now: 1)
     monkeypatch.setattr(worker, "MAX_ROUNDS", 5)
