@@ -16,9 +16,13 @@ from django.urls import clear_url_caches
 if TYPE_CHECKING:
     from fake_stripe import FakeStripe
 
-# The first skips tests for which the browser or the database is missing. The second validates every exchange between the
+# The first skips tests for which the browser or the database is missing. The last validates every exchange between the
 # shop and the fake against Stripe's OpenAPI document.
-pytest_plugins = ["config.tests.environment_plugin", "fake_stripe.contract.pytest_plugin"]
+pytest_plugins = [
+    "config.tests.environment_plugin",
+    "config.tests.database_plugin",
+    "fake_stripe.contract.pytest_plugin",
+]
 
 # No deadline: a shared machine is slow at times.
 hypothesis.settings.register_profile("shop", deadline=None)
