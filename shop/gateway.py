@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
@@ -72,6 +73,7 @@ class StripeShippingRate:
     currency: str
     amount: int
     options: dict[str, int]
+    delivery_days: list[int | None]  # Least and most, of which one may be unknown; empty without an estimate.
 
 
 def fetch_shipping_rate(rate_id: str) -> StripeShippingRate:
@@ -90,7 +92,17 @@ def fetch_shipping_rate(rate_id: str) -> StripeShippingRate:
         currency=fixed.currency if fixed else "",
         amount=fixed.amount if fixed else 0,
         options={code: option.amount for code, option in options.items()},
+        delivery_days=_delivery_days(_field(rate, "delivery_estimate")),
     )
+
+
+DAYS = {"hour": 1 / 24, "day": 1, "business_day": 1, "week": 7, "month": 30}
+
+
+def _delivery_days(estimate: Any) -> list[int | None]:
+    ends = [_field(estimate, name) for name in ("minimum", "maximum")]
+    days = [None if end is None else ceil(end.value * DAYS.get(end.unit, 1)) for end in ends]
+    return days if any(ends) else []
 
 
 def fetch_product(product_id: str) -> StripeProduct:

@@ -279,6 +279,7 @@ class ShippingRate(models.Model):
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField(_("amount"), help_text=_("In the minor unit."))
     options = models.JSONField(default=dict, help_text=_("Amounts in other currencies."))
+    delivery_days = models.JSONField(default=list, help_text=_("Least and most; empty if Stripe has none."))
     fetched_at = models.DateTimeField(_("fetched"))
 
     class Meta:

@@ -14,6 +14,8 @@ from shop.models import ShippingRate
 
 logger = logging.getLogger(__name__)
 
+COPIED = ("name", "currency", "amount", "options", "delivery_days")
+
 
 def refresh_shipping_rates(now: datetime) -> int:
     """Fetch the rates of SHIPPING_RATES. Returns how many rows changed.
@@ -40,12 +42,11 @@ def refresh_shipping_rates(now: datetime) -> int:
     with transaction.atomic():
         changed += ShippingRate.objects.exclude(pk__in=[rate.id for rate in rates]).delete()[0]
         rows = ShippingRate.objects.all()
-        stored = {row.pk: (row.name, row.currency, row.amount, row.options) for row in rows}
+        stored = {row.pk: [getattr(row, name) for name in COPIED] for row in rows}
         for rate in rates:
-            if stored.get(rate.id) == (rate.name, rate.currency, rate.amount, rate.options):
+            values = {name: getattr(rate, name) for name in COPIED}
+            if stored.get(rate.id) == list(values.values()):
                 continue
-            values = {"name": rate.name, "currency": rate.currency, "amount": rate.amount}
-            values |= {"options": rate.options, "fetched_at": now}
-            ShippingRate.objects.update_or_create(pk=rate.id, defaults=values)
+            ShippingRate.objects.update_or_create(pk=rate.id, defaults={**values, "fetched_at": now})
             changed += 1
     return changed

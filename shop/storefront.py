@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -44,6 +44,7 @@ class ShippingOption:
     amount: int
     currency: str
     options: Mapping[str, int] = field(default_factory=dict)
+    delivery_days: Sequence[int | None] = ()  # Least and most, of which one may be unknown.
 
     def in_currency(self, currency: str) -> ShippingOption | None:
         if currency == self.currency:
@@ -142,7 +143,8 @@ def _statement(vendor: str, currencies: tuple[str, ...]) -> tuple[str, tuple[Any
     )
     visible = Product.objects.visible().order_by().values(fact=row).distinct()
     facts, parameters = visible.query.sql_with_params()
-    rate = JSONObject(id="id", name="name", amount="amount", currency="currency", options="options")
+    names = ("id", "name", "amount", "currency", "options", "delivery_days")
+    rate = JSONObject(**{name: name for name in names})
     rates, rate_parameters = ShippingRate.objects.order_by().values(fact=rate).query.sql_with_params()
     aggregate = "jsonb_agg(f.fact)" if vendor == "postgresql" else "json_group_array(json(f.fact))"
     columns = ", ".join(f"s.{name}" for name in STOREFRONT_COLUMNS)
@@ -179,7 +181,8 @@ def _context(row: tuple[Any, ...], currencies: tuple[str, ...]) -> StorefrontCon
         }
         | {"": _facets_of(products, spellings)},
         stored_rates=[
-            ShippingOption(**{**rate, "options": _loaded(rate["options"])}) for rate in _list(rates or "[]")
+            ShippingOption(**{**rate, **{name: _loaded(rate[name]) for name in ("options", "delivery_days")}})
+            for rate in _list(rates or "[]")
         ],
         priced_in=frozenset(
             code

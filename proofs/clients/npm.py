@@ -24,13 +24,13 @@ class NotInstalled(Exception):
     """The packages cannot be installed here; the message is the reason."""
 
 
-def installed_clients() -> Path:
-    """The folder with node_modules, installed on first use. Skips or fails the test where that is impossible."""
+def installed_clients(source: Path = HERE) -> Path:
+    """The folder with node_modules of `source`, installed on first use. Skips or fails the test where that is impossible."""
     required = os.environ.get("REQUIRE_NPM") == "1"
     if not required and os.environ.get("STRIPE_CLIENTS") != "1":
         pytest.skip("the tests with Stripe's own clients run with STRIPE_CLIENTS=1 or REQUIRE_NPM=1")
     try:
-        return install(HERE)
+        return install(source)
     except NotInstalled as missing:
         if required:
             pytest.fail(f"REQUIRE_NPM=1, but {missing}")

@@ -158,9 +158,14 @@ def test_shipping_and_returns_are_told_once_and_only_if_they_are_set(
     assert set(graph_on(client, product.get_absolute_url())) == {"ProductGroup", "BreadcrumbList"}
 
     settings.SHIPPING_COUNTRIES, settings.SHIPPING_RATES = ["US", "CA"], ["shr_1", "shr_2"]
-    for id, amount in {"shr_1": 900, "shr_2": 500, "shr_old": 1}.items():
+    for id, amount, days in (("shr_1", 900, [1, 2]), ("shr_2", 500, [3, None]), ("shr_old", 1, [])):
         ShippingRate.objects.create(
-            id=id, name=id, amount=amount, currency="usd", fetched_at=datetime(2026, 1, 1, tzinfo=UTC)
+            id=id,
+            name=id,
+            amount=amount,
+            currency="usd",
+            delivery_days=days,
+            fetched_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
     Storefront.objects.create(return_days=30, free_returns=True)
     graph = graph_on(client, product.get_absolute_url())
@@ -168,11 +173,28 @@ def test_shipping_and_returns_are_told_once_and_only_if_they_are_set(
     shipping, returns = graph["OfferShippingDetails"], graph["MerchantReturnPolicy"]
     assert shipping["shippingRate"] == {"@type": "MonetaryAmount", "value": "5.00", "currency": "USD"}
     assert [region["addressCountry"] for region in shipping["shippingDestination"]] == ["US", "CA"]
+    transit = {"@type": "QuantitativeValue", "minValue": 3, "unitCode": "DAY"}
+    assert shipping["deliveryTime"] == {"@type": "ShippingDeliveryTime", "transitTime": transit}
     assert returns["applicableCountry"] == ["US", "CA"]
     assert (returns["merchantReturnDays"], returns["returnFees"]) == (30, "https://schema.org/FreeReturn")
     for offer in offers_of(graph["ProductGroup"]).values():
         assert offer["shippingDetails"] == {"@id": shipping["@id"]}
         assert offer["hasMerchantReturnPolicy"] == {"@id": returns["@id"]}
+
+
+def test_shipping_without_a_time_of_delivery_is_not_told(client: Client, settings: Settings) -> None:
+    """Google requires a time wherever shipping is told."""
+    settings.SHIPPING_COUNTRIES, settings.SHIPPING_RATES = ["US"], ["shr_1"]
+    product = on_shelf()
+    rate = ShippingRate(
+        id="shr_1", name="Post", amount=500, currency="usd", fetched_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    rate.save()
+
+    graph = graph_on(client, product.get_absolute_url())
+
+    assert "OfferShippingDetails" not in graph
+    assert "shippingDetails" not in offers_of(graph["ProductGroup"])["S"]
 
 
 def test_a_product_may_have_days_for_returns_of_its_own(client: Client) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils import timezone
@@ -35,6 +35,31 @@ def test_the_rates_of_the_settings_are_copied(fake: FakeStripe, settings: Settin
         ("Post", 500, "usd"),
         ("Express", 1500, "usd"),
     ]
+    assert refresh_shipping_rates(timezone.now()) == 0
+
+
+@pytest.mark.parametrize(
+    ("estimate", "days"),
+    [
+        (None, []),
+        ({"minimum": {"unit": "business_day", "value": 2}, "maximum": {"unit": "week", "value": 1}}, [2, 7]),
+        ({"maximum": {"unit": "hour", "value": 36}}, [None, 2]),
+        ({"minimum": {"unit": "month", "value": 1}}, [30, None]),
+    ],
+)
+def test_the_estimate_of_a_rate_is_copied_in_days(
+    fake: FakeStripe, settings: Settings, estimate: Any, days: list[int | None]
+) -> None:
+    fixed = {"amount": 500, "currency": "usd"}
+    params: Any = {"display_name": "Post", "type": "fixed_amount", "fixed_amount": fixed}
+    if estimate:
+        params["delivery_estimate"] = estimate
+    rate = stripe_client().v1.shipping_rates.create(params)
+    settings.SHIPPING_RATES = [rate.id]
+
+    refresh_shipping_rates(timezone.now())
+
+    assert ShippingRate.objects.get().delivery_days == days
     assert refresh_shipping_rates(timezone.now()) == 0
 
 
