@@ -16,15 +16,15 @@ from config.tests.database_plugin import end_other_sessions
 @pytest.mark.parametrize("number", [1, 2])
 def test_each_test_finds_empty_tables(number: int) -> None:
     """The second one would find what the first has left."""
-    assert not User.objects.exists() and not Group.objects.exists()
+    assert not User.objects.exists()
 
-    User.objects.create(username="ada").groups.add(Group.objects.create(name="Packer"))
+    User.objects.create(username="ada").groups.add(Group.objects.create(name="Clerk"))
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.postgres
 def test_a_flush_deletes_the_rows_of_every_table() -> None:
-    User.objects.create(username="ada").groups.add(Group.objects.create(name="Packer"))
+    User.objects.create(username="ada").groups.add(Group.objects.create(name="Clerk"))
     tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
     (statement,) = connection.ops.sql_flush(no_style(), tables)
 
