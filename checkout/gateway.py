@@ -21,7 +21,7 @@ from checkout.stripe_objects import (
     refund_from,
     session_from,
 )
-from config.json_cleaning import clean_json
+from config.coerce import clean_json
 from config.stripe_client import stripe_client, translate_errors
 
 if TYPE_CHECKING:

@@ -190,7 +190,8 @@ def session_from(data: Json) -> CheckoutSession:
     session_id = str(data["id"])
     if not 0 < len(session_id) <= MAX_LENGTH_ID:
         raise ValueError(f"A session's id has 1 to {MAX_LENGTH_ID} characters, this one {len(session_id)}.")
-    payment = as_mapping(data.get("payment_intent"))
+    payment, listed = as_mapping(data.get("payment_intent")), as_mapping(data.get("line_items"))
+    lines = listed.get("data")
     return CheckoutSession(
         id=session_id,
         status=str(data.get("status") or ""),
@@ -206,7 +207,9 @@ def session_from(data: Json) -> CheckoutSession:
         payment_intent_id=_id_of(data.get("payment_intent")),
         payment_intent_status=str(payment.get("status") or ""),
         **_totals(data),
-        lines=_all_lines(as_mapping(data.get("line_items"))),
+        lines=tuple(map(line_from, lines))
+        if isinstance(lines, list) and not listed.get("has_more")
+        else None,
         **_customer(data),
     )
 
@@ -237,11 +240,6 @@ def _totals(data: Json) -> dict[str, Any]:
         "presentment_amount": totals["total"],
         "presentment_currency": totals["currency"],
     }
-
-
-def _all_lines(listed: Json) -> tuple[SessionLine, ...] | None:
-    lines = listed.get("data")
-    return None if listed.get("has_more") or not isinstance(lines, list) else tuple(map(line_from, lines))
 
 
 def line_from(data: Json) -> SessionLine:

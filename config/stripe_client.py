@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from config.json_cleaning import clean_json
+from config.coerce import clean_json
 
 if TYPE_CHECKING:
     import stripe

@@ -20,12 +20,12 @@ from django.utils.translation import gettext_noop as _
 from config.dates import format_local
 from config.stripe_client import AuthenticationFailed, NotConfigured, PermissionDenied
 from config.stripe_events import EVENTS
-from inventory import gateway, issues
+from inventory import gateway, heartbeat, issues
 from inventory.models import DeliveryStatus, Issue
 
 logger = logging.getLogger(__name__)
 
-WRITE_INTERVAL = 60  # seconds between two writes of a process, so that a flood of refusals costs nothing
+WRITE_INTERVAL = 60  # seconds between two writes of a process, so that a flood of deliveries costs nothing
 PERIOD = timedelta(hours=1)  # of refusals until an issue is opened
 # Stripe's lists are read hourly. One reading that finds something follows every restart; two an hour apart do not.
 TWO_LISTINGS = timedelta(minutes=45)
@@ -47,19 +47,24 @@ _written_at = {"accepted": float("-inf"), "refused": float("-inf")}  # by time.m
 
 
 def record_accepted(now: datetime) -> None:
-    if _may_write("accepted"):
-        _write(
-            accepted_at=now,
-            refused_since=None,
-            refused_at=None,
-            refusal="",
-            missed_since=None,
-            missed_at=None,
-        )
+    """Record it, and warn in the log if no worker runs that could handle the event: at most once a minute."""
+    if time.monotonic() - _written_at["accepted"] < WRITE_INTERVAL:
+        return
+    _written_at["accepted"] = time.monotonic()
+    _write(
+        accepted_at=now,
+        refused_since=None,
+        refused_at=None,
+        refusal="",
+        missed_since=None,
+        missed_at=None,
+    )
+    heartbeat.warn_if_no_worker(now)
 
 
 def record_refused(now: datetime, reason: str) -> None:
-    if _may_write("refused"):
+    if time.monotonic() - _written_at["refused"] >= WRITE_INTERVAL:
+        _written_at["refused"] = time.monotonic()
         _write(refused_since=Coalesce("refused_since", now), refused_at=now, refusal=reason[:500])
 
 
@@ -107,13 +112,6 @@ def _is_confirmed(refused_since: datetime, now: datetime) -> bool:
 
 def _lasts(since: datetime | None, until: datetime | None, at_least: timedelta) -> bool:
     return since is not None and until is not None and until - since >= at_least
-
-
-def _may_write(outcome: str) -> bool:
-    if time.monotonic() - _written_at[outcome] < WRITE_INTERVAL:
-        return False
-    _written_at[outcome] = time.monotonic()
-    return True
 
 
 def _write(**values: object) -> None:

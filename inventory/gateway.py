@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from config.coerce import as_mapping, as_text, as_texts
-from config.json_cleaning import clean_json
+from config.coerce import as_mapping, as_text, as_texts, clean_json
 from config.stripe_client import (
     InvalidRequest,
     PermissionDenied,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -19,11 +18,8 @@ logger = logging.getLogger(__name__)
 INTERVAL = 10.0  # seconds between two beats
 TIMEOUT = timedelta(minutes=1)  # without a beat until a worker counts as stopped
 RETENTION = timedelta(days=1)
-WARN_INTERVAL = 60  # seconds between two log lines about a missing worker
 # Tolerance for the clocks of other hosts. Later beats are ignored: the clock has been set back since.
 CLOCK_SKEW = timedelta(minutes=1)
-
-_warned_at = float("-inf")  # by time.monotonic()
 
 
 def worker_name() -> str:
@@ -61,11 +57,7 @@ def describe(silence: timedelta) -> str:
 
 
 def warn_if_no_worker(now: datetime) -> None:
-    """Log an error if no worker runs. Checks at most once per WARN_INTERVAL and process, which saves a query."""
-    global _warned_at
-    if time.monotonic() - _warned_at < WARN_INTERVAL:
-        return
-    _warned_at = time.monotonic()
+    """Log an error if no worker runs."""
     silence = worker_silence(now)
     if silence is not None:
         logger.error(

@@ -19,13 +19,12 @@ from django.views.decorators.http import require_POST
 
 from config.fault_points import fault_point
 from config.logs import log_rarely
-from inventory import deliveries, gateway, heartbeat
+from inventory import deliveries, gateway
 from inventory.events import inbox
-from inventory.events.batcher import EventBatcher
 
 logger = logging.getLogger(__name__)
 
-_batcher = EventBatcher()
+_batcher = inbox.EventBatcher()
 
 
 @csrf_exempt
@@ -66,9 +65,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         logger.exception("Could not store event %s; Stripe will retry", event["id"])
         return _answer(503, "The event could not be stored; please retry.")
     fault_point("receive.stored")
-    now = timezone.now()
-    deliveries.record_accepted(now)
-    heartbeat.warn_if_no_worker(now)
+    deliveries.record_accepted(timezone.now())
     return _answer(200, "Stored." if new else "Already stored.")
 
 

@@ -16,6 +16,9 @@ Counting rules
   process and SQLite in memory. Lambdas, comprehensions, generator expressions and class bodies do not count, nor
   do methods that dataclasses generate. Worker tasks are called from the table in config. A call that reports no work
   is an idle poll and leaves no trace in the count, and the worker's own loop is not part of a journey.
+  The shop has been running for a while: one process whose middleware is built once, and each journey is measured the
+  second time, after a first one has filled what a process computes only once (compiled statements, the shop's id, the
+  pages' shared parts). All else that an order passes in production counts, middleware and log lines included.
 
 --check exits with 1 if a target is missed.
 """
@@ -282,10 +285,12 @@ class Trace:
 def measure_journeys() -> Json:
     prepare_django()
     journeys = Journeys()
-    # A paid order begins with a cart, and the Dashboard edit needs a product that has been sold once.
-    cart = journeys.cart_to_payment()
-    paid = journeys.paid_order()
-    edit = journeys.dashboard_edit()
+    for name in ("Softer T-shirt", "Softest T-shirt"):
+        # A paid order begins with a cart, and the Dashboard edit needs a product that has been sold once. The first
+        # round only warms the process up.
+        cart = journeys.cart_to_payment()
+        paid = journeys.paid_order()
+        edit = journeys.dashboard_edit(name)
     return {
         "paid_order": paid.figures(),
         "dashboard_edit": edit.figures(),
@@ -341,7 +346,9 @@ class Journeys:
             enabled_events=["checkout.session.completed", "product.updated"],
             secret="whsec_test",  # noqa: S106
         )
-        self.fake.deliver_to(deliver_to_shop)
+        # Stripe is a client of its own, and a lasting one: each new one would build the middleware again.
+        self.stripe = Client()
+        self.fake.deliver_to(self.deliver_to_shop)
         self.fake.add_product(
             id=PRODUCT,
             name="T-shirt",
@@ -386,20 +393,21 @@ class Journeys:
         self.work(trace, until=lambda: int(self.metadata()["stock_M"]) == before - 1)
         return trace
 
-    def dashboard_edit(self) -> Trace:
+    def dashboard_edit(self, name: str) -> Trace:
         """A name and a count changed in Stripe's Dashboard, until the product page shows them."""
         from django.apps import apps
 
         trace = Trace()
         products = apps.get_model("shop", "Product").objects.filter(pk=PRODUCT)
         self.clear_backlog()
-        self.fake.dashboard.edit_product(PRODUCT, name="Soft T-shirt", metadata={"stock_L": "9"})
+        count = int(self.metadata()["stock_L"]) + 7
+        self.fake.dashboard.edit_product(PRODUCT, name=name, metadata={"stock_L": str(count)})
         self.deliver(trace)
-        self.work(trace, until=products.filter(name="Soft T-shirt").exists)
+        self.work(trace, until=products.filter(name=name).exists)
         address = products.get().get_absolute_url()
         with trace.recording():
             page = self.customer.get(address)
-        assert page.status_code == 200 and "Soft T-shirt" in page.content.decode()
+        assert page.status_code == 200 and name in page.content.decode()
         return trace
 
     def metadata(self) -> Json:
@@ -407,9 +415,9 @@ class Journeys:
 
     def clear_backlog(self) -> None:
         """Deliver and handle what earlier journeys left, such as the events of the shop's own updates."""
+        self.work(Trace())
         while self.deliver(Trace()):
             self.work(Trace())
-        self.work(Trace())
         # Changes within one second of each other are compared more closely.
         self.fake.forward(2)
 
@@ -419,15 +427,23 @@ class Journeys:
         assert all(attempt["status"] == 200 for attempt in attempts), attempts
         return len(attempts)
 
+    def deliver_to_shop(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+        answer = self.stripe.post(WEBHOOK_PATH, data=body, content_type="application/json", headers=others)
+        return answer.status_code, answer.content
+
     def work(self, trace: Trace, until: Callable[[], bool] | None = None) -> None:
         """Run the frequent worker tasks until `until`, or until they have nothing to do ten seconds later either.
 
-        Updates wait a few seconds for more movements. The tasks are given the time, so nothing sleeps.
+        Updates wait a few seconds for more movements, and a journey begins after the wait of the one before, as in a
+        quiet shop: else the speed of this machine would decide which task comes first. The tasks are given the time, so
+        nothing sleeps.
         """
         from django.utils import timezone
 
-        ahead = timedelta(0)
-        while ahead <= timedelta(seconds=10):
+        ahead = timedelta(seconds=20 if until else 0)
+        last = ahead + timedelta(seconds=10)
+        while ahead <= last:
             now = timezone.now() + ahead
             done = sum(self.run(task, now, trace, until) for task in worker_tasks() if task.every < 60)
             if until and until():
@@ -446,14 +462,6 @@ class Journeys:
         if done:
             trace.called |= call.called
         return done
-
-
-def deliver_to_shop(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
-    from django.test import Client
-
-    others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
-    answer = Client().post(WEBHOOK_PATH, data=body, content_type="application/json", headers=others)
-    return answer.status_code, answer.content
 
 
 if __name__ == "__main__":

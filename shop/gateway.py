@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.conf import settings
 from django.utils import timezone
 
-from config.coerce import as_datetime, as_mapping, as_text, as_texts
-from config.json_cleaning import clean_json
+from config.coerce import as_datetime, as_mapping, as_text, as_texts, clean_json
 from config.stripe_client import NotFound, client_of, stripe_client, translate_errors
 from shop.prices import CurrencyOption
 

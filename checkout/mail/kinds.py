@@ -214,11 +214,7 @@ KINDS: dict[str, MailKind] = {
 
 def is_on(kind: str) -> bool:
     """Whether mails of this kind are sent: a mail server is configured, and the kind is not switched off."""
-    return delivers() and not is_switched_off(kind)
-
-
-def delivers() -> bool:
-    return settings.EMAIL_BACKEND not in SILENT_BACKENDS
+    return not (settings.EMAIL_BACKEND in SILENT_BACKENDS or is_switched_off(kind))
 
 
 def is_switched_off(kind: str) -> bool:

@@ -148,7 +148,7 @@ def test_origin_fault_02_a_failure_at_the_second_line_counts_nothing_and_the_ret
     fake.pay(order.session_id or "")
     fake.deliver_due()
     counted: list[int] = []
-    move = ledger._move
+    move = ledger._count
 
     def fails_at_the_second(items: dict[int, StockItem], new: list[Movement], held: dict[int, int]) -> None:
         for movement in new:
@@ -158,7 +158,7 @@ def test_origin_fault_02_a_failure_at_the_second_line_counts_nothing_and_the_ret
             counted.append(movement.item_id)
 
     with monkeypatch.context() as patched:
-        patched.setattr(ledger, "_move", fails_at_the_second)
+        patched.setattr(ledger, "_count", fails_at_the_second)
         inbox.process_local(timezone.now())
     order.refresh_from_db()
     assert (

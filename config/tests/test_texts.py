@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from config.json_cleaning import MAX_DEPTH, clean_json, loads_clean
+from config.coerce import MAX_DEPTH, clean_json, loads_clean
 
 TEXTS = st.text(st.characters(), max_size=6) | st.sampled_from(
     ["\x00", "\ud800", "a\udfff", "NaN", "é", "😀"]

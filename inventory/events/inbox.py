@@ -10,24 +10,26 @@ the time would go into statements for single rows.
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_noop as _
 
-from config.coerce import as_datetime, as_mapping, as_text
+from config.coerce import as_datetime, as_mapping, as_text, loads_clean
 from config.fault_points import fault_point
-from config.json_cleaning import loads_clean
 from config.logs import log_context
 from config.stripe_client import (
     AuthenticationFailed,
@@ -113,7 +115,9 @@ def parse(body: bytes) -> Json:
             f"The event is from {event_mode} mode, but STRIPE_SECRET_KEY is {key_mode if key else 'not set'}."
         )
     # https://docs.stripe.com/connect/webhooks; thin events name the account as their context.
-    account = as_text(event.get("account")) or (as_text(event.get("context")) if _is_thin(event) else "")
+    account = as_text(event.get("account"))
+    if event.get("object") == THIN_EVENT:
+        account = account or as_text(event.get("context"))
     if account:
         raise EventOfOtherAccount(
             f"The event {event_id} is of the connected account {account[:MAX_LENGTH_ID]}."
@@ -130,7 +134,7 @@ def store_events(events: Iterable[Json]) -> list[str]:
     for event in events:
         type = str(event.get("type") or "")[:MAX_LENGTH_ID]
         subject = as_mapping(as_mapping(event.get("data")).get("object"))
-        if _is_thin(event):
+        if event.get("object") == THIN_EVENT:
             subject = as_mapping(event.get("related_object"))
         has_handlers = type.removeprefix(THIN_TYPE_PREFIX) in EVENTS
         rows[event["id"]] = StripeEvent(
@@ -150,6 +154,47 @@ def store_events(events: Iterable[Json]) -> list[str]:
     for begin in range(0, len(ordered), INSERT_BATCH_SIZE):
         new += insert_new(ordered[begin : begin + INSERT_BATCH_SIZE], unique=("id",))
     return [row.id for row in new]
+
+
+class EventBatcher:
+    """Group commit, shared by the threads of a process: one of them inserts the events of all waiting deliveries.
+
+    In a rush, events arrive faster than a database can commit them one by one, and SQLite allows one writer at a time.
+    Deliveries that arrive during an insert wait, and the next thread inserts all of them. Each delivery is answered once
+    its own event is committed, and an event that cannot be stored does not fail the others.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Json, Future[bool]]] = deque()
+        self._inserting = threading.Lock()
+
+    def store(self, event: Json) -> bool:
+        """Store one event. False if it was stored before; raises the error of its own insert."""
+        stored: Future[bool] = Future()
+        self._waiting.append((event, stored))
+        with self._inserting:
+            if not stored.done():
+                _store_deliveries([self._waiting.popleft() for _ in range(len(self._waiting))])
+        # A timeout of 0 raises if the insert has no result for this event: never report it as stored then.
+        return stored.result(timeout=0)
+
+
+def _store_deliveries(deliveries: Sequence[tuple[Json, Future[bool]]]) -> None:
+    try:
+        new = set(store_events(event for event, _ in deliveries))
+    except OperationalError as exc:
+        # The database is unavailable or locked for too long, which affects all deliveries.
+        for _, stored in deliveries:
+            stored.set_exception(exc)
+    except Exception as exc:
+        if len(deliveries) == 1:
+            deliveries[0][1].set_exception(exc)
+        else:
+            for delivery in deliveries:
+                _store_deliveries([delivery])
+    else:
+        for event, stored in deliveries:
+            stored.set_result(event["id"] in new)
 
 
 # --- Handling ---------------------------------------------------------------------------------
@@ -240,7 +285,7 @@ def _handle_leased(events: Sequence[StripeEvent], now: datetime) -> Exception | 
 def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
     # Call the handlers of a leased event. An exception is stored with the event and returned.
     try:
-        if _is_thin(event.payload):
+        if event.payload.get("object") == THIN_EVENT:
             _store_snapshot_of(event)
         for path in EVENTS.get(event.type, []):
             handler: Callable[[StripeEvent], object] = import_string(path)
@@ -266,10 +311,6 @@ def _finish(events: Sequence[StripeEvent]) -> None:
         if not waiting.filter(error__regex=f"^({'|'.join(KEY_ERROR_NAMES)}):").exists():
             issues.close(*KEY_ISSUE)
     fault_point("handle.finished")
-
-
-def _is_thin(event: Mapping[str, Any]) -> bool:
-    return event.get("object") == THIN_EVENT
 
 
 def _store_snapshot_of(event: StripeEvent) -> None:

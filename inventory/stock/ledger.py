@@ -216,9 +216,8 @@ def sell(
             unique=MOVEMENT_KEY,
         )
         fault_point("sell.inserted")
-        _move(items, new, held)
+        _count(items, new, held)
         fault_point("sell.counted")
-        _report(new)
     fault_point("sell.committed")
     return new
 
@@ -378,8 +377,7 @@ def record_many(
         for item in sorted(deltas, key=lambda item: item.pk)
     ]
     new = insert_new(lines, unique=MOVEMENT_KEY)
-    _move({item.pk: item for item in deltas}, new)
-    _report(new)
+    _count({item.pk: item for item in deltas}, new)
     return len(new)
 
 
@@ -398,8 +396,7 @@ def _record(item_id: int, kind: str, delta: int, reference: str, reason: str, ac
     line = Movement(item=item, kind=kind, delta=delta, reference=reference, reason=reason, actor=actor)
     new = insert_new([line], unique=MOVEMENT_KEY)
     fault_point("record.inserted")
-    _move({item_id: item}, new)
-    _report(new)
+    _count({item_id: item}, new)
     return new[0] if new else None
 
 
@@ -427,10 +424,11 @@ def _locked(item_id: int) -> StockItem:
 # --- Shared -----------------------------------------------------------------------------------
 
 
-def _move(
+def _count(
     items: Mapping[int, StockItem], new: Sequence[Movement], held: Mapping[int, int] | None = None
 ) -> None:
     # Add new movements to `pending`, and `held` to the units held: in the database, and in `items`, which are locked.
+    # Issues are opened in this transaction, and lines logged after it.
     changes = {item_id: [0, units] for item_id, units in (held or {}).items()}
     for movement in new:
         changes.setdefault(movement.item_id, [0, 0])[0] += movement.delta
@@ -438,15 +436,6 @@ def _move(
     for item_id, (pending, units) in changes.items():
         items[item_id].pending += pending
         items[item_id].held += units
-
-
-def _check_quantities(quantities: Iterable[int]) -> None:
-    if any(not isinstance(quantity, int) or quantity < 1 for quantity in quantities):
-        raise ValueError(_("A quantity is a whole number from 1."))
-
-
-def _report(new: Sequence[Movement]) -> None:
-    # Movements of items that are locked and up to date. Issues are opened in this transaction, lines logged after it.
     if new:
         transaction.on_commit(partial(_log, new))
     for item in dict.fromkeys(movement.item for movement in new if movement.delta < 0):
@@ -462,6 +451,11 @@ def _report(new: Sequence[Movement]) -> None:
                 there=_physical(item),
                 held=item.held,
             )
+
+
+def _check_quantities(quantities: Iterable[int]) -> None:
+    if any(not isinstance(quantity, int) or quantity < 1 for quantity in quantities):
+        raise ValueError(_("A quantity is a whole number from 1."))
 
 
 def _log(new: Sequence[Movement]) -> None:

@@ -53,15 +53,15 @@ def publish_pending(now: datetime) -> int:
     """
     if not is_configured():
         return 0
-    due = pending_products(now).order_by(F("next_attempt_at").asc(nulls_first=True))
+    # No key, no updates: a worker that starts, or the owner who closes the issue, tries it again.
+    stopped = Issue.objects.filter(kind=Issue.Kind.PUBLISHING_STOPPED, subject=SUBJECT, closed_at=None)
+    due = pending_products(now).filter(~Exists(stopped))
+    due = due.order_by(F("next_attempt_at").asc(nulls_first=True))
     if refresh.is_listing_due(now):
         # As after a start: one list of the account takes far fewer requests than reading each product here.
         due = due.exclude(pk__in=refresh.due_refreshes(now).values("pk"))
-    product_ids = list(due.values_list("pk", flat=True)[:BATCH_SIZE])
-    if not product_ids or issues.is_open(Issue.Kind.PUBLISHING_STOPPED, SUBJECT):
-        return 0
     done = 0
-    for product_id in product_ids:
+    for product_id in list(due.values_list("pk", flat=True)[:BATCH_SIZE]):
         if not due.filter(pk=product_id).exists():
             continue  # Another thread has sent it meanwhile.
         try:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError
 
-from inventory.events import batcher, inbox
-from inventory.events.batcher import EventBatcher
+from inventory.events import inbox
+from inventory.events.inbox import EventBatcher
 from inventory.models import StripeEvent
 
 
@@ -64,7 +64,7 @@ def test_several_are_stored_by_one_query(django_assert_num_queries: Callable[...
     ]
 
     with django_assert_num_queries(1):
-        batcher._store(waiting)
+        inbox._store_deliveries(waiting)
 
     assert all(stored.result(timeout=0) for _, stored in waiting)
     assert StripeEvent.objects.count() == 3

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.test import RequestFactory
 from django.utils import timezone
 
-from inventory import admin_panels, heartbeat
+from inventory import admin_panels, deliveries, heartbeat
 from inventory.models import Heartbeat
 from inventory.tests.factories import Shirt
 
 
 @pytest.mark.django_db
 def test_a_worker_without_a_beat_for_a_minute_causes_a_banner_and_a_log_line(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(heartbeat, "_warned_at", float("-inf"))
     heartbeat.beat(timezone.now() - timedelta(seconds=61))
 
     panel = admin_panels.worker_panel(RequestFactory().get("/admin/"))
@@ -33,13 +30,14 @@ def test_a_worker_without_a_beat_for_a_minute_causes_a_banner_and_a_log_line(
 
 @pytest.mark.django_db
 def test_deliveries_check_for_a_worker_at_most_once_a_minute(
-    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Callable[..., Any]
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(heartbeat, "_warned_at", float("-inf"))
+    monkeypatch.setitem(deliveries._written_at, "accepted", float("-inf"))
 
-    with django_assert_num_queries(1):
-        for _delivery in range(3):
-            heartbeat.warn_if_no_worker(timezone.now())
+    for _delivery in range(3):
+        deliveries.record_accepted(timezone.now())
+
+    assert caplog.text.count("No worker is running") == 1
 
 
 @pytest.mark.django_db

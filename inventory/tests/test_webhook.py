@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import resolve, reverse
 from pytest_django import Settings
 
-from inventory import deliveries, heartbeat, views
+from inventory import deliveries, views
 from inventory.events import inbox
 from inventory.models import StripeEvent
 from inventory.urls import WEBHOOK_PATHS
@@ -105,7 +105,6 @@ def test_a_delivery_takes_at_most_six_queries() -> None:
 
 
 def test_the_usual_delivery_takes_one_query(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "_warned_at", time.monotonic())
     monkeypatch.setitem(deliveries._written_at, "accepted", time.monotonic())
 
     with CaptureQueriesContext(connection) as queries:
