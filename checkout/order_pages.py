@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -54,9 +53,12 @@ def of_order(view: OrderView) -> Callable[..., HttpResponse]:
 def order_page(request: HttpRequest, order: Order, token: str) -> HttpResponse:
     now = timezone.now()
     requests = order.requests.prefetch_related("lines__line")
+    # What happens to the goods of a paid order, and when it happened.
+    steps = [(_("Paid"), order.paid_at), (_("Packed"), order.packed_at), (_("Sent"), order.sent_at)]
+    is_paid = order.paid_at and (order.state == Order.State.PAID or order.sent_at)
     shown = {
         **_shared(order, token),
-        "steps": _steps(order),
+        "steps": steps if is_paid else [],
         "lines": order.lines.all(),
         "is_mine": True,
         "carrier": carrier_name(order.carrier) if order.carrier else "",
@@ -69,13 +71,6 @@ def order_page(request: HttpRequest, order: Order, token: str) -> HttpResponse:
     # The page links to carriers. Browsers send "Origin: null" with its forms, so these are on pages of their own.
     response["Referrer-Policy"] = "no-referrer"
     return response
-
-
-def _steps(order: Order) -> list[tuple[str, datetime | None]]:
-    # What happens to the goods of a paid order, and when it happened.
-    is_paid = order.state == Order.State.PAID or order.sent_at
-    steps = [(_("Paid"), order.paid_at), (_("Packed"), order.packed_at), (_("Sent"), order.sent_at)]
-    return steps if is_paid and order.paid_at else []
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -63,7 +63,11 @@ class SignupForm(forms.Form):
 @never_cache
 def restock(request: HttpRequest, product_id: str) -> HttpResponse:
     """Ask to be mailed when a size is back. The answer is the same whether the address is known or not."""
-    product = _product_or_404(product_id)
+    # PostgreSQL rejects NUL, which no id contains.
+    products = Product.objects.visible().prefetch_related("stock_items")
+    product = products.filter(pk=product_id.replace("\0", "")).first()
+    if product is None or not settings.RESTOCK_SIGNUPS:
+        raise Http404(_("Product not found."))
     availability = availability_of(product)
     if request.method == "POST":
         form = SignupForm(request.POST, availability=availability)
@@ -72,15 +76,6 @@ def restock(request: HttpRequest, product_id: str) -> HttpResponse:
     else:
         form = SignupForm(initial={"size": request.GET.get("size", "")}, availability=availability)
     return _show_form(request, form, availability)
-
-
-def _product_or_404(product_id: str) -> Product:
-    # PostgreSQL rejects NUL, which no id contains.
-    products = Product.objects.visible().prefetch_related("stock_items")
-    product = products.filter(pk=product_id.replace("\0", "")).first()
-    if product is None or not settings.RESTOCK_SIGNUPS:
-        raise Http404(_("Product not found."))
-    return product
 
 
 def _ask(request: HttpRequest, product: Product, form: SignupForm) -> HttpResponse:

@@ -54,8 +54,11 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         ids = "".join(f" {name}={value}" for name, value in _context.get().items() if value)
-        text = without_links(_one_line(record.getMessage()))
-        line = f"{self.formatTime(record)} {record.levelname} {record.name} {text}{ids}"
+        text = "".join(
+            letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+            for letter in record.getMessage()
+        )
+        line = f"{self.formatTime(record)} {record.levelname} {record.name} {without_links(text)}{ids}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -94,9 +97,3 @@ def log_rarely(logger: logging.Logger, level: int, text: str, *, key: str) -> No
 
 def without_links(text: str) -> str:
     return SIGNED.sub("(signed)", text)
-
-
-def _one_line(text: str) -> str:
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
-    )

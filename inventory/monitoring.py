@@ -48,7 +48,10 @@ def read_state(now: datetime) -> State:
         if is_read_only():
             return State("The database is read-only.")
         silence = heartbeat.worker_silence(now)
-        event, movement = _oldest_event(), _oldest_movement()
+        waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING)
+        event = waiting.aggregate(at=Min("received_at"))["at"]
+        unpublished = Movement.objects.filter(published_at=None, item__state=StockItem.State.COUNTED)
+        movement = unpublished.aggregate(at=Min("created_at"))["at"]
     except DatabaseError as exc:
         return State(f"The database does not answer: {' '.join(str(exc).split())[:300]}")
     problem = ""
@@ -58,24 +61,8 @@ def read_state(now: datetime) -> State:
         problem = "Events wait to be handled."
     elif movement is not None and now - movement > MAX_MOVEMENT_AGE:
         problem = "Counts wait to be sent to Stripe."
-    known = silence if silence != timedelta.max else None
-    return State(problem, _seconds(known), _age(event, now), _age(movement, now))
-
-
-def _oldest_event() -> datetime | None:
-    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING)
-    oldest: datetime | None = waiting.aggregate(at=Min("received_at"))["at"]
-    return oldest
-
-
-def _oldest_movement() -> datetime | None:
-    unpublished = Movement.objects.filter(published_at=None, item__state=StockItem.State.COUNTED)
-    oldest: datetime | None = unpublished.aggregate(at=Min("created_at"))["at"]
-    return oldest
-
-
-def _seconds(span: timedelta | None) -> float | None:
-    return None if span is None else round(span.total_seconds(), 1)
+    seconds = None if silence in (None, timedelta.max) else round(silence.total_seconds(), 1)
+    return State(problem, seconds, _age(event, now), _age(movement, now))
 
 
 def _age(since: datetime | None, now: datetime) -> float | None:

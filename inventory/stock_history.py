@@ -49,11 +49,14 @@ class History:
         lines = list(explain.ledger_lines(item))
         sold = recent_sales(now).get(item.pk, 0)
         units = (item.on_hand or 0) + item.pending
+        # The last line of each step is kept, so that the chart ends at today's stock.
+        shown = lines[::-1][:: -(-len(lines) // MAX_POINTS) or 1][::-1]
+        points = [(line.movement.created_at.timestamp(), line.after) for line in shown]
         return cls(
             item=item,
             sizes=list(StockItem.objects.filter(product=item.product_id, is_listed=True)),
             page=Paginator(lines[::-1], LINES_PER_PAGE).get_page(page_number),
-            chart=_chart(lines, now),
+            chart=step_chart(points, until=now.timestamp()),
             since=lines[0].movement.created_at if lines else None,
             sold=sold,
             days=days_left(units, sold) if item.state == StockItem.State.COUNTED else None,
@@ -72,15 +75,6 @@ class History:
             "least": self.chart.bottom,
             "most": self.chart.top,
         }
-
-
-def _chart(lines: list[LedgerLine], now: datetime) -> StepChart:
-    # The last line of each step is kept, so that the chart ends at today's stock.
-    step = -(-len(lines) // MAX_POINTS) or 1
-    kept = lines[::-1][::step][::-1]
-    return step_chart(
-        [(line.movement.created_at.timestamp(), line.after) for line in kept], until=now.timestamp()
-    )
 
 
 def source_of(line: LedgerLine, item: StockItem) -> str:

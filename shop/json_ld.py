@@ -43,7 +43,12 @@ def product_graph(availability: ProductAvailability, storefront: StorefrontConte
     crumbs = [(str(_("All products")), reverse("product_list"))]
     if product.category:
         crumbs.append((capfirst(product.category), reverse("category", args=[product.category_slug])))
-    nodes.append(_breadcrumbs([*crumbs, (product.name, product.get_absolute_url())]))
+    crumbs.append((product.name, product.get_absolute_url()))
+    steps = [
+        {"@type": "ListItem", "position": place, "name": name, "item": settings.SITE_URL + path}
+        for place, (name, path) in enumerate(crumbs, 1)
+    ]
+    nodes.append({"@type": "BreadcrumbList", "itemListElement": steps})
     return _script(nodes)
 
 
@@ -190,16 +195,6 @@ def _returns(storefront: StorefrontContext, days: int | None) -> list[Json]:
             "returnFees": SCHEMA + fees,
         }
     ]
-
-
-def _breadcrumbs(steps: list[tuple[str, str]]) -> Json:
-    return {
-        "@type": "BreadcrumbList",
-        "itemListElement": [
-            {"@type": "ListItem", "position": place, "name": name, "item": settings.SITE_URL + path}
-            for place, (name, path) in enumerate(steps, 1)
-        ],
-    }
 
 
 def _filled(values: Json) -> Json:

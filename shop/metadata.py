@@ -46,6 +46,13 @@ def parse(metadata: Mapping[str, str]) -> ProductMetadata:
     sizes, size_problems = _sizes(metadata)
     colors, color_problems = _listed(metadata.get("colors", ""), "colors", longest=MAX_LENGTH_WORD)
     link, link_problems = _link(metadata)
+    # Keys are case-sensitive, so `Sizes` would be ignored without notice.
+    misspelt = [
+        f"The key “{key}” is ignored; it must be “{right}”."
+        for key in metadata
+        for right in KEYS
+        if key != right and right not in metadata and key.strip().casefold() in {right, KEYS[right]}
+    ]
     return ProductMetadata(
         category=" ".join(_printable(metadata.get("category", "")).split())[:100],
         sizes=sizes,
@@ -57,7 +64,7 @@ def parse(metadata: Mapping[str, str]) -> ProductMetadata:
             *size_problems,
             *(color_problems if colors else ()),
             *link_problems,
-            *_misspelt_keys(metadata),
+            *misspelt,
         ),
     )
 
@@ -123,16 +130,6 @@ def _link(metadata: Mapping[str, str]) -> tuple[str, list[str]]:
         if address:
             return "", [f"“{key}” is not a URL that begins with https://."]
     return "", []
-
-
-def _misspelt_keys(metadata: Mapping[str, str]) -> list[str]:
-    # Keys are case-sensitive, so `Sizes` would be ignored without notice.
-    return [
-        f"The key “{key}” is ignored; it must be “{right}”."
-        for key in metadata
-        for right in KEYS
-        if key != right and right not in metadata and key.strip().casefold() in {right, KEYS[right]}
-    ]
 
 
 def is_https(address: str) -> bool:

@@ -64,7 +64,13 @@ class FulfillmentPages(OrderPages):
         self.log_action(request, packed, "Marked as packed.")
         text = ngettext("%(n)d order is marked as packed.", "%(n)d orders are marked as packed.", len(packed))
         self.message_user(request, text % {"n": len(packed)}, messages.SUCCESS if packed else messages.INFO)
-        self._say_left_out(request, len(ids) - len(packed))
+        if left_out := len(ids) - len(packed):
+            text = ngettext(
+                "%(n)d selected order was left out: it is not paid, needs a size, or was packed before.",
+                "%(n)d selected orders were left out: they are not paid, need a size, or were packed before.",
+                left_out,
+            )
+            self.message_user(request, text % {"n": left_out}, messages.WARNING)
         self._say_asked_to_cancel(request, packed)
 
     @admin.action(description=gettext_lazy("Mark selected orders as not packed"), permissions=["pack"])
@@ -76,15 +82,6 @@ class FulfillmentPages(OrderPages):
         self.message_user(
             request, text % {"n": len(unpacked)}, messages.SUCCESS if unpacked else messages.INFO
         )
-
-    def _say_left_out(self, request: HttpRequest, number: int) -> None:
-        if number:
-            text = ngettext(
-                "%(n)d selected order was left out: it is not paid, needs a size, or was packed before.",
-                "%(n)d selected orders were left out: they are not paid, need a size, or were packed before.",
-                number,
-            )
-            self.message_user(request, text % {"n": number}, messages.WARNING)
 
     def _say_asked_to_cancel(self, request: HttpRequest, packed: Iterable[Order]) -> None:
         for order in customer_requests.asked_to_cancel(order.pk for order in packed):

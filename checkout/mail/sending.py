@@ -110,8 +110,19 @@ def _record(mail: CustomerMail, rendered: Rendered, outcome: Outcome) -> int:
 
 
 def message_of(mail: CustomerMail, rendered: Rendered, *, shop: str) -> EmailMultiAlternatives:
+    # A mail that is sent twice after a crash has the same id, by which many mail programs show it once.
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    number = f"{mail.pk}.{mail.repeats}.{int(mail.created_at.timestamp())}"
     message = EmailMultiAlternatives(
-        rendered.subject, rendered.text, from_email=sender(shop), to=[mail.to], headers=_headers(mail)
+        rendered.subject,
+        rendered.text,
+        from_email=sender(shop),
+        to=[mail.to],
+        headers={
+            "Message-ID": f"<mail.{number}@{domain}>",
+            "Auto-Submitted": "auto-generated",
+            **mail.headers,
+        },
     )
     message.attach_alternative(rendered.html, "text/html")
     return message
@@ -121,13 +132,6 @@ def sender(shop: str) -> str:
     """DEFAULT_FROM_EMAIL, with the shop's name unless it has one."""
     name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     return formataddr((name or one_line(shop, 60), address))
-
-
-def _headers(mail: CustomerMail) -> dict[str, str]:
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    # A mail that is sent twice after a crash has the same id, by which many mail programs show it once.
-    number = f"{mail.pk}.{mail.repeats}.{int(mail.created_at.timestamp())}"
-    return {"Message-ID": f"<mail.{number}@{domain}>", "Auto-Submitted": "auto-generated", **mail.headers}
 
 
 def _report_unreachable(error: str, now: datetime) -> None:

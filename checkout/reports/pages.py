@@ -247,7 +247,14 @@ def sell_through_table(asked: Mapping[str, Any]) -> Table:
         ],
         rows=[
             Row(
-                (row.name, row.start, row.received, row.sold, row.left, _share(row.rate)),
+                (
+                    row.name,
+                    row.start,
+                    row.received,
+                    row.sold,
+                    row.left,
+                    None if row.rate is None else Share(row.rate),
+                ),
                 row.rate or 0,
             )
             for row in rows
@@ -384,10 +391,6 @@ def restock_table(asked: Mapping[str, Any]) -> Table:
     )
 
 
-def _share(rate: float | None) -> Share | None:
-    return None if rate is None else Share(rate)
-
-
 def _period(asked: Mapping[str, Any]) -> tuple[datetime, datetime]:
     return start_of(asked["first"]), start_of(asked["last"] + timedelta(days=1))
 
@@ -422,13 +425,18 @@ def report_view(request: HttpRequest, name: str = "sales") -> HttpResponseBase:
     if report is None:
         raise Http404
     form = report.form({**report.defaults, **_first_of_each(request)})
-    table = report.table(form.cleaned_data) if form.is_valid() else None
+    table = None
+    if form.is_valid():
+        table = report.table(form.cleaned_data)
+        # The form shows the days that were taken in place of empty ones.
+        days = {name: form.cleaned_data[name] for name in ("first", "last") if name in form.fields}
+        form.data = {**form.data, **{name: day.isoformat() for name, day in days.items()}}
     if table and request.GET.get("format") == "csv":
         rows = ([_raw(value) for value in row.values] for row in table.rows)
         return csv_response(csv_lines(list(table.columns), rows), name)
     shown = {
         "title": report.title,
-        "form": _filled(form),
+        "form": form,
         "table": table,
         "reports": [(slug, each.title, slug == name) for slug, each in REPORTS.items()],
         "periods": _periods(request) if issubclass(report.form, PeriodForm) else [],
@@ -439,14 +447,6 @@ def report_view(request: HttpRequest, name: str = "sales") -> HttpResponseBase:
 
 def _first_of_each(request: HttpRequest) -> dict[str, str]:
     return {name: str(text) for name, text in request.GET.items() if text and name != "format"}
-
-
-def _filled(form: forms.Form) -> forms.Form:
-    # The form with the days that were taken in place of empty ones.
-    if form.is_valid():
-        days = {name: form.cleaned_data[name] for name in ("first", "last") if name in form.fields}
-        form.data = {**form.data, **{name: day.isoformat() for name, day in days.items()}}
-    return form
 
 
 def _periods(request: HttpRequest) -> list[tuple[str, str]]:

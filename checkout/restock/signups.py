@@ -63,7 +63,8 @@ def ask(address: str, item: StockItem, *, network: str, now: datetime) -> None:
 
     The caller learns nothing about the address. Asking again mails again only after a wait that doubles each time.
     """
-    if network and _asked_by(network, now) >= settings.RESTOCK_SIGNUPS_PER_ADDRESS_AND_HOUR:
+    asked = RestockSignup.objects.filter(client_network=network, asked_at__gt=now - HOUR)
+    if network and asked.count() >= settings.RESTOCK_SIGNUPS_PER_ADDRESS_AND_HOUR:
         raise TooManySignups
     with transaction.atomic():
         subscriber = _get_or_create(address, now)
@@ -72,10 +73,6 @@ def ask(address: str, item: StockItem, *, network: str, now: datetime) -> None:
             insert_new([signup], unique=("subscriber_id", "item_id"))
         if subscriber.signups.filter(state=State.UNCONFIRMED, item=item).exists():
             _mail_confirmation(subscriber, item, now)
-
-
-def _asked_by(network: str, now: datetime) -> int:
-    return RestockSignup.objects.filter(client_network=network, asked_at__gt=now - HOUR).count()
 
 
 def _get_or_create(address: str, now: datetime) -> RestockSubscriber:

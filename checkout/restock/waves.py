@@ -53,7 +53,12 @@ def queue_wave(item: StockItem, now: datetime) -> int:
     with transaction.atomic():
         # Read first: a wave that is queued from here on makes this one's number taken.
         last = RestockWave.objects.filter(item=item).aggregate(number=Max("number"))["number"] or 0
-        mailed = _mailed_lately(item, now)
+        # The units that the waves of the last minutes were mailed for may be in a checkout by now.
+        lately = RestockWave.objects.filter(
+            item=item, ended_at=None, created_at__gt=now - timedelta(minutes=settings.RESTOCK_WAVE_MINUTES)
+        )
+        mailing = RestockSignup.objects.filter(wave__in=lately, state__in=[State.MAILING, State.MAILED])
+        mailed = mailing.count()
         item = StockItem.objects.select_related("product").get(pk=item.pk)
         if not is_for_sale(item):
             return 0
@@ -74,12 +79,6 @@ def queue_wave(item: StockItem, now: datetime) -> int:
         outbox.queue_all([_mail(signup, item) for signup in chosen])
     logger.info("%s is back: %d mails are queued, %s units are for sale", item, len(chosen), item.available)
     return len(chosen)
-
-
-def _mailed_lately(item: StockItem, now: datetime) -> int:
-    began = now - timedelta(minutes=settings.RESTOCK_WAVE_MINUTES)
-    waves = RestockWave.objects.filter(item=item, ended_at=None, created_at__gt=began)
-    return RestockSignup.objects.filter(wave__in=waves, state__in=[State.MAILING, State.MAILED]).count()
 
 
 def _mail(signup: RestockSignup, item: StockItem) -> QueuedMail:

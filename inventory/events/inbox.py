@@ -285,8 +285,12 @@ def _handle_leased(events: Sequence[StripeEvent], now: datetime) -> Exception | 
 def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
     # Call the handlers of a leased event. An exception is stored with the event and returned.
     try:
-        if event.payload.get("object") == THIN_EVENT:
-            _store_snapshot_of(event)
+        is_thin = event.payload.get("object") == THIN_EVENT
+        if is_thin and event.type.removeprefix(THIN_TYPE_PREFIX) in EVENTS:
+            # Its snapshot event (`product.updated` of `v1.product.updated`) is then handled like a delivered one.
+            if not stripe_calls_allowed():
+                raise NeedsStripeAccess
+            store_events([gateway.snapshot_event_of(event.payload)])
         for path in EVENTS.get(event.type, []):
             handler: Callable[[StripeEvent], object] = import_string(path)
             with log_context(event=event.pk):
@@ -311,15 +315,6 @@ def _finish(events: Sequence[StripeEvent]) -> None:
         if not waiting.filter(error__regex=f"^({'|'.join(KEY_ERROR_NAMES)}):").exists():
             issues.close(*KEY_ISSUE)
     fault_point("handle.finished")
-
-
-def _store_snapshot_of(event: StripeEvent) -> None:
-    # Store the snapshot event of a thin one (`v1.product.updated`), which is then handled like a delivered one.
-    if event.type.removeprefix(THIN_TYPE_PREFIX) not in EVENTS:
-        return
-    if not stripe_calls_allowed():
-        raise NeedsStripeAccess
-    store_events([gateway.snapshot_event_of(event.payload)])
 
 
 def _release(event: StripeEvent, **changes: Any) -> None:

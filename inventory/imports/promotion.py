@@ -174,7 +174,7 @@ def _plan_product(plan: ProductPlan, *, with_stock: bool) -> None:
     there = target.metadata if target else {}
     wanted = {PROMOTED_FROM: source.id}
     for key, text in source.metadata.items():
-        is_count = _is_count(key)
+        is_count = key.startswith(shop_metadata.STOCK_KEY_PREFIX) or key == shop_metadata.SINGLE_ITEM_KEY
         if key in (shop_metadata.VERSION_KEY, PROMOTED_FROM, UNFINISHED_KEY):
             continue
         # A count that is there already is the truth of that account.
@@ -274,10 +274,6 @@ def _orphans(source: Sequence[CopiedProduct], target: Sequence[CopiedProduct]) -
                 f"{product.fields['name']} ({product.id}): its original {origin} is deleted; the copy stays on sale. "
                 "Archive it at Stripe if it should not."
             )
-
-
-def _is_count(key: str) -> bool:
-    return key == shop_metadata.SINGLE_ITEM_KEY or key.startswith(shop_metadata.STOCK_KEY_PREFIX)
 
 
 def _without_origin(metadata: Mapping[str, str]) -> dict[str, str]:

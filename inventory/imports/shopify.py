@@ -87,7 +87,8 @@ def _product(handle: str, rows: list[Row], problems: list[str]) -> SourceProduct
         line=first.line,
         name=next(iter(titles), ""),
         description=first.get("body (html)", "description"),
-        category=first.get("type", "custom product type") or _last(first.get("product category")),
+        category=first.get("type", "custom product type")
+        or first.get("product category").split(">")[-1].strip(),
         images=[image for row in _by_position(rows) if (image := row.get(*IMAGE))],
     )
     for row in rows:
@@ -126,10 +127,6 @@ def _by_position(rows: list[Row]) -> list[Row]:
         return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 10**6
 
     return sorted(rows, key=position)
-
-
-def _last(category: str) -> str:
-    return category.split(">")[-1].strip()
 
 
 # --- The inventory export -----------------------------------------------------------------------

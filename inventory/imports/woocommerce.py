@@ -69,14 +69,11 @@ def _parents(rows: list[Row], problems: list[str]) -> dict[str, Row]:
     for row in rows:
         for name in filter(None, [row.get("id") and f"id:{row.get('id')}", row.get("sku")]):
             if (other := parents.setdefault(name, row)) is not row:
-                problems.append(f"Lines {other.line} and {row.line} have the same {_noun(name)}.")
+                noun = f"ID {name[3:]}" if name.startswith("id:") else f"SKU {name}"
+                problems.append(f"Lines {other.line} and {row.line} have the same {noun}.")
         if not row.get("id") and not row.get("sku") and "variation" not in _types(row):
             problems.append(f"Line {row.line}: the row has neither an ID nor a SKU.")
     return parents
-
-
-def _noun(name: str) -> str:
-    return f"ID {name[3:]}" if name.startswith("id:") else f"SKU {name}"
 
 
 def _add(row: Row, variations: list[Row], export: Export) -> None:

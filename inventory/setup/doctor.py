@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -159,7 +160,7 @@ def stripe_findings(now: datetime, *, deadline: float) -> Iterator[Finding]:
         "account": gateway.fetch_account,
         "endpoints": gateway.webhook_endpoints,
         "version": gateway.newest_event_version,
-        **{name: _permission_call(name) for name in gateway.PERMISSIONS},
+        **{name: partial(gateway.has_permission, name) for name in gateway.PERMISSIONS},
     }
     secrets = settings.STRIPE_WEBHOOK_SECRETS
     if secrets:
@@ -182,10 +183,6 @@ def stripe_findings(now: datetime, *, deadline: float) -> Iterator[Finding]:
     yield from _ping_findings(results.get("ping"))
     if isinstance(account, Account) and account.clock is not None:
         yield clock_finding(account.clock - now)
-
-
-def _permission_call(name: str) -> Callable[[], bool]:
-    return lambda: gateway.has_permission(name)
 
 
 def call_all(calls: Mapping[str, Callable[[], Any]], *, seconds: float) -> dict[str, Any]:

@@ -101,7 +101,8 @@ def catalog_product(
     product: Product, attributes: FeedAttributes, storefront: StorefrontContext
 ) -> CatalogProduct:
     defaults = storefront.settings
-    images = [image for image in product.images if not _path(image).endswith(UNREADABLE_IMAGES)]
+    paths = {image: image.partition("?")[0].partition("#")[0].lower() for image in product.images}
+    images = [image for image in product.images if not paths[image].endswith(UNREADABLE_IMAGES)]
     return CatalogProduct(
         id=product.id,
         group=group_id(product.id),
@@ -127,20 +128,13 @@ def plain_text(text: str, longest: int) -> str:
     """`text` without markup and control characters, cut at a word if it is too long."""
     if "<" in text or "&" in text:
         text = unescape(strip_tags(text.replace("<br", "\n<br").replace("</p>", "\n</p>")))
-    lines = (
-        " ".join((line if line.isprintable() else "".join(map(_printable, line))).split())
-        for line in text.splitlines()
-    )
+    lines = []
+    for line in text.splitlines():
+        if not line.isprintable():
+            line = "".join(letter if letter.isprintable() else " " for letter in line)
+        lines.append(" ".join(line.split()))
     text = "\n".join(filter(None, lines))
     if len(text) <= longest:
         return text
     cut = text[: longest - 1]
     return (cut.rpartition(" ")[0] or cut) + "…"
-
-
-def _printable(letter: str) -> str:
-    return letter if letter.isprintable() else " "
-
-
-def _path(url: str) -> str:
-    return url.partition("?")[0].partition("#")[0].lower()

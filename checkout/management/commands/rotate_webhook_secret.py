@@ -54,18 +54,17 @@ class Command(BaseCommand):
             if options["abort"]:
                 self._abort(new, options)
             elif new is None:
-                self._begin(options)
+                _id, secret = gateway.create_webhook_endpoint(
+                    endpoint.webhook_url(), list(EVENTS), rotating=True
+                )
+                self._keep([*settings.STRIPE_WEBHOOK_SECRETS, secret], options)
+                self.stdout.write(
+                    "Now restart the shop, so that it accepts both secrets. Then run this command again."
+                )
             else:
                 self._finish(old, new, options)
         except StripeCallError as exc:
             raise CommandError(str(exc)) from exc
-
-    def _begin(self, options: dict[str, Any]) -> None:
-        _id, secret = gateway.create_webhook_endpoint(endpoint.webhook_url(), list(EVENTS), rotating=True)
-        self._keep([*settings.STRIPE_WEBHOOK_SECRETS, secret], options)
-        self.stdout.write(
-            "Now restart the shop, so that it accepts both secrets. Then run this command again."
-        )
 
     def _finish(self, old: list[WebhookEndpoint], new: WebhookEndpoint, options: dict[str, Any]) -> None:
         secret = next(

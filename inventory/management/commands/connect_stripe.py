@@ -6,6 +6,7 @@ import getpass
 import re
 import sys
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class Command(BaseCommand):
         except PermissionDenied:
             self.stdout.write(f"A restricted key in {mode}; it may not read the account’s name.")
         names = [*gateway.PERMISSIONS, *gateway.SET_UP_PERMISSIONS]
-        results = doctor.call_all({name: _has(name) for name in names}, seconds=20)
+        results = doctor.call_all({name: partial(gateway.has_permission, name) for name in names}, seconds=20)
         for result in results.values():
             if isinstance(result, StripeCallError):
                 raise result
@@ -118,10 +119,6 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"Put this line into .env; Stripe does not show it again:\nSTRIPE_WEBHOOK_SECRET={secret}"
             )
-
-
-def _has(name: str) -> Any:
-    return lambda: gateway.has_permission(name)
 
 
 def _hint() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from inventory.setup.doctor import ERROR, OK, Finding, examine
+from inventory.setup.doctor import ERROR, OK, examine
 
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 
@@ -34,14 +34,11 @@ class Command(BaseCommand):
             report = {"healthy": not errors, "findings": [asdict(finding) for finding in findings]}
             self.stdout.write(json.dumps(report, ensure_ascii=False, indent=1))
         else:
+            styles = {OK: self.style.SUCCESS, ERROR: self.style.ERROR}
             for finding in findings:
-                self.stdout.write(self._line(finding))
+                mark = styles.get(finding.level, self.style.WARNING)(MARKS[finding.level])
+                self.stdout.write(f"{mark} {finding.check:12} {finding.text}")
                 if finding.remedy:
                     self.stdout.write(f"                     → {finding.remedy}")
         if errors:
             raise CommandError(f"{errors} error{'s' if errors > 1 else ''} found.")
-
-    def _line(self, finding: Finding) -> str:
-        styles = {OK: self.style.SUCCESS, ERROR: self.style.ERROR}
-        mark = styles.get(finding.level, self.style.WARNING)(MARKS[finding.level])
-        return f"{mark} {finding.check:12} {finding.text}"

@@ -107,7 +107,11 @@ class Command(BaseCommand):
             self.stdout.write(self.style.WARNING(sentence))
         self._show_dry_run(options)
         ids = [change.item_id for change in found.changes if not change.recorded_before] if new else []
-        return sorted({pk for part in _parts(ids) for pk in _products_of(part)})
+        product_ids: set[str] = set()
+        for start in range(0, len(ids), files.BATCH_SIZE):
+            items = StockItem.objects.filter(pk__in=ids[start : start + files.BATCH_SIZE])
+            product_ids.update(items.values_list("product_id", flat=True))
+        return sorted(product_ids)
 
     def _show(self, change: Change | files.FileChange, label: str, *, dry_run: bool) -> None:
         if change.recorded_before:
@@ -149,12 +153,3 @@ def _from_arguments(options: dict[str, Any]) -> Iterator[tuple[StockItem, int]]:
         # The last equals sign: a size may contain one.
         size, _equals, number = text.rpartition("=")
         yield find_item(product, size), parse_number(number)
-
-
-def _parts(ids: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(ids), files.BATCH_SIZE):
-        yield ids[start : start + files.BATCH_SIZE]
-
-
-def _products_of(ids: list[int]) -> list[str]:
-    return list(StockItem.objects.filter(pk__in=ids).values_list("product_id", flat=True).distinct())
