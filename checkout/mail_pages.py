@@ -103,7 +103,6 @@ def text_rows() -> list[TextRow]:
 
 
 def shop_languages() -> dict[str, str | Promise]:
-    """The languages that customers read: code to name."""
     return {code: name for code, name in settings.LANGUAGES if code in settings.SHOP_LANGUAGES}
 
 
@@ -112,7 +111,6 @@ def own_text(kind: MailKind, language: str) -> MailText | None:
 
 
 def sample_mail(kind: MailKind, language: str, wording: Wording) -> Rendered:
-    """The mail with an order that was made up."""
     with override(language):
         order, lines = _sample_order()
         facts = order_facts(order, lines) if kind.about_order else {}

@@ -51,7 +51,6 @@ class ReadOnlyModelAdmin(ReadOnlyMixin, ModelAdmin):  # type: ignore[type-arg]
         return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}"))
 
     def log_action(self, request: HttpRequest, objects: Iterable[Model], text: str) -> None:
-        """Record in the admin's log that the user did `text` to each of `objects`."""
         # Imported here: this module is read before the models are.
         from django.contrib.admin.models import CHANGE, LogEntry
 

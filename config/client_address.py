@@ -17,7 +17,6 @@ UNIX_SOCKET = "unix"  # in TRUSTED_PROXIES: connections through a Unix socket, w
 
 
 def client_address(request: HttpRequest) -> str:
-    """The client's address, "" if it is unknown."""
     peer = _parsed(request.META.get("REMOTE_ADDR", ""))
     if not _is_trusted(peer):
         return str(peer or "")

@@ -9,6 +9,5 @@ visit: Callable[[str], None] | None = None
 
 
 def fault_point(name: str) -> None:
-    """Pass the point `name`, such as "publish.sent"."""
     if visit:
         visit(name)

@@ -32,7 +32,6 @@ class LanguagePrefix(LocalePrefixPattern):
 
 
 def localized(*patterns: URLPattern | URLResolver) -> URLResolver:
-    """Patterns whose addresses begin with the language."""
     return URLResolver(LanguagePrefix(), list(patterns))
 
 
@@ -41,7 +40,6 @@ def first_language() -> str:
 
 
 def language_of(path: str) -> str:
-    """The language in which a path is shown."""
     if path.startswith(ENGLISH):
         return str(settings.LANGUAGE_CODE)
     segment = path.split("/", 2)[1] if path.startswith("/") else ""

@@ -40,8 +40,6 @@ def log_context(**ids: str) -> Iterator[None]:
 def request_context(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: the log lines of a request carry its id and the client's address."""
-
     def middleware(request: HttpRequest) -> HttpResponse:
         with log_context(request=secrets.token_hex(6), client=client_address(request)):
             return get_response(request)
@@ -77,7 +75,6 @@ class JsonFormatter(logging.Formatter):
 
 
 def current_context() -> dict[str, str]:
-    """The ids that log lines carry now, such as those of the event and the order."""
     return _context.get()
 
 

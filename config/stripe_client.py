@@ -107,7 +107,6 @@ def stripe_client(*, retries: int = 0) -> stripe.StripeClient:
 
 
 def client_of(key: str, *, retries: int = 0) -> stripe.StripeClient:
-    """The client of another account or mode, for promote_catalog."""
     return _client(key, settings.STRIPE_API_BASE, retries)
 
 

@@ -57,7 +57,6 @@ def describe(silence: timedelta) -> str:
 
 
 def warn_if_no_worker(now: datetime) -> None:
-    """Log an error if no worker runs."""
     silence = worker_silence(now)
     if silence is not None:
         logger.error(

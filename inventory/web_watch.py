@@ -22,7 +22,6 @@ INTERVAL = 60.0  # seconds between two checks
 
 
 def start() -> threading.Thread:
-    """Watch until the process ends."""
     thread = threading.Thread(target=_watch, name="worker watch", daemon=True)
     thread.start()
     return thread

@@ -29,7 +29,6 @@ def storefront(request: HttpRequest) -> dict[str, Any]:
 
 
 def offered_languages() -> tuple[tuple[str, str], ...]:
-    """Code and name of each language of the shop, empty if there is only one."""
     names = dict(settings.LANGUAGES)
     codes = settings.SHOP_LANGUAGES
     return tuple((code, str(names[code])) for code in codes) if len(codes) > 1 else ()

@@ -34,7 +34,6 @@ Json = dict[str, Any]
 
 
 def product_graph(availability: ProductAvailability, storefront: StorefrontContext) -> SafeString:
-    """Content of the ld+json element of a product page."""
     product = availability.product
     nodes: list[Json] = []
     if rows := [row for row in catalog_rows(availability, storefront) if row.price_text]:
@@ -53,7 +52,6 @@ def product_graph(availability: ProductAvailability, storefront: StorefrontConte
 
 
 def shop_graph(storefront: StorefrontContext) -> SafeString:
-    """Content of the ld+json element of the home page."""
     organization = {
         "@type": "OnlineStore",
         "@id": f"{settings.SITE_URL}/#shop",

@@ -127,7 +127,6 @@ class FulfillmentPages(OrderPages):
         return views[page](request, context)
 
     def fulfill_view(self, request: HttpRequest, order_id: UUID, step: str) -> HttpResponse:
-        """Pack or send one order, or take that back."""
         if request.method != "POST" or not self.has_pack_permission(request):
             raise PermissionDenied
         order = get_object_or_404(Order, id=order_id)

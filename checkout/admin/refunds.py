@@ -32,7 +32,6 @@ from shop.money import format_money
 
 class RefundPages(OrderPages):
     def refund_view(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
-        """Choose what to refund, review it, and refund it."""
         if not self.has_refund_permission(request):
             raise PermissionDenied
         order = get_object_or_404(Order, id=order_id)

@@ -73,7 +73,6 @@ class StockPages(OrderPages):
         return to_order(order_id)
 
     def oversold_view(self, request: HttpRequest) -> HttpResponse:
-        """Decide about units that were sold beyond the stock."""
         if not request.user.has_perm("inventory.change_stockitem"):
             raise PermissionDenied
         context = {

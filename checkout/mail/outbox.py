@@ -190,7 +190,6 @@ def record_sent(mail: CustomerMail, *, subject: str, body: str, now: datetime) -
 
 
 def record_refused(mail: CustomerMail, error: str) -> None:
-    """The address, or the mail itself, is refused for good."""
     with transaction.atomic():
         _fail(mail, State.REFUSED, error)
 

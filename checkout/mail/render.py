@@ -79,7 +79,6 @@ class Renderer:
             return self.render_wording(kind, wording, facts)
 
     def render_wording(self, kind: MailKind, wording: texts.Wording, facts: Mapping[str, Any]) -> Rendered:
-        """Render in the active language."""
         shop = texts.one_line(self.storefront.name, 60)
         context = {**facts, "shop": shop, "shop_url": settings.SITE_URL, "logo": self.storefront.logo}
         subject = texts.one_line(texts.fill_in(wording.subject, kind, context), texts.MAX_SUBJECT)

@@ -28,7 +28,6 @@ class Wording:
 
 
 def standard_wording(kind: MailKind) -> Wording:
-    """The standard texts in the active language."""
     return Wording(_(kind.subject), _(kind.heading), _(kind.text))
 
 

@@ -13,7 +13,6 @@ from checkout.models.orders import Order
 
 class CustomerMailQuerySet(models.QuerySet["CustomerMail"]):
     def waiting(self) -> CustomerMailQuerySet:
-        """Not sent yet, and still to be sent."""
         return self.filter(state__in=MAIL_WAITING)
 
 

@@ -28,14 +28,12 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(PAID_AND_NOT_SENT, Exists(_lines_to_send().filter(needs_size=True)))
 
     def to_pack(self) -> OrderQuerySet:
-        """Paid and ready to be packed."""
         unpacked = self.filter(PAID_AND_NOT_SENT, packed_at=None)
         return unpacked.filter(Exists(_lines_to_send())).exclude(
             Exists(_lines_to_send().filter(needs_size=True))
         )
 
     def packed(self) -> OrderQuerySet:
-        """Packed and not sent yet."""
         return self.filter(PAID_AND_NOT_SENT, packed_at__isnull=False)
 
     def sent(self) -> OrderQuerySet:
@@ -52,7 +50,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return finished.exclude(waiting_for_owner).exclude(waiting_for_stripe)
 
     def with_open_request(self) -> OrderQuerySet:
-        """The customer waits for an answer."""
         return self.filter(Exists(_rows_of("CustomerRequest", state="requested")))
 
     def with_accepted_return(self) -> OrderQuerySet:

@@ -62,7 +62,6 @@ class RestockWave(models.Model):
 
 class RestockSignupQuerySet(models.QuerySet["RestockSignup"]):
     def open(self) -> RestockSignupQuerySet:
-        """Not mailed yet, and still to be mailed."""
         return self.filter(state__in=OPEN_SIGNUPS)
 
 

@@ -56,7 +56,6 @@ class ReturnedUnits:
 
 
 def possible_request(order: Order, now: datetime) -> CustomerRequest.Kind | None:
-    """What the customer may ask for now."""
     if order.state != Order.State.PAID or not returnable_lines(order):
         return None
     if order.packed_at is None:

@@ -81,7 +81,6 @@ def answer_lookups(now: datetime) -> int:
 
 
 def forget_lookups(now: datetime) -> int:
-    """Worker task: delete what no limit counts anymore."""
     old = OrderLookup.objects.filter(created_at__lt=now - KEEP).exclude(answered_at=None)
     return old.delete()[0]
 

@@ -22,7 +22,6 @@ LATEST_CONFIRMATION, LATEST_OF_EXTERNAL = timedelta(days=7), timedelta(days=1)
 
 
 def confirm(orders: Iterable[Order], *, now: datetime) -> None:
-    """Confirm orders that were paid just now."""
     outbox.queue_all(
         [
             QueuedMail(ORDER_CONFIRMATION, order.reference, order.email, order, _context(order))
@@ -63,7 +62,6 @@ def _parcel_reference(order: Order) -> str:
 
 
 def tell_refunded(refund: Refund) -> None:
-    """Tell of a refund of the order's page."""
     order = refund.order
     parts = [
         f"{part.quantity} × {' '.join(filter(None, [part.line.name, part.line.size, part.line.color]))}"
@@ -84,7 +82,6 @@ def refund_reference(refund: Refund) -> str:
 
 
 def tell_refunded_elsewhere(order: Order, event: StripeEvent, *, amount: int) -> None:
-    """Tell of a refund that was made at Stripe."""
     if timezone.now() - event.created_at < _latest(order):
         reference, context = f"{order.reference}:{event.pk}"[:255], _context(order, amount=amount)
         outbox.queue(ORDER_REFUNDED, reference=reference, to=order.email, order=order, context=context)

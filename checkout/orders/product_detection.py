@@ -16,7 +16,6 @@ PRODUCT_KEYS = ("product", "product_id")
 
 
 def named_products(lines: Sequence[SessionLine], session_metadata: Mapping[str, str]) -> set[str]:
-    """The ids of all products that metadata names, known here or not."""
     names = {entry.product_id for entry in parse_entries(session_metadata)}
     for metadata in (session_metadata, *(each for line in lines for each in line.all_metadata)):
         names |= {metadata.get(key, "").strip() for key in PRODUCT_KEYS}

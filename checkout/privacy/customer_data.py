@@ -48,7 +48,6 @@ def issues_of(email: str) -> QuerySet[Issue]:
 
 
 def row(instance: Model) -> dict[str, Any]:
-    """All stored fields, by name."""
     return {field.name: field.value_from_object(instance) for field in instance._meta.concrete_fields}
 
 

@@ -87,7 +87,6 @@ def _ids(rows: QuerySet[Any]) -> list[Any]:
 
 
 def erase(found: Erasure, email: str, now: datetime) -> None:
-    """Erase what `plan` has found."""
     erase_orders([order.pk for order in found.orders], now)
     signups.erase(email, now=now)
     CustomerMail.objects.filter(pk__in=found.mails).delete()

@@ -76,7 +76,6 @@ def rehearse(now: datetime) -> Rehearsal:
 
 
 def newest_row() -> datetime | None:
-    """When the shop last did something, which is when the backup was made."""
     times = [
         Order.objects.aggregate(at=Max("created_at"))["at"],
         Movement.objects.aggregate(at=Max("created_at"))["at"],

@@ -418,7 +418,6 @@ REPORTS = {
 
 
 def report_view(request: HttpRequest, name: str = "sales") -> HttpResponseBase:
-    """The page of a report, or with `format=csv` its table as a download."""
     if not request.user.has_perm("checkout.view_reports"):
         raise PermissionDenied
     report = REPORTS.get(name)

@@ -29,7 +29,6 @@ class WaitingForSize:
 
 
 def waiting_by_size() -> Sequence[WaitingForSize]:
-    """Sizes that were asked for, those that most wait for first."""
     counted = (
         RestockSignup.objects.order_by()
         .values("item")

@@ -165,7 +165,6 @@ def forget_if_done(subscriber: RestockSubscriber) -> None:
 
 
 def forget(subscriber_ids: Iterable[UUID | None]) -> None:
-    """Delete the subscribers for whom nothing is left to be mailed."""
     for subscriber_id in sorted({each for each in subscriber_ids if each}):
         with transaction.atomic():
             if subscriber := _locked(subscriber_id):

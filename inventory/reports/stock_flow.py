@@ -275,12 +275,10 @@ def dead_stock(now: datetime, *, days: int) -> list[DeadStock]:
 
 
 def categories() -> dict[str, str]:
-    """Slug to name of the categories that products are in."""
     rows = Product.objects.filter(deleted=False).exclude(category_slug="").order_by("category_slug")
     return dict(rows.values_list("category_slug", "category").distinct())
 
 
 def products_with_sizes() -> list[tuple[str, str]]:
-    """Id and name of the products that come in sizes."""
     rows = Product.objects.filter(deleted=False).exclude(sizes=[]).order_by("name", "pk")
     return list(rows.values_list("pk", "name"))

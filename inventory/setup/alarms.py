@@ -40,7 +40,6 @@ _away_since: datetime | None = None  # of this process
 
 
 def check(now: datetime) -> int:
-    """Worker task: open and close the alarms. Returns 0."""
     issues.close(SETUP, WORKER)  # This is a worker.
     if is_configured():
         _check_stripe(now)

@@ -74,7 +74,6 @@ def plan(endpoints: Sequence[WebhookEndpoint]) -> Plan:
 
 
 def differences(endpoint: WebhookEndpoint) -> Iterator[str]:
-    """What connect_stripe would change at an endpoint that it keeps."""
     if not endpoint.enabled:
         yield "enable it"
     if endpoint.url != webhook_url():

@@ -65,7 +65,6 @@ class LedgerLine:
 
 
 def ledger_lines(item: StockItem) -> Iterator[LedgerLine]:
-    """All movements of the item, oldest first."""
     total = 0
     for movement in item.movements.select_related("stock_update").order_by("pk"):
         before, total = total, total + movement.delta

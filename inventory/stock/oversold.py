@@ -26,7 +26,6 @@ class NothingOversold(ValueError):
 
 
 def undecided(item_id: int) -> int:
-    """Oversold units about which the owner has not decided."""
     movements = Movement.objects.filter(item=item_id, kind=Movement.Kind.OVERSOLD, delta__gt=0)
     oversold = movements.aggregate(units=Sum("delta"))["units"] or 0
     decided = OversoldDecision.objects.filter(item=item_id).aggregate(units=Sum("units"))["units"] or 0
@@ -34,7 +33,6 @@ def undecided(item_id: int) -> int:
 
 
 def owed(item_id: int) -> int:
-    """Units that the next delivery has to cover."""
     return OversoldDecision.objects.filter(item=item_id).aggregate(units=Sum("owed"))["units"] or 0
 
 

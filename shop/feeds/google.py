@@ -32,7 +32,6 @@ WHITESPACE = str.maketrans("\t\r\n", "   ")
 
 
 def google_xml(storefront: StorefrontContext) -> Iterator[str]:
-    """Yield the feed in pieces, one per product."""
     home = escape(f"{settings.SITE_URL}/")
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -60,7 +59,6 @@ def google_xml(storefront: StorefrontContext) -> Iterator[str]:
 
 
 def google_tsv(storefront: StorefrontContext) -> Iterator[str]:
-    """Yield the feed in pieces, one per product."""
     line = csv.writer(_Line(), delimiter="\t", lineterminator="").writerow
     yield line([*SIZE_COLUMNS, *PRODUCT_COLUMNS, "shipping"]) + "\n"
     parts = [

@@ -39,7 +39,6 @@ def money(amount: int | None, currency: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def switch_address(context: Context, language: str) -> str:
-    """The address of this page in another language, which the visitor's browser remembers."""
     return switch_to(language, context["address"])
 
 
