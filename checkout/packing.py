@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -158,26 +158,7 @@ def send_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
             if row.is_valid() and row.cleaned_data["sent"]
         ]
         if all(row.is_valid() for row in rows) and chosen:
-            sent, refused = [], []
-            for order, row in chosen:
-                try:
-                    shipping.mark_sent(
-                        order.pk,
-                        carrier=row.cleaned_data["carrier"],
-                        tracking_number=row.cleaned_data["tracking_number"],
-                        actor=request.user.get_username(),
-                        now=timezone.now(),
-                    )
-                except shipping.NotSendable as exc:
-                    refused.append(f"{order}: {exc}")
-                else:
-                    sent.append(order)
-            context["log"](request, sent, "Marked as sent.")
-            text = ngettext("%(n)d order is marked as sent.", "%(n)d orders are marked as sent.", len(sent))
-            if sent:
-                messages.success(request, text % {"n": len(sent)})
-            for sentence in refused:
-                messages.error(request, sentence)
+            context["log"](request, _mark_sent(request, chosen), "Marked as sent.")
             return HttpResponseRedirect(reverse("admin:checkout_order_changelist") + "?work=packed")
         if all(row.is_valid() for row in rows):
             messages.warning(request, _("Nothing was marked as sent. Check the parcels that were sent."))
@@ -188,6 +169,30 @@ def send_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         "has_errors": request.method == "POST" and any(row.errors for row in rows),
     }
     return TemplateResponse(request, "checkout/admin/send.html", {**context, **shown})
+
+
+def _mark_sent(request: HttpRequest, parcels: Sequence[tuple[Order, ParcelRow]]) -> list[Order]:
+    # Returns those that are sent. Another may have been refunded or unpacked meanwhile, and is named.
+    sent, refused = [], []
+    for order, row in parcels:
+        try:
+            shipping.mark_sent(
+                order.pk,
+                carrier=row.cleaned_data["carrier"],
+                tracking_number=row.cleaned_data["tracking_number"],
+                actor=request.user.get_username(),
+                now=timezone.now(),
+            )
+        except shipping.NotSendable as exc:
+            refused.append(f"{order}: {exc}")
+        else:
+            sent.append(order)
+    text = ngettext("%(n)d order is marked as sent.", "%(n)d orders are marked as sent.", len(sent))
+    if sent:
+        messages.success(request, text % {"n": len(sent)})
+    for sentence in refused:
+        messages.error(request, sentence)
+    return sent
 
 
 def last_carrier() -> str:

@@ -112,12 +112,9 @@ class Customers:
         with account.store.transaction():
             session = self._open_session(session_id)
             call = self._call(session)
+            # Fill in the page. What is on it decides the total.
             session = _change_lines(call, session, quantities or {}, added or {})
-            if local_currency:
-                session = _localize(call, session, local_currency)
-            if presented:
-                details = {"presentment_amount": presented[1], "presentment_currency": presented[0]}
-                session = {**session, "presentment_details": details}
+            session = _in_currency(call, session, local_currency, presented)
             session = _fill_in(call, session, email, name, phone, address, shipping_rate, custom_fields)
             if billing_address is not None:
                 billing = session_object.full_address(dict(billing_address))
@@ -126,13 +123,8 @@ class Customers:
             session = taxes.apply(call, session)
             if session["amount_total"] == 0:
                 return _complete(call, session, "no_payment_required")
-            kind = method.row["type"] if method else _kind(session, delayed=delayed)
-            if kind not in session["payment_method_types"]:
-                raise Refused("This checkout does not accept that payment method.", field="method")
-            if method is None:
-                method = _new_method(call, session, kind, card)
-            else:
-                payment_methods.use_up(call, method)
+            # Submit it.
+            method = _method_for(call, session, method, card, delayed=delayed)
             intent, refusal = _try(call, session, method, authenticated)
             session = {**session, **_paid_by(call, session, intent)}
             if refusal is None and intent["status"] == "succeeded":
@@ -141,6 +133,7 @@ class Customers:
                 return session
             if refusal is None:
                 return _complete(call, session, "unpaid")
+            # The failed attempt stays with the session, whose page takes another one.
             account.change(self._open_session(session_id), payment_intent=session["payment_intent"])
         raise refusal
 
@@ -182,10 +175,16 @@ class Customers:
             return session
 
 
-def _kind(session: Json, *, delayed: bool) -> str:
-    if not delayed:
-        return "card"
-    return next((kind for kind in DELAYED if kind in session["payment_method_types"]), DELAYED[0])
+def _method_for(call: Call, session: Json, given: Method | None, number: str, *, delayed: bool) -> Method:
+    # `given` by its id in the API, or a card or bank account that is typed on the page.
+    accepted = session["payment_method_types"]
+    kind = "card" if not delayed else next((each for each in DELAYED if each in accepted), DELAYED[0])
+    if (given.row["type"] if given else kind) not in accepted:
+        raise Refused("This checkout does not accept that payment method.", field="method")
+    if given is None:
+        return _new_method(call, session, kind, number)
+    payment_methods.use_up(call, given)
+    return given
 
 
 def _new_method(call: Call, session: Json, kind: str, number: str) -> Method:
@@ -213,6 +212,17 @@ def _change_lines(call: Call, session: Json, quantities: Mapping[int, int], adde
     line_items.keep(call, session["id"], items)
     options = session["shipping_options"]
     return call.account.change(session, **line_items.totals(items, options[0] if options else None))
+
+
+def _in_currency(
+    call: Call, session: Json, local_currency: str | None, presented: tuple[str, int] | None
+) -> Json:
+    if local_currency:
+        session = _localize(call, session, local_currency)
+    if presented:
+        details = {"presentment_amount": presented[1], "presentment_currency": presented[0]}
+        session = {**session, "presentment_details": details}
+    return session
 
 
 def _localize(call: Call, session: Json, currency: str) -> Json:

@@ -120,6 +120,17 @@ def request_refund(
     return send_refund(refund, now=timezone.now(), report=False)
 
 
+def _check_amount(order: Order, amount: int) -> None:
+    left = refundable(order)
+    if not order.payment_intent_id:
+        raise RefundRefused(_("Stripe has no payment for this order, so there is nothing to refund."))
+    if amount < 1:
+        raise RefundRefused(_("There is no amount to refund."))
+    if amount > left:
+        text = _("Only %(left)s of the payment is left to refund.")
+        raise RefundRefused(text % {"left": format_money(left, order.currency)})
+
+
 def save_refund(
     order_id: UUID,
     units: Sequence[RefundedUnits],
@@ -137,14 +148,7 @@ def save_refund(
         known = Refund.objects.filter(token=token).first()
         if known:
             return known
-        left = refundable(order)
-        if not order.payment_intent_id:
-            raise RefundRefused(_("Stripe has no payment for this order, so there is nothing to refund."))
-        if amount < 1:
-            raise RefundRefused(_("There is no amount to refund."))
-        if amount > left:
-            text = _("Only %(left)s of the payment is left to refund.")
-            raise RefundRefused(text % {"left": format_money(left, order.currency)})
+        _check_amount(order, amount)
         refund = Refund.objects.create(
             order=order,
             token=token,
@@ -160,6 +164,7 @@ def save_refund(
             RefundLine(refund=refund, line_id=unit.line_id, quantity=unit.quantity, restock=unit.restock)
             for unit in sorted(units, key=lambda unit: unit.line_id)
         ]
+        # Take the units off their lines: of two refunds at once, one takes them.
         # The lines of a failed refund count as refunded until the owner decides, so its successor takes no more.
         for line in lines if replaces is None else []:
             enough = order.lines.filter(pk=line.line_id, quantity__gte=F("quantity_refunded") + line.quantity)

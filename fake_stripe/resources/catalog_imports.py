@@ -147,21 +147,8 @@ def _finish(account: Account, row: Json) -> None:
             account, row, "invalid_file", f"The file has no {'rows' if not missing else ', '.join(missing)}."
         )
         return
+    good, bad = _checked(account, row["feed_type"], records)
     known = account.store.table(ROW_KIND).rows
-    bad: list[Json] = []
-    good: dict[str, Json] = {}
-    for number, record in enumerate(records, 2):
-        field, problem = _problem_of(row["feed_type"], record)
-        if not problem and record["id"] in good:
-            field, problem = "id", "The id occurs twice."
-        if not problem and row["feed_type"] != "product" and record["id"] not in known:
-            field, problem = "id", "The catalog has no product with this id."
-        if problem:
-            bad.append(
-                {"row": str(number), "id": record.get("id") or "", "field": field, "error_message": problem}
-            )
-        else:
-            good[record["id"]] = record
     if row["mode"] == "replace":
         for id in set(known) - set(good):
             account.store.remove(ROW_KIND, id)
@@ -170,24 +157,45 @@ def _finish(account: Account, row: Json) -> None:
         account.store.put(ROW_KIND, id, {**old, **record, "object": ROW_KIND})
     details: Json = {"success_count": str(len(good))}
     if bad:
-        link = {
-            "url": f"{account.base_url}/uploads/{row['_token']}/errors",
-            "expires_at": _text(account.clock.now() + OPEN_FOR),
-        }
         errors = io.StringIO()
         writer = csv.writer(errors)
         writer.writerow(["stripe_error_message", *(reader.fieldnames or ())])
         for one in bad:
             writer.writerow([one["error_message"], *records[int(one["row"]) - 2].values()])
-        file = {
-            "content_type": "text/csv",
-            "size": str(len(errors.getvalue().encode())),
-            "download_url": link,
-        }
         row = {**row, "_errors": errors.getvalue()}
-        details |= {"error_count": str(len(bad)), "samples": bad[:SAMPLES], "error_file": file}
+        details |= {"error_count": str(len(bad)), "samples": bad[:SAMPLES]}
+        details["error_file"] = _error_file(account, row)
     status = "succeeded_with_errors" if bad else "succeeded"
     account.change(row, status=status, _details=details, _file="")
+
+
+def _checked(account: Account, feed_type: str, records: list[Json]) -> tuple[dict[str, Json], list[Json]]:
+    # Good rows by their id, and what is wrong with the others. The first row of a file is its header.
+    known = account.store.table(ROW_KIND).rows
+    good: dict[str, Json] = {}
+    bad: list[Json] = []
+    for number, record in enumerate(records, 2):
+        field, problem = _problem_of(feed_type, record)
+        if not problem and record["id"] in good:
+            field, problem = "id", "The id occurs twice."
+        if not problem and feed_type != "product" and record["id"] not in known:
+            field, problem = "id", "The catalog has no product with this id."
+        if problem:
+            bad.append(
+                {"row": str(number), "id": record.get("id") or "", "field": field, "error_message": problem}
+            )
+        else:
+            good[record["id"]] = record
+    return good, bad
+
+
+def _error_file(account: Account, row: Json) -> Json:
+    link = {
+        "url": f"{account.base_url}/uploads/{row['_token']}/errors",
+        "expires_at": _text(account.clock.now() + OPEN_FOR),
+    }
+    size = len(row["_errors"].encode())
+    return {"content_type": "text/csv", "size": str(size), "download_url": link}
 
 
 def _fail(account: Account, row: Json, code: str, message: str) -> None:

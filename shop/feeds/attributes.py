@@ -50,6 +50,25 @@ def parse_attributes(metadata: Mapping[str, str], sizes: Sequence[str]) -> FeedA
     is_days = days.isascii() and days.isdigit() and len(days) <= 4 and int(days) <= MAX_RETURN_DAYS
     if days and not is_days:
         problems.append(f"“return_days” is {days[:20]!a}; it must be a number of days, 0 for no returns.")
+    gtins, mpns = _numbers(metadata, sizes, problems)
+    return FeedAttributes(
+        brand=_line(metadata.get("brand", ""))[:MAX_LENGTH_NUMBER],
+        gender=one_of("gender", GENDERS),
+        age_group=one_of("age_group", AGE_GROUPS),
+        condition=one_of("condition", CONDITIONS),
+        google_category=_line(metadata.get("google_product_category", "")),
+        return_days=int(days) if is_days else None,
+        return_label=_line(metadata.get("return_policy_label", ""))[:MAX_LENGTH_LABEL],
+        gtins=gtins,
+        mpns=mpns,
+        problems=tuple(problems),
+    )
+
+
+def _numbers(
+    metadata: Mapping[str, str], sizes: Sequence[str], problems: list[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    # GTINs and manufacturer numbers by size.
     gtins: dict[str, str] = {}
     mpns: dict[str, str] = {}
     for size in sizes or [""]:
@@ -69,18 +88,7 @@ def parse_attributes(metadata: Mapping[str, str], sizes: Sequence[str]) -> FeedA
     if repeated := {number for number in gtins.values() if list(gtins.values()).count(number) > 1}:
         # Merchant centers reject or merge offers that share a GTIN.
         problems.append(f"Several sizes have the GTIN {min(repeated)}.")
-    return FeedAttributes(
-        brand=_line(metadata.get("brand", ""))[:MAX_LENGTH_NUMBER],
-        gender=one_of("gender", GENDERS),
-        age_group=one_of("age_group", AGE_GROUPS),
-        condition=one_of("condition", CONDITIONS),
-        google_category=_line(metadata.get("google_product_category", "")),
-        return_days=int(days) if is_days else None,
-        return_label=_line(metadata.get("return_policy_label", ""))[:MAX_LENGTH_LABEL],
-        gtins=gtins,
-        mpns=mpns,
-        problems=tuple(problems),
-    )
+    return gtins, mpns
 
 
 def is_gtin(text: str) -> bool:
