@@ -111,8 +111,23 @@ def own_text(kind: MailKind, language: str) -> MailText | None:
 
 
 def sample_mail(kind: MailKind, language: str, wording: Wording) -> Rendered:
+    address = {"name": "Ada Lovelace", "line1": "1 Main Street", "postal_code": "10001", "city": "New York"}
+    order = Order(
+        currency=settings.SHOP_CURRENCY,
+        name="Ada Lovelace",
+        email="ada@example.com",
+        address={**address, "country": "US"},
+        created_at=timezone.now(),
+        subtotal=6200,
+        shipping=500,
+        total=6700,
+    )
     with override(language):
-        order, lines = _sample_order()
+        shirts, poster = _("T-Shirt"), _("Poster")
+        lines = [
+            OrderLine(order=order, name=shirts, size="M", color=_("Black"), quantity=2, unit_amount=2500),
+            OrderLine(order=order, name=poster, quantity=1, unit_amount=1200),
+        ]
         facts = order_facts(order, lines) if kind.about_order else {}
         facts |= with_amounts(kind.sample, kind, order.currency)
         return Renderer.load().render_wording(kind, wording, facts)
@@ -123,24 +138,6 @@ def out_of_stock_preview(line: OrderLine, note: str) -> Rendered:
     with override(language):
         facts = {**order_facts(line.order), **out_of_stock_context(line, note=note)}
         return Renderer.load().render_wording(kind, wording_of(kind, own_text(kind, language)), facts)
-
-
-def _sample_order() -> tuple[Order, list[OrderLine]]:
-    address = {"name": "Ada Lovelace", "line1": "1 Main Street", "postal_code": "10001", "city": "New York"}
-    amounts: dict[str, Any] = {"subtotal": 6200, "shipping": 500, "total": 6700}
-    order = Order(
-        currency=settings.SHOP_CURRENCY,
-        name="Ada Lovelace",
-        email="ada@example.com",
-        address={**address, "country": "US"},
-        created_at=timezone.now(),
-        **amounts,
-    )
-    lines = [
-        OrderLine(order=order, name=_("T-Shirt"), size="M", color=_("Black"), quantity=2, unit_amount=2500),
-        OrderLine(order=order, name=_("Poster"), quantity=1, unit_amount=1200),
-    ]
-    return order, lines
 
 
 def preview_response(request: HttpRequest, rendered: Rendered) -> HttpResponse:

@@ -20,7 +20,9 @@ def stripe_slot() -> Iterator[bool]:
     """Take a slot for the block; yields False if Stripe keeps all of them waiting."""
     slot = object()
     with _condition:
-        is_free = _condition.wait_for(_is_free, timeout=0 if _is_hanging() else PATIENCE)
+        # Where a call hangs already, the others would only wait for their turn to hang.
+        is_hanging = not _is_free() and time.monotonic() - min(_since.values()) > HANGING
+        is_free = _condition.wait_for(_is_free, timeout=0 if is_hanging else PATIENCE)
         if is_free:
             _since[slot] = time.monotonic()
     try:
@@ -34,7 +36,3 @@ def stripe_slot() -> Iterator[bool]:
 
 def _is_free() -> bool:
     return len(_since) < SLOTS
-
-
-def _is_hanging() -> bool:
-    return not _is_free() and time.monotonic() - min(_since.values()) > HANGING

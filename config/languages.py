@@ -88,8 +88,19 @@ def _redirect(request: HttpRequest) -> HttpResponse | None:
         query = request.GET.copy()
         del query[PARAMETER]
         address = urlsplit(request.get_full_path()).path + (f"?{query.urlencode()}" if query else "")
-        return _remembering(_to(request, address_in(chosen, address)), chosen)
-    if language_of(path) != languages[0] or not _is_visit(request):
+        response = _to(request, address_in(chosen, address))
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            chosen,
+            max_age=settings.LANGUAGE_COOKIE_AGE,
+            secure=settings.LANGUAGE_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+    # A person opens a page: no script of a page, no program.
+    is_visit = "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
+    if language_of(path) != languages[0] or not is_visit:
         return None
     preferred = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
     if preferred not in languages:
@@ -108,11 +119,6 @@ def preferred_language(header: str) -> str:
     return first_language()
 
 
-def _is_visit(request: HttpRequest) -> bool:
-    # A person opens a page: no script of a page, no program.
-    return "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
-
-
 def _is_page(path: str) -> bool:
     # Whether the address exists in several languages.
     with override(other := settings.SHOP_LANGUAGES[-1]):
@@ -124,16 +130,4 @@ def _to(request: HttpRequest, address: str) -> HttpResponse:
     response = HttpResponseRedirect("/" + address.lstrip("/\\"))
     patch_vary_headers(response, ["Accept-Language", "Cookie"])
     patch_cache_control(response, private=True, no_store=True)
-    return response
-
-
-def _remembering(response: HttpResponse, language: str) -> HttpResponse:
-    response.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        language,
-        max_age=settings.LANGUAGE_COOKIE_AGE,
-        secure=settings.LANGUAGE_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
     return response

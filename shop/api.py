@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from threading import Lock
 from typing import Any
@@ -51,7 +51,11 @@ def compressed_catalog(version: str, *, show_quantities: bool) -> bytes:
     with _lock:
         if _latest[0] == version:
             return _latest[1]
-        compressed = _compress(_catalog_parts(show_quantities=show_quantities))
+        file = BytesIO()
+        with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6, mtime=0) as compressor:
+            for part in _catalog_parts(show_quantities=show_quantities):
+                compressor.write(part.encode())
+        compressed = file.getvalue()
         # Rows that changed while it was built belong to another version.
         if catalog_version(show_quantities=show_quantities) == version:
             _latest = (version, compressed)
@@ -77,14 +81,6 @@ def _catalog_parts(*, show_quantities: bool) -> Iterator[str]:
         yield separator + json.dumps(fields, cls=DjangoJSONEncoder)
         separator = ", "
     yield "]}" if separator == ", " else f"{separator}]}}"
-
-
-def _compress(parts: Iterable[str]) -> bytes:
-    file = BytesIO()
-    with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6, mtime=0) as compressor:
-        for part in parts:
-            compressor.write(part.encode())
-    return file.getvalue()
 
 
 def product_to_json(product: Product, *, show_quantities: bool) -> dict[str, Any]:

@@ -36,6 +36,22 @@ class Variant:
     costs_more: bool = False
     catalog_id: str = ""  # The id of this size in feeds and structured data.
 
+    @classmethod
+    def of(cls, product: Product, size: str, item: Any) -> Variant:
+        price = product.price_for(size)
+        catalog_id = item.catalog_id if item else catalog_id_of_size(product.id, size)
+        if item is None or price is None:
+            return cls(None, size, price, StockStatus.NOT_FOR_SALE, None, catalog_id=catalog_id)
+        if item.for_sale:
+            is_few = item.available is not None and item.available <= settings.LOW_STOCK_THRESHOLD
+            status = StockStatus.FEW if is_few else StockStatus.AVAILABLE
+        elif item.available is None:
+            status = StockStatus.NOT_FOR_SALE
+        else:
+            status = StockStatus.IN_CHECKOUTS if item.held else StockStatus.SOLD_OUT
+        costs_more = price.unit_amount != product.lowest_amount
+        return cls(item.pk, size, price, status, item.available, costs_more, catalog_id)
+
     @property
     def buyable(self) -> bool:
         return self.stock in {StockStatus.AVAILABLE, StockStatus.FEW}
@@ -136,25 +152,9 @@ def availability_of(product: Product, items: Iterable[Any] | None = None) -> Pro
     by_size = {
         item.size: item for item in (product.stock_items.all() if items is None else items) if item.is_listed
     }
-    variants = (_variant(product, size, by_size.get(size)) for size in product.sizes or [""])
+    variants = (Variant.of(product, size, by_size.get(size)) for size in product.sizes or [""])
     currency = settings.SHOP_CURRENCY
     return ProductAvailability(product, tuple(variants), currency, *product.range_in(currency))
-
-
-def _variant(product: Product, size: str, item: Any) -> Variant:
-    price = product.price_for(size)
-    catalog_id = item.catalog_id if item else catalog_id_of_size(product.id, size)
-    if item is None or price is None:
-        return Variant(None, size, price, StockStatus.NOT_FOR_SALE, None, catalog_id=catalog_id)
-    if item.for_sale:
-        is_few = item.available is not None and item.available <= settings.LOW_STOCK_THRESHOLD
-        status = StockStatus.FEW if is_few else StockStatus.AVAILABLE
-    elif item.available is None:
-        status = StockStatus.NOT_FOR_SALE
-    else:
-        status = StockStatus.IN_CHECKOUTS if item.held else StockStatus.SOLD_OUT
-    costs_more = price.unit_amount != product.lowest_amount
-    return Variant(item.pk, size, price, status, item.available, costs_more, catalog_id)
 
 
 # --- Labels ------------------------------------------------------------------------------------

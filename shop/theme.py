@@ -10,6 +10,13 @@ import re
 INK, DARK_BACKGROUND = "#1e1b17", "#171512"
 BACKGROUND = "#f7f4ee"
 READABLE = 4.6  # Slightly above the 4.5 that WCAG requires for text.
+DARK_DEFAULTS = {
+    "paper": DARK_BACKGROUND,
+    "tile": "#2a2621",
+    "line": "#3a352e",
+    "raised": "#211e1a",
+    "soft": "#b3a998",
+}
 
 
 def stylesheet(accent: str, background: str) -> str:
@@ -25,20 +32,10 @@ def stylesheet(accent: str, background: str) -> str:
     if accent:
         light |= _accent(accent, background or BACKGROUND)
         dark |= _accent(accent, DARK_BACKGROUND)
-    rules = [_rule(light), f"@media (prefers-color-scheme: dark) {{\n{_rule(_dark(dark, light))}}}\n"]
-    return "\n".join(rules) if light else ""
-
-
-def _dark(dark: dict[str, str], light: dict[str, str]) -> dict[str, str]:
     # A light background must not apply in dark mode, so its variables are reset to their defaults there.
-    usual = {
-        "paper": DARK_BACKGROUND,
-        "tile": "#2a2621",
-        "line": "#3a352e",
-        "raised": "#211e1a",
-        "soft": "#b3a998",
-    }
-    return {name: usual[name] for name in light if name in usual} | dark
+    dark = {name: DARK_DEFAULTS[name] for name in light if name in DARK_DEFAULTS} | dark
+    rules = [_rule(light), f"@media (prefers-color-scheme: dark) {{\n{_rule(dark)}}}\n"]
+    return "\n".join(rules) if light else ""
 
 
 def _accent(accent: str, background: str) -> dict[str, str]:

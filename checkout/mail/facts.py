@@ -27,6 +27,12 @@ class ShownLine:
     options: str
     amount: str
 
+    @classmethod
+    def of(cls, line: OrderLine) -> ShownLine:
+        options = " · ".join(one_line(part, MAX_NAME) for part in (line.size, line.color) if part)
+        amount = _money(line.amount, line.amount_currency)
+        return cls(line.quantity, one_line(line.name, MAX_NAME), options, amount)
+
     def __str__(self) -> str:
         article = ", ".join(filter(None, [f"{self.quantity} × {self.name}", self.options]))
         return f"{article}: {self.amount}" if self.amount else article
@@ -46,18 +52,11 @@ def order_facts(order: Order, lines: Sequence[OrderLine] | None = None) -> dict[
         "order": order,
         "name": one_line(order.name, 60),
         "total": _money(order.total, order.currency),
-        "lines": [_shown(line) for line in rows[:MAX_LINES]],
+        "lines": [ShownLine.of(line) for line in rows[:MAX_LINES]],
         "more_lines": max(0, len(rows) - MAX_LINES),
         "amounts": _amounts(order),
         "address_lines": [one_line(line, MAX_NAME) for line in order.address_lines],
     }
-
-
-def _shown(line: OrderLine) -> ShownLine:
-    options = " · ".join(one_line(part, MAX_NAME) for part in (line.size, line.color) if part)
-    return ShownLine(
-        line.quantity, one_line(line.name, MAX_NAME), options, _money(line.amount, line.amount_currency)
-    )
 
 
 def _amounts(order: Order) -> list[ShownAmount]:

@@ -95,13 +95,9 @@ class Renderer:
 
 @lru_cache(maxsize=4)
 def _stylesheet(accent: str, background: str) -> SafeString:
-    return render_to_string("checkout/mail/_style.css", {"look": _look(accent, background)})
-
-
-def _look(accent: str, background: str) -> Look:
     paper, dark = background or BACKGROUND, DARK_BACKGROUND
     shown, shown_dark = readable_on(accent or ACCENT, paper), readable_on(accent or DARK_ACCENT, dark)
-    return Look(
+    look = Look(
         paper=paper,
         text=INK,
         soft=readable_on(mix(paper, INK, 0.68), paper),
@@ -115,3 +111,4 @@ def _look(accent: str, background: str) -> Look:
         dark_accent=shown_dark,
         on_dark_accent=black_or_white(shown_dark),
     )
+    return render_to_string("checkout/mail/_style.css", {"look": look})

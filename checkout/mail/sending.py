@@ -56,24 +56,20 @@ def send_due(now: datetime) -> int:
             return 0
         if issues.is_open(Issue.Kind.CUSTOMER_MAIL, MAIL_SERVER):
             issues.close(Issue.Kind.CUSTOMER_MAIL, MAIL_SERVER)
-        return _send_with(senders, now)
-
-
-def _send_with(senders: Senders, now: datetime) -> int:
-    renderer, finished = Renderer.load(), 0
-    ends_at = time.monotonic() + BUDGET
-    while True:
-        # Several at once, because each claim is a transaction.
-        if time.monotonic() < ends_at and senders.room >= senders.limit / 2:
-            for mail in outbox.claim(now, senders.room):
-                _hand_over(mail, senders, renderer)
-        if not senders.busy:
-            return finished
-        answers = senders.wait()
-        with transaction.atomic():
-            for mail, rendered, outcome in answers:
-                fault_point("mail.answered")
-                finished += _record(mail, rendered, outcome)
+        renderer, finished = Renderer.load(), 0
+        ends_at = time.monotonic() + BUDGET
+        while True:
+            # Several at once, because each claim is a transaction.
+            if time.monotonic() < ends_at and senders.room >= senders.limit / 2:
+                for mail in outbox.claim(now, senders.room):
+                    _hand_over(mail, senders, renderer)
+            if not senders.busy:
+                return finished
+            answers = senders.wait()
+            with transaction.atomic():
+                for mail, rendered, outcome in answers:
+                    fault_point("mail.answered")
+                    finished += _record(mail, rendered, outcome)
 
 
 def _hand_over(mail: CustomerMail, senders: Senders, renderer: Renderer) -> None:

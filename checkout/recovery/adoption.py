@@ -63,6 +63,14 @@ class Edit:
     at: datetime
     used: bool = False
 
+    def explains(self, line: Line, completed_at: datetime) -> bool:
+        product_id, key, quantity = line
+        if self.used or (self.product_id, self.key) != (product_id, key):
+            return False
+        # The function never goes below 0.
+        is_fitting = self.before - self.after == quantity or (self.after == 0 and self.before < quantity)
+        return is_fitting and self.at >= completed_at - timedelta(seconds=2)
+
 
 @dataclass
 class Decision:
@@ -140,21 +148,12 @@ def decide(sales: Iterable[OldSale], certain: set[str], edits: list[Edit]) -> li
     decisions = [Decision(sale, is_certain=sale.event_id in certain) for sale in sales]
     for decision in sorted(decisions, key=lambda one: not one.is_certain):
         for line in decision.sale.lines:
-            edit = next((one for one in edits if _explains(one, line, decision.sale.completed_at)), None)
+            edit = next((one for one in edits if one.explains(line, decision.sale.completed_at)), None)
             if edit is not None:
                 edit.used = True
             if edit is not None or decision.is_certain:
                 decision.counted.append(line)
     return decisions
-
-
-def _explains(edit: Edit, line: Line, completed_at: datetime) -> bool:
-    product_id, key, quantity = line
-    if edit.used or (edit.product_id, edit.key) != (product_id, key):
-        return False
-    # The function never goes below 0.
-    is_fitting = edit.before - edit.after == quantity or (edit.after == 0 and edit.before < quantity)
-    return is_fitting and edit.at >= completed_at - timedelta(seconds=2)
 
 
 def certain_before(sales: Iterable[OldSale], now: datetime) -> set[str]:

@@ -65,7 +65,9 @@ def recent_sales_by_day(now: datetime) -> dict[tuple[date, str], Sales]:
     known: tuple[date, dict[tuple[date, str], Sales]] | None = cache.get(key)
     if known is None:
         summary = SalesSummary.objects.filter(written_at__gte=now - SUMMARY_AGE).first()
-        known = _read(summary or _write(now))
+        summary = summary or _write(now)
+        rows = {(date.fromisoformat(day), currency): Sales(*sold) for day, currency, *sold in summary.sales}
+        known = summary.day, rows
         cache.set(key, known, CACHE_SECONDS)
     day, before = known
     return {**before, **sales_by_day(day, today)}
@@ -83,11 +85,6 @@ def _write(now: datetime) -> SalesSummary:
     rows = [[str(day), currency, *astuple(sold)] for (day, currency), sold in sales.items()]
     found: dict[str, Any] = {"day": today, "sales": rows, "written_at": now}
     return SalesSummary.objects.update_or_create(singleton=1, defaults=found)[0]
-
-
-def _read(summary: SalesSummary) -> tuple[date, dict[tuple[date, str], Sales]]:
-    rows = summary.sales
-    return summary.day, {(date.fromisoformat(day), currency): Sales(*sold) for day, currency, *sold in rows}
 
 
 def start_of(day: date) -> datetime:

@@ -180,25 +180,22 @@ def end_old(now: datetime) -> int:
     waiting = signups.filter(state=State.WAITING)
     asked_before = now - timedelta(days=settings.RESTOCK_WAIT_DAYS)
     ended = waiting.filter(asked_at__lt=asked_before).update(state=State.EXPIRED, ended_at=now)
-    _note_missing(now)
+    # Note since when a size is not offered, and that it is offered again.
+    missing = Q(item__is_listed=False) | Q(item__product__active=False)
+    open_signups = signups.filter(state__in=[State.WAITING, State.UNCONFIRMED])
+    for pks in _batches(open_signups.filter(missing, missing_since=None)):
+        signups.filter(pk__in=pks).update(missing_since=now)
+    for pks in _batches(open_signups.exclude(missing).exclude(missing_since=None)):
+        signups.filter(pk__in=pks).update(missing_since=None)
     # Deleted at Stripe is final; what is hidden or not listed may be back tomorrow.
     gone = Q(item__product__deleted=True) | Q(missing_since__lt=now - MISSING_FOR)
-    for pks in _batches(signups.filter(gone, state__in=[State.WAITING, State.UNCONFIRMED])):
+    for pks in _batches(open_signups.filter(gone)):
         ended += signups.filter(pk__in=pks).update(state=State.GONE, ended_at=now)
     done = RestockSubscriber.objects.exclude(
         Exists(RestockSignup.objects.open().filter(subscriber=OuterRef("pk")))
     )
     forget(done.filter(created_at__lt=now - HOUR).values_list("pk", flat=True)[:BATCH])
     return ended
-
-
-def _note_missing(now: datetime) -> None:
-    missing = Q(item__is_listed=False) | Q(item__product__active=False)
-    open_signups = RestockSignup.objects.filter(state__in=[State.WAITING, State.UNCONFIRMED])
-    for pks in _batches(open_signups.filter(missing, missing_since=None)):
-        RestockSignup.objects.filter(pk__in=pks).update(missing_since=now)
-    for pks in _batches(open_signups.exclude(missing).exclude(missing_since=None)):
-        RestockSignup.objects.filter(pk__in=pks).update(missing_since=None)
 
 
 def _batches(signups: Any) -> Iterable[list[int]]:

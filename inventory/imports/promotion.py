@@ -61,6 +61,13 @@ class ProductPlan:
         )
         return self.target is None or any(parts)
 
+    @property
+    def advice(self) -> str:
+        texts = {**(self.target.metadata if self.target else {}), **self.metadata}
+        if len([text for text in texts.values() if text]) <= MAX_KEYS:
+            return ""
+        return f" It would need more than Stripe's {MAX_KEYS} metadata keys."
+
     def lines(self) -> Iterator[str]:
         if self.target is None:
             yield f"create {self.name}, a copy of {self.source.id}"
@@ -315,9 +322,7 @@ def carry_out(
         try:
             _carry_out(plan, account, pace)
         except InvalidRequest as exc:
-            promotion.failed.append(
-                f"{plan.name} ({plan.source.id}): Stripe refused it: {exc}{_advice(plan)}"
-            )
+            promotion.failed.append(f"{plan.name} ({plan.source.id}): Stripe refused it: {exc}{plan.advice}")
         else:
             done += 1
             if progress:
@@ -351,10 +356,3 @@ def _carry_out(plan: ProductPlan, account: CatalogAccount, pace: Pace) -> None:
     for price in plan.archived:
         pace.wait()
         account.update_price(price.id, {"active": False})
-
-
-def _advice(plan: ProductPlan) -> str:
-    texts = {**(plan.target.metadata if plan.target else {}), **plan.metadata}
-    if len([text for text in texts.values() if text]) <= MAX_KEYS:
-        return ""
-    return f" It would need more than Stripe's {MAX_KEYS} metadata keys."

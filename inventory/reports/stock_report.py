@@ -125,6 +125,15 @@ class Totals:
         self.out += row.status == Status.OUT_OF_STOCK
         self.value += row.value
 
+    def counting(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows, sorted by product, which are added up while they are read."""
+        last = None
+        for row in rows:
+            self.add(row)
+            self.products += row.product_id != last
+            last = row.product_id
+            yield row
+
 
 def by_product(rows: Iterable[Row]) -> Iterator[list[Row]]:
     for _product_id, group in groupby(rows, key=lambda row: row.product_id):

@@ -51,6 +51,13 @@ class Change:
     recorded_before: bool = False
     covered: int = 0
 
+    def record(self, reference: str, reason: str, actor: str) -> Movement | None:
+        if self.verb == Verb.RECEIVE:
+            return ledger.receive(self.item.pk, self.number, reference=reference, reason=reason, actor=actor)
+        if self.verb == Verb.TAKE:
+            return ledger.adjust(self.item.pk, -self.number, reference=reference, reason=reason, actor=actor)
+        return ledger.set_count(self.item.pk, self.number, reference=reference, reason=reason, actor=actor)
+
 
 def find_product(name: str) -> Product:
     """By Stripe's id, by the metadata key `sku`, or by the exact name. Raises ChangeRefused unless it is one product."""
@@ -110,20 +117,16 @@ def plan(verb: Verb, wanted: Iterable[tuple[StockItem, int]], *, reference: str)
         will_be = {Verb.RECEIVE: was + number - covered, Verb.COUNT: number, Verb.TAKE: was - number}[verb]
         before = Movement.objects.filter(kind=KINDS[verb], reference=reference, item=item).first()
         if before is not None:
-            _check_same(before, verb, number, item)
+            # A count is a difference in the ledger, so only deliveries and removals can be compared.
+            expected = {Verb.RECEIVE: number, Verb.TAKE: -number}.get(verb)
+            if expected is not None and before.delta != expected:
+                raise ChangeRefused(
+                    f"The reference “{before.reference}” was used for {item} before, with {before.delta:+d}. "
+                    "Use another reference for another change."
+                )
             will_be, covered = was, 0
         changes.append(Change(item, verb, number, was, will_be, before is not None, covered))
     return changes
-
-
-def _check_same(before: Movement, verb: Verb, number: int, item: StockItem) -> None:
-    # A count is a difference in the ledger, so only deliveries and removals can be compared.
-    expected = {Verb.RECEIVE: number, Verb.TAKE: -number}.get(verb)
-    if expected is not None and before.delta != expected:
-        raise ChangeRefused(
-            f"The reference “{before.reference}” was used for {item} before, with {before.delta:+d}. "
-            "Use another reference for another change."
-        )
 
 
 def apply_changes(
@@ -152,7 +155,7 @@ def apply_changes(
                 refused[change] = f"changed meanwhile from {was} to {units}"
         for change in ordered if not refused else []:
             try:
-                movement = _record(change, reference, reason, actor)
+                movement = change.record(reference, reason, actor)
             except (ledger.NotEnoughUnits, ledger.CountTooLarge, ValueError) as exc:
                 refused[change] = str(exc)
             else:
@@ -161,11 +164,3 @@ def apply_changes(
             text = " ".join(f"{change.item}: {why}" for change, why in refused.items())
             raise ChangeRefused(text, {change.item.pk: why for change, why in refused.items()})
     return movements
-
-
-def _record(change: Change, reference: str, reason: str, actor: str) -> Movement | None:
-    if change.verb == Verb.RECEIVE:
-        return ledger.receive(change.item.pk, change.number, reference=reference, reason=reason, actor=actor)
-    if change.verb == Verb.TAKE:
-        return ledger.adjust(change.item.pk, -change.number, reference=reference, reason=reason, actor=actor)
-    return ledger.set_count(change.item.pk, change.number, reference=reference, reason=reason, actor=actor)

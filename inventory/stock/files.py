@@ -82,6 +82,12 @@ class _Item:
     def label(self) -> str:
         return f"{self.name or self.product_id} {self.size}".strip()
 
+    @property
+    def why_not_counted(self) -> str:
+        if self.state == StockItem.State.NOT_TRACKED:
+            return f"{self.label} is sold without counting."
+        return f"{self.label} has no valid count. Enter the number at Stripe, as {self.key}."
+
 
 class CountsMoved(ChangeRefused):
     """Counts are no longer those that the change was based on. Nothing was recorded. `moved`: a sentence for each."""
@@ -195,7 +201,7 @@ def _add(
     if (other := seen.setdefault(item.pk, row.line)) != row.line:
         raise ChangeRefused(f"{item.label} is in line {other} already. Add the numbers up.")
     if item.state != StockItem.State.COUNTED:
-        raise ChangeRefused(_not_counted(item))
+        raise ChangeRefused(item.why_not_counted)
     if (was := row.get(columns["was"])) and parse_number(was) != item.units and item.pk not in before:
         result.stale.append(
             f"Line {row.line}: {item.label} is left out: it was {was} when the file was made, and is {item.units} now."
@@ -221,12 +227,6 @@ def _add(
     result.changes.append(
         FileChange(row.line, item.pk, item.label, number, item.units, will_be, item.pk in before, covered)
     )
-
-
-def _not_counted(item: _Item) -> str:
-    if item.state == StockItem.State.NOT_TRACKED:
-        return f"{item.label} is sold without counting."
-    return f"{item.label} has no valid count. Enter the number at Stripe, as {item.key}."
 
 
 def unescaped(text: str) -> str:

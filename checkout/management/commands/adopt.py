@@ -86,7 +86,12 @@ class Command(BaseCommand):
         if reasons := _reasons_to_wait(began):
             raise CommandError(" ".join(["Nothing was changed.", *reasons]))
         before = adoption.old_sales(began - adoption.HISTORY)
-        certain = adoption.certain_before(before, began) if old.enabled else _too_old(before)
+        if old.enabled:
+            certain = adoption.certain_before(before, began)
+        else:
+            # An earlier run has disabled the endpoint, and what Stripe says of deliveries since then proves nothing.
+            oldest = timezone.now() - adoption.RETRIED
+            certain = {sale.event_id for sale in before if sale.completed_at < oldest}
         gateway.disable_webhook_endpoint(old.id)
         self.stdout.write(f"Disabled {old.url}. Waiting {wait} s for what it is still doing.")
         time.sleep(wait)
@@ -118,12 +123,6 @@ def _chosen(endpoints: list[WebhookEndpoint], endpoint_id: str) -> WebhookEndpoi
             f"is {known}."
         )
     return chosen
-
-
-def _too_old(sales: list[adoption.OldSale]) -> set[str]:
-    # An earlier run has disabled the endpoint, and what Stripe says of deliveries since then proves nothing.
-    oldest = timezone.now() - adoption.RETRIED
-    return {sale.event_id for sale in sales if sale.completed_at < oldest}
 
 
 def _reasons_to_wait(now: Any) -> list[str]:

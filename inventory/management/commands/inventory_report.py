@@ -48,7 +48,7 @@ class Command(BaseCommand):
         except (ChangeRefused, StripeCallError) as exc:
             raise CommandError(str(exc)) from exc
         totals = Totals()
-        rows = _counted(stock_rows(product_id=product_id, only_low=options["low"]), totals)
+        rows = totals.counting(stock_rows(product_id=product_id, only_low=options["low"]))
         for sentence in differing:
             self.stderr.write(self.style.WARNING(sentence))
         if options["email"]:
@@ -93,15 +93,6 @@ class Command(BaseCommand):
         except (SMTPException, OSError) as exc:
             raise CommandError(f"The report could not be sent: {exc}") from exc
         self.stdout.write(f"Sent to {', '.join(settings.OWNER_EMAILS)}.")
-
-
-def _counted(rows: Iterable[Row], totals: Totals) -> Iterator[Row]:
-    last = None
-    for row in rows:
-        totals.add(row)
-        totals.products += row.product_id != last
-        last = row.product_id
-        yield row
 
 
 def _live_differences(product_id: str) -> Iterator[str]:
