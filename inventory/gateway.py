@@ -162,6 +162,21 @@ class WebhookEndpoint:
     fingerprint: str
     rotating: bool
 
+    @classmethod
+    def of(cls, endpoint: stripe.WebhookEndpoint) -> WebhookEndpoint:
+        values = endpoint.to_dict()
+        metadata = as_texts(values.get("metadata"))
+        return cls(
+            id=endpoint.id,
+            url=endpoint.url,
+            enabled=endpoint.status == "enabled",
+            events=frozenset(endpoint.enabled_events),
+            api_version=as_text(values.get("api_version")),
+            created_at=datetime.fromtimestamp(endpoint.created, UTC),
+            fingerprint=metadata.get("secret_fingerprint", ""),
+            rotating=metadata.get("rotating") == "yes",
+        )
+
 
 # Ids that exist nowhere: a key with the permission gets 404, one without it 403, and nothing changes.
 NO_PRODUCT, NO_SESSION, NO_ENDPOINT = "prod_no_such_product", "cs_test_no_such_session", "we_no_such_endpoint"
@@ -226,7 +241,7 @@ def newest_event_version() -> str:
 def webhook_endpoints() -> list[WebhookEndpoint]:
     with translate_errors():
         listed = stripe_client(retries=RETRIES).v1.webhook_endpoints.list({"limit": PAGE_SIZE})
-        return [_endpoint(endpoint) for endpoint in listed.auto_paging_iter()]
+        return [WebhookEndpoint.of(endpoint) for endpoint in listed.auto_paging_iter()]
 
 
 def create_webhook_endpoint(url: str, events: Sequence[str], *, rotating: bool = False) -> tuple[str, str]:
@@ -288,21 +303,6 @@ def signature_header(payload: bytes, secret: str) -> str:
     import stripe
 
     return str(stripe.WebhookSignature.generate_signature_header(payload.decode(), secret))
-
-
-def _endpoint(endpoint: stripe.WebhookEndpoint) -> WebhookEndpoint:
-    values = endpoint.to_dict()
-    metadata = as_texts(values.get("metadata"))
-    return WebhookEndpoint(
-        id=endpoint.id,
-        url=endpoint.url,
-        enabled=endpoint.status == "enabled",
-        events=frozenset(endpoint.enabled_events),
-        api_version=as_text(values.get("api_version")),
-        created_at=datetime.fromtimestamp(endpoint.created, UTC),
-        fingerprint=metadata.get("secret_fingerprint", ""),
-        rotating=metadata.get("rotating") == "yes",
-    )
 
 
 @dataclass(frozen=True)

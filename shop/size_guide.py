@@ -3,6 +3,8 @@
 A line such as `S 27 1/2, 21 1/2, 34` is a size and its measures: whole numbers, decimals or fractions.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +25,16 @@ class Row:
     inches: tuple[str, ...]
     centimeters: tuple[str, ...]
 
+    @classmethod
+    def of(cls, size: str, measures: tuple[Fraction, ...], in_inches: bool) -> Row:
+        inches = measures if in_inches else tuple(measure / CM_PER_INCH for measure in measures)
+        centimeters = tuple(measure * CM_PER_INCH for measure in measures) if in_inches else measures
+        return cls(
+            size=size,
+            inches=tuple(as_inches(measure) for measure in inches),
+            centimeters=tuple(as_centimeters(measure) for measure in centimeters),
+        )
+
     @property
     def pairs(self) -> list[tuple[str, str]]:
         return list(zip(self.inches, self.centimeters, strict=True))
@@ -40,7 +52,7 @@ def read(row: Mapping[str, str]) -> Guide:
     columns = columns_of(row["columns"])
     in_inches = row["unit"] == "in"
     lines = (_measures(line, len(columns)) for line in row["lines"].splitlines() if line.strip())
-    rows = tuple(_row(size, measures, in_inches) for size, measures in (line for line in lines if line))
+    rows = tuple(Row.of(size, measures, in_inches) for size, measures in (line for line in lines if line))
     return Guide(name=row["name"], columns=columns, rows=rows, note=row.get("note", ""))
 
 
@@ -77,16 +89,6 @@ def _fraction(text: str) -> Fraction | None:
         return None
     number = Fraction(f"{match['whole']}.{match['decimal'] or 0}")
     return number + Fraction(match["part"] or 0)
-
-
-def _row(size: str, measures: tuple[Fraction, ...], in_inches: bool) -> Row:
-    inches = measures if in_inches else tuple(measure / CM_PER_INCH for measure in measures)
-    centimeters = tuple(measure * CM_PER_INCH for measure in measures) if in_inches else measures
-    return Row(
-        size=size,
-        inches=tuple(as_inches(measure) for measure in inches),
-        centimeters=tuple(as_centimeters(measure) for measure in centimeters),
-    )
 
 
 def as_inches(measure: Fraction) -> str:

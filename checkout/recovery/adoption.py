@@ -51,6 +51,18 @@ class OldSale:
     is_paid: bool
     lines: tuple[Line, ...]
 
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> OldSale:
+        session = as_mapping(as_mapping(event["data"]).get("object"))
+        return cls(
+            event_id=str(event["id"]),
+            session_id=str(session.get("id")),
+            completed_at=datetime.fromtimestamp(event["created"], UTC),
+            is_delivered=not event.get("pending_webhooks"),
+            is_paid=session.get("payment_status") != "unpaid",
+            lines=tuple(_lines(as_texts(session.get("metadata")))),
+        )
+
 
 @dataclass
 class Edit:
@@ -98,19 +110,7 @@ class Adoption:
 def old_sales(since: datetime) -> list[OldSale]:
     """Every session completed since then, oldest first. Raises StripeCallError."""
     events = gateway.iter_events(since=since, types=[COMPLETED])
-    return sorted((_old_sale(event) for event in events), key=lambda sale: sale.completed_at)
-
-
-def _old_sale(event: Mapping[str, Any]) -> OldSale:
-    session = as_mapping(as_mapping(event["data"]).get("object"))
-    return OldSale(
-        event_id=str(event["id"]),
-        session_id=str(session.get("id")),
-        completed_at=datetime.fromtimestamp(event["created"], UTC),
-        is_delivered=not event.get("pending_webhooks"),
-        is_paid=session.get("payment_status") != "unpaid",
-        lines=tuple(_lines(as_texts(session.get("metadata")))),
-    )
+    return sorted((OldSale.of(event) for event in events), key=lambda sale: sale.completed_at)
 
 
 def _lines(metadata: Mapping[str, str]) -> Iterator[Line]:

@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from config.env import API_KEY_FORM, write_env_file, write_secret_file
 from config.stripe_client import PermissionDenied, StripeCallError
 from inventory import gateway
+from inventory.management.prompts import ask_to_proceed
 from inventory.setup import doctor, endpoint
 
 
@@ -60,7 +61,7 @@ class Command(BaseCommand):
                 self.stdout.write("Dry run: nothing was changed.")
                 return
             if not planned.changes_nothing and not options["yes"]:
-                self._ask_to_proceed()
+                ask_to_proceed()
             secret = endpoint.apply(planned)
         except StripeCallError as exc:
             raise CommandError(f"{exc}{_hint()}") from exc
@@ -98,12 +99,6 @@ class Command(BaseCommand):
                 f"The key lacks: {', '.join(lacking)}. Grant it at {settings.STRIPE_DASHBOARD}/apikeys, then repeat. "
                 f"“{gateway.WEBHOOK_PERMISSION}” is needed for this command only."
             )
-
-    def _ask_to_proceed(self) -> None:
-        if not sys.stdin.isatty():
-            raise CommandError("Nothing was changed: add --yes to proceed without a terminal.")
-        if input("Proceed? [y/N] ").strip().lower() not in {"y", "yes"}:
-            raise CommandError("Nothing was changed.")
 
     def _keep(self, typed: str, secret: str, options: dict[str, Any]) -> None:
         values = {"STRIPE_SECRET_KEY": typed, "STRIPE_WEBHOOK_SECRET": secret}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -14,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from config.env import API_KEY_FORM, get_secret
 from config.stripe_client import PermissionDenied, StripeCallError
 from inventory.imports.promotion import Promotion, carry_out, make_plan, same_account
+from inventory.management.prompts import ask_to_proceed
 from shop.gateway import CatalogAccount, CopiedProduct
 
 MAX_SHOWN = 200
@@ -52,7 +52,8 @@ class Command(BaseCommand):
                 self.stdout.write("Dry run: nothing was changed.")
             elif promotion.needed:
                 if not options["yes"]:
-                    self._ask_to_proceed(target)
+                    mode = "live mode" if target.is_live else "test mode"
+                    ask_to_proceed(f"Change the catalog in {mode}?")
                 done = carry_out(promotion, target, progress=lambda plan: self._say(f"  done: {plan.name}"))
                 self.stdout.write(f"{done} of {len(promotion.needed)} products were copied.")
                 self._show_next_steps(promotion, options)
@@ -94,13 +95,6 @@ class Command(BaseCommand):
             f"{new} to create, {len(promotion.needed) - new} to change, {same} as they should be, "
             f"{len(promotion.blocked)} that cannot be copied."
         )
-
-    def _ask_to_proceed(self, target: CatalogAccount) -> None:
-        if not sys.stdin.isatty():
-            raise CommandError("Nothing was changed: add --yes to proceed without a terminal.")
-        mode = "live mode" if target.is_live else "test mode"
-        if input(f"Change the catalog in {mode}? [y/N] ").strip().lower() not in {"y", "yes"}:
-            raise CommandError("Nothing was changed.")
 
     def _show_next_steps(self, promotion: Promotion, options: dict[str, Any]) -> None:
         new = [plan for plan in promotion.needed if plan.target is None]
