@@ -416,7 +416,7 @@ def test_control_reading_a_sum_and_writing_it_back_loses_a_delivery(child_db: Ch
         take_out(ledger, "_record", "_locked(item_id)", "StockItem.objects.get(pk=item_id)")
         take_out(
             ledger,
-            "_move",
+            "_count",
             'add_to_rows(StockItem, ("pending", "held"), changes)',
             "write_back(changes)",
             write_back=lambda changes: write_back(changes, meet),
