@@ -53,7 +53,7 @@ def publish_pending(now: datetime) -> int:
     """
     if not is_configured():
         return 0
-    # No key, no updates: a worker that starts, or the owner who closes the issue, tries it again.
+    # Without a valid key nothing is sent, until a worker starts or the owner closes the issue.
     stopped = Issue.objects.filter(kind=Issue.Kind.PUBLISHING_STOPPED, subject=SUBJECT, closed_at=None)
     due = pending_products(now).filter(~Exists(stopped))
     due = due.order_by(F("next_attempt_at").asc(nulls_first=True))
