@@ -57,7 +57,7 @@ class SizeField(forms.ModelChoiceField):  # type: ignore[type-arg]
         if not is_offered(item):
             raise ValidationError(self.error_messages["invalid_choice"])
         if item.product.price_for(item.size) is None:
-            raise ValidationError(self.error_messages["no_price"] % {"product": item.product.name})
+            raise ValidationError(self.error_messages["no_price"] % {"product": item.product.shown_name})
         return item
 
 
@@ -76,7 +76,7 @@ class CartForm(forms.Form):
         if not color:
             message = _("Please choose a color: %(colors)s.") % {"colors": ", ".join(product.colors)}
         else:
-            message = _("%(product)s does not come in this color.") % {"product": product.name}
+            message = _("%(product)s does not come in this color.") % {"product": product.shown_name}
         self.add_error("color", message)
 
 

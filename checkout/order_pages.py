@@ -52,14 +52,14 @@ def of_order(view: OrderView) -> Callable[..., HttpResponse]:
 @of_order
 def order_page(request: HttpRequest, order: Order, token: str) -> HttpResponse:
     now = timezone.now()
-    requests = order.requests.prefetch_related("lines__line")
+    requests = order.requests.prefetch_related("lines__line__product")
     # What happens to the goods of a paid order, and when it happened.
     steps = [(_("Paid"), order.paid_at), (_("Packed"), order.packed_at), (_("Sent"), order.sent_at)]
     is_paid = order.paid_at and (order.state == Order.State.PAID or order.sent_at)
     shown = {
         **_shared(order, token),
         "steps": steps if is_paid else [],
-        "lines": order.lines.all(),
+        "lines": order.lines.select_related("product"),
         "is_mine": True,
         "carrier": carrier_name(order.carrier) if order.carrier else "",
         "refunds": order.refunds.filter(state=Refund.State.ACCEPTED),

@@ -82,7 +82,7 @@ def _ask(request: HttpRequest, product: Product, form: SignupForm) -> HttpRespon
     variant: Variant = form.cleaned_data["size"]
     if variant.buyable:
         messages.success(
-            request, _("%(item)s is available again.") % {"item": f"{product.name} {variant.size}"}
+            request, _("%(item)s is available again.") % {"item": f"{product.shown_name} {variant.size}"}
         )
         query = f"?{urlencode({'size': variant.size})}" if variant.size else ""
         return redirect(product.get_absolute_url() + query)

@@ -42,7 +42,7 @@ def product_graph(availability: ProductAvailability, storefront: StorefrontConte
     crumbs = [(str(_("All products")), reverse("product_list"))]
     if product.category:
         crumbs.append((capfirst(product.category), reverse("category", args=[product.category_slug])))
-    crumbs.append((product.name, product.get_absolute_url()))
+    crumbs.append((product.shown_name, product.get_absolute_url()))
     steps = [
         {"@type": "ListItem", "position": place, "name": name, "item": settings.SITE_URL + path}
         for place, (name, path) in enumerate(crumbs, 1)
@@ -75,8 +75,8 @@ def _product(rows: list[CatalogRow], availability: ProductAvailability, policies
     # A ProductGroup with a Product per size, or one Product where there are no sizes.
     product, shared = availability.product, rows[0].product
     common = {
-        "name": product.name,
-        "description": product.description or product.details,
+        "name": product.shown_name,
+        "description": product.shown_description or product.details,
         "url": shared.url,
         "image": product.images,
         "brand": {"@type": "Brand", "name": shared.brand} if shared.brand else None,

@@ -4,8 +4,9 @@ Metadata is typed by hand in the Dashboard, so problems are listed and never rai
 Stock counts (`stock_<size>`) and the version tag are parsed by inventory.stock.metadata.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 # Stripe allows 50 keys of up to 40 characters. `stock_` takes six of them, and other keys need room as well.
 MAX_SIZES = 40
@@ -38,14 +39,21 @@ class ProductMetadata:
     details: str = ""
     featured: bool = False
     link: str = ""
+    translations: dict[str, dict[str, str]] = field(
+        default_factory=dict
+    )  # Language to "name" and "description".
     problems: tuple[str, ...] = ()
 
 
-def parse(metadata: Mapping[str, str]) -> ProductMetadata:
-    """Parse the keys that the shop knows. `details` keeps its line breaks."""
+def parse(metadata: Mapping[str, str], languages: Sequence[str] = ()) -> ProductMetadata:
+    """Parse the keys that the shop knows. `details` keeps its line breaks.
+
+    `languages`: those that pages may be in. The first is that of the product's own texts.
+    """
     sizes, size_problems = _sizes(metadata)
     colors, color_problems = _listed(metadata.get("colors", ""), "colors", longest=MAX_LENGTH_WORD)
     link, link_problems = _link(metadata)
+    translations, translation_problems = _translations(metadata, languages)
     # Keys are case-sensitive, so `Sizes` would be ignored without notice.
     misspelt = [
         f"The key “{key}” is ignored; it must be “{right}”."
@@ -60,10 +68,12 @@ def parse(metadata: Mapping[str, str]) -> ProductMetadata:
         details=_printable(metadata.get("details", "").replace("\r\n", "\n")).strip(),
         featured=metadata.get("featured", "").strip().lower() not in FALSY,
         link=link,
+        translations=translations,
         problems=(
             *size_problems,
             *(color_problems if colors else ()),
             *link_problems,
+            *translation_problems,
             *misspelt,
         ),
     )
@@ -130,6 +140,34 @@ def _link(metadata: Mapping[str, str]) -> tuple[str, list[str]]:
         if address:
             return "", [f"“{key}” is not a URL that begins with https://."]
     return "", []
+
+
+def _translations(
+    metadata: Mapping[str, str], languages: Sequence[str]
+) -> tuple[dict[str, dict[str, str]], list[str]]:
+    # Keys such as name_de. Stripe allows 500 characters for a value, so a longer description cannot be translated.
+    found: dict[str, dict[str, str]] = {}
+    problems = []
+    for key in metadata if languages else ():
+        match = re.fullmatch(r"\s*(name|description)_([a-z]{2})\s*", key, re.IGNORECASE)
+        if not match:
+            continue
+        what, language = match[1].lower(), match[2].lower()
+        right = f"{what}_{language}"
+        text = _printable(metadata[key].replace("\r\n", "\n")).strip()
+        text = " ".join(text.split()) if what == "name" else text
+        if key != right and language in languages:
+            if right not in metadata:
+                problems.append(f"The key “{key}” is ignored; it must be “{right}”.")
+        elif language not in languages:
+            problems.append(f"“{key}” is ignored: pages are in {', '.join(languages)}.")
+        elif language == languages[0]:
+            problems.append(f"“{key}” is ignored: the product’s own {what} is in this language.")
+        elif not text:
+            problems.append(f"“{key}” has no text that can be shown.")
+        else:
+            found.setdefault(language, {})[what] = text
+    return found, problems
 
 
 def is_https(address: str) -> bool:

@@ -58,7 +58,9 @@ def changed_fields(row: Product, fields: dict[str, Any]) -> list[str]:
 
 
 def product_fields(product: StripeProduct) -> dict[str, Any]:
-    facts = metadata.parse(product.metadata)
+    facts = metadata.parse(
+        product.metadata, settings.SHOP_LANGUAGES if len(settings.SHOP_LANGUAGES) > 1 else ()
+    )
     images, image_problems = partition_images(product.images, settings.ALLOWED_IMAGE_ORIGINS)
     prices = [
         Price(
@@ -80,6 +82,7 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
     if facts.link and not prices:
         price_problems = []  # A link to something sold or played elsewhere needs no price.
     searched = [product.name, facts.category, *facts.colors, product.description, facts.details]
+    searched += [text for texts in facts.translations.values() for text in texts.values()]
     name_problems = [] if product.name.strip() else ["It has no name."]
     # Stripe makes such products for single sales: for inline prices of other programs, and perhaps for agents.
     is_for_sale = bool(product.metadata or prices)
@@ -95,6 +98,7 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         "details": facts.details,
         "featured": facts.featured,
         "link": facts.link,
+        "translations": facts.translations,
         "images": images,
         "metadata": metadata.without_counts(product.metadata),
         "prices": [price.as_row() for price in prices],

@@ -17,8 +17,10 @@ from django.db.models.functions import JSONObject
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import slugify
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from config.languages import first_language
 from shop import size_guide
 from shop.images import partition_images
 from shop.prices import Price, price_for
@@ -61,6 +63,9 @@ class Product(models.Model):
     details = models.TextField(_("details"), blank=True)
     featured = models.BooleanField(_("featured"), default=False, help_text=_("Metadata “featured: yes”."))
     link = models.TextField(_("link"), blank=True, help_text=_("Metadata “link” or “streamUrl”."))
+    translations = models.JSONField(
+        default=dict, help_text=_("Name and description in other languages: metadata “name_de”.")
+    )
     images = models.JSONField(_("images"), default=list, help_text=_("URLs that may be shown."))
     # Counts are emptied and the version tag is dropped: see shop.metadata.without_counts.
     metadata = models.JSONField(
@@ -103,6 +108,35 @@ class Product(models.Model):
     def slug(self) -> str:
         # Only for readable URLs: products are looked up by id.
         return slugify(self.name)[:80] or "product"
+
+    @property
+    def shown_name(self) -> str:
+        """The name in the active language, or else the product's own."""
+        return self._translation("name") or self.name
+
+    @property
+    def shown_description(self) -> str:
+        return self._translation("description") or self.description
+
+    @property
+    def name_language(self) -> str:
+        """The language of the shown name, if it is not that of the page; else empty."""
+        return "" if self._translation("name") else self.own_language
+
+    @property
+    def description_language(self) -> str:
+        return "" if self._translation("description") else self.own_language
+
+    @property
+    def own_language(self) -> str:
+        """The language of the product's own texts, if it is not that of the page; else empty."""
+        return "" if get_language() not in settings.SHOP_LANGUAGES[1:] else first_language()
+
+    def _translation(self, what: str) -> str:
+        if get_language() not in settings.SHOP_LANGUAGES[1:]:
+            return ""
+        texts: dict[str, str] = self.translations.get(get_language(), {})
+        return texts.get(what, "")
 
     @property
     def link_host(self) -> str:

@@ -102,7 +102,7 @@ class CartLine:
         # Such as "BALM T-Shirt, M, Black".
         if self.item is None:
             return _("An item that is no longer available")
-        return ", ".join(part for part in (self.item.product.name, self.item.size, self.color) if part)
+        return ", ".join(part for part in (self.item.product.shown_name, self.item.size, self.color) if part)
 
     @property
     def unit_amount(self) -> int | None:

@@ -43,7 +43,7 @@ def max_units(item: StockItem, own_reserved: int = 0) -> int | None:
 def shortage_text(
     item: StockItem, limit: int, siblings: Iterable[StockItem], *, show_counts: bool, in_cart: int = 0
 ) -> str:
-    facts = {"item": f"{item.product.name} {item.size}".strip(), "count": limit}
+    facts = {"item": f"{item.product.shown_name} {item.size}".strip(), "count": limit}
     if limit and in_cart >= limit:
         text = _("All that is left of %(item)s is already in your cart.") % facts
     elif limit and show_counts:

@@ -31,7 +31,7 @@ class ShownLine:
     def of(cls, line: OrderLine) -> ShownLine:
         options = " · ".join(one_line(part, MAX_NAME) for part in (line.size, line.color) if part)
         amount = _money(line.amount, line.amount_currency)
-        return cls(line.quantity, one_line(line.name, MAX_NAME), options, amount)
+        return cls(line.quantity, one_line(line.shown_name, MAX_NAME), options, amount)
 
     def __str__(self) -> str:
         article = ", ".join(filter(None, [f"{self.quantity} × {self.name}", self.options]))

@@ -150,7 +150,7 @@ def claim(now: datetime, number: int) -> list[CustomerMail]:
     with transaction.atomic():
         locked = _due(now).select_for_update(skip_locked=True, no_key=True, of=("self",))
         chosen = locked.order_by("next_attempt_at", "pk")[:number]
-        mails = list(chosen.prefetch_related("order__lines"))
+        mails = list(chosen.prefetch_related("order__lines__product"))
         interrupted = [mail for mail in mails if mail.state == State.SENDING]
         switched_off = [mail for mail in mails if mail.state == State.QUEUED and is_switched_off(mail.kind)]
         _change(switched_off, state=State.CANCELED)

@@ -342,6 +342,18 @@ class OrderLine(models.Model):
         return self.quantity - self.quantity_refunded
 
     @property
+    def shown_name(self) -> str:
+        """The name in the active language, or as it was sold if the product was renamed since."""
+        product = self.product
+        return product.shown_name if product and product.name == self.name else self.name
+
+    @property
+    def name_language(self) -> str:
+        """The language of the shown name, if it is known and not that of the page; else empty."""
+        product = self.product
+        return product.name_language if product and product.name == self.name else ""
+
+    @property
     def amount_currency(self) -> str:
         return self.currency or self.order.currency
 

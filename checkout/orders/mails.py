@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import override
 
 from checkout.carriers import CARRIERS, tracking_url
 from checkout.mail import outbox
@@ -14,6 +15,7 @@ from checkout.mail.kinds import ORDER_CONFIRMATION, ORDER_REFUNDED, ORDER_SENT, 
 from checkout.mail.outbox import QueuedMail
 from checkout.models import CustomerMail, Order, OrderLine, Refund
 from checkout.orders.links import order_url
+from config.languages import first_language
 from inventory.models import StripeEvent
 
 # Events may be days late. But a first reading of Stripe's history must not mail customers of long ago, least of all those of
@@ -63,10 +65,9 @@ def _parcel_reference(order: Order) -> str:
 
 def tell_refunded(refund: Refund) -> None:
     order = refund.order
-    parts = [
-        f"{part.quantity} × {' '.join(filter(None, [part.line.name, part.line.size, part.line.color]))}"
-        for part in refund.lines.select_related("line").order_by("line__position")
-    ]
+    lines = refund.lines.select_related("line__product").order_by("line__position")
+    with override(order.language or first_language()):
+        parts = [f"{part.quantity} × {_named(part.line)}" for part in lines]
     context = _context(order, amount=refund.amount, parts=parts)
     outbox.queue(
         ORDER_REFUNDED, reference=refund_reference(refund), to=order.email, order=order, context=context
@@ -99,12 +100,17 @@ def tell_out_of_stock(line: OrderLine, *, note: str) -> bool:
 
 
 def out_of_stock_context(line: OrderLine, *, note: str) -> dict[str, Any]:
-    item = " ".join(filter(None, [line.name, line.size, line.color]))
+    with override(line.order.language or first_language()):
+        item = _named(line)
     return _context(line.order, item=item, note=note)
 
 
 def out_of_stock_mail(line: OrderLine) -> CustomerMail | None:
     return CustomerMail.objects.filter(kind=OUT_OF_STOCK, reference=line.reference).first()
+
+
+def _named(line: OrderLine) -> str:
+    return " ".join(filter(None, [line.shown_name, line.size, line.color]))
 
 
 def _context(order: Order, **facts: Any) -> dict[str, Any]:

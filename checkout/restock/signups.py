@@ -19,7 +19,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.encoding import punycode
-from django.utils.translation import get_language
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from checkout.mail import outbox
@@ -100,7 +100,7 @@ def _mail_confirmation(subscriber: RestockSubscriber, item: StockItem, now: date
         to=subscriber.email,
         language=subscriber.language,
         context={
-            "item": str(item),
+            "item": item_name(item, subscriber.language),
             "confirm_url": links.link(links.CONFIRM, subscriber.pk),
             "stop_url": links.link(links.STOP, subscriber.pk),
             "days": settings.RESTOCK_CONFIRM_DAYS,
@@ -201,6 +201,11 @@ def end_old(now: datetime) -> int:
 def _batches(signups: Any) -> Iterable[list[int]]:
     pks = list(signups.order_by("pk").values_list("pk", flat=True))
     return (pks[start : start + BATCH] for start in range(0, len(pks), BATCH))
+
+
+def item_name(item: StockItem, language: str) -> str:
+    with override(language):
+        return f"{item.product.shown_name} {item.size}".strip()
 
 
 # --- What is stored about an address ----------------------------------------------------------

@@ -89,7 +89,7 @@ def _mail(signup: RestockSignup, item: StockItem) -> QueuedMail:
         to=subscriber.email,
         language=subscriber.language,
         context={
-            "item": str(item),
+            "item": signups.item_name(item, subscriber.language),
             "signup": signup.pk,
             "buy_url": product_url(item),
             "stop_url": links.link(links.STOP, subscriber.pk),

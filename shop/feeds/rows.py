@@ -106,9 +106,9 @@ def catalog_product(
     return CatalogProduct(
         id=product.id,
         group=group_id(product.id),
-        name=plain_text(product.name, MAX_LENGTH_TITLE),
+        name=plain_text(product.shown_name, MAX_LENGTH_TITLE),
         description=plain_text(
-            product.description or product.details or product.name, MAX_LENGTH_DESCRIPTION
+            product.shown_description or product.details or product.shown_name, MAX_LENGTH_DESCRIPTION
         ),
         url=settings.SITE_URL + product.get_absolute_url(),
         images=tuple(images[: MAX_IMAGES + 1]),

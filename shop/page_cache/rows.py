@@ -23,9 +23,9 @@ from shop.models import Product
 
 Row = tuple[Any, ...]
 
-JSON_FIELDS = frozenset({"sizes", "colors", "images", "prices", "amounts", "metadata"})
+JSON_FIELDS = frozenset({"sizes", "colors", "images", "prices", "amounts", "metadata", "translations"})
 CARD_FIELDS = (
-    *("id", "name", "category", "sizes", "images", "link", "featured"),
+    *("id", "name", "translations", "category", "sizes", "images", "link", "featured"),
     *("prices", "default_price_id", "lowest_amount", "highest_amount", "amounts"),
 )
 PAGE_FIELDS = (*CARD_FIELDS, "category_slug", "description", "colors", "details", "metadata")
@@ -51,7 +51,7 @@ class ProductRows:
     @property
     def stub(self) -> Product:
         """The first product with only the fields of its URL, which is all that a cached page needs."""
-        product: Product = _instance(Product, ("id", "name"), self.products[0][:2])
+        product: Product = _instance(Product, CARD_FIELDS[:2], self.products[0][:2])
         return product
 
     def size_named(self, name: str) -> str:

@@ -42,6 +42,12 @@ def switch_address(context: Context, language: str) -> str:
     return switch_to(language, context["address"])
 
 
+@register.simple_tag
+def lang(language: str) -> SafeString:
+    """<h1{% lang product.name_language %}>: the attribute of a text that is not in the page's language."""
+    return format_html(' lang="{}"', language) if language else SafeString("")
+
+
 @register.simple_tag(takes_context=True)
 def switch_currency(context: Context, currency: str) -> str:
     """The address of this page in another currency, which the visitor's browser remembers."""
