@@ -51,7 +51,7 @@ def publish_pending(now: datetime) -> int:
 
     Raises ConnectionFailed if Stripe did not answer for the first of them.
     """
-    if not is_configured():
+    if not is_configured() or not _may_have_work():
         return 0
     # Without a valid key nothing is sent, until a worker starts or the owner closes the issue.
     stopped = Issue.objects.filter(kind=Issue.Kind.PUBLISHING_STOPPED, subject=SUBJECT, closed_at=None)
@@ -84,6 +84,15 @@ def publish_pending(now: datetime) -> int:
 def resume(*, stopped_before: datetime | None = None) -> int:
     # Called when a worker starts: the key may have been corrected.
     return issues.close(Issue.Kind.PUBLISHING_STOPPED, SUBJECT, opened_before=stopped_before)
+
+
+def _may_have_work() -> bool:
+    # An idle worker asks this twice a second. Most of the time for `pending_products` goes into building its statement.
+    return (
+        Movement.objects.filter(published_at=None).exists()
+        or StockUpdate.objects.filter(state=StockUpdate.State.OPEN).exists()
+        or ProductSync.objects.filter(needs_version_bump=True).exists()
+    )
 
 
 def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
