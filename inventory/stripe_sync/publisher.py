@@ -29,7 +29,7 @@ from config.stripe_client import (
 from inventory import gateway, issues
 from inventory.events import inbox
 from inventory.leases import is_due, lease, lease_free
-from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate
+from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from inventory.stock.metadata import VersionTag, update_payload
 from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
 from shop import mirror
@@ -106,10 +106,17 @@ def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
     if now is None:
         return syncs
     is_now = is_due("next_attempt_at", now)
-    if not Movement.objects.filter(kind=Movement.Kind.SALE, created_at__gt=now - QUIET).exists():
+    if not _sales_go_on(now):
         recent = StockUpdate.objects.filter(product=OuterRef("pk"), finished_at__gt=now - MIN_PAUSE)
         is_now |= Q(~Exists(recent), attempts=0)  # With attempts it waits because it failed.
     return syncs.filter(lease_free(), is_now)
+
+
+def _sales_go_on(now: datetime) -> bool:
+    # A worker that is slow for a moment sells nothing, while paid sessions wait for it.
+    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, attempts=0, needs_stripe=False)
+    recent = Movement.objects.filter(kind=Movement.Kind.SALE, created_at__gt=now - QUIET)
+    return recent.exists() or waiting.filter(type="checkout.session.completed").exists()
 
 
 def publish_product(product_id: str, now: datetime) -> bool:

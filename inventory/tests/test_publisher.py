@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from config.stripe_client import PermissionDenied
 from inventory import gateway
-from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate
+from inventory.events import inbox
+from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from inventory.stock import ledger
 from inventory.stock.metadata import VersionTag, update_payload
 from inventory.stripe_sync import publisher, updates
@@ -133,6 +134,20 @@ def test_what_has_gathered_is_sent_as_soon_as_no_more_sales_come(shirt: Shirt) -
 
     assert (during_the_rush, after_it) == (0, 1)
     assert shirt.at_stripe("M") == "14"
+
+
+def test_paid_sessions_that_wait_for_the_worker_are_sales_that_come(shirt: Shirt) -> None:
+    shirt.sell("M")
+    now = timezone.now()
+    ProductSync.objects.filter(pk="prod_shirt").update(next_attempt_at=now + timedelta(seconds=40))
+    sale = {"id": "evt_sale", "type": "checkout.session.completed", "data": {"object": {"id": "cs_1"}}}
+    inbox.store_events([sale])
+
+    while_it_waits = publisher.publish_pending(now + timedelta(seconds=2))
+    StripeEvent.objects.filter(pk="evt_sale").update(state=StripeEvent.State.HANDLED)
+    after_it = publisher.publish_pending(now + timedelta(seconds=2))
+
+    assert (while_it_waits, after_it) == (0, 1)
 
 
 def test_a_product_that_failed_waits_for_its_next_attempt_though_no_sales_come(shirt: Shirt) -> None:
