@@ -74,7 +74,16 @@ class ProductFilter:
 
     def queryset(self) -> ProductQuerySet:
         """Matching products in order. `total` of each row is the number of products on all pages."""
-        rows = Product.objects.visible().filter(self._product_condition())
+        rows = Product.objects.visible()
+        for term in self.q.casefold().split()[:MAX_TERMS]:
+            rows = rows.filter(search_text__contains=term)
+        if self.color:
+            rows = rows.filter(color_index__contains=f"|{self.color.casefold()}|")
+        lowest, highest = self._price_fields()
+        if self.min_price is not None:
+            rows = rows.filter(**{f"{highest}__gte": self.min_price})
+        if self.max_price is not None:
+            rows = rows.filter(**{f"{lowest}__lte": self.max_price})
         if self.size or self.in_stock:
             in_stock = Q(stock_items__state="unlimited") | Q(stock_items__available__gt=0)
             # The keys at Stripe keep their case; a customer who wants M wants m as well.
@@ -101,19 +110,6 @@ class ProductFilter:
 
     def slice(self) -> slice:
         return slice((self.page - 1) * PAGE_SIZE, self.page * PAGE_SIZE)
-
-    def _product_condition(self) -> Q:
-        condition = Q()
-        for term in self.q.casefold().split()[:MAX_TERMS]:
-            condition &= Q(search_text__contains=term)
-        if self.color:
-            condition &= Q(color_index__contains=f"|{self.color.casefold()}|")
-        lowest, highest = self._price_fields()
-        if self.min_price is not None:
-            condition &= Q(**{f"{highest}__gte": self.min_price})
-        if self.max_price is not None:
-            condition &= Q(**{f"{lowest}__lte": self.max_price})
-        return condition
 
     def querystring(self, **changes: Any) -> str:
         """The query string with `changes`, "?..." or empty. It goes back to page 1 unless `page` is given."""

@@ -62,25 +62,8 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         product.metadata, settings.SHOP_LANGUAGES if len(settings.SHOP_LANGUAGES) > 1 else ()
     )
     images, image_problems = partition_images(product.images, settings.ALLOWED_IMAGE_ORIGINS)
-    prices = [
-        Price(
-            price.id,
-            price.currency,
-            price.unit_amount,
-            price.active,
-            price.size,
-            _price_problem(price),
-            price.tax_included,
-            price.options,
-        )
-        for price in sorted(product.prices, key=lambda price: price.id)
-    ]
+    prices = _prices_of(product)
     span = range_of(facts.sizes, prices, product.default_price_id)
-    price_problems = problems_of(facts.sizes, prices, product.default_price_id)
-    others = settings.SHOP_CURRENCIES
-    price_problems += currency_problems_of(others, facts.sizes, prices, product.default_price_id)
-    if facts.link and not prices:
-        price_problems = []  # A link to something sold or played elsewhere needs no price.
     searched = [product.name, facts.category, *facts.colors, product.description, facts.details]
     searched += [text for texts in facts.translations.values() for text in texts.values()]
     name_problems = [] if product.name.strip() else ["It has no name."]
@@ -105,7 +88,7 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         "default_price_id": product.default_price_id,
         "lowest_amount": span[0] if span else None,
         "highest_amount": span[1] if span else None,
-        "amounts": ranges_in(others, facts.sizes, prices, product.default_price_id),
+        "amounts": ranges_in(settings.SHOP_CURRENCIES, facts.sizes, prices, product.default_price_id),
         # Case folded here, because SQLite folds ASCII only.
         "search_text": "\n".join(searched).casefold(),
         "color_index": "".join(f"|{color.casefold()}|" for color in facts.colors),
@@ -114,15 +97,43 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
             *facts.problems,
             *parse_attributes(product.metadata, facts.sizes).problems,
             *image_problems,
-            *price_problems,
-            *(
-                f"The key “{price.misspelled_key}” of the price {price.id} is ignored; it must be “size”."
-                for price in product.prices
-                if price.misspelled_key and price.active
-            ),
+            *_problems_of_prices(product, facts, prices),
         ],
         "created_at": product.created_at,
     }
+
+
+def _prices_of(product: StripeProduct) -> list[Price]:
+    return [
+        Price(
+            price.id,
+            price.currency,
+            price.unit_amount,
+            price.active,
+            price.size,
+            _price_problem(price),
+            price.tax_included,
+            price.options,
+        )
+        for price in sorted(product.prices, key=lambda price: price.id)
+    ]
+
+
+def _problems_of_prices(
+    product: StripeProduct, facts: metadata.ProductMetadata, prices: list[Price]
+) -> list[str]:
+    misspelled = [
+        f"The key “{price.misspelled_key}” of the price {price.id} is ignored; it must be “size”."
+        for price in product.prices
+        if price.misspelled_key and price.active
+    ]
+    if facts.link and not prices:
+        return misspelled  # A link to something sold or played elsewhere needs no price.
+    return [
+        *problems_of(facts.sizes, prices, product.default_price_id),
+        *currency_problems_of(settings.SHOP_CURRENCIES, facts.sizes, prices, product.default_price_id),
+        *misspelled,
+    ]
 
 
 def category_slug(category: str) -> str:
