@@ -270,6 +270,8 @@ class StripeEvent(models.Model):
             models.Index(fields=["next_attempt_at"], condition=Q(state="waiting"), name="events_that_wait"),
             # The history of one product.
             models.Index(fields=["object_id"], name="events_about_an_object"),
+            # For the admin's list, and for the worker to find old events.
+            models.Index(fields=["received_at"], name="events_by_time"),
         ]
 
     def __str__(self) -> str:
@@ -424,7 +426,7 @@ class VersionSnapshot(models.Model):
     from_update = models.BooleanField(
         default=False, help_text=_("Set by the update itself, before any edit.")
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True)  # When these counts were last seen under the tag.
 
     class Meta:
         verbose_name = _("version snapshot")
@@ -448,7 +450,7 @@ class ProcessedRequest(models.Model):
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     request = models.CharField(max_length=255)
-    processed_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField()  # When Stripe created the event, by its clock.
 
     class Meta:
         verbose_name = _("processed request")

@@ -20,12 +20,13 @@ from django.utils.translation import gettext as _
 
 from checkout.mail import outbox
 from checkout.mail.kinds import ORDER_LINK
-from checkout.models import Order, OrderLookup
+from checkout.models import MAIL_WAITING, CustomerMail, Order, OrderLookup
 
 logger = logging.getLogger(__name__)
 
 HOUR = timedelta(hours=1)
 KEEP = timedelta(days=1)
+KEEP_MAILS = timedelta(days=90)  # Other mails report what happens to an order once, and stay with it.
 PER_EMAIL, PER_NETWORK, IN_ALL = 5, 20, 600  # look-ups in an hour
 MAILS_PER_ORDER = 5  # in a day
 BATCH_SIZE = 50
@@ -82,7 +83,8 @@ def answer_lookups(now: datetime) -> int:
 
 def forget_lookups(now: datetime) -> int:
     old = OrderLookup.objects.filter(created_at__lt=now - KEEP).exclude(answered_at=None)
-    return old.delete()[0]
+    mails = CustomerMail.objects.filter(kind=ORDER_LINK, created_at__lt=now - KEEP_MAILS)
+    return old.delete()[0] + mails.exclude(state__in=MAIL_WAITING).delete()[0]
 
 
 def orders_of(email: str, number: str) -> Iterable[Order]:

@@ -99,6 +99,23 @@ def test_what_was_typed_is_forgotten_once_it_is_answered(paid: Order) -> None:
     assert lookup.forget_lookups(timezone.now() + timedelta(days=2)) == 1
 
 
+def test_the_mails_with_links_are_forgotten_after_90_days_and_others_kept(paid: Order) -> None:
+    find(EMAIL, paid.number)
+    links()
+    others = CustomerMail.objects.exclude(kind="order_link").count()
+    CustomerMail.objects.filter(kind="order_link").update(state=CustomerMail.State.SENT)
+
+    lookup.forget_lookups(timezone.now() + timedelta(days=89))
+    assert CustomerMail.objects.filter(kind="order_link").count() == 1
+    CustomerMail.objects.filter(kind="order_link").update(state=CustomerMail.State.QUEUED)
+    lookup.forget_lookups(timezone.now() + timedelta(days=91))
+    assert CustomerMail.objects.filter(kind="order_link").count() == 1
+    CustomerMail.objects.filter(kind="order_link").update(state=CustomerMail.State.SENT)
+    lookup.forget_lookups(timezone.now() + timedelta(days=91))
+
+    assert CustomerMail.objects.count() == others > 0
+
+
 def test_a_look_up_is_answered_once(paid: Order) -> None:
     find(EMAIL, paid.number)
 

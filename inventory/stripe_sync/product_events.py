@@ -92,6 +92,7 @@ class ProductUpdate:
 
     product_id: str
     request: str
+    created_at: datetime
     key: str
     updated_at: datetime | None
     metadata: dict[str, str | None]
@@ -112,6 +113,7 @@ def parse_update(event: Json) -> ProductUpdate:
     return ProductUpdate(
         product_id=product["id"],
         request=request_id,
+        created_at=as_datetime(event.get("created")) or timezone.now(),
         key=as_text(request.get("idempotency_key")),
         updated_at=as_datetime(product.get("updated") or event.get("created")),
         metadata=metadata,
@@ -131,7 +133,9 @@ def apply_product_updated(event: Json) -> None:
     with transaction.atomic():
         sync = ProductSync.objects.locked(update.product_id)
         # The unique constraint, not a SELECT, admits one of two events for the same request.
-        request = ProcessedRequest(product_id=sync.pk, request=update.request[:255])
+        request = ProcessedRequest(
+            product_id=sync.pk, request=update.request[:255], created_at=update.created_at
+        )
         if not insert_new([request], unique=("request",)):
             return
         fault_point("product_event.claimed")

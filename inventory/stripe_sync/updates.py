@@ -176,7 +176,13 @@ def record_snapshot(
         VersionSnapshot.objects.update_or_create(
             product_id=product_id, number=number, from_update=True, defaults={"counts": readable}
         )
-    elif readable not in snapshots_of(product_id, number):
+        return
+    rows = VersionSnapshot.objects.filter(product=product_id, number=number)
+    known = [pk for pk, counts in rows.values_list("pk", "counts") if counts == readable]
+    if known:
+        # A form has brought the tag back: it stands again, and the next form may show it.
+        rows.filter(pk=known[0]).update(created_at=timezone.now())
+    else:
         VersionSnapshot.objects.create(product_id=product_id, number=number, counts=readable)
 
 

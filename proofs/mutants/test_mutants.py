@@ -50,6 +50,14 @@ KILLERS = {
     "test_an_old_form_saved_untouched_does_not_bring_sold_shirts_back",
     "sale_without_its_unique_reference": "inventory/tests/test_ledger.py::"
     "test_a_sale_recorded_twice_counts_once",
+    "forgotten_too_early": "proofs/state_machine/test_forgetting.py::"
+    "test_a_twin_of_an_event_that_comes_after_29_days_counts_nothing",
+    "request_forgotten_before_its_events": "proofs/state_machine/test_forgetting.py::"
+    "test_a_failed_event_that_is_replayed_after_four_months_counts_nothing_twice",
+    "standing_version_forgotten": "proofs/state_machine/test_forgetting.py::"
+    "test_the_version_that_stands_is_kept_however_old_it_is",
+    "forgotten_by_our_clock_alone": "proofs/state_machine/test_forgetting.py::"
+    "test_a_clock_that_jumps_ahead_deletes_nothing_that_a_count_depends_on",
     "whole_metadata_written": "inventory/tests/test_publisher.py::"
     "test_an_update_carries_all_readable_totals_the_next_version_tag_and_no_other_key",
 }

@@ -47,6 +47,15 @@ def _renew_key(cast: Cast, dice: Random) -> bool:
     return True
 
 
+def _season(cast: Cast, dice: Random) -> bool:
+    return cast.season_passes()
+
+
+def _forget(cast: Cast, dice: Random) -> bool:
+    cast.forget()
+    return True
+
+
 def _wait(seconds: float) -> Play:
     def play(cast: Cast, dice: Random) -> bool:
         cast.fake.forward(seconds)
@@ -90,6 +99,8 @@ ACTIONS: dict[str, Action] = {
     "work": Action(14, _work),
     "work until nothing is left": Action(5, _work_all),
     "backfill": Action(1, _backfill),
+    "a season passes": Action(1, _season),
+    "old rows are deleted": Action(2, _forget),
     # faults
     "calls fail": Action(8, lambda cast, dice: cast.trouble.call_fails(dice)),
     "deliveries go wrong": Action(8, lambda cast, dice: cast.trouble.deliveries_go_wrong(dice)),
@@ -109,7 +120,7 @@ ACTIONS: dict[str, Action] = {
 IN_BETWEEN = [
     "buy", "pay", "pay", "walk away", "debit ends", "come back", "edit by some", "edit to a number", "save a form",
     "remove the version tag", "deliver", "deliver", "work", "work", "work until nothing is left",
-    "a minute passes", "a day passes", "receive", "write a note",
+    "a minute passes", "a day passes", "receive", "write a note", "old rows are deleted",
 ]  # fmt: skip
 
 # End everything that is still open at Stripe.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 from django.test import RequestFactory
 from django.utils import timezone
@@ -11,8 +14,8 @@ from django.utils import timezone
 from checkout.recovery import backfill
 from config.stripe_client import StripeCallError
 from config.worker_tasks import WORKER_TASKS
-from inventory import views, worker
-from inventory.models import Movement, StripeEvent
+from inventory import cleanup, views, worker
+from inventory.models import Movement, ProcessedRequest, StockUpdate, StripeEvent, VersionSnapshot
 from proofs.state_machine import database
 from proofs.state_machine.books import Verb
 from proofs.state_machine.broken import broken
@@ -20,6 +23,9 @@ from proofs.state_machine.customers import Customers
 from proofs.state_machine.owner import Owner
 from proofs.state_machine.people import People
 from proofs.state_machine.stage import Stage
+
+SEASON, STEP = 112, 28  # days: longer than rows are kept, and shorter than Stripe keeps events
+FORGOTTEN = (StripeEvent, ProcessedRequest, StockUpdate, VersionSnapshot)
 
 
 class Cast(Stage):
@@ -51,6 +57,46 @@ class Cast(Stage):
 
     def work_all(self) -> None:
         self.process("worker", lambda: worker.drain())
+
+    def season_passes(self) -> bool:
+        """So many days that rows become old, with a worker that reads Stripe's events as it should. Faults end before."""
+        if self.processes.running:
+            return False
+        self.trouble.off()
+        self.trouble.land(all_of_them=True)
+        with self._deletions_are_noted():
+            for _step in range(SEASON // STEP):
+                self.people.write_a_note(
+                    self.dice
+                )  # Stripe's list shows that the time has passed there as well.
+                self.fake.forward(STEP * 24 * 3600)
+                self.deliver()
+                while self.process("worker", lambda: worker.drain(hourly=True)) is None:
+                    pass  # It was killed, and another one is started at once.
+        self.backup = None  # Of a database older than Stripe's events, docs/operating.md promises nothing.
+        return True
+
+    def forget(self) -> None:
+        """Delete what is old, until nothing is left to delete, unless the worker is killed in between."""
+        with self._deletions_are_noted():
+            for _round in range(20):
+                if not self.process("cleanup", lambda: cleanup.delete_expired(timezone.now())):
+                    break
+
+    @contextmanager
+    def _deletions_are_noted(self) -> Iterator[None]:
+        before = self._rows()
+        yield
+        after = self._rows()
+        for name, keys in before.items():
+            self.tally.notes[f"deleted: {name}"] += len(keys - after[name])
+
+    def _rows(self) -> dict[str, set[Any]]:
+        with self.processes.aside():
+            return {
+                model.__name__: set(model._default_manager.values_list("pk", flat=True))
+                for model in FORGOTTEN
+            }
 
     def backfill(self) -> None:
         """Fetch from Stripe's lists what never reached the webhook. Idempotent."""

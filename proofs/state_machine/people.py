@@ -10,6 +10,7 @@ from proofs.state_machine.stage import Stage
 from proofs.state_machine.wire import VERSION_KEY, is_count
 
 INVALID_COUNTS = ["abc", "1_0", "+5", "٣", "-2", "L 4", "1e3", "0x10", "1234567", "twelve"]
+FORM_LIFE = 60 * 24 * 3600  # Seconds. An older form whose version was replaced may be an issue.
 CHANGES = [-3, -2, -1, 1, 2, 3, 5, 8]
 
 
@@ -19,6 +20,7 @@ class Form:
 
     product: str
     shown: dict[str, str]
+    opened_at: float
 
 
 class People:
@@ -114,7 +116,7 @@ class People:
         shown = self.fake.dashboard.read_form(product)
         if not all(self.is_readable(key) for key in self.stage.keys_of(product)):
             return False
-        self.forms.append(Form(product, shown))
+        self.forms.append(Form(product, shown, self.fake.clock.exact()))
         return True
 
     def save_form(self, dice: Random) -> bool:
@@ -144,7 +146,8 @@ class People:
         ours = tag is not None and not tag.startswith("another/")
         if changed and (not ours or tag == current.get(VERSION_KEY)):
             self.books.undecided.update(keys)
-        if changed:
+        is_old = self.fake.clock.exact() - form.opened_at > FORM_LIFE and tag != current.get(VERSION_KEY)
+        if changed or is_old:
             self.books.doubtful.add(form.product)
 
     def _stood(self, form: Form, typed: dict[str, int]) -> bool:

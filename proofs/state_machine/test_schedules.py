@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from proofs.state_machine.actions import ACTIONS
 from proofs.state_machine.broken import BrokenPromise
+from proofs.state_machine.cast import FORGOTTEN
 from proofs.state_machine.schedule import empty_database, run_schedule
 from proofs.state_machine.trouble import CALLS, DELIVERIES, Tally
 from proofs.state_machine.world import World
@@ -33,6 +34,7 @@ FAULTS = {
     "clock jumped 61 s",
     "clock jumped 90000 s",
 }
+DELETED = {f"deleted: {model.__name__}" for model in FORGOTTEN}
 
 
 class Machine(RuleBasedStateMachine):
@@ -98,7 +100,8 @@ def test_schedules_of_fixed_seeds_keep_every_invariant_and_meet_every_rule_and_f
 
     def missing() -> list[str]:
         rules = [name for name in ACTIONS if not tally.rules[name]]
-        return rules + [name for name in sorted(FAULTS) if not tally.faults[name]]
+        faults = [name for name in sorted(FAULTS) if not tally.faults[name]]
+        return rules + faults + [name for name in sorted(DELETED) if not tally.notes[name]]
 
     for seed in SEEDS:
         tally.add(run_schedule(seed))
