@@ -1,6 +1,6 @@
 """Delete rows that only remember what was done, once nothing can ask for them any more.
 
-docs/decisions/0012-what-is-forgotten.md has the reason for each rule. Orders, movements and issues are never deleted here.
+docs/decisions/0013-what-is-forgotten.md has the reason for each rule. Orders, movements and issues are never deleted here.
 Each transaction deletes few rows: a long one would block others; on SQLite, every writer.
 """
 
