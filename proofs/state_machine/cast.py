@@ -66,10 +66,9 @@ class Cast(Stage):
         self.trouble.land(all_of_them=True)
         with self._deletions_are_noted():
             for _step in range(SEASON // STEP):
-                self.people.write_a_note(
-                    self.dice
-                )  # Stripe's list shows that the time has passed there as well.
                 self.fake.forward(STEP * 24 * 3600)
+                # Stripe's list shows that the time has passed there as well.
+                self.people.write_a_note(self.dice)
                 self.deliver()
                 while self.process("worker", lambda: worker.drain(hourly=True)) is None:
                     pass  # It was killed, and another one is started at once.
