@@ -154,6 +154,8 @@ class Order(models.Model):
             ("refund_order", _("Can refund orders")),
         ]
         indexes = [
+            # For the admin's list, and the pages opened in the last hour.
+            models.Index(fields=["created_at"], name="orders_by_time"),
             # For sales by day, and the oldest orders to pack.
             models.Index(fields=["paid_at"], condition=Q(paid_at__isnull=False), name="orders_by_payment"),
             # For the worker, to find orders without a session.
