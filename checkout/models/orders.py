@@ -7,7 +7,8 @@ from typing import Any
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.lookups import IsNull
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -28,10 +29,14 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(PAID_AND_NOT_SENT, Exists(_lines_to_send().filter(needs_size=True)))
 
     def to_pack(self) -> OrderQuerySet:
-        unpacked = self.filter(PAID_AND_NOT_SENT, packed_at=None)
-        return unpacked.filter(Exists(_lines_to_send())).exclude(
-            Exists(_lines_to_send().filter(needs_size=True))
+        # As scalars, which are looked up order by order. For EXISTS, PostgreSQL's estimate of the unsent orders, hundreds of
+        # times too high, made it read the lines of all orders.
+        to_send, without_size = (
+            Subquery(lines.values("pk")[:1])
+            for lines in (_lines_to_send(), _lines_to_send().filter(needs_size=True))
         )
+        unpacked = self.filter(PAID_AND_NOT_SENT, packed_at=None)
+        return unpacked.filter(IsNull(to_send, False), IsNull(without_size, True))
 
     def packed(self) -> OrderQuerySet:
         return self.filter(PAID_AND_NOT_SENT, packed_at__isnull=False)

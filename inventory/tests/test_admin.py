@@ -121,6 +121,15 @@ def test_the_list_of_events_reads_no_payloads(owner: Client, shirt: Shirt) -> No
     assert not [query["sql"] for query in queries if "payload" in query["sql"]]
 
 
+def test_the_list_of_movements_reads_the_time_of_no_other_rows(owner: Client, shirt: Shirt) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        owner.get(reverse("admin:inventory_movement_changelist"))
+
+    about_movements = [it["sql"] for it in queries if 'FROM "inventory_movement"' in it["sql"]]
+    # The number of rows for the pages of the list, and the rows of this page.
+    assert len(about_movements) == 2 and not re.search("MIN|MAX|DISTINCT", " ".join(about_movements))
+
+
 def test_a_delivery_is_recorded_with_its_reason_and_reaches_stripe(owner: Client, shirt: Shirt) -> None:
     url = change_url(shirt.item("M"))
     page = owner.get(url)
