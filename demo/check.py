@@ -41,9 +41,10 @@ def consult_doctor(demo: Demo) -> None:
     if not examined.stdout:
         raise NotAsExpected(f"doctor has failed: {examined.stderr}")
     findings = json.loads(examined.stdout)["findings"]
-    # One sample product is broken on purpose, which is the catalog's only finding.
+    # One sample product is broken on purpose, which is the catalog's only finding. Products added later may have
+    # no price in euros, which ends that choice.
     broken = [finding for finding in findings if finding["check"] == "catalog"]
-    rest = [finding for finding in findings if finding not in broken]
+    rest = [finding for finding in findings if finding["check"] not in {"catalog", "currencies"}]
     problems = [f"{finding['check']}: {finding['text']}" for finding in rest if finding["level"] != "ok"]
     if problems:
         raise NotAsExpected("\n".join(["doctor found problems:", *problems]))
