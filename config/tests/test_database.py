@@ -16,6 +16,15 @@ def test_postgresql_runs_at_read_committed() -> None:
         assert cursor.fetchone() == ("read committed",)
 
 
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_postgresql_compiles_no_statements() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW jit")
+
+        assert cursor.fetchone() == ("off",)
+
+
 @pytest.mark.django_db
 def test_the_database_has_every_constraint_and_index_that_the_models_name() -> None:
     # A migration can drop one silently: on PostgreSQL, Django drops a conditional constraint on a foreign key when the
