@@ -115,7 +115,9 @@ def measure_shop(wanted: Order, folder: Path) -> Json:
     drop = plan(wanted.orders, wanted.seconds, wanted.seed)
     with StripeSide() as side, servers.database(wanted.database, folder) as url:
         _fill(side, drop)
-        with servers.shop(folder, database_url=url, stripe_url=side.url) as running:
+        # All customers hold before anybody pays, many of them several units, which the limit of a rush would refuse.
+        no_limit = {"HOLD_RUSH_PERCENT": "0"}
+        with servers.shop(folder, database_url=url, stripe_url=side.url, settings=no_limit) as running:
             connect(side, running, list(EVENTS))
             sessions, turned_away = _shop_sessions(running, drop)
             quiet = Shop(f"http://127.0.0.1:{running.port}", QUIET).open_sessions(

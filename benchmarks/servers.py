@@ -140,7 +140,8 @@ def control(folder: Path, *, stripe_url: str) -> Iterator[Running]:
         "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "STRIPE_API_BASE": stripe_url,
     }
-    command = gunicorn(port, "benchmarks.control.app:from_environment()")
+    # The class of worker is gunicorn's own: the shop's reads settings of the shop.
+    command = gunicorn(port, "benchmarks.control.app:from_environment()", "-k", "gthread")
     with Programs(grace=20) as programs:
         programs.start("control", command, environment=environment, folder=ROOT, log=log)
         running = Running(port, (log,), environment)
