@@ -68,9 +68,8 @@ def _remembering(request: HttpRequest) -> HttpResponse | None:
         return None
     query = request.GET.copy()
     del query[PARAMETER]
-    path = "/" + urlsplit(request.get_full_path()).path.lstrip(
-        "/\\"
-    )  # Two slashes begin another host's address.
+    # Two slashes would begin the address of another host.
+    path = "/" + urlsplit(request.get_full_path()).path.lstrip("/\\")
     response = HttpResponseRedirect(path + (f"?{query.urlencode()}" if query else ""))
     response.set_cookie(
         COOKIE,
