@@ -17,14 +17,18 @@ UNIX_SOCKET = "unix"  # in TRUSTED_PROXIES: connections through a Unix socket, w
 
 
 def client_address(request: HttpRequest) -> str:
+    networks = [ip_network(text) for text in settings.TRUSTED_PROXIES if text != UNIX_SOCKET]
+    reported = request.headers.get("X-Forwarded-For", "").split(",")
     peer = _parsed(request.META.get("REMOTE_ADDR", ""))
-    if not _is_trusted(peer):
-        return str(peer or "")
-    for reported in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-        address = _parsed(reported)
+    if peer is not None:
+        reported.append(str(peer))
+    elif UNIX_SOCKET not in settings.TRUSTED_PROXIES:
+        return ""
+    for text in reversed(reported):
+        address = _parsed(text)
         if address is None:
             break  # Beyond a text that is no address, nothing can be relied on.
-        if not _is_trusted(address):
+        if not any(address in network for network in networks):
             return str(address)
     return ""
 
@@ -57,10 +61,3 @@ def _parsed(text: str) -> Address | None:
     # A socket that listens on both protocols reports ::ffff:192.0.2.1.
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
-
-
-def _is_trusted(address: Address | None) -> bool:
-    if address is None:
-        return UNIX_SOCKET in settings.TRUSTED_PROXIES
-    networks = (ip_network(text) for text in settings.TRUSTED_PROXIES if text != UNIX_SOCKET)
-    return any(address in network for network in networks)

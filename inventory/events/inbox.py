@@ -278,7 +278,15 @@ def _handle_leased(events: Sequence[StripeEvent], now: datetime) -> Exception | 
         if failure is None:
             handled.append(event)
         error = failure or error
-    _finish(handled)
+    # One without a lease was queued again meanwhile, and is handled again.
+    leased = StripeEvent.objects.filter(pk__in=[event.pk for event in handled]).exclude(lease_until=None)
+    leased.update(lease_until=None, state=StripeEvent.State.HANDLED, handled_at=timezone.now(), error="")
+    # If one had failed because of the key, the key works again. Other events may still wait because of it.
+    if any(event.error.startswith(KEY_ERROR_NAMES) for event in handled):
+        waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING)
+        if not waiting.filter(error__regex=f"^({'|'.join(KEY_ERROR_NAMES)}):").exists():
+            issues.close(*KEY_ISSUE)
+    fault_point("handle.finished")
     return error
 
 
@@ -303,18 +311,6 @@ def _attempt(event: StripeEvent, now: datetime) -> Exception | None:
             _record_failure(event, exc, now)
         return exc
     return None
-
-
-def _finish(events: Sequence[StripeEvent]) -> None:
-    # Without a lease it was queued again meanwhile, and is handled again.
-    leased = StripeEvent.objects.filter(pk__in=[event.pk for event in events]).exclude(lease_until=None)
-    leased.update(lease_until=None, state=StripeEvent.State.HANDLED, handled_at=timezone.now(), error="")
-    # If one had failed because of the key, the key works again. Other events may still wait because of it.
-    if any(event.error.startswith(KEY_ERROR_NAMES) for event in events):
-        waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING)
-        if not waiting.filter(error__regex=f"^({'|'.join(KEY_ERROR_NAMES)}):").exists():
-            issues.close(*KEY_ISSUE)
-    fault_point("handle.finished")
 
 
 def _release(event: StripeEvent, **changes: Any) -> None:

@@ -102,19 +102,6 @@ class SaleLine:
     paid_at: datetime | None = None
     ours: bool = False
 
-    def movement(self, item: StockItem, *, now: datetime, actor: str) -> Movement:
-        # The sale of an item that is not tracked changes no count and is not sent to Stripe.
-        is_tracked = item.state != StockItem.State.NOT_TRACKED
-        return Movement(
-            item=item,
-            kind=Movement.Kind.SALE,
-            delta=-self.quantity if is_tracked else 0,
-            reference=self.reference,
-            reason="" if is_tracked else f"{self.quantity} sold without counting",
-            actor=actor,
-            published_at=None if is_tracked else now,
-        )
-
 
 # --- Holds ------------------------------------------------------------------------------------
 
@@ -207,14 +194,27 @@ def sell(
         locked = StockItem.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
         list(locked.values_list("pk"))
         items = StockItem.objects.only(*NEEDED_FOR_A_SALE).select_related("product__sync").in_bulk(ids)
-        new = insert_new(
-            [
-                line.movement(items[line.item_id], now=now, actor=actor)
-                for line in sorted(lines, key=lambda line: (line.item_id, line.reference))
-                if not _is_past_cutoff(items[line.item_id], line)
-            ],
-            unique=MOVEMENT_KEY,
-        )
+        sales = []
+        for line in sorted(lines, key=lambda line: (line.item_id, line.reference)):
+            item = items[line.item_id]
+            sync: ProductSync | None = getattr(item.product, "sync", None)
+            if is_before_cutoff(sync, line.paid_at, ours=line.ours):
+                _report_not_counted(item, line)
+                continue
+            # The sale of an item that is not tracked changes no count and is not sent to Stripe.
+            is_tracked = item.state != StockItem.State.NOT_TRACKED
+            sales.append(
+                Movement(
+                    item=item,
+                    kind=Movement.Kind.SALE,
+                    delta=-line.quantity if is_tracked else 0,
+                    reference=line.reference,
+                    reason="" if is_tracked else f"{line.quantity} sold without counting",
+                    actor=actor,
+                    published_at=None if is_tracked else now,
+                )
+            )
+        new = insert_new(sales, unique=MOVEMENT_KEY)
         fault_point("sell.inserted")
         _count(items, new, held)
         fault_point("sell.counted")
@@ -238,12 +238,10 @@ def is_before_cutoff(sync: ProductSync | None, paid_at: datetime | None, *, ours
     return paid_at <= sync.sales_cutoff
 
 
-def _is_past_cutoff(item: StockItem, line: SaleLine) -> bool:
-    # Whether Stripe's count includes this sale already, or may include it. Opens an issue if that is uncertain.
-    sync: ProductSync | None = getattr(item.product, "sync", None)
-    if not is_before_cutoff(sync, line.paid_at, ours=line.ours):
-        return False
-    assert sync and sync.sales_cutoff and line.paid_at  # noqa: S101
+def _report_not_counted(item: StockItem, line: SaleLine) -> None:
+    # Stripe's count includes this sale already, or may include it: then an issue asks the owner to check.
+    sync: ProductSync = item.product.sync
+    assert sync.sales_cutoff and line.paid_at  # noqa: S101 -- else it is not before the cutoff
     if sync.cutoff_from_restore or sync.sales_cutoff - line.paid_at < CLOCK_SKEW:
         issues.open_issue(
             Issue.Kind.RESTORED_DATABASE if sync.cutoff_from_restore else Issue.Kind.SALE_BEFORE_SYNC,
@@ -265,7 +263,6 @@ def _is_past_cutoff(item: StockItem, line: SaleLine) -> bool:
             line.paid_at,
             line.reference,
         )
-    return True
 
 
 def restock(sale_reference: str, quantity: int, *, reference: str, reason: str = "", actor: str = "") -> int:

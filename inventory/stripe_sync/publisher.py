@@ -51,15 +51,22 @@ def publish_pending(now: datetime) -> int:
 
     Raises ConnectionFailed if Stripe did not answer for the first of them.
     """
-    if not is_configured() or not _may_have_work():
+    # An idle worker asks this twice a second. Most of the time for `pending_products` goes into building its statement.
+    may_have_work = is_configured() and (
+        Movement.objects.filter(published_at=None).exists()
+        or StockUpdate.objects.filter(state=StockUpdate.State.OPEN).exists()
+        or ProductSync.objects.filter(needs_version_bump=True).exists()
+    )
+    if not may_have_work:
         return 0
     # Without a valid key nothing is sent, until a worker starts or the owner closes the issue.
     stopped = Issue.objects.filter(kind=Issue.Kind.PUBLISHING_STOPPED, subject=SUBJECT, closed_at=None)
     due = pending_products(now).filter(~Exists(stopped))
     due = due.order_by(F("next_attempt_at").asc(nulls_first=True))
-    if refresh.is_listing_due(now):
+    to_refresh = refresh.due_refreshes(now)
+    if refresh.is_listing_cheaper(to_refresh.count()):
         # As after a start: one list of the account takes far fewer requests than reading each product here.
-        due = due.exclude(pk__in=refresh.due_refreshes(now).values("pk"))
+        due = due.exclude(pk__in=to_refresh.values("pk"))
     done = 0
     for product_id in list(due.values_list("pk", flat=True)[:BATCH_SIZE]):
         if not due.filter(pk=product_id).exists():
@@ -86,16 +93,8 @@ def resume(*, stopped_before: datetime | None = None) -> int:
     return issues.close(Issue.Kind.PUBLISHING_STOPPED, SUBJECT, opened_before=stopped_before)
 
 
-def _may_have_work() -> bool:
-    # An idle worker asks this twice a second. Most of the time for `pending_products` goes into building its statement.
-    return (
-        Movement.objects.filter(published_at=None).exists()
-        or StockUpdate.objects.filter(state=StockUpdate.State.OPEN).exists()
-        or ProductSync.objects.filter(needs_version_bump=True).exists()
-    )
-
-
 def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
+    """Products with something to publish; with `now`, only those that are due: no more sales come, or they have waited."""
     counted = StockItem.objects.filter(product=OuterRef("pk"), state=StockItem.State.COUNTED)
     pending = Movement.objects.filter(
         item__product=OuterRef("pk"), item__state=StockItem.State.COUNTED, published_at=None
@@ -106,17 +105,13 @@ def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
     if now is None:
         return syncs
     is_now = is_due("next_attempt_at", now)
-    if not _sales_go_on(now):
+    # Sales go on while paid sessions wait as well: a worker that is slow for a moment sells nothing.
+    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, attempts=0, needs_stripe=False)
+    sold = Movement.objects.filter(kind=Movement.Kind.SALE, created_at__gt=now - QUIET)
+    if not (sold.exists() or waiting.filter(type="checkout.session.completed").exists()):
         recent = StockUpdate.objects.filter(product=OuterRef("pk"), finished_at__gt=now - MIN_PAUSE)
         is_now |= Q(~Exists(recent), attempts=0)  # With attempts it waits because it failed.
     return syncs.filter(lease_free(), is_now)
-
-
-def _sales_go_on(now: datetime) -> bool:
-    # A worker that is slow for a moment sells nothing, while paid sessions wait for it.
-    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, attempts=0, needs_stripe=False)
-    recent = Movement.objects.filter(kind=Movement.Kind.SALE, created_at__gt=now - QUIET)
-    return recent.exists() or waiting.filter(type="checkout.session.completed").exists()
 
 
 def publish_product(product_id: str, now: datetime) -> bool:
@@ -185,10 +180,8 @@ def _counts_are_explained(product_id: str, now: datetime) -> bool:
     sync = ProductSync.objects.get(pk=product_id)
     if sync.pause_reason:
         return False
-    return not sync.differs or _fetch_events(product_id, now)
-
-
-def _fetch_events(product_id: str, now: datetime) -> bool:
+    if not sync.differs:
+        return True
     try:
         missed_events.fetch_product_events(now)
     except PermissionDenied as exc:

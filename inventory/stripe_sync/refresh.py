@@ -58,7 +58,7 @@ def refresh_requested(now: datetime) -> int:
     if not is_configured():
         return 0
     product_ids = list(due_refreshes(now).values_list("pk", flat=True))
-    if _is_listing_cheaper(len(product_ids)):
+    if is_listing_cheaper(len(product_ids)):
         fresh = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, attempts=0, needs_stripe=False)
         if fresh.filter(type__startswith="product.").count() > MANY_EVENTS:
             return 0  # They are about to request more refreshes, and one list serves all.
@@ -85,13 +85,11 @@ def due_refreshes(now: datetime) -> QuerySet[ProductSync]:
     return pending_refreshes().filter(lease_free(), ~Exists(open_update), is_due("next_refresh_at", now))
 
 
-def is_listing_due(now: datetime) -> bool:
-    """Whether so many products are due that listing the account takes fewer requests than reading each of them."""
-    return _is_listing_cheaper(due_refreshes(now).count())
+def is_listing_cheaper(due: int) -> bool:
+    """Whether so many products are due that listing the account takes fewer requests than reading each of them.
 
-
-def _is_listing_cheaper(due: int) -> bool:
-    # Listing takes about three calls for each page, if a product has one or two prices. Reading one product takes two.
+    Listing takes about three calls for each page, if a product has one or two prices. Reading one product takes two.
+    """
     return due > 2 and 2 * due > 2 + 3 * (Product.objects.count() // gateway.PAGE_SIZE + 1)
 
 

@@ -59,11 +59,15 @@ def prepare_update(lease: Lease) -> StockUpdate | None:
         if not sync.needs_version_bump and not pending.exists():
             return None
         tag = VersionTag(shop, sync.pk, sync.number + 1)
+        totals = {item: counts.published_total(item.on_hand or 0, item.pending) for item in items}
+        for item, total in totals.items():
+            if total.shortfall or total.surplus:
+                _correct(item, total, tag.number)
         update = StockUpdate.objects.create(
             product_id=sync.pk,
             number=tag.number,
             idempotency_key=f"{tag}/{secrets.token_hex(8)}",
-            totals={item.key: _total(item, tag.number) for item in items},
+            totals={item.key: total.count for item, total in totals.items()},
             created_at=timezone.now(),
         )
         pending.update(stock_update=update)
@@ -78,17 +82,17 @@ def prepare_update(lease: Lease) -> StockUpdate | None:
     return update
 
 
-def _total(item: StockItem, number: int) -> int:
-    # The item's count with everything pending. A shortfall or surplus is recorded as a movement and opens an issue.
-    total, subject = counts.published_total(item.on_hand or 0, item.pending), f"{item.product_id} {item.key}"
+def _correct(item: StockItem, total: counts.PublishedTotal, number: int) -> None:
+    # What the count at Stripe cannot show, a shortfall or a surplus, becomes a movement of its own and opens an issue.
+    subject = f"{item.product_id} {item.key}"
     if total.shortfall:
+        kind = Movement.Kind.OVERSOLD
         reason = "More was sold than was in stock; a count at Stripe is never below 0."
-        _add_correction(item, Movement.Kind.OVERSOLD, total.shortfall, number, reason)
         sentence = _("%(units)d of %(key)s were sold beyond the stock. Deliver them later, or refund them.")
         issues.open_issue(Issue.Kind.OVERSOLD, subject, sentence, units=total.shortfall, key=item.key)
-    if total.surplus:
+    else:
+        kind = Movement.Kind.ADJUSTED
         reason = "A count at Stripe has six digits at most."
-        _add_correction(item, Movement.Kind.ADJUSTED, -total.surplus, number, reason)
         issues.open_issue(
             Issue.Kind.COUNT_TOO_LARGE,
             subject,
@@ -97,11 +101,7 @@ def _total(item: StockItem, number: int) -> int:
             key=item.key,
             most=counts.MAX_COUNT,
         )
-    return total.count
-
-
-def _add_correction(item: StockItem, kind: str, delta: int, number: int, reason: str) -> None:
-    reference = f"write:{item.product_id}:{number}"
+    delta, reference = total.shortfall - total.surplus, f"write:{item.product_id}:{number}"
     Movement.objects.create(item=item, kind=kind, delta=delta, reference=reference, reason=reason)
     StockItem.objects.filter(pk=item.pk).update(pending=F("pending") + delta)
 

@@ -22,7 +22,7 @@ from checkout.orders import fulfillment
 from inventory import leases, views
 from inventory.db import insert_new
 from inventory.events import inbox
-from inventory.models import Movement, ProcessedRequest, StockItem, StripeEvent
+from inventory.models import ProcessedRequest, StockItem, StripeEvent
 from inventory.stock import ledger
 from inventory.stripe_sync import product_events
 from proofs.children import ChildDatabase, new_child_database
@@ -253,16 +253,10 @@ def without_unique_sales(meet: Meet) -> None:
         meet()
         return found
 
-    true_movement = ledger.SaleLine.movement
-
-    def with_own_reference(line: Any, item: Any, *, now: Any, actor: str) -> Movement:
-        movement = true_movement(line, item, now=now, actor=actor)
-        movement.reference = f"{movement.reference}/{os.getpid()}"
-        return movement
-
     mock.patch.object(fulfillment, "_locked", read_without_lock).start()
     mock.patch.object(fulfillment, "transaction", mock.Mock(atomic=nullcontext)).start()
-    mock.patch.object(ledger.SaleLine, "movement", with_own_reference).start()
+    own_reference = f'f"{{line.reference}}/{os.getpid()}"'
+    take_out(ledger, "sell", "reference=line.reference,", f"reference={own_reference},")
 
 
 def test_control_without_the_condition_and_the_unique_reference_twin_events_sell_twice(
