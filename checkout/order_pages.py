@@ -18,9 +18,9 @@ from checkout.carriers import carrier_name
 from checkout.forms import CancelForm, OrderLookupForm, ReturnRequestForm
 from checkout.mail.kinds import ORDER_LINK, is_on
 from checkout.models import CustomerRequest, Order, Refund
+from checkout.order_links import order_of_token
 from checkout.orders import customer_requests
 from checkout.orders.customer_requests import RequestRefused, possible_request
-from checkout.orders.links import order_of_token
 from checkout.orders.lookup import TooManyLookups, look_up
 from checkout.orders.refund_requests import refundable
 from config.client_address import client_network

@@ -25,9 +25,9 @@ from checkout.cart.lines import line_key
 from checkout.cart.rules import CartError
 from checkout.forms import AddToCartForm, CartLineForm
 from checkout.models import CUSTOMER_DONE_STATES, Order
+from checkout.order_links import order_path
 from checkout.orders.checkout import start_checkout
 from checkout.orders.hold_limits import HoldLimitReached
-from checkout.orders.links import order_path
 from config.client_address import client_network
 from config.stripe_client import InvalidRequest, StripeCallError, is_configured
 from inventory.stock.ledger import InsufficientStock, RushLimited

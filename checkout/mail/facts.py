@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from checkout.mail.kinds import MailKind
 from checkout.mail.texts import one_line
 from checkout.models import Order, OrderLine
+from checkout.order_links import order_url
 from shop.money import format_money
 
 MAX_LINES = 50  # lines of an order that one mail lists
@@ -56,6 +57,8 @@ def order_facts(order: Order, lines: Sequence[OrderLine] | None = None) -> dict[
         "more_lines": max(0, len(rows) - MAX_LINES),
         "amounts": _amounts(order),
         "address_lines": [one_line(line, MAX_NAME) for line in order.address_lines],
+        # Made when the mail is sent: its time to live begins then, and the database keeps no link of a waiting mail.
+        "order_url": order_url(order) if lines is None else "#",
     }
 
 

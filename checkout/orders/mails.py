@@ -14,7 +14,6 @@ from checkout.mail import outbox
 from checkout.mail.kinds import ORDER_CONFIRMATION, ORDER_REFUNDED, ORDER_SENT, OUT_OF_STOCK, PAYMENT_FAILED
 from checkout.mail.outbox import QueuedMail
 from checkout.models import CustomerMail, Order, OrderLine, Refund
-from checkout.orders.links import order_url
 from config.languages import first_language
 from inventory.models import StripeEvent
 
@@ -26,7 +25,7 @@ LATEST_CONFIRMATION, LATEST_OF_EXTERNAL = timedelta(days=7), timedelta(days=1)
 def confirm(orders: Iterable[Order], *, now: datetime) -> None:
     outbox.queue_all(
         [
-            QueuedMail(ORDER_CONFIRMATION, order.reference, order.email, order, _context(order))
+            QueuedMail(ORDER_CONFIRMATION, order.reference, order.email, order)
             for order in orders
             if order.state == Order.State.PAID and order.paid_at and now - order.paid_at < _latest(order)
         ]
@@ -39,19 +38,16 @@ def _latest(order: Order) -> timedelta:
 
 def tell_payment_failed(order: Order) -> None:
     """Tell a customer whose bank was to transfer the money that it did not."""
-    outbox.queue(
-        PAYMENT_FAILED, reference=order.reference, to=order.email, order=order, context=_context(order)
-    )
+    outbox.queue(PAYMENT_FAILED, reference=order.reference, to=order.email, order=order)
 
 
 def tell_sent(order: Order) -> None:
     """Tell how the parcel can be followed: once for each tracking number."""
-    context = _context(
-        order,
-        carrier=CARRIERS[order.carrier][0] if order.carrier in CARRIERS else "",
-        tracking_number=order.tracking_number,
-        tracking_url=tracking_url(order.carrier, order.tracking_number),
-    )
+    context = {
+        "carrier": CARRIERS[order.carrier][0] if order.carrier in CARRIERS else "",
+        "tracking_number": order.tracking_number,
+        "tracking_url": tracking_url(order.carrier, order.tracking_number),
+    }
     outbox.queue(ORDER_SENT, reference=_parcel_reference(order), to=order.email, order=order, context=context)
 
 
@@ -68,7 +64,7 @@ def tell_refunded(refund: Refund) -> None:
     lines = refund.lines.select_related("line__product").order_by("line__position")
     with override(order.language or first_language()):
         parts = [f"{part.quantity} × {_named(part.line)}" for part in lines]
-    context = _context(order, amount=refund.amount, parts=parts)
+    context = {"amount": refund.amount, "parts": parts}
     outbox.queue(
         ORDER_REFUNDED, reference=refund_reference(refund), to=order.email, order=order, context=context
     )
@@ -84,8 +80,13 @@ def refund_reference(refund: Refund) -> str:
 
 def tell_refunded_elsewhere(order: Order, event: StripeEvent, *, amount: int) -> None:
     if timezone.now() - event.created_at < _latest(order):
-        reference, context = f"{order.reference}:{event.pk}"[:255], _context(order, amount=amount)
-        outbox.queue(ORDER_REFUNDED, reference=reference, to=order.email, order=order, context=context)
+        outbox.queue(
+            ORDER_REFUNDED,
+            reference=f"{order.reference}:{event.pk}"[:255],
+            to=order.email,
+            order=order,
+            context={"amount": amount},
+        )
 
 
 def tell_out_of_stock(line: OrderLine, *, note: str) -> bool:
@@ -102,7 +103,7 @@ def tell_out_of_stock(line: OrderLine, *, note: str) -> bool:
 def out_of_stock_context(line: OrderLine, *, note: str) -> dict[str, Any]:
     with override(line.order.language or first_language()):
         item = _named(line)
-    return _context(line.order, item=item, note=note)
+    return {"item": item, "note": note}
 
 
 def out_of_stock_mail(line: OrderLine) -> CustomerMail | None:
@@ -111,7 +112,3 @@ def out_of_stock_mail(line: OrderLine) -> CustomerMail | None:
 
 def _named(line: OrderLine) -> str:
     return " ".join(filter(None, [line.shown_name, line.size, line.color]))
-
-
-def _context(order: Order, **facts: Any) -> dict[str, Any]:
-    return {"order_url": order_url(order), **facts}

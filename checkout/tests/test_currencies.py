@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import Order
-from checkout.orders.links import order_path
+from checkout.order_links import order_path
 from checkout.stripe_objects import line_from
 from checkout.tests.conftest import Customer, deliver, item_of, only_order, order_for
 from checkout.tests.test_external_orders import a_line, open_externally, sales

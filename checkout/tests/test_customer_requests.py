@@ -13,9 +13,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import CustomerMail, CustomerRequest, Order, Refund
+from checkout.order_links import order_token
 from checkout.orders import customer_requests, refund_requests, shipping
 from checkout.orders.customer_requests import RequestRefused, ReturnedUnits, possible_request
-from checkout.orders.links import order_token
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
 from fake_stripe import FakeStripe
 from inventory.models import Issue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from checkout.mail.render import Renderer
 from checkout.models import CustomerMail, Order, OrderLookup
 from checkout.orders import lookup
 from checkout.tests.conftest import Customer, deliver, order_for
@@ -55,6 +57,17 @@ def test_the_right_pair_gets_the_link_by_mail(paid: Order) -> None:
 
     assert status == 200 and "Please check your mail" in page and paid.number not in page
     assert links() == [EMAIL]
+
+
+def test_the_link_of_the_mail_opens_the_order(paid: Order, settings: Settings) -> None:
+    find(EMAIL, paid.number)
+    links()
+
+    mail = Renderer.load().render(CustomerMail.objects.get(kind="order_link"))
+
+    (address,) = re.findall(rf"{settings.SITE_URL}(/order/\S+)", mail.text)
+    assert f'href="{settings.SITE_URL}{address}"' in mail.html
+    assert paid.number in Client().get(address).content.decode()
 
 
 @pytest.mark.parametrize("typed", ["#{}", " {} ", "{}".lower()])

@@ -13,8 +13,8 @@ from django.utils.html import strip_tags
 from pytest_django import Settings
 
 from checkout.models import Order
+from checkout.order_links import order_of_token, order_path, order_token, order_url
 from checkout.orders import shipping
-from checkout.orders.links import order_of_token, order_path, order_token, order_url
 from checkout.tests.conftest import Customer, deliver, order_for
 from fake_stripe import FakeStripe
 from shop.models import Product

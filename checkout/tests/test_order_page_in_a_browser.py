@@ -14,9 +14,9 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from checkout.models import CustomerMail, CustomerRequest, Order
+from checkout.order_links import order_path, order_token, order_url
 from checkout.orders import customer_requests, lookup, shipping
 from checkout.orders.customer_requests import ReturnedUnits
-from checkout.orders.links import order_path, order_token, order_url
 from checkout.tests.conftest import Customer, deliver, item_of, order_for
 from checkout.tests.devices import check
 from fake_stripe import FakeStripe

@@ -21,9 +21,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import CustomerMail, CustomerRequest, Order, OrderLookup
+from checkout.order_links import order_path, order_token
 from checkout.orders import customer_requests, lookup, shipping
 from checkout.orders.customer_requests import ReturnedUnits
-from checkout.orders.links import order_path, order_token
 from checkout.privacy import erasure
 from checkout.tests.conftest import Customer, deliver, order_for
 from config.logs import LineFormatter

@@ -14,8 +14,8 @@ from pytest_django import Settings
 
 from checkout.mail.render import Renderer
 from checkout.models import CustomerMail, Order, Refund
+from checkout.order_links import order_path
 from checkout.orders import mails
-from checkout.orders.links import order_path
 from checkout.restock import signups
 from checkout.tests.conftest import Customer, deliver, item_of, order_for, put_on_show
 from fake_stripe import FakeStripe

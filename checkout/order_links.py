@@ -18,7 +18,8 @@ from django.urls import reverse
 
 from checkout.models import Order
 
-SALT = "checkout.order"
+# "." needs no escape in an address, and mail programs do not break a link at it.
+SIGNED = {"salt": "checkout.order", "sep": "."}
 MAX_LENGTH = 200
 
 
@@ -32,7 +33,7 @@ def order_path(order: Order) -> str:
 
 
 def order_token(order: Order) -> str:
-    return _signer().sign(urlsafe_b64encode(order.pk.bytes).rstrip(b"=").decode())
+    return TimestampSigner(**SIGNED).sign(urlsafe_b64encode(order.pk.bytes).rstrip(b"=").decode())
 
 
 def order_of_token(token: str) -> Order | None:
@@ -40,13 +41,8 @@ def order_of_token(token: str) -> Order | None:
     if len(token) > MAX_LENGTH:
         return None
     try:
-        value = _signer().unsign(token, max_age=timedelta(days=settings.ORDER_LINK_DAYS))
+        value = TimestampSigner(**SIGNED).unsign(token, max_age=timedelta(days=settings.ORDER_LINK_DAYS))
         order_id = UUID(bytes=urlsafe_b64decode(f"{value}=="))
     except (BadSignature, binascii.Error, ValueError):
         return None
     return Order.objects.filter(pk=order_id).prefetch_related("lines__product").first()
-
-
-def _signer() -> TimestampSigner:
-    # "." needs no escape in an address, and mail programs do not break a link at it.
-    return TimestampSigner(salt=SALT, sep=".")
