@@ -214,11 +214,8 @@ KINDS: dict[str, MailKind] = {
 
 def is_on(kind: str) -> bool:
     """Whether mails of this kind are sent: a mail server is configured, and the kind is not switched off."""
-    return not (settings.EMAIL_BACKEND in SILENT_BACKENDS or is_switched_off(kind))
-
-
-def is_switched_off(kind: str) -> bool:
-    return kind in settings.CUSTOMER_MAILS_OFF or ALL in settings.CUSTOMER_MAILS_OFF
+    is_switched_off = kind in settings.CUSTOMER_MAILS_OFF or ALL in settings.CUSTOMER_MAILS_OFF
+    return not (settings.EMAIL_BACKEND in SILENT_BACKENDS or is_switched_off)
 
 
 def unknown_names() -> list[str]:

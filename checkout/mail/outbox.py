@@ -20,7 +20,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from checkout.mail.kinds import KINDS, is_on, is_switched_off
+from checkout.mail.kinds import KINDS, is_on
 from checkout.models import CustomerMail, CustomerMailQuerySet, Order
 from config.languages import first_language
 from inventory import issues
@@ -103,16 +103,19 @@ def queue_all(mails: Sequence[QueuedMail]) -> int:
         added = insert_new(
             sorted(rows, key=lambda row: (row.kind, row.reference)), unique=("kind", "reference")
         )
-        known = [row for row in rows if row not in added]
-        return len(added) + sum(_queue_again(row, now) for row in known)
-
-
-def _queue_again(row: CustomerMail, now: datetime) -> int:
-    # What was taken back before it was sent may happen again: a parcel is sent after all.
-    canceled = CustomerMail.objects.filter(kind=row.kind, reference=row.reference, state=State.CANCELED)
-    return canceled.update(
-        state=State.QUEUED, to=row.to, context=row.context, headers=row.headers, next_attempt_at=now
-    )
+        queued = len(added)
+        for row in rows:
+            if row not in added:
+                # What was taken back before it was sent may happen again: a parcel is sent after all.
+                known = CustomerMail.objects.filter(kind=row.kind, reference=row.reference)
+                queued += known.filter(state=State.CANCELED).update(
+                    state=State.QUEUED,
+                    to=row.to,
+                    context=row.context,
+                    headers=row.headers,
+                    next_attempt_at=now,
+                )
+        return queued
 
 
 def cancel(kind: str, *, reference: str) -> bool:
@@ -152,7 +155,7 @@ def claim(now: datetime, number: int) -> list[CustomerMail]:
         chosen = locked.order_by("next_attempt_at", "pk")[:number]
         mails = list(chosen.prefetch_related("order__lines__product"))
         interrupted = [mail for mail in mails if mail.state == State.SENDING]
-        switched_off = [mail for mail in mails if mail.state == State.QUEUED and is_switched_off(mail.kind)]
+        switched_off = [mail for mail in mails if mail.state == State.QUEUED and not is_on(mail.kind)]
         _change(switched_off, state=State.CANCELED)
         mails = [mail for mail in mails if mail not in switched_off]
         _change(interrupted, interruptions=F("interruptions") + 1)

@@ -48,7 +48,7 @@ PAYMENT_ENDED = ("payment_intent.succeeded", "payment_intent.canceled")
 class Payment:
     """A paid session and the time of its payment, by Stripe's clock.
 
-    `changes`: what it sold otherwise than its order says.
+    `changes`: what it sold otherwise than its order says. None if that was not looked at.
     `ignore_cutoff`: the sale is known to be missing in Stripe's count, whenever it was paid.
     """
 
@@ -80,27 +80,13 @@ def settle_paid_sessions(events: Sequence[StripeEvent]) -> set[str]:
     Returns the ids of the events that are done. The others need on_session_event, which looks more closely.
     """
     sessions = {event: session_from(event.payload["data"]["object"]) for event in events}
-    payments: dict[str | None, Payment] = {
+    payments = {
         session.id: Payment(session, session.paid_at or event.created_at)
         for event, session in sessions.items()
         if session.is_paid and not session.is_unclear
     }
-    if not payments:
-        return set()
-    with transaction.atomic():
-        orders = _locked(Order.objects.filter(session_id__in=payments, is_external=False))
-        # Read after the orders are locked: the owner may be assigning a size at the same time.
-        prefetch_related_objects(orders, "lines")
-        settled = {}
-        for order in orders:
-            session = payments[order.session_id].session
-            # Of an order that is paid already, changes on Stripe's page are known.
-            if order.state not in BEFORE_PAID or order.has_subtotal(session.subtotal, session.currency):
-                settled[order] = payments[order.session_id]
-        paid = _pay(settled, now=timezone.now())
-    fault_point("pay.committed")
-    _log_paid(paid)
-    done = {order.session_id for order in settled}
+    own = Order.objects.filter(is_external=False)
+    done = _settle(own, payments, now=timezone.now()) if payments else set()
     return {event.pk for event, session in sessions.items() if session.id in done}
 
 
@@ -173,12 +159,8 @@ def apply_session(
     if session.is_paid:
         paid_at = session.paid_at or happened_at or session.created_at or now
         changes = added_lines.find_changes(order, session)
-        with transaction.atomic():
-            payment = Payment(session, paid_at, changes, ignore_cutoff)
-            locked = _locked(Order.objects.filter(id=order.id))
-            paid = _pay(dict.fromkeys(locked, payment), now=now)
-        fault_point("pay.committed")
-        _log_paid(paid)
+        payment = Payment(session, paid_at, changes, ignore_cutoff)
+        _settle(Order.objects.all(), {session.id: payment}, now=now)
     elif session.status == "expired":
         release_order(order, because="Its payment page has expired.")
     elif failed or session.payment_failed:
@@ -215,15 +197,32 @@ def _find_order(session: CheckoutSession) -> Order | None:
     return order
 
 
-def _locked(orders: QuerySet[Order]) -> list[Order]:
-    # Orders are locked before stock, and in the order of their ids, as everywhere.
-    return list(orders.defer("session_params").order_by("pk").select_for_update(no_key=True))
+def _settle(orders: QuerySet[Order], payments: Mapping[str, Payment], *, now: datetime) -> set[str]:
+    # Returns the ids of the sessions that are settled, now or before. Those that sold something else than their order
+    # says are not, unless the payment has the changes.
+    with transaction.atomic():
+        # Orders are locked before stock, and in the order of their ids, as everywhere.
+        found = orders.filter(session_id__in=payments).defer("session_params").order_by("pk")
+        settled = {order: payments[order.session_id or ""] for order in found.select_for_update(no_key=True)}
+        # Read after the orders are locked: the owner may be assigning a size at the same time.
+        unchecked = [order for order, payment in settled.items() if payment.changes is None]
+        prefetch_related_objects(unchecked, "lines")
+        for order in unchecked:
+            session = settled[order].session
+            # Of an order that is paid already, changes on Stripe's page are known.
+            if order.state in BEFORE_PAID and not order.has_subtotal(session.subtotal, session.currency):
+                del settled[order]
+        new = {order: payment for order, payment in settled.items() if order.state in BEFORE_PAID}
+        _pay(new, now=now)
+    fault_point("pay.committed")
+    for order in new:
+        logger.info("Order %s is paid: %s.", order.number, "; ".join(map(str, order.lines.all())))
+    return {payment.session.id for payment in settled.values()}
 
 
-def _pay(payments: Mapping[Order, Payment], *, now: datetime) -> list[Order]:
+def _pay(new: Mapping[Order, Payment], *, now: datetime) -> None:
     # Mark the locked orders as paid and record their sales, in the caller's transaction, so that an order is never
-    # paid without its sale or sold without its payment. Returns those that were not paid before.
-    new = {order: payment for order, payment in payments.items() if order.state in BEFORE_PAID}
+    # paid without its sale or sold without its payment.
     for order, payment in new.items():
         session = payment.session
         # Stripe's clock counts whole seconds and may be slow, but no order is paid before it exists.
@@ -255,12 +254,6 @@ def _pay(payments: Mapping[Order, Payment], *, now: datetime) -> list[Order]:
         ledger.sell([order.reference for order in new], sales, now=now)
     # A sale that the former program counted was confirmed by it.
     mails.confirm([order for order, payment in new.items() if not payment.ignore_cutoff], now=now)
-    return list(new)
-
-
-def _log_paid(orders: Sequence[Order]) -> None:
-    for order in orders:
-        logger.info("Order %s is paid: %s.", order.number, "; ".join(map(str, order.lines.all())))
 
 
 def release_order(order: Order, *, because: str) -> bool:
