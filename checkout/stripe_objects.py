@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -191,8 +191,9 @@ def session_from(data: Json) -> CheckoutSession:
     if not 0 < len(session_id) <= MAX_LENGTH_ID:
         raise ValueError(f"A session's id has 1 to {MAX_LENGTH_ID} characters, this one {len(session_id)}.")
     payment, listed = as_mapping(data.get("payment_intent")), as_mapping(data.get("line_items"))
-    lines = listed.get("data")
-    return CheckoutSession(
+    details, presented = as_mapping(data.get("total_details")), as_mapping(data.get("presentment_details"))
+    questions, lines = data.get("custom_fields"), listed.get("data")
+    session = CheckoutSession(
         id=session_id,
         status=str(data.get("status") or ""),
         payment_status=str(data.get("payment_status") or ""),
@@ -203,52 +204,59 @@ def session_from(data: Json) -> CheckoutSession:
         created_at=as_datetime(data.get("created")),
         paid_at=as_datetime(as_mapping(payment.get("latest_charge")).get("created")),
         metadata=as_texts(data.get("metadata")),
-        custom_fields=_custom_fields(data.get("custom_fields")),
+        custom_fields=tuple(
+            filter(None, map(_custom_field, questions if isinstance(questions, list) else []))
+        ),
         payment_intent_id=_id_of(data.get("payment_intent")),
         payment_intent_status=str(payment.get("status") or ""),
-        **_totals(data),
+        currency=_currency(data.get("currency")),
+        subtotal=_amount(data.get("amount_subtotal")),
+        shipping=_amount(details.get("amount_shipping")),
+        tax=_amount(details.get("amount_tax")),
+        discount=_amount(details.get("amount_discount")),
+        total=_amount(data.get("amount_total")),
+        presentment_amount=_amount(presented.get("presentment_amount")),
+        presentment_currency=_currency(presented.get("presentment_currency")),
         lines=tuple(map(line_from, lines))
         if isinstance(lines, list) and not listed.get("has_more")
         else None,
         **_customer(data),
     )
+    conversion = as_mapping(data.get("currency_conversion"))
+    return _in_its_own_currency(session, conversion) if conversion else session
 
 
-def _totals(data: Json) -> dict[str, Any]:
-    details = as_mapping(data.get("total_details"))
-    presented = as_mapping(data.get("presentment_details"))
-    totals = {
-        "currency": _currency(data.get("currency")),
-        "subtotal": _amount(data.get("amount_subtotal")),
-        "shipping": _amount(details.get("amount_shipping")),
-        "tax": _amount(details.get("amount_tax")),
-        "discount": _amount(details.get("amount_discount")),
-        "total": _amount(data.get("amount_total")),
-        "presentment_amount": _amount(presented.get("presentment_amount")),
-        "presentment_currency": _currency(presented.get("presentment_currency")),
-    }
-    source = as_mapping(data.get("currency_conversion"))
-    if not source:
-        return totals
+def _in_its_own_currency(session: CheckoutSession, conversion: Json) -> CheckoutSession:
     # Until 2025-03-31 a converted session had the customer's currency throughout, and only these in its own.
     # https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-currency_conversion
-    return totals | {
-        "currency": _currency(source.get("source_currency")),
-        "subtotal": _amount(source.get("amount_subtotal")),
-        "total": _amount(source.get("amount_total")),
-        **{part: None if totals[part] else totals[part] for part in ("shipping", "tax", "discount")},
-        "presentment_amount": totals["total"],
-        "presentment_currency": totals["currency"],
-    }
+    return replace(
+        session,
+        currency=_currency(conversion.get("source_currency")),
+        subtotal=_amount(conversion.get("amount_subtotal")),
+        total=_amount(conversion.get("amount_total")),
+        # Of these only 0 is the same in both.
+        shipping=None if session.shipping else session.shipping,
+        tax=None if session.tax else session.tax,
+        discount=None if session.discount else session.discount,
+        presentment_amount=session.total,
+        presentment_currency=session.currency,
+    )
 
 
 def line_from(data: Json) -> SessionLine:
     price = as_mapping(data.get("price"))
     currency = _currency(data.get("currency")) or _currency(price.get("currency"))
+    quantity, subtotal = int(data.get("quantity") or 0), _amount(data.get("amount_subtotal"))
+    unit_amount = _amount(price.get("unit_amount"))
+    if unit_amount is None or _currency(price.get("currency")) not in {currency, ""}:
+        # The price is in another currency than the line, or has no whole amount.
+        unit_amount = None
+        if subtotal is not None and quantity > 0 and subtotal % quantity == 0:
+            unit_amount = subtotal // quantity
     return SessionLine(
-        quantity=int(data.get("quantity") or 0),
+        quantity=quantity,
         description=str(data.get("description") or "")[:MAX_LENGTH_DESCRIPTION],
-        unit_amount=_unit_amount(data, price, currency),
+        unit_amount=unit_amount,
         currency=currency,
         price_id=_id_of(price),
         product_id=_id_of(price.get("product")),
@@ -258,17 +266,6 @@ def line_from(data: Json) -> SessionLine:
         is_recurring=bool(price.get("recurring")),
         reference=str(price.get("external_reference") or "")[:MAX_LENGTH_ID],
     )
-
-
-def _unit_amount(line: Json, price: Json, currency: str) -> int | None:
-    # The amount of one unit. The price's own may be in another currency than the line, or have no whole amount.
-    amount, subtotal = _amount(price.get("unit_amount")), _amount(line.get("amount_subtotal"))
-    if amount is not None and _currency(price.get("currency")) in {currency, ""}:
-        return amount
-    quantity = int(line.get("quantity") or 0)
-    if subtotal is None or quantity <= 0 or subtotal % quantity:
-        return None
-    return subtotal // quantity
 
 
 def refund_from(charge: Json) -> Refund:
@@ -338,24 +335,21 @@ def _customer(data: Json) -> dict[str, Any]:
     }
 
 
-def _custom_fields(fields: Any) -> tuple[CustomField, ...]:
-    answered = []
-    for question in map(as_mapping, fields if isinstance(fields, list) else []):
-        # The answer is below the name of the question's type: text, numeric or dropdown.
-        answer = as_mapping(question.get(str(question.get("type"))))
-        value, options = answer.get("value"), answer.get("options")
-        if not value:
-            continue
-        labels = [
-            str(option["label"])
-            for option in map(as_mapping, options if isinstance(options, list) else [])
-            if option.get("value") == value and option.get("label")
-        ]
-        label = str(as_mapping(question.get("label")).get("custom") or "")
-        # dict.fromkeys: label and value are often the same text.
-        answers = tuple(dict.fromkeys([*labels, str(value)]))
-        answered.append(CustomField(str(question.get("key")), label, answers))
-    return tuple(answered)
+def _custom_field(data: Any) -> CustomField | None:
+    # None if the customer left it empty. The answer is below the name of the question's type: text, numeric or dropdown.
+    question = as_mapping(data)
+    answer = as_mapping(question.get(str(question.get("type"))))
+    value, options = answer.get("value"), answer.get("options")
+    if not value:
+        return None
+    labels = [
+        str(option["label"])
+        for option in map(as_mapping, options if isinstance(options, list) else [])
+        if option.get("value") == value and option.get("label")
+    ]
+    label = str(as_mapping(question.get("label")).get("custom") or "")
+    # dict.fromkeys: label and value are often the same text.
+    return CustomField(str(question.get("key")), label, tuple(dict.fromkeys([*labels, str(value)])))
 
 
 def _amount(value: Any) -> int | None:
