@@ -19,7 +19,7 @@ from django.urls import reverse
 from checkout.models import Order
 
 # "." needs no escape in an address, and mail programs do not break a link at it.
-SIGNED = {"salt": "checkout.order", "sep": "."}
+SALT, SEP = "checkout.order", "."
 MAX_LENGTH = 200
 
 
@@ -33,7 +33,7 @@ def order_path(order: Order) -> str:
 
 
 def order_token(order: Order) -> str:
-    return TimestampSigner(**SIGNED).sign(urlsafe_b64encode(order.pk.bytes).rstrip(b"=").decode())
+    return TimestampSigner(salt=SALT, sep=SEP).sign(urlsafe_b64encode(order.pk.bytes).rstrip(b"=").decode())
 
 
 def order_of_token(token: str) -> Order | None:
@@ -41,7 +41,9 @@ def order_of_token(token: str) -> Order | None:
     if len(token) > MAX_LENGTH:
         return None
     try:
-        value = TimestampSigner(**SIGNED).unsign(token, max_age=timedelta(days=settings.ORDER_LINK_DAYS))
+        value = TimestampSigner(salt=SALT, sep=SEP).unsign(
+            token, max_age=timedelta(days=settings.ORDER_LINK_DAYS)
+        )
         order_id = UUID(bytes=urlsafe_b64decode(f"{value}=="))
     except (BadSignature, binascii.Error, ValueError):
         return None
