@@ -411,7 +411,15 @@ class IssueAdmin(ReadOnlyModelAdmin):
 
     @admin.action(description=gettext_lazy("Close selected issues"), permissions=["operate"])
     def close(self, request: HttpRequest, chosen: QuerySet[Issue]) -> None:
-        open_issues = [issue for issue in chosen.filter(closed_at=None) if not _is_undecided(issue)]
+        open_issues = []
+        for issue in chosen.filter(closed_at=None):
+            if issue.kind == Issue.Kind.OVERSOLD:
+                # Only a decision closes the issue of oversold units.
+                product_id, _blank, key = issue.subject.partition(" ")
+                item = StockItem.objects.filter(product=product_id, key=key).first()
+                if item is not None and oversold.undecided(item.pk) > 0:
+                    continue
+            open_issues.append(issue)
         closed = Issue.objects.filter(pk__in=[issue.pk for issue in open_issues], closed_at=None)
         number = closed.update(closed_at=timezone.now())
         self.log_action(request, open_issues, "Closed.")
@@ -427,11 +435,3 @@ class IssueAdmin(ReadOnlyModelAdmin):
 def _order_search(text: str, label: str) -> SafeString:
     query = urlencode({"q": text})
     return format_html('<a href="{}?{}">{}</a>', reverse("admin:checkout_order_changelist"), query, label)
-
-
-def _is_undecided(issue: Issue) -> bool:
-    if issue.kind != Issue.Kind.OVERSOLD:
-        return False
-    product_id, _blank, key = issue.subject.partition(" ")
-    item = StockItem.objects.filter(product=product_id, key=key).first()
-    return item is not None and oversold.undecided(item.pk) > 0

@@ -7,7 +7,6 @@ Each transaction deletes few rows: a long one would block others; on SQLite, eve
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
@@ -42,39 +41,29 @@ def delete_expired(now: datetime) -> int:
     deleted = _delete_some(Session.objects.filter(expire_date__lt=now))
     for model in LOGIN_RECORDS:
         deleted += _delete_some(model._default_manager.filter(attempt_time__lt=now - RETENTION))
-    deleted += _delete_events(now - RETENTION) + _delete_catalog_imports(now - RETENTION)
-    before = _forgotten_by_stripe(now)
-    if before is not None:
-        deleted += _delete_requests(before) + _delete_versions(before)
-    return deleted
-
-
-def _forgotten_by_stripe(now: datetime) -> datetime | None:
+    # What is waiting or failed is kept. `received_at` has an index.
+    handled = StripeEvent.objects.filter(state=StripeEvent.State.HANDLED, handled_at__lt=now - RETENTION)
+    deleted += _delete_some(handled.filter(received_at__lt=now - RETENTION))
+    # The next catalog for agents is compared with the newest ones.
+    succeeded = CatalogImport.objects.filter(status__startswith="succeeded")
+    products = succeeded.filter(feed=CatalogImport.Feed.PRODUCT)
+    newest = [
+        rows.aggregate(newest=Max("pk"))["newest"]
+        for rows in (succeeded, products, products.filter(mode="replace"))
+    ]
+    old = CatalogImport.objects.filter(finished_at__lt=now - RETENTION)
+    deleted += _delete_some(old.exclude(pk__in=[pk for pk in newest if pk]))
     # By Stripe's clock as well: a clock of ours that jumps ahead must not delete what Stripe's events still need.
     read_to = EventCursor.objects.values_list("read_to", flat=True).first()
-    return min(now, read_to) - RETENTION if read_to else None
+    if read_to is not None:
+        before = min(now, read_to) - RETENTION
+        deleted += _delete_requests(before) + _delete_versions(before)
+    return deleted
 
 
 def _delete_some(rows: QuerySet[Model]) -> int:
     keys = list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE])
     return rows.filter(pk__in=keys).delete()[0] if keys else 0
-
-
-def _delete_events(before: datetime) -> int:
-    # By `received_at`, which has an index. What is waiting or failed is kept.
-    handled = StripeEvent.objects.filter(state=StripeEvent.State.HANDLED, handled_at__lt=before)
-    return _delete_some(handled.filter(received_at__lt=before))
-
-
-def _delete_catalog_imports(before: datetime) -> int:
-    succeeded = CatalogImport.objects.filter(status__startswith="succeeded")
-    products = succeeded.filter(feed=CatalogImport.Feed.PRODUCT)
-    compared_with = [
-        rows.aggregate(newest=Max("pk"))["newest"]
-        for rows in (succeeded, products, products.filter(mode="replace"))
-    ]
-    old = CatalogImport.objects.filter(finished_at__lt=before)
-    return _delete_some(old.exclude(pk__in=[pk for pk in compared_with if pk]))
 
 
 # --- Processed requests -----------------------------------------------------------------------
@@ -86,7 +75,14 @@ def _delete_requests(before: datetime) -> int:
     done = 0
     while rows := list(old.filter(pk__gt=done).values_list("pk", "product", "created_at")[:BATCH_SIZE]):
         done = rows[-1][0]
-        stored = _stored_events({product for _pk, product, _at in rows}, before + TWINS[1])
+        events = StripeEvent.objects.filter(
+            object_id__in={product for _pk, product, _at in rows},
+            type__in=PRODUCT_EVENTS,
+            created_at__lte=before + TWINS[1],
+        )
+        stored = defaultdict[str, list[datetime]](list)
+        for product, created in events.values_list("object_id", "created_at"):
+            stored[product].append(created)
         keys = [
             pk
             for pk, product, at in rows
@@ -95,16 +91,6 @@ def _delete_requests(before: datetime) -> int:
         if keys:
             return old.filter(pk__in=keys).delete()[0]
     return 0
-
-
-def _stored_events(products: Iterable[str], until: datetime) -> dict[str, list[datetime]]:
-    events = StripeEvent.objects.filter(
-        object_id__in=products, type__in=PRODUCT_EVENTS, created_at__lte=until
-    )
-    times = defaultdict[str, list[datetime]](list)
-    for product, created in events.values_list("object_id", "created_at"):
-        times[product].append(created)
-    return times
 
 
 # --- Stock updates and the counts under their version tags --------------------------------------
@@ -127,7 +113,16 @@ def _delete_versions_of(product_id: str, number: int, before: datetime) -> int:
     with transaction.atomic():
         # Events are applied under this lock: all counts of a version are deleted together, or none.
         sync = ProductSync.objects.locked(product_id)
-        if _may_need_old_versions(sync, before):
+        # While counts are not at rest at Stripe, an older version may stand there. And an event that has waited since
+        # then may report an older form.
+        is_at_rest = not (sync.pause_reason or sync.differs or sync.needs_version_bump or sync.event_gap)
+        unhandled = StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED)
+        saved_by = before + RETENTION - STRIPE_KEEPS_EVENTS
+        if (
+            not is_at_rest
+            or open_update(sync.pk)
+            or unhandled.filter(object_id=sync.pk, created_at__lt=saved_by).exists()
+        ):
             return 0
         last_seen = snapshots.order_by().values("number").annotate(last=Max("created_at"))
         unseen = last_seen.filter(last__lt=before).order_by("number").values_list("number", flat=True)
@@ -135,21 +130,6 @@ def _delete_versions_of(product_id: str, number: int, before: datetime) -> int:
         chosen = _with_few_movements(updates)
         Movement.objects.filter(stock_update__in=chosen).update(stock_update=None)
         return deleted + updates.filter(pk__in=chosen).delete()[0]
-
-
-def _may_need_old_versions(sync: ProductSync, before: datetime) -> bool:
-    # An event that has waited since then may report an older form. And while counts are not at rest at Stripe, an older
-    # version may stand there.
-    unhandled = StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED)
-    saved_by = before + RETENTION - STRIPE_KEEPS_EVENTS
-    return bool(
-        sync.pause_reason
-        or sync.differs
-        or sync.needs_version_bump
-        or sync.event_gap
-        or open_update(sync.pk)
-        or unhandled.filter(object_id=sync.pk, created_at__lt=saved_by).exists()
-    )
 
 
 def _with_few_movements(updates: QuerySet[StockUpdate]) -> list[int]:

@@ -80,8 +80,14 @@ def check(now: datetime) -> int:
         return 0
     refused = _lasts(status.refused_since, status.refused_at, PERIOD) and not issues.is_open(*ISSUE)
     missed = _lasts(status.missed_since, status.missed_at, TWO_LISTINGS)
-    if refused and status.refused_since and not _is_confirmed(status.refused_since, now):
-        refused = False
+    if refused and status.refused_since:
+        # Stripe retries for days, so an event refused at the beginning may be older.
+        since, until = status.refused_since - PERIOD, now - IN_TRANSIT
+        try:
+            refused = gateway.has_undelivered_events(list(EVENTS), since=since, until=until)
+        except (NotConfigured, AuthenticationFailed, PermissionDenied):
+            refused = True  # It cannot be asked. Better a needless issue than none.
+        # Any other error is Stripe's silence: the task is repeated.
     if not (refused or missed):
         opened = Issue.objects.filter(closed_at=None, kind=ISSUE[0], subject=ISSUE[1]).first()
         is_over = (
@@ -91,23 +97,11 @@ def check(now: datetime) -> int:
     if issues.is_open(*ISSUE):
         return 0  # Its text would grow with each new reason.
     if refused and status.refused_since:
-        since = format_local(status.refused_since)
-        issues.open_issue(*ISSUE, REFUSED, since=since, reason=status.refusal)
+        issues.open_issue(*ISSUE, REFUSED, since=format_local(status.refused_since), reason=status.refusal)
     elif status.missed_since:
         url = settings.SITE_URL + reverse("stripe_webhook")
         issues.open_issue(*ISSUE, MISSED, since=format_local(status.missed_since), url=url)
     return 1
-
-
-def _is_confirmed(refused_since: datetime, now: datetime) -> bool:
-    # Stripe retries for days, so an event refused at the beginning may be older.
-    try:
-        return gateway.has_undelivered_events(
-            list(EVENTS), since=refused_since - PERIOD, until=now - IN_TRANSIT
-        )
-    except (NotConfigured, AuthenticationFailed, PermissionDenied):
-        return True  # It cannot be asked. Better a needless issue than none.
-    # Any other error is Stripe's silence: the task is repeated.
 
 
 def _lasts(since: datetime | None, until: datetime | None, at_least: timedelta) -> bool:

@@ -38,7 +38,12 @@ def open_issue(kind: str, subject: str, sentence: str, **facts: object) -> bool:
     text = translate(sentence, **facts)
     with transaction.atomic():
         opened = _create(kind, subject, text)
-        added = False if opened else _append(kind, subject, text)
+        issue = Issue.objects.filter(kind=kind, subject=subject, closed_at=None).exclude(text__contains=text)
+        not_full, full = issue.filter(LessThan(Length("text"), MAX_LENGTH)), translate(FULL)
+        added = not opened and bool(
+            not_full.update(text=Concat(F("text"), Value(f"\n{text}")))
+            or issue.exclude(text__endswith=full).update(text=Concat(F("text"), Value(f"\n{full}")))
+        )
         if not opened and not added and not is_open(kind, subject):
             # The owner closed the issue between the two statements.
             opened = _create(kind, subject, text)
@@ -50,14 +55,6 @@ def open_issue(kind: str, subject: str, sentence: str, **facts: object) -> bool:
 
 def _create(kind: str, subject: str, text: str) -> bool:
     return bool(insert_new([Issue(kind=kind, subject=subject, text=text)], unique=("kind", "subject")))
-
-
-def _append(kind: str, subject: str, text: str) -> bool:
-    issue = Issue.objects.filter(kind=kind, subject=subject, closed_at=None).exclude(text__contains=text)
-    not_full, full = issue.filter(LessThan(Length("text"), MAX_LENGTH)), translate(FULL)
-    if not_full.update(text=Concat(F("text"), Value(f"\n{text}"))):
-        return True
-    return bool(issue.exclude(text__endswith=full).update(text=Concat(F("text"), Value(f"\n{full}"))))
 
 
 def is_open(kind: str, subject: str) -> bool:

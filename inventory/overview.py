@@ -131,19 +131,16 @@ def low_stock(now: datetime) -> LowStock:
             if units <= settings.LOW_STOCK_THRESHOLD or (size.days is not None and size.days <= SOON):
                 low.append(size)
     listed = f"{reverse('admin:inventory_stockitem_changelist')}?state__exact={StockItem.State.UNKNOWN}"
+    products: dict[str, LowProduct] = {}
+    for size in low:
+        products.setdefault(size.item.product_id, LowProduct(size.item.product, [])).sizes.append(size)
+    most_urgent = sorted(products.values(), key=lambda product: min(size.urgency for size in product.sizes))
     return LowStock(
-        products=_by_product(low)[:MAX_PRODUCTS],
+        products=most_urgent[:MAX_PRODUCTS],
         sizes=len(low),
         unknown=Tasks(unknown[:MAX_TASKS], len(unknown), listed),
         waiting=waiting,
     )
-
-
-def _by_product(sizes: list[LowSize]) -> list[LowProduct]:
-    products: dict[str, LowProduct] = {}
-    for size in sizes:
-        products.setdefault(size.item.product_id, LowProduct(size.item.product, [])).sizes.append(size)
-    return sorted(products.values(), key=lambda product: min(size.urgency for size in product.sizes))
 
 
 def sync_state() -> SyncState:
@@ -166,14 +163,11 @@ def sync_state() -> SyncState:
     more = f"{reverse('admin:shop_product_changelist')}?problems=yes"
     if not rows:
         return SyncState(None, None, 0, Tasks([], 0, more))
-    problems = [_problem_of(product) for product in rows if product.has_problem]
+    problems = []
+    for product in (product for product in rows if product.has_problem):
+        if paused := product.sync.pause_text if hasattr(product, "sync") else "":
+            page = reverse("admin:inventory_productsync_change", args=[product.pk])
+        else:
+            page = reverse("admin:shop_product_change", args=[product.pk])
+        problems.append(Task(str(product), paused or str(product.problems[0]), page))
     return SyncState(rows[0].newest, rows[0].oldest, rows[0].total, Tasks(problems, rows[0].ill, more))
-
-
-def _problem_of(product: Product) -> Task:
-    paused = product.sync.pause_text if hasattr(product, "sync") else ""
-    if paused:
-        return Task(str(product), paused, reverse("admin:inventory_productsync_change", args=[product.pk]))
-    return Task(
-        str(product), str(product.problems[0]), reverse("admin:shop_product_change", args=[product.pk])
-    )

@@ -148,7 +148,10 @@ class ScheduledTask:
             if _call(self.task, timezone.now()):
                 pause, self.found_work_at = 0.0, time.monotonic()
             else:
-                pause = self._idle_pause()
+                # While it keeps finding work, a task with `in_a_rush` rests more briefly.
+                found = self.found_work_at
+                is_rush = found is not None and time.monotonic() - found < RUSH
+                pause = (is_rush and self.task.in_a_rush) or self.task.every
             self.failures = 0
         except Exception as exc:
             # Exponential backoff. It starts at a second or less, so that hourly tasks are retried soon too.
@@ -160,11 +163,6 @@ class ScheduledTask:
             else:
                 logger.error("%s failed and will be retried", self.task.path, exc_info=exc)
         self.due_at = time.monotonic() + pause
-
-    def _idle_pause(self) -> float:
-        found = self.found_work_at
-        is_rush = found is not None and time.monotonic() - found < RUSH
-        return self.task.in_a_rush if is_rush and self.task.in_a_rush else self.task.every
 
 
 # --- Without a loop ---------------------------------------------------------------------------

@@ -163,7 +163,18 @@ def _confirm_own_update(
     # Our own update is no edit, but the proof that it was applied.
     update = StockUpdate.objects.filter(idempotency_key=key).first()
     if update is None:
-        _record_lost_update(sync, key.removeprefix(own_prefix).partition("/")[0], change)
+        # Only a lost database can have sent it. Its version tag may be gone from Stripe, if an old form restored an
+        # older one; the event is still proof.
+        text = key.removeprefix(own_prefix).partition("/")[0]
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+        lost = ProductSync.objects.filter(pk=sync.pk, highest_seen_number__lt=number)
+        lost.update(highest_seen_number=number)
+        refresh.request_refresh([sync.pk])
+        for metadata_key, count in change.after.items():
+            if change.before[metadata_key] is None and count is not None:
+                # The issue that reported it was lost with the database.
+                subject = f"{sync.pk} {metadata_key}"
+                issues.open_issue(Issue.Kind.UNREADABLE_COUNT, subject, REPLACED_BY_UPDATE, key=metadata_key)
         return
     if update.event_seen or update.state == StockUpdate.State.ABANDONED:
         # Sent more than once, or after it was given up: it may have replaced a newer total.
@@ -174,20 +185,6 @@ def _confirm_own_update(
         if metadata_key in items and change.before[metadata_key] is None:
             _drop_invalid_edit(items[metadata_key], REPLACED_BY_UPDATE)
     updates.apply_update(update.pk, timezone.now())
-
-
-def _record_lost_update(sync: ProductSync, number_text: str, change: MetadataDiff) -> None:
-    # Record an update that only a lost database can have sent.
-    # Its version tag may be gone from Stripe, if an old form restored an older one. The event is still proof.
-    is_number = number_text.isascii() and number_text.isdecimal() and len(number_text) < 10
-    number = int(number_text) if is_number else 0
-    ProductSync.objects.filter(pk=sync.pk, highest_seen_number__lt=number).update(highest_seen_number=number)
-    refresh.request_refresh([sync.pk])
-    for key, count in change.after.items():
-        if change.before[key] is None and count is not None:
-            # The issue that reported it was lost with the database.
-            subject = f"{sync.pk} {key}"
-            issues.open_issue(Issue.Kind.UNREADABLE_COUNT, subject, REPLACED_BY_UPDATE, key=key)
 
 
 # --- Edits ------------------------------------------------------------------------------------

@@ -91,14 +91,9 @@ def _apply_counts(sync: ProductSync, product: gateway.StripeProduct, *, may_begi
             backup_recovery.defer(sync, tag)
     for item, reading in pairs:
         _apply_reading(item, reading, product, may_begin=may_begin)
-    if not is_foreign:
-        _compare(sync, pairs, tag)
-
-
-def _compare(sync: ProductSync, pairs: list[Pair], tag: VersionOwner) -> None:
     # Request a stock update where Stripe's counts differ from the ledger. Undecidable while an update is open.
     counted = [(item, reading) for item, reading in pairs if item.state == StockItem.State.COUNTED]
-    if not counted or updates.open_update(sync.pk):
+    if is_foreign or not counted or updates.open_update(sync.pk):
         return
     other = [item.key for item, reading in counted if item.on_hand != reading.count]
     sync.differs = bool(other) or (sync.number > 0 and tag.number != sync.number)
@@ -166,21 +161,19 @@ def _apply_reading(
         )
         subject = f"{item.product_id} {item.key}"
         issues.open_issue(Issue.Kind.UNREADABLE_COUNT, subject, sentence, key=item.key, count=reading.count)
-    item.state, item.problem = _state_of(item, reading)
+    item.state, item.problem = StockItem.State.UNKNOWN, ""
+    if reading.unlimited:
+        item.state = StockItem.State.NOT_TRACKED
+    elif reading.count is None:
+        item.problem = reading.problem[:500]
+    elif item.on_hand is None:
+        item.problem = f"{item.key} was edited during the refresh and is read again."
+    elif item.invalid_edits:
+        item.problem = f"{item.key} was invalid, and its correction is not reported yet."
+    else:
+        item.state = StockItem.State.COUNTED
     fields = ["is_listed", "position", "state", "problem", "on_hand", "opened_at", "opened_count"]
     item.save(update_fields=fields)
-
-
-def _state_of(item: StockItem, reading: ParsedCount) -> tuple[str, str]:
-    if reading.unlimited:
-        return StockItem.State.NOT_TRACKED, ""
-    if reading.count is None:
-        return StockItem.State.UNKNOWN, reading.problem[:500]
-    if item.on_hand is None:
-        return StockItem.State.UNKNOWN, f"{item.key} was edited during the refresh and is read again."
-    if item.invalid_edits:
-        return StockItem.State.UNKNOWN, f"{item.key} was invalid, and its correction is not reported yet."
-    return StockItem.State.COUNTED, ""
 
 
 # --- Taking over ------------------------------------------------------------------------------
