@@ -126,10 +126,16 @@ class ShopAdminSite(AdminSite):
         rows = {row["model"]._meta.label: row for app in apps for row in app["models"]}
         groups = []
         for name, entries in WORK:
-            found = [
-                _page_row(e, request) if isinstance(e, AdminPage) else rows.pop(e, None) for e in entries
-            ]
-            groups.append((name, [row for row in found if row]))
+            found = []
+            for entry in entries:
+                if isinstance(entry, AdminPage):
+                    # In the form of Django's rows of models.
+                    names = {"name": entry.name, "object_name": entry.url_name.rpartition(":")[2]}
+                    if request.user.has_perm(entry.permission):
+                        found.append({**names, "admin_url": reverse(entry.url_name), "add_url": None})
+                elif entry in rows:
+                    found.append(rows.pop(entry))
+            groups.append((name, found))
         # Accounts, and models that are listed nowhere.
         groups[-1][1].extend(rows.values())
         return [
@@ -143,19 +149,6 @@ class ShopAdminSite(AdminSite):
             for place, (name, found) in enumerate(groups)
             if found
         ]
-
-
-def _page_row(page: AdminPage, request: HttpRequest) -> dict[str, Any] | None:
-    # A row of Django's list of models.
-    if not request.user.has_perm(page.permission):
-        return None
-    object_name = page.url_name.rpartition(":")[2]
-    return {
-        "name": page.name,
-        "object_name": object_name,
-        "admin_url": reverse(page.url_name),
-        "add_url": None,
-    }
 
 
 def moved_to(request: HttpRequest, new: str, rest: str) -> HttpResponse:

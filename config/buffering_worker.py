@@ -51,20 +51,18 @@ class Incoming:
                 return len(self.received) > MAX_HEADER_BYTES
             self.header_end = end + 4
             self.deadline = self.began + BODY_SECONDS
-            self._read_header(bytes(self.received[: self.header_end]))
+            self.body_end = self.header_end
+            header = bytes(self.received[: self.header_end])
+            self.wants_continue = bool(EXPECTS_CONTINUE.search(header))
+            if IS_CHUNKED.search(header):
+                self._chunk_at = self.header_end
+            elif length := CONTENT_LENGTH.search(header):
+                if int(length[1]) > self.limit:
+                    raise TooLarge
+                self.body_end += int(length[1])
         if self._chunk_at is not None:
             return self._has_last_chunk()
         return len(self.received) >= self.body_end
-
-    def _read_header(self, header: bytes) -> None:
-        self.body_end = self.header_end
-        if IS_CHUNKED.search(header):
-            self._chunk_at = self.header_end
-        elif length := CONTENT_LENGTH.search(header):
-            if int(length[1]) > self.limit:
-                raise TooLarge
-            self.body_end += int(length[1])
-        self.wants_continue = bool(EXPECTS_CONTINUE.search(header))
 
     def _has_last_chunk(self) -> bool:
         while True:

@@ -19,12 +19,18 @@ def format_local(when: datetime) -> str:
 
 def parse_when(text: str) -> datetime:
     """Parse `7d`, `36h` or `90m` (that long ago), a date or a time. Raises ArgumentTypeError."""
-    when = _parse(text.strip())
+    ago = re.fullmatch(r"([0-9]{1,5})([dhm])", text.strip())
+    if ago:
+        return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+    try:
+        when = parse_datetime(text.strip())  # A date alone means its midnight.
+    except ValueError:
+        when = None
     if when is None:
         raise ArgumentTypeError(
             f"“{text}” is not a valid time. Use 7d, 36h, 2026-11-20 or 2026-11-20T08:00Z."
         )
-    return when
+    return timezone.make_aware(when) if timezone.is_naive(when) else when
 
 
 def parse_past(text: str) -> datetime:
@@ -33,14 +39,3 @@ def parse_past(text: str) -> datetime:
     if when > timezone.now():
         raise ArgumentTypeError(f"“{text}” is in the future.")
     return when
-
-
-def _parse(text: str) -> datetime | None:
-    ago = re.fullmatch(r"([0-9]{1,5})([dhm])", text)
-    if ago:
-        return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-    try:
-        when = parse_datetime(text)  # A date alone means its midnight.
-    except ValueError:
-        return None
-    return timezone.make_aware(when) if when and timezone.is_naive(when) else when

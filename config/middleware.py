@@ -36,8 +36,10 @@ def canonical_host(
     A customer who started at 127.0.0.1 would return from Stripe to localhost and find an empty cart. The settings add
     this middleware only if SITE_URL is on this machine.
     """
-    site = urlsplit(settings.SITE_URL)
-    others = {site.netloc.replace(_host(site.netloc), name) for name in LOOPBACK_HOSTS} - {site.netloc}
+    netloc = urlsplit(settings.SITE_URL).netloc
+    # Without the port. An IPv6 address keeps its brackets, as in a Host header.
+    host = netloc if netloc.endswith("]") else netloc.rpartition(":")[0] or netloc
+    others = {netloc.replace(host, name) for name in LOOPBACK_HOSTS} - {netloc}
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.method in {"GET", "HEAD"} and request.get_host() in others:
@@ -45,8 +47,3 @@ def canonical_host(
         return get_response(request)
 
     return middleware
-
-
-def _host(netloc: str) -> str:
-    # Without the port. An IPv6 address keeps its brackets, as in a Host header.
-    return netloc if netloc.endswith("]") else netloc.rpartition(":")[0] or netloc

@@ -47,8 +47,11 @@ class Table:
         if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start:
             raise CsvProblem(f"{name} is UTF-16 text or no text at all. Save it as “CSV UTF-8”.")
         file.seek(0)
-        self._separator = ","
-        self._separator = max(SEPARATORS, key=self._first_line().count)
+        try:
+            first_line = file.readline(MAX_HEADER).decode("utf-8-sig")
+        except UnicodeDecodeError as exc:
+            raise self._not_utf_8(exc) from exc
+        self._separator = max(SEPARATORS, key=first_line.count)
         header = next(self._read(), (1, []))[1]
         self.header = [cell.strip().casefold() for cell in header]
         if not any(self.header):
@@ -76,14 +79,6 @@ class Table:
                 yield Row(line, dict(zip(self.header, stripped, strict=True)))
         if not number:
             raise CsvProblem(f"{self.name} has no line below the column names.")
-
-    def _first_line(self) -> str:
-        line = self._file.readline(MAX_HEADER)
-        self._file.seek(0)
-        try:
-            return line.decode("utf-8-sig")
-        except UnicodeDecodeError as exc:
-            raise self._not_utf_8(exc) from exc
 
     def _read(self) -> Iterator[tuple[int, list[str]]]:
         # (line where it begins, cells) of each row, the header included.

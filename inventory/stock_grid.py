@@ -108,28 +108,26 @@ class Grid:
             products = items.filter(low, state=StockItem.State.COUNTED)
         ids = products.order_by("product__name", "product_id").values_list("product_id", flat=True).distinct()
         page = Paginator(ids, PRODUCTS_PER_PAGE).get_page(asked.cleaned_data.get("page") or 1)
-        grid = cls(asked.cleaned_data.get("mode") or "receive", query, only_low, page)
-        grid._fill(list(page.object_list))
-        return grid
 
-    def _fill(self, product_ids: list[str]) -> None:
-        items = StockItem.objects.filter(product__in=product_ids, is_listed=True).select_related("product")
+        by_product: dict[str, dict[str, StockItem]] = {pk: {} for pk in page.object_list}
+        shown = StockItem.objects.filter(product__in=list(by_product), is_listed=True)
         # The large columns of the product would be read once per size.
-        items = items.defer(
+        shown = shown.select_related("product").defer(
             "product__description", "product__metadata", "product__prices", "product__search_text"
         )
-        by_product: dict[str, dict[str, StockItem]] = {pk: {} for pk in product_ids}
-        for item in with_owed(items):
+        for item in with_owed(shown):
             by_product[item.product_id][item.size] = item
-        self.sizes = sorted({size for sizes in by_product.values() for size in sizes}, key=size_sort_key)
-        self.lines = [
+        columns = sorted({size for sizes in by_product.values() for size in sizes}, key=size_sort_key)
+        lines = [
             Line(
                 next(iter(sizes.values())).product,
-                [Cell(sizes[size]) if size in sizes else None for size in self.sizes],
+                [Cell(sizes[size]) if size in sizes else None for size in columns],
             )
             for sizes in by_product.values()
             if sizes
         ]
+        mode = asked.cleaned_data.get("mode") or "receive"
+        return cls(mode, query, only_low, page, columns, lines)
 
     @property
     def cells(self) -> dict[int, Cell]:

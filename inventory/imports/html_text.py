@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 PARAGRAPHS = frozenset("p div ul ol table h1 h2 h3 h4 h5 h6 blockquote section article".split())  # noqa: SIM905
@@ -40,16 +41,9 @@ def text_of(html: str) -> str:
     """The text, with an empty line between paragraphs. Text without tags keeps its line breaks."""
     if not re.search(r"<[a-zA-Z/!]", html):
         lines = html.replace("\r\n", "\n").split("\n")
-        return "\n".join(_unescaped(line).rstrip() for line in lines).strip()
+        return "\n".join(re.sub(r"\s+", " ", unescape(line)).rstrip() for line in lines).strip()
     parser = _Text()
     parser.feed(html)
     parser.close()
     lines = [" ".join(line.split()) for line in "".join(parser.parts).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip().replace("\n\n• ", "\n• ")
-
-
-def _unescaped(line: str) -> str:
-    parser = _Text()
-    parser.feed(line.replace("<", "&lt;"))
-    parser.close()
-    return "".join(parser.parts)

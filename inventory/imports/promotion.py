@@ -134,8 +134,15 @@ def make_plan(
         _plan_product(plan, with_stock=with_stock)
         _plan_prices(plan, lookup_keys, promotion.notes)
         promotion.plans.append(plan)
-    promotion.notes += _orphans(source, target)
-    promotion.notes += [f"There is no product {each}." for each in only if each not in {p.id for p in source}]
+    there = {product.id for product in source}
+    for product in target:
+        origin = product.metadata.get(PROMOTED_FROM)
+        if origin and product.active and origin not in there:
+            promotion.notes.append(
+                f"{product.fields['name']} ({product.id}): its original {origin} is deleted; the copy stays on sale. "
+                "Archive it at Stripe if it should not."
+            )
+    promotion.notes += [f"There is no product {each}." for each in only if each not in there]
     return promotion
 
 
@@ -270,17 +277,6 @@ def _price_params(
                 f"{plan.name}: the lookup key {price.lookup_key} belongs to {holder.id} and stays there."
             )
     return params
-
-
-def _orphans(source: Sequence[CopiedProduct], target: Sequence[CopiedProduct]) -> Iterator[str]:
-    there = {product.id for product in source}
-    for product in target:
-        origin = product.metadata.get(PROMOTED_FROM)
-        if origin and product.active and origin not in there:
-            yield (
-                f"{product.fields['name']} ({product.id}): its original {origin} is deleted; the copy stays on sale. "
-                "Archive it at Stripe if it should not."
-            )
 
 
 def _without_origin(metadata: Mapping[str, str]) -> dict[str, str]:

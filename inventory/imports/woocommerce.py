@@ -38,7 +38,15 @@ def read(table: Table) -> Export:
             export.problems.append(row.problem)
         else:
             rows.append(row)
-    parents = _parents(rows, export.problems)
+    # By SKU and by `id:`, as variations name their parents.
+    parents: dict[str, Row] = {}
+    for row in rows:
+        for name in filter(None, [row.get("id") and f"id:{row.get('id')}", row.get("sku")]):
+            if (other := parents.setdefault(name, row)) is not row:
+                noun = f"ID {name[3:]}" if name.startswith("id:") else f"SKU {name}"
+                export.problems.append(f"Lines {other.line} and {row.line} have the same {noun}.")
+        if not row.get("id") and not row.get("sku") and "variation" not in _types(row):
+            export.problems.append(f"Line {row.line}: the row has neither an ID nor a SKU.")
     variations: dict[str, list[Row]] = {}
     for row in rows:
         if "variation" in _types(row):
@@ -63,19 +71,6 @@ def _handle(row: Row) -> str:
     return f"woo-{row.get('id')}" if row.get("id") else row.get("sku") or f"woo-line-{row.line}"
 
 
-def _parents(rows: list[Row], problems: list[str]) -> dict[str, Row]:
-    # SKU and `id:` of each product that may have variations. SKUs and ids that two rows have are a problem.
-    parents: dict[str, Row] = {}
-    for row in rows:
-        for name in filter(None, [row.get("id") and f"id:{row.get('id')}", row.get("sku")]):
-            if (other := parents.setdefault(name, row)) is not row:
-                noun = f"ID {name[3:]}" if name.startswith("id:") else f"SKU {name}"
-                problems.append(f"Lines {other.line} and {row.line} have the same {noun}.")
-        if not row.get("id") and not row.get("sku") and "variation" not in _types(row):
-            problems.append(f"Line {row.line}: the row has neither an ID nor a SKU.")
-    return parents
-
-
 def _add(row: Row, variations: list[Row], export: Export) -> None:
     types = _types(row)
     attributes = _attributes(row)
@@ -97,7 +92,11 @@ def _add(row: Row, variations: list[Row], export: Export) -> None:
     if "variable" in types:
         published = [variation for variation in variations if variation.get("published") in ("1", "")]
         product.variants = [_variation(one, row, attributes, export.problems) for one in published]
-        product.colors = tuple(_any_colors(published, attributes))
+        for name, values in attributes.items():
+            if is_color(name) and all(_attributes(one).get(name) == [] for one in published):
+                # The variations are for any color, so the parent has the colors.
+                product.colors = tuple(values)
+                break
         if variations and not published:
             export.leave_out(product, "left out, none of its variations is published.")
             return
@@ -162,14 +161,6 @@ def _variant(row: Row, options: tuple[tuple[str, str], ...]) -> Variant:
         count=stock or ("0" if sold_out else ""),
         sells_beyond=row.get("backorders allowed?").casefold() in ("1", "yes", "notify"),
     )
-
-
-def _any_colors(variations: list[Row], of_parent: dict[str, list[str]]) -> list[str]:
-    # The parent's colors, if its variations are for any color.
-    for name, values in of_parent.items():
-        if is_color(name) and all(_attributes(row).get(name) == [] for row in variations):
-            return values
-    return []
 
 
 def _text(text: str) -> str:

@@ -147,18 +147,15 @@ def split_order(shares: Mapping[str, float], stock: Mapping[str, int], order: in
         per_share = total / sum(wanted.values())
         exact = {size: share * per_share - stock.get(size, 0) for size, share in wanted.items()}
         enough = [size for size, units in exact.items() if units < 0]
-        if not enough:
-            return _rounded(exact, order)
-        wanted = {size: share for size, share in wanted.items() if size not in enough}
+        if enough:
+            wanted = {size: share for size, share in wanted.items() if size not in enough}
+            continue
+        whole = {size: int(units) for size, units in exact.items()}
+        by_remainder = sorted(exact, key=lambda size: (whole[size] - exact[size], size))
+        for size in by_remainder[: max(0, order - sum(whole.values()))]:
+            whole[size] += 1
+        return whole
     return {}
-
-
-def _rounded(exact: Mapping[str, float], total: int) -> dict[str, int]:
-    whole = {size: int(units) for size, units in exact.items()}
-    by_remainder = sorted(exact, key=lambda size: (whole[size] - exact[size], size))
-    for size in by_remainder[: max(0, total - sum(whole.values()))]:
-        whole[size] += 1
-    return whole
 
 
 @dataclass(frozen=True)

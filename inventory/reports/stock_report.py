@@ -14,7 +14,6 @@ from django.db.models import F
 from inventory.models import StockItem
 from inventory.reports.csv_export import csv_text
 from inventory.stock import metadata
-from inventory.stock.metadata import ParsedCount
 from shop.gateway import StripeProduct
 from shop.models import Product
 from shop.money import as_decimal
@@ -184,19 +183,18 @@ def differences(product: StripeProduct, rows: list[Row]) -> Iterator[str]:
     sizes = tuple(row.size for row in rows)
     for reading in metadata.read(product.metadata, sizes if any(sizes) else ()):
         row = here.get(reading.key)
-        if row is not None and (text := _difference(reading, row)):
+        if row is None:
+            continue
+        theirs = _count_text(reading.count, is_unlimited=reading.unlimited)
+        published = None if row.units is None else row.units - row.pending
+        ours = _count_text(published, is_unlimited=row.status == Status.NOT_TRACKED)
+        if theirs != ours:
+            on_its_way = f" and {row.pending:+d} on its way" if row.pending else ""
+            text = f"Stripe has {theirs}, this shop {ours}{on_its_way}."
             yield f"{row.name} ({product.id}), {reading.key}: {text}"
 
 
-def _difference(reading: ParsedCount, row: Row) -> str:
-    remote = reading.count
-    at_stripe = "“unlimited”" if reading.unlimited else "no valid count" if remote is None else str(remote)
-    published = None if row.units is None else row.units - row.pending
-    if published is not None:
-        here = str(published)
-    else:
-        here = "“unlimited”" if row.status == Status.NOT_TRACKED else "no valid count"
-    if at_stripe == here:
-        return ""
-    on_its_way = f" and {row.pending:+d} on its way" if row.pending else ""
-    return f"Stripe has {at_stripe}, this shop {here}{on_its_way}."
+def _count_text(count: int | None, *, is_unlimited: bool) -> str:
+    if count is None:
+        return "“unlimited”" if is_unlimited else "no valid count"
+    return str(count)

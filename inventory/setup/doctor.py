@@ -120,7 +120,19 @@ def is_live() -> bool:
 
 def settings_findings() -> Iterator[Finding]:
     """Settings that do not fit each other. A setting that is invalid by itself has stopped the program before."""
-    problems = [*_problems_of_live_settings()] if is_live() else []
+    problems = []
+    if is_live() and not settings.SITE_URL.startswith("https://"):
+        text = _(
+            "The key is a live key, but SITE_URL is not https: customers’ sessions are sent in the clear."
+        )
+        problems.append(Finding("settings", ERROR, text, _("SITE_URL=https://your.shop in .env")))
+    if is_live() and settings.DEBUG:
+        text = _("The key is a live key, but DEBUG is on: error pages show settings to visitors.")
+        problems.append(Finding("settings", ERROR, text, _("DEBUG=False in .env")))
+    if is_live() and settings.STRIPE_API_BASE != "https://api.stripe.com":
+        text = _("The key is a live key, but STRIPE_API_BASE is %(base)s.")
+        text %= {"base": settings.STRIPE_API_BASE}
+        problems.append(Finding("settings", ERROR, text, _("Remove STRIPE_API_BASE from .env.")))
     if not validate_host(urlsplit(settings.SITE_URL).hostname or "", settings.ALLOWED_HOSTS):
         text = _("ALLOWED_HOSTS does not contain the host of SITE_URL, so every page answers 400.")
         problems.append(Finding("settings", ERROR, text, _("Remove ALLOWED_HOSTS, or add the host to it.")))
@@ -131,22 +143,6 @@ def settings_findings() -> Iterator[Finding]:
         text = _("SHIPPING_RATES are offered, but without SHIPPING_COUNTRIES Stripe asks for no address.")
         problems.append(Finding("settings", WARNING, text, _("Set SHIPPING_COUNTRIES, such as US,DE.")))
     yield from problems or [Finding("settings", OK, _("The settings fit each other."))]
-
-
-def _problems_of_live_settings() -> Iterator[Finding]:
-    if not settings.SITE_URL.startswith("https://"):
-        text = _(
-            "The key is a live key, but SITE_URL is not https: customers’ sessions are sent in the clear."
-        )
-        yield Finding("settings", ERROR, text, _("SITE_URL=https://your.shop in .env"))
-    if settings.DEBUG:
-        text = _("The key is a live key, but DEBUG is on: error pages show settings to visitors.")
-        yield Finding("settings", ERROR, text, _("DEBUG=False in .env"))
-    if settings.STRIPE_API_BASE != "https://api.stripe.com":
-        text = _("The key is a live key, but STRIPE_API_BASE is %(base)s.") % {
-            "base": settings.STRIPE_API_BASE
-        }
-        yield Finding("settings", ERROR, text, _("Remove STRIPE_API_BASE from .env."))
 
 
 # --- Stripe -------------------------------------------------------------------------------------
@@ -348,7 +344,14 @@ def _database_problems() -> Iterator[Finding]:
     if is_read_only():
         text, remedy = READ_ONLY
         problems.append(Finding("database", ERROR, _(text), _(remedy)))
-    problems += [*_files_that_others_may_read(), *_events_of_the_other_mode()]
+    problems += _files_that_others_may_read()
+    if settings.STRIPE_SECRET_KEY and StripeEvent.objects.filter(livemode=not is_live()).exists():
+        text = _(
+            "The key is of %(mode)s, but the database has events of the other mode: orders and counts of both are mixed."
+        )
+        facts = {"mode": _("live mode") if is_live() else _("test mode")}
+        remedy = _("Use a new database for this mode: another name in DATABASE_URL (README, “Go live”).")
+        problems.append(Finding("database", ERROR, text % facts, remedy))
     host = str(settings.DATABASES["default"].get("HOST") or "")
     options = settings.DATABASES["default"].get("OPTIONS") or {}
     if "," in host and options.get("target_session_attrs") != "read-write":
@@ -374,16 +377,6 @@ def _files_that_others_may_read() -> list[Finding]:
     ]
 
 
-def _events_of_the_other_mode() -> Iterator[Finding]:
-    if settings.STRIPE_SECRET_KEY and StripeEvent.objects.filter(livemode=not is_live()).exists():
-        text = _(
-            "The key is of %(mode)s, but the database has events of the other mode: orders and counts of both are mixed."
-        )
-        facts = {"mode": _("live mode") if is_live() else _("test mode")}
-        remedy = _("Use a new database for this mode: another name in DATABASE_URL (README, “Go live”).")
-        yield Finding("database", ERROR, text % facts, remedy)
-
-
 def _worker_findings(now: datetime) -> Iterator[Finding]:
     silence = heartbeat.worker_silence(now)
     if silence is not None:
@@ -392,7 +385,17 @@ def _worker_findings(now: datetime) -> Iterator[Finding]:
         yield Finding("worker", ERROR, text % since, "manage.py run_worker")
     else:
         yield Finding("worker", OK, _("A worker is running."))
-    yield from _event_findings(now) or [Finding("events", OK, _("All events are handled."))]
+    failed = StripeEvent.objects.filter(state=StripeEvent.State.FAILED).count()
+    if failed:
+        text = ngettext("%(n)d event could not be handled.", "%(n)d events could not be handled.", failed)
+        yield Finding("events", ERROR, text % {"n": failed}, "manage.py replay_events --failed")
+    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING)
+    oldest = waiting.aggregate(at=Min("received_at"))["at"]
+    if oldest is not None and now - oldest > MAX_WAIT:
+        text = _("An event has been waiting since %(since)s.") % {"since": _moment(oldest)}
+        yield Finding("events", ERROR, text, "manage.py run_worker")
+    elif not failed:
+        yield Finding("events", OK, _("All events are handled."))
     oldest = Movement.objects.filter(
         published_at=None, item__state=StockItem.State.COUNTED, item__product__deleted=False
     ).aggregate(at=Min("created_at"))["at"]
@@ -402,20 +405,6 @@ def _worker_findings(now: datetime) -> Iterator[Finding]:
         yield Finding("publishing", ERROR, text, remedy)
     else:
         yield Finding("publishing", OK, _("All counts are at Stripe, or a moment away from it."))
-
-
-def _event_findings(now: datetime) -> list[Finding]:
-    findings = []
-    if failed := StripeEvent.objects.filter(state=StripeEvent.State.FAILED).count():
-        text = ngettext("%(n)d event could not be handled.", "%(n)d events could not be handled.", failed)
-        text %= {"n": failed}
-        findings.append(Finding("events", ERROR, text, "manage.py replay_events --failed"))
-    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING)
-    oldest = waiting.aggregate(at=Min("received_at"))["at"]
-    if oldest is not None and now - oldest > MAX_WAIT:
-        text = _("An event has been waiting since %(since)s.") % {"since": _moment(oldest)}
-        findings.append(Finding("events", ERROR, text, "manage.py run_worker"))
-    return findings
 
 
 def _delivery_findings() -> Iterator[Finding]:
@@ -504,11 +493,8 @@ def mail_findings(*, send_mail: bool) -> Iterator[Finding]:
         facts = {"owner": ", ".join(settings.OWNER_EMAILS), "where": where}
         text = _("Mails to %(owner)s are %(where)s; doctor --send-mail tries it.")
         yield Finding("mail", OK, text % facts)
-    if send_mail and settings.OWNER_EMAILS:
-        yield _try_mail()
-
-
-def _try_mail() -> Finding:
+    if not (send_mail and settings.OWNER_EMAILS):
+        return
     text = _("If you can read this, mails of the shop arrive.")
     try:
         mail = EmailMessage(_("Test of the shop’s mail"), text, to=settings.OWNER_EMAILS)
@@ -517,8 +503,8 @@ def _try_mail() -> Finding:
     except Exception as exc:
         # Mail backends raise many kinds of errors.
         facts = {"error": " ".join(f"{type(exc).__name__}: {exc}".split())[:300]}
-        return Finding(
-            "mail", ERROR, _("The mail was not accepted: %(error)s") % facts, _("EMAIL_URL in .env")
-        )
-    facts = {"owner": ", ".join(settings.OWNER_EMAILS)}
-    return Finding("mail", OK, _("A mail to %(owner)s was accepted.") % facts)
+        text = _("The mail was not accepted: %(error)s")
+        yield Finding("mail", ERROR, text % facts, _("EMAIL_URL in .env"))
+    else:
+        facts = {"owner": ", ".join(settings.OWNER_EMAILS)}
+        yield Finding("mail", OK, _("A mail to %(owner)s was accepted.") % facts)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from django.db import transaction
 from django.db.models import F
@@ -245,7 +244,8 @@ def record(changes: Iterable[Line], verb: Verb, *, reference: str, reason: str, 
     moved: list[str] = []
     new = 0
     with transaction.atomic():
-        for batch in _batches(ordered):
+        for start in range(0, len(ordered), BATCH_SIZE):
+            batch = ordered[start : start + BATCH_SIZE]
             ids = [pk for pk, _number, _was in batch]
             locked = StockItem.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk")
             names = locked.select_related("product").only(*NEEDED_FIELDS)
@@ -280,12 +280,6 @@ def record(changes: Iterable[Line], verb: Verb, *, reference: str, reason: str, 
         if moved:
             raise CountsMoved(moved)
     return new
-
-
-def _batches(rows: Sequence[Line]) -> Iterator[list[Line]]:
-    remaining = iter(rows)
-    while batch := list(islice(remaining, BATCH_SIZE)):
-        yield batch
 
 
 def count_sheet() -> Iterator[list[str | int]]:

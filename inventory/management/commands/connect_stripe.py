@@ -64,7 +64,13 @@ class Command(BaseCommand):
                 ask_to_proceed()
             secret = endpoint.apply(planned)
         except StripeCallError as exc:
-            raise CommandError(f"{exc}{_hint()}") from exc
+            hint = ""
+            if settings.SITE_URL.partition("://")[2].startswith(("localhost", "127.", "[::1]")):
+                hint = (
+                    f" SITE_URL is {settings.SITE_URL}, which Stripe cannot reach: set the shop's public URL, or use "
+                    "`stripe listen` (see README.md)."
+                )
+            raise CommandError(f"{exc}{hint}") from exc
         self._keep(typed, secret, options)
         if not options["no_sync"]:
             call_command("sync_catalog", stdout=self.stdout, stderr=self.stderr)
@@ -114,13 +120,3 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"Put this line into .env; Stripe does not show it again:\nSTRIPE_WEBHOOK_SECRET={secret}"
             )
-
-
-def _hint() -> str:
-    host = settings.SITE_URL.partition("://")[2]
-    if not host.startswith(("localhost", "127.", "[::1]")):
-        return ""
-    return (
-        f" SITE_URL is {settings.SITE_URL}, which Stripe cannot reach: set the shop's public URL, or use `stripe listen` "
-        "(see README.md)."
-    )

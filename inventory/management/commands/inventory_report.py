@@ -42,9 +42,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        differing: list[str] = []
         try:
             product_id = find_product(options["product"]).pk if options["product"] else ""
-            differing = list(_live_differences(product_id)) if options["live"] else []
+            if options["live"]:
+                sizes_here = stock_report.by_product(stock_rows(product_id=product_id))
+                here = {sizes[0].product_id: sizes for sizes in sizes_here}
+                for product in [fetch_product(product_id)] if product_id else iter_products():
+                    differing += stock_report.differences(product, here.get(product.id, []))
         except (ChangeRefused, StripeCallError) as exc:
             raise CommandError(str(exc)) from exc
         totals = Totals()
@@ -93,15 +98,6 @@ class Command(BaseCommand):
         except (SMTPException, OSError) as exc:
             raise CommandError(f"The report could not be sent: {exc}") from exc
         self.stdout.write(f"Sent to {', '.join(settings.OWNER_EMAILS)}.")
-
-
-def _live_differences(product_id: str) -> Iterator[str]:
-    here: dict[str, list[Row]] = {}
-    for row in stock_rows(product_id=product_id):
-        here.setdefault(row.product_id, []).append(row)
-    for product in [fetch_product(product_id)] if product_id else iter_products():
-        if product.id in here:
-            yield from stock_report.differences(product, here[product.id])
 
 
 def _summary(totals: Totals) -> str:

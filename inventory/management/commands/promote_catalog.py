@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -68,7 +69,12 @@ class Command(BaseCommand):
         self, source: CatalogAccount, target: CatalogAccount
     ) -> tuple[list[CopiedProduct], list[CopiedProduct]]:
         refusal = "Both keys belong to the same account and mode."
-        if source.key == target.key or _same_id(source, target):
+        has_same_id = False
+        if source.is_live == target.is_live:  # Test and live mode of one account may share its id.
+            # A restricted key need not read the account; the ids of prices are compared later.
+            with suppress(PermissionDenied):
+                has_same_id = source.account_id() == target.account_id()
+        if source.key == target.key or has_same_id:
             raise CommandError(refusal)
         target.check_rights()
         theirs, ours = source.products(), target.products()
@@ -135,15 +141,6 @@ def _account(given: str) -> CatalogAccount:
     if given in MODES and f"_{given}_" not in key:
         raise CommandError(f"{name} holds a key of the other mode.")
     return CatalogAccount(key, name)
-
-
-def _same_id(source: CatalogAccount, target: CatalogAccount) -> bool:
-    if source.is_live != target.is_live:
-        return False  # Test and live mode of one account may share its id.
-    try:
-        return source.account_id() == target.account_id()
-    except PermissionDenied:
-        return False  # A restricted key need not read the account; the ids of prices are compared later.
 
 
 def _printable(text: str) -> str:

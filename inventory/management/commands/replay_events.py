@@ -31,16 +31,6 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="List the events without handling them.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        chosen = self._choose(options)
-        for event in chosen:
-            self.stdout.write(f"{format_local(event.received_at)} {event.type} {event.pk} {event.state}")
-        if options["dry_run"]:
-            self.stdout.write(f"{len(chosen)} would be handled again.")
-            return
-        number = inbox.replay([event.pk for event in chosen], timezone.now())
-        self.stdout.write(f"{number} will be handled again by the worker.")
-
-    def _choose(self, options: dict[str, Any]) -> list[StripeEvent]:
         events: QuerySet[StripeEvent] = StripeEvent.objects.order_by("received_at")
         if not any(options[name] for name in ("ids", "failed", "since", "until")):
             raise CommandError("Specify event ids, --failed, --since or --until.")
@@ -57,4 +47,11 @@ class Command(BaseCommand):
             events = events.filter(received_at__gte=options["since"])
         if options["until"]:
             events = events.filter(received_at__lt=options["until"])
-        return list(events)
+        chosen = list(events)
+        for event in chosen:
+            self.stdout.write(f"{format_local(event.received_at)} {event.type} {event.pk} {event.state}")
+        if options["dry_run"]:
+            self.stdout.write(f"{len(chosen)} would be handled again.")
+            return
+        number = inbox.replay([event.pk for event in chosen], timezone.now())
+        self.stdout.write(f"{number} will be handled again by the worker.")

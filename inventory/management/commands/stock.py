@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import secrets
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,13 @@ class Command(BaseCommand):
 
     def _record_arguments(self, verb: Verb, reference: str, actor: str, options: dict[str, Any]) -> list[str]:
         # Show and record the change. Returns the products with new movements.
-        changes = plan(verb, _from_arguments(options), reference=reference)
+        product = find_product(options["product"])
+        if not options["sizes"]:
+            raise ChangeRefused("Say how many, such as M=12, or 12 for a product without sizes.")
+        # The last equals sign: a size may contain one.
+        wanted = [text.rpartition("=") for text in options["sizes"]]
+        items = [(find_item(product, size), parse_number(number)) for size, _equals, number in wanted]
+        changes = plan(verb, items, reference=reference)
         movements = []
         if not options["dry_run"]:
             movements = apply_changes(changes, reference=reference, reason=options["reason"], actor=actor)
@@ -143,13 +148,3 @@ class Command(BaseCommand):
                 reasons = Issue.objects.filter(closed_at=None, subject__startswith=product_id)
                 why = " ".join(issue.text for issue in reasons[:1]) or "The worker will try again."
                 raise CommandError(f"Recorded here, but not yet at Stripe: {product_id}. {why}")
-
-
-def _from_arguments(options: dict[str, Any]) -> Iterator[tuple[StockItem, int]]:
-    product = find_product(options["product"])
-    if not options["sizes"]:
-        raise ChangeRefused("Say how many, such as M=12, or 12 for a product without sizes.")
-    for text in options["sizes"]:
-        # The last equals sign: a size may contain one.
-        size, _equals, number = text.rpartition("=")
-        yield find_item(product, size), parse_number(number)
