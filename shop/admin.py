@@ -102,7 +102,12 @@ class ProductAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=_("prices"))
     def price_list(self, product: Product) -> SafeString | str:
-        return _lines([_price_line(price, product.default_price_id) for price in product.parsed_prices])
+        lines = []
+        for price in product.parsed_prices:
+            amount = "-" if price.unit_amount is None else _formatted(price)
+            what = price.size or (_("default") if price.id == product.default_price_id else _("not used"))
+            lines.append(f"{what}: {amount} ({price.id})" + (f": {price.problem}" if price.problem else ""))
+        return _lines(lines)
 
     @admin.display(description=_("metadata"))
     def metadata_list(self, product: Product) -> SafeString | str:
@@ -129,12 +134,6 @@ def _lines(lines: list[str]) -> SafeString | str:
 
 def _formatted(price: Price) -> str:
     return format_money(price.unit_amount or 0, price.currency)
-
-
-def _price_line(price: Price, default_price_id: str) -> str:
-    amount = "-" if price.unit_amount is None else _formatted(price)
-    what = price.size or (_("default") if price.id == default_price_id else _("not used"))
-    return f"{what}: {amount} ({price.id})" + (f": {price.problem}" if price.problem else "")
 
 
 @admin.register(SizeGuide)

@@ -51,10 +51,14 @@ def compressed_catalog(version: str, *, show_quantities: bool) -> bytes:
     with _lock:
         if _latest[0] == version:
             return _latest[1]
-        file = BytesIO()
+        file, separator = BytesIO(), '{"products": ['
+        products = Product.objects.visible().with_stock().with_size_guide()
         with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6, mtime=0) as compressor:
-            for part in _catalog_parts(show_quantities=show_quantities):
-                compressor.write(part.encode())
+            for product in products.iterator(chunk_size=BATCH_SIZE):
+                fields = product_to_json(product, show_quantities=show_quantities)
+                compressor.write(f"{separator}{json.dumps(fields, cls=DjangoJSONEncoder)}".encode())
+                separator = ", "
+            compressor.write(b"]}" if separator == ", " else b'{"products": []}')
         compressed = file.getvalue()
         # Rows that changed while it was built belong to another version.
         if catalog_version(show_quantities=show_quantities) == version:
@@ -71,16 +75,6 @@ def decompressed(compressed: bytes) -> Iterator[bytes]:
 
 def uncompressed_size(compressed: bytes) -> int:
     return int.from_bytes(compressed[-4:], "little")  # The last field of gzip's format.
-
-
-def _catalog_parts(*, show_quantities: bool) -> Iterator[str]:
-    separator = '{"products": ['
-    products = Product.objects.visible().with_stock().with_size_guide()
-    for product in products.iterator(chunk_size=BATCH_SIZE):
-        fields = product_to_json(product, show_quantities=show_quantities)
-        yield separator + json.dumps(fields, cls=DjangoJSONEncoder)
-        separator = ", "
-    yield "]}" if separator == ", " else f"{separator}]}}"
 
 
 def product_to_json(product: Product, *, show_quantities: bool) -> dict[str, Any]:

@@ -47,8 +47,11 @@ def choose_currency(
     """Remember the currency that an address asks for, and forget one that has ended."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if redirect := _remembering(request):
-            return redirect
+        chosen = request.GET.get(PARAMETER, "")
+        known = {settings.SHOP_CURRENCY, *settings.SHOP_CURRENCIES} if settings.SHOP_CURRENCIES else set()
+        is_page = request.method in {"GET", "HEAD"} and not request.path_info.startswith(ENGLISH)
+        if chosen in known and is_page:
+            return _remember(request, chosen)
         response = get_response(request)
         if getattr(request, "currency_has_ended", False):
             response.delete_cookie(COOKIE, samesite="Lax")
@@ -57,15 +60,8 @@ def choose_currency(
     return middleware
 
 
-def _remembering(request: HttpRequest) -> HttpResponse | None:
-    # None unless the address asks for a currency of the shop. Whether everything has a price in it is asked later.
-    chosen = request.GET.get(PARAMETER, "")
-    if chosen not in settings.SHOP_CURRENCIES and (
-        not settings.SHOP_CURRENCIES or chosen != settings.SHOP_CURRENCY
-    ):
-        return None
-    if request.method not in {"GET", "HEAD"} or request.path_info.startswith(ENGLISH):
-        return None
+def _remember(request: HttpRequest, chosen: str) -> HttpResponse:
+    # Whether everything has a price in the currency is asked by the page that follows.
     query = request.GET.copy()
     del query[PARAMETER]
     # Two slashes would begin the address of another host.

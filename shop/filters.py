@@ -46,7 +46,8 @@ class ProductFilter:
     @classmethod
     def read(cls, query: QueryDict, currency: str) -> Self:
         """Parse the query string. Invalid values are ignored, so no URL results in an error."""
-        sort = query.get("sort", "")
+        sort, number = query.get("sort", ""), query.get("page", "")
+        page = int(number[:6]) if number.isascii() and number.isdigit() else 1
         return cls(
             q=_text(query.get("q", "")),
             size=_text(query.get("size", "")),
@@ -55,7 +56,7 @@ class ProductFilter:
             min_price=_amount(query.get("from", ""), currency),
             max_price=_amount(query.get("to", ""), currency),
             sort=sort if sort in SORT_ORDERS else "",
-            page=_page(query.get("page", "")),
+            page=max(1, min(page, MAX_PAGE)),
             currency=currency,
         )
 
@@ -92,15 +93,12 @@ class ProductFilter:
                 in_size & in_stock, stock_items__is_listed=True, lowest_amount__isnull=False
             )
             rows = rows.filter(pk__in=sellable.values("pk"))
-        return rows.annotate(total=Window(Count("pk"))).order_by(*self._order())
-
-    def _order(self) -> list[str | Combinable]:
-        lowest, _highest = self._price_fields()
-        by_price: dict[str, list[str | Combinable]] = {
+        by_price: dict[str, list[Combinable]] = {
             "price": [F(lowest).asc(nulls_last=True)],
             "-price": [F(lowest).desc(nulls_last=True)],
         }
-        return [*by_price.get(self.sort, []), *SORT_ORDERS[self.sort]]
+        order: list[str | Combinable] = [*by_price.get(self.sort, []), *SORT_ORDERS[self.sort]]
+        return rows.annotate(total=Window(Count("pk"))).order_by(*order)
 
     def _price_fields(self) -> tuple[str, str]:
         # Of lowest and highest price: Product.amounts has those in other currencies.
@@ -159,8 +157,3 @@ def _amount_text(amount: int | None, currency: str) -> str:
         return ""
     written = Decimal(amount).scaleb(-decimals(currency))
     return format(written.to_integral() if written == written.to_integral() else written, "f")
-
-
-def _page(text: str) -> int:
-    number = int(text[:6]) if text.isascii() and text.isdigit() else 1
-    return max(1, min(number, MAX_PAGE))

@@ -75,6 +75,9 @@ class StripeShippingRate:
     delivery_days: list[int | None]  # Least and most, of which one may be unknown; empty without an estimate.
 
 
+DAYS = {"hour": 1 / 24, "day": 1, "business_day": 1, "week": 7, "month": 30}
+
+
 def fetch_shipping_rate(rate_id: str) -> StripeShippingRate:
     """Raises config.stripe_client.NotFound if Stripe does not have it, StripeCallError if the request fails."""
     with translate_errors():
@@ -83,6 +86,9 @@ def fetch_shipping_rate(rate_id: str) -> StripeShippingRate:
         )
     fixed = rate.fixed_amount
     options = _currency_options(fixed, "amount")
+    estimate = _field(rate, "delivery_estimate")
+    ends = [_field(estimate, name) for name in ("minimum", "maximum")]
+    days = [None if end is None else ceil(end.value * DAYS.get(end.unit, 1)) for end in ends]
     return StripeShippingRate(
         id=rate.id,
         name=clean_json(_field(rate, "display_name") or "")[:100],
@@ -91,17 +97,8 @@ def fetch_shipping_rate(rate_id: str) -> StripeShippingRate:
         currency=fixed.currency if fixed else "",
         amount=fixed.amount if fixed else 0,
         options={code: option.amount for code, option in options.items()},
-        delivery_days=_delivery_days(_field(rate, "delivery_estimate")),
+        delivery_days=days if any(ends) else [],
     )
-
-
-DAYS = {"hour": 1 / 24, "day": 1, "business_day": 1, "week": 7, "month": 30}
-
-
-def _delivery_days(estimate: Any) -> list[int | None]:
-    ends = [_field(estimate, name) for name in ("minimum", "maximum")]
-    days = [None if end is None else ceil(end.value * DAYS.get(end.unit, 1)) for end in ends]
-    return days if any(ends) else []
 
 
 def fetch_product(product_id: str) -> StripeProduct:

@@ -9,24 +9,21 @@ def partition_images(images: Iterable[str], origins: Sequence[str]) -> tuple[lis
     shown: list[str] = []
     problems: list[str] = []
     for address in images:
-        problem = _problem(address, origins)
-        if problem:
-            problems.append(f"The image {ascii(address)[1:-1][:80]} is not shown: {problem}")
+        try:
+            parts = urlsplit(address)
+            # An address with credentials has no origin.
+            has_origin = bool(parts.hostname) and "@" not in parts.netloc
+            origin = f"{parts.scheme}://{parts.netloc}".lower() if has_origin else ""
+        except ValueError:
+            origin = ""
+        if not address.isprintable() or set(address) & set(" \"'<>\\`;,"):
+            problem = "its URL has invalid characters."
+        elif origins and origin not in origins:
+            problem = "its origin is not in ALLOWED_IMAGE_ORIGINS."
+        elif not origins and not origin.startswith("https://"):
+            problem = "its URL does not begin with https://."
         else:
             shown.append(address)
+            continue
+        problems.append(f"The image {ascii(address)[1:-1][:80]} is not shown: {problem}")
     return shown, problems
-
-
-def _problem(address: str, origins: Sequence[str]) -> str:
-    if not address.isprintable() or set(address) & set(" \"'<>\\`;,"):
-        return "its URL has invalid characters."
-    try:
-        parts = urlsplit(address)
-        # An address with credentials has no origin.
-        has_origin = bool(parts.hostname) and "@" not in parts.netloc
-        origin = f"{parts.scheme}://{parts.netloc}".lower() if has_origin else ""
-    except ValueError:
-        origin = ""
-    if origins:
-        return "" if origin in origins else "its origin is not in ALLOWED_IMAGE_ORIGINS."
-    return "" if origin.startswith("https://") else "its URL does not begin with https://."

@@ -24,6 +24,7 @@ from shop.storefront import StorefrontContext
 # Text from Stripe must not close the script element.
 ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 SCHEMA = "https://schema.org/"
+AVAILABILITY = {StockStatus.AVAILABLE: "InStock", StockStatus.FEW: "LimitedAvailability"}
 CONDITIONS = {"new": "NewCondition", "refurbished": "RefurbishedCondition", "used": "UsedCondition"}
 GENDERS = {"female": "Female", "male": "Male", "unisex": "Unisex"}
 # Ages in years, from and to: https://schema.org/suggestedAge has no names for the groups of feeds.
@@ -115,19 +116,13 @@ def _variant(row: CatalogRow, policies: list[Json]) -> Json:
         "url": row.url,
         "price": row.price_text,
         "priceCurrency": row.currency.upper(),
-        "availability": SCHEMA + schema_availability(row.stock),
+        "availability": SCHEMA + AVAILABILITY.get(row.stock, "OutOfStock"),
         "itemCondition": SCHEMA + CONDITIONS[row.product.condition],
     }
     for policy in policies:
         name = "shippingDetails" if policy["@id"] == SHIPPING_ID else "hasMerchantReturnPolicy"
         offer[name] = {"@id": policy["@id"]}
     return {"sku": row.id, "gtin": row.gtin, "mpn": row.mpn, "offers": offer}
-
-
-def schema_availability(stock: StockStatus) -> str:
-    if stock is StockStatus.AVAILABLE:
-        return "InStock"
-    return "LimitedAvailability" if stock is StockStatus.FEW else "OutOfStock"
 
 
 def _audience(gender: str, age_group: str) -> Json | None:

@@ -52,7 +52,11 @@ def parse(metadata: Mapping[str, str], languages: Sequence[str] = ()) -> Product
     """
     sizes, size_problems = _sizes(metadata)
     colors, color_problems = _listed(metadata.get("colors", ""), "colors", longest=MAX_LENGTH_WORD)
-    link, link_problems = _link(metadata)
+    # The first key that has an address counts.
+    link_key = next((key for key in LINK_KEYS if metadata.get(key, "").strip()), "link")
+    link, link_problems = metadata.get(link_key, "").strip(), []
+    if link and not is_https(link):
+        link, link_problems = "", [f"“{link_key}” is not a URL that begins with https://."]
     translations, translation_problems = _translations(metadata, languages)
     # Keys are case-sensitive, so `Sizes` would be ignored without notice.
     misspelt = [
@@ -112,34 +116,17 @@ def _listed(text: str, key: str, *, longest: int) -> tuple[list[str], list[str]]
     valid: list[str] = []
     problems: list[str] = []
     for part in (part.strip() for part in text.split(",")):
-        problem = _problem(part, valid, longest)
-        if problem:
-            problems.append(f"“{key}” {problem}")
+        if not part:
+            problems.append(f"“{key}” has an empty entry between its commas.")
+        elif part in valid:
+            problems.append(f"“{key}” lists {part} twice.")
+        elif len(part) > longest:
+            problems.append(f"“{key}” has “{part[:20]}…”, which is longer than {longest} characters.")
+        elif not part.isprintable() or set(part) & set("[]<>"):
+            problems.append(f"“{key}” has {part!a}, with characters that are not allowed in a size or color.")
         else:
             valid.append(part)
     return valid, list(dict.fromkeys(problems))
-
-
-def _problem(part: str, valid: list[str], longest: int) -> str:
-    if not part:
-        return "has an empty entry between its commas."
-    if part in valid:
-        return f"lists {part} twice."
-    if len(part) > longest:
-        return f"has “{part[:20]}…”, which is longer than {longest} characters."
-    if not part.isprintable() or set(part) & set("[]<>"):
-        return f"has {part!a}, with characters that are not allowed in a size or color."
-    return ""
-
-
-def _link(metadata: Mapping[str, str]) -> tuple[str, list[str]]:
-    for key in LINK_KEYS:
-        address = metadata.get(key, "").strip()
-        if address and is_https(address):
-            return address, []
-        if address:
-            return "", [f"“{key}” is not a URL that begins with https://."]
-    return "", []
 
 
 def _translations(

@@ -13,7 +13,7 @@ from shop.feeds.attributes import parse_attributes
 from shop.gateway import StripePrice, StripeProduct
 from shop.images import partition_images
 from shop.models import Product
-from shop.prices import Price, currency_problems_of, problems_of, range_of, ranges_in
+from shop.prices import Price, problems_of, ranges_of
 
 MAX_LENGTH_NAME = 5000
 MAX_LENGTH_SLUG = 100  # As long as a category may be.
@@ -62,8 +62,10 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         product.metadata, settings.SHOP_LANGUAGES if len(settings.SHOP_LANGUAGES) > 1 else ()
     )
     images, image_problems = partition_images(product.images, settings.ALLOWED_IMAGE_ORIGINS)
-    prices = _prices_of(product)
-    span = range_of(facts.sizes, prices, product.default_price_id)
+    prices = [_price(price) for price in sorted(product.prices, key=lambda price: price.id)]
+    currencies = (settings.SHOP_CURRENCY, *settings.SHOP_CURRENCIES)
+    ranges = ranges_of(currencies, facts.sizes, prices, product.default_price_id)
+    lowest, highest = ranges.pop(settings.SHOP_CURRENCY, (None, None))
     searched = [product.name, facts.category, *facts.colors, product.description, facts.details]
     searched += [text for texts in facts.translations.values() for text in texts.values()]
     name_problems = [] if product.name.strip() else ["It has no name."]
@@ -86,9 +88,9 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
         "metadata": metadata.without_counts(product.metadata),
         "prices": [price.as_row() for price in prices],
         "default_price_id": product.default_price_id,
-        "lowest_amount": span[0] if span else None,
-        "highest_amount": span[1] if span else None,
-        "amounts": ranges_in(settings.SHOP_CURRENCIES, facts.sizes, prices, product.default_price_id),
+        "lowest_amount": lowest,
+        "highest_amount": highest,
+        "amounts": {currency: list(ends) for currency, ends in ranges.items()},
         # Case folded here, because SQLite folds ASCII only.
         "search_text": "\n".join(searched).casefold(),
         "color_index": "".join(f"|{color.casefold()}|" for color in facts.colors),
@@ -103,20 +105,31 @@ def product_fields(product: StripeProduct) -> dict[str, Any]:
     }
 
 
-def _prices_of(product: StripeProduct) -> list[Price]:
-    return [
-        Price(
-            price.id,
-            price.currency,
-            price.unit_amount,
-            price.active,
-            price.size,
-            _price_problem(price),
-            price.tax_included,
-            price.options,
-        )
-        for price in sorted(product.prices, key=lambda price: price.id)
-    ]
+def _price(price: StripePrice) -> Price:
+    problem = ""
+    if not price.active:
+        problem = "it is archived."
+    elif price.recurring:
+        problem = "it is recurring; the shop takes one-time payments only."
+    elif price.tiered:
+        problem = "it is tiered; the shop needs a single amount."
+    elif price.custom:
+        problem = "its amount is chosen by the customer."
+    elif price.unit_amount is None:
+        problem = "it has no amount in whole minor units."
+    elif price.currency != settings.SHOP_CURRENCY:
+        own = settings.SHOP_CURRENCY.upper()
+        problem = f"it is in {price.currency.upper()}, but the shop sells in {own}."
+    return Price(
+        price.id,
+        price.currency,
+        price.unit_amount,
+        price.active,
+        price.size,
+        problem,
+        price.tax_included,
+        price.options,
+    )
 
 
 def _problems_of_prices(
@@ -130,8 +143,7 @@ def _problems_of_prices(
     if facts.link and not prices:
         return misspelled  # A link to something sold or played elsewhere needs no price.
     return [
-        *problems_of(facts.sizes, prices, product.default_price_id),
-        *currency_problems_of(settings.SHOP_CURRENCIES, facts.sizes, prices, product.default_price_id),
+        *problems_of(facts.sizes, prices, product.default_price_id, settings.SHOP_CURRENCIES),
         *misspelled,
     ]
 
@@ -140,19 +152,3 @@ def category_slug(category: str) -> str:
     """URL slug of a category; “Art” and “art” share one. It is cut, because a character may become eighteen."""
     slug = slugify(category, allow_unicode=True) or ("other" if category else "")
     return slug[:MAX_LENGTH_SLUG]
-
-
-def _price_problem(price: StripePrice) -> str:
-    if not price.active:
-        return "it is archived."
-    if price.recurring:
-        return "it is recurring; the shop takes one-time payments only."
-    if price.tiered:
-        return "it is tiered; the shop needs a single amount."
-    if price.custom:
-        return "its amount is chosen by the customer."
-    if price.unit_amount is None:
-        return "it has no amount in whole minor units."
-    if price.currency != settings.SHOP_CURRENCY:
-        return f"it is in {price.currency.upper()}, but the shop sells in {settings.SHOP_CURRENCY.upper()}."
-    return ""

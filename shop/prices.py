@@ -63,28 +63,27 @@ def price_for(size: str, prices: Iterable[Price], default_price_id: str) -> Pric
     return next((price for price in usable if price.id == default_price_id), None)
 
 
-def range_of(sizes: Sequence[str], prices: Sequence[Price], default_price_id: str) -> tuple[int, int] | None:
-    """Lowest and highest amount among the sizes, in minor units; None if no size has a price."""
-    chosen = [price_for(size, prices, default_price_id) for size in sizes or [""]]
-    amounts = [price.unit_amount for price in chosen if price and price.unit_amount is not None]
-    return (min(amounts), max(amounts)) if amounts else None
-
-
-def ranges_in(
+def ranges_of(
     currencies: Iterable[str], sizes: Sequence[str], prices: Sequence[Price], default_price_id: str
-) -> dict[str, list[int]]:
-    """Lowest and highest amount by currency, without those in which the price of a size has no amount."""
+) -> dict[str, tuple[int, int]]:
+    """Lowest and highest amount among the sizes that have a price, by currency and in its minor unit.
+
+    A currency in which one of these prices has no amount is left out, and so are all if no size has a price.
+    """
     chosen = [price for size in sizes or [""] if (price := price_for(size, prices, default_price_id))]
     ranges = {}
     for currency in currencies if chosen else ():
         found = [option.unit_amount for price in chosen if (option := price.in_currency(currency))]
         amounts = [amount for amount in found if amount is not None]
         if len(amounts) == len(chosen):
-            ranges[currency] = [min(amounts), max(amounts)]
+            ranges[currency] = min(amounts), max(amounts)
     return ranges
 
 
-def problems_of(sizes: Sequence[str], prices: Sequence[Price], default_price_id: str) -> list[str]:
+def problems_of(
+    sizes: Sequence[str], prices: Sequence[Price], default_price_id: str, currencies: Iterable[str] = ()
+) -> list[str]:
+    """`currencies`: those besides the shop's own in which each price should have an amount."""
     problems = [f"The price {price.id} cannot be used: {price.problem}" for price in prices if price.problem]
     sized = [price.size for price in prices if price.usable and price.size]
     problems += [
@@ -98,13 +97,6 @@ def problems_of(sizes: Sequence[str], prices: Sequence[Price], default_price_id:
         problems.append("It has no default price that can be used.")
     elif without:
         problems.append(f"There is no price for {', '.join(without)}.")
-    return problems
-
-
-def currency_problems_of(
-    currencies: Iterable[str], sizes: Sequence[str], prices: Sequence[Price], default_price_id: str
-) -> list[str]:
-    problems = []
     for currency in currencies:
         chosen = [(size, price_for(size, prices, default_price_id)) for size in sizes or [""]]
         without = [size for size, price in chosen if price and not price.in_currency(currency)]

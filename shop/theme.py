@@ -21,6 +21,8 @@ DARK_DEFAULTS = {
 
 def stylesheet(accent: str, background: str) -> str:
     """CSS for `accent` and `background`, each "#rrggbb" or empty. Returns an empty string if both are empty."""
+    if not background and not accent:
+        return ""
     light: dict[str, str] = {}
     dark: dict[str, str] = {}
     if background:
@@ -35,7 +37,7 @@ def stylesheet(accent: str, background: str) -> str:
     # A light background must not apply in dark mode, so its variables are reset to their defaults there.
     dark = {name: DARK_DEFAULTS[name] for name in light if name in DARK_DEFAULTS} | dark
     rules = [_rule(light), f"@media (prefers-color-scheme: dark) {{\n{_rule(dark)}}}\n"]
-    return "\n".join(rules) if light else ""
+    return "\n".join(rules)
 
 
 def _accent(accent: str, background: str) -> dict[str, str]:

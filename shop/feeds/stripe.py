@@ -61,7 +61,11 @@ def _written(storefront: StorefrontContext) -> AgentCatalog:
         for row in product_rows:
             if not is_complete(row, Feed.STRIPE):
                 continue
-            facts, (availability, not_tracked, quantity) = _facts(row, shipping), _stock(row)
+            facts = _facts(row, shipping)
+            is_tracked = not row.buyable or row.quantity is not None
+            availability = "in_stock" if row.buyable else "out_of_stock"
+            not_tracked = "false" if is_tracked else "true"
+            quantity = str(row.quantity if row.buyable else 0) if is_tracked else ""
             product_line([*facts, availability, not_tracked, quantity])
             # The stock file cannot say that a size is no longer counted.
             facts_digest.update(repr((facts, not_tracked)).encode())
@@ -106,10 +110,3 @@ def _facts(row: CatalogRow, shipping: str) -> list[str]:
         shipping,
         "true",  # Agents show the product; this shop sells it, with its own counts and checkout.
     ]
-
-
-def _stock(row: CatalogRow) -> tuple[str, str, str]:
-    # availability, inventory_not_tracked, inventory_quantity
-    if row.buyable and row.quantity is None:
-        return "in_stock", "true", ""
-    return ("in_stock" if row.buyable else "out_of_stock"), "false", str(row.quantity if row.buyable else 0)

@@ -47,7 +47,12 @@ def google_feed(request: HttpRequest, form: str) -> HttpResponseBase:
     elif request.method == "HEAD":
         response = HttpResponse(content_type=content_type)
     elif compressed := cached_feed(_version(request, form)):
-        response = _answer(request, compressed, content_type)
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            response = HttpResponse(
+                compressed, content_type=content_type, headers={"Content-Encoding": "gzip"}
+            )
+        else:
+            response = StreamingHttpResponse(decompressed(compressed), content_type=content_type)
     else:
         storefront, version = get_storefront(request), _version(request, form)
         pieces = kept(
@@ -64,9 +69,3 @@ def _in_language(language: str, pieces: Iterator[str]) -> Iterator[str]:
     # A streamed response is read after the middleware has put the language back.
     with override(language):
         yield from pieces
-
-
-def _answer(request: HttpRequest, compressed: bytes, content_type: str) -> HttpResponseBase:
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
-        return HttpResponse(compressed, content_type=content_type, headers={"Content-Encoding": "gzip"})
-    return StreamingHttpResponse(decompressed(compressed), content_type=content_type)

@@ -1,6 +1,6 @@
 """Tests of choosing the price of a size."""
 
-from shop.prices import Price, price_for, problems_of, range_of
+from shop.prices import Price, price_for, problems_of, ranges_of
 
 STANDARD = Price("price_a", "usd", 2500)
 LARGE = Price("price_b", "usd", 2800, size="3XL")
@@ -26,9 +26,9 @@ def test_a_product_without_sizes_has_the_default_price() -> None:
 
 
 def test_the_range_covers_the_listed_sizes() -> None:
-    assert range_of(["S", "3XL"], [STANDARD, LARGE], "price_a") == (2500, 2800)
-    assert range_of(["S"], [STANDARD, LARGE], "price_a") == (2500, 2500)
-    assert range_of(["S"], [], "") is None
+    assert ranges_of(["usd"], ["S", "3XL"], [STANDARD, LARGE], "price_a") == {"usd": (2500, 2800)}
+    assert ranges_of(["usd"], ["S"], [STANDARD, LARGE], "price_a") == {"usd": (2500, 2500)}
+    assert ranges_of(["usd"], ["S"], [], "") == {}
 
 
 def test_each_problem_of_the_prices_is_listed() -> None:
