@@ -6,8 +6,7 @@ first and inserting afterwards would be a race.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -96,23 +95,6 @@ def update_rows(rows: Sequence[models.Model], names: Sequence[str]) -> None:
                 for row in rows
             ],
         )
-
-
-def add_to_rows(
-    model: type[models.Model], names: Sequence[str], amounts: Mapping[Any, Sequence[int]]
-) -> None:
-    """Add to the fields `names` of rows that the caller has locked, by primary key. One UPDATE for equal amounts."""
-    changes = ", ".join(f"{_column(model, name)} = {_column(model, name)} + %s" for name in names)
-    keys_by_amounts = defaultdict[tuple[int, ...], list[Any]](list)
-    for key, each in amounts.items():
-        keys_by_amounts[tuple(each)].append(key)
-    with connection.cursor() as cursor:
-        for each, keys in keys_by_amounts.items():
-            sql = (
-                f"UPDATE {connection.ops.quote_name(model._meta.db_table)} SET {changes} "  # noqa: S608
-                f"WHERE {_column(model, model._meta.pk.name)} IN ({', '.join(['%s'] * len(keys))})"
-            )
-            cursor.execute(sql, [*each, *keys])
 
 
 def _column(model: type[models.Model], name: str) -> str:

@@ -202,57 +202,50 @@ def _store_deliveries(deliveries: Sequence[tuple[Json, Future[bool]]]) -> None:
 
 def process_local(now: datetime) -> int:
     """Worker task: handle due events without calling Stripe. Returns the number of events taken."""
-    return _process_due(now, needs_stripe=False)
+    return _process_due(StripeEvent.objects.filter(needs_stripe=False), now)[0]
 
 
 def process_remote(now: datetime) -> int:
     """Worker task: handle due events that need a call to Stripe. Returns the number of events taken."""
     with allow_stripe_calls():
-        return _process_due(now, needs_stripe=True)
+        return _process_due(StripeEvent.objects.filter(needs_stripe=True), now)[0]
 
 
 def handle(event_id: str, now: datetime) -> bool:
     """Lease one event and handle it. False if it is leased by another worker, not due, or failed."""
-    events = _lease([event_id], now)
-    return bool(events) and _handle_leased(events, now) is None
+    taken, error = _process_due(StripeEvent.objects.filter(pk=event_id), now)
+    return bool(taken) and error is None
 
 
-def _process_due(now: datetime, *, needs_stripe: bool) -> int:
-    due = _due(now).filter(needs_stripe=needs_stripe).order_by("next_attempt_at", "received_at")
-    taken, together, alone = 0, list[str](), list[list[str]]()
-    for event_id, attempts in due.values_list("pk", "attempts")[:BATCH_SIZE]:
+def _process_due(among: QuerySet[StripeEvent], now: datetime) -> tuple[int, Exception | None]:
+    # Lease those of the events that are due, and handle them. Returns the number taken, and the last error.
+    due = among.filter(lease_free(), is_due("next_attempt_at", now), state=StripeEvent.State.WAITING)
+    due = due.order_by("next_attempt_at", "received_at")
+    together, alone = list[str](), list[list[str]]()
+    for event_id, attempts, needs_stripe in due.values_list("pk", "attempts", "needs_stripe")[:BATCH_SIZE]:
         # An event that ended its worker must not take fresh ones with it, nor must one that waits for Stripe.
         if attempts or needs_stripe:
             alone.append([event_id])
         else:
             together.append(event_id)
+    taken, error = 0, None
     for event_ids in [together, *alone] if together else alone:
-        events = _lease(event_ids, now)
+        with transaction.atomic():
+            # Only one worker gets an event.
+            events = list(due.filter(pk__in=event_ids).select_for_update(skip_locked=True))
+            leased = StripeEvent.objects.filter(pk__in=[event.pk for event in events])
+            leased.update(lease_until=Now() + LEASE, attempts=F("attempts") + 1)
+        fault_point("handle.leased")
+        for event in events:
+            event.attempts += 1
+            if event.attempts > MAX_LEASES:
+                _mark_failed(event, event.error or "Handling never finished; it may crash the process.")
+        events = [event for event in events if event.attempts <= MAX_LEASES]
         taken += len(events)
-        if isinstance(_handle_leased(events, now), ConnectionFailed):
+        error = _handle_leased(events, now)
+        if isinstance(error, ConnectionFailed):
             break  # Stripe is unreachable; the other events would each wait for the same timeout.
-    return taken
-
-
-def _due(now: datetime) -> QuerySet[StripeEvent]:
-    return StripeEvent.objects.filter(
-        lease_free(), is_due("next_attempt_at", now), state=StripeEvent.State.WAITING
-    )
-
-
-def _lease(event_ids: Sequence[str], now: datetime) -> list[StripeEvent]:
-    # Lease those of the events that are due. Only one worker gets an event.
-    with transaction.atomic():
-        due = _due(now).filter(pk__in=event_ids).order_by("next_attempt_at", "received_at")
-        events = list(due.select_for_update(skip_locked=True))
-        leased = StripeEvent.objects.filter(pk__in=[event.pk for event in events])
-        leased.update(lease_until=Now() + LEASE, attempts=F("attempts") + 1)
-    fault_point("handle.leased")
-    for event in events:
-        event.attempts += 1
-        if event.attempts > MAX_LEASES:
-            _mark_failed(event, event.error or "Handling never finished; it may crash the process.")
-    return [event for event in events if event.attempts <= MAX_LEASES]
+    return taken, error
 
 
 def _handle_leased(events: Sequence[StripeEvent], now: datetime) -> Exception | None:

@@ -8,7 +8,7 @@ a value that may have changed since it was read.
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from django.utils.translation import gettext_noop
 from config.dates import format_local
 from config.fault_points import fault_point
 from inventory import issues
-from inventory.db import add_to_rows, delete_returning, insert_new
+from inventory.db import delete_returning, insert_new
 from inventory.models import Hold, Issue, Movement, OversoldDecision, ProductSync, StockItem
 from inventory.stock.counts import MAX_COUNT
 
@@ -429,10 +429,14 @@ def _count(
     changes = {item_id: [0, units] for item_id, units in (held or {}).items()}
     for movement in new:
         changes.setdefault(movement.item_id, [0, 0])[0] += movement.delta
-    add_to_rows(StockItem, ("pending", "held"), changes)
+    # One UPDATE for all items that change alike.
+    alike = defaultdict[tuple[int, int], list[int]](list)
     for item_id, (pending, units) in changes.items():
         items[item_id].pending += pending
         items[item_id].held += units
+        alike[pending, units].append(item_id)
+    for (pending, units), ids in alike.items():
+        StockItem.objects.filter(pk__in=ids).update(pending=F("pending") + pending, held=F("held") + units)
     if new:
         transaction.on_commit(partial(_log, new))
     for item in dict.fromkeys(movement.item for movement in new if movement.delta < 0):
