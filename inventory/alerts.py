@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -84,9 +83,11 @@ def notify_owner(now: datetime) -> int:
     if not (new_issues.exists() or lower_items.exists()):
         return 0
 
-    with _mail_lock() as acquired:
-        if not acquired:
-            return 0
+    MailLock.objects.get_or_create(singleton=1)
+    holder = secrets.token_hex(8)
+    if not MailLock.objects.filter(lease_free()).update(lease_until=Now() + LEASE, lease_holder=holder):
+        return 0  # Another worker is about to send.
+    try:
         # Read under the lock: another worker may have sent a mail since.
         issues, items = list(new_issues), list(lower_items)
         lines = [*map(AlertLine.of_issue, issues), *map(AlertLine.of_item, items)]
@@ -94,20 +95,10 @@ def notify_owner(now: datetime) -> int:
             return 0
         Issue.objects.filter(pk__in=[issue.pk for issue in issues]).update(notified_at=now)
         _save_levels(items)
-    logger.info("Sent a mail with %d items to the owner", len(lines))
-    return len(lines)
-
-
-@contextmanager
-def _mail_lock() -> Iterator[bool]:
-    # Take the mail lock for the block; yields False if another worker has it.
-    MailLock.objects.get_or_create(singleton=1)
-    holder = secrets.token_hex(8)
-    acquired = MailLock.objects.filter(lease_free()).update(lease_until=Now() + LEASE, lease_holder=holder)
-    try:
-        yield bool(acquired)
     finally:
         MailLock.objects.filter(lease_holder=holder).update(lease_until=None, lease_holder="")
+    logger.info("Sent a mail with %d items to the owner", len(lines))
+    return len(lines)
 
 
 def _items() -> QuerySet[StockItem]:

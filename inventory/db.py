@@ -2,6 +2,8 @@
 
 When two workers insert the same row at once, the unique constraint admits one and RETURNING tells which. Checking
 first and inserting afterwards would be a race.
+
+Columns are named like the attributes of fields, such as "item_id". No model renames one.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ def _insert_statement(
     model: type[models.Model], rows: int, unique: tuple[str, ...]
 ) -> tuple[list[models.Field[Any, Any]], str]:
     # The fields whose values are inserted, and the INSERT. The database fills in the other columns.
+    quote = connection.ops.quote_name
     fields = [
         field
         for field in model._meta.concrete_fields
@@ -52,10 +55,10 @@ def _insert_statement(
     ]
     placeholders = f"({', '.join(['%s'] * len(fields))})"
     return fields, (
-        f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} "  # noqa: S608
-        f"({', '.join(_column(model, field.name) for field in fields)}) "
+        f"INSERT INTO {quote(model._meta.db_table)} "  # noqa: S608
+        f"({', '.join(quote(field.attname) for field in fields)}) "
         f"VALUES {', '.join([placeholders] * rows)} ON CONFLICT DO NOTHING "
-        f"RETURNING {', '.join(_column(model, name) for name in (model._meta.pk.attname, *unique))}"
+        f"RETURNING {', '.join(map(quote, (model._meta.pk.attname, *unique)))}"
     )
 
 
@@ -65,10 +68,11 @@ def delete_returning(
     """Delete the rows whose column `where` has one of `values`; return `columns` of the rows this call deleted."""
     if not values:
         return []
+    quote = connection.ops.quote_name
     sql = (
-        f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)} "  # noqa: S608
-        f"WHERE {_column(model, where)} IN ({', '.join(['%s'] * len(values))}) "
-        f"RETURNING {', '.join(_column(model, name) for name in columns)}"
+        f"DELETE FROM {quote(model._meta.db_table)} "  # noqa: S608
+        f"WHERE {quote(where)} IN ({', '.join(['%s'] * len(values))}) "
+        f"RETURNING {', '.join(map(quote, columns))}"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, list(values))
@@ -80,12 +84,12 @@ def update_rows(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     """Save the fields `names` of rows that the caller has locked. One statement for all of them."""
     if not rows:
         return
-    model = type(rows[0])
+    model, quote = type(rows[0]), connection.ops.quote_name
     fields = [*(field for field in model._meta.concrete_fields if field.name in names), model._meta.pk]
-    changes = ", ".join(f"{_column(model, field.name)} = %s" for field in fields[:-1])
+    changes = ", ".join(f"{quote(field.attname)} = %s" for field in fields[:-1])
     sql = (
-        f"UPDATE {connection.ops.quote_name(model._meta.db_table)} "  # noqa: S608
-        f"SET {changes} WHERE {_column(model, model._meta.pk.name)} = %s"
+        f"UPDATE {quote(model._meta.db_table)} "  # noqa: S608
+        f"SET {changes} WHERE {quote(model._meta.pk.attname)} = %s"
     )
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -95,10 +99,3 @@ def update_rows(rows: Sequence[models.Model], names: Sequence[str]) -> None:
                 for row in rows
             ],
         )
-
-
-def _column(model: type[models.Model], name: str) -> str:
-    # `name` is a field's name ("item") or attname ("item_id").
-    fields = model._meta.concrete_fields
-    column = next(field.column for field in fields if name in (field.name, field.attname))
-    return connection.ops.quote_name(column or "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
@@ -126,7 +126,10 @@ def _draft(product: SourceProduct, settings: Settings, notes: list[str]) -> Draf
     if len(name) > MAX_NAME:
         raise _Refused(f"Line {product.line}: the name has {len(name)} characters; {MAX_NAME} are possible.")
     values = [value for variant in product.variants for _name, value in variant.options]
-    _refuse_formulas(product.line, (name, product.handle, product.category, *product.colors, *values))
+    for text in (name, product.handle, product.category, *product.colors, *values):
+        if FORMULA.match(text):
+            problem = f"“{text[:40]}” is a spreadsheet formula or its error, not a text."
+            raise _Refused(f"Line {product.line}: {problem}")
     description = text_of(product.description)
     if len(description) > MAX_DESCRIPTION:
         text = f"the description of {name} has {len(description)} characters; {MAX_DESCRIPTION} are possible."
@@ -158,12 +161,6 @@ def _draft(product: SourceProduct, settings: Settings, notes: list[str]) -> Draf
         amount=amount,
         extra_prices={size: each for size, each in amounts.items() if each != amount},
     )
-
-
-def _refuse_formulas(line: int, texts: Iterable[str]) -> None:
-    for text in texts:
-        if FORMULA.match(text):
-            raise _Refused(f"Line {line}: “{text[:40]}” is a spreadsheet formula or its error, not a text.")
 
 
 # --- Which option is the size -------------------------------------------------------------------

@@ -29,15 +29,15 @@ def csv_text(text: str, *, always_quoted: bool = False) -> str:
 def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
     """CSV with LF, without a byte order mark. Numbers are bare; times are local, without a zone."""
     for row in chain([columns], rows):
-        yield ",".join(_cell(cell) for cell in row) + "\n"
-
-
-def _cell(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, datetime):
-        return timezone.localtime(cell).strftime("%Y-%m-%d %H:%M:%S")
-    return csv_text(cell) if isinstance(cell, str) else str(cell)
+        texts = []
+        for cell in row:
+            if isinstance(cell, datetime):
+                texts.append(timezone.localtime(cell).strftime("%Y-%m-%d %H:%M:%S"))
+            elif isinstance(cell, str):
+                texts.append(csv_text(cell))
+            else:
+                texts.append("" if cell is None else str(cell))
+        yield ",".join(texts) + "\n"
 
 
 def csv_response(lines: Iterable[str], name: str) -> StreamingHttpResponse:

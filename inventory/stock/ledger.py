@@ -162,7 +162,7 @@ def _reserve(item_id: int, quantity: int, rush: Rush | None) -> bool:
 def release(reference: str) -> int:
     """End the hold of `reference`. Returns the units released, 0 if it had ended before."""
     with transaction.atomic():
-        rows = delete_returning(Hold, where="reference", values=[reference], columns=("item", "quantity"))
+        rows = delete_returning(Hold, where="reference", values=[reference], columns=("item_id", "quantity"))
         fault_point("release.deleted")
         for item_id, units in sorted(rows):
             StockItem.objects.filter(pk=item_id).update(held=F("held") - units)
@@ -185,7 +185,7 @@ def sell(
     with transaction.atomic():
         held: Counter[int] = Counter()
         for item_id, units in delete_returning(
-            Hold, where="reference", values=hold_references, columns=("item", "quantity")
+            Hold, where="reference", values=hold_references, columns=("item_id", "quantity")
         ):
             held[item_id] -= units
         fault_point("sell.hold_ended")
