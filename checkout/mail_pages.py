@@ -61,10 +61,12 @@ class MailTextForm(forms.Form):
         return Wording(*(self.cleaned_data[part] or getattr(self.standard, part) for part in PARTS))
 
     def save(self) -> None:
-        own = {
-            part: "" if _is_same(getattr(self.wording, part), getattr(self.standard, part)) else text
-            for part, text in self.cleaned_data.items()
-        }
+        own = {}
+        for part, text in self.cleaned_data.items():
+            # A form changes white space, but a blank line begins a paragraph.
+            one, other = getattr(self.wording, part), getattr(self.standard, part)
+            is_same = one.split() == other.split() and one.count("\n\n") == other.count("\n\n")
+            own[part] = "" if is_same else text
         if any(own.values()):
             MailText.objects.update_or_create(kind=self.kind.name, language=self.language, defaults=own)
         else:
@@ -149,7 +151,3 @@ def preview_response(request: HttpRequest, rendered: Rendered) -> HttpResponse:
     response = HttpResponse(rendered.html)
     response._csp_config = PREVIEW_CSP  # type: ignore[attr-defined]  # as csp.decorators.csp does
     return response
-
-
-def _is_same(one: str, other: str) -> bool:
-    return one.split() == other.split() and one.count("\n\n") == other.count("\n\n")

@@ -69,12 +69,7 @@ def decide(form: DecisionForm, *, actor: str) -> str:
 def oversold_page(
     request: HttpRequest, context: dict[str, Any], *, bound: DecisionForm | None = None
 ) -> HttpResponse:
-    shown = {"title": _("Oversold"), "rows": [_row(item, bound) for item in _items()]}
-    return TemplateResponse(request, "checkout/admin/oversold.html", {**context, **shown})
-
-
-def _items() -> list[StockItem]:
-    # Sizes with open decisions, units that a delivery owes, or an open issue.
+    """Sizes with open decisions, units that a delivery owes, or an open issue."""
     positive = Movement.objects.filter(kind=Movement.Kind.OVERSOLD, delta__gt=0).order_by()
     sold = dict(positive.values_list("item").annotate(units=Sum("delta")))
     decisions = OversoldDecision.objects.order_by()
@@ -86,8 +81,9 @@ def _items() -> list[StockItem]:
     for subject in issues.values_list("subject", flat=True):
         product_id, _blank, key = subject.partition(" ")
         wanted |= Q(product=product_id, key=key)
-    items = StockItem.objects.filter(wanted).select_related("product")
-    return list(items.order_by("product__name", "position"))
+    items = StockItem.objects.filter(wanted).select_related("product").order_by("product__name", "position")
+    shown = {"title": _("Oversold"), "rows": [_row(item, bound) for item in items]}
+    return TemplateResponse(request, "checkout/admin/oversold.html", {**context, **shown})
 
 
 def _row(item: StockItem, bound: DecisionForm | None) -> OversoldItem:

@@ -26,12 +26,24 @@ def session_params(
 
     Payment methods are not listed: the owner chooses them in Stripe's Dashboard. `excluded` ones are not offered.
     """
+    items = []
+    for line in lines:
+        metadata = {"size": line.size, "color": line.color, "product": line.product_id or ""}
+        items.append(
+            {
+                # So that the amount is Stripe's own. The quantity is not adjustable: the payment page does not know the
+                # stock.
+                "price": line.price_id,
+                "quantity": line.quantity,
+                "metadata": {key: _shorten(value) for key, value in metadata.items() if value},
+            }
+        )
     params: dict[str, Any] = {
         "mode": "payment",
         # Otherwise Stripe may choose another of the prices' currencies by the customer's place.
         "currency": order.currency,
         "client_reference_id": str(order.id),
-        "line_items": [_line_item(line) for line in lines],
+        "line_items": items,
         "metadata": session_metadata(order, lines),
         "payment_intent_data": {"metadata": {"order": str(order.id)}},
         "expires_at": int(expires_at.timestamp()),
@@ -54,17 +66,6 @@ def session_params(
     if settings.COLLECT_PHONE_NUMBER:
         params["phone_number_collection"] = {"enabled": True}
     return params
-
-
-def _line_item(line: OrderLine) -> dict[str, Any]:
-    # By price id, so that the amount is Stripe's own. The quantity is not adjustable: the payment page does not know
-    # the stock.
-    metadata = {"size": line.size, "color": line.color, "product": line.product_id or ""}
-    return {
-        "price": line.price_id,
-        "quantity": line.quantity,
-        "metadata": {key: _shorten(value) for key, value in metadata.items() if value},
-    }
 
 
 def session_metadata(order: Order, lines: Sequence[OrderLine]) -> dict[str, str]:

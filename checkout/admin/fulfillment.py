@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from checkout import packing
+from checkout.admin import packing
 from checkout.admin.base import OrderPages, to_order
 from checkout.models import Order
 from checkout.orders import customer_requests, shipping

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from checkout import packing
+from checkout.admin import packing
 from checkout.admin.base import money_text
 from checkout.admin.fulfillment import FulfillmentPages
 from checkout.admin.refunds import RefundPages

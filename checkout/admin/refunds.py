@@ -14,6 +14,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from checkout.admin.base import OrderPages, money_text, to_order
+from checkout.admin.refunding import RefundForm, blank_form, refund_page
 from checkout.models import CustomerRequest, Order, Refund
 from checkout.orders.customer_requests import RequestRefused
 from checkout.orders.refund_requests import (
@@ -23,7 +24,6 @@ from checkout.orders.refund_requests import (
     refundable,
     request_refund,
 )
-from checkout.refunding import RefundForm, blank_form, refund_page
 from checkout.request_decisions import RequestDecisionForm
 from checkout.request_decisions import decide as decide_request
 from inventory.models import Movement

@@ -130,10 +130,14 @@ class Cart:
     @property
     def fingerprint(self) -> str:
         """Digest of sizes, colors, quantities and prices: equal for carts that ask for the same."""
-        contents = sorted(
-            [line.cart_item.item_id, line.color, line.quantity, _terms(line)] for line in self.lines
-        )
-        return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
+        contents = []
+        for line in self.lines:
+            terms = line.price.id if line.price else ""
+            # The amount of a price never changes at Stripe, but its amounts in other currencies may.
+            if line.price and line.price.currency != settings.SHOP_CURRENCY:
+                terms += f" {line.price.unit_amount} {line.price.currency}"
+            contents.append([line.cart_item.item_id, line.color, line.quantity, terms])
+        return hashlib.sha256(json.dumps(sorted(contents)).encode()).hexdigest()
 
     # Orders made from this cart
 
@@ -262,15 +266,6 @@ class Cart:
                 "token": self.token,
                 "lines": [[item.item_id, item.color, item.quantity] for item in items],
             }
-
-
-def _terms(line: CartLine) -> str:
-    # The amount of a price never changes at Stripe, but its amounts in other currencies may.
-    if line.price is None:
-        return ""
-    price = line.price
-    is_own = price.currency == settings.SHOP_CURRENCY
-    return price.id if is_own else f"{price.id} {price.unit_amount} {price.currency}"
 
 
 def lazy_cart(request: HttpRequest) -> Cart:

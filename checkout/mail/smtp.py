@@ -94,8 +94,11 @@ class Connection:
 
     def send(self, message: EmailMessage) -> Outcome:
         """Raises MailServerDown if there is no connection to send it by."""
-        if problem := _address_problem(message):
-            return Outcome(Result.REFUSED, problem)
+        try:
+            for address in message.to:
+                validate_email(address)
+        except ValidationError as exc:
+            return Outcome(Result.REFUSED, " ".join(exc.messages))
         self.open()
         message.connection = self.backend
         self.mails += 1
@@ -138,15 +141,6 @@ class Connection:
             client.close()
             self.backend.connection = None  # type: ignore[attr-defined]
         self.close()
-
-
-def _address_problem(message: EmailMessage) -> str:
-    try:
-        for address in message.to:
-            validate_email(address)
-    except ValidationError as exc:
-        return " ".join(exc.messages)
-    return ""
 
 
 def _reply(code: int, text: bytes | str) -> str:

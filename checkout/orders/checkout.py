@@ -198,7 +198,14 @@ def create_stripe_session(order: Order, *, first: bool) -> Order:
         if first or (is_invalid and not isinstance(exc, IdempotencyConflict)):
             release_order(order, because=str(exc))
         if first or not is_invalid:
-            _report_refusal(order, exc)
+            logger.error("Order %s could not be started: %s", order.number, exc)
+            if isinstance(exc, (AuthenticationFailed, PermissionDenied)):
+                issues.open_issue(Issue.Kind.STRIPE_KEY, KEY_NAME, NO_SESSION, error=exc)
+            elif isinstance(exc, InvalidRequest):
+                # A price may have been archived a moment ago: refresh the products.
+                refresh.request_refresh(order.lines.values_list("product_id", flat=True))
+                subject = exc.param or exc.code or "request"
+                issues.open_issue(Issue.Kind.CHECKOUT_REFUSED, subject, NO_SESSION, error=exc)
         raise
     except StripeCallError as exc:
         logger.warning("Order %s: no session yet: %s", order.number, exc)
@@ -215,14 +222,3 @@ def save_session(order: Order, session: CheckoutSession) -> Order:
     issues.close(Issue.Kind.STRIPE_KEY, KEY_NAME)  # The key works.
     order.refresh_from_db()
     return order
-
-
-def _report_refusal(order: Order, exc: StripeCallError) -> None:
-    logger.error("Order %s could not be started: %s", order.number, exc)
-    if isinstance(exc, (AuthenticationFailed, PermissionDenied)):
-        issues.open_issue(Issue.Kind.STRIPE_KEY, KEY_NAME, NO_SESSION, error=exc)
-    elif isinstance(exc, InvalidRequest):
-        # A price may have been archived a moment ago: refresh the products.
-        refresh.request_refresh(order.lines.values_list("product_id", flat=True))
-        subject = exc.param or exc.code or "request"
-        issues.open_issue(Issue.Kind.CHECKOUT_REFUSED, subject, NO_SESSION, error=exc)

@@ -155,8 +155,24 @@ def accept(request_id: int, *, answer: str, actor: str, now: datetime) -> Custom
             raise RequestRefused(
                 _("The parcel is sent already. Decline the request; the customer can return it.")
             )
-        is_cancellation = request.kind == Kind.CANCEL and order.state == Order.State.PAID
-        request.refund = _save_refund(request, actor=actor, now=now) if is_cancellation else None
+        request.refund = None
+        if request.kind == Kind.CANCEL and order.state == Order.State.PAID:
+            # A refund that Stripe refused leaves its token behind, so the next try has another.
+            tries = Refund.objects.filter(token__startswith=f"request:{request.pk}:").count()
+            lines = [line for line in order.lines.all() if line.quantity_to_send]
+            request.refund = save_refund(
+                order.pk,
+                [
+                    RefundedUnits(line.pk, line.quantity_to_send, restock=line.item_id is not None)
+                    for line in lines
+                ],
+                amount=refundable(order),
+                token=f"request:{request.pk}:{tries}",
+                reason=Refund.Reason.REQUESTED,
+                note=_("canceled by the customer"),
+                actor=actor,
+                now=now,
+            )
         _decide(request, State.ACCEPTED, answer=answer, actor=actor, now=now)
         if request.refund is None:
             _tell(request, ACCEPTED_MAILS[request.kind])
@@ -214,23 +230,6 @@ def _decide(
     request.is_settled = request.refund is None
     request.save(update_fields=["state", "answer", "decided_at", "decided_by", "refund", "is_settled"])
     issues.close(Issue.Kind.CUSTOMER_REQUEST, request.order.number)
-
-
-def _save_refund(request: CustomerRequest, *, actor: str, now: datetime) -> Refund:
-    # A refund that Stripe refused leaves its token behind, so the next try has another.
-    tries = Refund.objects.filter(token__startswith=f"request:{request.pk}:").count()
-    order = request.order
-    lines = [line for line in order.lines.all() if line.quantity_to_send]
-    return save_refund(
-        order.pk,
-        [RefundedUnits(line.pk, line.quantity_to_send, restock=line.item_id is not None) for line in lines],
-        amount=refundable(order),
-        token=f"request:{request.pk}:{tries}",
-        reason=Refund.Reason.REQUESTED,
-        note=_("canceled by the customer"),
-        actor=actor,
-        now=now,
-    )
 
 
 def _tell(request: CustomerRequest, kind: str) -> None:

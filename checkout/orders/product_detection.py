@@ -26,7 +26,12 @@ def products_sold(
     lines: Sequence[SessionLine], session_metadata: Mapping[str, str], known: Collection[str]
 ) -> list[str]:
     """The product id of each line, one of `known`, or "" where nothing tells it."""
-    sold = [_own_product(line, known) for line in lines]
+    sold = [
+        line.product_id
+        if line.product_id in known
+        else next(filter(None, (_named_by(metadata, known) for metadata in line.all_metadata)), "")
+        for line in lines
+    ]
     unknown = [index for index, product_id in enumerate(sold) if not product_id]
     entries = [
         entry
@@ -49,12 +54,6 @@ def products_sold(
     if len(lines) == 1 and not sold[0]:
         sold[0] = _named_by(session_metadata, known)
     return sold
-
-
-def _own_product(line: SessionLine, known: Collection[str]) -> str:
-    if line.product_id in known:
-        return line.product_id
-    return next(filter(None, (_named_by(metadata, known) for metadata in line.all_metadata)), "")
 
 
 def _named_by(metadata: Mapping[str, str], known: Collection[str]) -> str:

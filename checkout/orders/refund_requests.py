@@ -190,7 +190,17 @@ def send_refund(refund: Refund, *, now: datetime, report: bool = True) -> Refund
     if claimed.update(attempts=min(failures + 1, MAX_COUNTED), next_attempt_at=now + delay):
         fault_point("refund.claimed")
         try:
-            made = _find_or_create(refund, is_first=failures == 0)
+            # After a lost answer it is looked for first: Stripe forgets a key after a day, and stores an error under it
+            # although the refund was made.
+            payment = refund.order.payment_intent_id
+            made = gateway.find_refund(payment, str(refund.pk)) if failures else None
+            made = made or gateway.create_refund(
+                payment,
+                amount=refund.amount,
+                reason=refund.reason,
+                metadata={"order": str(refund.order_id), "refund": str(refund.pk)},
+                key=refund.idempotency_key,
+            )
         except StripeCallError as exc:
             _record_failure(refund, exc, is_first=failures == 0, now=now, report=report)
         else:
@@ -198,19 +208,6 @@ def send_refund(refund: Refund, *, now: datetime, report: bool = True) -> Refund
             accept(refund, made)
     refund.refresh_from_db()
     return refund
-
-
-def _find_or_create(refund: Refund, *, is_first: bool) -> MadeRefund:
-    payment = refund.order.payment_intent_id
-    # After a lost answer: Stripe forgets a key after a day, and stores an error under it although the refund was made.
-    made = None if is_first else gateway.find_refund(payment, str(refund.pk))
-    return made or gateway.create_refund(
-        payment,
-        amount=refund.amount,
-        reason=refund.reason,
-        metadata={"order": str(refund.order_id), "refund": str(refund.pk)},
-        key=refund.idempotency_key,
-    )
 
 
 def _record_failure(

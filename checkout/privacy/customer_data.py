@@ -56,22 +56,21 @@ def export(email: str) -> dict[str, Any]:
     orders = list(orders_of(email).prefetch_related("lines", "refunds", "requests__lines"))
     return {
         "email": email,
-        "orders": [_order(order) for order in orders],
+        "orders": [
+            {
+                **row(order),
+                "lines": [row(line) for line in order.lines.all()],
+                "refunds": [row(refund) for refund in order.refunds.all()],
+                "requests": [
+                    {**row(request), "lines": [row(line) for line in request.lines.all()]}
+                    for request in order.requests.all()
+                ],
+            }
+            for order in orders
+        ],
         "mails": [row(mail) for mail in mails_of(email, orders)],
         "back_in_stock": signups.export(email),
         "look_ups": [row(lookup) for lookup in lookups_of(email)],
         "stripe_events": [row(event) for event in events_of(email, orders)],
         "issues": [row(issue) for issue in issues_of(email)],
-    }
-
-
-def _order(order: Order) -> dict[str, Any]:
-    return {
-        **row(order),
-        "lines": [row(line) for line in order.lines.all()],
-        "refunds": [row(refund) for refund in order.refunds.all()],
-        "requests": [
-            {**row(request), "lines": [row(line) for line in request.lines.all()]}
-            for request in order.requests.all()
-        ],
     }

@@ -17,7 +17,7 @@ from typing import Any
 from django.db import transaction
 
 from checkout import gateway
-from checkout.models import Order
+from checkout.models import Order, OrderLine
 from checkout.orders.fulfillment import apply_session
 from config.coerce import as_mapping, as_texts
 from inventory import gateway as inventory_gateway
@@ -215,30 +215,29 @@ def _settle(decision: Decision, result: Adoption, now: datetime) -> None:
         result.counted_here.append(order)
     for product_id, key, quantity in decision.counted:
         line = order.lines.filter(item__product=product_id, item__key=key).first()
-        if line is not None and line.item_id is not None and _counts_here(order, line.reference):
-            _give_back(order, line.item_id, quantity, line.reference)
+        if line is not None and _give_back(order, line, quantity):
             result.notes.append(
                 f"Order {order.number}: the function had lowered {key} by {quantity}. This shop counts the order itself, so "
                 "they were given back."
             )
 
 
-def _counts_here(order: Order, reference: str) -> bool:
-    # Whether the line is a sale in the ledger, or becomes one when its bank debit succeeds, or its debit failed.
-    if order.state in (Order.State.AWAITING_PAYMENT, Order.State.CANCELED):
-        return True
-    return Movement.objects.filter(kind=Movement.Kind.SALE, reference=reference).exists()
-
-
-def _give_back(order: Order, item_id: int, quantity: int, reference: str) -> None:
+def _give_back(order: Order, line: OrderLine, quantity: int) -> bool:
+    # False for a line that does not count here: that neither is a sale in the ledger, nor becomes one when its bank debit
+    # succeeds, nor has a debit that failed.
+    is_debit = order.state in (Order.State.AWAITING_PAYMENT, Order.State.CANCELED)
+    sold = Movement.objects.filter(kind=Movement.Kind.SALE, reference=line.reference)
+    if line.item_id is None or not (is_debit or sold.exists()):
+        return False
     with transaction.atomic():
         new = ledger.adjust(
-            item_id,
+            line.item_id,
             quantity,
-            reference=f"adopt:{reference}"[:255],
+            reference=f"adopt:{line.reference}"[:255],
             reason="counted by the previous function",
             actor="adopt",
         )
         if new and order.state == Order.State.AWAITING_PAYMENT:
             # Like any other debit under way: sold when it succeeds, free again when it fails.
-            ledger.hold(order.reference, {item_id: quantity})
+            ledger.hold(order.reference, {line.item_id: quantity})
+    return True

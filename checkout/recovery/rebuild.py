@@ -52,7 +52,16 @@ def rebuild(*, since: datetime, now: datetime, progress: Progress = lambda line:
     result = Rebuilt()
     progress("Reading the catalog and its counts.")
     result.catalog = catalog_sync.sync_catalog()
-    result.taken_over = _take_over()
+    # The lost database's version tags stand at Stripe. Its last update of a product was not later than the product's
+    # last change, so what was paid since then is in no count.
+    paused = ProductSync.objects.filter(pause_reason=ProductSync.PauseReason.FOREIGN)
+    result.taken_over = list(paused.values_list("pk", flat=True))
+    for product_id in result.taken_over:
+        opened = StockItem.objects.filter(product=product_id).exclude(opened_at=None)
+        with transaction.atomic():
+            if item := opened.first():
+                ProductSync.objects.filter(pk=product_id).update(sales_cutoff=item.opened_at)
+            snapshot.accept_stripe_counts(product_id)
     progress("Reading completed sessions.")
     result.sessions = apply_completed(since=since, now=now)
     CustomerMail.objects.filter(
@@ -68,17 +77,3 @@ def rebuild(*, since: datetime, now: datetime, progress: Progress = lambda line:
     doubtful = Issue.objects.filter(closed_at=None, kind=Issue.Kind.SALE_BEFORE_SYNC)
     result.in_doubt = [line for text in doubtful.values_list("text", flat=True) for line in text.splitlines()]
     return result
-
-
-def _take_over() -> list[str]:
-    # The lost database's version tags stand at Stripe. Its last update of a product was not later than the product's
-    # last change, so what was paid since then is in no count.
-    paused = ProductSync.objects.filter(pause_reason=ProductSync.PauseReason.FOREIGN)
-    product_ids = list(paused.values_list("pk", flat=True))
-    for product_id in product_ids:
-        opened = StockItem.objects.filter(product=product_id).exclude(opened_at=None)
-        with transaction.atomic():
-            if item := opened.first():
-                ProductSync.objects.filter(pk=product_id).update(sales_cutoff=item.opened_at)
-            snapshot.accept_stripe_counts(product_id)
-    return product_ids

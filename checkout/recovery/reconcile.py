@@ -92,21 +92,8 @@ def reconcile(*, since: datetime, now: datetime) -> Report:
         report.add_fetched(order)
     for session_id, error in result.failed.items():
         report.add_failure(session_id, error)
-    _refresh_expired(report, now)
-    # What differs in spite of that.
-    report.sessions = Order.objects.filter(created_at__gte=since).exclude(session_id=None).count()
-    _compare_sessions(report, since)
-    _compare_sales(report, since)
-    _check_books(report)
-    for product in shop_gateway.iter_products():
-        report.products += 1
-        _compare_counts(report, product)
-    return report
-
-
-def _refresh_expired(report: Report, now: datetime) -> None:
-    orders = Order.objects.filter(state__in=[State.OPEN, State.AWAITING_PAYMENT], expires_at__lte=now)
-    for order in orders.exclude(session_id=None):
+    due = Order.objects.filter(state__in=[State.OPEN, State.AWAITING_PAYMENT], expires_at__lte=now)
+    for order in due.exclude(session_id=None):
         try:
             if refresh_order(order, now=now):
                 report.add_fetched(order)
@@ -118,6 +105,15 @@ def _refresh_expired(report: Report, now: datetime) -> None:
         except Exception as exc:
             logger.exception("Order %s could not be refreshed", order.number)
             report.add_failure(order.number, backoff.one_line(exc))
+    # What differs in spite of that.
+    report.sessions = Order.objects.filter(created_at__gte=since).exclude(session_id=None).count()
+    _compare_sessions(report, since)
+    _compare_sales(report, since)
+    _check_books(report)
+    for product in shop_gateway.iter_products():
+        report.products += 1
+        _compare_counts(report, product)
+    return report
 
 
 def _compare_sessions(report: Report, since: datetime) -> None:

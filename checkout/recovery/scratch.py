@@ -59,22 +59,18 @@ def scratch_database(backup: Path, server: str) -> Iterator[str]:
             f"The scratch database cannot be created ({reason}). Grant CREATEDB, or name another server with --server."
         ) from exc
     try:
-        _restore(backup, url, is_custom=start.startswith(CUSTOM_DUMP))
+        if start.startswith(CUSTOM_DUMP):
+            command = [_program("pg_restore"), "--no-owner", "--no-privileges", "--exit-on-error", "-d", url]
+        else:
+            command = [_program("psql"), "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"]
+        done = subprocess.run([*command, str(backup)], capture_output=True, text=True)  # noqa: S603
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no reason given"]
+            raise CannotRestore(f"{backup} cannot be restored: {lines[-1]}")
         yield url
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-def _restore(backup: Path, url: str, *, is_custom: bool) -> None:
-    if is_custom:
-        command = [_program("pg_restore"), "--no-owner", "--no-privileges", "--exit-on-error", "-d", url]
-    else:
-        command = [_program("psql"), "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"]
-    done = subprocess.run([*command, str(backup)], capture_output=True, text=True)  # noqa: S603
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise CannotRestore(f"{backup} cannot be restored: {lines[-1]}")
 
 
 def _program(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -70,7 +70,13 @@ class Row:
     @property
     def cells(self) -> list[tuple[str, bool, str]]:
         """Text, whether it is a number, and an address or "" for each value."""
-        return [(_text(value), not isinstance(value, (str, Link)), _address(value)) for value in self.values]
+        history = "admin:inventory_stockitem_history"
+        return [
+            (_text(value), False, reverse(history, args=[value.item_id]))
+            if isinstance(value, Link)
+            else (_text(value), not isinstance(value, str), "")
+            for value in self.values
+        ]
 
     @property
     def bar_width(self) -> str:
@@ -104,12 +110,6 @@ def _text(value: Value) -> str:
             return date_format(timezone.localtime(value), "M j, Y")
         case _:
             return str(value)
-
-
-def _address(value: Value) -> str:
-    return (
-        reverse("admin:inventory_stockitem_history", args=[value.item_id]) if isinstance(value, Link) else ""
-    )
 
 
 def _raw(value: Value) -> str | int | Decimal | datetime | None:
@@ -208,7 +208,16 @@ def sales_table(asked: Mapping[str, Any]) -> Table:
     for line in lines:
         money = None if line.amount is None else Money(line.amount, line.currency)
         rows.append(((*[label or _("none") for label in line.labels], line.units, money), line.units))
-    chart, top, summary = _sales_chart(first, last)
+    chart, currency = None, settings.SHOP_CURRENCY
+    top = summary = ""
+    days = [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
+    if len(days) <= MAX_CHART_DAYS:
+        sales = sales_by_day(first, last)
+        chart = sales_chart(sales, days, currency)
+        top = format_money(chart.top, currency)
+        whole = sum((sales.get((day, currency), Sales()) for day in days), Sales())
+        facts = {"money": format_money(whole.amount, currency), "days": len(days)}
+        summary = _("Sales by day: %(money)s in %(days)d days.") % facts
     return Table(
         columns=[*names[group], _("Units"), _("Sales")],
         rows=_with_bars(rows),
@@ -218,20 +227,6 @@ def sales_table(asked: Mapping[str, Any]) -> Table:
         chart_top=top,
         chart_summary=summary,
     )
-
-
-def _sales_chart(first: date, last: date) -> tuple[BarChart | None, str, str]:
-    days = [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
-    if len(days) > MAX_CHART_DAYS:
-        return None, "", ""
-    currency, sales = settings.SHOP_CURRENCY, sales_by_day(first, last)
-    chart = sales_chart(sales, days, currency)
-    whole = sum((sales.get((day, currency), Sales()) for day in days), Sales())
-    summary = _("Sales by day: %(money)s in %(days)d days.") % {
-        "money": format_money(whole.amount, currency),
-        "days": len(days),
-    }
-    return chart, format_money(chart.top, currency), summary
 
 
 def sell_through_table(asked: Mapping[str, Any]) -> Table:
@@ -423,39 +418,32 @@ def report_view(request: HttpRequest, name: str = "sales") -> HttpResponseBase:
     report = REPORTS.get(name)
     if report is None:
         raise Http404
-    form = report.form({**report.defaults, **_first_of_each(request)})
+    # The first value of each name.
+    asked = {name: str(text) for name, text in request.GET.items() if text and name != "format"}
+    form = report.form({**report.defaults, **asked})
     table = None
     if form.is_valid():
         table = report.table(form.cleaned_data)
         # The form shows the days that were taken in place of empty ones.
-        days = {name: form.cleaned_data[name] for name in ("first", "last") if name in form.fields}
-        form.data = {**form.data, **{name: day.isoformat() for name, day in days.items()}}
+        taken = {name: form.cleaned_data[name] for name in ("first", "last") if name in form.fields}
+        form.data = {**form.data, **{name: day.isoformat() for name, day in taken.items()}}
     if table and request.GET.get("format") == "csv":
         rows = ([_raw(value) for value in row.values] for row in table.rows)
         return csv_response(csv_lines(list(table.columns), rows), name)
+    periods = []
+    if issubclass(report.form, PeriodForm):
+        # Usual periods; what else was asked for stays.
+        rest = {name: text for name, text in asked.items() if name != "last"}
+        for days in (7, 30, 90, 365):
+            first = timezone.localdate() - timedelta(days=days - 1)
+            address = f"?{urlencode({**rest, 'first': first.isoformat()})}"
+            periods.append((_("%(days)d days") % {"days": days}, address))
     shown = {
         "title": report.title,
         "form": form,
         "table": table,
         "reports": [(slug, each.title, slug == name) for slug, each in REPORTS.items()],
-        "periods": _periods(request) if issubclass(report.form, PeriodForm) else [],
-        "csv": f"?{urlencode({**_first_of_each(request), 'format': 'csv'})}",
+        "periods": periods,
+        "csv": f"?{urlencode({**asked, 'format': 'csv'})}",
     }
     return TemplateResponse(request, "checkout/admin/report.html", {**site.each_context(request), **shown})
-
-
-def _first_of_each(request: HttpRequest) -> dict[str, str]:
-    return {name: str(text) for name, text in request.GET.items() if text and name != "format"}
-
-
-def _periods(request: HttpRequest) -> list[tuple[str, str]]:
-    # Name and address of usual periods; what else was asked for stays.
-    today, rest = timezone.localdate(), _first_of_each(request)
-    rest.pop("last", None)
-    return [
-        (
-            _("%(days)d days") % {"days": days},
-            f"?{urlencode({**rest, 'first': (today - timedelta(days=days - 1)).isoformat()})}",
-        )
-        for days in (7, 30, 90, 365)
-    ]

@@ -44,7 +44,7 @@ class Command(BaseCommand):
         try:
             endpoints = gateway.webhook_endpoints()
             if options["switch"]:
-                self._switch(_chosen(endpoints, options["switch"]), options["wait"])
+                self._switch(endpoints, options["switch"], options["wait"])
             else:
                 self._show(endpoints)
         except StripeCallError as exc:
@@ -77,7 +77,14 @@ class Command(BaseCommand):
             self.stdout.write(f"  manage.py adopt --switch {candidate.id}")
         self.stdout.write("Nothing was changed.")
 
-    def _switch(self, old: WebhookEndpoint, wait: int) -> None:
+    def _switch(self, endpoints: list[WebhookEndpoint], endpoint_id: str, wait: int) -> None:
+        candidates = {each.id: each for each in _candidates(endpoints)}
+        old = candidates.get(endpoint_id)
+        if old is None:
+            raise CommandError(
+                f"Nothing was changed. {endpoint_id} is no endpoint of another program that receives completed sessions; "
+                f"there is {', '.join(candidates) or 'none'}."
+            )
         if wait < MIN_WAIT:
             raise CommandError(
                 f"Nothing was changed. --wait is at least {MIN_WAIT}: sales at the switch need it."
@@ -111,18 +118,6 @@ class Command(BaseCommand):
 def _candidates(endpoints: list[WebhookEndpoint]) -> list[WebhookEndpoint]:
     ours = {each.id for each in endpoint.ours_among(endpoints)}
     return [each for each in endpoints if each.id not in ours and {adoption.COMPLETED, "*"} & each.events]
-
-
-def _chosen(endpoints: list[WebhookEndpoint], endpoint_id: str) -> WebhookEndpoint:
-    candidates = _candidates(endpoints)
-    chosen = next((each for each in candidates if each.id == endpoint_id), None)
-    if chosen is None:
-        known = ", ".join(each.id for each in candidates) or "none"
-        raise CommandError(
-            f"Nothing was changed. {endpoint_id} is no endpoint of another program that receives completed sessions; there "
-            f"is {known}."
-        )
-    return chosen
 
 
 def _reasons_to_wait(now: Any) -> list[str]:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from checkout.privacy.erasure import Erasure, erase, plan
+from checkout.privacy.erasure import erase, plan
 
 
 class Command(BaseCommand):
@@ -21,20 +21,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         email, now = options["email"].strip(), timezone.now()
         found = plan(email, now)
-        self._describe(found)
-        if options["yes"] and found.waiting:
-            raise CommandError(
-                f"Nothing was changed: {found.waiting} events or mails about this customer still wait or have failed. "
-                "Run it again once they are done (admin: Stripe events, Mails to customers)."
-            )
-        if options["yes"]:
-            erase(found, email, now)
-            self.stdout.write(self.style.SUCCESS("Erased."))
-        else:
-            self.stdout.write("Nothing was changed. Run it again with --yes to erase this.")
-        self.stdout.write("Stripe keeps its own data: see “Redaction” in Stripe's documentation.")
-
-    def _describe(self, found: Erasure) -> None:
         for order in found.orders:
             kept = f"keeps name and address for {settings.INVOICE_DATA_DAYS} days after the payment"
             self.stdout.write(
@@ -50,3 +36,14 @@ class Command(BaseCommand):
         )
         if found.unfinished:
             self.stdout.write("Run it again once the other orders are finished.")
+        if options["yes"] and found.waiting:
+            raise CommandError(
+                f"Nothing was changed: {found.waiting} events or mails about this customer still wait or have failed. "
+                "Run it again once they are done (admin: Stripe events, Mails to customers)."
+            )
+        if options["yes"]:
+            erase(found, email, now)
+            self.stdout.write(self.style.SUCCESS("Erased."))
+        else:
+            self.stdout.write("Nothing was changed. Run it again with --yes to erase this.")
+        self.stdout.write("Stripe keeps its own data: see “Redaction” in Stripe's documentation.")

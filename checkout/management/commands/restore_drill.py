@@ -46,7 +46,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["rehearse"]:
-            self._rehearse()
+            if not settings.STRIPE_READ_ONLY:
+                raise CommandError("--rehearse is for the scratch database only.")
+            try:
+                self.stdout.write(json.dumps(rehearse(timezone.now()).as_json()))
+            except StripeCallError as exc:
+                raise CommandError(str(exc)) from exc
             return
         if options["backup"] is None:
             raise CommandError("Name a backup, or the folder of the backups.")
@@ -71,14 +76,6 @@ class Command(BaseCommand):
             self._report(result)
         if result["differences"]:
             sys.exit(1)
-
-    def _rehearse(self) -> None:
-        if not settings.STRIPE_READ_ONLY:
-            raise CommandError("--rehearse is for the scratch database only.")
-        try:
-            self.stdout.write(json.dumps(rehearse(timezone.now()).as_json()))
-        except StripeCallError as exc:
-            raise CommandError(str(exc)) from exc
 
     def _report(self, result: dict[str, Any]) -> None:
         self.stdout.write(f"{result['backup']}: restored and migrated in {result['seconds']} s.")

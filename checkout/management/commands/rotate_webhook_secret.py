@@ -52,7 +52,13 @@ class Command(BaseCommand):
             if not old:
                 raise CommandError("Stripe has no endpoint of this shop. Run manage.py connect_stripe first.")
             if options["abort"]:
-                self._abort(new, options)
+                if new is None:
+                    raise CommandError("No rotation is under way.")
+                gateway.delete_webhook_endpoint(new.id)
+                secrets = settings.STRIPE_WEBHOOK_SECRETS
+                kept = [each for each in secrets if gateway.fingerprint(each) != new.fingerprint]
+                self._keep(kept, options)
+                self.stdout.write(f"{new.id} was deleted; the secret stays as it was.")
             elif new is None:
                 _id, secret = gateway.create_webhook_endpoint(
                     endpoint.webhook_url(), list(EVENTS), rotating=True
@@ -96,16 +102,6 @@ class Command(BaseCommand):
         )
         self._keep([secret], options)
         self.stdout.write("The old secret is no longer used. The next restart removes it from memory.")
-
-    def _abort(self, new: WebhookEndpoint | None, options: dict[str, Any]) -> None:
-        if new is None:
-            raise CommandError("No rotation is under way.")
-        gateway.delete_webhook_endpoint(new.id)
-        kept = [
-            each for each in settings.STRIPE_WEBHOOK_SECRETS if gateway.fingerprint(each) != new.fingerprint
-        ]
-        self._keep(kept, options)
-        self.stdout.write(f"{new.id} was deleted; the secret stays as it was.")
 
     def _keep(self, secrets: list[str], options: dict[str, Any]) -> None:
         joined = ",".join(secrets)
