@@ -31,5 +31,5 @@ urlpatterns = [
     path("", include("inventory.monitoring_urls")),
     path("", include("inventory.urls")),
     path("", include("shop.unprefixed_urls")),
-    localized(path("", include("checkout.urls")), path("", include("shop.urls"))),
+    localized(path("", include("shop.urls")), path("", include("checkout.urls"))),
 ]

@@ -18,12 +18,19 @@ def storefront(request: HttpRequest) -> dict[str, Any]:
     return {
         "storefront": get_storefront(request),
         "shop_name": SimpleLazyObject(lambda: get_storefront(request).name),
-        "site_url": settings.SITE_URL,
         "currency": SimpleLazyObject(lambda: get_currency(request)),
         "currencies": SimpleLazyObject(lambda: offered_currencies(request)),
+        "address": request.get_full_path(),
+        **shown_settings(),
+    }
+
+
+def shown_settings() -> dict[str, Any]:
+    """What every page shows and no database knows. The page cache has it in its keys."""
+    return {
+        "site_url": settings.SITE_URL,
         "can_sell": is_configured(),
         "languages": offered_languages(),
-        "address": request.get_full_path(),
         "offers_restock": settings.RESTOCK_SIGNUPS,
     }
 

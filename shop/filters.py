@@ -8,7 +8,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import Count, F, Q, Window
+from django.db.models import F, IntegerField, Q, Subquery
 from django.db.models.expressions import Combinable
 from django.http import QueryDict
 
@@ -27,6 +27,12 @@ SORT_ORDERS: dict[str, list[str]] = {
     "-price": ["id"],
     "name": ["name", "id"],
 }
+
+
+class _Count(Subquery):
+    # A window would make the database copy all columns of all pages before it takes one page.
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
 
 
 @dataclass(frozen=True)
@@ -73,9 +79,9 @@ class ProductFilter:
         """Whether any filter is set. Sorting and pagination do not count."""
         return self != replace(ProductFilter(currency=self.currency), sort=self.sort, page=self.page)
 
-    def queryset(self) -> ProductQuerySet:
-        """Matching products in order. `total` of each row is the number of products on all pages."""
-        rows = Product.objects.visible()
+    def queryset(self, slug: str = "") -> ProductQuerySet:
+        """Matching products of a category in order. `total` of each row is the number of products on all pages."""
+        rows = Product.objects.visible().filter(**({"category_slug": slug} if slug else {}))
         for term in self.q.casefold().split()[:MAX_TERMS]:
             rows = rows.filter(search_text__contains=term)
         if self.color:
@@ -98,7 +104,7 @@ class ProductFilter:
             "-price": [F(lowest).desc(nulls_last=True)],
         }
         order: list[str | Combinable] = [*by_price.get(self.sort, []), *SORT_ORDERS[self.sort]]
-        return rows.annotate(total=Window(Count("pk"))).order_by(*order)
+        return rows.annotate(total=_Count(rows.order_by().values("pk"))).order_by(*order)
 
     def _price_fields(self) -> tuple[str, str]:
         # Of lowest and highest price: Product.amounts has those in other currencies.

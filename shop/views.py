@@ -45,7 +45,7 @@ def home(request: HttpRequest) -> HttpResponse:
         # The second featured product takes the space of four cards, so eight others fill the grid without gaps.
         return {"hero": hero, "second": second, "availabilities": availabilities[len(featured) :][:8]}
 
-    return render_cached_page(request, "shop/home.html", rows, context, address=reverse("home"))
+    return render_cached_page(request, "shop/home.html", rows, context, address=lambda: reverse("home"))
 
 
 @require_safe
@@ -55,8 +55,9 @@ def product_list(request: HttpRequest, slug: str = "") -> HttpResponse:
     if slug and slug not in categories:
         raise Http404(_("Category not found."))
     product_filter = ProductFilter.read(request.GET, get_currency(request))
-    spelling = get_storefront(request).facets_of("").spelling_of(product_filter.size)
-    product_filter = replace(product_filter, size=spelling)
+    if product_filter.size:
+        spelling = get_storefront(request).facets_of("").spelling_of(product_filter.size)
+        product_filter = replace(product_filter, size=spelling)
     rows = fetch_list(product_filter, slug)
     if product_filter.page > 1 and not rows.products:
         last_page = fetch_list(replace(product_filter, page=1), slug).pages
@@ -74,34 +75,41 @@ def product_list(request: HttpRequest, slug: str = "") -> HttpResponse:
             "slug": slug,
             "is_everything": not slug,
         },
-        address=(reverse("category", args=[slug]) if slug else reverse("product_list"))
-        + product_filter.querystring(page=product_filter.page),
+        address=lambda: (
+            (reverse("category", args=[slug]) if slug else reverse("product_list"))
+            + product_filter.querystring(page=product_filter.page)
+        ),
     )
 
 
 @require_safe
 def product_detail(request: HttpRequest, product_id: str, slug: str = "") -> HttpResponse:
     rows = _fetch_or_404(product_id)
-    if slug != rows.stub.slug:
+    product = rows.stub
+    if slug != product.slug:
         # Not cached: if a product is renamed and then renamed back, a cached redirect would loop.
         query = f"?{request.META['QUERY_STRING']}" if request.META["QUERY_STRING"] else ""
-        return no_cache(redirect(rows.stub.get_absolute_url() + query, permanent=bool(slug)))
+        return no_cache(redirect(product.get_absolute_url() + query, permanent=bool(slug)))
     # Only a size that exists becomes part of the cache key: other texts in the URL cannot fill the cache.
     size = rows.size_named(request.GET.get("size", ""))
 
     def context() -> dict[str, object]:
         [availability] = rows.availabilities(get_currency(request))
-        product = availability.product
         return {
             "availability": availability,
             "chosen": availability.variant_of(size),
-            "product": product,
-            "slug": product.category_slug,
+            "product": availability.product,
+            "slug": availability.product.category_slug,
         }
 
     # The size stays the same in the other languages.
-    address = rows.stub.get_absolute_url() + (f"?{urlencode({'size': size})}" if size else "")
-    return render_cached_page(request, "shop/product_detail.html", (rows, size), context, address=address)
+    return render_cached_page(
+        request,
+        "shop/product_detail.html",
+        (rows, size),
+        context,
+        address=lambda: product.get_absolute_url() + (f"?{urlencode({'size': size})}" if size else ""),
+    )
 
 
 @require_safe

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from shop.filters import PAGE_SIZE
 from shop.models import Storefront
 from shop.tests.factories import names_on, on_shelf, price, words_of
 
@@ -117,6 +118,16 @@ def test_a_size_that_the_category_does_not_have_is_still_shown_as_a_filter(clien
 
     assert "<option selected>2Y</option>" in html
     assert 'class="active-filter"' in html
+
+
+def test_a_category_counts_only_its_own_products(client: Client) -> None:
+    for number in range(PAGE_SIZE + 1):
+        on_shelf(f"prod_{number}", metadata={"category": "art" if number else "kids"})
+
+    html = client.get("/category/art/").content.decode()
+
+    assert "page=2" not in html
+    assert "page=2" in client.get("/products/").content.decode()
 
 
 def test_a_search_within_a_category_names_both(client: Client) -> None:
