@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 from collections import Counter
 from collections.abc import Iterator
@@ -43,6 +44,9 @@ class Visit:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, or the one that CHROMIUM names. Exits with a sentence if there is none."""
+    if shutil.which(CHROMIUM) is None:
+        raise SystemExit(f"There is no browser at {CHROMIUM}: install Debian's chromium, or set CHROMIUM.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser

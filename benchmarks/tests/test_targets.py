@@ -1,4 +1,4 @@
-"""What the benchmarks of the hot item, of latency and of dj-stripe make of their figures."""
+"""What the benchmarks of the hot item, of latency, of dj-stripe and of pages make of their figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import hot_item, latency
+from benchmarks import browser, hot_item, latency, pages
 from benchmarks.dj_stripe.__main__ import Flood, pour, summary
 
 
@@ -112,3 +112,44 @@ def test_the_ratio_to_dj_stripe_is_of_the_medians(seconds: float, met: bool) -> 
 
     assert result["target"]["met"] is met
     assert result["times_as_fast_until_counts_are_right"] == pytest.approx(seconds / 4, abs=0.01)
+
+
+def pages_run(name: str = "home", **changes: Any) -> dict[str, Any]:
+    page = {"queries": 4, "bytes": 61440, "third_party": 0, "layout_shift": 0}
+    result: dict[str, dict[str, Any]] = {
+        one: dict(page) for one in ("home", "list", "product", "cart", "list_de")
+    }
+    result["list"] |= {"ratio_bare": 0.45, "ratio_oscar": 20}
+    result["product"] |= {"ratio_bare": 0.55, "ratio_oscar": None}
+    result[name] |= changes
+    return {"targets": pages.targets(result)}
+
+
+def test_pages_that_meet_their_targets_exit_0() -> None:
+    assert pages.exit_code(pages_run()) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "missed"),
+    [
+        ("list", {"ratio_bare": 0.449}, "list: of the bare view"),
+        ("product", {"ratio_bare": 0.549}, "product: of the bare view"),
+        ("list", {"ratio_oscar": 19.9}, "list: times oscar"),
+        ("cart", {"queries": 5}, "cart: queries"),
+        ("list_de", {"bytes": 61441}, "list_de: bytes"),
+        ("home", {"third_party": 1}, "home: requests elsewhere"),
+        ("cart", {"layout_shift": 0.0028}, "cart: layout shift"),
+    ],
+)
+def test_a_missed_target_of_pages_exits_1_and_is_named(
+    name: str, changes: dict[str, Any], missed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pages.exit_code(pages_run(name, **changes)) == 1
+    assert capsys.readouterr().err.endswith(f"missed: {missed}\n")
+
+
+def test_pages_without_a_browser_end_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser, "CHROMIUM", "/nowhere/chromium")
+
+    with pytest.raises(SystemExit, match="There is no browser at /nowhere/chromium"), browser.chromium():
+        pass
