@@ -6,6 +6,7 @@ Storefront and SizeGuide belong to the owner and are edited in the admin.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,6 +43,11 @@ class ProductQuerySet(models.QuerySet["Product"]):
         ).order_by("-category")
         row = JSONObject(name="name", unit="unit", columns="columns", lines="lines", note="note")
         return self.annotate(size_guide_row=models.Subquery(guides.values(row=row)[:1]))
+
+
+@lru_cache(maxsize=1024)
+def _slug_of(name: str) -> str:
+    return slugify(name)[:80] or "product"
 
 
 class Product(models.Model):
@@ -107,7 +113,7 @@ class Product(models.Model):
     @property
     def slug(self) -> str:
         # Only for readable URLs: products are looked up by id.
-        return slugify(self.name)[:80] or "product"
+        return _slug_of(self.name)
 
     @property
     def shown_name(self) -> str:

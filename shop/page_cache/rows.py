@@ -16,13 +16,13 @@ from operator import itemgetter
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from shop.availability import ProductAvailability, availability_of
 from shop.filters import PAGE_SIZE, ProductFilter
 from shop.models import Product
 
 Row = tuple[Any, ...]
+Statement = tuple[str, tuple[Any, ...]]  # SQL and its parameters
 
 JSON_FIELDS = frozenset({"sizes", "colors", "images", "prices", "amounts", "metadata", "translations"})
 CARD_FIELDS = (
@@ -82,44 +82,42 @@ class ProductRows:
 
 def fetch_list(product_filter: ProductFilter, slug: str = "") -> ProductRows:
     """Fetch one page of a list in two queries. It is empty past the last page."""
-    products = _rows(_list_query, product_filter, slug)
-    return ProductRows(CARD_FIELDS, products, _stock_of(products))
+    products = _fetched(_list_statement, product_filter, slug)
+    [[stock]] = _fetched(_stock_statement, *(row[0] for row in products)) if products else [["[]"]]
+    return ProductRows(CARD_FIELDS, products, stock or "[]")
 
 
 def fetch_detail(product_id: str) -> ProductRows | None:
-    """Fetch one product with its size guide in two queries. Returns None if it is not visible."""
-    products = _rows(_detail_query, product_id)
-    return ProductRows(PAGE_FIELDS, products, _stock_of(products)) if products else None
+    """Fetch one product with its size guide and stock in one query. Returns None if it is not visible."""
+    found = _fetched(_detail_statement, product_id)
+    if not found:
+        return None
+    [(*product, stock)] = found
+    return ProductRows(PAGE_FIELDS, (tuple(product),), stock or "[]")
 
 
-def _list_query(product_filter: ProductFilter, slug: str) -> QuerySet[Any, Any]:
-    return product_filter.queryset(slug).values_list(*CARD_FIELDS, "total")[product_filter.slice()]
+def _list_statement(product_filter: ProductFilter, slug: str) -> Statement:
+    rows = product_filter.queryset(slug).values_list(*CARD_FIELDS, "total")[product_filter.slice()]
+    return rows.query.sql_with_params()
 
 
-def _detail_query(product_id: str) -> QuerySet[Any, Any]:
+def _detail_statement(product_id: str) -> Statement:
     rows = Product.objects.visible().with_size_guide().filter(pk=product_id)
-    return rows.values_list(*PAGE_FIELDS, "size_guide_row")
+    product, parameters = rows.values_list(*PAGE_FIELDS, "size_guide_row").query.sql_with_params()
+    stock, stock_parameters = _stock_statement(product_id)
+    return f"SELECT product.*, ({stock}) FROM ({product}) AS product", (*stock_parameters, *parameters)  # noqa: S608
 
 
-def _stock_of(products: tuple[Row, ...]) -> str:
-    ids = [row[0] for row in products]
-    if not ids:
-        return "[]"
-    statement, parameters = _stock_statement(connection.vendor, *ids)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchone()[0] or "[]"
-
-
-@lru_cache(maxsize=1024)
-def _stock_statement(vendor: str, *product_ids: str) -> tuple[str, tuple[Any, ...]]:
-    # One text of all rows: [[id, product id, ...], ...].
+def _stock_statement(*product_ids: str) -> Statement:
+    # One row with one text of all stock rows, [[id, product id, ...], ...], or with NULL.
     items = _stock_items().filter(product__in=product_ids).order_by().values_list(*STOCK_FIELDS)
     rows, parameters = items.query.sql_with_params()
     columns = ", ".join(STOCK_FIELDS)
-    if vendor == "postgresql":
-        return f"SELECT json_agg(json_build_array({columns}))::text FROM ({rows}) AS stock", parameters  # noqa: S608
-    return f"SELECT json_group_array(json_array({columns})) FROM ({rows}) AS stock", parameters  # noqa: S608
+    if connection.vendor == "postgresql":
+        text = f"json_agg(json_build_array({columns}))::text"
+    else:
+        text = f"json_group_array(json_array({columns}))"
+    return f"SELECT {text} FROM ({rows}) AS stock", parameters  # noqa: S608
 
 
 def _stock_items() -> Any:
@@ -128,18 +126,15 @@ def _stock_items() -> Any:
     return model._default_manager.all()
 
 
-def _rows(build_query: Callable[..., QuerySet[Any, Any]], *arguments: Hashable) -> tuple[Row, ...]:
-    sql, parameters = _compiled(connection.vendor, build_query, *arguments)
+def _fetched(build: Callable[..., Statement], *arguments: Hashable) -> tuple[Row, ...]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
+        cursor.execute(*_compiled(connection.vendor, build, *arguments))
         return tuple(map(tuple, cursor.fetchall()))
 
 
 @lru_cache(maxsize=1024)
-def _compiled(
-    vendor: str, build_query: Callable[..., QuerySet[Any, Any]], *arguments: Hashable
-) -> tuple[str, tuple[Any, ...]]:
-    return build_query(*arguments).query.sql_with_params()
+def _compiled(_vendor: str, build: Callable[..., Statement], *arguments: Hashable) -> Statement:
+    return build(*arguments)
 
 
 def _instance(model: Any, fields: tuple[str, ...], values: Sequence[Any]) -> Any:

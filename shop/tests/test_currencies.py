@@ -276,5 +276,5 @@ def test_a_currency_costs_no_query(euros: Client, django_assert_num_queries: Dja
 
     for visitor in (Client(), euros):
         visitor.get(SHIRT)
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(2):
             visitor.get(SHIRT)
