@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
 from inventory.models import StockItem
+from shop.filters import ProductFilter
 from shop.models import Product, SizeGuide, Storefront
-from shop.page_cache import fragments
+from shop.page_cache import fetch_list, fragments
 from shop.tests.factories import on_shelf
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +86,71 @@ def test_changes_are_shown_immediately(client: Client, change: Callable[[], obje
     change()
 
     assert shown in client.get(PAGES[2]).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (lambda: StockItem.objects.update(on_hand=0), "Sold out"),
+        (lambda: StockItem.objects.update(on_hand=1), "Only 3 left"),
+        (lambda: StockItem.objects.filter(size="M").update(held=1), "4 left: S, L"),
+        (lambda: StockItem.objects.filter(size="M").update(is_listed=False), "4 left: S, L"),
+        (lambda: StockItem.objects.filter(size="M").delete(), "4 left: S, L"),
+        (lambda: Product.objects.update(lowest_amount=1234), "$12.34"),
+        (lambda: on_shelf("prod_mug", name="Clay Mug"), "Clay Mug"),
+        (lambda: Product.objects.update(category="mugs", category_slug="mugs"), "/category/mugs/"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/products/"])
+def test_changes_are_shown_immediately_in_lists(
+    client: Client, path: str, change: Callable[[], object], shown: str
+) -> None:
+    on_shelf(stock={"S": 2, "M": 1, "L": 2})
+    assert shown not in client.get(path).content.decode()
+
+    change()
+
+    assert shown in client.get(path).content.decode()
+
+
+def test_the_order_in_which_the_database_reads_stock_does_not_change_a_page() -> None:
+    on_shelf()
+    rows = fetch_list(ProductFilter())
+    assert isinstance(rows.stock, str)
+
+    turned = replace(rows, stock=json.dumps(json.loads(rows.stock)[::-1]))
+
+    assert turned.stock != rows.stock
+    assert turned.availabilities("usd")[0].variants == rows.availabilities("usd")[0].variants
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_says_that_it_depends_on_cookies_and_may_not_be_kept(client: Client, path: str) -> None:
+    on_shelf()
+
+    for answer in (client.get(path), client.get(path)):
+        assert "Cookie" in answer["Vary"]
+        assert answer["Cache-Control"] == "private, no-cache"
+
+
+def test_a_visitor_whose_session_begins_sees_their_own_cart_at_once() -> None:
+    on_shelf()
+    visitor = Client()
+    assert "cart-count" not in visitor.get("/").content.decode()
+
+    in_cart(visitor, 2)
+
+    assert 'id="cart-count">2<' in visitor.get("/").content.decode()
+
+
+def test_the_cart_link_of_visitors_without_a_session_is_rendered_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on_shelf()
+    Client().get("/")
+    monkeypatch.setattr("shop.page_cache.render.render_to_string", lambda *_args, **_more: 1 / 0)
+
+    assert 'id="cart-link"' in Client().get("/").content.decode()
 
 
 def test_a_changed_setting_is_applied_immediately(client: Client, settings: Settings) -> None:
