@@ -14,7 +14,7 @@ from demo.kept import ANY_PORTS, open_folder
 from demo.running import Demo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory, contract_folder: Path) -> Iterator[Demo]:
     """Shop, worker, fake Stripe and image server with the sample catalog.
 
