@@ -12,6 +12,8 @@ class WorkerTask:
 
     `path`: dotted path of `function(now) -> int`; `every`: seconds between two runs while idle. `in_a_rush`: the same within
     RUSH seconds of a run that found work, where a customer waits for it.
+    `only_if`: dotted path of a query; the task has nothing to do while it has no rows. An idle worker then runs one small
+    statement, built once, in place of those that Django would build for the task on each run.
     `own_thread`: run in a thread of its own. For tasks that call Stripe or a mail server or run long: a hanging Stripe must
     not delay events that need only the database. `threads`: how many of them, for a task that takes its work by leases.
     """
@@ -20,23 +22,61 @@ class WorkerTask:
     every: float
     own_thread: bool
     in_a_rush: float | None = None
+    only_if: str | None = None
     threads: int = 1
 
 
 RUSH = 5.0
 WORKER_TASKS: list[WorkerTask] = [
-    WorkerTask("inventory.events.inbox.process_local", every=0.25, own_thread=False, in_a_rush=0.05),
-    WorkerTask("inventory.events.inbox.process_remote", every=0.5, own_thread=True),
+    WorkerTask(
+        "inventory.events.inbox.process_local",
+        every=0.25,
+        own_thread=False,
+        in_a_rush=0.05,
+        only_if="inventory.events.inbox.waiting_for_the_database",
+    ),
+    WorkerTask(
+        "inventory.events.inbox.process_remote",
+        every=0.5,
+        own_thread=True,
+        only_if="inventory.events.inbox.waiting_for_stripe",
+    ),
     # With Stripe's usual latency five at a time stay below its 25 requests a second.
-    WorkerTask("inventory.stripe_sync.publisher.publish_pending", every=0.5, own_thread=True, threads=5),
-    WorkerTask("inventory.stripe_sync.refresh.refresh_requested", every=1, own_thread=True),
+    WorkerTask(
+        "inventory.stripe_sync.publisher.publish_pending",
+        every=0.5,
+        own_thread=True,
+        threads=5,
+        only_if="inventory.stripe_sync.publisher.pending_products",
+    ),
+    WorkerTask(
+        "inventory.stripe_sync.refresh.refresh_requested",
+        every=1,
+        own_thread=True,
+        only_if="inventory.stripe_sync.refresh.outdated_products",
+    ),
     WorkerTask("inventory.stripe_sync.missed_events.fetch_product_events", every=3600, own_thread=True),
     WorkerTask("checkout.recovery.backfill.apply_undelivered", every=3600, own_thread=True),
     WorkerTask("inventory.deliveries.check", every=60, own_thread=True),
-    WorkerTask("checkout.recovery.session_recovery.find_unknown_sessions", every=5, own_thread=True),
-    WorkerTask("checkout.recovery.session_recovery.refresh_stale_orders", every=30, own_thread=True),
+    WorkerTask(
+        "checkout.recovery.session_recovery.find_unknown_sessions",
+        every=5,
+        own_thread=True,
+        only_if="checkout.recovery.session_recovery.without_session",
+    ),
+    WorkerTask(
+        "checkout.recovery.session_recovery.refresh_stale_orders",
+        every=30,
+        own_thread=True,
+        only_if="checkout.recovery.session_recovery.with_open_session",
+    ),
     WorkerTask("shop.shipping.refresh_shipping_rates", every=3600, own_thread=True),
-    WorkerTask("checkout.orders.refund_requests.send_waiting_refunds", every=10, own_thread=True),
+    WorkerTask(
+        "checkout.orders.refund_requests.send_waiting_refunds",
+        every=10,
+        own_thread=True,
+        only_if="checkout.orders.refund_requests.unconfirmed",
+    ),
     WorkerTask("checkout.mail.sending.send_due", every=1, own_thread=True),
     WorkerTask("checkout.orders.customer_requests.settle_waiting", every=10, own_thread=False),
     WorkerTask("checkout.orders.lookup.answer_lookups", every=1, own_thread=False),

@@ -1,4 +1,4 @@
-"""Statements for many rows at once: INSERT and DELETE that return the affected rows, and UPDATE.
+"""Statements for many rows at once: INSERT and DELETE that return the affected rows, and UPDATE. Queries built once.
 
 When two workers insert the same row at once, the unique constraint admits one and RETURNING tells which. Checking
 first and inserting afterwards would be a race.
@@ -8,13 +8,27 @@ Columns are named like the attributes of fields, such as "item_id". No model ren
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import connection, models
+from django.db.models import QuerySet
 
 Row = TypeVar("Row", bound=models.Model)
+
+
+def any_rows(query: Callable[[], QuerySet[Any, Any]]) -> bool:
+    """Whether `query()` has rows. Its SQL is built at the first call, so `query` must always return the same queryset."""
+    sql, parameters = _exists_statement(connection.vendor, query)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchone() is not None
+
+
+@lru_cache
+def _exists_statement(vendor: str, query: Callable[[], QuerySet[Any, Any]]) -> tuple[str, tuple[Any, ...]]:
+    return query().order_by().values("pk")[:1].query.sql_with_params()
 
 
 def insert_new(rows: Sequence[Row], *, unique: Sequence[str]) -> list[Row]:

@@ -14,17 +14,20 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, cycle, islice
 from types import FrameType
+from typing import Any
 
 from django.core.checks import ERROR
 from django.db import close_old_connections, connections
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from config.stripe_client import StripeCallError
 from config.worker_tasks import RUSH, WORKER_TASKS, WorkerTask
 from inventory import alerts, checks, heartbeat
-from inventory.models import Heartbeat, ProductSync, StripeEvent
+from inventory.db import any_rows
+from inventory.events import inbox
+from inventory.models import Heartbeat
 from inventory.setup import doctor
 from inventory.stripe_sync import missed_events, publisher, refresh
 
@@ -40,6 +43,13 @@ MAX_REST = 30.0  # seconds between attempts of a failing task
 SHUTDOWN_GRACE = 20.0  # seconds for threads to finish their requests to Stripe when the worker is stopped
 DRAIN_AHEAD = timedelta(seconds=10)  # tasks due within this time are run early by `drain`
 MAX_ROUNDS = 10_000
+# Work that waits for a time, and the column of that time.
+WAITING: list[tuple[Callable[[], QuerySet[Any]], str]] = [
+    (inbox.waiting_for_the_database, "next_attempt_at"),
+    (inbox.waiting_for_stripe, "next_attempt_at"),
+    (refresh.pending_refreshes, "next_refresh_at"),
+    (publisher.pending_products, "next_attempt_at"),
+]
 # Runs of “--once” within this time count as one worker: they skip the full refresh and the hourly tasks.
 HOUR = timedelta(hours=1)
 
@@ -193,17 +203,12 @@ def drain(now: datetime | None = None, *, hourly: bool = False) -> int:
 
 
 def _next_due(now: datetime) -> datetime | None:
-    events = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, next_attempt_at__gt=now)
-    refreshes = refresh.pending_refreshes().filter(next_refresh_at__gt=now)
-    times = [
-        events.aggregate(at=Min("next_attempt_at"))["at"],
-        refreshes.aggregate(at=Min("next_refresh_at"))["at"],
+    due = [
+        query().filter(**{f"{column}__gt": now}).aggregate(at=Min(column))["at"]
+        for query, column in WAITING
+        if any_rows(query)
     ]
-    # Whether a product has work takes Django longer to compile than all other queries of an idle worker.
-    if ProductSync.objects.filter(next_attempt_at__gt=now).exists():
-        updates = publisher.pending_products().filter(next_attempt_at__gt=now)
-        times.append(updates.aggregate(at=Min("next_attempt_at"))["at"])
-    return min((each for each in times if each is not None), default=None)
+    return min((at for at in due if at is not None), default=None)
 
 
 def run_task(task: WorkerTask, now: datetime) -> int:
@@ -216,5 +221,7 @@ def run_task(task: WorkerTask, now: datetime) -> int:
 
 
 def _call(task: WorkerTask, now: datetime) -> int:
+    if task.only_if and not any_rows(import_string(task.only_if)):
+        return 0
     function: Callable[[datetime], int] = import_string(task.path)
     return function(now)

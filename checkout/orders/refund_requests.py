@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -293,16 +293,20 @@ def _restock(refund: Refund, part: RefundLine) -> int:
 # --- Without an answer, and failed refunds ----------------------------------------------------
 
 
+def unconfirmed() -> QuerySet[Refund]:
+    return Refund.objects.filter(state=State.REQUESTED)
+
+
 def send_waiting_refunds(now: datetime) -> int:
     """Worker task: ask again for refunds whose answer was lost. Returns how many are decided now."""
-    waiting = Refund.objects.filter(is_due("next_attempt_at", now), state=State.REQUESTED)
+    waiting = unconfirmed().filter(is_due("next_attempt_at", now))
     refunds = waiting.select_related("order").order_by("next_attempt_at")[:BATCH_SIZE]
     return sum(send_refund(refund, now=now).state != State.REQUESTED for refund in list(refunds))
 
 
 def find_made_refunds(order: Order) -> None:
     """Record those of the order's unconfirmed refunds that Stripe has made. Raises StripeCallError."""
-    for refund in Refund.objects.filter(order=order, state=State.REQUESTED).select_related("order"):
+    for refund in unconfirmed().filter(order=order).select_related("order"):
         made = gateway.find_refund(order.payment_intent_id, str(refund.pk))
         if made:
             accept(refund, made)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Func, Q
+from django.db.models import Func, Q, QuerySet
 from django.utils.translation import gettext_noop as _
 
 from checkout import gateway
@@ -44,14 +44,23 @@ DEBIT_GRACE = timedelta(days=2)  # No bank answers earlier.
 STALE_DELAYS = timedelta(minutes=1), timedelta(hours=6)
 
 
+def without_session() -> QuerySet[Order]:
+    return Order.objects.filter(state=Order.State.OPEN, session_id=None)
+
+
 def find_unknown_sessions(now: datetime) -> int:
     """Worker task: recover the sessions of orders that have no session id. Returns how many orders are resolved."""
     # One with a time for an attempt was left to the worker, so no request of its start is running.
     not_running = Q(created_at__lte=now - REQUEST_GRACE) | Q(next_attempt_at__isnull=False)
-    orders = Order.objects.filter(
-        not_running, is_due("next_attempt_at", now), state=Order.State.OPEN, session_id=None
-    )
+    orders = without_session().filter(not_running, is_due("next_attempt_at", now))
     return _recover(orders.order_by("created_at")[:BATCH_SIZE], _find_session, now=now, delays=UNKNOWN_DELAYS)
+
+
+def with_open_session() -> QuerySet[Order]:
+    # The states as literals, so that the index of these orders is used however many others there are: SQLite does not
+    # compare the parameters of a statement with the condition of an index.
+    states = [Func(template=f"'{state}'") for state in (Order.State.OPEN, Order.State.AWAITING_PAYMENT)]
+    return Order.objects.exclude(session_id=None).filter(state__in=states)
 
 
 def refresh_stale_orders(now: datetime) -> int:
@@ -59,10 +68,7 @@ def refresh_stale_orders(now: datetime) -> int:
     expired = Q(state=Order.State.OPEN, expires_at__lte=now - EVENT_GRACE)
     debits = Q(state=Order.State.AWAITING_PAYMENT, expires_at__lte=now - DEBIT_GRACE)
     due = is_due("next_attempt_at", now, longest=2 * STALE_DELAYS[1])
-    # The states once more, so that the index of these orders is used however many others there are. As literals: SQLite
-    # does not compare the parameters of a statement with the condition of an index.
-    states = [Func(template=f"'{state}'") for state in (Order.State.OPEN, Order.State.AWAITING_PAYMENT)]
-    orders = Order.objects.exclude(session_id=None).filter(expired | debits, due, state__in=states)
+    orders = with_open_session().filter(expired | debits, due)
     return _recover(orders.order_by("expires_at")[:BATCH_SIZE], _refresh, now=now, delays=STALE_DELAYS)
 
 

@@ -33,6 +33,11 @@ def test_the_path_resolves_to_a_function_of_one_argument(path: str) -> None:
     inspect.signature(function).bind("an event, a time or a request")
 
 
+@pytest.mark.parametrize("path", sorted({task.only_if for task in WORKER_TASKS if task.only_if}))
+def test_the_query_of_a_task_takes_no_argument(path: str) -> None:
+    inspect.signature(import_string(path)).bind()
+
+
 def test_every_worker_task_has_an_interval() -> None:
     assert all(duty.every > 0 for duty in WORKER_TASKS)
 

@@ -200,6 +200,14 @@ def _store_deliveries(deliveries: Sequence[tuple[Json, Future[bool]]]) -> None:
 # --- Handling ---------------------------------------------------------------------------------
 
 
+def waiting_for_the_database() -> QuerySet[StripeEvent]:
+    return StripeEvent.objects.filter(state=StripeEvent.State.WAITING, needs_stripe=False)
+
+
+def waiting_for_stripe() -> QuerySet[StripeEvent]:
+    return StripeEvent.objects.filter(state=StripeEvent.State.WAITING, needs_stripe=True)
+
+
 def process_local(now: datetime) -> int:
     """Worker task: handle due events without calling Stripe. Returns the number of events taken."""
     return _process_due(StripeEvent.objects.filter(needs_stripe=False), now)[0]

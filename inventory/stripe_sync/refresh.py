@@ -79,6 +79,12 @@ def pending_refreshes() -> QuerySet[ProductSync]:
     return ProductSync.objects.filter(refreshes_requested__gt=F("refreshes_done"))
 
 
+def outdated_products() -> QuerySet[Product]:
+    """Products with open requests, and those whose ProductSync was never created (a process died before)."""
+    without_sync = Q(sync=None, deleted=False)
+    return Product.objects.filter(without_sync | Q(sync__refreshes_requested__gt=F("sync__refreshes_done")))
+
+
 def due_refreshes(now: datetime) -> QuerySet[ProductSync]:
     # While an update is open a refresh can compare nothing.
     open_update = StockUpdate.objects.filter(product=OuterRef("pk"), state=StockUpdate.State.OPEN)
