@@ -57,7 +57,16 @@ def read_file(usual: Path) -> None:
 
 def get_str(name: str, default: str = "") -> str:
     """The value without surrounding white space, as editors end a file with a newline. An empty one means the default."""
-    name = _name_in_use(name)
+    old = OLD_NAMES.get(name, name)
+    if old != name and _is_set(old):
+        # The old name counts only where the new one is not set.
+        if _is_set(name):
+            print(f"{old} is ignored: {name} is set, which is its new name.", file=sys.stderr)
+        else:
+            print(
+                f"{old} is now called {name}; the old name goes away with the next release.", file=sys.stderr
+            )
+            name = old
     try:
         value = str(_environ.get(name, default)).strip()
     except (OSError, ValueError):
@@ -69,18 +78,6 @@ def get_str(name: str, default: str = "") -> str:
     if not value.isprintable():
         raise ImproperlyConfigured(f"{name} must be a single line without control characters.")
     return value or default
-
-
-def _name_in_use(name: str) -> str:
-    # `name`, or its old name where only that is set; standard error then names the new one.
-    old = OLD_NAMES.get(name, name)
-    if not _is_set(old) or old == name:
-        return name
-    if _is_set(name):
-        print(f"{old} is ignored: {name} is set, which is its new name.", file=sys.stderr)
-        return name
-    print(f"{old} is now called {name}; the old name goes away with the next release.", file=sys.stderr)
-    return old
 
 
 def _is_set(name: str) -> bool:

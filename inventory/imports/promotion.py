@@ -214,7 +214,12 @@ def _plan_prices(plan: ProductPlan, lookup_keys: Mapping[str, CopiedPrice], note
         if price.active and price.obstacle:
             notes.append(f"{plan.name}: {price.id} {price.obstacle}, which the shop does not sell: left out.")
         elif price.active:
-            copy = _copy_of(price, theirs)
+            # Its promoted copy, or else a price of the same terms and size that was made by hand.
+            same = [each for each in theirs if each.terms == price.terms]
+            copies = [each for each in same if each.metadata.get(PROMOTED_FROM) == price.id]
+            unmarked = [each for each in same if each.active and PROMOTED_FROM not in each.metadata]
+            copies += [each for each in unmarked if _size(each) == _size(price)]
+            copy = next(iter(copies), None)
             plan.prices[price.id] = copy
             if copy is None:
                 plan.new_prices.append((price, _price_params(price, plan, lookup_keys, notes)))
@@ -234,18 +239,6 @@ def _plan_prices(plan: ProductPlan, lookup_keys: Mapping[str, CopiedPrice], note
         # Stripe does not archive a default price.
         plan.archived = [each for each in plan.archived if each.id != plan.target.default_price_id]
         notes.append(f"{plan.name}: its default price stays, because the original has none.")
-
-
-def _copy_of(price: CopiedPrice, theirs: Sequence[CopiedPrice]) -> CopiedPrice | None:
-    # Its promoted copy, or else a price of the same terms and size that was made by hand.
-    same = [each for each in theirs if each.terms == price.terms]
-    for each in same:
-        if each.metadata.get(PROMOTED_FROM) == price.id:
-            return each
-    for each in same:
-        if PROMOTED_FROM not in each.metadata and each.active and _size(each) == _size(price):
-            return each
-    return None
 
 
 def _price_changes(price: CopiedPrice, copy: CopiedPrice) -> dict[str, Any]:

@@ -48,7 +48,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["dry_run"] and not options["no_sync"] and doctor.pending_migrations():
             raise CommandError("The database has no tables yet. Run manage.py migrate first.")
-        typed = self._ask_for_key() if not settings.STRIPE_SECRET_KEY else ""
+        typed = ""
+        if not settings.STRIPE_SECRET_KEY:
+            if not sys.stdin.isatty():
+                raise CommandError("STRIPE_SECRET_KEY is not set.")
+            typed = getpass.getpass("Secret or restricted key (sk_... or rk_..., not shown): ").strip()
+            if not re.fullmatch(API_KEY_FORM, typed):
+                raise CommandError("A key begins with sk_test_, sk_live_, rk_test_ or rk_live_.")
+            settings.STRIPE_SECRET_KEY = typed
         try:
             self._check_account()
             planned = endpoint.plan(gateway.webhook_endpoints())
@@ -76,15 +83,6 @@ class Command(BaseCommand):
             call_command("sync_catalog", stdout=self.stdout, stderr=self.stderr)
         next_step = "Start the shop again, so that it reads the new settings" if secret or typed else "Done"
         self.stdout.write(f"{next_step}. Then run manage.py doctor.")
-
-    def _ask_for_key(self) -> str:
-        if not sys.stdin.isatty():
-            raise CommandError("STRIPE_SECRET_KEY is not set.")
-        key = getpass.getpass("Secret or restricted key (sk_... or rk_..., not shown): ").strip()
-        if not re.fullmatch(API_KEY_FORM, key):
-            raise CommandError("A key begins with sk_test_, sk_live_, rk_test_ or rk_live_.")
-        settings.STRIPE_SECRET_KEY = key
-        return key
 
     def _check_account(self) -> None:
         # Show the account and its mode. Raises CommandError if the key lacks a permission.
