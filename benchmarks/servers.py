@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -38,11 +38,15 @@ OTHERS = re.compile(
 
 @dataclass(frozen=True)
 class Running:
-    """One contender, with the log files of its processes."""
+    """One contender, with the log files of its processes.
+
+    `processes`: their ids by name; gunicorn's is that of its first process.
+    """
 
     port: int
     logs: tuple[Path, ...]
     environment: Mapping[str, str]
+    processes: Mapping[str, int] = field(default_factory=dict)
 
     def said(self, words: str) -> int:
         """How often `words` occur in the logs."""
@@ -125,7 +129,8 @@ def shop(
         programs.start("web", command, environment=environment, folder=tree, log=logs["web"])
         if worker:
             programs.start("worker", work, environment=environment, folder=tree, log=logs["worker"])
-        running = Running(port, tuple(log for log in logs.values() if log.exists()), environment)
+        processes = {name: program.pid for name, program in programs.running.items()}
+        running = Running(port, tuple(log for log in logs.values() if log.exists()), environment, processes)
         wait_until_it_answers(f"http://127.0.0.1:{port}/", programs, running)
         yield running
 
