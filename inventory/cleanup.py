@@ -114,7 +114,7 @@ def _delete_versions_of(product_id: str, number: int, before: datetime) -> int:
         # Events are applied under this lock: all counts of a version are deleted together, or none.
         sync = ProductSync.objects.locked(product_id)
         # While counts are not at rest at Stripe, an older version may stand there. And an event that has waited since
-        # then may report an older form.
+        # Stripe still listed that version may report a form of it.
         is_at_rest = not (sync.pause_reason or sync.differs or sync.needs_version_bump or sync.event_gap)
         unhandled = StripeEvent.objects.exclude(state=StripeEvent.State.HANDLED)
         saved_by = before + RETENTION - STRIPE_KEEPS_EVENTS

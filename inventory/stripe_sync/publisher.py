@@ -156,10 +156,10 @@ def _postpone(product_id: str, now: datetime) -> int:
 def _counts_are_explained(product_id: str, now: datetime) -> bool:
     # Refresh the product, unless that was done a short while ago, and count the edits behind a difference.
     # False if the product is paused, or a difference remains unexplained for now.
-    # An invalid count may have been corrected in the meantime.
     invalid = StockItem.objects.filter(
         product=OuterRef("pk"), is_listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
     )
+    # However recent the last refresh is, an invalid count may have been corrected in the meantime.
     recent = Q(refreshed_at__gt=now - refresh.FRESH)
     recent |= Q(refreshed_at__gt=now - refresh.FRESH_BEFORE_FIRST_UPDATE, number=0)
     fresh = ProductSync.objects.filter(
