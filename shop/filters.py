@@ -86,7 +86,9 @@ class ProductFilter:
             rows = rows.filter(search_text__contains=term)
         if self.color:
             rows = rows.filter(color_index__contains=f"|{self.color.casefold()}|")
-        lowest, highest = self._price_fields()
+        lowest, highest = "lowest_amount", "highest_amount"
+        if self.currency != settings.SHOP_CURRENCY:
+            lowest, highest = f"amounts__{self.currency}__0", f"amounts__{self.currency}__1"
         if self.min_price is not None:
             rows = rows.filter(**{f"{highest}__gte": self.min_price})
         if self.max_price is not None:
@@ -105,12 +107,6 @@ class ProductFilter:
         }
         order: list[str | Combinable] = [*by_price.get(self.sort, []), *SORT_ORDERS[self.sort]]
         return rows.annotate(total=_Count(rows.order_by().values("pk"))).order_by(*order)
-
-    def _price_fields(self) -> tuple[str, str]:
-        # Of lowest and highest price: Product.amounts has those in other currencies.
-        if self.currency == settings.SHOP_CURRENCY:
-            return "lowest_amount", "highest_amount"
-        return f"amounts__{self.currency}__0", f"amounts__{self.currency}__1"
 
     def slice(self) -> slice:
         return slice((self.page - 1) * PAGE_SIZE, self.page * PAGE_SIZE)

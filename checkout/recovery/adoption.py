@@ -9,7 +9,7 @@ update of its own, which Stripe reports as `product.updated`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,13 +54,20 @@ class OldSale:
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> OldSale:
         session = as_mapping(as_mapping(event["data"]).get("object"))
+        metadata, lines, number = as_texts(session.get("metadata")), list[Line](), 0
+        while product_id := metadata.get(f"item_{number}_product_id", ""):
+            size = metadata.get(f"item_{number}_size", "")
+            quantity = metadata.get(f"item_{number}_quantity", "1")
+            if quantity.isascii() and quantity.isdecimal():
+                lines.append((product_id, key_for(size), int(quantity)))
+            number += 1
         return cls(
             event_id=str(event["id"]),
             session_id=str(session.get("id")),
             completed_at=datetime.fromtimestamp(event["created"], UTC),
             is_delivered=not event.get("pending_webhooks"),
             is_paid=session.get("payment_status") != "unpaid",
-            lines=tuple(_lines(as_texts(session.get("metadata")))),
+            lines=tuple(lines),
         )
 
 
@@ -111,15 +118,6 @@ def old_sales(since: datetime) -> list[OldSale]:
     """Every session completed since then, oldest first. Raises StripeCallError."""
     events = gateway.iter_events(since=since, types=[COMPLETED])
     return sorted((OldSale.of(event) for event in events), key=lambda sale: sale.completed_at)
-
-
-def _lines(metadata: Mapping[str, str]) -> Iterator[Line]:
-    number = 0
-    while product_id := metadata.get(f"item_{number}_product_id", ""):
-        quantity = metadata.get(f"item_{number}_quantity", "1")
-        if quantity.isascii() and quantity.isdecimal():
-            yield product_id, key_for(metadata.get(f"item_{number}_size", "")), int(quantity)
-        number += 1
 
 
 def edits_of(events: Iterable[Mapping[str, Any]]) -> list[Edit]:
@@ -223,8 +221,8 @@ def _settle(decision: Decision, result: Adoption, now: datetime) -> None:
 
 
 def _give_back(order: Order, line: OrderLine, quantity: int) -> bool:
-    # False for a line that does not count here: that neither is a sale in the ledger, nor becomes one when its bank debit
-    # succeeds, nor has a debit that failed.
+    # False for a line that this shop does not count. It counts one that is a sale in the ledger, becomes one when its bank
+    # debit succeeds, or was free again when its debit failed.
     is_debit = order.state in (Order.State.AWAITING_PAYMENT, Order.State.CANCELED)
     sold = Movement.objects.filter(kind=Movement.Kind.SALE, reference=line.reference)
     if line.item_id is None or not (is_debit or sold.exists()):
