@@ -82,5 +82,5 @@ def oscar(folder: Path, goods: list[dict[str, Any]]) -> Iterator[tuple[Running, 
     (home / "goods.json").write_text(json.dumps(goods))
     environment = clean_environment() | {"OSCAR_DATABASE": str(home / "oscar.sqlite3")}
     said = run_module(program, environment, "benchmarks.oscar.stock", str(home / "goods.json"))
-    with served("oscar", folder, environment, "/catalog/", program) as running:
-        yield running, {"list": "/catalog/", "product": said.split()[-1]}
+    with served("oscar", folder, environment, "/catalogue/", program) as running:
+        yield running, {"list": "/catalogue/", "product": said.split()[-1]}

@@ -30,7 +30,7 @@ def main() -> None:
 
 def stock(goods: dict[str, Any]) -> Any:
     """Create one parent with its children; returns the parent."""
-    from oscar.apps.catalog.models import Category, Product, ProductClass  # type: ignore[import-not-found]
+    from oscar.apps.catalogue.models import Category, Product, ProductClass  # type: ignore[import-not-found]
 
     kind, created = ProductClass.objects.get_or_create(name="Shirt", defaults={"track_stock": True})
     if created:
@@ -48,7 +48,7 @@ def stock(goods: dict[str, Any]) -> Any:
 
 
 def _child(parent: Any, size: str, units: int, price: Decimal) -> None:
-    from oscar.apps.catalog.models import Product
+    from oscar.apps.catalogue.models import Product
     from oscar.apps.partner.models import Partner  # type: ignore[import-not-found]
 
     partner, _ = Partner.objects.get_or_create(name="The label")

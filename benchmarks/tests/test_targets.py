@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,3 +154,14 @@ def test_pages_without_a_browser_end_with_a_sentence(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(SystemExit, match="There is no browser at /nowhere/chromium"), browser.chromium():
         pass
+
+
+def test_oscar_is_asked_for_under_its_own_names() -> None:
+    # It is not installed where the tests run, and a change of our spelling once went through its names.
+    folder = Path(pages.__file__).parent
+    settings = (folder / "oscar" / "settings.py").read_text()
+
+    assert '"oscar.apps.catalogue.apps.CatalogueConfig"' in settings
+    assert '"oscar.apps.dashboard.catalogue.apps.CatalogueDashboardConfig"' in settings
+    assert "oscar.apps.catalogue.models" in (folder / "oscar" / "stock.py").read_text()
+    assert '"/catalogue/"' in (folder / "rival.py").read_text()

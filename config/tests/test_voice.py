@@ -19,7 +19,10 @@ BANNED = re.compile(
     re.IGNORECASE,
 )
 # Spellings that belong to other programs, to stored data, or to addresses that customers have.
-ALLOWED = re.compile(r'checkout/cancelled/|"colours?"|“colours?”|colours?=|=colours?')
+ALLOWED = re.compile(
+    r'checkout/cancelled/|"colours?"|“colours?”|colours?=|=colours?'
+    r'|oscar\.apps\.(dashboard\.)?catalogue\.|"/catalogue/"'
+)
 LONGEST_TEMPLATE_LINE = 120
 
 
