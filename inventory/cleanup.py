@@ -70,7 +70,7 @@ def _delete_some(rows: QuerySet[Model]) -> int:
 
 
 def _delete_requests(before: datetime) -> int:
-    """Stripe has forgotten the request's events. It is kept while one of them may still be stored, to be replayed."""
+    # Stripe has forgotten the request's events. It is kept while one of them may still be stored, to be replayed.
     old = ProcessedRequest.objects.filter(created_at__lt=before).order_by("pk")
     done = 0
     while rows := list(old.filter(pk__gt=done).values_list("pk", "product", "created_at")[:BATCH_SIZE]):
@@ -97,7 +97,7 @@ def _delete_requests(before: datetime) -> int:
 
 
 def _delete_versions(before: datetime) -> int:
-    """What came before the newest version that was at Stripe by `before`: no form that is still open shows it."""
+    # What came before the newest version that was at Stripe by `before`: no form that is still open shows it.
     applied = StockUpdate.objects.filter(state=StockUpdate.State.APPLIED, finished_at__lt=before)
     newest = applied.order_by().values_list("product").annotate(number=Max("number"))
     return sum(_delete_versions_of(product_id, number, before) for product_id, number in list(newest))

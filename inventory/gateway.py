@@ -264,7 +264,7 @@ def create_webhook_endpoint(url: str, events: Sequence[str], *, rotating: bool =
 
 
 def update_webhook_endpoint(endpoint_id: str, *, url: str, events: Sequence[str]) -> None:
-    """Enable the endpoint and give it this URL and these events."""
+    # One that was being rotated to, or was disabled, is in use from now on.
     with translate_errors():
         stripe_client().v1.webhook_endpoints.update(
             endpoint_id,
@@ -278,7 +278,7 @@ def update_webhook_endpoint(endpoint_id: str, *, url: str, events: Sequence[str]
 
 
 def disable_webhook_endpoint(endpoint_id: str) -> None:
-    """Let Stripe send nothing to the endpoint any more, retries included."""
+    # Stripe sends nothing to it any more, retries included.
     with translate_errors():
         stripe_client(retries=RETRIES).v1.webhook_endpoints.update(endpoint_id, {"disabled": True})
 

@@ -229,7 +229,7 @@ def _add(
 
 
 def unescaped(text: str) -> str:
-    """Without the apostrophe that our own exports put before a formula."""
+    # Without the apostrophe that our own exports put before a formula.
     return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text
 
 
