@@ -69,7 +69,7 @@ def decide(form: DecisionForm, *, actor: str) -> str:
 def oversold_page(
     request: HttpRequest, context: dict[str, Any], *, bound: DecisionForm | None = None
 ) -> HttpResponse:
-    """Sizes with open decisions, units that a delivery owes, or an open issue."""
+    # Sizes with open decisions, units that a delivery owes, or an open issue.
     positive = Movement.objects.filter(kind=Movement.Kind.OVERSOLD, delta__gt=0).order_by()
     sold = dict(positive.values_list("item").annotate(units=Sum("delta")))
     decisions = OversoldDecision.objects.order_by()

@@ -76,7 +76,7 @@ class ProductFilter:
 
     @property
     def is_active(self) -> bool:
-        """Whether any filter is set. Sorting and pagination do not count."""
+        # Sorting and pagination are no filters.
         return self != replace(ProductFilter(currency=self.currency), sort=self.sort, page=self.page)
 
     def queryset(self, slug: str = "") -> ProductQuerySet:

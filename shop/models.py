@@ -158,7 +158,6 @@ class Product(models.Model):
         return price.in_currency(currency) if price and currency else price
 
     def range_in(self, currency: str) -> tuple[int | None, int | None]:
-        """Lowest and highest price of the sizes."""
         if currency == settings.SHOP_CURRENCY:
             return self.lowest_amount, self.highest_amount
         lowest, highest = self.amounts.get(currency) or (None, None)

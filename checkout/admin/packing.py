@@ -82,13 +82,12 @@ def ids_parameter(orders: Iterable[Order]) -> str:
 
 
 def chosen_ids(request: HttpRequest) -> list[UUID]:
-    """The orders that the address names; what is not an order's id is left out."""
     ids = []
     for text in request.GET.get("ids", "").split(",")[:MAX_ORDERS]:
         try:
             ids.append(UUID(text))
         except ValueError:
-            continue
+            continue  # An address may be cut or edited.
     return ids
 
 
@@ -196,6 +195,6 @@ def _mark_sent(request: HttpRequest, parcels: Sequence[tuple[Order, ParcelRow]])
 
 
 def last_carrier() -> str:
-    """The carrier of the parcel that was sent last: most labels have one."""
+    # Most labels send all parcels by one carrier.
     sent = Order.objects.sent().exclude(carrier="").order_by("-sent_at")
     return sent.values_list("carrier", flat=True).first() or ""

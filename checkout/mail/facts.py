@@ -85,7 +85,6 @@ def _amounts(order: Order) -> list[ShownAmount]:
 
 
 def with_amounts(context: Mapping[str, Any], kind: MailKind, currency: str) -> dict[str, Any]:
-    """The context with the kind's amounts formatted in the active language."""
     return {**context, **{name: _money(context.get(name), currency) for name in kind.amounts}}
 
 

@@ -223,7 +223,7 @@ def _leased(mail: CustomerMail) -> CustomerMailQuerySet:
 
 
 def record_canceled(mail: CustomerMail) -> None:
-    """What a leased mail would report is not true any more, so it is not sent."""
+    # What the mail would report is not true any more.
     _leased(mail).update(state=State.CANCELED, next_attempt_at=None)
 
 

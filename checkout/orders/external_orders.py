@@ -109,9 +109,9 @@ def _has_goods(lines: list[OrderLine]) -> bool:
 
 
 def insert_order(order: Order, lines: list[OrderLine], session: CheckoutSession) -> None:
-    """Save a new order with its lines. It is as old as its session."""
     order.save(force_insert=True)
     if session.created_at:
+        # An order is as old as its session.
         order.created_at = session.created_at
         order.save(update_fields=["created_at"])
     OrderLine.objects.bulk_create(lines)

@@ -37,7 +37,7 @@ def _latest(order: Order) -> timedelta:
 
 
 def tell_payment_failed(order: Order) -> None:
-    """Tell a customer whose bank was to transfer the money that it did not."""
+    # Such as a debit that the customer's bank returned.
     outbox.queue(PAYMENT_FAILED, reference=order.reference, to=order.email, order=order)
 
 

@@ -110,7 +110,7 @@ def _mail_confirmation(subscriber: RestockSubscriber, item: StockItem, now: date
 
 
 def unsubscribe_headers(subscriber_id: UUID) -> dict[str, str]:
-    """For the mail program's own button: https://www.rfc-editor.org/rfc/rfc8058"""
+    # For the mail program's own button: https://www.rfc-editor.org/rfc/rfc8058
     return {
         "List-Unsubscribe": f"<{links.link(links.STOP, subscriber_id)}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",

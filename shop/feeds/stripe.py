@@ -40,7 +40,7 @@ class AgentCatalog:
 
 
 def agent_catalog(storefront: StorefrontContext) -> AgentCatalog:
-    """The catalog with links to the pages in the shop's first language."""
+    # The links lead to the pages in that language.
     with override(first_language()):
         return _written(storefront)
 
