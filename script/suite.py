@@ -19,7 +19,16 @@ from script.postgres import find_binaries, private_postgres
 ROOT = Path(__file__).resolve().parent.parent
 # On two processors a third process was not faster; for part of the suite even a second one is slower.
 WHOLE = ["-n", "2", "--dist", "worksteal"]
-# Tests that do not use the shop's database, such as those of the fake Stripe, run once, on SQLite.
+# Tests of settings and of source files, which take long.
+WITHOUT_A_DATABASE = [
+    "test_every_setting",
+    "test_imports_go_one_way",
+    "test_measure_code",
+    "test_one_name",
+    "test_settings",
+    "test_voice",
+]
+# Tests that do not use the shop's database, such as those and those of the fake Stripe, run once, on SQLite.
 ASKING_THE_DATABASE = [
     "config",
     "shop",
@@ -28,6 +37,7 @@ ASKING_THE_DATABASE = [
     "proofs",
     "--ignore=proofs/mutants",
     "--ignore=proofs/clients",
+    *(f"--ignore=config/tests/{module}.py" for module in WITHOUT_A_DATABASE),
 ]
 CLOSING_LINE = re.compile(rb"\d+ (?:passed|failed|skipped|error|deselected)|no tests ran")
 
