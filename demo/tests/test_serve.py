@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import stat
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,10 @@ from config.tests.settings_run import COMPLETE, KEPT, ROOT
 from script.processes import python
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+LISTENING = re.compile(r"Listening at: http://127\.0\.0\.1:([0-9]+)")
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -26,34 +29,35 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def is_open(port: int) -> bool:
-    """Whether someone listens. A connection may also be made to its own port, if that happens to be this one."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-            return bool(connection.getsockname() != connection.getpeername())
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
     except OSError:
         return False
+    return True
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process by SIGKILL")
 def test_a_killed_server_leaves_no_orphan_on_the_port(tmp_path: Path) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = int(free.getsockname()[1])
+    log, database = tmp_path / "log", tmp_path / "shop.sqlite3"
     environment = {
         **KEPT,
         **COMPLETE,
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'shop.sqlite3'}",
+        "DATABASE_URL": f"sqlite:///{database}",
         "STATIC_ROOT": str(tmp_path / "static"),
     }
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen(
-            python("-m", "script.serve", "--bind", f"127.0.0.1:{port}"), cwd=ROOT, env=environment, stderr=log
-        )
+    with log.open("wb") as written:
+        # gunicorn takes a free port and logs it. One that was looked up before may be taken until it starts.
+        command = python("-m", "script.serve", "--bind", "127.0.0.1:0")
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=written)
     try:
-        wait_until(lambda: is_open(port), seconds=300)  # Migrations take long on a busy disk.
+        # Migrations take long on a busy disk.
+        wait_until(lambda: LISTENING.search(log.read_text()) or server.poll() is not None, seconds=300)
     finally:
         server.send_signal(signal.SIGKILL)
         server.wait()
 
-    wait_until(lambda: not is_open(port))
-    assert "Traceback" not in (tmp_path / "log").read_text()
-    assert stat.S_IMODE((tmp_path / "shop.sqlite3").stat().st_mode) == 0o600
+    listening = LISTENING.search(log.read_text())
+    assert listening, log.read_text()
+    wait_until(lambda: not is_open(int(listening[1])))
+    assert "Traceback" not in log.read_text()
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
