@@ -17,7 +17,6 @@ import pytest
 from config.tests.settings_run import COMPLETE, KEPT, ROOT
 from script.processes import python
 
-
 LISTENING = re.compile(r"Listening at: http://127\.0\.0\.1:([0-9]+)")
 
 
