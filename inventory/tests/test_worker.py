@@ -21,9 +21,10 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from config.stripe_client import AuthenticationFailed, ConnectionFailed, StripeCallError
-from config.worker_tasks import WorkerTask
+from config.worker_tasks import WORKER_TASKS, WorkerTask
 from inventory import admin_panels, checks, gateway, worker
-from inventory.models import EventCursor, Heartbeat, Issue
+from inventory.events import inbox
+from inventory.models import EventCursor, Heartbeat, Issue, StripeEvent
 from inventory.tests.factories import Shirt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +46,39 @@ def test_draining_goes_on_until_nothing_is_left(monkeypatch: pytest.MonkeyPatch)
     tasks(monkeypatch, a=lambda now: left.pop() if left else 0)
 
     assert worker.drain() == 6
+
+
+@pytest.mark.django_db
+def test_a_task_with_a_query_runs_only_while_that_has_rows(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    asked, query = list[datetime](), inbox.waiting_for_stripe
+
+    def ask(now: datetime) -> int:
+        asked.append(now)
+        return 1
+
+    task = WorkerTask("task", every=1, own_thread=False, only_if="query")
+    monkeypatch.setattr(worker, "import_string", {"task": ask, "query": query}.__getitem__)
+    now = timezone.now()
+
+    with django_assert_num_queries(1):
+        assert worker.run_task(task, now) == 0
+
+    times = {"created_at": now, "next_attempt_at": now}
+    StripeEvent.objects.create(
+        id="evt_1", type="product.updated", livemode=False, payload={}, needs_stripe=True, **times
+    )
+    assert worker.run_task(task, now) == 1 and asked == [now]
+
+
+@pytest.mark.django_db
+def test_an_idle_worker_asks_one_small_question_for_a_task(django_assert_max_num_queries: Any) -> None:
+    idle = [task for task in WORKER_TASKS if task.only_if]
+    assert len(idle) >= 7
+
+    with django_assert_max_num_queries(len(idle)):
+        assert [worker.run_task(task, timezone.now()) for task in idle] == [0] * len(idle)
 
 
 @pytest.mark.django_db
