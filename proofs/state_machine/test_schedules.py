@@ -22,7 +22,7 @@ from proofs.state_machine.world import World
 
 # Schedules are played until every rule was played and every fault met, and at least so many of them.
 SEEDS, AT_LEAST = range(72), 36 if os.environ.get("ALL_PROOFS") == "1" else 1
-EXAMPLES = 24  # With fewer, the runs on PostgreSQL met too few kinds of faults.
+EXAMPLES = 32  # With fewer, the runs met too few kinds of faults.
 DICE = st.randoms(use_true_random=False)
 FAULTS = {
     *(f"{kind} {options['when']}" if "when" in options else kind for kind, options in [*CALLS, *DELIVERIES]),
@@ -87,8 +87,8 @@ def test_no_order_of_events_breaks_an_invariant() -> None:
     )
     print(f"\n{Machine.tally}")
     assert Machine.tally.schedules >= EXAMPLES
-    # Its choice of rules is free, and another one whenever the code changes. The fixed seeds show that each is met.
-    assert len(+Machine.tally.rules) > len(ACTIONS) / 3 and len(+Machine.tally.faults) > len(FAULTS) / 3
+    # Its choice of rules is free. The fixed seeds show that each rule and fault is met.
+    assert len(+Machine.tally.rules) > len(ACTIONS) / 2 and len(+Machine.tally.faults) > len(FAULTS) / 2
     assert Machine.tally.faults.total() >= Machine.tally.schedules
 
 
