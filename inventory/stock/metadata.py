@@ -106,13 +106,12 @@ def update_payload(totals: Mapping[str, int], tag: VersionTag) -> dict[str, str]
 
 @dataclass(frozen=True)
 class MetadataDiff:
-    """The stock keys and version tags before and after one update. `tag_was_set`: it set or removed the tag."""
+    """The stock keys and version tags before and after one update."""
 
     before: Counts
     after: Counts
     tag_before: str | None
     tag_after: str | None
-    tag_was_set: bool
 
 
 def diff(
@@ -126,5 +125,4 @@ def diff(
         after={key: parse_count(after.get(key)) for key in stock_keys},
         tag_before=before.get(VERSION_KEY),
         tag_after=after.get(VERSION_KEY),
-        tag_was_set=VERSION_KEY in previous,
     )

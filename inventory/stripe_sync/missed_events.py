@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from config.fault_points import fault_point
@@ -76,10 +76,15 @@ def all_events_seen(item: StockItem) -> bool:
     return not waiting.exists()
 
 
-def handle_product_events(product_id: str, now: datetime) -> bool:
+def waiting_of(product_id: str) -> QuerySet[StripeEvent]:
+    """The product's updates that are not handled yet, oldest first."""
     about = StripeEvent.objects.filter(object_id=product_id, type="product.updated")
-    waiting = about.filter(state=StripeEvent.State.WAITING)
+    return about.filter(state=StripeEvent.State.WAITING).order_by("created_at")
+
+
+def handle_product_events(product_id: str, now: datetime) -> bool:
+    waiting = waiting_of(product_id)
     with inbox.allow_stripe_calls():
-        for event_id in list(waiting.order_by("created_at").values_list("pk", flat=True)):
+        for event_id in list(waiting.values_list("pk", flat=True)):
             inbox.handle(event_id, now)
     return not waiting.exists()

@@ -2,7 +2,7 @@
 
 An edit is counted from the event that reports it, after minus before, once per request. So it adds to what was
 sold meanwhile, and no stock update can lose it. Nothing here reads from Stripe, except the first refresh of an
-unknown product.
+unknown product, and the list of events before an old form is counted.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from inventory.models import (
 )
 from inventory.stock import counts
 from inventory.stock.counts import Counts, InvalidEdits
-from inventory.stock.metadata import MetadataDiff, diff, identify_version
-from inventory.stripe_sync import refresh, updates
+from inventory.stock.metadata import VERSION_KEY, MetadataDiff, diff, identify_version
+from inventory.stripe_sync import missed_events, refresh, updates
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ def on_product_event(event: StripeEvent) -> None:
         if event.type == "product.updated" and ProductSync.objects.filter(pk=product_id).exists():
             apply_product_updated(event.payload)
     elif event.type == "product.updated":
+        _handle_events_before_form(event)
         apply_product_updated(event.payload)
     else:
         refresh.request_refresh([product_id])
@@ -83,6 +84,32 @@ def _first_refresh(product_id: str) -> None:
     refresh.refresh_product(product_id)
 
 
+class EarlierEventWaits(Exception):
+    """An old form is not counted yet, because an earlier event of its product is not handled."""
+
+
+def _handle_events_before_form(event: StripeEvent) -> None:
+    # An old form is measured from counts that stood under its version tag. Those that an edit left there are known
+    # once the edit's event is handled, and events arrive in any order.
+    if VERSION_KEY not in as_mapping(_previous_attributes(event.payload).get("metadata")):
+        return
+    form, shop = parse_update(event.payload), Installation.current()
+    if not form.is_old_form(shop) or ProcessedRequest.objects.filter(request=form.request[:255]).exists():
+        return
+    if not inbox.stripe_calls_allowed():
+        raise inbox.NeedsStripeAccess
+    if not missed_events.listed_since(event.received_at):
+        missed_events.fetch_product_events(timezone.now())
+    waiting = missed_events.waiting_of(form.product_id)
+    for earlier in waiting.filter(created_at__lte=event.created_at):
+        same_second = earlier.created_at == event.created_at
+        # Of two forms saved in the same second, neither waits for the other.
+        if earlier.pk == event.pk or (same_second and parse_update(earlier.payload).is_old_form(shop)):
+            continue
+        if not inbox.handle(earlier.pk, timezone.now()) and waiting.filter(pk=earlier.pk).exists():
+            raise EarlierEventWaits(f"An earlier event of the product is not handled yet: {earlier.pk}.")
+
+
 # --- One update -------------------------------------------------------------------------------
 
 
@@ -98,13 +125,26 @@ class ProductUpdate:
     metadata: dict[str, str | None]
     previous: dict[str, str | None]
 
+    def is_ours(self, shop: str) -> bool:
+        """Whether it is a stock update. Their idempotency keys begin like this, also where the row is lost."""
+        return self.key.startswith(f"{shop}/{self.product_id}/")
+
+    def is_old_form(self, shop: str) -> bool:
+        """Whether it set one of our version tags: a form that posted old counts along with what was typed."""
+        tag = identify_version(self.metadata.get(VERSION_KEY), shop=shop, product=self.product_id)
+        return VERSION_KEY in self.previous and tag.number is not None and not self.is_ours(shop)
+
+
+def _previous_attributes(event: Json) -> Json:
+    return as_mapping(as_mapping(event.get("data")).get("previous_attributes"))
+
 
 def parse_update(event: Json) -> ProductUpdate:
     # Malformed and missing fields become empty. Only the product's id is required (KeyError).
     data, request = as_mapping(event.get("data")), as_mapping(event.get("request"))
     product = as_mapping(data.get("object"))
     metadata = as_optional_texts(product.get("metadata"))
-    previous = as_optional_texts(as_mapping(data.get("previous_attributes")).get("metadata"))
+    previous = as_optional_texts(_previous_attributes(event).get("metadata"))
     request_id = as_text(request.get("id"))
     if not request_id:
         # A hash of the product, the time, and the metadata before and after stands in for a missing request id.
@@ -143,12 +183,10 @@ def apply_product_updated(event: Json) -> None:
         locked = StockItem.objects.filter(product=sync.pk).select_for_update(of=("self",))
         items = {item.key: item for item in locked.select_related("product").order_by("pk")}
         change = diff(update.metadata, update.previous, items)
-        # The idempotency keys of our updates begin like this, also of those whose rows are lost.
-        own_prefix = f"{shop}/{sync.pk}/"
-        if update.key.startswith(own_prefix):
-            _confirm_own_update(sync, update.key, own_prefix, items, change)
+        if update.is_ours(shop):
+            _confirm_own_update(sync, update.key, items, change)
         else:
-            _count_edit(sync, update, items, change)
+            _count_edit(sync, update, items, change, was_old_form=update.is_old_form(shop))
             refresh.request_refresh([sync.pk])
         fault_point("product_event.counted")
     fault_point("product_event.committed")
@@ -158,14 +196,14 @@ def apply_product_updated(event: Json) -> None:
 
 
 def _confirm_own_update(
-    sync: ProductSync, key: str, own_prefix: str, items: Mapping[str, StockItem], change: MetadataDiff
+    sync: ProductSync, key: str, items: Mapping[str, StockItem], change: MetadataDiff
 ) -> None:
     # Our own update is no edit, but the proof that it was applied.
     update = StockUpdate.objects.filter(idempotency_key=key).first()
     if update is None:
         # Only a lost database can have sent it. Its version tag may be gone from Stripe, if an old form restored an
         # older one; the event is still proof.
-        text = key.removeprefix(own_prefix).partition("/")[0]
+        text = key.rpartition("/")[0].rpartition("/")[2]
         number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
         lost = ProductSync.objects.filter(pk=sync.pk, highest_seen_number__lt=number)
         lost.update(highest_seen_number=number)
@@ -191,7 +229,12 @@ def _confirm_own_update(
 
 
 def _count_edit(
-    sync: ProductSync, update: ProductUpdate, items: Mapping[str, StockItem], change: MetadataDiff
+    sync: ProductSync,
+    update: ProductUpdate,
+    items: Mapping[str, StockItem],
+    change: MetadataDiff,
+    *,
+    was_old_form: bool,
 ) -> None:
     # Count an update that is not ours: per item after minus before, or, if it restored a version tag, minus its
     # counts.
@@ -210,7 +253,6 @@ def _count_edit(
     # A form that set a version tag posted the counts that stood under it, along with what was typed.
     tag = identify_version(change.tag_after, shop=Installation.current(), product=sync.pk)
     snapshots = updates.snapshots_of(sync.pk, tag.number) if tag.number is not None else []
-    was_old_form = change.tag_was_set and tag.number is not None
     base = _counts_in_form(sync, change, snapshots) if was_old_form else change.before
     if base is None:
         return

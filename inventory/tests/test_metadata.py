@@ -148,14 +148,9 @@ def test_a_change_is_derived_from_the_new_metadata_and_the_old_values() -> None:
 
     assert change.before == {"stock_S": 10, "stock_M": 15}
     assert change.after == {"stock_S": 12, "stock_M": 15}
-    assert not change.tag_was_set
 
 
 def test_null_in_the_old_values_means_that_the_key_was_not_there() -> None:
     change = diff({"stock_S": "12"}, {"stock_S": None}, ["stock_S"])
 
     assert change.before == {"stock_S": None}
-
-
-def test_a_version_tag_among_the_changed_keys_was_set_by_this_update() -> None:
-    assert diff({VERSION_KEY: "us/p/3"}, {VERSION_KEY: "us/p/4"}, []).tag_was_set

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-from inventory.models import (
-    Installation,
-    Issue,
-    VersionSnapshot,
-)
-from inventory.tests.factories import Shirt
+import pytest
+from django.utils import timezone
 
-if TYPE_CHECKING:
-    pass
-
+from config.stripe_client import ConnectionFailed
+from inventory import gateway
+from inventory.events import inbox
+from inventory.models import Installation, Issue, StripeEvent, VersionSnapshot
+from inventory.tests.factories import Shirt, later, raising
+from inventory.worker import drain
 
 # --- Forms opened a while ago -----------------------------------------------------------------
 
@@ -71,6 +70,127 @@ def test_a_form_that_was_opened_after_an_edit_is_measured_from_that_edit(shirt: 
 
     assert (shirt.at_stripe("S"), shirt.at_stripe("M")) == ("12", "18")
     assert shirt.is_at_rest()
+
+
+# --- Forms whose event arrives before those of earlier edits ---------------------------------
+
+
+def _open_after_an_edit(shirt: Shirt, removes_tag: bool) -> dict[str, str]:
+    """A form that shows an edit of S from 10 to 12, whose event has not arrived, and is old when it is saved."""
+    shirt.edit(S=12)
+    form = shirt.form()
+    if removes_tag:
+        shirt.edit_keys({"inventory_version": ""})
+    else:
+        shirt.sell("M", 2)
+        drain()
+    shirt.fake.forward(5)
+    return form
+
+
+def _events(shirt: Shirt) -> list[dict[str, Any]]:
+    """The product's updates at Stripe that have not arrived, oldest first."""
+    known = set(StripeEvent.objects.values_list("pk", flat=True))
+    events = sorted(shirt.fake.events.values(), key=lambda event: event["created"])
+    return [event for event in events if event["type"] == "product.updated" and event["id"] not in known]
+
+
+@pytest.mark.parametrize("removes_tag", [True, False], ids=["the tag was removed", "another update was sent"])
+def test_an_old_form_is_measured_from_an_edit_whose_event_comes_later(
+    shirt: Shirt, removes_tag: bool
+) -> None:
+    form = _open_after_an_edit(shirt, removes_tag)
+    shirt.save_form(form, M=20)
+    inbox.store_events(_events(shirt)[-1:])
+
+    drain()
+    shirt.settle()
+
+    assert shirt.movements("S") == [10, 2]
+    assert shirt.movements("M", "edited") == [5] and shirt.is_at_rest()
+    assert not Issue.objects.exists()
+
+
+def test_two_old_forms_of_one_second_are_both_counted(shirt: Shirt) -> None:
+    form = _open_after_an_edit(shirt, removes_tag=False)
+    shirt.save_form(form, M=20)
+    shirt.sell("L")
+    drain()
+    shirt.save_form(form, L=9)
+    inbox.store_events(reversed(_events(shirt)))
+
+    drain()
+    shirt.settle()
+
+    assert [shirt.movements(size, "edited") for size in "SML"] == [[2], [5], [4]]
+    assert shirt.is_at_rest()
+
+
+def test_the_list_of_events_is_read_once_for_forms_that_arrived_before(shirt: Shirt) -> None:
+    form = _open_after_an_edit(shirt, removes_tag=False)
+    shirt.save_form(form, M=20)
+    shirt.sell("L")
+    drain()
+    shirt.fake.forward(5)
+    shirt.save_form(form, M=20)
+    inbox.store_events(_events(shirt)[-3:])
+    shirt.fake.calls.clear()
+
+    inbox.process_local(timezone.now())
+    inbox.process_remote(timezone.now())
+
+    assert not inbox.waiting_for_stripe()
+    assert [call.path for call in shirt.fake.calls].count("/v1/events") == 1
+
+
+def test_an_old_form_waits_until_stripe_lists_events_again(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = _open_after_an_edit(shirt, removes_tag=True)
+    shirt.save_form(form, M=20)
+    inbox.store_events(_events(shirt)[-1:])
+    with monkeypatch.context() as away:
+        away.setattr(gateway, "product_events", raising(ConnectionFailed("no answer")))
+        drain()
+        waiting = StripeEvent.objects.get(state=StripeEvent.State.WAITING)
+        assert waiting.error.startswith("ConnectionFailed") and not shirt.movements("M", "edited")
+
+    drain(later(60))
+    shirt.settle()
+
+    assert shirt.movements("M", "edited") == [5] and shirt.is_at_rest()
+
+
+def test_an_old_form_waits_for_an_earlier_event_that_another_worker_handles(shirt: Shirt) -> None:
+    form = _open_after_an_edit(shirt, removes_tag=True)
+    shirt.save_form(form, M=20)
+    edit, *_removal, saved = _events(shirt)
+    inbox.store_events([edit, saved])
+    StripeEvent.objects.filter(pk=edit["id"]).update(lease_until=later(30))
+
+    with inbox.allow_stripe_calls():
+        assert not inbox.handle(saved["id"], timezone.now())
+
+    error = StripeEvent.objects.get(pk=saved["id"]).error
+    assert error == f"EarlierEventWaits: An earlier event of the product is not handled yet: {edit['id']}."
+    assert not shirt.movements("M", "edited")
+    StripeEvent.objects.filter(pk=edit["id"]).update(lease_until=None)
+    drain(later(60))
+    shirt.settle()
+    assert shirt.movements("M", "edited") == [5] and shirt.is_at_rest()
+
+
+def test_an_earlier_event_that_has_failed_for_good_does_not_hold_up_a_form(shirt: Shirt) -> None:
+    form = _open_after_an_edit(shirt, removes_tag=True)
+    shirt.save_form(form, M=20)
+    edit, *_removal, saved = _events(shirt)
+    inbox.store_events([edit, saved])
+    StripeEvent.objects.filter(pk=edit["id"]).update(attempts=inbox.MAX_LEASES)
+
+    drain()
+
+    assert Issue.objects.get(kind="event_failed").subject == edit["id"]
+    assert StripeEvent.objects.get(pk=saved["id"]).state == StripeEvent.State.HANDLED
 
 
 def test_a_form_that_fits_two_snapshots_is_counted_and_becomes_an_issue(shirt: Shirt) -> None:

@@ -21,13 +21,18 @@ def empty_database() -> database.Copy:
     return _empty
 
 
+def draw_actions(dice: Random, number: int = 1) -> list[str]:
+    """Names of `number` actions, each as often as its weight says."""
+    return dice.choices(NAMES, WEIGHTS, k=number)
+
+
 def run_schedule(seed: int, steps: int = 40) -> Tally:
     """Play `steps` rules drawn from `seed`, heal and judge. Raises BrokenPromise with the played rules in its notes."""
     dice = Random(seed)
     played: list[str] = []
     try:
         with World(dice, empty_database()) as world:
-            for name in dice.choices(NAMES, WEIGHTS, k=steps):
+            for name in draw_actions(dice, steps):
                 played.append(name)
                 world.do(name, dice)
             world.heal_and_judge()

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.template import Context
 from django.template.loader import render_to_string
-from django.urls import get_script_prefix
+from django.urls import get_script_prefix, reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.html import escape
 from django.utils.safestring import SafeString
@@ -83,7 +83,7 @@ def _render_part(name: str, request: HttpRequest) -> SafeString:
             return SafeString("")
     if name == "cart_link" and request.session.is_empty():
         # Without a session there is no cart, so the link is the same for all of these visitors.
-        return cached_render((name, get_script_prefix()), lambda: _render_template(name, request))
+        return cached_render((name, reverse("cart")), lambda: _render_template(name, request))
     return _render_template(name, request)
 
 

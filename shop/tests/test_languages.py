@@ -154,6 +154,13 @@ def test_addresses_of_the_first_language_lose_its_prefix(client: Client, setting
     assert '<html lang="en">' in client.get(f"/en{SHIRT}").content.decode()
 
 
+def test_the_cart_link_leads_to_the_address_of_its_language(client: Client, settings: Settings) -> None:
+    for languages, address in [(["de", "en"], "/cart/"), (["en", "de"], "/de/cart/")]:
+        settings.SHOP_LANGUAGES = languages
+        html = client.get(address).content.decode()
+        assert f'id="cart-link" href="{address}"' in html
+
+
 @pytest.mark.usefixtures("three")
 def test_the_admin_is_in_english(admin_client: Client, settings: Settings) -> None:
     settings.SHOP_LANGUAGES = ["de"]
