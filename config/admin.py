@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.apps import AdminConfig
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.admin_panels import INDEX_CONTEXT, SITEWIDE_PANELS, VIEWS, WORK, AdminPage
 from config.attempts import limit_attempts
+from config.paging import NearbyPaginator
 from config.stripe_dashboard import key_mode
 
 # Pages of models that had another name until 2026-11-26, for bookmarks: old path to new path.
@@ -75,6 +76,37 @@ class ReadOnlyModelAdmin(ReadOnlyMixin, ModelAdmin):  # type: ignore[type-arg]
     ) -> HttpResponse:
         title = {"title": capfirst(self.opts.verbose_name_plural)}
         return super().changelist_view(request, {**title, **(extra_context or {})})
+
+
+class GrowingModelAdmin(ReadOnlyModelAdmin):
+    """A list that only grows: its pages and its search for an id or an address read no more rows after years."""
+
+    show_full_result_count = False
+
+    def get_paginator(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+        per_page: int,
+        orphans: int = 0,
+        allow_empty_first_page: bool = True,
+    ) -> NearbyPaginator:
+        near = request.GET.get("p")
+        return NearbyPaginator(queryset, per_page, orphans, allow_empty_first_page, near=near)
+
+    def named_rows(self, rows: QuerySet[Any], text: str) -> QuerySet[Any] | None:
+        """The rows that `text` names exactly, by an index. None if it is no such name."""
+        return None
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """The rows that the text names; only if there are none, those that contain it, for which all rows are read."""
+        named = self.named_rows(queryset, search_term.strip()) if search_term.strip() else None
+        if named is not None and named.exists():
+            return named, False
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+        return found
 
 
 class ShopAdminSite(AdminSite):

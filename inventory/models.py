@@ -272,6 +272,9 @@ class StripeEvent(models.Model):
             models.Index(fields=["object_id"], name="events_about_an_object"),
             # For the admin's list, and for the worker to find old events.
             models.Index(fields=["received_at"], name="events_by_time"),
+            # For the admin's list of one type, and of what failed.
+            models.Index(fields=["type", "received_at"], name="events_of_a_type"),
+            models.Index(fields=["received_at"], condition=Q(state="failed"), name="events_that_failed"),
         ]
 
     def __str__(self) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
+from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -16,13 +18,15 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from config.charts import StepChart, step_chart
-from inventory.models import StockItem
+from config.paging import NearbyPaginator
+from inventory.models import Movement, StockItem
 from inventory.reports.pace import PACE_DAYS, days_left, recent_sales
 from inventory.stock import explain
 from inventory.stock.explain import LedgerLine
 
 LINES_PER_PAGE = 100
-MAX_POINTS = 300  # of the chart; a longer history is thinned out
+CHART_MOVEMENTS = 2000  # The chart begins with the oldest of the newest so many.
+MAX_POINTS = 300  # of the chart; more movements are thinned out
 ORDER, REQUEST = "order:", "request:"
 
 
@@ -38,7 +42,8 @@ class HistoryLine:
 class History:
     item: StockItem
     sizes: list[StockItem]
-    page: Page[LedgerLine]
+    page: Page[Movement]
+    lines: list[HistoryLine]
     chart: StepChart
     since: datetime | None
     sold: int
@@ -46,25 +51,28 @@ class History:
 
     @classmethod
     def load(cls, item: StockItem, page_number: str, now: datetime) -> History:
-        lines = list(explain.ledger_lines(item))
+        page = NearbyPaginator(item.movements.order_by("-pk"), LINES_PER_PAGE, near=page_number).get_page(
+            page_number
+        )
+        newest = list(
+            item.movements.order_by("-pk").values_list("created_at", "delta")[: CHART_MOVEMENTS + 1]
+        )
         sold = recent_sales(now).get(item.pk, 0)
         units = (item.on_hand or 0) + item.pending
         # The last line of each step is kept, so that the chart ends at today's stock.
-        shown = lines[::-1][:: -(-len(lines) // MAX_POINTS) or 1][::-1]
-        points = [(line.movement.created_at.timestamp(), line.after) for line in shown]
+        totals = accumulate([units, *(-delta for _at, delta in newest)])
+        steps = [(at.timestamp(), after) for (at, _delta), after in zip(newest, totals, strict=False)]
+        points = steps[:CHART_MOVEMENTS][:: -(-len(steps) // MAX_POINTS) or 1][::-1]
         return cls(
             item=item,
             sizes=list(StockItem.objects.filter(product=item.product_id, is_listed=True)),
-            page=Paginator(lines[::-1], LINES_PER_PAGE).get_page(page_number),
+            page=page,
+            lines=[HistoryLine(line, source_of(line, item)) for line in lines_of(item, page, units)],
             chart=step_chart(points, until=now.timestamp()),
-            since=lines[0].movement.created_at if lines else None,
+            since=newest[:CHART_MOVEMENTS][-1][0] if newest else None,
             sold=sold,
             days=days_left(units, sold) if item.state == StockItem.State.COUNTED else None,
         )
-
-    @property
-    def lines(self) -> list[HistoryLine]:
-        return [HistoryLine(line, source_of(line, self.item)) for line in self.page]
 
     @property
     def summary(self) -> str:
@@ -75,6 +83,17 @@ class History:
             "least": self.chart.bottom,
             "most": self.chart.top,
         }
+
+
+def lines_of(item: StockItem, page: Page[Movement], units: int) -> list[LedgerLine]:
+    """The movements of the page, with the sums before and after each, counted back from the `units` of today."""
+    newer = item.movements.order_by("-pk")[: max(0, page.start_index() - 1)]
+    after = units - (newer.aggregate(units=Sum("delta"))["units"] or 0 if page.number > 1 else 0)
+    lines = []
+    for movement in page.object_list.select_related("stock_update"):  # type: ignore[attr-defined]
+        lines.append(LedgerLine(movement, after - movement.delta, after))
+        after -= movement.delta
+    return lines
 
 
 def source_of(line: LedgerLine, item: StockItem) -> str:
@@ -97,8 +116,12 @@ def history_view(request: HttpRequest, item: StockItem, context: dict[str, Any])
         "history": history,
         "item": item,
         "title": _("History of %(item)s") % {"item": item},
-        "state": list(explain.current_state(item)),
-        "exchange": list(explain.exchange_with_stripe(item)),
         "pace_days": PACE_DAYS,
     }
+    if "explain" in request.GET:
+        # Adds up all movements of the size.
+        shown |= {
+            "state": list(explain.current_state(item)),
+            "exchange": list(explain.exchange_with_stripe(item)),
+        }
     return TemplateResponse(request, "inventory/admin/stock_history.html", {**context, **shown})

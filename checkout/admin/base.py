@@ -8,11 +8,11 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from config.admin import ReadOnlyModelAdmin
+from config.admin import GrowingModelAdmin
 from shop.money import format_money
 
 
-class OrderPages(ReadOnlyModelAdmin):
+class OrderPages(GrowingModelAdmin):
     """Base of the mixins that add the pages of one topic each to the admin of orders."""
 
     def has_pack_permission(self, request: HttpRequest) -> bool:

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -24,7 +25,7 @@ from checkout.mail.kinds import KINDS
 from checkout.mail.render import Renderer
 from checkout.mail_pages import MailTextForm, preview_response, sample_mail, shop_languages, text_rows
 from checkout.models import CustomerMail, MailText
-from config.admin import ReadOnlyModelAdmin
+from config.admin import GrowingModelAdmin
 
 
 class SendAgainForm(forms.Form):
@@ -43,7 +44,7 @@ class KindFilter(admin.SimpleListFilter):
 
 
 @admin.register(CustomerMail)
-class CustomerMailAdmin(ReadOnlyModelAdmin):
+class CustomerMailAdmin(GrowingModelAdmin):
     change_form_template = "checkout/admin/mail.html"
     list_display = ["created_at", "label", "order_link", "to", "state", "sent_at", "last_error"]
     list_display_links = ["created_at", "label"]
@@ -64,6 +65,9 @@ class CustomerMailAdmin(ReadOnlyModelAdmin):
         ),
     ]
     readonly_fields = ["label", "order_link", "preview", "text"]
+
+    def named_rows(self, rows: QuerySet[CustomerMail], text: str) -> QuerySet[CustomerMail] | None:
+        return rows.alias(lower_to=Lower("to")).filter(lower_to=text.lower()) if "@" in text else None
 
     @admin.display(description=gettext_lazy("mail"), ordering="kind")
     def label(self, mail: CustomerMail) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
@@ -146,6 +149,16 @@ class OrderAdmin(FulfillmentPages, RefundPages, StockPages):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("lines")
+
+    def named_rows(self, rows: QuerySet[Order], text: str) -> QuerySet[Order] | None:
+        digits = text.replace("-", "").lower()
+        if re.fullmatch("[0-9a-f]{8,32}", digits):
+            return rows.filter(pk__range=(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
+        if "@" in text:
+            return rows.alias(lower_email=Lower("email")).filter(lower_email=text.lower())
+        if text.startswith("pi_"):
+            return rows.filter(payment_intent_id=text).exclude(payment_intent_id="")
+        return rows.filter(session_id=text) if text.startswith("cs_") else None
 
     # --- Columns and fields ---
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
@@ -66,6 +67,9 @@ class CustomerMail(models.Model):
             models.UniqueConstraint(fields=["kind", "reference"], name="a_happening_is_mailed_once"),
         ]
         indexes = [
+            # For the admin's list of those that failed, or wait.
+            models.Index(fields=["state", "-id"], name="mails_in_a_state"),
+            models.Index(Lower("to"), name="mails_to_an_address"),
             # For the worker, to find what is due.
             models.Index(
                 fields=["next_attempt_at", "id"],

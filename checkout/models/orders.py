@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Lower
 from django.db.models.lookups import IsNull
 from django.urls import reverse
 from django.utils.translation import get_language
@@ -55,11 +56,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return finished.exclude(waiting_for_owner).exclude(waiting_for_stripe)
 
     def with_open_request(self) -> OrderQuerySet:
-        return self.filter(Exists(_rows_of("CustomerRequest", state="requested")))
+        return self.filter(pk__in=_orders_of_requests(state="requested"))
 
     def with_accepted_return(self) -> OrderQuerySet:
         """Goods are on their way back, or were refunded already."""
-        return self.filter(Exists(_rows_of("CustomerRequest", kind="return", state="accepted")))
+        return self.filter(pk__in=_orders_of_requests(kind="return", state="accepted"))
 
 
 class Order(models.Model):
@@ -161,6 +162,18 @@ class Order(models.Model):
         indexes = [
             # For the admin's list, and the pages opened in the last hour.
             models.Index(fields=["created_at"], name="orders_by_time"),
+            # For the filters of that list, which leave few orders, and its search for an address.
+            # Not one of all states: SQLite would take it for the orders to pack, among all that are paid.
+            models.Index(fields=["created_at"], condition=Q(state="open"), name="open_orders"),
+            models.Index(
+                fields=["created_at"], condition=Q(state="awaiting"), name="orders_awaiting_payment"
+            ),
+            models.Index(
+                fields=["created_at"], condition=Q(state="refunded"), name="orders_refunded_in_full"
+            ),
+            models.Index(fields=["created_at"], condition=Q(is_external=True), name="external_orders"),
+            models.Index(fields=["created_at"], condition=Q(refunded__gt=0), name="refunded_orders"),
+            models.Index(Lower("email"), name="orders_of_an_email"),
             # For sales by day, and the oldest orders to pack.
             models.Index(fields=["paid_at"], condition=Q(paid_at__isnull=False), name="orders_by_payment"),
             # For the worker, to find orders without a session.
@@ -389,3 +402,9 @@ def _rows_of(model: str, **facts: str) -> models.QuerySet[Any]:
     # The modules of these models import this one, so the models are found by name.
     rows: models.QuerySet[Any] = apps.get_model("checkout", model)._default_manager.all()
     return rows.filter(order=OuterRef("pk"), **facts)
+
+
+def _orders_of_requests(**facts: str) -> models.QuerySet[Any]:
+    # Not EXISTS, for which SQLite looks for the requests of every order.
+    requests: models.QuerySet[Any] = apps.get_model("checkout", "CustomerRequest")._default_manager.all()
+    return requests.filter(**facts).values("order")

@@ -53,7 +53,7 @@ def test_the_words_are_those_of_explain_stock(admin_client: Client, shirt: Shirt
     shirt.edit(M=20)
     shirt.settle()
 
-    html = page(admin_client, shirt)
+    html = page(admin_client, shirt, query="?explain=1")
 
     for line in explain.ledger_lines(shirt.item("M")):
         assert line.kind in html and line.movement.reference in html and line.status in html
