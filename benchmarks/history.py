@@ -82,7 +82,7 @@ LINE = [
 Line = tuple[int, int, dict[str, Any], int, datetime]
 
 
-def _order_id(number: int) -> uuid.UUID:
+def order_id(number: int) -> uuid.UUID:
     return uuid.UUID(int=(number + 1) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128, version=4)
 
 
@@ -93,7 +93,7 @@ def _orders(dice: random.Random, times: Sequence[datetime]) -> Iterator[Sequence
         sent = paid and number < len(times) - WAITING_TO_BE_SENT
         parcel = at + timedelta(minutes=50) if sent else None
         yield (
-            _order_id(number), state, f"cs_old_{number}", "usd", 5000, 5000, f"c{number}@shop.test", "Ada Lovelace",
+            order_id(number), state, f"cs_old_{number}", "usd", 5000, 5000, f"c{number}@shop.test", "Ada Lovelace",
             f"cart{number}", f"pi_old_{number}", at, at + timedelta(minutes=31), paid, parcel, parcel, "en",
         )  # fmt: skip
 
@@ -113,7 +113,7 @@ def _lines(
 def _line(line: Line) -> Sequence[Any]:
     number, place, item, units, _at = line
     return (
-        _order_id(number),
+        order_id(number),
         place,
         item["product_id"],
         item["pk"],
@@ -144,7 +144,7 @@ def _movements(
         is_sale = (number + 1) * len(sold) // total > number * len(sold) // total
         if is_sale:
             order, place, item, units, _at = next(sales)
-            kind, delta, reference = "sale", -units, f"order:{_order_id(order)}:{place}"
+            kind, delta, reference = "sale", -units, f"order:{order_id(order)}:{place}"
         else:
             item, kind = (
                 dice.choices(items, cum_weights=weights)[0],

@@ -41,7 +41,7 @@ def test_a_ratio_above_its_target_is_missed() -> None:
     empty = {name: [0.1, 0.1, 9.0] for name in growth.TARGETS}
     full = {**empty, "order": [0.12, 0.12, 0.01]}
 
-    targets = growth.summary({"full": full, "empty": empty})["targets"]
+    targets = growth.summary({"full": full, "young": empty, "empty": empty})["targets"]
 
     assert [name for name, target in targets.items() if not target["met"]] == ["order"]
 

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from config.charts import bar_chart, step_chart
+from inventory import stock_history
 from inventory.stock import explain, ledger
 from inventory.tests.factories import Shirt
 
@@ -89,6 +90,54 @@ def test_a_long_history_has_pages(admin_client: Client, shirt: Shirt) -> None:
     assert len(rows(page(admin_client, shirt))) == 100
     older = rows(page(admin_client, shirt, query="?page=2"))
     assert len(older) == 21 and "opening count" in older[-1]
+
+
+def test_sums_are_counted_back_from_the_count_of_today(admin_client: Client, shirt: Shirt) -> None:
+    for number in range(120):
+        ledger.receive(shirt.item("M").pk, 1 + number % 3, reference=f"form:{number}")
+    shirt.sell("M", 4, order="order:77")
+    expected = [(line.before, line.after) for line in explain.ledger_lines(shirt.item("M"))][::-1]
+
+    shown = []
+    for query in ("?page=1", "?page=2"):
+        html = page(admin_client, shirt, query=query)
+        shown += re.findall(r'class="number">(\d+)</td>\s*<td class="number"><strong>(\d+)<', html)
+
+    assert [(int(before), int(after)) for before, after in shown] == expected
+
+
+def test_the_history_reads_the_movements_of_its_page_and_of_the_chart_only(
+    admin_client: Client, shirt: Shirt
+) -> None:
+    for number in range(9):
+        ledger.receive(shirt.item("M").pk, 1, reference=f"form:{number}")
+    page(admin_client, shirt)
+
+    with CaptureQueriesContext(connection) as queries:
+        page(admin_client, shirt)
+
+    found = [query["sql"] for query in queries if 'FROM "inventory_movement"' in query["sql"]]
+    assert len(found) == 3 and all(" LIMIT " in sql for sql in found)
+
+
+def test_the_chart_of_a_long_history_begins_with_the_newest_movements(
+    admin_client: Client, shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stock_history, "CHART_MOVEMENTS", 3)
+    shirt.sell("M", 15)
+    for number in range(4):
+        ledger.receive(shirt.item("M").pk, 1, reference=f"form:{number}")
+
+    html = page(admin_client, shirt)
+
+    assert re.search(r"Stock since [^:]+: between 0 and 4 units", html) is not None
+
+
+def test_the_explanation_of_the_count_is_a_link_away(admin_client: Client, shirt: Shirt) -> None:
+    html = page(admin_client, shirt)
+
+    assert 'href="?explain=1#explanation"' in html and "movements published to Stripe" not in html
+    assert "movements published to Stripe" in page(admin_client, shirt, query="?explain=1")
 
 
 @pytest.mark.parametrize("query", ["?page=x", "?page=-1", "?page=999999999999"])
