@@ -33,5 +33,6 @@ class NearbyPaginator(Paginator):  # type: ignore[type-arg]
     def count(self) -> int:
         most = (self.near + AHEAD) * self.per_page
         rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
-        found = rows.order_by().values("pk")[: most + 1].count()
+        # In the order of the page, so that the index of the one serves the other.
+        found = rows.values("pk")[: most + 1].count()
         return AtLeast(most) if found > most else found

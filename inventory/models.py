@@ -270,10 +270,10 @@ class StripeEvent(models.Model):
             models.Index(fields=["next_attempt_at"], condition=Q(state="waiting"), name="events_that_wait"),
             # The history of one product.
             models.Index(fields=["object_id"], name="events_about_an_object"),
-            # For the admin's list, and for the worker to find old events.
-            models.Index(fields=["received_at"], name="events_by_time"),
-            # For the admin's list of one type, and of what failed.
-            models.Index(fields=["type", "received_at"], name="events_of_a_type"),
+            # For the admin's list, also of one type, and for the worker to find old events. Not with the type first: SQLite
+            # would take it for the events of a type that wait, among all of the type.
+            models.Index(fields=["received_at", "type"], name="events_by_time_and_type"),
+            # For the admin's list of what failed.
             models.Index(fields=["received_at"], condition=Q(state="failed"), name="events_that_failed"),
         ]
 

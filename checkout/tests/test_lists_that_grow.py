@@ -191,7 +191,7 @@ def plans(sqls: list[str]) -> str:
         (f"{MAILS}?state__exact=failed", "checkout_customermail", "mails_in_a_state"),
         (f"{MAILS}?q=ada@shop.test", "checkout_customermail", "mails_to_an_address"),
         (EVENTS, "inventory_stripeevent", "events_by_time"),
-        (f"{EVENTS}?type=charge.refunded", "inventory_stripeevent", "events_of_a_type"),
+        (f"{EVENTS}?type=charge.refunded", "inventory_stripeevent", "events_by_time_and_type"),
         (f"{EVENTS}?state__exact=failed", "inventory_stripeevent", "events_that_failed"),
         (f"{EVENTS}?q=cs_1", "inventory_stripeevent", "events_about_an_object"),
         (f"{MOVEMENTS}?q=form:1", "inventory_movement", "a_movement_is_counted_once"),
