@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.template.response import TemplateResponse
@@ -78,10 +79,22 @@ class ReadOnlyModelAdmin(ReadOnlyMixin, ModelAdmin):  # type: ignore[type-arg]
         return super().changelist_view(request, {**title, **(extra_context or {})})
 
 
+class GrowingChangeList(ChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not (self.query or self.get_filters_params()):
+            # Nothing was searched for, so no number of results is shown beside the search.
+            self.full_result_count = self.result_count
+            self.show_admin_actions = bool(self.result_count)
+
+
 class GrowingModelAdmin(ReadOnlyModelAdmin):
     """A list that only grows: its pages and its search for an id or an address read no more rows after years."""
 
     show_full_result_count = False
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return GrowingChangeList
 
     def get_paginator(
         self,

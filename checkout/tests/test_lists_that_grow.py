@@ -120,6 +120,18 @@ def test_actions_on_all_rows_do_not_name_a_number_that_is_too_small(
     assert "Select all 22+ Stripe events" in html and "All 22+ selected" in html
 
 
+def test_the_number_of_results_is_shown_beside_a_search_only(admin_client: Client) -> None:
+    events(3)
+
+    whole, found = (admin_client.get(EVENTS + query).content.decode() for query in ("", "?q=evt"))
+
+    assert "3 results" in found and "3 results" not in whole and 'name="action"' in whole
+
+
+def test_an_empty_list_has_no_actions(admin_client: Client) -> None:
+    assert 'name="action"' not in admin_client.get(EVENTS).content.decode()
+
+
 @pytest.mark.parametrize("address", [ORDERS, MAILS, EVENTS, MOVEMENTS, LOG])
 def test_a_list_reads_no_more_than_its_page_and_counts_no_further_than_it_has_to(
     admin_client: Client, shirt: Product, address: str
