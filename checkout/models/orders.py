@@ -25,6 +25,13 @@ PAID_AND_NOT_SENT = Q(state="paid", sent_at=None)
 class OrderQuerySet(models.QuerySet["Order"]):
     """Paid orders by what is left to do with their goods. Units that were refunded by line need not be sent."""
 
+    def of_cart(self, token: str) -> OrderQuerySet:
+        # SQLite uses the index of filled fields only if the query says that the field is filled.
+        return self.filter(cart_token=token).exclude(cart_token="")
+
+    def of_payment(self, payment_intent_id: str) -> OrderQuerySet:
+        return self.filter(payment_intent_id=payment_intent_id).exclude(payment_intent_id="")
+
     def needing_size(self) -> OrderQuerySet:
         """Paid, not sent, and a line waits for its size: it can be neither counted nor packed."""
         return self.filter(PAID_AND_NOT_SENT, Exists(_lines_to_send().filter(needs_size=True)))

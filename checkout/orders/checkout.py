@@ -68,7 +68,7 @@ def start_checkout(cart: Cart, *, now: datetime, network: str = "") -> Order:
 
 def _start_without_stripe(cart: Cart, *, now: datetime, network: str) -> Order:
     # Hold the units, and leave the payment page to the worker: Stripe keeps too many threads waiting already.
-    order = Order.objects.filter(cart_token=cart.token).exclude(state=Order.State.CANCELED).first()
+    order = Order.objects.of_cart(cart.token).exclude(state=Order.State.CANCELED).first()
     if order is not None and order.state != Order.State.REFUNDED:
         if order.state != Order.State.OPEN or order.fingerprint == cart.fingerprint:
             return order
@@ -100,7 +100,7 @@ def _start_with_stripe(cart: Cart, *, now: datetime, network: str) -> Order:
 
 def _resume_open_order(cart: Cart, *, now: datetime) -> Order | None:
     # Return this cart's latest order if the customer can continue with it. Ends its session if the cart has changed.
-    order = Order.objects.filter(cart_token=cart.token).exclude(state=Order.State.CANCELED).first()
+    order = Order.objects.of_cart(cart.token).exclude(state=Order.State.CANCELED).first()
     if order is None or order.state == Order.State.REFUNDED:
         return None
     if order.state == Order.State.OPEN and order.session_id is None:

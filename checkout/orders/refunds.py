@@ -112,7 +112,7 @@ def on_refund_failed(event: StripeEvent) -> None:
 def order_of_payment(payment_intent_id: str) -> Order | None:
     if not payment_intent_id:
         return None
-    order = Order.objects.filter(payment_intent_id=payment_intent_id).first()
+    order = Order.objects.of_payment(payment_intent_id).first()
     if order:
         return order
     # The event of the payment may not have arrived yet. Stripe knows the session.

@@ -18,6 +18,7 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from checkout.cart.cart import SESSION_KEY, Cart
 from checkout.models import CustomerMail, Order, OrderLine
 from config.paging import AHEAD, NearbyPaginator
 from inventory.models import StockItem, StripeEvent
@@ -333,3 +334,31 @@ def test_the_filters_of_the_log_offer_who_and_what_it_names(admin_client: Client
     assert all(f'"?user__id__exact={user.pk}"' in html for user in named)
     assert f'"?user__id__exact={other.pk}"' not in html
     assert set(re.findall(r"content_type__id__exact=(\d+)", html)) == {str(kind.pk) for kind in kinds}
+
+
+# --- Orders of one cart, one payment ---------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_orders_of_a_cart_and_of_a_payment_are_found_by_an_index() -> None:
+    request: Any = RequestFactory().get("/")
+    request.session = {SESSION_KEY: {"token": "token"}}
+    cart = Cart(request)
+    with CaptureQueriesContext(connection) as queries:
+        Order.objects.of_cart("token").exclude(state=Order.State.CANCELED).first()
+        Order.objects.of_payment("pi_1").first()
+        assert not cart.own_reserved
+
+    of_cart, of_payment, lines_of_cart = about("checkout_order", queries) + about(
+        "checkout_orderline", queries
+    )
+
+    assert "orders_of_a_cart" in plans([of_cart]) and "order_of_a_payment" in plans([of_payment])
+    assert "orders_of_a_cart" in plans([lines_of_cart])
+
+
+@pytest.mark.django_db
+def test_no_token_and_no_payment_is_that_of_no_order() -> None:
+    order(is_external=True)
+
+    assert not Order.objects.of_cart("").exists() and not Order.objects.of_payment("").exists()
