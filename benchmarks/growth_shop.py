@@ -38,6 +38,7 @@ def main() -> None:
     size = Size(**json.loads(sys.argv[1]))
     if size.orders:
         write(size, timezone.now())
+        os.sync()  # A commit would wait for what is still on its way to the disk.
     shop.log_in()
     answers: dict[str, Callable[[str], Any]] = {
         "orders": lambda number: shop.orders(int(number)),
