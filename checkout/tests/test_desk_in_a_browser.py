@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
 from django.test import Client
@@ -18,6 +19,7 @@ from checkout.orders.refund_requests import send_waiting_refunds
 from checkout.tests.conftest import Customer, create_roles, deliver, item_of, order_for, put_on_show
 from checkout.tests.devices import DEVICES, check, opened
 from checkout.tests.test_external_orders import a_line, open_externally
+from checkout.tests.test_lists_that_grow import EVENTS, events
 from fake_stripe import FakeStripe
 from inventory.models import Movement, StripeEvent
 from inventory.stock import ledger, oversold
@@ -92,6 +94,17 @@ def test_stock_is_received_and_counted_in_the_grid(page: Page, fake: FakeStripe,
     page.get_by_role("button", name="Save counts").click()
     expect(page.get_by_text("1 size changed, +1 units.")).to_be_visible()
     assert fake.products["prod_balm"]["metadata"]["stock_L"] == "14" and units_of(shirt, "L") == 13
+
+
+def test_the_numbers_of_many_pages_stay_on_the_screen(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin.site._registry[StripeEvent], "list_per_page", 2)
+    events(60)
+
+    page.goto(f"{EVENTS}?p=12")
+
+    last = page.locator(".paginator a").last.bounding_box()
+    assert last and last["x"] + last["width"] <= page.evaluate("innerWidth")
+    check(page)
 
 
 @pytest.fixture
