@@ -223,8 +223,10 @@ def test_a_list_finds_its_rows_by_an_index(
     rows = [sql for sql in about(table, queries) if " ORDER BY " in sql and f'"{table}"."id"' in sql]
     plan = plans(rows)
 
+    # Among indexes, PostgreSQL chooses by statistics, which say nothing about a table with one row.
     # SQLite names the index of a constraint after the table.
-    assert index in plan or (index.startswith("a_") and "sqlite_autoindex" in plan)
+    if connection.vendor == "sqlite":
+        assert index in plan or (index.startswith("a_") and "sqlite_autoindex" in plan)
     assert not re.search(rf"Seq Scan on {table}\b|SCAN {table}(?! USING)", plan)
     assert "TEMP B-TREE FOR ORDER BY" not in plan or "?q=" in address
 
