@@ -107,7 +107,7 @@ class GrowingModelAdmin(ReadOnlyModelAdmin):
         near = request.GET.get("p")
         return NearbyPaginator(queryset, per_page, orphans, allow_empty_first_page, near=near)
 
-    def named_rows(self, rows: QuerySet[Any], text: str) -> QuerySet[Any] | None:
+    def named_rows(self, rows: Any, text: str) -> QuerySet[Any] | None:
         """The rows that `text` names exactly, by an index. None if it is no such name."""
         return None
 

@@ -21,6 +21,7 @@ from config.dates import format_local
 from config.stripe_client import AuthenticationFailed, NotConfigured, PermissionDenied
 from config.stripe_events import EVENTS
 from inventory import gateway, heartbeat, issues
+from inventory.db import insert_new
 from inventory.models import DeliveryStatus, Issue
 
 logger = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ def _write(**values: object) -> None:
     # A delivery is answered whether or not this is recorded.
     try:
         if not DeliveryStatus.objects.update(**values):
-            DeliveryStatus.objects.get_or_create(singleton=1)
+            insert_new([DeliveryStatus()], unique=("singleton",))
             DeliveryStatus.objects.update(**values)
     except DatabaseError:
         logger.exception("The outcome of a delivery could not be recorded")

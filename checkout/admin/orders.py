@@ -27,7 +27,7 @@ from checkout.admin.refunds import RefundPages
 from checkout.admin.stock import StockPages
 from checkout.carriers import carrier_name
 from checkout.csv_views import order_lines_csv, orders_csv
-from checkout.models import Order, OrderLine
+from checkout.models import Order, OrderLine, OrderQuerySet
 from checkout.orders import shipping
 from checkout.orders.returns import returnable_lines
 from checkout.origin import events_of, origin_of
@@ -150,14 +150,14 @@ class OrderAdmin(FulfillmentPages, RefundPages, StockPages):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("lines")
 
-    def named_rows(self, rows: QuerySet[Order], text: str) -> QuerySet[Order] | None:
+    def named_rows(self, rows: OrderQuerySet, text: str) -> QuerySet[Order] | None:
         digits = text.replace("-", "").lower()
         if re.fullmatch("[0-9a-f]{8,32}", digits):
             return rows.filter(pk__range=(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
         if "@" in text:
             return rows.alias(lower_email=Lower("email")).filter(lower_email=text.lower())
         if text.startswith("pi_"):
-            return rows.filter(payment_intent_id=text).exclude(payment_intent_id="")
+            return rows.of_payment(text)
         return rows.filter(session_id=text) if text.startswith("cs_") else None
 
     # --- Columns and fields ---

@@ -52,6 +52,10 @@ REPLACED_BY_FORM = _(
 )
 
 
+class EarlierEventWaits(Exception):
+    """An old form is not counted yet, because an earlier event of its product is not handled."""
+
+
 def on_product_event(event: StripeEvent) -> None:
     product_id = event.object_id
     if not ProductSync.objects.filter(pk=product_id).exists():
@@ -84,16 +88,13 @@ def _first_refresh(product_id: str) -> None:
     refresh.refresh_product(product_id)
 
 
-class EarlierEventWaits(Exception):
-    """An old form is not counted yet, because an earlier event of its product is not handled."""
-
-
 def _handle_events_before_form(event: StripeEvent) -> None:
     # An old form is measured from counts that stood under its version tag. Those that an edit left there are known
     # once the edit's event is handled, and events arrive in any order.
-    if VERSION_KEY not in as_mapping(_previous_attributes(event.payload).get("metadata")):
+    form = parse_update(event.payload)
+    if VERSION_KEY not in form.previous:
         return
-    form, shop = parse_update(event.payload), Installation.current()
+    shop = Installation.current()
     if not form.is_old_form(shop) or ProcessedRequest.objects.filter(request=form.request[:255]).exists():
         return
     if not inbox.stripe_calls_allowed():
@@ -135,16 +136,12 @@ class ProductUpdate:
         return VERSION_KEY in self.previous and tag.number is not None and not self.is_ours(shop)
 
 
-def _previous_attributes(event: Json) -> Json:
-    return as_mapping(as_mapping(event.get("data")).get("previous_attributes"))
-
-
 def parse_update(event: Json) -> ProductUpdate:
     # Malformed and missing fields become empty. Only the product's id is required (KeyError).
     data, request = as_mapping(event.get("data")), as_mapping(event.get("request"))
     product = as_mapping(data.get("object"))
     metadata = as_optional_texts(product.get("metadata"))
-    previous = as_optional_texts(_previous_attributes(event).get("metadata"))
+    previous = as_optional_texts(as_mapping(data.get("previous_attributes")).get("metadata"))
     request_id = as_text(request.get("id"))
     if not request_id:
         # A hash of the product, the time, and the metadata before and after stands in for a missing request id.

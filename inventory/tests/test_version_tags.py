@@ -161,36 +161,40 @@ def test_an_old_form_waits_until_stripe_lists_events_again(
     assert shirt.movements("M", "edited") == [5] and shirt.is_at_rest()
 
 
-def test_an_old_form_waits_for_an_earlier_event_that_another_worker_handles(shirt: Shirt) -> None:
+def _stored_edit_and_form(shirt: Shirt) -> tuple[StripeEvent, StripeEvent]:
+    """The events of an edit and of an old form that shows it, neither of them handled."""
     form = _open_after_an_edit(shirt, removes_tag=True)
     shirt.save_form(form, M=20)
     edit, *_removal, saved = _events(shirt)
     inbox.store_events([edit, saved])
-    StripeEvent.objects.filter(pk=edit["id"]).update(lease_until=later(30))
+    return StripeEvent.objects.get(pk=edit["id"]), StripeEvent.objects.get(pk=saved["id"])
+
+
+def test_an_old_form_waits_for_an_earlier_event_that_another_worker_handles(shirt: Shirt) -> None:
+    edit, form = _stored_edit_and_form(shirt)
+    StripeEvent.objects.filter(pk=edit.pk).update(lease_until=later(30))
 
     with inbox.allow_stripe_calls():
-        assert not inbox.handle(saved["id"], timezone.now())
+        assert not inbox.handle(form.pk, timezone.now())
 
-    error = StripeEvent.objects.get(pk=saved["id"]).error
-    assert error == f"EarlierEventWaits: An earlier event of the product is not handled yet: {edit['id']}."
+    form.refresh_from_db()
+    assert form.error == f"EarlierEventWaits: An earlier event of the product is not handled yet: {edit.pk}."
     assert not shirt.movements("M", "edited")
-    StripeEvent.objects.filter(pk=edit["id"]).update(lease_until=None)
+    StripeEvent.objects.filter(pk=edit.pk).update(lease_until=None)
     drain(later(60))
     shirt.settle()
     assert shirt.movements("M", "edited") == [5] and shirt.is_at_rest()
 
 
 def test_an_earlier_event_that_has_failed_for_good_does_not_hold_up_a_form(shirt: Shirt) -> None:
-    form = _open_after_an_edit(shirt, removes_tag=True)
-    shirt.save_form(form, M=20)
-    edit, *_removal, saved = _events(shirt)
-    inbox.store_events([edit, saved])
-    StripeEvent.objects.filter(pk=edit["id"]).update(attempts=inbox.MAX_LEASES)
+    edit, form = _stored_edit_and_form(shirt)
+    StripeEvent.objects.filter(pk=edit.pk).update(attempts=inbox.MAX_LEASES)
 
     drain()
 
-    assert Issue.objects.get(kind="event_failed").subject == edit["id"]
-    assert StripeEvent.objects.get(pk=saved["id"]).state == StripeEvent.State.HANDLED
+    form.refresh_from_db()
+    assert Issue.objects.get(kind="event_failed").subject == edit.pk
+    assert form.state == StripeEvent.State.HANDLED
 
 
 def test_a_form_that_fits_two_snapshots_is_counted_and_becomes_an_issue(shirt: Shirt) -> None:
