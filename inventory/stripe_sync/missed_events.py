@@ -1,6 +1,7 @@
 """Fetch product events that never arrived from Stripe's event list, which covers 30 days.
 
-The list is read hourly, when a worker starts, and before a stock update would replace an unexplained difference.
+The list is read hourly, when a worker starts, before a stock update would replace an unexplained difference, and before an
+old form is counted.
 Fetching is idempotent: events are stored by their ids, and edits are counted once per request.
 """
 
