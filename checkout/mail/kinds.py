@@ -62,6 +62,7 @@ ORDER_REFUNDED = "order_refunded"
 OUT_OF_STOCK = "out_of_stock"
 ORDER_LINK = "order_link"
 CANCELLATION_ACCEPTED = "cancellation_accepted"
+ORDER_CANCELED = "order_canceled"
 RETURN_ACCEPTED = "return_accepted"
 REQUEST_DECLINED = "request_declined"
 RESTOCK_CONFIRMATION = "restock_confirmation"
@@ -148,13 +149,24 @@ KINDS: dict[str, MailKind] = {
         ),
         MailKind(
             CANCELLATION_ACCEPTED,
-            _("cancellation accepted"),
+            _("cancellation accepted, with the refund"),
             subject=gettext_noop("Your order {order} is canceled"),
             heading=gettext_noop("We have canceled your order"),
             text=gettext_noop(
                 "As you asked, we have canceled your order {order}. You get your money back the way you paid; banks take "
                 "five to ten days to show it."
             ),
+            placeholders={**OF_ORDERS, "amount": _("what was refunded")},
+            amounts=("amount",),
+            sample={"answer": "We hope to see you again.", "amount": 6700},
+        ),
+        # A kind of its own: the text of the other one, which an owner may have changed, promises money.
+        MailKind(
+            ORDER_CANCELED,
+            _("order canceled, without a refund"),
+            subject=gettext_noop("Your order {order} is canceled"),
+            heading=gettext_noop("We have canceled your order"),
+            text=gettext_noop("Your order {order} is canceled, and we do not send it."),
             placeholders=OF_ORDERS,
             sample={"answer": "We hope to see you again."},
         ),

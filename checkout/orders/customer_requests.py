@@ -5,7 +5,8 @@
 Each step is a conditional UPDATE, so a double click, or two people at two screens, take effect once. An order may be packed
 while a request to cancel it waits: the request stays, the packer is told, and the owner can still accept it until the
 parcel is sent. An accepted cancellation is a refund of everything that is left, with its units back to stock
-(orders.refund_requests). The customer is told once Stripe has made it; if Stripe refuses, the request waits again.
+(orders.refund_requests). Once Stripe has made it, one mail tells the customer of both; if Stripe refuses, the request waits
+again.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from checkout.mail import outbox
-from checkout.mail.kinds import CANCELLATION_ACCEPTED, REQUEST_DECLINED, RETURN_ACCEPTED
+from checkout.mail.kinds import REQUEST_DECLINED, RETURN_ACCEPTED
 from checkout.models import CustomerRequest, CustomerRequestLine, Order, OrderLine, Refund
+from checkout.orders import mails
 from checkout.orders.refund_requests import RefundedUnits, refundable, save_refund, send_refund
 from config.fault_points import fault_point
 from inventory import issues
@@ -34,7 +36,6 @@ logger = logging.getLogger(__name__)
 Kind, State = CustomerRequest.Kind, CustomerRequest.State
 MAX_REQUESTS = 10  # of one order
 BATCH_SIZE = 20
-ACCEPTED_MAILS: dict[str, str] = {Kind.CANCEL: CANCELLATION_ACCEPTED, Kind.RETURN: RETURN_ACCEPTED}
 
 CANCEL = gettext_noop(
     "The customer asks to cancel the order. Accept or decline it on the order's page, before it is sent."
@@ -174,8 +175,10 @@ def accept(request_id: int, *, answer: str, actor: str, now: datetime) -> Custom
                 now=now,
             )
         _decide(request, State.ACCEPTED, answer=answer, actor=actor, now=now)
-        if request.refund is None:
-            _tell(request, ACCEPTED_MAILS[request.kind])
+        if request.kind == Kind.RETURN:
+            _tell(request, RETURN_ACCEPTED)
+        elif request.refund is None:
+            mails.tell_canceled(request)
     fault_point("request.accepted")
     if request.refund:
         send_refund(request.refund, now=now, report=False)
@@ -193,11 +196,8 @@ def settle_waiting(now: datetime) -> int:
 def settle(request_id: int, *, now: datetime) -> bool:
     """Tell the customer once the refund of a cancellation is made, or let the request wait again if it was refused."""
     with transaction.atomic():
-        request = (
-            CustomerRequest.objects.select_for_update(of=("self",))
-            .select_related("order", "refund")
-            .get(pk=request_id)
-        )
+        # The lock of the order keeps the refund from failing between this look at its state and the mail.
+        request = _locked(request_id)
         if request.is_settled or request.refund is None or request.refund.state == Refund.State.REQUESTED:
             return False
         request.is_settled = True
@@ -206,7 +206,7 @@ def settle(request_id: int, *, now: datetime) -> bool:
             request.decided_at, request.decided_by = None, ""
             issues.open_issue(Issue.Kind.CUSTOMER_REQUEST, request.order.number, CANCEL)
         else:
-            _tell(request, ACCEPTED_MAILS[request.kind])
+            mails.tell_canceled(request)
         request.save(update_fields=["state", "refund", "decided_at", "decided_by", "is_settled"])
     return True
 
@@ -215,7 +215,7 @@ def _locked(request_id: int) -> CustomerRequest:
     # The order before the request, as everywhere.
     order_id = CustomerRequest.objects.values_list("order", flat=True).get(pk=request_id)
     Order.objects.select_for_update().get(pk=order_id)
-    return CustomerRequest.objects.select_related("order").get(pk=request_id)
+    return CustomerRequest.objects.select_related("order", "refund").get(pk=request_id)
 
 
 def _decide(
@@ -235,7 +235,7 @@ def _decide(
 def _tell(request: CustomerRequest, kind: str) -> None:
     outbox.queue(
         kind,
-        reference=f"request:{request.pk}",
+        reference=mails.request_reference(request),
         to=request.order.email,
         order=request.order,
         context={"answer": request.answer},

@@ -11,9 +11,18 @@ from django.utils.translation import override
 
 from checkout.carriers import CARRIERS, tracking_url
 from checkout.mail import outbox
-from checkout.mail.kinds import ORDER_CONFIRMATION, ORDER_REFUNDED, ORDER_SENT, OUT_OF_STOCK, PAYMENT_FAILED
+from checkout.mail.kinds import (
+    CANCELLATION_ACCEPTED,
+    ORDER_CANCELED,
+    ORDER_CONFIRMATION,
+    ORDER_REFUNDED,
+    ORDER_SENT,
+    OUT_OF_STOCK,
+    PAYMENT_FAILED,
+    is_on,
+)
 from checkout.mail.outbox import QueuedMail
-from checkout.models import CustomerMail, Order, OrderLine, Refund
+from checkout.models import CustomerMail, CustomerRequest, Order, OrderLine, Refund
 from config.languages import first_language
 from inventory.models import StripeEvent
 
@@ -60,18 +69,47 @@ def _parcel_reference(order: Order) -> str:
 
 
 def tell_refunded(refund: Refund) -> None:
+    """Tell what is refunded, unless the mail about the cancellation tells it: tell_canceled."""
     order = refund.order
-    lines = refund.lines.select_related("line__product").order_by("line__position")
-    with override(order.language or first_language()):
-        parts = [f"{part.quantity} × {_named(part.line)}" for part in lines]
-    context = {"amount": refund.amount, "parts": parts}
-    outbox.queue(
-        ORDER_REFUNDED, reference=refund_reference(refund), to=order.email, order=order, context=context
-    )
+    if cancellation_of(refund) is None or not is_on(CANCELLATION_ACCEPTED):
+        reference = refund_reference(refund)
+        outbox.queue(
+            ORDER_REFUNDED, reference=reference, to=order.email, order=order, context=_refunded(refund)
+        )
+
+
+def tell_canceled(request: CustomerRequest) -> None:
+    """Tell that the cancellation is accepted, with the refund if one is on its way."""
+    context: dict[str, Any] = {"answer": request.answer}
+    kind = ORDER_CANCELED
+    if request.refund and request.refund.state == Refund.State.ACCEPTED:
+        kind, context = CANCELLATION_ACCEPTED, {**context, **_refunded(request.refund)}
+    order, reference = request.order, request_reference(request)
+    outbox.queue(kind, reference=reference, to=order.email, order=order, context=context)
 
 
 def take_back_refunded(refund: Refund) -> None:
+    """Cancel the unsent mail about a refund that failed. One about a cancellation is replaced by one without a refund."""
     outbox.cancel(ORDER_REFUNDED, reference=refund_reference(refund))
+    request = cancellation_of(refund)
+    if request and outbox.cancel(CANCELLATION_ACCEPTED, reference=request_reference(request)):
+        tell_canceled(request)
+
+
+def cancellation_of(refund: Refund) -> CustomerRequest | None:
+    requests = CustomerRequest.objects.filter(refund=refund, kind=CustomerRequest.Kind.CANCEL)
+    return requests.select_related("order", "refund").first()
+
+
+def request_reference(request: CustomerRequest) -> str:
+    return f"request:{request.pk}"
+
+
+def _refunded(refund: Refund) -> dict[str, Any]:
+    lines = refund.lines.select_related("line__product").order_by("line__position")
+    with override(refund.order.language or first_language()):
+        parts = [f"{part.quantity} × {_named(part.line)}" for part in lines]
+    return {"amount": refund.amount, "parts": parts}
 
 
 def refund_reference(refund: Refund) -> str:

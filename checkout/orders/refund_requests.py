@@ -319,6 +319,7 @@ def mark_failed(stripe_id: str) -> bool:
         return False
     order = refund.order
     with transaction.atomic():
+        Order.objects.select_for_update().get(pk=order.pk)
         failed = Refund.objects.filter(pk=refund.pk, state=State.ACCEPTED).update(state=State.FAILED)
         if failed:
             amount = format_money(refund.amount, order.currency)

@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from checkout.models import CustomerMail, CustomerRequest, Order, Refund
+from checkout.mail.render import Renderer
+from checkout.models import CustomerMail, CustomerRequest, MailText, Order, Refund
 from checkout.order_links import order_token
 from checkout.orders import customer_requests, refund_requests, shipping
 from checkout.orders.customer_requests import RequestRefused, ReturnedUnits, possible_request
@@ -223,7 +224,11 @@ def test_an_accepted_cancellation_is_refunded_and_back_in_stock(
     assert (request.state, request.decided_by, request.is_settled) == (State.ACCEPTED, "owner", True)
     assert (paid.state, paid.refunded, item_of(shirt, "M").available) == ("refunded", 5000, 15)
     [mail] = mails("cancellation_accepted")
-    assert (mail.to, mail.context) == ("ada@example.com", {"answer": "See you soon."})
+    assert (mail.to, mail.context["answer"], mail.context["amount"]) == (
+        "ada@example.com",
+        "See you soon.",
+        5000,
+    )
     assert not Issue.objects.filter(closed_at=None).exists()
     assert "Cancellation: Accepted." in LogEntry.objects.values_list("change_message", flat=True)[0].title()
 
@@ -386,7 +391,111 @@ def test_what_was_refunded_at_stripe_is_accepted_without_another_refund(
     deliver(fake)
 
     assert "Everything was refunded before." in decide(owner, request, "accept")
-    assert len(fake.refunds) == 1 and len(mails("cancellation_accepted")) == 1
+    # The mail about the refund has told the amount.
+    assert (
+        len(fake.refunds) == 1 and mails("cancellation_accepted") == [] and len(mails("order_canceled")) == 1
+    )
+
+
+# --- The mail about the cancellation and its refund ---------------------------------------------
+
+
+def mails_after_the_confirmation() -> list[CustomerMail]:
+    told = CustomerMail.objects.exclude(kind="order_confirmation").exclude(state=CustomerMail.State.CANCELED)
+    return list(told.order_by("pk"))
+
+
+def text_of(mail: CustomerMail) -> str:
+    return Renderer.load().render(mail).text
+
+
+def accept(request: CustomerRequest) -> Refund:
+    customer_requests.accept(request.pk, answer="See you soon.", actor="owner", now=timezone.now())
+    return Refund.objects.get()
+
+
+def test_one_mail_tells_of_the_cancellation_and_of_the_amount(paid: Order, fake: FakeStripe) -> None:
+    accept(ask_to_cancel(paid))
+    deliver(fake)
+
+    [mail] = mails_after_the_confirmation()
+    text = text_of(mail)
+    assert "We have canceled your order" in text and "See you soon." in text
+    assert "Refunded: $50.00\n2 × BALM T-Shirt M Black" in text
+    assert "$50.00<br>2 × BALM T-Shirt M Black" in Renderer.load().render(mail).html
+
+
+def test_an_owners_own_text_of_the_mail_still_names_the_amount(paid: Order) -> None:
+    MailText.objects.create(kind="cancellation_accepted", language="en", text="Canceled, {name}. Bye.")
+
+    accept(ask_to_cancel(paid))
+
+    [mail] = mails_after_the_confirmation()
+    assert "Canceled, Ada Lovelace. Bye." in text_of(mail) and "Refunded: $50.00" in text_of(mail)
+
+
+def test_a_mail_that_was_queued_without_an_amount_names_none(paid: Order) -> None:
+    """One that was queued before the amount was in it."""
+    accept(ask_to_cancel(paid))
+    CustomerMail.objects.filter(kind="cancellation_accepted").update(context={"answer": "Bye."})
+
+    [mail] = mails_after_the_confirmation()
+    assert "Refunded" not in text_of(mail) and "Bye." in text_of(mail)
+
+
+def test_a_cancellation_whose_refund_failed_before_the_mail_promises_no_money(
+    paid: Order, fake: FakeStripe
+) -> None:
+    request = ask_to_cancel(paid)
+    fake.faults.add("cut", path="/v1/refunds", when="after")
+    accept(request)
+    [at_stripe] = fake.refunds
+    fake.dashboard.fail_refund(at_stripe)
+
+    later = timezone.now() + timedelta(minutes=1)
+    refund_requests.send_waiting_refunds(later)
+    assert customer_requests.settle_waiting(later) == 1
+
+    assert Refund.objects.get().state == Refund.State.FAILED
+    [mail] = mails_after_the_confirmation()
+    assert mail.kind == "order_canceled" and "See you soon." in text_of(mail)
+    assert "$" not in text_of(mail) and "money" not in text_of(mail)
+
+
+def test_a_refund_that_fails_before_the_mail_is_sent_takes_its_promise_back(
+    paid: Order, fake: FakeStripe
+) -> None:
+    refund = accept(ask_to_cancel(paid))
+
+    fake.dashboard.fail_refund(refund.stripe_id)
+    deliver(fake)
+
+    [mail] = mails_after_the_confirmation()
+    assert mail.kind == "order_canceled" and "$" not in text_of(mail)
+    assert mails("cancellation_accepted")[0].state == CustomerMail.State.CANCELED
+
+
+def test_a_failed_refund_that_is_made_again_is_told_by_a_mail_of_its_own(
+    paid: Order, fake: FakeStripe
+) -> None:
+    refund = accept(ask_to_cancel(paid))
+    CustomerMail.objects.filter(kind="cancellation_accepted").update(state=CustomerMail.State.SENT)
+    fake.dashboard.fail_refund(refund.stripe_id)
+    deliver(fake)
+    refund.refresh_from_db()
+
+    refund_requests.refund_again(refund, actor="owner")
+
+    kinds = [mail.kind for mail in mails_after_the_confirmation()]
+    assert kinds == ["cancellation_accepted", "order_refunded"]
+
+
+def test_where_mails_about_cancellations_are_off_the_refund_is_told(paid: Order, settings: Settings) -> None:
+    settings.CUSTOMER_MAILS_OFF = ["cancellation_accepted"]
+
+    accept(ask_to_cancel(paid))
+
+    assert [mail.kind for mail in mails_after_the_confirmation()] == ["order_refunded"]
 
 
 @pytest.mark.parametrize("role", ["Packer", "Bookkeeper"])

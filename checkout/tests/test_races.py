@@ -8,14 +8,15 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from checkout.models import CustomerMail, Order, RestockSignup, RestockSubscriber
-from checkout.orders import refund_requests, shipping
+from checkout.models import CustomerMail, CustomerRequest, Order, Refund, RestockSignup, RestockSubscriber
+from checkout.orders import customer_requests, refund_requests, shipping
 from checkout.orders.fulfillment import apply_session, release_order
 from checkout.orders.refund_requests import RefundedUnits, RefundRefused
 from checkout.restock import signups
@@ -274,3 +275,24 @@ def test_one_who_stops_while_the_wave_is_queued_leaves_nothing_behind(
 
     assert RestockSignup.objects.get().state == "unsubscribed"
     assert not RestockSubscriber.objects.exists() and not CustomerMail.objects.waiting().exists()
+
+
+def test_a_refund_that_fails_while_its_cancellation_is_settled_is_not_promised(
+    fake: FakeStripe, shirt: Product, customer: Customer, settings: Settings
+) -> None:
+    settings.CUSTOMER_MAILS_OFF = []
+    order, now = order_for(customer, shirt, "M", 1), timezone.now()
+    fake.pay(order.session_id or "", email="ada@example.com")
+    deliver(fake)
+    request = customer_requests.ask(order.pk, CustomerRequest.Kind.CANCEL, now=now)
+    with mock.patch.object(customer_requests, "settle"):
+        customer_requests.accept(request.pk, answer="", actor="owner", now=now)
+    refund = Refund.objects.get()
+
+    at_once(
+        partial(customer_requests.settle, request.pk, now=now),
+        partial(refund_requests.mark_failed, refund.stripe_id),
+    )
+
+    told = CustomerMail.objects.exclude(kind="order_confirmation").get(state=CustomerMail.State.QUEUED)
+    assert told.kind == "order_canceled"
