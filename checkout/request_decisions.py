@@ -65,6 +65,8 @@ def _outcome(request: CustomerRequest) -> str:
         return _("Accepted. The customer is told by mail. Refund the units once they have arrived.")
     if refund is None:
         return _("Accepted. Everything was refunded before.")
+    if refund.is_without_money:
+        return _("Accepted: the order is canceled. Nothing was paid for it. The customer is told by mail.")
     facts = {"amount": format_money(refund.amount, request.order.currency)}
     if refund.state == Refund.State.REQUESTED:
         text = _(

@@ -75,9 +75,14 @@ class RefundForm(forms.Form):
         super().__init__(data, initial={"token": secrets.token_hex(16), **(initial or {})})
         if not order.shipping:
             del self.fields["shipping"]
+        if order.is_free:
+            del self.fields["amount"], self.fields["reason"]
         for line in self.lines:
             self.fields[f"quantity-{line.pk}"] = forms.IntegerField(
-                label=_("Units to refund"), min_value=0, max_value=line.quantity_to_send, required=False
+                label=_("Units to cancel") if order.is_free else _("Units to refund"),
+                min_value=0,
+                max_value=line.quantity_to_send,
+                required=False,
             )
             if line.item_id:
                 self.fields[f"restock-{line.pk}"] = forms.ChoiceField(
@@ -106,6 +111,8 @@ class RefundForm(forms.Form):
             restock = f"restock-{line.pk}"
             if cleaned.get(f"quantity-{line.pk}") and restock in self.fields and not cleaned.get(restock):
                 self.add_error(restock, _("It was sent: did it come back?"))
+        if self.order.is_free and not self.errors and not self.units:
+            raise forms.ValidationError(_("Choose the units to cancel."))
         if not self.errors and not self.units and not cleaned.get("amount") and not cleaned.get("shipping"):
             raise forms.ValidationError(_("Choose what to refund: units, the shipping, or an amount."))
         return cleaned
@@ -125,6 +132,8 @@ class RefundForm(forms.Form):
 
     def amount_to_refund(self) -> int | None:
         """What was typed, else what the customer paid for the units. None if a price is unknown."""
+        if self.order.is_free:
+            return 0
         typed: int | None = self.cleaned_data["amount"]
         if typed is not None:
             return typed
@@ -189,7 +198,7 @@ def refund_page(
 ) -> HttpResponse:
     """The form, or the review of a valid one: what is refunded, before any money leaves."""
     shown: dict[str, Any] = {
-        "title": _("Refund"),
+        "title": _("Cancel units") if order.is_free else _("Refund"),
         "order": order,
         "form": form,
         "left": format_money(refundable(order), order.currency),
@@ -199,20 +208,23 @@ def refund_page(
         amount = form.amount_to_refund()
         if amount is None:
             form.add_error("amount", _("The price of a line is unknown. Type the amount."))
-        elif not 0 < amount <= refundable(order):
+        elif amount > refundable(order) or not (amount or order.is_free):
             form.add_error(
                 "amount", _("%(left)s of the payment is left to refund.") % {"left": shown["left"]}
             )
         else:
-            shown |= {
-                "title": _("Refund %(amount)s") % {"amount": format_money(amount, order.currency)},
-                "is_review": True,
-                "amount": format_money(amount, order.currency),
-                "hidden": [
-                    (name, request.POST[name])
-                    for name in form.fields
-                    if name in request.POST and name != "amount"
-                ],
-                "exact_amount": as_decimal(amount, order.currency),
-            }
+            shown |= _review(request, order, form, amount)
     return TemplateResponse(request, "checkout/admin/refund.html", {**context, **shown})
+
+
+def _review(request: HttpRequest, order: Order, form: RefundForm, amount: int) -> dict[str, Any]:
+    money = format_money(amount, order.currency)
+    return {
+        "title": _("Cancel units") if order.is_free else _("Refund %(amount)s") % {"amount": money},
+        "is_review": True,
+        "amount": money,
+        "hidden": [
+            (name, request.POST[name]) for name in form.fields if name in request.POST and name != "amount"
+        ],
+        "exact_amount": as_decimal(amount, order.currency),
+    }

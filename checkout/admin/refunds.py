@@ -54,7 +54,7 @@ class RefundPages(OrderPages):
                 form.units,
                 amount=amount,
                 token=form.cleaned_data["token"],
-                reason=form.cleaned_data["reason"],
+                reason=form.cleaned_data.get("reason", ""),
                 note=form.cleaned_data["note"],
                 actor=request.user.get_username(),
             )
@@ -66,7 +66,9 @@ class RefundPages(OrderPages):
 
     def _say_refund(self, request: HttpRequest, refund: Refund, *, is_new: bool = False) -> None:
         facts = {"amount": format_money(refund.amount, refund.order.currency), "error": refund.error}
-        if refund.state == Refund.State.ACCEPTED:
+        if refund.is_without_money:
+            text, level = _("The units are canceled. Nothing was paid for them."), messages.SUCCESS
+        elif refund.state == Refund.State.ACCEPTED:
             text, level = _("%(amount)s are refunded."), messages.SUCCESS
         elif refund.state == Refund.State.REQUESTED:
             level = messages.WARNING
@@ -78,6 +80,8 @@ class RefundPages(OrderPages):
             text, level = _("Nothing was refunded. Stripe says: %(error)s"), messages.ERROR
         if is_new:
             entry = f"Refund of {facts['amount']}: {refund.get_state_display()}."
+            if refund.is_without_money:
+                entry = "Canceled units of an order that cost nothing."
             self.log_action(request, [refund.order], entry)
         self.message_user(request, text % facts, level)
 
@@ -133,6 +137,7 @@ class RefundPages(OrderPages):
                 money_text(order.refunded_elsewhere, order.currency) if order.refunded_elsewhere else ""
             ),
             "left_to_refund": money_text(left, order.currency) if left else "",
+            "can_cancel_free": order.is_free and order.state == Order.State.PAID,
             "may_refund": self.has_refund_permission(request),
         }
 

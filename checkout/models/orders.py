@@ -245,6 +245,11 @@ class Order(models.Model):
         return f"order:{self.id}"
 
     @property
+    def is_free(self) -> bool:
+        """It cost nothing, such as after a discount of everything: Stripe has no payment to refund."""
+        return self.total == 0
+
+    @property
     def fulfillment(self) -> Order.Fulfillment | None:
         """What is left to do with the goods. None before the payment, and after a full refund unless it was sent."""
         if self.sent_at:

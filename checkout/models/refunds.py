@@ -62,7 +62,11 @@ class Refund(models.Model):
             ),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="a_refund_has_an_amount"),
+            # Of an order that cost nothing. Stripe has no payment for it, so the worker must never ask for its refund.
+            models.CheckConstraint(
+                condition=Q(amount__gt=0) | Q(amount=0, state="accepted", stripe_id=""),
+                name="a_refund_without_an_amount_is_finished",
+            ),
             models.UniqueConstraint(
                 fields=["stripe_id"], condition=~Q(stripe_id=""), name="a_refund_at_stripe_is_recorded_once"
             ),
@@ -74,6 +78,10 @@ class Refund(models.Model):
     @property
     def idempotency_key(self) -> str:
         return f"refund:{self.id}"
+
+    @property
+    def is_without_money(self) -> bool:
+        return self.amount == 0
 
     @property
     def is_undecided(self) -> bool:

@@ -16,11 +16,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet, prefetch_related_objects
+from django.db.models import Exists, F, OuterRef, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from checkout import gateway
-from checkout.models import Order
+from checkout.models import Order, OrderLine
 from checkout.orders import added_lines, external_orders, mails
 from checkout.orders.added_lines import LineChanges
 from checkout.stripe_objects import CheckoutSession, session_from
@@ -273,6 +273,10 @@ def release_order(order: Order, *, because: str) -> bool:
 
 def mark_refunded_if_full(order_id: UUID, *, whole: int | None) -> None:
     # The refund may be reported before the payment.
+    paid = Order.objects.filter(id=order_id, state=State.PAID)
     if whole:
-        paid = Order.objects.filter(id=order_id, state=State.PAID)
         paid.filter(refunded__gte=whole).update(state=State.REFUNDED)
+    elif whole == 0:
+        # No amount tells when an order that cost nothing is given back: its units do.
+        kept = OrderLine.objects.filter(order=OuterRef("pk"), quantity__gt=F("quantity_refunded"))
+        paid.filter(~Exists(kept), total=0).update(state=State.REFUNDED)

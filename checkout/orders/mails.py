@@ -82,10 +82,18 @@ def tell_canceled(request: CustomerRequest) -> None:
     """Tell that the cancellation is accepted, with the refund if one is on its way."""
     context: dict[str, Any] = {"answer": request.answer}
     kind = ORDER_CANCELED
-    if request.refund and request.refund.state == Refund.State.ACCEPTED:
+    if request.refund and request.refund.amount and request.refund.state == Refund.State.ACCEPTED:
         kind, context = CANCELLATION_ACCEPTED, {**context, **_refunded(request.refund)}
     order, reference = request.order, request_reference(request)
     outbox.queue(kind, reference=reference, to=order.email, order=order, context=context)
+
+
+def tell_free_order_canceled(refund: Refund) -> None:
+    """Tell that the owner has canceled an order that cost nothing. Nothing is told of some units, or of ones that came back."""
+    order = Order.objects.get(pk=refund.order_id)
+    if order.state == Order.State.REFUNDED and order.sent_at is None:
+        reference = refund_reference(refund)
+        outbox.queue(ORDER_CANCELED, reference=reference, to=order.email, order=order)
 
 
 def take_back_refunded(refund: Refund) -> None:

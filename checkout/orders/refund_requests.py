@@ -4,6 +4,8 @@ A refund is saved with its lines before Stripe is asked, under an idempotency ke
 answer is lost, or this process dies in between, the worker looks the refund up at Stripe and otherwise sends the identical
 request with the same key, so the customer is refunded once. Units go back to stock in the transaction that records Stripe's
 answer.
+
+An order that cost nothing has no payment at Stripe. Its refund has no amount, and is saved and finished in one transaction.
 """
 
 from __future__ import annotations
@@ -113,15 +115,23 @@ def request_refund(
     The refund's state says what is known: accepted, refused, or still requested if Stripe has not answered.
     Raises RefundRefused.
     """
-    refund = save_refund(
-        order_id, units, amount=amount, token=token, reason=reason, note=note, actor=actor, now=timezone.now()
-    )
+    now = timezone.now()
+    with transaction.atomic():
+        refund = save_refund(
+            order_id, units, amount=amount, token=token, reason=reason, note=note, actor=actor, now=now
+        )
+        if not amount:
+            mails.tell_free_order_canceled(refund)
     fault_point("refund.saved")
     return send_refund(refund, now=timezone.now(), report=False)
 
 
-def _check_amount(order: Order, amount: int) -> None:
+def _check_amount(order: Order, amount: int, units: Sequence[RefundedUnits]) -> None:
     left = refundable(order)
+    if order.is_free and not amount:
+        if order.state != Order.State.PAID or not units:
+            raise RefundRefused(_("Nothing was paid, and no units of this order are left to cancel."))
+        return
     if not order.payment_intent_id:
         raise RefundRefused(_("Stripe has no payment for this order, so there is nothing to refund."))
     if amount < 1:
@@ -148,11 +158,14 @@ def save_refund(
         known = Refund.objects.filter(token=token).first()
         if known:
             return known
-        _check_amount(order, amount)
+        _check_amount(order, amount, units)
         refund = Refund.objects.create(
             order=order,
             token=token,
             amount=amount,
+            # Never shown to the worker as requested: Stripe has no payment to look for it.
+            state=State.REQUESTED if amount else State.ACCEPTED,
+            finished_at=None if amount else now,
             reason=reason,
             note=note,
             requested_by=actor,
@@ -160,21 +173,29 @@ def save_refund(
             next_attempt_at=now,
             replaces=replaces,
         )
-        lines = [
-            RefundLine(refund=refund, line_id=unit.line_id, quantity=unit.quantity, restock=unit.restock)
-            for unit in sorted(units, key=lambda unit: unit.line_id)
-        ]
-        # Take the units off their lines: of two refunds at once, one takes them.
-        # The lines of a failed refund count as refunded until the owner decides, so its successor takes no more.
-        for line in lines if replaces is None else []:
-            enough = order.lines.filter(pk=line.line_id, quantity__gte=F("quantity_refunded") + line.quantity)
-            if not enough.update(quantity_refunded=F("quantity_refunded") + line.quantity):
-                raise RefundRefused(_("Not as many units are left to refund: another refund was made."))
-        RefundLine.objects.bulk_create(lines)
-        # What is in the parcel has changed.
-        if lines:
-            Order.objects.packed().filter(pk=order.pk).update(packed_at=None, packed_by="")
+        _take_units(refund, units)
+        if not amount:
+            mark_refunded_if_full(order.pk, whole=0)
+            _return_units(refund, order)
     return refund
+
+
+def _take_units(refund: Refund, units: Sequence[RefundedUnits]) -> None:
+    """Take the units off their lines: of two refunds at once, one takes them. Raises RefundRefused for the other."""
+    lines = [
+        RefundLine(refund=refund, line_id=unit.line_id, quantity=unit.quantity, restock=unit.restock)
+        for unit in sorted(units, key=lambda unit: unit.line_id)
+    ]
+    order_lines = OrderLine.objects.filter(order=refund.order_id)
+    # The lines of a failed refund count as refunded until the owner decides, so its successor takes no more.
+    for line in lines if refund.replaces_id is None else []:
+        enough = order_lines.filter(pk=line.line_id, quantity__gte=F("quantity_refunded") + line.quantity)
+        if not enough.update(quantity_refunded=F("quantity_refunded") + line.quantity):
+            raise RefundRefused(_("Not as many units are left to refund: another refund was made."))
+    RefundLine.objects.bulk_create(lines)
+    # What is in the parcel has changed.
+    if lines:
+        Order.objects.packed().filter(pk=refund.order_id).update(packed_at=None, packed_by="")
 
 
 def send_refund(refund: Refund, *, now: datetime, report: bool = True) -> Refund:
@@ -251,21 +272,25 @@ def accept(refund: Refund, made: MadeRefund) -> None:
             Order.objects.filter(pk=order.pk, refunded__lt=made.total).update(refunded=made.total)
         mark_refunded_if_full(order.pk, whole=made.whole or order.total)
         mails.tell_refunded(refund)
-        # In the order of the items' primary keys, as every ledger operation locks them.
-        for part in refund.lines.select_related("line").order_by("line__item_id"):
-            restocked = _restock(refund, part) if part.restock else 0
-            if part.line.item_id and locked.sent_at is None:
-                # Oversold units never were on the shelf, so they are not for sale again.
-                oversold.settle_refund(
-                    part.line.item_id,
-                    part.quantity,
-                    restocked=restocked,
-                    token=f"refund:{refund.pk}:{part.line_id}",
-                    actor=refund.requested_by,
-                )
+        _return_units(refund, locked)
     logger.info("Refund %s of order %s is accepted: %s", refund.pk, order.number, made.id)
     if made.has_failed:
         mark_failed(made.id)
+
+
+def _return_units(refund: Refund, order: Order) -> None:
+    # In the order of the items' primary keys, as every ledger operation locks them.
+    for part in refund.lines.select_related("line").order_by("line__item_id"):
+        restocked = _restock(refund, part) if part.restock else 0
+        if part.line.item_id and order.sent_at is None:
+            # Oversold units never were on the shelf, so they are not for sale again.
+            oversold.settle_refund(
+                part.line.item_id,
+                part.quantity,
+                restocked=restocked,
+                token=f"refund:{refund.pk}:{part.line_id}",
+                actor=refund.requested_by,
+            )
 
 
 def _restock(refund: Refund, part: RefundLine) -> int:

@@ -1,0 +1,102 @@
+"""What the owner does after a sale, in a real browser: cancellations without money, and returns until they have arrived."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from checkout.models import CustomerMail, CustomerRequest, Order
+from checkout.order_links import order_path
+from checkout.orders import customer_requests
+from checkout.tests.conftest import Customer, deliver, item_of, order_for, put_on_show
+from checkout.tests.devices import DEVICES, check, opened
+from fake_stripe import FakeStripe
+from shop.models import Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.enable_socket]
+
+Kind = CustomerRequest.Kind
+# A folder for pictures of every page, to look at; none are taken otherwise.
+SHOTS = os.environ.get("SCREENSHOTS", "")
+
+
+@pytest.fixture(params=DEVICES)
+def page(
+    request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer, admin_client: Client
+) -> Iterator[Page]:
+    with opened(request.param, browser, live_server, admin_client) as page:
+        yield page
+
+
+@pytest.fixture(autouse=True)
+def site(live_server: LiveServer, settings: Settings) -> None:
+    settings.SITE_URL = live_server.url
+    settings.CUSTOMER_MAILS_OFF = []
+
+
+@pytest.fixture
+def sticker(fake: FakeStripe, db: None) -> Product:
+    return put_on_show(fake, "prod_sticker", "Sticker", {"sizes": "M", "stock_M": "15"}, amount=0)
+
+
+@pytest.fixture
+def free(fake: FakeStripe, sticker: Product) -> Order:
+    """Two stickers that cost nothing."""
+    order = order_for(Customer(), sticker, "M", 2)
+    fake.pay(order.session_id or "", email="ada@example.com", name="Ada Lovelace")
+    deliver(fake)
+    order.refresh_from_db()
+    return order
+
+
+def look(page: Page, request: pytest.FixtureRequest, name: str) -> None:
+    check(page)
+    if SHOTS:
+        device = request.node.callspec.id.replace(" ", "-")
+        page.screenshot(path=Path(SHOTS) / f"{name}-{device}.png", full_page=True)
+
+
+def mails() -> list[str]:
+    told = CustomerMail.objects.exclude(kind="order_confirmation").order_by("pk")
+    return list(told.values_list("kind", flat=True))
+
+
+def test_an_order_that_cost_nothing_is_canceled_by_one_click(
+    page: Page, free: Order, sticker: Product, request: pytest.FixtureRequest
+) -> None:
+    customer_requests.ask(free.pk, Kind.CANCEL, message="Twice.", now=timezone.now())
+    page.goto(reverse("admin:checkout_order_change", args=[free.pk]))
+    look(page, request, "free-asked")
+    page.get_by_role("button", name="Accept: nothing to refund, units back to stock").click()
+
+    expect(page.get_by_text("Accepted: the order is canceled. Nothing was paid for it.")).to_be_visible()
+    expect(page.locator("#refunds")).to_contain_text("Canceled, nothing was paid")
+    look(page, request, "free-accepted")
+    assert item_of(sticker, "M").available == 15 and mails() == ["order_canceled"]
+    page.goto(order_path(free))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Canceled")
+    look(page, request, "free-customer")
+
+
+def test_the_owner_cancels_an_order_that_cost_nothing(
+    page: Page, free: Order, sticker: Product, request: pytest.FixtureRequest
+) -> None:
+    page.goto(reverse("admin:checkout_order_change", args=[free.pk]))
+    page.get_by_role("link", name="Cancel everything").click()
+    look(page, request, "free-units")
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_text("so no money goes back")).to_be_visible()
+    look(page, request, "free-review")
+    page.get_by_role("button", name="Cancel these units now").click()
+
+    expect(page.get_by_text("The units are canceled. Nothing was paid for them.")).to_be_visible()
+    assert item_of(sticker, "M").available == 15 and mails() == ["order_canceled"]
