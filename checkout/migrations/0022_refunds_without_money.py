@@ -9,12 +9,11 @@ def delete_refunds_without_money(apps: Any, schema_editor: Any) -> None:
     apps.get_model("checkout", "CustomerRequest").objects.filter(refund__in=refunds).update(refund=None)
     apps.get_model("checkout", "RefundLine").objects.filter(refund__in=refunds).delete()
     refunds.delete()
+    # PostgreSQL changes no table whose deleted rows wait for the end of the transaction to be checked.
+    schema_editor.connection.check_constraints()
 
 
 class Migration(migrations.Migration):
-    # PostgreSQL changes no table whose deleted rows wait for the end of the transaction to be checked.
-    atomic = False
-
     dependencies = [
         ('checkout', '0021_lists_that_grow'),
     ]
