@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django import forms
+from django.db.models import OuterRef, Subquery, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from checkout.models import CustomerRequest, Refund
-from checkout.orders import customer_requests
+from checkout.models import CustomerRequest, CustomerRequestLine, Refund
+from checkout.orders import customer_requests, customer_returns
 from shop.money import format_money
 
 MAX_SHOWN = 6
@@ -22,9 +23,13 @@ class RequestDecisionForm(forms.Form):
     answer = forms.CharField(max_length=500, required=False)
 
 
+class CloseReturnForm(forms.Form):
+    answer = forms.CharField(max_length=500, required=False)
+
+
 @dataclass(frozen=True)
 class OpenRequests:
-    """`requests`: the oldest of those that wait for a decision."""
+    """`requests`: the oldest of those that wait for a decision, or for their goods."""
 
     requests: Sequence[CustomerRequest]
     number: int
@@ -37,6 +42,14 @@ class OpenRequests:
 def open_requests() -> OpenRequests:
     waiting = CustomerRequest.objects.filter(state=CustomerRequest.State.REQUESTED).select_related("order")
     found = list(waiting.order_by("created_at", "pk")[: COUNTED_UP_TO + 1])
+    return OpenRequests(found[:MAX_SHOWN], len(found))
+
+
+def returns_in_progress() -> OpenRequests:
+    units = CustomerRequestLine.objects.filter(request=OuterRef("pk")).values("request")
+    returns = customer_returns.in_progress().select_related("order").order_by("decided_at", "pk")
+    counted = returns.annotate(units=Subquery(units.annotate(units=Sum("quantity")).values("units")))
+    found = list(counted[: COUNTED_UP_TO + 1])
     return OpenRequests(found[:MAX_SHOWN], len(found))
 
 
@@ -62,7 +75,9 @@ def _outcome(request: CustomerRequest) -> str:
             "error": error
         }
     if request.kind == CustomerRequest.Kind.RETURN:
-        return _("Accepted. The customer is told by mail. Refund the units once they have arrived.")
+        return _(
+            "Accepted. The customer is told by mail. “Today” lists the return until its goods have arrived."
+        )
     if refund is None:
         return _("Accepted. Everything was refunded before.")
     if refund.is_without_money:

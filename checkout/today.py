@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from checkout.models import Order, OrderLine
 from checkout.reports.sales import Sales, SalesByDay, currencies, recent_sales_by_day, total
-from checkout.request_decisions import open_requests
+from checkout.request_decisions import open_requests, returns_in_progress
 from config.charts import BarChart, bar_chart
 from config.stripe_dashboard import key_mode
 from inventory import overview
@@ -80,6 +80,7 @@ def today_context(request: HttpRequest) -> dict[str, Any]:
         "stripe_dashboard": settings.STRIPE_DASHBOARD,
         "to_pack": to_pack() if may("checkout.view_order") else None,
         "requests": open_requests() if may("checkout.view_order") else None,
+        "returns": returns_in_progress() if may("checkout.view_order") else None,
         "sales": sales_panels(now) if may("checkout.view_reports") else None,
         "stock": stock,
         "issues": overview.open_issues() if may("inventory.view_issue") else None,

@@ -45,6 +45,8 @@ MODULES = (
 # Texts of these modules that only the owner reads.
 FOR_THE_OWNER = (
     "The parcel is sent already. Decline the request; the customer can return it.",
+    "These units were refunded meanwhile, so there is nothing to wait for.",
+    "This return is over already, or Stripe has not confirmed its refund yet. Nothing was changed.",
     "This was decided before: %(state)s.",
     "canceled by the customer",
 )

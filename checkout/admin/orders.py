@@ -47,7 +47,7 @@ class WorkFilter(admin.SimpleListFilter):
             *Order.Fulfillment.choices,
             ("refunded", gettext_lazy("refunded")),
             ("requests", gettext_lazy("customer asks")),
-            ("returns", gettext_lazy("return accepted")),
+            ("returns", gettext_lazy("on its way back")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
@@ -58,7 +58,7 @@ class WorkFilter(admin.SimpleListFilter):
             Order.Fulfillment.SENT: queryset.sent,
             "refunded": lambda: queryset.filter(refunded__gt=0),
             "requests": queryset.with_open_request,
-            "returns": queryset.with_accepted_return,
+            "returns": queryset.with_return_in_progress,
         }
         return orders[self.value() or ""]() if self.value() in orders else queryset
 
@@ -257,7 +257,8 @@ class OrderAdmin(FulfillmentPages, RefundPages, StockPages):
         context = dict(extra_context or {})
         if order and order.paid_at:
             context |= self.refund_context(request, order)
-            context["customer_requests"] = order.requests.prefetch_related("lines__line")
+            requests = order.requests.select_related("refund")
+            context["customer_requests"] = requests.prefetch_related("lines__line")
         if order and self.has_pack_permission(request):
             sent = {"carrier": order.carrier, "tracking_number": order.tracking_number}
             initial = sent if order.sent_at else {"carrier": packing.last_carrier()}

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from checkout.models import CustomerRequestLine, Order, OrderLine, Refund
+from checkout.models import CustomerRequest, CustomerRequestLine, Order, OrderLine, Refund
 from checkout.orders.refund_requests import RefundedUnits, refundable, suggested_amount
 from inventory.stock import oversold
 from shop.money import as_decimal, decimals, format_money
@@ -56,6 +56,8 @@ class RefundForm(forms.Form):
     """
 
     token = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    # The return that the refund completes.
+    request = forms.IntegerField(required=False, max_value=2**31, widget=forms.HiddenInput)
     shipping = forms.BooleanField(label=gettext_lazy("Refund the shipping"), required=False)
     amount = forms.CharField(
         label=gettext_lazy("Another amount"),
@@ -167,20 +169,26 @@ class RefundForm(forms.Form):
         ]
 
 
+def asked_return(order: Order, text: str) -> CustomerRequest | None:
+    """The return of this id, if it is one of the order's."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        return None
+    return order.requests.filter(pk=int(text), kind=CustomerRequest.Kind.RETURN).first()
+
+
 def blank_form(order: Order, request: HttpRequest) -> RefundForm:
     """`?all=1` in the address: everything that is left. `?line=<id>&units=<n>`: units of one line.
 
-    `?request=<id>`: what the customer returns, back to stock unless the owner says otherwise.
+    `?request=<id>`: what the customer returns, back to stock unless it is damaged, or the owner says otherwise.
     """
     initial: dict[str, Any] = {}
-    asked = request.GET.get("request", "")
-    if asked.isascii() and asked.isdecimal() and len(asked) < 10:
-        for part in CustomerRequestLine.objects.filter(
-            request=int(asked), request__order=order
-        ).select_related("line"):
+    returned = asked_return(order, request.GET.get("request", ""))
+    if returned:
+        for part in returned.lines.select_related("line"):
+            is_damaged = part.reason == CustomerRequestLine.Reason.DEFECTIVE
             initial[f"quantity-{part.line_id}"] = min(part.quantity, part.line.quantity_to_send)
-            initial[f"restock-{part.line_id}"] = "yes"
-        initial["reason"] = Refund.Reason.REQUESTED
+            initial[f"restock-{part.line_id}"] = "no" if is_damaged else "yes"
+        initial |= {"reason": Refund.Reason.REQUESTED, "request": returned.pk}
     for line in order.lines.all():
         if request.GET.get("all"):
             initial[f"quantity-{line.pk}"] = line.quantity_to_send
@@ -203,6 +211,7 @@ def refund_page(
         "form": form,
         "left": format_money(refundable(order), order.currency),
         "is_sent": order.sent_at is not None,
+        "customer_return": asked_return(order, str(form["request"].value() or "")),
     }
     if form.is_bound and form.is_valid():
         amount = form.amount_to_refund()

@@ -11,12 +11,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from checkout.admin.base import OrderPages, money_text, to_order
-from checkout.admin.refunding import RefundForm, blank_form, refund_page
+from checkout.admin.refunding import RefundForm, asked_return, blank_form, refund_page
 from checkout.models import CustomerRequest, Order, Refund
-from checkout.orders.customer_requests import RequestRefused
+from checkout.orders.customer_requests import RequestRefused, close_return
+from checkout.orders.customer_returns import refundable_returns
 from checkout.orders.refund_requests import (
     RefundRefused,
     keep_sale,
@@ -24,7 +26,7 @@ from checkout.orders.refund_requests import (
     refundable,
     request_refund,
 )
-from checkout.request_decisions import RequestDecisionForm
+from checkout.request_decisions import CloseReturnForm, RequestDecisionForm
 from checkout.request_decisions import decide as decide_request
 from inventory.models import Movement
 from shop.money import format_money
@@ -37,6 +39,11 @@ class RefundPages(OrderPages):
         order = get_object_or_404(Order, id=order_id)
         context = self.page_context(request)
         if request.method != "POST":
+            asked = asked_return(order, request.GET.get("request", ""))
+            if asked and not refundable_returns().filter(pk=asked.pk).exists():
+                text = _("This return is over already, or Stripe has not confirmed its refund yet.")
+                self.message_user(request, text, messages.WARNING)
+                return to_order(order_id)
             return refund_page(request, order, blank_form(order, request), context)
         token = request.POST.get("token", "")
         known = Refund.objects.filter(order=order, token=token).first() if token.isalnum() else None
@@ -57,6 +64,7 @@ class RefundPages(OrderPages):
                 reason=form.cleaned_data.get("reason", ""),
                 note=form.cleaned_data["note"],
                 actor=request.user.get_username(),
+                customer_return=form.cleaned_data["request"],
             )
         except RefundRefused as exc:
             form.add_error(None, str(exc))
@@ -160,13 +168,35 @@ class RefundPages(OrderPages):
         self.message_user(request, text, messages.ERROR if is_open else messages.SUCCESS)
         return to_order(order_id)
 
+    def close_return_view(self, request: HttpRequest, order_id: UUID, request_id: int) -> HttpResponse:
+        if request.method != "POST" or not self.has_refund_permission(request):
+            raise PermissionDenied
+        asked = get_object_or_404(CustomerRequest, pk=request_id, order=order_id)
+        form = CloseReturnForm(request.POST)
+        if not form.is_valid():
+            self.message_user(request, _("Nothing was decided: the answer is too long."), messages.ERROR)
+            return to_order(order_id)
+        actor = request.user.get_username()
+        try:
+            closed = close_return(
+                asked.pk, answer=form.cleaned_data["answer"], actor=actor, now=timezone.now()
+            )
+        except RequestRefused as exc:
+            self.message_user(request, str(exc), messages.ERROR)
+            return to_order(order_id)
+        self.log_action(request, [closed.order], f"Return: {closed.get_state_display()}.")
+        self.message_user(request, _("The return is closed. The customer is told by mail."), messages.SUCCESS)
+        return to_order(order_id)
+
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         order = "<uuid:order_id>"
         failed, decision = wrap(self.failed_refund_view), wrap(self.request_view)
+        close = wrap(self.close_return_view)
         pages = [
             path(f"{order}/refund/", wrap(self.refund_view), name="checkout_order_refund"),
             path(f"{order}/refund-failed/", failed, name="checkout_order_refund_failed"),
             path(f"{order}/requests/<int:request_id>/", decision, name="checkout_order_request"),
+            path(f"{order}/requests/<int:request_id>/close/", close, name="checkout_order_close_return"),
         ]
         return [*pages, *super().get_urls()]

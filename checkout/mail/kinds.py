@@ -64,6 +64,7 @@ ORDER_LINK = "order_link"
 CANCELLATION_ACCEPTED = "cancellation_accepted"
 ORDER_CANCELED = "order_canceled"
 RETURN_ACCEPTED = "return_accepted"
+RETURN_CLOSED = "return_closed"
 REQUEST_DECLINED = "request_declined"
 RESTOCK_CONFIRMATION = "restock_confirmation"
 BACK_IN_STOCK = "back_in_stock"
@@ -180,6 +181,18 @@ KINDS: dict[str, MailKind] = {
             ),
             placeholders=OF_ORDERS,
             sample={"answer": "Please send it to Our Shop, 1 Main Street, Sampleton, with the order number."},
+        ),
+        MailKind(
+            RETURN_CLOSED,
+            _("return closed, nothing arrived"),
+            subject=gettext_noop("Your return of order {order}"),
+            heading=gettext_noop("We have closed your return"),
+            text=gettext_noop(
+                "What you wanted to return of your order {order} has not arrived, so we have closed the return. "
+                "If you have sent it, please reply to this mail."
+            ),
+            placeholders=OF_ORDERS,
+            sample={"answer": "You can ask for it once more on the page of your order."},
         ),
         MailKind(
             REQUEST_DECLINED,

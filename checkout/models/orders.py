@@ -53,21 +53,20 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(sent_at__isnull=False)
 
     def finished(self) -> OrderQuerySet:
-        """Nothing is left to do: no payment, parcel, refund or request is open."""
+        """Nothing is left to do: no payment, parcel, refund, request or return is open."""
         open_states = [Order.State.OPEN, Order.State.AWAITING_PAYMENT]
         to_send = self.filter(PAID_AND_NOT_SENT, Exists(_lines_to_send()))
         unfinished = self.filter(state__in=open_states) | to_send
         finished = self.exclude(pk__in=unfinished.order_by().values("pk"))
-        waiting_for_owner = Exists(_rows_of("CustomerRequest", state="requested"))
+        waiting_for_owner = Exists(_rows_of("CustomerRequest", state__in=["requested", "returning"]))
         waiting_for_stripe = Exists(_rows_of("Refund", state="requested"))
         return finished.exclude(waiting_for_owner).exclude(waiting_for_stripe)
 
     def with_open_request(self) -> OrderQuerySet:
         return self.filter(pk__in=_orders_of_requests(state="requested"))
 
-    def with_accepted_return(self) -> OrderQuerySet:
-        """Goods are on their way back, or were refunded already."""
-        return self.filter(pk__in=_orders_of_requests(kind="return", state="accepted"))
+    def with_return_in_progress(self) -> OrderQuerySet:
+        return self.filter(pk__in=_orders_of_requests(state="returning"))
 
 
 class Order(models.Model):
@@ -410,7 +409,7 @@ def _lines_to_send() -> models.QuerySet[OrderLine]:
     return goods.filter(order=OuterRef("pk"), quantity__gt=F("quantity_refunded"))
 
 
-def _rows_of(model: str, **facts: str) -> models.QuerySet[Any]:
+def _rows_of(model: str, **facts: Any) -> models.QuerySet[Any]:
     # The modules of these models import this one, so the models are found by name.
     rows: models.QuerySet[Any] = apps.get_model("checkout", model)._default_manager.all()
     return rows.filter(order=OuterRef("pk"), **facts)

@@ -20,6 +20,9 @@ class CustomerRequest(models.Model):
     class State(models.TextChoices):
         REQUESTED = "requested", _("waits for your decision")
         ACCEPTED = "accepted", _("accepted")
+        RETURNING = "returning", _("return in progress")
+        RETURNED = "returned", _("returned")
+        CLOSED = "closed", _("closed without a refund")
         DECLINED = "declined", _("declined")
         WITHDRAWN = "withdrawn", _("withdrawn by the customer")
 
@@ -31,11 +34,15 @@ class CustomerRequest(models.Model):
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
     decided_by = models.CharField(_("by"), max_length=150, blank=True)
     answer = models.CharField(_("answer to the customer"), max_length=500, blank=True)
-    # Of an accepted cancellation. The customer is told once Stripe has accepted it.
+    # Of an accepted cancellation: the customer is told once Stripe has accepted it. Or of a return that has arrived.
     refund = models.OneToOneField(
         Refund, null=True, blank=True, on_delete=models.PROTECT, related_name="customer_request"
     )
     is_settled = models.BooleanField(default=True, editable=False)
+    # Of a return: when the goods were refunded, or the owner no longer waited for them.
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    closed_by = models.CharField(_("closed by"), max_length=150, blank=True)
+    closing_answer = models.CharField(_("last answer to the customer"), max_length=500, blank=True)
 
     class Meta:
         verbose_name = _("customer request")
@@ -46,16 +53,28 @@ class CustomerRequest(models.Model):
             models.Index(fields=["created_at"], condition=Q(state="requested"), name="requests_to_decide"),
             # For the worker, to settle cancellations whose refund was not confirmed at once.
             models.Index(fields=["id"], condition=Q(is_settled=False), name="requests_to_settle"),
+            # For the admin's first page: what is on its way back, the oldest first.
+            models.Index(fields=["decided_at"], condition=Q(state="returning"), name="returns_in_progress"),
         ]
         constraints = [
             # A double click makes one request: the second INSERT fails.
             models.UniqueConstraint(
                 fields=["order"], condition=Q(state="requested"), name="an_order_has_one_open_request"
             ),
+            models.CheckConstraint(
+                condition=Q(kind="return") | ~Q(state__in=["returning", "returned", "closed"]),
+                name="only_a_return_comes_back",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.order_id}"
+
+    @property
+    def is_open_return(self) -> bool:
+        """Its goods may still come. One that was accepted before there was a state for it is no task, but can be completed."""
+        is_accepted = self.state in (self.State.RETURNING, self.State.ACCEPTED)
+        return self.kind == self.Kind.RETURN and is_accepted
 
 
 class CustomerRequestLine(models.Model):

@@ -1,12 +1,12 @@
 """Requests of customers: cancel an order before it is packed, or return goods. Nothing happens until the owner decides.
 
-    requested -> accepted | declined | withdrawn
+    requested -> accepted | declined | withdrawn        a return: requested -> returning -> returned | closed
 
 Each step is a conditional UPDATE, so a double click, or two people at two screens, take effect once. An order may be packed
 while a request to cancel it waits: the request stays, the packer is told, and the owner can still accept it until the
 parcel is sent. An accepted cancellation is a refund of everything that is left, with its units back to stock
 (orders.refund_requests). Once Stripe has made it, one mail tells the customer of both; if Stripe refuses, the request waits
-again.
+again. An accepted return waits for the goods (orders.customer_returns).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from checkout.mail import outbox
-from checkout.mail.kinds import REQUEST_DECLINED, RETURN_ACCEPTED
+from checkout.mail.kinds import REQUEST_DECLINED, RETURN_ACCEPTED, RETURN_CLOSED
 from checkout.models import CustomerRequest, CustomerRequestLine, Order, OrderLine, Refund
-from checkout.orders import mails
+from checkout.orders import customer_returns, mails
 from checkout.orders.refund_requests import RefundedUnits, refundable, save_refund, send_refund
 from config.fault_points import fault_point
 from inventory import issues
@@ -140,7 +140,7 @@ def decline(request_id: int, *, answer: str, actor: str, now: datetime) -> Custo
     with transaction.atomic():
         request = _locked(request_id)
         _decide(request, State.DECLINED, answer=answer, actor=actor, now=now)
-        _tell(request, REQUEST_DECLINED)
+        _tell(request, REQUEST_DECLINED, answer)
     return request
 
 
@@ -156,6 +156,10 @@ def accept(request_id: int, *, answer: str, actor: str, now: datetime) -> Custom
             raise RequestRefused(
                 _("The parcel is sent already. Decline the request; the customer can return it.")
             )
+        if request.kind == Kind.RETURN and not any(
+            part.line.quantity_to_send for part in request.lines.all()
+        ):
+            raise RequestRefused(_("These units were refunded meanwhile, so there is nothing to wait for."))
         request.refund = None
         if request.kind == Kind.CANCEL and order.state == Order.State.PAID:
             # A refund that Stripe refused leaves its token behind, so the next try has another.
@@ -174,9 +178,10 @@ def accept(request_id: int, *, answer: str, actor: str, now: datetime) -> Custom
                 actor=actor,
                 now=now,
             )
-        _decide(request, State.ACCEPTED, answer=answer, actor=actor, now=now)
+        state = State.RETURNING if request.kind == Kind.RETURN else State.ACCEPTED
+        _decide(request, state, answer=answer, actor=actor, now=now)
         if request.kind == Kind.RETURN:
-            _tell(request, RETURN_ACCEPTED)
+            _tell(request, RETURN_ACCEPTED, answer)
         elif request.refund is None:
             mails.tell_canceled(request)
     fault_point("request.accepted")
@@ -184,6 +189,21 @@ def accept(request_id: int, *, answer: str, actor: str, now: datetime) -> Custom
         send_refund(request.refund, now=now, report=False)
         settle(request.pk, now=now)
         request.refresh_from_db()
+    return request
+
+
+def close_return(request_id: int, *, answer: str, actor: str, now: datetime) -> CustomerRequest:
+    """Stop waiting for the goods of an accepted return, and tell the customer. Raises RequestRefused if it is over."""
+    with transaction.atomic():
+        request = _locked(request_id)
+        if not customer_returns.close(request, answer=answer, actor=actor, now=now):
+            raise RequestRefused(
+                _(
+                    "This return is over already, or Stripe has not confirmed its refund yet. Nothing was changed."
+                )
+            )
+        request.refresh_from_db()
+        _tell(request, RETURN_CLOSED, answer)
     return request
 
 
@@ -232,11 +252,11 @@ def _decide(
     issues.close(Issue.Kind.CUSTOMER_REQUEST, request.order.number)
 
 
-def _tell(request: CustomerRequest, kind: str) -> None:
+def _tell(request: CustomerRequest, kind: str, answer: str) -> None:
     outbox.queue(
         kind,
         reference=mails.request_reference(request),
         to=request.order.email,
         order=request.order,
-        context={"answer": request.answer},
+        context={"answer": answer},
     )

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from checkout import gateway
 from checkout.models import Order, OrderLine
-from checkout.orders import added_lines, external_orders, mails
+from checkout.orders import added_lines, customer_returns, external_orders, mails
 from checkout.orders.added_lines import LineChanges
 from checkout.stripe_objects import CheckoutSession, session_from
 from config.fault_points import fault_point
@@ -275,8 +275,12 @@ def mark_refunded_if_full(order_id: UUID, *, whole: int | None) -> None:
     # The refund may be reported before the payment.
     paid = Order.objects.filter(id=order_id, state=State.PAID)
     if whole:
-        paid.filter(refunded__gte=whole).update(state=State.REFUNDED)
+        full = paid.filter(refunded__gte=whole)
     elif whole == 0:
         # No amount tells when an order that cost nothing is given back: its units do.
         kept = OrderLine.objects.filter(order=OuterRef("pk"), quantity__gt=F("quantity_refunded"))
-        paid.filter(~Exists(kept), total=0).update(state=State.REFUNDED)
+        full = paid.filter(~Exists(kept), total=0)
+    else:
+        full = paid.none()
+    if full.update(state=State.REFUNDED):
+        customer_returns.complete_all(order_id)

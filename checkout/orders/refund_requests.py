@@ -24,7 +24,7 @@ from django.utils.translation import gettext_noop
 
 from checkout import gateway
 from checkout.models import Order, OrderLine, Refund, RefundLine
-from checkout.orders import mails
+from checkout.orders import customer_returns, mails
 from checkout.orders.fulfillment import mark_refunded_if_full
 from checkout.stripe_objects import MadeRefund
 from config.fault_points import fault_point
@@ -109,16 +109,26 @@ def request_refund(
     reason: str = "",
     note: str = "",
     actor: str,
+    customer_return: int | None = None,
 ) -> Refund:
     """Save the refund and ask Stripe for it. `token` makes this idempotent: a second click returns the first's refund.
 
+    `customer_return`: id of the CustomerRequest that the refund completes.
     The refund's state says what is known: accepted, refused, or still requested if Stripe has not answered.
     Raises RefundRefused.
     """
     now = timezone.now()
     with transaction.atomic():
         refund = save_refund(
-            order_id, units, amount=amount, token=token, reason=reason, note=note, actor=actor, now=now
+            order_id,
+            units,
+            amount=amount,
+            token=token,
+            reason=reason,
+            note=note,
+            actor=actor,
+            now=now,
+            customer_return=customer_return,
         )
         if not amount:
             mails.tell_free_order_canceled(refund)
@@ -152,6 +162,7 @@ def save_refund(
     actor: str,
     now: datetime,
     replaces: Refund | None = None,
+    customer_return: int | None = None,
 ) -> Refund:
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)
@@ -174,9 +185,10 @@ def save_refund(
             replaces=replaces,
         )
         _take_units(refund, units)
+        if customer_return is not None and not customer_returns.link(customer_return, refund):
+            raise RefundRefused(_("This return is over already, or Stripe has not confirmed its refund yet."))
         if not amount:
-            mark_refunded_if_full(order.pk, whole=0)
-            _return_units(refund, order)
+            _finish(refund, order, whole=0)
     return refund
 
 
@@ -252,6 +264,7 @@ def _record_failure(
             Refund.objects.filter(pk=refund.replaces_id).update(decided_at=None)  # The owner is asked again.
         else:
             _give_lines_back(refund)
+        customer_returns.unlink(refund)
         if report:
             amount = format_money(refund.amount, refund.order.currency)
             issues.open_issue(
@@ -270,12 +283,17 @@ def accept(refund: Refund, made: MadeRefund) -> None:
         if made.total is not None:
             # Refunds made at Stripe may be among them; their own event asks about the goods.
             Order.objects.filter(pk=order.pk, refunded__lt=made.total).update(refunded=made.total)
-        mark_refunded_if_full(order.pk, whole=made.whole or order.total)
+        _finish(refund, locked, whole=made.whole or order.total)
         mails.tell_refunded(refund)
-        _return_units(refund, locked)
     logger.info("Refund %s of order %s is accepted: %s", refund.pk, order.number, made.id)
     if made.has_failed:
         mark_failed(made.id)
+
+
+def _finish(refund: Refund, order: Order, *, whole: int | None) -> None:
+    customer_returns.complete(refund)
+    mark_refunded_if_full(order.pk, whole=whole)
+    _return_units(refund, order)
 
 
 def _return_units(refund: Refund, order: Order) -> None:

@@ -108,7 +108,7 @@ def erase_orders(order_ids: Sequence[UUID], now: datetime) -> None:
         orders = Order.objects.filter(pk__in=ids)
         orders.filter(Q(paid_at=None) | Q(paid_at__lt=limit)).update(**INVOICE)
         orders.update(**CONTACT)
-        CustomerRequest.objects.filter(order__in=ids).update(message="", answer="")
+        CustomerRequest.objects.filter(order__in=ids).update(message="", answer="", closing_answer="")
         Refund.objects.filter(order__in=ids).update(note="")
         CustomerMail.objects.filter(order__in=ids).exclude(state__in=MAIL_WAITING).delete()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from checkout.models import CustomerMail, CustomerRequest, Order
 from checkout.order_links import order_path
-from checkout.orders import customer_requests
+from checkout.orders import customer_requests, shipping
+from checkout.orders.customer_requests import ReturnedUnits
 from checkout.tests.conftest import Customer, deliver, item_of, order_for, put_on_show
 from checkout.tests.devices import DEVICES, check, opened
 from fake_stripe import FakeStripe
@@ -100,3 +102,65 @@ def test_the_owner_cancels_an_order_that_cost_nothing(
 
     expect(page.get_by_text("The units are canceled. Nothing was paid for them.")).to_be_visible()
     assert item_of(sticker, "M").available == 15 and mails() == ["order_canceled"]
+
+
+@pytest.fixture
+def returning(fake: FakeStripe, shirt: Product) -> CustomerRequest:
+    """Of three shirts, two come back: one too small, one damaged."""
+    customer = Customer()
+    customer.put_in(shirt, "L")
+    order = order_for(customer, shirt, "M", 2)
+    fake.pay(order.session_id or "", email="ada@example.com", name="Ada Lovelace")
+    deliver(fake)
+    now = timezone.now()
+    shipping.mark_sent(order.pk, actor="ada", now=now)
+    reasons = {"M": "too_small", "L": "defective"}
+    units = [ReturnedUnits(line.pk, 1, reasons[line.size]) for line in order.lines.all()]
+    asked = customer_requests.ask(order.pk, Kind.RETURN, units=units, now=now)
+    return customer_requests.accept(asked.pk, answer="1 Main Street, Sampleton.", actor="owner", now=now)
+
+
+def test_goods_on_their_way_back_are_refunded_once_they_have_arrived(
+    page: Page, returning: CustomerRequest, shirt: Product, request: pytest.FixtureRequest
+) -> None:
+    page.goto(reverse("admin:index"))
+    expect(page.get_by_role("heading", name="On their way back 1")).to_be_visible()
+    look(page, request, "return-today")
+    page.get_by_role("link", name=f"{returning.order.number} Ada Lovelace").first.click()
+    expect(page.get_by_text("The goods are on their way back.")).to_be_visible()
+    look(page, request, "return-order")
+    page.get_by_role("link", name="The goods have arrived").click()
+    look(page, request, "return-units")
+    page.get_by_role("button", name="Review the refund").click()
+    expect(page.get_by_text("This refund completes it.")).to_be_visible()
+    expect(page.locator(".refund-lines li")).to_contain_text(
+        [re.compile(r"M Black:\s+back to stock"), re.compile(r"L Black:\s+not back to stock")]
+    )
+    look(page, request, "return-review")
+    page.get_by_role("button", name="Refund $50.00 now").click()
+
+    expect(page.get_by_text("$50.00 are refunded.")).to_be_visible()
+    expect(page.get_by_role("link", name="Its refund")).to_be_visible()
+    look(page, request, "return-completed")
+    assert (item_of(shirt, "M").available, item_of(shirt, "L").available) == (14, 1)
+    page.goto(order_path(returning.order))
+    expect(page.get_by_role("heading", name="Your return is completed")).to_be_visible()
+    look(page, request, "return-customer")
+
+
+def test_a_return_of_which_nothing_arrived_is_closed_with_a_sentence(
+    page: Page, returning: CustomerRequest, request: pytest.FixtureRequest
+) -> None:
+    page.goto(reverse("admin:checkout_order_change", args=[returning.order_id]))
+    page.get_by_text("Nothing has arrived").click()
+    page.get_by_label("A sentence to the customer (optional)").fill("Have you sent it?")
+    look(page, request, "return-close")
+    page.get_by_role("button", name="Close the return without a refund").click()
+
+    expect(page.get_by_text("The return is closed. The customer is told by mail.")).to_be_visible()
+    expect(page.get_by_text("Your last answer: Have you sent it?")).to_be_visible()
+    look(page, request, "return-closed")
+    assert mails() == ["order_sent", "return_accepted", "return_closed"]
+    page.goto(order_path(returning.order))
+    expect(page.get_by_role("heading", name="We have closed your return")).to_be_visible()
+    look(page, request, "return-closed-customer")

@@ -48,7 +48,7 @@ OF_CUSTOMERS = {
     "checkout.Order": "email name phone address client_network cart_token fingerprint session_params session_url "
     "session_id payment_intent_id tracking_number",
     "checkout.Refund": "note",
-    "checkout.CustomerRequest": "message answer",
+    "checkout.CustomerRequest": "message answer closing_answer",
     "checkout.OrderLookup": "email number email_digest network",
     "checkout.CustomerMail": "to context headers subject body last_error",
     "checkout.RestockSubscriber": "email email_key",
@@ -69,7 +69,7 @@ OF_STAFF = {
     "otp_static.StaticToken": "token",
     "checkout.Order": "packed_by sent_by",
     "checkout.Refund": "requested_by",
-    "checkout.CustomerRequest": "decided_by",
+    "checkout.CustomerRequest": "decided_by closed_by",
     "inventory.Movement": "actor reason",
     "inventory.OversoldDecision": "actor reason",
 }
@@ -177,6 +177,7 @@ def finish(order: Order) -> None:
         order.pk, CustomerRequest.Kind.RETURN, units=units, message=MESSAGE, now=now
     )
     customer_requests.accept(asked.pk, answer="Please send it back.", actor="owner", now=now)
+    customer_requests.close_return(asked.pk, answer=f"Dear {NAME}, it is lost.", actor="owner", now=now)
     lookup.look_up(order.email, order.number, network="192.0.2.1", now=now)
     lookup.answer_lookups(now)
     mails = CustomerMail.objects.filter(order=order)
