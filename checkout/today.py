@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from checkout.models import Order, OrderLine
+from checkout.reports.restock import waiting_customers
 from checkout.reports.sales import Sales, SalesByDay, currencies, recent_sales_by_day, total
 from checkout.request_decisions import open_requests, returns_in_progress
 from config.charts import BarChart, bar_chart
@@ -83,6 +84,7 @@ def today_context(request: HttpRequest) -> dict[str, Any]:
         "returns": returns_in_progress() if may("checkout.view_order") else None,
         "sales": sales_panels(now) if may("checkout.view_reports") else None,
         "stock": stock,
+        "waiting": waiting_customers() if may("checkout.view_reports") else None,
         "issues": overview.open_issues() if may("inventory.view_issue") else None,
         "sync": overview.sync_state() if may("inventory.view_productsync") else None,
     }

@@ -1,4 +1,4 @@
-"""What the owner does after a sale, in a real browser: cancellations without money, and returns until they have arrived."""
+"""After a sale, in a real browser: cancellations without money, returns until they have arrived, and who waits for sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from checkout.models import CustomerMail, CustomerRequest, Order
+from checkout.models import CustomerMail, CustomerRequest, Order, RestockSignup
 from checkout.order_links import order_path
 from checkout.orders import customer_requests, shipping
 from checkout.orders.customer_requests import ReturnedUnits
@@ -164,3 +164,25 @@ def test_a_return_of_which_nothing_arrived_is_closed_with_a_sentence(
     page.goto(order_path(returning.order))
     expect(page.get_by_role("heading", name="We have closed your return")).to_be_visible()
     look(page, request, "return-closed-customer")
+
+
+def test_today_names_the_sizes_that_most_customers_wait_for(
+    page: Page, shirt: Product, request: pytest.FixtureRequest
+) -> None:
+    now = timezone.now()
+    for size, number in (("S", 12), ("M", 1), ("L", 3)):
+        item = item_of(shirt, size)
+        RestockSignup.objects.bulk_create(
+            RestockSignup(item=item, state=RestockSignup.State.WAITING, asked_at=now)
+            for _each in range(number)
+        )
+
+    page.goto(reverse("admin:index"))
+
+    card = page.get_by_role("region", name="Waiting for sizes")
+    expect(card.get_by_role("listitem")).to_contain_text(
+        [re.compile(r"S\s+12 customers"), re.compile(r"L\s+3 customers"), re.compile(r"M\s+1 customer waits")]
+    )
+    look(page, request, "waiting-today")
+    card.get_by_role("link", name="All sizes that customers wait for").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Back in stock")

@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import strip_tags
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 from time_machine import TimeMachineFixture
@@ -16,10 +20,11 @@ from time_machine import TimeMachineFixture
 from checkout.mail import outbox
 from checkout.mail.sending import send_due
 from checkout.models import CustomerMail, RestockSignup, RestockSubscriber, RestockWave
-from checkout.reports.restock import waiting_by_size
+from checkout.reports.restock import COUNTED_UP_TO, MAX_SHOWN, waiting_by_size, waiting_customers
 from checkout.restock import links, signups
 from checkout.restock.waves import send_waves
-from checkout.tests.conftest import item_of
+from checkout.tests.conftest import item_of, put_on_show
+from fake_stripe import FakeStripe
 from inventory.models import Issue, StockItem
 from inventory.stock import ledger
 from shop.models import Product
@@ -505,3 +510,108 @@ def test_the_report_shows_how_many_wait_for_which_size(shirt: Product, admin_cli
     page = admin_client.get(reverse("admin:checkout_report", args=["back-in-stock"])).content.decode()
     assert "BALM T-Shirt" in page and "customer.test" not in page
     assert RestockWave.objects.get().available == 1
+
+
+# --- On the admin's first page ------------------------------------------------------------------
+
+
+def signed_up(item: StockItem, number: int, state: str = State.WAITING) -> None:
+    """Sign-ups without addresses: the first page only counts them."""
+    RestockSignup.objects.bulk_create(
+        RestockSignup(item=item, state=state, asked_at=NOW) for _each in range(number)
+    )
+
+
+def first_page(client: Client) -> str:
+    return " ".join(strip_tags(client.get(reverse("admin:index")).content.decode()).split())
+
+
+def test_the_first_page_says_how_many_wait_and_for_which_sizes_the_most(
+    shirt: Product, admin_client: Client
+) -> None:
+    assert "Waiting for sizes" not in first_page(admin_client)
+    signed_up(item_of(shirt, "S"), 1)
+    signed_up(item_of(shirt, "L"), 3)
+    for state in set(State) - {State.WAITING}:
+        signed_up(item_of(shirt, "M"), 2, state)
+
+    page = first_page(admin_client)
+
+    assert "Waiting for sizes 4 BALM T-Shirt L 3 customers wait BALM T-Shirt S 1 customer waits" in page
+    assert "BALM T-Shirt M" not in page.partition("Waiting for sizes")[2].partition("All sizes")[0]
+    report = reverse("admin:checkout_report", args=["back-in-stock"])
+    assert report in admin_client.get(reverse("admin:index")).content.decode()
+
+
+def test_who_may_not_see_the_report_does_not_see_who_waits(shirt: Product, client: Client) -> None:
+    signed_up(item_of(shirt, "S"), 1)
+    packer = User.objects.create_user("packer", is_staff=True)
+    packer.user_permissions.add(Permission.objects.get(codename="view_order"))
+    client.force_login(packer)
+
+    assert "Waiting for sizes" not in first_page(client)
+
+
+def test_customers_who_wait_are_counted_up_to_a_limit_in_one_query(
+    shirt: Product, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    signed_up(item_of(shirt, "S"), COUNTED_UP_TO + 30)
+    signed_up(item_of(shirt, "M"), COUNTED_UP_TO)
+    signed_up(item_of(shirt, "L"), 2)
+
+    with django_assert_num_queries(1):
+        found = waiting_customers()
+        shown = [(size.item.size, size.item.product.name, size.waiting) for size in found.sizes]
+
+    assert shown == [("S", "BALM T-Shirt", "100+"), ("M", "BALM T-Shirt", "100"), ("L", "BALM T-Shirt", "2")]
+    assert found.count == "202+"
+
+
+def test_sizes_are_named_up_to_a_limit(fake: FakeStripe) -> None:
+    sizes = ",".join(f"S{number}" for number in range(MAX_SHOWN + 2))
+    product = put_on_show(fake, "prod_wide", "Wide", {"sizes": sizes, "stock": "0"})
+    for number in range(MAX_SHOWN + 2):
+        signed_up(item_of(product, f"S{number}"), number + 1)
+
+    found = waiting_customers()
+
+    assert [size.item.size for size in found.sizes] == [
+        f"S{MAX_SHOWN + 1 - place}" for place in range(MAX_SHOWN)
+    ]
+    assert found.count == str(sum(range(1, MAX_SHOWN + 3)))
+
+
+def test_who_waits_is_counted_from_the_index_of_those_who_wait(shirt: Product) -> None:
+    # Sign-ups that are over stay: without the index, the page would read them all.
+    signed_up(item_of(shirt, "S"), 500)
+    signed_up(item_of(shirt, "S"), 5000, State.MAILED)
+    with CaptureQueriesContext(connection) as queries:
+        waiting_customers()
+    [query] = queries.captured_queries
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("ANALYZE checkout_restocksignup")
+        cursor.execute(
+            ("EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN ") + query["sql"]
+        )
+        plan = "\n".join(str(row) for row in cursor.fetchall())
+    assert "signups_that_wait" in plan, plan
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL does not count its steps")
+def test_counting_who_waits_costs_no_more_with_more_customers(shirt: Product) -> None:
+    def steps() -> int:
+        taken: list[int] = []
+        connection.connection.set_progress_handler(lambda: taken.append(1), 10)
+        try:
+            waiting_customers()
+        finally:
+            connection.connection.set_progress_handler(None, 0)
+        return len(taken)
+
+    signed_up(item_of(shirt, "S"), COUNTED_UP_TO + 1)
+    few = steps()
+    signed_up(item_of(shirt, "S"), 20 * COUNTED_UP_TO)
+    signed_up(item_of(shirt, "S"), 20 * COUNTED_UP_TO, State.MAILED)
+
+    assert steps() <= few + 5

@@ -26,7 +26,7 @@ from inventory.models import ProductSync
 from inventory.stock import ledger
 from shop.models import Product
 
-MAX_QUERIES = 14
+MAX_QUERIES = 15
 
 
 @pytest.fixture(autouse=True)
