@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from checkout.addresses import address_lines
 from checkout.carriers import tracking_url
-from checkout.countries import country_name
 from inventory.models import StockItem
 from shop.models import Product
 
@@ -233,11 +233,7 @@ class Order(models.Model):
 
     @property
     def address_lines(self) -> list[str]:
-        part = self.address.get
-        city = " ".join(filter(None, [part("postal_code"), part("city"), part("state")]))
-        country = country_name(part("country") or "", get_language() or "en")
-        lines = [part("name"), part("line1"), part("line2"), city, country]
-        return [line for line in lines if line]
+        return address_lines(self.address, get_language() or "en")
 
     @property
     def reference(self) -> str:

@@ -100,7 +100,7 @@ def test_the_order_stores_the_customer_and_the_address(
     order.refresh_from_db()
     assert (order.email, order.name) == ("ada@example.com", "Ada Lovelace")
     assert order.address == {"name": "Ada Lovelace", **address}
-    assert order.address_lines == ["Ada Lovelace", "1 Main St", "97477 Springfield OR", "United States"]
+    assert order.address_lines == ["Ada Lovelace", "1 Main St", "Springfield, OR 97477", "United States"]
     assert (order.subtotal, order.shipping, order.tax, order.discount, order.total) == (5000, 0, 0, 0, 5000)
     assert order.currency == "usd" and order.paid_at is not None
     assert order.payment_intent_id in fake.payment_intents
