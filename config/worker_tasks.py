@@ -11,7 +11,7 @@ class WorkerTask:
     """A worker task.
 
     `path`: dotted path of `function(now) -> int`; `every`: seconds between two runs while idle. `in_a_rush`: the same within
-    RUSH seconds of a run that found work, where a customer waits for it.
+    RUSH seconds of a run that found work, where a customer or many products wait for it.
     `only_if`: dotted path of a query; the task has nothing to do while it has no rows. An idle worker then runs one small
     statement, built once, in place of those that Django would build for the task on each run.
     `own_thread`: run in a thread of its own. For tasks that call Stripe or a mail server or run long: a hanging Stripe must
@@ -45,6 +45,7 @@ WORKER_TASKS: list[WorkerTask] = [
     WorkerTask(
         "inventory.stripe_sync.publisher.publish_pending",
         every=0.5,
+        in_a_rush=0.25,
         own_thread=True,
         threads=5,
         only_if="inventory.stripe_sync.publisher.pending_products",

@@ -416,6 +416,10 @@ class StockUpdate(models.Model):
     def __str__(self) -> str:
         return f"{self.product_id} {self.number}"
 
+    @property
+    def version_tag(self) -> str:
+        return self.idempotency_key.rpartition("/")[0]  # The rest is random.
+
 
 class VersionSnapshot(models.Model):
     """Counts that Stripe showed under one version tag: first those of its update, then those after each edit.

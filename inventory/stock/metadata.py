@@ -92,7 +92,7 @@ def identify_version(text: str | None, *, shop: str, product: str) -> VersionOwn
     return VersionOwner(number=tag.number) if tag.shop == shop else VersionOwner(foreign=str(tag))
 
 
-def update_payload(totals: Mapping[str, int], tag: VersionTag) -> dict[str, str]:
+def update_payload(totals: Mapping[str, int], tag: VersionTag | str) -> dict[str, str]:
     """The metadata that a stock update sends: the totals and the version tag, and no other key.
 
     Sorted, because PostgreSQL returns stored totals in an order of its own, and the same idempotency key requires

@@ -17,13 +17,14 @@ FAILURES_BEFORE_ISSUE = 5  # failures before an issue is opened; about half a mi
 MAX_COUNTED = 100  # The columns are small integers, and a product may fail for months.
 
 
-def postpone(product_id: str, now: datetime, *, attempts: str, until: str) -> int:
+def postpone(product_id: str, now: datetime, *, attempts: str, until: str, first: float = 1) -> int:
     """Postpone the next attempt on a product, twice as long after each failure. Returns the failures so far.
 
     `attempts`, `until`: the columns of ProductSync that count the failures and hold the time of the next attempt.
+    `first`: seconds after the first failure.
     """
     failures: int = getattr(ProductSync.objects.get(pk=product_id), attempts)
-    delay = min(timedelta(seconds=2 ** min(failures, 10)), MAX_BACKOFF)
+    delay = min(timedelta(seconds=first * 2 ** min(failures, 10)), MAX_BACKOFF)
     failures = min(failures + 1, MAX_COUNTED)
     ProductSync.objects.filter(pk=product_id).update(**{attempts: failures, until: now + delay})
     return failures

@@ -177,8 +177,8 @@ def apply_product_updated(event: Json) -> None:
             return
         fault_point("product_event.claimed")
         # Lock order: the sync row before the items, by primary key.
-        locked = StockItem.objects.filter(product=sync.pk).select_for_update(of=("self",))
-        items = {item.key: item for item in locked.select_related("product").order_by("pk")}
+        locked = StockItem.objects.filter(product=sync.pk).select_for_update()
+        items = {item.key: item for item in locked.order_by("pk")}
         change = diff(update.metadata, update.previous, items)
         if update.is_ours(shop):
             _confirm_own_update(sync, update.key, items, change)
@@ -219,7 +219,8 @@ def _confirm_own_update(
     for metadata_key in update.totals:
         if metadata_key in items and change.before[metadata_key] is None:
             _drop_invalid_edit(items[metadata_key], REPLACED_BY_UPDATE)
-    updates.apply_update(update.pk, timezone.now())
+    if update.state == StockUpdate.State.OPEN:
+        updates.apply_update(update, timezone.now())
 
 
 # --- Edits ------------------------------------------------------------------------------------

@@ -29,8 +29,8 @@ from config.stripe_client import (
 from inventory import gateway, issues
 from inventory.events import inbox
 from inventory.leases import is_due, lease, lease_free
-from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
-from inventory.stock.metadata import VersionTag, update_payload
+from inventory.models import Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
+from inventory.stock.metadata import update_payload
 from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
 from shop import mirror
 from shop.gateway import fetch_product
@@ -40,8 +40,10 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 10  # Maximum number of products per round, so that a worker can stop in between.
 IDEMPOTENCY_KEY_TTL = timedelta(hours=20)  # Stripe keeps an idempotency key for at least 24 hours.
 # Movements gather for an update while sales go on. When no sale came for a moment, what has gathered is sent at once.
-QUIET = timedelta(seconds=0.5)
+QUIET = timedelta(seconds=0.4)
 MIN_PAUSE = timedelta(seconds=1)  # between two updates of a product
+# Seconds until the next attempt. Stripe counts the requests of each second, so there is room again soon.
+AFTER_LIMIT = 0.25
 SUBJECT = "Stripe"
 PauseReason = ProductSync.PauseReason
 
@@ -61,10 +63,13 @@ def publish_pending(now: datetime) -> int:
     if refresh.is_listing_cheaper(to_refresh.count()):
         # As after a start: one list of the account takes far fewer requests than reading each product here.
         due = due.exclude(pk__in=to_refresh.values("pk"))
-    done = 0
-    for product_id in list(due.values_list("pk", flat=True)[:BATCH_SIZE]):
-        if not due.filter(pk=product_id).exists():
-            continue  # Another thread has sent it meanwhile.
+    done, seen = 0, list[str]()
+    while len(seen) < BATCH_SIZE:
+        # One at a time, because other threads take theirs meanwhile.
+        product_id = due.exclude(pk__in=seen).values_list("pk", flat=True).first()
+        if product_id is None:
+            break
+        seen.append(product_id)
         try:
             done += publish_product(product_id, now)
         except (AuthenticationFailed, PermissionDenied) as exc:
@@ -114,28 +119,29 @@ def publish_product(product_id: str, now: datetime) -> bool:
     Raises StripeCallError where every other product would fail as well. A product that fails is retried with backoff.
     """
     with log_context(product=product_id), lease(product_id) as own_lease:
-        if (
-            own_lease is None
-            or not ProductSync.objects.filter(pk=product_id, pause_reason=PauseReason.NOT).exists()
-        ):
+        if own_lease is None:
+            return False
+        sync = ProductSync.objects.get(pk=product_id)
+        if sync.pause_reason:
             return False
         fault_point("publish.leased")
         try:
             update = updates.open_update(product_id)
             # Refresh. Where one was requested, as after a worker's start, it comes even before an update that is open:
             # if our rows are from a backup, that update is outdated, and the refresh abandons it.
-            if update and refresh.pending_refreshes().filter(pk=product_id).exists():
+            if update and sync.refreshes_requested > sync.refreshes_done:
                 refresh.refresh_product(product_id)
-                update = updates.open_update(product_id)
-            if update is None and _counts_are_explained(product_id, now):
+                sync.refresh_from_db()
+                # Unless the refresh took so long that another worker has the product.
+                update = updates.open_update(product_id) if own_lease.renew() else None
+            if update is None and _counts_are_explained(sync, now):
                 fault_point("publish.refreshed")
                 # Prepare: everything pending goes into one update, whose totals and key no longer change.
                 update = updates.prepare_update(own_lease)
-            # Send and apply, unless the refresh took so long that another worker has the product.
-            if update and own_lease.renew():
-                _send(update, now)
+            if update:
+                _send(sync, update, now)
         except StripeCallError as exc:
-            _postpone(product_id, now)
+            _postpone(product_id, now, first=AFTER_LIMIT if isinstance(exc, RateLimited) else 1)
             if not isinstance(exc, RateLimited | ServerError | InvalidRequest):
                 raise
             logger.warning("Publishing %s is postponed: %s", product_id, exc)
@@ -146,32 +152,23 @@ def publish_product(product_id: str, now: datetime) -> bool:
     return True
 
 
-def _postpone(product_id: str, now: datetime) -> int:
-    return backoff.postpone(product_id, now, attempts="attempts", until="next_attempt_at")
+def _postpone(product_id: str, now: datetime, *, first: float = 1) -> int:
+    return backoff.postpone(product_id, now, attempts="attempts", until="next_attempt_at", first=first)
 
 
 # --- Refresh ----------------------------------------------------------------------------------
 
 
-def _counts_are_explained(product_id: str, now: datetime) -> bool:
+def _counts_are_explained(sync: ProductSync, now: datetime) -> bool:
     # Refresh the product, unless that was done a short while ago, and count the edits behind a difference.
     # False if the product is paused, or a difference remains unexplained for now.
     invalid = StockItem.objects.filter(
-        product=OuterRef("pk"), is_listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
+        product=sync.pk, is_listed=True, state=StockItem.State.UNKNOWN, on_hand__isnull=False
     )
     # However recent the last refresh is, an invalid count may have been corrected in the meantime.
-    recent = Q(refreshed_at__gt=now - refresh.FRESH)
-    recent |= Q(refreshed_at__gt=now - refresh.FRESH_BEFORE_FIRST_UPDATE, number=0)
-    fresh = ProductSync.objects.filter(
-        ~Exists(invalid),
-        recent,
-        pk=product_id,
-        refreshed_at__lte=timezone.now(),
-        refreshes_requested__lte=F("refreshes_done"),
-    )
-    if not fresh.exists():
-        refresh.refresh_product(product_id)
-    sync = ProductSync.objects.get(pk=product_id)
+    if not _is_fresh(sync, now) or invalid.exists():
+        refresh.refresh_product(sync.pk)
+        sync.refresh_from_db()
     if sync.pause_reason:
         return False
     if not sync.differs:
@@ -183,34 +180,39 @@ def _counts_are_explained(product_id: str, now: datetime) -> bool:
             "Its counts at Stripe differ from the ledger, and the API key has no permission to list the events that "
             "explain the difference: %(error)s"
         )
-        issues.open_issue(Issue.Kind.UPDATE_REFUSED, product_id, sentence, error=exc)
-        _pause(product_id, PauseReason.UNEXPLAINED)
+        issues.open_issue(Issue.Kind.UPDATE_REFUSED, sync.pk, sentence, error=exc)
+        _pause(sync.pk, PauseReason.UNEXPLAINED)
         return False
-    if not missed_events.handle_product_events(product_id, now):
-        _postpone(product_id, now)
+    if not missed_events.handle_product_events(sync.pk, now):
+        _postpone(sync.pk, now)
         return False
     fault_point("publish.explained")
     return True
 
 
+def _is_fresh(sync: ProductSync, now: datetime) -> bool:
+    if sync.refreshed_at is None or sync.refreshes_requested > sync.refreshes_done:
+        return False
+    longest = refresh.FRESH if sync.number else refresh.FRESH_BEFORE_FIRST_UPDATE
+    return now - longest < sync.refreshed_at <= timezone.now()
+
+
 # --- Send and apply ---------------------------------------------------------------------------
 
 
-def _send(update: StockUpdate, now: datetime) -> None:
+def _send(sync: ProductSync, update: StockUpdate, now: datetime) -> None:
     if now - (update.sent_at or update.created_at) > IDEMPOTENCY_KEY_TTL:
         # Stripe may have forgotten the key, and a retry would then apply the update a second time.
-        _resolve_unknown_outcome(update, now)
+        _resolve_unknown_outcome(sync, update, now)
         return
-    StockUpdate.objects.filter(pk=update.pk, sent_at=None).update(sent_at=now)
     # A retry reuses the idempotency key, so the bytes must be the same every time.
-    tag = VersionTag(Installation.current(), update.product_id, update.number)
-    payload = update_payload(update.totals, tag)
+    payload = update_payload(update.totals, update.version_tag)
     began = timezone.now()
     try:
         answer = gateway.update_metadata(update.product_id, payload, key=update.idempotency_key)
     except ServerError:
         # Stripe would replay the failure for this idempotency key for a day.
-        _resolve_unknown_outcome(update, now)
+        _resolve_unknown_outcome(sync, update, now)
     except InvalidRequest as exc:
         # 400 or 404: a retry would be refused again. The movements wait until the owner has fixed the cause.
         updates.abandon_update(update.pk, now)
@@ -222,23 +224,25 @@ def _send(update: StockUpdate, now: datetime) -> None:
             _pause(update.product_id, PauseReason.REFUSED, str(exc))
     else:
         fault_point("publish.sent")
-        _record_applied(update, now, answered=None if answer.replayed else began)
+        _record_applied(sync, update, now, answered=None if answer.replayed else began)
 
 
-def _record_applied(update: StockUpdate, now: datetime, *, answered: datetime | None) -> None:
+def _record_applied(
+    sync: ProductSync, update: StockUpdate, now: datetime, *, answered: datetime | None
+) -> None:
     own_row = ProductSync.objects.filter(pk=update.product_id)
     if answered is None:
         own_row.request_refresh()
-    updates.apply_update(update.pk, now, answered=answered)
+    updates.apply_update(update, now, answered=answered)
     # Spread the updates to stay below Stripe's 25 requests a second: a product costs an update and at times a refresh.
     gather = timedelta(seconds=min(max(MIN_PAUSE.total_seconds(), 0.8 * pending_products().count()), 300.0))
-    if own_row.filter(attempts__gt=0).update(attempts=0):
-        issues.close(Issue.Kind.PUBLISH_FAILED, update.product_id)
-    own_row.update(next_attempt_at=now + gather)
+    own_row.update(next_attempt_at=now + gather, attempts=0)
+    if sync.attempts:
+        issues.close(Issue.Kind.PUBLISH_FAILED, sync.pk)
     fault_point("publish.applied")
 
 
-def _resolve_unknown_outcome(update: StockUpdate, now: datetime) -> None:
+def _resolve_unknown_outcome(sync: ProductSync, update: StockUpdate, now: datetime) -> None:
     # Find out whether an update without an answer was applied: by the version tag at Stripe, or by its event.
     requested = ProductSync.objects.values_list("refreshes_requested", flat=True).get(pk=update.product_id)
     product = fetch_product(update.product_id)
@@ -258,7 +262,7 @@ def _resolve_unknown_outcome(update: StockUpdate, now: datetime) -> None:
     if product.deleted or (tag.number or 0) > update.number:
         snapshot.apply_snapshot(product, requested)
     elif was_applied:
-        _record_applied(update, now, answered=None)
+        _record_applied(sync, update, now, answered=None)
     else:
         updates.abandon_update(update.pk, now)
     fault_point("resolve.decided")

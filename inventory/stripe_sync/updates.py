@@ -12,12 +12,14 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, Sum
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
 from inventory import issues
-from inventory.leases import Lease
+from inventory.db import update_rows
+from inventory.leases import LEASE_DURATION, Lease
 from inventory.models import (
     Installation,
     Issue,
@@ -43,7 +45,10 @@ def open_update(product_id: str) -> StockUpdate | None:
 
 
 def prepare_update(lease: Lease) -> StockUpdate | None:
-    """Collect pending movements in one update under the next version tag. None if there is nothing to send now."""
+    """Collect pending movements in one update under the next version tag, and renew the lease.
+
+    None if there is nothing to send now, or another worker has the lease.
+    """
     shop = Installation.current()
     with transaction.atomic():
         sync = ProductSync.objects.locked(lease.product_id)
@@ -56,26 +61,33 @@ def prepare_update(lease: Lease) -> StockUpdate | None:
         readable = StockItem.objects.filter(product=sync.pk, state=StockItem.State.COUNTED)
         items = list(readable.select_for_update().order_by("pk"))
         pending = Movement.objects.filter(item__in=items, published_at=None)
-        if not sync.needs_version_bump and not pending.exists():
+        # A sum of 0 may be that of several movements.
+        is_pending = any(item.pending for item in items) or pending.exists()
+        if not sync.needs_version_bump and not is_pending:
             return None
         tag = VersionTag(shop, sync.pk, sync.number + 1)
         totals = {item: counts.published_total(item.on_hand or 0, item.pending) for item in items}
         for item, total in totals.items():
             if total.shortfall or total.surplus:
                 _correct(item, total, tag.number)
+        now = timezone.now()
         update = StockUpdate.objects.create(
             product_id=sync.pk,
             number=tag.number,
             idempotency_key=f"{tag}/{secrets.token_hex(8)}",
             totals={item.key: total.count for item, total in totals.items()},
-            created_at=timezone.now(),
+            created_at=now,
+            sent_at=now,  # At once. A worker that dies before only shortens the time for which the key is trusted.
         )
         pending.update(stock_update=update)
         VersionSnapshot.objects.create(
             product_id=sync.pk, number=tag.number, counts=update.totals, from_update=True
         )
         ProductSync.objects.filter(pk=sync.pk).update(
-            number=tag.number, needs_version_bump=False, differs=False
+            number=tag.number,
+            needs_version_bump=False,
+            differs=False,
+            lease_until=Now() + LEASE_DURATION,
         )
         fault_point("prepare.created")
     fault_point("prepare.committed")
@@ -109,27 +121,28 @@ def _correct(item: StockItem, total: counts.PublishedTotal, number: int) -> None
 # --- Apply, abandon ---------------------------------------------------------------------------
 
 
-def apply_update(update_id: int, now: datetime, *, answered: datetime | None = None) -> bool:
+def apply_update(update: StockUpdate, now: datetime, *, answered: datetime | None = None) -> bool:
     """Record that the update is at Stripe and publish its movements. False if that was recorded before.
 
     `answered`: when the request began, if this is its own answer and not a replay. It is as good as a refresh.
     """
     with transaction.atomic():
-        update = StockUpdate.objects.get(pk=update_id)
         sync = ProductSync.objects.locked(update.product_id)
-        changed = StockUpdate.objects.filter(pk=update_id, state=Open).update(state=Applied, finished_at=now)
+        changed = StockUpdate.objects.filter(pk=update.pk, state=Open).update(state=Applied, finished_at=now)
         if not changed:
             return False
         fault_point("apply.changed")
         movements = Movement.objects.filter(stock_update=update, published_at=None)
         units = dict(movements.order_by().values_list("item").annotate(units=Sum("delta")))
         movements.update(published_at=now)
-        for item_id in sorted(units):
-            StockItem.objects.filter(pk=item_id).update(
-                on_hand=F("on_hand") + units[item_id], pending=F("pending") - units[item_id]
-            )
+        items = list(StockItem.objects.filter(product=sync.pk).select_for_update(no_key=True).order_by("pk"))
+        moved = [item for item in items if item.pk in units]
+        for item in moved:
+            item.on_hand = (item.on_hand or 0) + units[item.pk]
+            item.pending -= units[item.pk]
+        update_rows(moved, ["on_hand", "pending"])
         # An edit moved the ledger while the update was open: it is unknown which of the two Stripe applied last.
-        on_hand = dict(StockItem.objects.filter(product=update.product_id).values_list("key", "on_hand"))
+        on_hand = {item.key: item.on_hand for item in items}
         was_edited = any(on_hand.get(key) != count for key, count in update.totals.items())
         # A refresh compares nothing while an update is open, so another one must follow.
         was_refreshed = sync.refreshed_at is not None and sync.refreshed_at >= update.created_at
@@ -155,7 +168,7 @@ def abandon_update(update_id: int, now: datetime) -> None:
         if update.state != Open:
             return
         if update.event_seen:
-            apply_update(update_id, now)
+            apply_update(update, now)
             return
         StockUpdate.objects.filter(pk=update_id).update(state=Abandoned, finished_at=now)
         Movement.objects.filter(stock_update=update, published_at=None).update(stock_update=None)
@@ -172,12 +185,13 @@ def record_snapshot(
 ) -> None:
     """Store the counts that stood under version tag `number`: those left by the update, then those after each edit."""
     readable = {key: count for key, count in counts.items() if count is not None}
-    if from_update:
-        VersionSnapshot.objects.update_or_create(
-            product_id=product_id, number=number, from_update=True, defaults={"counts": readable}
-        )
-        return
     rows = VersionSnapshot.objects.filter(product=product_id, number=number)
+    if from_update:
+        if not rows.filter(from_update=True).update(counts=readable):
+            VersionSnapshot.objects.create(
+                product_id=product_id, number=number, from_update=True, counts=readable
+            )
+        return
     known = [pk for pk, counts in rows.values_list("pk", "counts") if counts == readable]
     if known:
         # A form has brought the tag back: it stands again, and the next form may show it.

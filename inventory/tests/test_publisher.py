@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from config.stripe_client import PermissionDenied
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from fake_stripe import FakeStripe
 
 PRODUCT = "/v1/products/prod_shirt"
+NOT_COUNTED = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
 
 
 # --- The usual path ---------------------------------------------------------------------------
@@ -185,11 +188,36 @@ def test_after_a_minute_an_update_refreshes_first(shirt: Shirt) -> None:
     assert [call.method for call in shirt.fake.calls] == ["GET", "GET", "POST"]
 
 
+def test_a_count_update_costs_22_statements_however_many_sizes_and_sales(shirt: Shirt) -> None:
+    """When a rush is over, all products are updated at once, and most of the time goes into the statements."""
+    for size in ("S", "M", "L"):
+        shirt.sell(size)
+        shirt.sell(size)
+
+    with CaptureQueriesContext(connection) as queries:
+        publisher.publish_product("prod_shirt", later(3))
+
+    counted = [query for query in queries.captured_queries if not query["sql"].startswith(NOT_COUNTED)]
+    assert len(counted) == 22
+    assert shirt.at_stripe("M") == "13"
+
+
+def test_a_product_that_stripe_refused_for_its_limit_is_sent_again_after_a_quarter_of_a_second(
+    shirt: Shirt,
+) -> None:
+    shirt.fake.faults.add("error_429", method="POST", path=PRODUCT)
+    shirt.sell("M")
+    now = later(3)
+
+    publisher.publish_product("prod_shirt", now)
+
+    assert shirt.at_stripe("M") == "15"
+    assert shirt.stock.next_attempt_at == now + timedelta(seconds=0.25)
+
+
 def test_no_transaction_is_open_during_a_call_to_stripe(
     shirt: Shirt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from django.db import connection
-
     depth = len(connection.savepoint_ids)
     seen = []
     shirt.fake.observers.append(lambda exchange: seen.append(len(connection.savepoint_ids)))
@@ -254,7 +282,7 @@ def frozen(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> Iterator[StockUpdat
     """Two medium shirts in an update that was created but never sent."""
     shirt.sell("M", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(publisher, "_send", lambda update, now: None)
+        patch.setattr(publisher, "_send", lambda *_: None)
         publisher.publish_pending(later(3))
     yield StockUpdate.objects.get(state="open")
 
@@ -342,14 +370,14 @@ def test_an_abandoned_update_that_arrives_late_does_no_harm(shirt: Shirt, frozen
 def test_an_update_that_two_workers_apply_is_applied_once(shirt: Shirt, frozen: StockUpdate) -> None:
     now = timezone.now()
 
-    answers = [updates.apply_update(frozen.pk, now) for _worker in range(2)]
+    answers = [updates.apply_update(frozen, now) for _worker in range(2)]
 
     assert answers == [True, False]
     assert shirt.item("M").on_hand == 13 and shirt.item("M").pending == 0
 
 
 def test_an_applied_update_cannot_be_abandoned(shirt: Shirt, frozen: StockUpdate) -> None:
-    updates.apply_update(frozen.pk, timezone.now())
+    updates.apply_update(frozen, timezone.now())
     updates.abandon_update(frozen.pk, timezone.now())
 
     frozen.refresh_from_db()

@@ -297,11 +297,11 @@ def test_two_workers_update_a_product_one_after_the_other(shirt: Shirt) -> None:
 def test_an_update_applied_by_response_and_event_at_once_is_published_once(shirt: Shirt) -> None:
     shirt.sell("M", 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publisher, "_send", lambda update, now: None)
+        patch.setattr(publisher, "_send", lambda *_: None)
         publisher.publish_product("prod_shirt", timezone.now() + timedelta(seconds=3))
     update = StockUpdate.objects.get(state="open")
 
-    answers = at_once(*(lambda: updates.apply_update(update.pk, timezone.now()) for _worker in range(MANY)))
+    answers = at_once(*(lambda: updates.apply_update(update, timezone.now()) for _worker in range(MANY)))
 
     assert answers.count(True) == 1
     assert (shirt.item("M").on_hand, shirt.item("M").pending) == (13, 0)
