@@ -167,16 +167,17 @@ class ReturnRequestForm(forms.Form):
 
     def __init__(self, order: Order, data: QueryDict | None = None) -> None:
         super().__init__(data)
-        self.lines = returnable_lines(order)
+        returnable = returnable_lines(order)
+        self.lines = [line for line, _left in returnable]
         reasons = [("", gettext_lazy("Please choose")), *CustomerRequestLine.Reason.choices]
-        for line in self.lines:
+        for line, left in returnable:
             self.fields[f"quantity-{line.pk}"] = forms.IntegerField(
                 label=gettext_lazy("How many"),
                 min_value=0,
-                max_value=line.quantity_to_send,
+                max_value=left,
                 required=False,
                 widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
-                initial=line.quantity_to_send if len(self.lines) == line.quantity_to_send == 1 else 0,
+                initial=1 if len(self.lines) == left == 1 else 0,
             )
             self.fields[f"reason-{line.pk}"] = forms.ChoiceField(
                 label=gettext_lazy("Why"), choices=reasons, required=False

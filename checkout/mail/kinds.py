@@ -177,7 +177,8 @@ KINDS: dict[str, MailKind] = {
             subject=gettext_noop("Your return of order {order}"),
             heading=gettext_noop("Please send it back to us"),
             text=gettext_noop(
-                "We take back what you want to return of your order {order}. You get your money back once it has arrived."
+                "We take back what you want to return of your order {order}. Once it has arrived, we refund what you have "
+                "paid for it."
             ),
             placeholders=OF_ORDERS,
             sample={"answer": "Please send it to Our Shop, 1 Main Street, Sampleton, with the order number."},

@@ -31,6 +31,8 @@ class Refund(models.Model):
         DUPLICATE = "duplicate", _("paid twice")
         FRAUDULENT = "fraudulent", _("fraud")
 
+    CANCELLATION = "request:"  # begins the token of a refund that an accepted cancellation has made
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds")
     token = models.CharField(
@@ -78,6 +80,10 @@ class Refund(models.Model):
     @property
     def idempotency_key(self) -> str:
         return f"refund:{self.id}"
+
+    @property
+    def is_of_cancellation(self) -> bool:
+        return self.token.startswith(self.CANCELLATION)
 
     @property
     def is_without_money(self) -> bool:

@@ -57,15 +57,22 @@ class ReturnedUnits:
 
 
 def possible_request(order: Order, now: datetime) -> CustomerRequest.Kind | None:
-    if order.state != Order.State.PAID or not returnable_lines(order):
+    if order.state != Order.State.PAID or not _lines_to_send(order):
         return None
     if order.packed_at is None:
         return Kind.CANCEL
     too_late = order.sent_at and now > order.sent_at + timedelta(days=settings.RETURN_DAYS)
-    return None if too_late or not settings.RETURN_DAYS else Kind.RETURN
+    return None if too_late or not settings.RETURN_DAYS or not returnable_lines(order) else Kind.RETURN
 
 
-def returnable_lines(order: Order) -> list[OrderLine]:
+def returnable_lines(order: Order) -> list[tuple[OrderLine, int]]:
+    """Lines with those of their units that are neither refunded nor on their way back."""
+    on_their_way = customer_returns.units_in_progress(order)
+    left = [(line, line.quantity_to_send - on_their_way[line.pk]) for line in _lines_to_send(order)]
+    return [(line, units) for line, units in left if units > 0]
+
+
+def _lines_to_send(order: Order) -> list[OrderLine]:
     # Charges, such as one for the delivery, have no product.
     return [line for line in order.lines.all() if line.product_id and line.quantity_to_send]
 
@@ -91,9 +98,11 @@ def ask(
             raise RequestRefused(why_not(order, kind))
         if order.requests.count() >= MAX_REQUESTS:
             raise RequestRefused(_("You have asked many times. Please write to us instead."))
-        left = {line.pk: line.quantity_to_send for line in returnable_lines(order)}
+        left = {line.pk: quantity for line, quantity in returnable_lines(order)}
         if any(not 0 < unit.quantity <= left.get(unit.line_id, 0) for unit in units):
-            raise RequestRefused(_("Some of these items were refunded meanwhile. Please check once more."))
+            raise RequestRefused(
+                _("Some of these items are refunded or on their way back already. Please check once more.")
+            )
         request = CustomerRequest.objects.create(order=order, kind=kind, message=message, created_at=now)
         CustomerRequestLine.objects.bulk_create(
             CustomerRequestLine(
@@ -110,7 +119,7 @@ def ask(
 def why_not(order: Order, kind: CustomerRequest.Kind) -> str:
     if kind == Kind.CANCEL and order.state == Order.State.PAID and order.packed_at:
         return _("Your order is packed already. You can return it instead.")
-    if kind == Kind.RETURN and order.sent_at:
+    if kind == Kind.RETURN and order.sent_at and order.state == Order.State.PAID and returnable_lines(order):
         return _("The time to return this order is over. Please write to us.")
     return _("This is not possible anymore. The page shows what has happened to your order.")
 
@@ -156,14 +165,16 @@ def accept(request_id: int, *, answer: str, actor: str, now: datetime) -> Custom
             raise RequestRefused(
                 _("The parcel is sent already. Decline the request; the customer can return it.")
             )
-        if request.kind == Kind.RETURN and not any(
-            part.line.quantity_to_send for part in request.lines.all()
+        # A refund of everything in Stripe's Dashboard names no units.
+        if request.kind == Kind.RETURN and not (
+            order.state == Order.State.PAID
+            and any(part.line.quantity_to_send for part in request.lines.all())
         ):
             raise RequestRefused(_("These units were refunded meanwhile, so there is nothing to wait for."))
         request.refund = None
         if request.kind == Kind.CANCEL and order.state == Order.State.PAID:
             # A refund that Stripe refused leaves its token behind, so the next try has another.
-            tries = Refund.objects.filter(token__startswith=f"request:{request.pk}:").count()
+            tries = Refund.objects.filter(token__startswith=f"{Refund.CANCELLATION}{request.pk}:").count()
             lines = [line for line in order.lines.all() if line.quantity_to_send]
             request.refund = save_refund(
                 order.pk,
@@ -172,7 +183,7 @@ def accept(request_id: int, *, answer: str, actor: str, now: datetime) -> Custom
                     for line in lines
                 ],
                 amount=refundable(order),
-                token=f"request:{request.pk}:{tries}",
+                token=f"{Refund.CANCELLATION}{request.pk}:{tries}",
                 reason=Refund.Reason.REQUESTED,
                 note=_("canceled by the customer"),
                 actor=actor,
@@ -222,7 +233,9 @@ def settle(request_id: int, *, now: datetime) -> bool:
             return False
         request.is_settled = True
         if request.refund.state == Refund.State.REFUSED:
-            request.state, request.refund = State.REQUESTED, None
+            # The customer may have asked again meanwhile. An order has one open request.
+            asked_again = request.order.requests.filter(state=State.REQUESTED).exists()
+            request.state, request.refund = State.WITHDRAWN if asked_again else State.REQUESTED, None
             request.decided_at, request.decided_by = None, ""
             issues.open_issue(Issue.Kind.CUSTOMER_REQUEST, request.order.number, CANCEL)
         else:

@@ -8,19 +8,29 @@ it as well if it covers the return's units, or leaves none of them to refund: th
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from checkout.models import CustomerRequest, Refund
+from checkout.models import CustomerRequest, CustomerRequestLine, Order, Refund
 
 Kind, State = CustomerRequest.Kind, CustomerRequest.State
 
 
 def in_progress() -> QuerySet[CustomerRequest]:
     return CustomerRequest.objects.filter(state=State.RETURNING)
+
+
+def units_in_progress(order: Order) -> Counter[int]:
+    """Units on their way back, by the id of the order's line. Those that are being refunded are off their lines already."""
+    parts = CustomerRequestLine.objects.filter(request__in=in_progress().filter(order=order, refund=None))
+    units = Counter[int]()
+    for line_id, quantity in parts.values_list("line", "quantity"):
+        units[line_id] += quantity
+    return units
 
 
 def refundable_returns() -> QuerySet[CustomerRequest]:
@@ -44,20 +54,23 @@ def unlink(refund: Refund) -> None:
 
 def complete(refund: Refund) -> None:
     """Complete the return of a refund that was made, or those that it covers. The caller has locked the order."""
+    if refund.replaces_id:
+        return  # Its units were refunded before, and have completed their return then.
     own = CustomerRequest.objects.filter(refund=refund, kind=Kind.RETURN).first()
     left = {part.line_id: part.quantity for part in refund.lines.all()}
     # Units of an older refund were taken off before the customer asked, so they are others.
     others = refundable_returns().filter(order=refund.order_id, created_at__lte=refund.created_at)
     found = [own] if own else []
     found += others.order_by("decided_at", "pk").prefetch_related("lines__line")
+    # A refund belongs to one request.
+    is_taken = refund.is_of_cancellation
     for request in found:
         parts = list(request.lines.all())
         is_covered = all(part.quantity <= left.get(part.line_id, 0) for part in parts)
         if request == own or is_covered or not any(part.line.quantity_to_send for part in parts):
             for part in parts:
                 left[part.line_id] = max(0, left.get(part.line_id, 0) - part.quantity)
-            # A refund belongs to one return.
-            request.refund = refund if request == found[0] else None
+            request.refund, is_taken = None if is_taken else refund, True
             _finish(request)
 
 

@@ -130,7 +130,8 @@ def request_refund(
             now=now,
             customer_return=customer_return,
         )
-        if not amount:
+        is_second_click = refund.created_at != now
+        if not amount and not is_second_click:
             mails.tell_free_order_canceled(refund)
     fault_point("refund.saved")
     return send_refund(refund, now=timezone.now(), report=False)

@@ -441,6 +441,7 @@ def migrate_to(name: str) -> Any:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("migrated_again")
 def test_of_old_returns_the_recent_ones_without_a_refund_are_on_their_way(sent: Order) -> None:
+    sent.lines.update(quantity=4)
     requests = {name: on_its_way(sent) for name in ("recent", "old", "refunded", "closed")}
     refund(sent, 1, amount=2500, customer_return=requests["closed"].pk)
     line = sent.lines.get().pk
@@ -450,7 +451,7 @@ def test_of_old_returns_the_recent_ones_without_a_refund_are_on_their_way(sent: 
     assert set(rows.values_list("state", flat=True)) == {"accepted"}
     rows.filter(pk=requests["old"].pk).update(decided_at=timezone.now() - timedelta(days=31))
     old.get_model("checkout", "CustomerRequestLine").objects.filter(request=requests["refunded"].pk).update(
-        quantity=3
+        quantity=4
     )
     assert old.get_model("checkout", "OrderLine").objects.get(pk=line).quantity_refunded == 1
     rows.filter(pk=requests["closed"].pk).delete()

@@ -1,0 +1,428 @@
+"""Cancellations, returns and refunds that cross each other: each order of steps ends in one truth and keeps nothing waiting."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from checkout.mail.render import Renderer
+from checkout.models import CustomerMail, CustomerRequest, Order, Refund
+from checkout.order_links import order_token
+from checkout.orders import customer_requests, refund_requests, shipping
+from checkout.orders.customer_requests import RequestRefused, ReturnedUnits, possible_request
+from checkout.orders.refund_requests import RefundedUnits
+from checkout.tests.conftest import Customer, deliver, item_of, order_for, put_on_show
+from fake_stripe import FakeStripe
+from inventory.models import Issue
+from shop.models import Product
+
+pytestmark = pytest.mark.django_db
+
+Kind, State = CustomerRequest.Kind, CustomerRequest.State
+
+
+@pytest.fixture(autouse=True)
+def mails_on(settings: Settings) -> None:
+    settings.CUSTOMER_MAILS_OFF = []
+
+
+@pytest.fixture
+def paid(fake: FakeStripe, shirt: Product, customer: Customer) -> Order:
+    """Three shirts of size M for Ada, at 25.00 each."""
+    return paid_order(fake, customer, shirt, 3)
+
+
+@pytest.fixture
+def sent(paid: Order) -> Order:
+    return send(paid)
+
+
+@pytest.fixture
+def free(fake: FakeStripe, customer: Customer) -> Order:
+    """Two stickers that cost nothing."""
+    sticker = put_on_show(fake, "prod_sticker", "Sticker", {"sizes": "M", "stock_M": "15"}, amount=0)
+    return paid_order(fake, customer, sticker, 2)
+
+
+def paid_order(fake: FakeStripe, customer: Customer, product: Product, quantity: int) -> Order:
+    order = order_for(customer, product, "M", quantity)
+    fake.pay(order.session_id or "", email="ada@example.com", name="Ada Lovelace")
+    deliver(fake)
+    order.refresh_from_db()
+    return order
+
+
+def pack(order: Order) -> Order:
+    shipping.mark_packed([order.pk], actor="ada", now=timezone.now())
+    order.refresh_from_db()
+    return order
+
+
+def send(order: Order) -> Order:
+    shipping.mark_sent(order.pk, actor="ada", now=timezone.now())
+    order.refresh_from_db()
+    return order
+
+
+def ask_to_cancel(order: Order) -> CustomerRequest:
+    return customer_requests.ask(order.pk, Kind.CANCEL, now=timezone.now())
+
+
+def ask_for_return(order: Order, quantity: int = 1) -> CustomerRequest:
+    units = [ReturnedUnits(order.lines.get().pk, quantity, "too_small")]
+    return customer_requests.ask(order.pk, Kind.RETURN, units=units, now=timezone.now())
+
+
+def accept(request: CustomerRequest) -> CustomerRequest:
+    return customer_requests.accept(request.pk, answer="", actor="owner", now=timezone.now())
+
+
+def refund(
+    order: Order, quantity: int, amount: int, token: str = "t1", customer_return: int | None = None
+) -> Refund:
+    units = [RefundedUnits(order.lines.get().pk, quantity, restock=False)] if quantity else []
+    return refund_requests.request_refund(
+        order.pk, units, amount=amount, token=token, actor="owner", customer_return=customer_return
+    )
+
+
+def state_of(row: CustomerRequest | Order | Refund) -> str:
+    row.refresh_from_db()
+    return row.state
+
+
+def told(kind: str) -> int:
+    return CustomerMail.objects.filter(kind=kind).count()
+
+
+# --- A return of an order that is canceled after all --------------------------------------------
+
+
+def test_a_cancellation_completes_the_return_of_a_parcel_that_was_unpacked(
+    paid: Order, fake: FakeStripe, shirt: Product
+) -> None:
+    on_its_way = accept(ask_for_return(pack(paid)))
+    shipping.mark_unpacked([paid.pk])
+    paid.refresh_from_db()
+
+    canceled = accept(ask_to_cancel(paid))
+
+    assert canceled.refund is not None and canceled.refund.state == Refund.State.ACCEPTED
+    assert (state_of(on_its_way), state_of(canceled), state_of(paid)) == ("returned", "accepted", "refunded")
+    assert on_its_way.refund is None and item_of(shirt, "M").available == 15 and len(fake.refunds) == 1
+
+
+def test_a_cancellation_without_money_completes_the_return_of_a_parcel_that_was_unpacked(free: Order) -> None:
+    on_its_way = accept(ask_for_return(pack(free)))
+    shipping.mark_unpacked([free.pk])
+
+    canceled = accept(ask_to_cancel(free))
+
+    assert (state_of(on_its_way), state_of(canceled), state_of(free)) == ("returned", "accepted", "refunded")
+    assert canceled.refund == Refund.objects.get() and on_its_way.refund is None
+
+
+# --- A refund of ours that fails and is made again -----------------------------------------------
+
+
+def test_a_refund_that_is_made_again_does_not_complete_the_next_return(sent: Order, fake: FakeStripe) -> None:
+    first = accept(ask_for_return(sent))
+    failed = refund(sent, 1, 2500, customer_return=first.pk)
+    second = accept(ask_for_return(sent))
+    fake.dashboard.fail_refund(failed.stripe_id)
+    deliver(fake)
+    failed.refresh_from_db()
+
+    refund_requests.refund_again(failed, actor="owner")
+
+    assert (state_of(failed), state_of(first), state_of(second)) == ("failed", "returned", "returning")
+    assert sent.lines.get().quantity_refunded == 1
+
+
+def test_the_return_that_a_refund_completes_names_it_although_an_older_one_waits(
+    sent: Order,
+) -> None:
+    older, newer = accept(ask_for_return(sent, 2)), accept(ask_for_return(sent, 1))
+
+    made = refund(sent, 1, 2500)
+
+    assert (state_of(older), state_of(newer), newer.refund) == ("returning", "returned", made)
+
+
+# --- Asked for twice ------------------------------------------------------------------------------
+
+
+def test_units_that_are_on_their_way_back_cannot_be_returned_once_more(sent: Order) -> None:
+    accept(ask_for_return(sent, 2))
+
+    with pytest.raises(RequestRefused):
+        ask_for_return(sent, 2)
+    page = Client().get(reverse("order_return", args=[order_token(sent)])).content.decode()
+    assert 'max="1"' in page and 'max="3"' not in page
+
+    accept(ask_for_return(sent, 1))
+    assert possible_request(sent, timezone.now()) is None
+    order_page = Client().get(reverse("order_page", args=[order_token(sent)])).content.decode()
+    assert "Return something" not in order_page
+
+
+def test_units_of_a_closed_return_can_be_returned_again(sent: Order) -> None:
+    closed = accept(ask_for_return(sent, 3))
+    customer_requests.close_return(closed.pk, answer="", actor="owner", now=timezone.now())
+
+    assert ask_for_return(sent, 3).state == State.REQUESTED
+
+
+def test_units_on_their_way_back_are_taken_off_once_when_they_are_being_refunded(
+    sent: Order, fake: FakeStripe
+) -> None:
+    on_its_way = accept(ask_for_return(sent, 2))
+    fake.faults.add("cut", path="/v1/refunds", when="after")
+    refund(sent, 2, 5000, customer_return=on_its_way.pk)
+    assert state_of(on_its_way) == State.RETURNING
+
+    # The third one has nothing to do with the two whose refund is not confirmed.
+    assert ask_for_return(sent, 1).state == State.REQUESTED
+
+
+# --- Refunds in Stripe's Dashboard -----------------------------------------------------------------
+
+
+def test_a_return_of_an_order_that_was_refunded_at_stripe_is_not_accepted(
+    sent: Order, fake: FakeStripe, admin_client: Client
+) -> None:
+    asked = ask_for_return(sent)
+    fake.refund(payment_intent=sent.payment_intent_id, amount=7500)
+    deliver(fake)
+
+    with pytest.raises(RequestRefused, match="refunded meanwhile"):
+        accept(asked)
+    assert (state_of(asked), state_of(sent), told("return_accepted")) == ("requested", "refunded", 0)
+    assert Issue.objects.filter(kind=Issue.Kind.CUSTOMER_REQUEST, closed_at=None).exists()
+    customer_requests.decline(asked.pk, answer="", actor="owner", now=timezone.now())
+    assert Order.objects.finished().exists()
+
+
+def test_a_partial_refund_at_stripe_leaves_the_return_and_the_rest_to_refund(
+    sent: Order, fake: FakeStripe
+) -> None:
+    on_its_way = accept(ask_for_return(sent, 3))
+    fake.refund(payment_intent=sent.payment_intent_id, amount=1000)
+    deliver(fake)
+    assert state_of(on_its_way) == State.RETURNING
+
+    sent.refresh_from_db()
+    made = refund(sent, 3, refund_requests.refundable(sent), customer_return=on_its_way.pk)
+
+    assert (made.amount, made.state, state_of(on_its_way)) == (6500, "accepted", "returned")
+    deliver(fake)
+    # One mail for each refund, and the event of ours adds none.
+    assert state_of(sent) == "refunded" and told("order_refunded") == 2
+
+
+def test_the_event_of_a_refund_whose_answer_is_lost_completes_its_return_once(
+    sent: Order, fake: FakeStripe
+) -> None:
+    on_its_way = accept(ask_for_return(sent))
+    fake.faults.add("cut", path="/v1/refunds", when="after")
+    refund(sent, 1, 2500, customer_return=on_its_way.pk)
+    assert state_of(on_its_way) == State.RETURNING
+
+    deliver(fake)
+    refund_requests.send_waiting_refunds(timezone.now() + timedelta(minutes=1))
+
+    assert state_of(on_its_way) == State.RETURNED and len(fake.refunds) == 1
+    assert told("order_refunded") == 1 and sent.lines.get().quantity_refunded == 1
+
+
+def test_a_refund_that_stripe_refuses_after_a_full_one_in_the_dashboard_leaves_no_open_return(
+    sent: Order, fake: FakeStripe
+) -> None:
+    on_its_way = accept(ask_for_return(sent))
+    fake.refund(payment_intent=sent.payment_intent_id, amount=7500)
+
+    refused = refund(sent, 1, 2500, customer_return=on_its_way.pk)
+    assert (refused.state, state_of(on_its_way)) == ("refused", "returning")
+    deliver(fake)
+
+    assert (state_of(on_its_way), on_its_way.refund) == ("returned", None)
+    assert Order.objects.finished().exists() and sent.lines.get().quantity_refunded == 0
+
+
+def test_a_refund_of_a_return_that_fails_keeps_the_return_completed_and_the_owner_decides(
+    sent: Order, fake: FakeStripe, admin_client: Client
+) -> None:
+    on_its_way = accept(ask_for_return(sent, 3))
+    made = refund(sent, 3, 7500, customer_return=on_its_way.pk)
+    assert state_of(sent) == "refunded"
+    fake.dashboard.fail_refund(made.stripe_id)
+    for _delivery in range(2):
+        deliver(fake)
+
+    assert (state_of(made), state_of(on_its_way), state_of(sent)) == ("failed", "returned", "paid")
+    assert told("order_refunded") == 1 and CustomerMail.objects.get(kind="order_refunded").state == "canceled"
+    again = refund_requests.refund_again(made, actor="owner")
+    assert (again.state, state_of(sent), state_of(on_its_way)) == ("accepted", "refunded", "returned")
+    page = admin_client.get(reverse("admin:checkout_order_change", args=[sent.pk]))
+    assert page.status_code == 200
+
+
+@pytest.mark.parametrize("amount", [1000, 7500])
+def test_a_refund_at_stripe_whose_event_comes_after_the_cancellation_was_asked_for(
+    paid: Order, fake: FakeStripe, shirt: Product, amount: int
+) -> None:
+    asked = ask_to_cancel(paid)
+    fake.refund(payment_intent=paid.payment_intent_id, amount=amount)
+
+    refused = accept(asked)  # More than is left, as Stripe knows and we do not.
+    assert (refused.state, refused.refund, told("order_canceled")) == ("requested", None, 0)
+    deliver(fake)
+    paid.refresh_from_db()
+    accepted = accept(asked)
+
+    assert (accepted.state, accepted.is_settled, state_of(paid)) == ("accepted", True, "refunded")
+    assert told("cancellation_accepted") == (1 if amount == 1000 else 0)
+    assert told("order_canceled") == (0 if amount == 1000 else 1)
+    assert fake.refunds and sum(row["amount"] for row in fake.refunds.values()) == 7500
+
+
+# --- A cancellation that Stripe refuses while the customer asks again -------------------------------
+
+
+def test_a_refused_cancellation_gives_way_to_the_one_that_was_asked_for_meanwhile(
+    paid: Order, fake: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ask_to_cancel(paid)
+    fake.refund(payment_intent=paid.payment_intent_id, amount=1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(customer_requests, "settle", lambda *_, **__: False)  # The process dies before it.
+        accept(first)
+    second = ask_to_cancel(paid)
+    assert second.pk != first.pk
+
+    customer_requests.settle_waiting(timezone.now())
+
+    first.refresh_from_db()
+    assert (first.state, first.is_settled, state_of(second)) == ("withdrawn", True, "requested")
+    assert CustomerRequest.objects.filter(is_settled=False).count() == 0
+    deliver(fake)
+    assert accept(second).state == State.ACCEPTED and state_of(paid) == "refunded"
+
+
+# --- Two people, double clicks ---------------------------------------------------------------------
+
+
+def test_one_owner_closes_a_return_while_the_other_refunds_it(sent: Order, fake: FakeStripe) -> None:
+    on_its_way = accept(ask_for_return(sent))
+    customer_requests.close_return(on_its_way.pk, answer="", actor="a", now=timezone.now())
+
+    with pytest.raises(refund_requests.RefundRefused):
+        refund(sent, 1, 2500, customer_return=on_its_way.pk)
+
+    assert len(fake.refunds) == 0 and sent.lines.get().quantity_refunded == 0 and not Refund.objects.exists()
+
+
+def test_a_return_of_another_order_is_not_completed(
+    sent: Order, fake: FakeStripe, other_customer: Customer, shirt: Product
+) -> None:
+    other = accept(ask_for_return(send(paid_order(fake, other_customer, shirt, 1))))
+
+    with pytest.raises(refund_requests.RefundRefused):
+        refund(sent, 1, 2500, customer_return=other.pk)
+
+    assert state_of(other) == State.RETURNING and not Refund.objects.exists()
+
+
+def test_an_old_click_on_a_part_of_a_free_order_mails_nothing_more(free: Order) -> None:
+    refund(free, 1, 0)
+    refund(free, 1, 0, token="t2")
+    refund(free, 1, 0)
+
+    assert told("order_canceled") == 1 and Refund.objects.count() == 2
+
+
+# --- Texts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr"])
+def test_the_answer_to_a_return_of_a_free_order_promises_no_money(free: Order, language: str) -> None:
+    Order.objects.update(language=language)
+    free.refresh_from_db()
+
+    accept(ask_for_return(send(free)))
+
+    text = Renderer.load().render(CustomerMail.objects.get(kind="return_accepted")).text
+    assert free.number in text
+    assert not any(word in text for word in ("money", "Geld", "Vous êtes remboursé"))
+
+
+def test_markup_in_what_the_customer_and_the_owner_write_stays_text(
+    sent: Order, admin_client: Client
+) -> None:
+    nasty = "<script>alert(1)</script> & \u202eevil\u202c " + "x" * 400
+    sent.address = {"country": "DE", "name": nasty, "line1": "<b>1</b>", "city": "ميونخ", "state": nasty}
+    Order.objects.filter(pk=sent.pk).update(address=sent.address, name=nasty)
+    units = [ReturnedUnits(sent.lines.get().pk, 1, "other")]
+    asked = customer_requests.ask(sent.pk, Kind.RETURN, units=units, message=nasty, now=timezone.now())
+    customer_requests.accept(asked.pk, answer=nasty, actor="owner", now=timezone.now())
+    customer_requests.close_return(asked.pk, answer=nasty, actor="owner", now=timezone.now())
+
+    pages = [
+        admin_client.get(reverse("admin:index")),
+        admin_client.get(reverse("admin:checkout_order_change", args=[sent.pk])),
+        Client().get(reverse("order_page", args=[order_token(sent)])),
+    ]
+    html = [page.content.decode() for page in pages]
+    renderer = Renderer.load()
+    html += [renderer.render(mail).html for mail in CustomerMail.objects.all()]
+    assert len(html) > 5
+    assert not any("<script>alert" in text or "<b>1</b>" in text for text in html)
+    texts = [renderer.render(mail).text for mail in CustomerMail.objects.filter(kind="return_closed")]
+    assert all("<script>alert(1)</script> &" in text for text in texts)
+
+
+# --- External orders, erased customers, and roles ------------------------------------------------------
+
+
+def test_a_return_of_an_order_without_a_mail_address_is_followed_and_told_to_no_one(sent: Order) -> None:
+    Order.objects.filter(pk=sent.pk).update(email="", name="", address={}, is_external=True)
+    on_its_way = accept(ask_for_return(sent, 1))
+    closed = accept(ask_for_return(sent, 1))
+
+    refund(sent, 1, 2500, customer_return=on_its_way.pk)
+    customer_requests.close_return(closed.pk, answer="A word.", actor="owner", now=timezone.now())
+
+    assert (state_of(on_its_way), state_of(closed)) == ("returned", "closed")
+    assert told("return_accepted") == told("return_closed") == told("order_refunded") == 0
+
+
+@pytest.mark.parametrize(
+    ("codename", "shown", "hidden"),
+    [
+        (None, [], ["On their way back", "Waiting for sizes", "Ada"]),
+        ("view_stockitem", [], ["On their way back", "Waiting for sizes", "Ada"]),
+        ("view_reports", [], ["On their way back", "Ada Lovelace"]),
+        ("view_order", ["On their way back", "Ada Lovelace"], ["Waiting for sizes"]),
+    ],
+)
+def test_today_shows_a_role_no_more_than_its_permissions(
+    sent: Order, codename: str | None, shown: list[str], hidden: list[str]
+) -> None:
+    accept(ask_for_return(sent))
+    user = User.objects.create_user("few", is_staff=True)
+    if codename:
+        user.user_permissions.add(Permission.objects.get(codename=codename))
+    client = Client()
+    client.force_login(user)
+
+    answer = client.get(reverse("admin:index"))
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert all(text in page for text in shown) and not any(text in page for text in hidden)
