@@ -237,6 +237,10 @@ def _acts_of(past: Past, told: story.Story, day: int) -> Iterator[tuple[float, A
         yield day + 0.4, lambda: _oversell(past)
     if day == story.DAYS - 3:
         yield day + 0.6, lambda: _refund_one(past)
+    if day == story.DAYS - 6:
+        yield day + 0.8, lambda: _wait_for_a_size(past)
+    if day == story.DAYS - 2:
+        yield day + 0.3, lambda: _accept_a_return(past)
     if datetime.fromtimestamp(past.midnight + (day - story.DAYS) * DAY, tz=UTC).weekday() < 5:
         yield day + 0.66, lambda: _pack_and_send(past)
 
@@ -323,6 +327,35 @@ def _refund_one(past: Past) -> None:
     order = Order.objects.filter(sent_at__isnull=False).order_by("-paid_at")[0]
     past.fake.refund(payment_intent=order.payment_intent_id, reason="requested_by_customer")
     past.settle()
+
+
+def _accept_a_return(past: Past) -> None:
+    """Of the newest order that was sent and kept: its goods are on their way back."""
+    from checkout.models import CustomerRequest, Order
+    from checkout.orders import customer_requests
+
+    order = Order.objects.sent().filter(state=Order.State.PAID, is_external=False).order_by("-paid_at")[0]
+    line = order.lines.order_by("position")[0]
+    request = customer_requests.ask(
+        order.pk,
+        CustomerRequest.Kind.RETURN,
+        units=[customer_requests.ReturnedUnits(line.pk, 1, "too_small")],
+        message="I should have ordered one size larger.",
+        now=past.now(),
+    )
+    past.wait(2 * 3600)
+    answer = "Please send it to Our Shop, 1 Main Street, with the order number."
+    customer_requests.accept(request.pk, answer=answer, actor=OWNER, now=past.now())
+
+
+def _wait_for_a_size(past: Past) -> None:
+    """A customer asks to be mailed when a size that is sold out is back, and confirms the address."""
+    from checkout.models import RestockSubscriber
+    from checkout.restock import signups
+
+    signups.ask("kaya@example.com", past.item(("prod_foghorn_hoodie", "M")), network="", now=past.now())
+    past.wait(300)
+    signups.confirm(RestockSubscriber.objects.get().pk, now=past.now())
 
 
 def _pack_and_send(past: Past) -> None:

@@ -13,6 +13,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import Order
+from checkout.reports.restock import waiting_customers
+from checkout.request_decisions import returns_in_progress
 from demo import past, story
 from fake_stripe import FakeStripe
 from inventory.models import Issue, Movement, StockItem
@@ -68,6 +70,7 @@ def test_a_past_is_played_through_the_shop(fake: FakeStripe, settings: Settings)
     assert set(Movement.objects.values_list("kind", flat=True)) == {
         "opened", "sale", "received", "adjusted", "counted", "edited", "oversold",
     }  # fmt: skip
+    assert (returns_in_progress().count, waiting_customers().count) == ("1", "1")
     ends = story.counts_at_the_end()
     counts = {
         (item.product_id, item.size): item.on_hand
