@@ -66,6 +66,9 @@ def _filled(row: str, parts: Mapping[str, str]) -> str:
     for separator, code in zip(PART.split(row)[::2], PART.findall(row), strict=False):
         text = parts.get(PARTS.get(code, ""), "")
         is_word = any(character.isalnum() or character == "〒" for character in separator)
+        word = separator.strip() if is_word else ""
+        if word and text.casefold().startswith(word.casefold()):
+            separator = separator.replace(word, "")  # The customer has written it already, as in L-1009.
         if text:
             filled += (separator if filled or is_word else "") + text
-    return filled
+    return filled.strip()

@@ -92,6 +92,37 @@ def test_a_city_that_is_a_country_or_a_state_stands_there_once(
     assert address_lines(address, "en") == [*STREET, *lines]
 
 
+@pytest.mark.parametrize(
+    ("country", "city", "postal_code", "line"),
+    [
+        ("LU", "Luxembourg", "L-1009", "L-1009 Luxembourg"),
+        ("CH", "Bern", "ch-3000", "ch-3000 Bern"),
+        ("SE", "Lund", "SE-223 50", "SE-223 50 Lund"),
+        ("SG", "", "Singapore 238801", "Singapore 238801"),
+        ("JP", "千代田区", "〒100-0005", "〒100-0005"),
+    ],
+)
+def test_what_stands_before_a_postal_code_is_not_written_twice(
+    country: str, city: str, postal_code: str, line: str
+) -> None:
+    address = {"country": country, "city": city, "postal_code": postal_code}
+
+    assert line in address_lines(address, "en")
+
+
+def test_a_text_with_signs_of_the_formats_stays_as_it_is() -> None:
+    address = {
+        "country": "US",
+        "name": "%N %A",
+        "line1": "%n",
+        "city": "%C",
+        "state": "{}",
+        "postal_code": "<b>",
+    }
+
+    assert address_lines(address, "en") == ["%N %A", "%n", "%C, {} <b>", "United States"]
+
+
 @pytest.mark.parametrize("name", ["Ada", "田中"])
 def test_no_part_is_lost_in_any_country(name: str) -> None:
     places = {"city": "Qcity", "state": "Qstate", "postal_code": "9-9"}
