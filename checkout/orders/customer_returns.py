@@ -62,12 +62,15 @@ def complete(refund: Refund) -> None:
     others = refundable_returns().filter(order=refund.order_id, created_at__lte=refund.created_at)
     found = [own] if own else []
     found += others.order_by("decided_at", "pk").prefetch_related("lines__line")
+    # Units of a refund that Stripe has not confirmed are off their lines, and come back to them if it is refused.
+    is_certain = not Refund.objects.filter(order=refund.order_id, state=Refund.State.REQUESTED).exists()
     # A refund belongs to one request.
     is_taken = refund.is_of_cancellation
     for request in found:
         parts = list(request.lines.all())
         is_covered = all(part.quantity <= left.get(part.line_id, 0) for part in parts)
-        if request == own or is_covered or not any(part.line.quantity_to_send for part in parts):
+        are_gone = is_certain and not any(part.line.quantity_to_send for part in parts)
+        if request == own or is_covered or are_gone:
             for part in parts:
                 left[part.line_id] = max(0, left.get(part.line_id, 0) - part.quantity)
             request.refund, is_taken = None if is_taken else refund, True

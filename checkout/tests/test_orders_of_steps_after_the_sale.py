@@ -155,6 +155,53 @@ def test_the_return_that_a_refund_completes_names_it_although_an_older_one_waits
     assert (state_of(older), state_of(newer), newer.refund) == ("returning", "returned", made)
 
 
+def test_a_refund_that_may_be_refused_does_not_let_another_one_complete_its_return(
+    sent: Order, fake: FakeStripe
+) -> None:
+    on_its_way = accept(ask_for_return(sent, 3))
+    fake.faults.add("cut", path="/v1/refunds", when="before")
+    waiting = refund(sent, 3, 7000)
+    refund(sent, 0, 300, token="t2")
+    assert (state_of(waiting), state_of(on_its_way)) == ("requested", "returning")
+
+    fake.refund(payment_intent=sent.payment_intent_id, amount=1000)
+    refund_requests.send_waiting_refunds(timezone.now() + timedelta(minutes=1))
+
+    assert (state_of(waiting), state_of(on_its_way), on_its_way.refund) == ("refused", "returning", None)
+
+
+def test_a_refund_that_is_confirmed_after_another_one_completes_its_return(
+    sent: Order, fake: FakeStripe
+) -> None:
+    on_its_way = accept(ask_for_return(sent, 3))
+    fake.faults.add("cut", path="/v1/refunds", when="after")
+    waiting = refund(sent, 3, 7000)
+    refund(sent, 0, 300, token="t2")
+
+    refund_requests.send_waiting_refunds(timezone.now() + timedelta(minutes=1))
+
+    assert (state_of(waiting), state_of(on_its_way), on_its_way.refund) == ("accepted", "returned", waiting)
+
+
+def test_a_cancellation_whose_refund_fails_and_is_kept_leaves_the_order_to_send(
+    paid: Order, fake: FakeStripe
+) -> None:
+    canceled = accept(ask_to_cancel(paid))
+    made = canceled.refund
+    assert made is not None and not Order.objects.to_pack().exists()
+    fake.dashboard.fail_refund(made.stripe_id)
+    deliver(fake)
+    made.refresh_from_db()
+    assert (state_of(paid), told("order_refunded")) == ("paid", 0) and not Order.objects.to_pack().exists()
+
+    refund_requests.keep_sale(made)
+
+    assert list(Order.objects.to_pack()) == [paid] and possible_request(paid, timezone.now()) == Kind.CANCEL
+    again = accept(ask_to_cancel(paid))
+    assert again.refund is not None and (again.refund.state, state_of(paid)) == ("accepted", "refunded")
+    assert told("cancellation_accepted") == 2
+
+
 # --- Asked for twice ------------------------------------------------------------------------------
 
 
