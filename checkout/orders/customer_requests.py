@@ -236,7 +236,7 @@ def settle(request_id: int, *, now: datetime) -> bool:
             # The customer may have asked again meanwhile. An order has one open request.
             asked_again = request.order.requests.filter(state=State.REQUESTED).exists()
             request.state, request.refund = State.WITHDRAWN if asked_again else State.REQUESTED, None
-            request.decided_at, request.decided_by = None, ""
+            request.decided_at, request.decided_by = now if asked_again else None, ""
             issues.open_issue(Issue.Kind.CUSTOMER_REQUEST, request.order.number, CANCEL)
         else:
             mails.tell_canceled(request)

@@ -343,7 +343,7 @@ def test_a_refund_at_stripe_whose_event_comes_after_the_cancellation_was_asked_f
 
 
 def test_a_refused_cancellation_gives_way_to_the_one_that_was_asked_for_meanwhile(
-    paid: Order, fake: FakeStripe, monkeypatch: pytest.MonkeyPatch
+    paid: Order, fake: FakeStripe, admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = ask_to_cancel(paid)
     fake.refund(payment_intent=paid.payment_intent_id, amount=1000)
@@ -357,9 +357,26 @@ def test_a_refused_cancellation_gives_way_to_the_one_that_was_asked_for_meanwhil
 
     first.refresh_from_db()
     assert (first.state, first.is_settled, state_of(second)) == ("withdrawn", True, "requested")
+    page = admin_client.get(reverse("admin:checkout_order_change", args=[paid.pk])).content.decode()
+    assert first.decided_at is not None and "Withdrawn by the customer" in page
     assert CustomerRequest.objects.filter(is_settled=False).count() == 0
     deliver(fake)
     assert accept(second).state == State.ACCEPTED and state_of(paid) == "refunded"
+
+
+def test_a_request_to_cancel_waits_while_the_owner_refunds_everything_by_hand(
+    paid: Order, fake: FakeStripe
+) -> None:
+    asked = ask_to_cancel(paid)
+    refund(paid, 3, 7500)
+    assert (state_of(paid), state_of(asked)) == ("refunded", "requested")
+
+    accepted = accept(asked)
+
+    # The refund is told already, so the second mail promises no further one.
+    assert (accepted.state, accepted.refund, len(fake.refunds)) == ("accepted", None, 1)
+    assert (told("order_refunded"), told("order_canceled"), told("cancellation_accepted")) == (1, 1, 0)
+    assert Order.objects.finished().exists()
 
 
 # --- Two people, double clicks ---------------------------------------------------------------------
