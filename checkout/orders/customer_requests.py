@@ -147,7 +147,7 @@ def asked_to_cancel(order_ids: Iterable[UUID]) -> list[Order]:
 def decline(request_id: int, *, answer: str, actor: str, now: datetime) -> CustomerRequest:
     """Decline the request and tell the customer. Raises RequestRefused if it was decided before."""
     with transaction.atomic():
-        request = _locked(request_id)
+        request = _undecided(request_id)
         _decide(request, State.DECLINED, answer=answer, actor=actor, now=now)
         _tell(request, REQUEST_DECLINED, answer)
     return request
@@ -159,48 +159,57 @@ def accept(request_id: int, *, answer: str, actor: str, now: datetime) -> Custom
     The refund's state says whether Stripe has made it. Raises RequestRefused or RefundRefused.
     """
     with transaction.atomic():
-        request = _locked(request_id)
-        order = request.order
-        if request.kind == Kind.CANCEL and order.sent_at:
-            raise RequestRefused(
-                _("The parcel is sent already. Decline the request; the customer can return it.")
-            )
-        # A refund of everything in Stripe's Dashboard names no units.
-        if request.kind == Kind.RETURN and not (
-            order.state == Order.State.PAID
-            and any(part.line.quantity_to_send for part in request.lines.all())
-        ):
-            raise RequestRefused(_("These units were refunded meanwhile, so there is nothing to wait for."))
-        request.refund = None
-        if request.kind == Kind.CANCEL and order.state == Order.State.PAID:
-            # A refund that Stripe refused leaves its token behind, so the next try has another.
-            tries = Refund.objects.filter(token__startswith=f"{Refund.CANCELLATION}{request.pk}:").count()
-            lines = [line for line in order.lines.all() if line.quantity_to_send]
-            request.refund = save_refund(
-                order.pk,
-                [
-                    RefundedUnits(line.pk, line.quantity_to_send, restock=line.item_id is not None)
-                    for line in lines
-                ],
-                amount=refundable(order),
-                token=f"{Refund.CANCELLATION}{request.pk}:{tries}",
-                reason=Refund.Reason.REQUESTED,
-                note=_("canceled by the customer"),
-                actor=actor,
-                now=now,
-            )
-        state = State.RETURNING if request.kind == Kind.RETURN else State.ACCEPTED
-        _decide(request, state, answer=answer, actor=actor, now=now)
-        if request.kind == Kind.RETURN:
-            _tell(request, RETURN_ACCEPTED, answer)
-        elif request.refund is None:
-            mails.tell_canceled(request)
+        request = _undecided(request_id)
+        accept_kind = _accept_return if request.kind == Kind.RETURN else _accept_cancellation
+        accept_kind(request, answer=answer, actor=actor, now=now)
     fault_point("request.accepted")
     if request.refund:
         send_refund(request.refund, now=now, report=False)
         settle(request.pk, now=now)
         request.refresh_from_db()
     return request
+
+
+def _accept_return(request: CustomerRequest, *, answer: str, actor: str, now: datetime) -> None:
+    # A refund of everything in Stripe's Dashboard names no units.
+    is_paid = request.order.state == Order.State.PAID
+    if not (is_paid and any(part.line.quantity_to_send for part in request.lines.all())):
+        raise RequestRefused(_("These units were refunded meanwhile, so there is nothing to wait for."))
+    _decide(request, State.RETURNING, answer=answer, actor=actor, now=now)
+    _tell(request, RETURN_ACCEPTED, answer)
+
+
+def _accept_cancellation(request: CustomerRequest, *, answer: str, actor: str, now: datetime) -> None:
+    if request.order.sent_at:
+        raise RequestRefused(
+            _("The parcel is sent already. Decline the request; the customer can return it.")
+        )
+    if request.order.state == Order.State.PAID:
+        request.refund = _refund_of_everything(request, actor=actor, now=now)
+    _decide(request, State.ACCEPTED, answer=answer, actor=actor, now=now)
+    if request.refund is None:
+        mails.tell_canceled(request)
+
+
+def _refund_of_everything(request: CustomerRequest, *, actor: str, now: datetime) -> Refund:
+    order, token = request.order, f"{Refund.CANCELLATION}{request.pk}:"
+    # A refund that Stripe refused leaves its token behind, so the next try has another.
+    tries = Refund.objects.filter(token__startswith=token).count()
+    units = [
+        RefundedUnits(line.pk, line.quantity_to_send, restock=line.item_id is not None)
+        for line in order.lines.all()
+        if line.quantity_to_send
+    ]
+    return save_refund(
+        order.pk,
+        units,
+        amount=refundable(order),
+        token=f"{token}{tries}",
+        reason=Refund.Reason.REQUESTED,
+        note=_("canceled by the customer"),
+        actor=actor,
+        now=now,
+    )
 
 
 def close_return(request_id: int, *, answer: str, actor: str, now: datetime) -> CustomerRequest:
@@ -251,13 +260,18 @@ def _locked(request_id: int) -> CustomerRequest:
     return CustomerRequest.objects.select_related("order", "refund").get(pk=request_id)
 
 
-def _decide(
-    request: CustomerRequest, state: CustomerRequest.State, *, answer: str, actor: str, now: datetime
-) -> None:
+def _undecided(request_id: int) -> CustomerRequest:
+    request = _locked(request_id)
     if request.state != State.REQUESTED:
         raise RequestRefused(
             _("This was decided before: %(state)s.") % {"state": request.get_state_display()}
         )
+    return request
+
+
+def _decide(
+    request: CustomerRequest, state: CustomerRequest.State, *, answer: str, actor: str, now: datetime
+) -> None:
     request.state, request.answer = state, answer
     request.decided_at, request.decided_by = now, actor
     request.is_settled = request.refund is None

@@ -243,6 +243,19 @@ def test_a_second_click_refunds_nothing_more(paid: Order, owner: Client, fake: F
     assert len(fake.refunds) == 1 and len(mails("cancellation_accepted")) == 1
 
 
+def test_a_second_click_while_stripe_has_not_answered_says_that_it_was_decided(
+    paid: Order, owner: Client, fake: FakeStripe
+) -> None:
+    request = ask_to_cancel(paid)
+    fake.faults.add("cut", path="/v1/refunds", when="after")
+    decide(owner, request, "accept")
+
+    page = decide(owner, request, "accept")
+
+    assert "This was decided before: accepted." in page
+    assert Refund.objects.get().state == Refund.State.REQUESTED
+
+
 def test_an_order_that_is_packed_meanwhile_keeps_its_request_and_the_packer_is_told(
     paid: Order, owner: Client, fake: FakeStripe, shirt: Product
 ) -> None:
