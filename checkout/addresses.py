@@ -62,13 +62,16 @@ def _filled(row: str, parts: Mapping[str, str]) -> str:
 
     Text after the last part is left out: it is the country's name, which has a line of its own.
     """
-    filled = ""
+    filled = last = ""
     for separator, code in zip(PART.split(row)[::2], PART.findall(row), strict=False):
         text = parts.get(PARTS.get(code, ""), "")
         is_word = any(character.isalnum() or character == "〒" for character in separator)
         word = separator.strip() if is_word else ""
         if word and text.casefold().startswith(word.casefold()):
             separator = separator.replace(word, "")  # The customer has written it already, as in L-1009.
-        if text:
+        if text and not (
+            separator.isspace() and text == last
+        ):  # Many Spanish cities have the name of their province.
             filled += (separator if filled or is_word else "") + text
+            last = text
     return filled.strip()

@@ -82,9 +82,11 @@ def test_nothing_stands_before_or_after_a_part_that_is_missing(
         ("PR", "San Juan", "PR", ["San Juan PR 018956", "Puerto Rico"]),
         ("GB", "London", "London", ["London", "018956", "United Kingdom"]),
         ("AE", "Dubai", "Dubai", ["Dubai", "018956", "United Arab Emirates"]),
+        ("ES", "Madrid", "Madrid", ["018956 Madrid", "Spain"]),
+        ("US", "New York", "New York", ["New York, New York 018956", "United States"]),
     ],
 )
-def test_a_city_that_is_a_country_or_a_state_stands_there_once(
+def test_a_city_that_is_a_country_or_a_province_stands_there_once_where_that_is_usual(
     country: str, city: str, state: str, lines: list[str]
 ) -> None:
     address = {**ADA, "country": country, "city": city, "state": state, "postal_code": "018956"}
