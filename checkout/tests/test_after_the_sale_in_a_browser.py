@@ -124,7 +124,7 @@ def test_goods_on_their_way_back_are_refunded_once_they_have_arrived(
     page: Page, returning: CustomerRequest, shirt: Product, request: pytest.FixtureRequest
 ) -> None:
     page.goto(reverse("admin:index"))
-    expect(page.get_by_role("heading", name="On their way back 1")).to_be_visible()
+    expect(page.get_by_role("heading", name="Returns in progress 1")).to_be_visible()
     look(page, request, "return-today")
     page.get_by_role("link", name=f"{returning.order.number} Ada Lovelace").first.click()
     expect(page.get_by_text("The goods are on their way back.")).to_be_visible()

@@ -469,10 +469,10 @@ def test_a_return_of_an_order_without_a_mail_address_is_followed_and_told_to_no_
 @pytest.mark.parametrize(
     ("codename", "shown", "hidden"),
     [
-        (None, [], ["On their way back", "Waiting for sizes", "Ada"]),
-        ("view_stockitem", [], ["On their way back", "Waiting for sizes", "Ada"]),
-        ("view_reports", [], ["On their way back", "Ada Lovelace"]),
-        ("view_order", ["On their way back", "Ada Lovelace"], ["Waiting for sizes"]),
+        (None, [], ["Returns in progress", "Waiting for sizes", "Ada"]),
+        ("view_stockitem", [], ["Returns in progress", "Waiting for sizes", "Ada"]),
+        ("view_reports", [], ["Returns in progress", "Ada Lovelace"]),
+        ("view_order", ["Returns in progress", "Ada Lovelace"], ["Waiting for sizes"]),
     ],
 )
 def test_today_shows_a_role_no_more_than_its_permissions(

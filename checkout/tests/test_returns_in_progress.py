@@ -98,7 +98,7 @@ def test_an_accepted_return_is_listed_until_the_goods_have_arrived(
     request = on_its_way(sent, 2)
 
     assert state_of(request) == State.RETURNING
-    assert "On their way back" in today(admin_client) and "2 units, accepted" in today(admin_client)
+    assert "Returns in progress" in today(admin_client) and "2 units, accepted" in today(admin_client)
     assert "The goods are on their way back." in page_of(admin_client, sent)
     listed = admin_client.get(reverse("admin:checkout_order_changelist"), {"work": "returns"})
     assert sent.number in listed.content.decode()
@@ -111,7 +111,7 @@ def test_an_accepted_return_is_listed_until_the_goods_have_arrived(
     assert request.state == State.RETURNED and request.refund == Refund.objects.get()
     assert [(part.quantity, part.restock) for part in Refund.objects.get().lines.all()] == [(2, True)]
     assert item_of(shirt, "M").available == 14 and told("order_refunded") == 1
-    assert "On their way back" not in today(admin_client) and Order.objects.finished().exists()
+    assert "Returns in progress" not in today(admin_client) and Order.objects.finished().exists()
 
 
 def test_the_refund_page_has_exactly_the_units_of_the_return(sent: Order, admin_client: Client) -> None:
@@ -360,7 +360,7 @@ def test_the_owner_closes_a_return_of_which_nothing_arrived(
     customers = Client().get(reverse("order_page", args=[order_token(sent)])).content.decode()
     assert "We have closed your return" in customers and "Did you send it?" in customers
     assert "1 Main Street" not in customers
-    assert "On their way back" not in today(admin_client)
+    assert "Returns in progress" not in today(admin_client)
     # The customer may ask once more.
     assert on_its_way(sent).state == State.RETURNING
 
@@ -418,7 +418,7 @@ def test_a_return_accepted_by_the_former_version_is_no_task_and_can_be_completed
     request = on_its_way(sent)
     CustomerRequest.objects.update(state=State.ACCEPTED)
 
-    assert "On their way back" not in today(admin_client) and Order.objects.finished().exists()
+    assert "Returns in progress" not in today(admin_client) and Order.objects.finished().exists()
     assert "The goods have arrived" in page_of(admin_client, sent)
     arrived(admin_client, request)
 
