@@ -117,22 +117,17 @@ def request_refund(
     The refund's state says what is known: accepted, refused, or still requested if Stripe has not answered.
     Raises RefundRefused.
     """
-    now = timezone.now()
-    with transaction.atomic():
-        refund = save_refund(
-            order_id,
-            units,
-            amount=amount,
-            token=token,
-            reason=reason,
-            note=note,
-            actor=actor,
-            now=now,
-            customer_return=customer_return,
-        )
-        is_second_click = refund.created_at != now
-        if not amount and not is_second_click:
-            mails.tell_free_order_canceled(refund)
+    refund = save_refund(
+        order_id,
+        units,
+        amount=amount,
+        token=token,
+        reason=reason,
+        note=note,
+        actor=actor,
+        now=timezone.now(),
+        customer_return=customer_return,
+    )
     fault_point("refund.saved")
     return send_refund(refund, now=timezone.now(), report=False)
 
@@ -190,6 +185,8 @@ def save_refund(
             raise RefundRefused(_("This return is over already, or Stripe has not confirmed its refund yet."))
         if not amount:
             _finish(refund, order, whole=0)
+            if not refund.is_of_cancellation:  # Accepting a request has a mail of its own.
+                mails.tell_free_order_canceled(refund)
     return refund
 
 
