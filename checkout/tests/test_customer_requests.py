@@ -15,31 +15,23 @@ from pytest_django import Settings
 from checkout.mail.render import Renderer
 from checkout.models import CustomerMail, CustomerRequest, MailText, Order, Refund
 from checkout.order_links import order_token
-from checkout.orders import customer_requests, refund_requests, shipping
-from checkout.orders.customer_requests import RequestRefused, ReturnedUnits, possible_request
-from checkout.tests.conftest import Customer, deliver, item_of, order_for
+from checkout.orders import customer_requests, refund_requests
+from checkout.orders.customer_requests import RequestRefused, possible_request
+from checkout.tests.conftest import Customer, deliver, item_of
+from checkout.tests.steps import ask_for_return, ask_to_cancel, pack, paid_order, send
 from fake_stripe import FakeStripe
 from inventory.models import Issue
 from shop.models import Product
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mails_on")]
 
 Kind, State = CustomerRequest.Kind, CustomerRequest.State
-
-
-@pytest.fixture(autouse=True)
-def mails_on(settings: Settings) -> None:
-    settings.CUSTOMER_MAILS_OFF = []
 
 
 @pytest.fixture
 def paid(fake: FakeStripe, shirt: Product, customer: Customer) -> Order:
     """Two shirts of size M for Ada Lovelace, at 25.00 each."""
-    order = order_for(customer, shirt, "M", 2)
-    fake.pay(order.session_id or "", email="ada@example.com", name="Ada Lovelace")
-    deliver(fake)
-    order.refresh_from_db()
-    return order
+    return paid_order(fake, customer, shirt, 2)
 
 
 @pytest.fixture
@@ -47,25 +39,6 @@ def owner(db: None) -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("owner"))
     return client
-
-
-def ask_to_cancel(order: Order, message: str = "") -> CustomerRequest:
-    return customer_requests.ask(order.pk, Kind.CANCEL, message=message, now=timezone.now())
-
-
-def ask_for_return(order: Order, quantity: int = 1) -> CustomerRequest:
-    units = [ReturnedUnits(order.lines.get().pk, quantity, "too_small")]
-    return customer_requests.ask(order.pk, Kind.RETURN, units=units, now=timezone.now())
-
-
-def pack(order: Order) -> None:
-    shipping.mark_packed([order.pk], actor="ada", now=timezone.now())
-    order.refresh_from_db()
-
-
-def send(order: Order) -> None:
-    shipping.mark_sent(order.pk, actor="ada", now=timezone.now())
-    order.refresh_from_db()
 
 
 def page_of(order: Order, page: str) -> str:

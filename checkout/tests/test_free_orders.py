@@ -15,7 +15,6 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import Settings
 
 from checkout.mail.render import Renderer
 from checkout.models import CustomerMail, CustomerRequest, Order, Refund
@@ -24,20 +23,16 @@ from checkout.orders import customer_requests, refund_requests, shipping
 from checkout.orders.fulfillment import mark_refunded_if_full
 from checkout.orders.refund_requests import RefundedUnits, RefundRefused
 from checkout.tests.conftest import Customer, deliver, item_of, order_for, put_on_show
+from checkout.tests.steps import ask_to_cancel, paid_order
 from checkout.tests.test_external_orders import a_line, open_externally
 from fake_stripe import FakeStripe
 from inventory import worker
 from inventory.models import Issue, Movement
 from shop.models import Product
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mails_on")]
 
 Kind, State = CustomerRequest.Kind, CustomerRequest.State
-
-
-@pytest.fixture(autouse=True)
-def mails_on(settings: Settings) -> None:
-    settings.CUSTOMER_MAILS_OFF = []
 
 
 @pytest.fixture
@@ -49,16 +44,9 @@ def sticker(fake: FakeStripe, db: None) -> Product:
 @pytest.fixture
 def free(fake: FakeStripe, sticker: Product, customer: Customer) -> Order:
     """Two stickers for Ada."""
-    order = order_for(customer, sticker, "M", 2)
-    fake.pay(order.session_id or "", email="ada@example.com", name="Ada Lovelace")
-    deliver(fake)
-    order.refresh_from_db()
+    order = paid_order(fake, customer, sticker, 2)
     assert (order.state, order.total, order.payment_intent_id) == ("paid", 0, "")
     return order
-
-
-def ask_to_cancel(order: Order) -> CustomerRequest:
-    return customer_requests.ask(order.pk, Kind.CANCEL, now=timezone.now())
 
 
 def cancel(order: Order, quantity: int, *, restock: bool = True, token: str = "t1") -> Refund:

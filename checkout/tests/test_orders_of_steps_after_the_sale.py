@@ -9,7 +9,6 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import Settings
 
 from checkout.mail.render import Renderer
 from checkout.models import CustomerMail, CustomerRequest, Order, Refund
@@ -17,19 +16,15 @@ from checkout.order_links import order_token
 from checkout.orders import customer_requests, refund_requests, shipping
 from checkout.orders.customer_requests import RequestRefused, ReturnedUnits, possible_request
 from checkout.orders.refund_requests import RefundedUnits
-from checkout.tests.conftest import Customer, deliver, item_of, order_for, put_on_show
+from checkout.tests.conftest import Customer, deliver, item_of, put_on_show
+from checkout.tests.steps import ask_for_return, ask_to_cancel, pack, paid_order, send
 from fake_stripe import FakeStripe
 from inventory.models import Issue
 from shop.models import Product
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mails_on")]
 
 Kind, State = CustomerRequest.Kind, CustomerRequest.State
-
-
-@pytest.fixture(autouse=True)
-def mails_on(settings: Settings) -> None:
-    settings.CUSTOMER_MAILS_OFF = []
 
 
 @pytest.fixture
@@ -48,35 +43,6 @@ def free(fake: FakeStripe, customer: Customer) -> Order:
     """Two stickers that cost nothing."""
     sticker = put_on_show(fake, "prod_sticker", "Sticker", {"sizes": "M", "stock_M": "15"}, amount=0)
     return paid_order(fake, customer, sticker, 2)
-
-
-def paid_order(fake: FakeStripe, customer: Customer, product: Product, quantity: int) -> Order:
-    order = order_for(customer, product, "M", quantity)
-    fake.pay(order.session_id or "", email="ada@example.com", name="Ada Lovelace")
-    deliver(fake)
-    order.refresh_from_db()
-    return order
-
-
-def pack(order: Order) -> Order:
-    shipping.mark_packed([order.pk], actor="ada", now=timezone.now())
-    order.refresh_from_db()
-    return order
-
-
-def send(order: Order) -> Order:
-    shipping.mark_sent(order.pk, actor="ada", now=timezone.now())
-    order.refresh_from_db()
-    return order
-
-
-def ask_to_cancel(order: Order) -> CustomerRequest:
-    return customer_requests.ask(order.pk, Kind.CANCEL, now=timezone.now())
-
-
-def ask_for_return(order: Order, quantity: int = 1) -> CustomerRequest:
-    units = [ReturnedUnits(order.lines.get().pk, quantity, "too_small")]
-    return customer_requests.ask(order.pk, Kind.RETURN, units=units, now=timezone.now())
 
 
 def accept(request: CustomerRequest) -> CustomerRequest:

@@ -14,26 +14,21 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import Settings
 
 from checkout.models import CustomerMail, CustomerRequest, Order, Refund
 from checkout.order_links import order_token
-from checkout.orders import customer_requests, refund_requests, shipping
+from checkout.orders import customer_requests, refund_requests
 from checkout.orders.customer_requests import RequestRefused, ReturnedUnits
 from checkout.orders.refund_requests import RefundedUnits, RefundRefused
 from checkout.request_decisions import COUNTED_UP_TO, MAX_SHOWN, returns_in_progress
 from checkout.tests.conftest import Customer, deliver, item_of, order_for, put_on_show
+from checkout.tests.steps import paid_order, send
 from fake_stripe import FakeStripe
 from shop.models import Product
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mails_on")]
 
 Kind, State = CustomerRequest.Kind, CustomerRequest.State
-
-
-@pytest.fixture(autouse=True)
-def mails_on(settings: Settings) -> None:
-    settings.CUSTOMER_MAILS_OFF = []
 
 
 @pytest.fixture
@@ -43,12 +38,7 @@ def sent(fake: FakeStripe, shirt: Product, customer: Customer) -> Order:
 
 
 def sent_order(fake: FakeStripe, customer: Customer, product: Product, quantity: int) -> Order:
-    order = order_for(customer, product, "M", quantity)
-    fake.pay(order.session_id or "", email="ada@example.com", name="Ada Lovelace")
-    deliver(fake)
-    shipping.mark_sent(order.pk, actor="ada", now=timezone.now())
-    order.refresh_from_db()
-    return order
+    return send(paid_order(fake, customer, product, quantity))
 
 
 def on_its_way(order: Order, quantity: int = 1, reason: str = "too_small", **when: Any) -> CustomerRequest:
