@@ -70,19 +70,8 @@ def prepare_update(lease: Lease) -> StockUpdate | None:
         for item, total in totals.items():
             if total.shortfall or total.surplus:
                 _correct(item, total, tag.number)
-        now = timezone.now()
-        update = StockUpdate.objects.create(
-            product_id=sync.pk,
-            number=tag.number,
-            idempotency_key=f"{tag}/{secrets.token_hex(8)}",
-            totals={item.key: total.count for item, total in totals.items()},
-            created_at=now,
-            sent_at=now,  # At once. A worker that dies before only shortens the time for which the key is trusted.
-        )
+        update = _save_update(tag, {item.key: total.count for item, total in totals.items()})
         pending.update(stock_update=update)
-        VersionSnapshot.objects.create(
-            product_id=sync.pk, number=tag.number, counts=update.totals, from_update=True
-        )
         ProductSync.objects.filter(pk=sync.pk).update(
             number=tag.number,
             needs_version_bump=False,
@@ -91,6 +80,20 @@ def prepare_update(lease: Lease) -> StockUpdate | None:
         )
         fault_point("prepare.created")
     fault_point("prepare.committed")
+    return update
+
+
+def _save_update(tag: VersionTag, totals: dict[str, int]) -> StockUpdate:
+    now = timezone.now()
+    update = StockUpdate.objects.create(
+        product_id=tag.product,
+        number=tag.number,
+        idempotency_key=f"{tag}/{secrets.token_hex(8)}",
+        totals=totals,
+        created_at=now,
+        sent_at=now,  # At once. A worker that dies before only shortens the time for which the key is trusted.
+    )
+    VersionSnapshot.objects.create(product_id=tag.product, number=tag.number, counts=totals, from_update=True)
     return update
 
 
