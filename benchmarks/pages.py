@@ -147,12 +147,8 @@ def measure(folder: Path, stack: ExitStack, *, shown: bool, rated: bool, with_os
 @contextmanager
 def _images() -> Iterator[int]:
     """Serve the demo's images from another origin, as a real shop does."""
-    server = Images(free_port())
-    try:
+    with Images(free_port()) as server:
         yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _circumstances() -> Json:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote, urlsplit
 
+from demo.background import BackgroundServer
 from demo.drawings import detail, picture
 
 
-class Images(ThreadingHTTPServer):
-    """Serves /<garment>/<print>/<color>.svg and /detail/<print>/<color>.svg from a thread of this process."""
-
-    daemon_threads = True
+class Images(BackgroundServer):
+    """Serves /<garment>/<print>/<color>.svg and /detail/<print>/<color>.svg."""
 
     def __init__(self, port: int) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True, name="images").start()
+        super().__init__(port, Handler)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from demo.background import BackgroundServer
 from demo.mailbox.pages import Answer, Links, answer
 from demo.mailbox.store import Mails
 
 
-class PageServer(ThreadingHTTPServer):
-    """Serves the mailbox from a thread of this process, for the `with` block."""
-
-    daemon_threads = True
+class PageServer(BackgroundServer):
+    """Serves the mailbox's pages."""
 
     def __init__(self, mails: Mails, links: Links, port: int) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
         self.mails, self.links = mails, links
-        threading.Thread(target=self.serve_forever, daemon=True, name="mailbox").start()
-
-    def __exit__(self, *error: object) -> None:
-        self.shutdown()
-        self.server_close()
+        super().__init__(port, Handler)
 
 
 class Handler(BaseHTTPRequestHandler):

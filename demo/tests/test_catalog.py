@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.request import urlopen
 from xml.etree import ElementTree
 
 import pytest
 
 from demo.catalog import SAMPLES, Sample
 from demo.garments import CLOTHS, GARMENTS
-from demo.images import draw
+from demo.images import Images, draw
 from demo.prints import PRINTS
 from shop.metadata import parse
 
@@ -66,3 +67,15 @@ def test_any_print_can_be_drawn_on_any_garment_in_any_color() -> None:
 )
 def test_an_unknown_path_has_no_image(path: str) -> None:
     assert draw(path) == b""
+
+
+def test_the_thread_that_serves_images_ends_with_the_server() -> None:
+    """At a closed socket it would not wait, and take a whole processor."""
+    with (
+        Images(port=0) as images,
+        urlopen(f"http://127.0.0.1:{images.server_port}/tee/balm/White.svg") as answer,
+    ):
+        assert answer.read() == draw("/tee/balm/White.svg")
+
+    images.thread.join(timeout=5)
+    assert not images.thread.is_alive()
