@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from typing import Any
 
 import pytest
@@ -106,8 +105,14 @@ def nothing_else_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentry, "start", lambda dsn: None)
 
 
+SETTINGS_FILE = ROOT / "config/settings.py"
+# Compiled once: it is run over a thousand times.
+SETTINGS_CODE = compile(SETTINGS_FILE.read_bytes(), SETTINGS_FILE, "exec")
+
+
 def read() -> dict[str, Any]:
-    shown = runpy.run_path(str(ROOT / "config/settings.py"))
+    shown: dict[str, Any] = {"__file__": str(SETTINGS_FILE)}
+    exec(SETTINGS_CODE, shown)
     return {name: value for name, value in shown.items() if name.isupper()}
 
 
