@@ -88,7 +88,7 @@ class Moody(BaseHTTPRequestHandler):
 def moody() -> Iterator[tuple[int, Counter[bytes]]]:
     Moody.seen = Counter()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server.server_address[1], Moody.seen
     server.shutdown()
     server.server_close()

@@ -58,7 +58,7 @@ def received() -> Iterator[list[bytes]]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     bodies.append(f"http://key@127.0.0.1:{server.server_port}/1".encode())
     yield bodies
     server.shutdown()
