@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from config import sentry
-from config.tests.settings_run import COMPLETE, ROOT
+from config.tests.settings_run import COMPLETE, read_settings
 from config.tests.test_env_example import variables_that_settings_read
 
 KEY = "sk_test_secret"
@@ -105,20 +103,9 @@ def nothing_else_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentry, "start", lambda dsn: None)
 
 
-SETTINGS_FILE = ROOT / "config/settings.py"
-# Compiled once: it is run over a thousand times.
-SETTINGS_CODE = compile(SETTINGS_FILE.read_bytes(), SETTINGS_FILE, "exec")
-
-
-def read() -> dict[str, Any]:
-    shown: dict[str, Any] = {"__file__": str(SETTINGS_FILE)}
-    exec(SETTINGS_CODE, shown)
-    return {name: value for name, value in shown.items() if name.isupper()}
-
-
 def refusal() -> str:
     with pytest.raises(ImproperlyConfigured) as caught:
-        read()
+        read_settings()
     return str(caught.value)
 
 
@@ -153,19 +140,19 @@ def test_blanks_and_line_ends_around_a_value_change_nothing(
     name: str, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, SETTINGS[name][0])
-    plain = read()
+    plain = read_settings()
     monkeypatch.setenv(name, form.format(SETTINGS[name][0]))
 
-    assert read() == plain
+    assert read_settings() == plain
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS.keys() - {"SECRET_KEY"}))
 @pytest.mark.parametrize("value", ["", "   ", "\n"])
 def test_an_empty_value_means_the_default(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    default = read()
+    default = read_settings()
     monkeypatch.setenv(name, value)
 
-    assert read() == default
+    assert read_settings() == default
 
 
 @pytest.mark.parametrize("value", ["", "   ", "\n"])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
-from config.tests.settings_run import COMPLETE, ROOT, manage, refusal_with, settings_with
+from config.tests.settings_run import COMPLETE, manage, read_settings, refusal_with, settings_with
 
 A_KEY = "a secret or restricted key (sk_... or rk_...)"
 SIGNING_SECRETS = "a signing secret (whsec_...) or several, separated by commas"
@@ -103,7 +102,7 @@ def test_an_invalid_value_is_rejected_with_a_sentence_that_names_the_variable(
     monkeypatch.setenv(name, given)
 
     with pytest.raises(ImproperlyConfigured) as caught:
-        runpy.run_path(str(ROOT / "config/settings.py"))
+        read_settings()
 
     assert str(caught.value) == f"{name} must {sentence}."
 
