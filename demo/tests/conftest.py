@@ -14,6 +14,17 @@ from demo.kept import ANY_PORTS, open_folder
 from demo.running import Demo
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the running demo next to each other, so that it is started once."""
+    ours = [item for item in items if item.path.parent == Path(__file__).parent]
+    together = [item for item in ours if "demo" in getattr(item, "fixturenames", [])]
+    if together:
+        first = items.index(together[0])
+        others = [item for item in items if item not in together]
+        items[:] = [*others[:first], *together, *others[first:]]
+
+
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory, contract_folder: Path) -> Iterator[Demo]:
     """Shop, worker, fake Stripe and image server with the sample catalog.
