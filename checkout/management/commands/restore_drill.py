@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -48,6 +49,7 @@ class Command(BaseCommand):
         if options["rehearse"]:
             if not settings.STRIPE_READ_ONLY:
                 raise CommandError("--rehearse is for the scratch database only.")
+            call_command("migrate", interactive=False, verbosity=0)
             try:
                 self.stdout.write(json.dumps(rehearse(timezone.now()).as_json()))
             except StripeCallError as exc:
@@ -59,7 +61,6 @@ class Command(BaseCommand):
         try:
             backup = newest_backup(options["backup"])
             with scratch_database(backup, options["server"] or get_str("DATABASE_URL")) as url:
-                _manage(url, "migrate", "--no-input", "-v", "0")
                 result = json.loads(_manage(url, "restore_drill", "--rehearse").splitlines()[-1])
         except CannotRestore as exc:
             raise CommandError(str(exc)) from exc
