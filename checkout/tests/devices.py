@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
+
+from config.tests.accessibility import WCAG, violations
 
 SMALL = {"width": 390, "height": 844}
 # axe is injected as a script, which the Content-Security-Policy would block.
@@ -18,7 +19,6 @@ DEVICES: dict[str, dict[str, Any]] = {
     "phone": {"viewport": SMALL, "color_scheme": "dark", "bypass_csp": True},
     "phone without JavaScript": {"viewport": SMALL, "color_scheme": "light", "java_script_enabled": False},
 }
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @contextmanager
@@ -37,6 +37,5 @@ def check(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), page.url
     if page.evaluate("matchMedia('(scripting: none)').matches"):
         return  # axe is a script that waits for timers, and the same page was checked with JavaScript.
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}}).response["violations"]
-    serious = [rule for rule in found if rule["impact"] in {"serious", "critical"}]
+    serious = [rule for rule in violations(page, WCAG) if rule["impact"] in {"serious", "critical"}]
     assert not serious, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in serious]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
@@ -19,6 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from checkout.models import Order, OrderLine
 from checkout.tests.conftest import item_of, put_on_show
+from config.tests.accessibility import violations
 from fake_stripe import FakeStripe
 from inventory import heartbeat
 from inventory.models import Issue
@@ -93,8 +93,7 @@ def check(page: Page, path: str, name: str) -> None:
         page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
     for closed in page.locator("#content details:not([open]) > summary").all():
         closed.click()
-    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    assert [(it["id"], it["nodes"][0]["html"]) for it in violations] == []
+    assert [(it["id"], it["nodes"][0]["html"]) for it in violations(page)] == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
@@ -133,8 +132,7 @@ def check_preview_of_a_file(page: Page, name: str) -> None:
     expect(page.get_by_text("BALM T-Shirt XL is left out")).to_be_visible()
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
-    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    assert [(it["id"], it["nodes"][0]["html"]) for it in violations] == []
+    assert [(it["id"], it["nodes"][0]["html"]) for it in violations(page)] == []
 
 
 def test_today_works_without_javascript_and_breaks_no_policy(

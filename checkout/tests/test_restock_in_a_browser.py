@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 from pytest_django.fixtures import Settings
@@ -15,6 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 from checkout.models import CustomerMail, RestockSignup, RestockSubscriber
 from checkout.restock import links
 from checkout.tests.conftest import put_on_show
+from config.tests.accessibility import violations
 from fake_stripe import FakeStripe
 from inventory.models import StockItem
 from shop.models import Product
@@ -106,8 +106,7 @@ def test_axe_finds_no_accessibility_problems(
 
     def look(path: str) -> None:
         page.goto(path)
-        violations = Axe().run(page).response["violations"]
-        found.extend((path, rule["id"], rule["nodes"][0]["html"]) for rule in violations)
+        found.extend((path, rule["id"], rule["nodes"][0]["html"]) for rule in violations(page))
         assert page.evaluate(FITS)
 
     for path in paths:

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Page, expect
 
+from config.tests.accessibility import violations
 from demo.kept import free_ports
 from demo.mailbox.pages import Links
 from demo.mailbox.server import PageServer
@@ -214,14 +215,11 @@ def test_a_link_of_the_mail_opens_in_a_tab_where_forms_work(mailbox: Mailbox, pa
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_accessibility_problems(mailbox: Mailbox, new_context, scheme: str) -> None:  # type: ignore[no-untyped-def]
-    from axe_playwright_python.sync_playwright import Axe
-
     mailbox.send(letter())
     page = new_context(color_scheme=scheme, bypass_csp=True).new_page()
     found = []
     for path in ("/", "/mails/1", "/mails/1?view=text", "/mails/1?view=source"):
         page.goto(mailbox.url + path)
-        violations = Axe().run(page).response["violations"]
-        found += [(path, rule["id"], rule["nodes"][0]["html"]) for rule in violations]
+        found += [(path, rule["id"], rule["nodes"][0]["html"]) for rule in violations(page)]
 
     assert found == []

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from config.tests.accessibility import violations
 from inventory.models import StockItem
 from shop.models import Product, SizeGuide, Storefront
 from shop.tests.factories import on_shelf, price
@@ -124,7 +124,7 @@ def come_back(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_axe_finds_no_violations(browser: Browser, shop: str, viewport: Any, scheme: Any) -> None:
-    violations = []
+    found = []
     # axe is injected as a script, which the Content-Security-Policy would block.
     with browser.new_context(
         viewport=viewport, color_scheme=scheme, base_url=shop, bypass_csp=True
@@ -135,11 +135,8 @@ def test_axe_finds_no_violations(browser: Browser, shop: str, viewport: Any, sch
             for closed in page.locator("details:not([open]) > summary").all():
                 if closed.is_visible():
                     closed.click()
-            result = Axe().run(page, options={"resultTypes": ["violations"]})
-            violations += [
-                f"{path}: {it['id']} {it['nodes'][0]['html']}" for it in result.response["violations"]
-            ]
-    assert violations == []
+            found += [f"{path}: {it['id']} {it['nodes'][0]['html']}" for it in violations(page)]
+    assert found == []
 
 
 def test_axe_finds_no_violations_in_the_open_size_guide(browser: Browser, shop: str) -> None:
@@ -148,7 +145,7 @@ def test_axe_finds_no_violations_in_the_open_size_guide(browser: Browser, shop: 
         page.goto(SHIRT)
         page.get_by_role("button", name="Size guide").click()
         expect(page.get_by_role("dialog", name="Shirts")).to_be_visible()
-        assert [it["id"] for it in Axe().run(page).response["violations"]] == []
+        assert [it["id"] for it in violations(page)] == []
 
 
 def test_touch_targets_are_large_enough(phone: Page) -> None:
