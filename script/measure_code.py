@@ -92,12 +92,13 @@ def main() -> int:
 
 def measure() -> Json:
     sources = {path: path.read_text(encoding="utf-8") for path in production_files()}
+    asking = [path for path in python_files(ROOT) if asks(path.read_text(encoding="utf-8"))]
     return {
         "functions": measure_functions(list(sources.values())),
         "comment_lines_per_1000": comments_per_1000(list(sources.values())),
         "asking_module_docstrings": {
-            "apps": asking_docstrings(path for app in APPS for path in python_files(ROOT / app)),
-            "repository": asking_docstrings(python_files(ROOT)),
+            "apps": sum(path.relative_to(ROOT).parts[0] in APPS for path in asking),
+            "repository": len(asking),
         },
         "templates": {"long_lines": long_template_lines()},
         "journeys": measure_journeys(),
@@ -144,10 +145,10 @@ def is_production(path: Path) -> bool:
     return relative.parts[0] in APPS and not {"tests", "migrations"} & set(relative.parts) and not is_test
 
 
-def asking_docstrings(paths: Iterator[Path]) -> int:
-    """How many modules have a docstring whose first line holds a question mark."""
-    docstrings = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in paths)
-    return sum("?" in (docstring or "").partition("\n")[0] for docstring in docstrings)
+def asks(source: str) -> bool:
+    """Whether the first line of the module's docstring holds a question mark."""
+    # Four of five files hold none at all, and need not be parsed.
+    return "?" in source and "?" in (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 
 def long_template_lines() -> int:

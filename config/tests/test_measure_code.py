@@ -55,6 +55,12 @@ def test_uses_of_a_private_name_in_another_module_belong_to_another_function() -
     assert measure_code.measure_functions(two)["private_used_once_percent"] == 50
 
 
+def test_a_question_counts_in_the_first_line_of_a_module_only() -> None:
+    assert measure_code.asks(SOURCE)
+    assert not measure_code.asks('"""What this is.\n\nIs it more?\n"""\n')
+    assert not measure_code.asks('def why() -> None:\n    """Why?"""\n')
+
+
 def test_only_lines_that_hold_nothing_else_are_comment_lines() -> None:
     assert measure_code.comments_per_1000(["# one\na = 1  # two\n\n"]) == 1000
     # One comment among nine lines of code; the two lines of docstrings count as neither.
