@@ -36,7 +36,9 @@ def tracked(*patterns: str) -> list[Path]:
 def test_no_module_docstring_asks_a_question() -> None:
     asking = []
     for file in tracked("*.py"):
-        docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
+        source = file.read_text()
+        # Most files hold no question mark at all, and need not be parsed.
+        docstring = ("?" in source and ast.get_docstring(ast.parse(source))) or ""
         if "?" in docstring.partition("\n")[0]:
             asking.append(str(file.relative_to(ROOT)))
     assert not asking

@@ -4,7 +4,7 @@ Imports are read from the source, so those inside functions and under TYPE_CHECK
 """
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -22,20 +22,23 @@ def module_name(path: Path) -> str:
 SOURCES = {module_name(path): path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imported_modules(source: str) -> Iterator[str]:
+@cache
+def imported_modules(source: str) -> frozenset[str]:
     """Every module a source imports; of `from a import b` it is `a.b` where that is a module, else `a`."""
+    found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0 and node.module, "imports are absolute"
-            names = (f"{node.module}.{alias.name}" for alias in node.names)
-            yield from (name if name in SOURCES else node.module for name in names)
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in SOURCES else node.module for name in names}
+    return frozenset(found)
 
 
 def import_cycle(sources: dict[str, str]) -> list[str]:
     """The modules of one cycle, the first of them repeated at the end; empty if there is none."""
-    graph = {name: set(imported_modules(source)) & set(sources) for name, source in sources.items()}
+    graph = {name: imported_modules(source) & sources.keys() for name, source in sources.items()}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
