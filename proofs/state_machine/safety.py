@@ -10,7 +10,7 @@ from django.test import Client
 from inventory.models import StockItem
 from proofs.state_machine.broken import broken
 from proofs.state_machine.stage import Stage
-from shop.tests.channels import assert_channels_agree, said_by_each
+from shop.tests.channels import Said, assert_channels_agree
 
 SUMS = """
     SELECT i.key, i.held, (SELECT coalesce(sum(quantity), 0) FROM inventory_hold h WHERE h.item_id = i.id),
@@ -77,19 +77,18 @@ def a_hold_was_made(stage: Stage) -> None:
                 raise broken("3: more was held than was in stock", f"{key}: {left}")
 
 
-def channels_agree(stage: Stage) -> None:
-    """Page, structured data, JSON catalog and feed say the same of each size. Raises BrokenPromise."""
+def channels_agree(stage: Stage) -> Said:
+    """Page, structured data, JSON catalog and feed say the same of each size. Returns that, or raises BrokenPromise."""
     with stage.processes.aside():
         try:
-            assert_channels_agree(Client())
+            return assert_channels_agree(Client())
         except AssertionError as error:
             raise broken("two channels differ about a size", str(error)) from error
 
 
-def agents_are_told_the_same(stage: Stage) -> None:
-    """At rest, Stripe's catalog for agents says of each size what the product page says. Raises BrokenPromise."""
+def agents_are_told_the_same(stage: Stage, page: Said) -> None:
+    """At rest, Stripe's catalog for agents says of each size what the product `page` says. Raises BrokenPromise."""
     with stage.processes.aside():
-        page = said_by_each(Client())["page"]
         keys = {item.catalog_id: (item.product_id, item.size) for item in StockItem.objects.all()}
         told = {
             keys[id]: (row["availability"] == "in_stock", row["price"].removesuffix(" USD"))

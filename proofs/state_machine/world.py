@@ -132,8 +132,7 @@ class World(Cast):
                     break
                 self.fake.forward(APART)
         safety.check(self)
-        safety.channels_agree(self)
-        safety.agents_are_told_the_same(self)
+        safety.agents_are_told_the_same(self, safety.channels_agree(self))
         Judge(self).everything()
 
     def _heal_a_little(self) -> int:
