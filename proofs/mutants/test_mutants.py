@@ -6,11 +6,15 @@ A patch that no longer applies fails too. Update it together with the code it pa
 from __future__ import annotations
 
 import compileall
+import json
 import os
 import py_compile
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -28,7 +32,6 @@ NEEDED = [
     "conftest.py",
     "manage.py",
 ]
-LONGEST = 60  # seconds; without a mutant, each test takes one or two
 
 # Patch name to the test that must fail.
 KILLERS = {
@@ -96,15 +99,35 @@ def _patch(folder: Path, name: str, *options: str) -> None:
     assert applied.returncode == 0, f"{name}.patch no longer applies: {applied.stderr}"
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    said: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def run(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Runs pytest in the copy, each time in a process that has imported nothing of the shop."""
     environment = {**os.environ, "DATABASE_URL": "sqlite:///:memory:", "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("EXPECT_DATABASE", None)
-    # The tables are made from the models, in a tenth of the time that the migrations take.
-    command = [sys.executable, "-m", "pytest", "-q", "--nomigrations", *arguments]
-    # A timeout fails the proof: a test that hangs does not show which rule was broken.
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env=environment, timeout=LONGEST
-    )
+    command = [sys.executable, "-m", "proofs.mutants.warm_pytest"]
+    folder = tmp_path_factory.mktemp("output")
+    with subprocess.Popen(
+        command, cwd=copy, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as runner:
+        assert runner.stdin and runner.stdout
+        asked, answers, numbers = runner.stdin, runner.stdout, count()
+
+        def run_pytest(*arguments: str) -> Ran:
+            output = folder / str(next(numbers))
+            # The tables are made from the models, in a tenth of the time that the migrations take.
+            print(json.dumps([["-q", "--nomigrations", *arguments], str(output)]), file=asked, flush=True)
+            return Ran(int(answers.readline()), output.read_text())
+
+        yield run_pytest
 
 
 def test_every_patch_has_a_test() -> None:
@@ -118,20 +141,20 @@ def test_every_patch_applies(name: str, copy: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(KILLERS))
-def test_the_mutant_is_killed(name: str, copy: Path) -> None:
+def test_the_mutant_is_killed(name: str, copy: Path, run: Run) -> None:
     _patch(copy, name)
     try:
-        ran = _run(copy, "-x", KILLERS[name])
+        ran = run("-x", KILLERS[name])
     finally:
         _patch(copy, name, "--reverse")
 
     # A test must have run and failed; an import error does not count.
-    assert ran.returncode == 1 and "1 failed" in ran.stdout, ran.stdout[-3000:] + ran.stderr[-2000:]
+    assert ran.code == 1 and "1 failed" in ran.said, ran.said[-5000:]
 
 
 @pytest.mark.slow
-def test_without_a_mutant_the_tests_pass(copy: Path) -> None:
+def test_without_a_mutant_the_tests_pass(run: Run) -> None:
     """A test that always fails would detect any mutant."""
-    ran = _run(copy, *sorted(set(KILLERS.values())))
+    ran = run(*sorted(set(KILLERS.values())))
 
-    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-2000:]
+    assert ran.code == 0, ran.said[-5000:]
