@@ -80,6 +80,8 @@ def _alone(method: Callable[..., Any], lock: threading.RLock) -> Callable[..., A
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Collecting the tests makes much that stays, and looking for garbage took two fifths of it.
+    gc.set_threshold(100_000, 50, 100)
     # Playwright keeps an event loop in the test's thread; Django takes that for asynchronous code.
     os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     # The fixture is pytest-playwright's own.
@@ -116,7 +118,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     # What was imported and collected stays until the end. Looking for garbage in it took 5 % of the processor time.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.hookimpl(wrapper=True)
