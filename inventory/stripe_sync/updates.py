@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
-from inventory import issues
+from inventory import issues, leases
 from inventory.db import update_rows
-from inventory.leases import LEASE_DURATION, Lease
+from inventory.leases import Lease
 from inventory.models import (
     Installation,
     Issue,
@@ -76,7 +76,7 @@ def prepare_update(lease: Lease) -> StockUpdate | None:
             number=tag.number,
             needs_version_bump=False,
             differs=False,
-            lease_until=Now() + LEASE_DURATION,
+            lease_until=Now() + leases.LEASE_DURATION,
         )
         fault_point("prepare.created")
     fault_point("prepare.committed")
