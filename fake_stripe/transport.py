@@ -60,6 +60,10 @@ class InProcess(stripe.HTTPClient):
     def close(self) -> None:
         """Do nothing: there is no connection."""
 
+    def _sleep_time_seconds(self, num_retries: int) -> float:
+        # The library waits half a second or more before it repeats a call. Here nothing gets better by waiting.
+        return 0.0
+
 
 class Headers(dict[str, str]):
     """Headers with case-insensitive lookup, as the library expects."""

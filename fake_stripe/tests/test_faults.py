@@ -287,11 +287,8 @@ def test_a_dashboard_edit_may_name_a_request_or_none(fake: FakeStripe, shirt: An
     assert unnamed == {"id": None, "idempotency_key": None}
 
 
-def test_every_change_is_made_once_despite_cuts_and_500s(
-    fake: FakeStripe, shirt: Any, monkeypatch: Any
-) -> None:
+def test_every_change_is_made_once_despite_cuts_and_500s(fake: FakeStripe, shirt: Any) -> None:
     """Eight retrying clients at once. A third of the answers is lost or broken, half of those after the effect."""
-    monkeypatch.setattr("stripe._http_client.time.sleep", lambda seconds: None)
     fake.faults.add("cut", when="after", probability=0.15, times=None)
     fake.faults.add("cut", when="before", probability=0.1, times=None)
     fake.faults.add("error_500", stored=False, probability=0.1, times=None)

@@ -119,7 +119,8 @@ def test_after_a_cut_the_same_key_returns_the_answer(
 
 
 def test_the_library_recovers_from_a_cut(fake: FakeStripe, shirt: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("stripe._http_client.time.sleep", lambda seconds: None)
+    waits: list[float] = []
+    monkeypatch.setattr("stripe._http_client.time.sleep", waits.append)
     client = stripe.StripeClient("sk_test_fake", http_client=fake.http_client(), max_network_retries=2)
     fake.faults.add("cut", when="after")
     fake.faults.add("lock_timeout")
@@ -129,6 +130,7 @@ def test_the_library_recovers_from_a_cut(fake: FakeStripe, shirt: Any, monkeypat
     assert fake.products["prod_shirt"]["metadata"]["stock_M"] == "13"
     assert len(fake.events) == 1
     assert len(fake.calls) == 3
+    assert waits == [0, 0]
 
 
 def test_a_second_request_while_the_first_runs_is_a_409(
