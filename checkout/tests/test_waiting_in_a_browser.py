@@ -28,15 +28,19 @@ def page(browser: Browser, live_server: LiveServer, order: Order) -> Iterator[Pa
     """The thank-you page before the event of the payment has arrived."""
     with browser.new_context(base_url=live_server.url) as context:
         page = context.new_page()
+        page.clock.install()
         page.goto(f"{reverse('thank_you')}?session_id={order.session_id}")
         yield page
+
+
+POLL = 2000  # milliseconds
 
 
 def wait_through_two_polls(page: Page) -> None:
     """The response to the first one has been swapped in when the second one arrives."""
     for _poll in range(2):
         with page.expect_response("**/thank-you/**"):
-            pass
+            page.clock.run_for(POLL)
 
 
 @pytest.mark.parametrize("name", ["Check again", "Back to the shop"])
@@ -58,6 +62,7 @@ def test_the_result_is_announced_in_the_same_live_region_and_the_focus_stays(
 
     fake.pay(order.session_id or "")
     deliver(fake)
+    page.clock.run_for(POLL)
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you", timeout=10_000)
     expect(page.get_by_role("term").filter(has_text="Total")).to_be_visible()
@@ -66,14 +71,16 @@ def test_the_result_is_announced_in_the_same_live_region_and_the_focus_stays(
 
 
 def test_the_page_stops_polling_once_the_payment_is_confirmed(
-    page: Page, fake: FakeStripe, order: Order
+    page: Page, live_server: LiveServer, fake: FakeStripe, order: Order
 ) -> None:
     fake.pay(order.session_id or "")
     deliver(fake)
+    page.clock.run_for(POLL)
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you", timeout=10_000)
 
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    page.wait_for_timeout(2500)
+    page.clock.run_for(5 * POLL)
+    page.evaluate("fetch('/after-the-polls/')")
 
-    assert requests == []
+    assert [request.removeprefix(live_server.url) for request in requests] == ["/after-the-polls/"]
