@@ -1,0 +1,28 @@
+"""What the plugin of the environment tells about a run."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+
+from config.tests.environment_plugin import pytest_terminal_summary
+
+
+def test_the_failure_of_a_repeated_test_is_shown(pytestconfig: pytest.Config) -> None:
+    written = StringIO()
+    terminal = pytest.TerminalReporter(pytestconfig, written)
+    failure = pytest.TestReport(
+        nodeid="shop/tests/test_pages.py::test_prices",
+        location=("shop/tests/test_pages.py", 7, "test_prices"),
+        keywords={},
+        outcome="failed",
+        longrepr="AssertionError: $12 instead of $13",
+        when="call",
+    )
+    terminal.stats = {"rerun": [failure], "passed": [failure]}
+
+    pytest_terminal_summary(terminal)
+
+    assert "repeated: shop/tests/test_pages.py::test_prices" in written.getvalue()
+    assert written.getvalue().count("AssertionError: $12 instead of $13") == 1
