@@ -125,6 +125,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.getreports("rerun"):
         terminalreporter.section(f"repeated: {report.nodeid}")
         terminalreporter.write_line(report.longreprtext)
+        for name, content in report.sections:  # What was logged and printed, such as the error of a page.
+            terminalreporter.section(name, "-")
+            terminalreporter.write_line(content)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,6 +19,7 @@ def test_the_failure_of_a_repeated_test_is_shown(pytestconfig: pytest.Config) ->
         outcome="failed",
         longrepr="AssertionError: $12 instead of $13",
         when="call",
+        sections=[("Captured log call", "ERROR the page has failed")],
     )
     terminal.stats = {"rerun": [failure], "passed": [failure]}
 
@@ -26,3 +27,4 @@ def test_the_failure_of_a_repeated_test_is_shown(pytestconfig: pytest.Config) ->
 
     assert "repeated: shop/tests/test_pages.py::test_prices" in written.getvalue()
     assert written.getvalue().count("AssertionError: $12 instead of $13") == 1
+    assert written.getvalue().count("ERROR the page has failed") == 1
