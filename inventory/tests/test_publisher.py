@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from config.stripe_client import PermissionDenied
-from inventory import gateway
+from inventory import gateway, leases
 from inventory.events import inbox
 from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from inventory.stock import ledger
@@ -285,6 +285,21 @@ def frozen(shirt: Shirt, monkeypatch: pytest.MonkeyPatch) -> Iterator[StockUpdat
         patch.setattr(publisher, "_send", lambda *_: None)
         publisher.publish_pending(later(3))
     yield StockUpdate.objects.get(state="open")
+
+
+def test_a_prepared_update_is_leased_as_long_as_all_others(
+    shirt: Shirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proofs with processes shorten leases, and would wait for the true one after each kill."""
+    monkeypatch.setattr(leases, "LEASE_DURATION", timedelta(seconds=4))
+    until: list[datetime | None] = []
+    monkeypatch.setattr(publisher, "_send", lambda *_: until.append(ProductSync.objects.get().lease_until))
+    shirt.sell("M", 2)
+
+    publisher.publish_pending(later(3))
+
+    [lease_until] = until
+    assert lease_until and lease_until < timezone.now() + timedelta(seconds=5)
 
 
 def test_an_open_update_is_sent_unchanged(shirt: Shirt, frozen: StockUpdate) -> None:
