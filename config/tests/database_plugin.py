@@ -1,42 +1,68 @@
-"""Pytest plugin for tests on PostgreSQL: tables are emptied by DELETE, and no session outlives the tests.
+"""Pytest plugin for tests with real transactions: it empties their tables fast, and no session outlives the tests.
 
-Django empties all tables after each test with real transactions by TRUNCATE, which makes new files for each table and
-its indexes. To delete the few rows of a test takes a hundredth of that time.
+After each of them, Django empties all tables and creates every content type and permission anew. These are the same for
+all tests, so they stay unless a test has changed them. On PostgreSQL Django would empty by TRUNCATE, which makes new
+files for each table and its indexes; to delete the few rows of a test takes a hundredth of that time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from django.db import connection
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management.sql import emit_post_migrate_signal
+from django.db import connection, transaction
+from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
+
+# In the order in which they can be deleted.
+KEPT = [Permission, ContentType]
+Rows = list[list[tuple[object, ...]]]
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    if connection.vendor != "postgresql":
-        yield
-        return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(connection.ops), "sql_flush", _flush_of(type(connection.ops).sql_flush))
+        with django_db_blocker.unblock():
+            tables = Tables()
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _test: tables.empty())
         yield
-    with django_db_blocker.unblock():
-        end_other_sessions()
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock():
+            end_other_sessions()
 
 
-def _flush_of(truncate: Any) -> Any:
-    def sql_flush(operations: Any, style: Any, tables: list[str], **options: bool) -> list[str]:
-        if options.get("reset_sequences") or not tables:
-            statements: list[str] = truncate(operations, style, tables, **options)
-            return statements
-        names = [operations.quote_name(table) for table in tables]
-        # Like TRUNCATE, wait for a request that is still being answered. Foreign keys are checked at the commit.
-        lock = f"LOCK TABLE {', '.join(names)} IN EXCLUSIVE MODE"
-        return ["; ".join([lock, *(f"DELETE FROM {name}" for name in names)])]
+class Tables:
+    """The tables of the migrated database."""
 
-    return sql_flush
+    def __init__(self) -> None:
+        self.kept = kept_rows()
+        kept = {model._meta.db_table for model in KEPT}
+        names = connection.introspection.django_table_names(only_existing=True, include_views=False)
+        self.emptied = [connection.ops.quote_name(name) for name in names if name not in kept]
+
+    def empty(self) -> None:
+        """Delete the rows of all tables but those of KEPT, which are made anew if a test has changed them."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                # Like TRUNCATE, wait for a request that is still being answered. Foreign keys are checked at the commit.
+                cursor.execute(f"LOCK TABLE {', '.join(self.emptied)} IN EXCLUSIVE MODE")
+                cursor.execute("; ".join(f"DELETE FROM {name}" for name in self.emptied))
+            else:
+                for name in self.emptied:
+                    cursor.execute(f"DELETE FROM {name}")
+            if kept_rows() == self.kept:
+                return
+            for model in KEPT:
+                model._base_manager.all()._raw_delete(connection.alias)
+        emit_post_migrate_signal(verbosity=0, interactive=False, db=connection.alias)
+        self.kept = kept_rows()
+
+
+def kept_rows() -> Rows:
+    return [list(model._base_manager.order_by("pk").values_list()) for model in KEPT]
 
 
 def end_other_sessions() -> None:

@@ -1,15 +1,14 @@
-"""Tests of the plugin that empties tables on PostgreSQL and ends sessions."""
+"""Tests of the plugin that empties tables after tests with real transactions and ends sessions."""
 
 from __future__ import annotations
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import Group, User
-from django.core.management import call_command
-from django.core.management.color import no_style
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
-from config.tests.database_plugin import end_other_sessions
+from config.tests.database_plugin import KEPT, Tables, end_other_sessions, kept_rows
 
 
 @pytest.mark.django_db(transaction=True)
@@ -22,20 +21,33 @@ def test_each_test_finds_empty_tables(number: int) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.postgres
-def test_a_flush_deletes_the_rows_of_every_table() -> None:
+def test_the_rows_of_every_table_are_deleted_but_those_of_permissions() -> None:
     User.objects.create(username="ada").groups.add(Group.objects.create(name="Clerk"))
-    tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
-    (statement,) = connection.ops.sql_flush(no_style(), tables)
+    tables = Tables()
+    assert len(tables.emptied) + len(KEPT) > len(list(apps.get_models(include_auto_created=False)))
 
-    assert "TRUNCATE" not in statement and statement.count("DELETE FROM") == len(tables) > len(
-        list(apps.get_models())
-    )
-    call_command("flush", interactive=False, reset_sequences=False, inhibit_post_migrate=True, verbosity=0)
-    for table in tables:
+    tables.empty()
+
+    for table in tables.emptied:
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(table)}")
+            cursor.execute(f"SELECT count(*) FROM {table}")
             assert cursor.fetchone() == (0,), table
+    assert kept_rows() == tables.kept and Permission.objects.filter(codename="view_user").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_permissions_that_a_test_has_changed_are_made_anew() -> None:
+    def names() -> list[str]:
+        return sorted(f"{one.content_type.app_label}.{one.codename}" for one in Permission.objects.all())
+
+    tables, before = Tables(), names()
+    ContentType.objects.create(app_label="shop", model="gone")
+    Permission.objects.filter(codename="view_user").delete()
+    Permission.objects.filter(codename="add_user").update(codename="other")
+
+    tables.empty()
+
+    assert names() == before and not ContentType.objects.filter(model="gone").exists()
 
 
 @pytest.mark.django_db(transaction=True)

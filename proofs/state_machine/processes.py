@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from unittest import mock
 
-from django.db import connection
+from django.db import connection, connections
 
 from config import fault_points
 
@@ -48,7 +48,7 @@ class Processes:
         """Run `act` as a process. Returns None if it was killed. `steps`: the step at which it is killed."""
         self.running.append(Process(name, steps))
         try:
-            return Context().run(act)
+            return _in_a_context_of_its_own(act)
         except Killed as death:
             self.deaths.append(f"{name} at {death}")
             _forget_the_transaction()
@@ -95,6 +95,21 @@ class Processes:
 
         with mock.patch.object(fault_points, "visit", visit), connection.execute_wrapper(statement):
             yield
+
+
+def _in_a_context_of_its_own(act: Callable[[], Result]) -> Result:
+    """Run `act` without the caller's context variables, as another process would, but on this connection.
+
+    Once a test has used a browser, Playwright's event loop runs in the thread of all later tests. There Django keeps its
+    connections in a context variable, so that a new context would open another connection, whose statements are no steps.
+    """
+    shared = connections["default"]
+
+    def on_this_connection() -> Result:
+        connections["default"] = shared
+        return act()
+
+    return Context().run(on_this_connection)
 
 
 def _forget_the_transaction() -> None:

@@ -5,17 +5,21 @@ In the suite both are bounded and deterministic. `python -m proofs.state_machine
 
 from __future__ import annotations
 
+import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from random import Random
 
 import pytest
+from django.db import connections
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from proofs.state_machine.actions import ACTIONS
 from proofs.state_machine.broken import BrokenPromise
 from proofs.state_machine.cast import FORGOTTEN
+from proofs.state_machine.processes import Processes
 from proofs.state_machine.schedule import draw_actions, empty_database, run_schedule
 from proofs.state_machine.trouble import CALLS, DELIVERIES, Tally
 from proofs.state_machine.world import World
@@ -113,6 +117,17 @@ def test_a_season_deletes_rows_of_every_kind_and_keeps_every_invariant() -> None
         world.heal_and_judge()
 
         assert all(world.tally.notes[f"deleted: {model.__name__}"] for model in FORGOTTEN), world.tally
+
+
+def test_a_process_uses_the_connection_of_its_schedule_where_an_event_loop_runs() -> None:
+    """Playwright's loop runs in the thread of the tests, where a new context has no connection."""
+
+    async def use_connection() -> bool:
+        processes = Processes(lambda _where: None, lambda _point: None)
+        return processes.run("worker", lambda: connections["default"]) is connections["default"]
+
+    with ThreadPoolExecutor(1) as thread:  # This thread may have a loop already.
+        assert thread.submit(asyncio.run, use_connection()).result()
 
 
 @pytest.mark.django_db(transaction=True)
