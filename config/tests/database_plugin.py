@@ -1,6 +1,6 @@
 """Pytest plugin for tests with real transactions: it empties their tables fast, and no session outlives the tests.
 
-After each of them, Django empties all tables and creates every content type and permission anew. These are the same for
+After each of them, Django empties all tables and creates every content type and permission again. These are the same for
 all tests, so they stay unless a test has changed them. On PostgreSQL Django would empty by TRUNCATE, which makes new
 files for each table and its indexes; to delete the few rows of a test takes a hundredth of that time.
 """
@@ -44,7 +44,7 @@ class Tables:
         self.emptied = [connection.ops.quote_name(name) for name in names if name not in kept]
 
     def empty(self) -> None:
-        """Delete the rows of all tables but those of KEPT, which are made anew if a test has changed them."""
+        """Delete the rows of all tables but those of KEPT, which are made again if a test has changed them."""
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 # Like TRUNCATE, wait for a request that is still being answered. Foreign keys are checked at the commit.

@@ -36,7 +36,7 @@ def test_the_rows_of_every_table_are_deleted_but_those_of_permissions() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_permissions_that_a_test_has_changed_are_made_anew() -> None:
+def test_permissions_that_a_test_has_changed_are_made_again() -> None:
     def names() -> list[str]:
         return sorted(f"{one.content_type.app_label}.{one.codename}" for one in Permission.objects.all())
 
