@@ -17,8 +17,9 @@ from pathlib import Path
 from script.postgres import find_binaries, private_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-# On two processors a third process was not faster; for part of the suite even a second one is slower.
-WHOLE = ["-n", "2", "--dist", "worksteal"]
+# One process more than processors, because each waits now and then for its browser. For part of the suite even a second
+# one is slower.
+WHOLE = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
 # Tests of settings and of source files, which take long.
 WITHOUT_A_DATABASE = [
     "test_every_setting",

@@ -143,6 +143,10 @@ def send_again(mail: CustomerMail, *, now: datetime, to: str = "") -> bool:
 # --- Sending ----------------------------------------------------------------------------------
 
 
+def waiting_mails() -> CustomerMailQuerySet:
+    return CustomerMail.objects.waiting()
+
+
 def has_due(now: datetime) -> bool:
     return _due(now).exists()
 
@@ -177,7 +181,7 @@ def claim(now: datetime, number: int) -> list[CustomerMail]:
 
 
 def _due(now: datetime) -> CustomerMailQuerySet:
-    return CustomerMail.objects.waiting().filter(is_due("next_attempt_at", now, longest=2 * DELAYS[1]))
+    return waiting_mails().filter(is_due("next_attempt_at", now, longest=2 * DELAYS[1]))
 
 
 def _change(mails: Sequence[CustomerMail], **changes: Any) -> None:

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -227,9 +228,13 @@ def close_return(request_id: int, *, answer: str, actor: str, now: datetime) -> 
     return request
 
 
+def unsettled() -> QuerySet[CustomerRequest]:
+    return CustomerRequest.objects.filter(is_settled=False)
+
+
 def settle_waiting(now: datetime) -> int:
     """Worker task: settle cancellations whose refund was not confirmed at once. Returns how many are settled."""
-    waiting = CustomerRequest.objects.filter(is_settled=False).order_by("pk").values_list("pk", flat=True)
+    waiting = unsettled().order_by("pk").values_list("pk", flat=True)
     return sum(settle(request_id, now=now) for request_id in list(waiting[:BATCH_SIZE]))
 
 

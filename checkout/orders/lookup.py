@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
@@ -68,9 +68,13 @@ def look_up(email: str, number: str, *, network: str, now: datetime) -> None:
     )
 
 
+def unanswered() -> QuerySet[OrderLookup]:
+    return OrderLookup.objects.filter(answered_at=None)
+
+
 def answer_lookups(now: datetime) -> int:
     """Worker task: mail the links of those that name an order, and forget what was typed."""
-    waiting = OrderLookup.objects.filter(answered_at=None).order_by("pk")
+    waiting = unanswered().order_by("pk")
     with transaction.atomic():
         lookups = list(waiting.select_for_update(skip_locked=True)[:BATCH_SIZE])
         for lookup in lookups:
