@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from django.test import Client
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
@@ -19,6 +20,9 @@ DEVICES: dict[str, dict[str, Any]] = {
     "phone": {"viewport": SMALL, "color_scheme": "dark", "bypass_csp": True},
     "phone without JavaScript": {"viewport": SMALL, "color_scheme": "light", "java_script_enabled": False},
 }
+
+# One of them in the quick suite; the others with ALL_PROOFS=1, as in CI.
+EACH_DEVICE = ["desk", *(pytest.param(name, marks=pytest.mark.slow) for name in DEVICES if name != "desk")]
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from checkout.order_links import order_path
 from checkout.orders import customer_requests, shipping
 from checkout.orders.customer_requests import ReturnedUnits
 from checkout.tests.conftest import Customer, deliver, item_of, order_for, put_on_show
-from checkout.tests.devices import DEVICES, check, opened
+from checkout.tests.devices import EACH_DEVICE, check, opened
 from fake_stripe import FakeStripe
 from shop.models import Product
 
@@ -31,7 +31,7 @@ Kind = CustomerRequest.Kind
 SHOTS = os.environ.get("SCREENSHOTS", "")
 
 
-@pytest.fixture(params=DEVICES)
+@pytest.fixture(params=EACH_DEVICE)
 def page(
     request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer, admin_client: Client
 ) -> Iterator[Page]:

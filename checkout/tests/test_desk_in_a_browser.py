@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from checkout.models import Order
 from checkout.orders.refund_requests import send_waiting_refunds
 from checkout.tests.conftest import Customer, create_roles, deliver, item_of, order_for, put_on_show
-from checkout.tests.devices import DEVICES, check, opened
+from checkout.tests.devices import DEVICES, EACH_DEVICE, check, opened
 from checkout.tests.test_external_orders import a_line, open_externally
 from checkout.tests.test_lists_that_grow import EVENTS, events
 from fake_stripe import FakeStripe
@@ -31,7 +31,7 @@ GRID = "admin:inventory_stock_grid"
 TWELVE = "XXS,XS,S,M,L,XL,2XL,3XL,4XL,5XL,6XL,7XL"
 
 
-@pytest.fixture(params=DEVICES)
+@pytest.fixture(params=EACH_DEVICE)
 def page(
     request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer, admin_client: Client
 ) -> Iterator[Page]:

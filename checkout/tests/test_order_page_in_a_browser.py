@@ -32,9 +32,12 @@ DEVICES = {
     "desk without scripts": (DESK, False),
     "phone without scripts": (PHONE, False),
 }
+# One with scripts and one without in the quick suite; the others with ALL_PROOFS=1, as in CI.
+QUICK = {"desk", "phone without scripts"}
+EACH_DEVICE = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in DEVICES]
 
 
-@pytest.fixture(params=DEVICES)
+@pytest.fixture(params=EACH_DEVICE)
 def page(request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer) -> Iterator[Page]:
     """A customer's. It fails the test if the browser reports an error, such as a style that the CSP blocks."""
     viewport, has_scripts = DEVICES[request.param]

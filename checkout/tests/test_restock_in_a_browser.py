@@ -34,7 +34,15 @@ def shirt(fake: FakeStripe, live_server: LiveServer, settings: Settings) -> Prod
     return put_on_show(fake, "prod_balm", "BALM T-Shirt", metadata)
 
 
-@pytest.fixture(params=["phone", "desktop", "phone without scripts", "desktop without scripts"])
+# Those that differ most in the quick suite; the others with ALL_PROOFS=1, as in CI.
+@pytest.fixture(
+    params=[
+        "phone",
+        pytest.param("desktop", marks=pytest.mark.slow),
+        pytest.param("phone without scripts", marks=pytest.mark.slow),
+        "desktop without scripts",
+    ]
+)
 def page(request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer) -> Iterator[Page]:
     viewport = PHONE if "phone" in request.param else DESKTOP
     scripts = "without" not in request.param
