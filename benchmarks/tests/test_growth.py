@@ -46,6 +46,7 @@ def test_a_ratio_above_its_target_is_missed() -> None:
     assert [name for name, target in targets.items() if not target["met"]] == ["order"]
 
 
+@pytest.mark.slow
 def test_a_shop_with_a_history_answers_one_round() -> None:
     with growth.shop("sqlite", {"movements": 60, "orders": 6, "events": 16}, products=1) as shop:
         found = shop.measure(1)

@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from checkout.models import Order
 from checkout.orders.refund_requests import send_waiting_refunds
 from checkout.tests.conftest import Customer, create_roles, deliver, item_of, order_for, put_on_show
-from checkout.tests.devices import DEVICES, EACH_DEVICE, check, opened
+from checkout.tests.devices import EACH_DEVICE, check, opened
 from checkout.tests.test_external_orders import a_line, open_externally
 from checkout.tests.test_lists_that_grow import EVENTS, events
 from fake_stripe import FakeStripe
@@ -308,31 +308,31 @@ def test_each_report_is_read_and_downloaded(page: Page, paid: Order) -> None:
         assert "," in download.value.path().read_text()
 
 
+@pytest.mark.parametrize("device", EACH_DEVICE)
 def test_packer_and_bookkeeper_see_their_work_and_are_refused_the_rest(
-    browser: Browser, live_server: LiveServer, paid: Order, shirt: Product
+    device: str, browser: Browser, live_server: LiveServer, paid: Order, shirt: Product
 ) -> None:
     create_roles()
     order = reverse("admin:checkout_order_change", args=[paid.pk])
-    for device in DEVICES:
-        with opened(device, browser, live_server, login("Packer")) as page:
-            page.goto(reverse("admin:index"))
-            expect(page.get_by_text("Last 7 days")).to_have_count(0)
-            check(page)
-            page.goto(order)
-            expect(page.get_by_text("Refund everything")).to_have_count(0)
-            page.get_by_role("button", name="Mark as packed").click()
-            page.get_by_role("button", name="It is not packed after all").click()
-            check(page)
-            assert status(page, reverse(GRID)) == status(page, f"{order.replace('change', 'refund')}") == 403
-            assert status(page, reverse("admin:checkout_report", args=["sales"])) == 403
-        with opened(device, browser, live_server, login("Bookkeeper")) as page:
-            page.goto(reverse("admin:index"))
-            expect(page.get_by_text("Last 7 days")).to_be_visible()
-            check(page)
-            page.goto(order)
-            expect(page.get_by_role("button", name="Mark as packed")).to_have_count(0)
-            assert status(page, reverse("admin:checkout_report", args=["sales"])) == 200
-            assert status(page, reverse(GRID)) == status(page, reverse("admin:checkout_send_orders")) == 403
+    with opened(device, browser, live_server, login("Packer")) as page:
+        page.goto(reverse("admin:index"))
+        expect(page.get_by_text("Last 7 days")).to_have_count(0)
+        check(page)
+        page.goto(order)
+        expect(page.get_by_text("Refund everything")).to_have_count(0)
+        page.get_by_role("button", name="Mark as packed").click()
+        page.get_by_role("button", name="It is not packed after all").click()
+        check(page)
+        assert status(page, reverse(GRID)) == status(page, f"{order.replace('change', 'refund')}") == 403
+        assert status(page, reverse("admin:checkout_report", args=["sales"])) == 403
+    with opened(device, browser, live_server, login("Bookkeeper")) as page:
+        page.goto(reverse("admin:index"))
+        expect(page.get_by_text("Last 7 days")).to_be_visible()
+        check(page)
+        page.goto(order)
+        expect(page.get_by_role("button", name="Mark as packed")).to_have_count(0)
+        assert status(page, reverse("admin:checkout_report", args=["sales"])) == 200
+        assert status(page, reverse(GRID)) == status(page, reverse("admin:checkout_send_orders")) == 403
 
 
 def login(role: str) -> Client:

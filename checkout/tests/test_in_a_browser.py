@@ -69,7 +69,7 @@ def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     yield from visitor(browser, viewport=PHONE if request.param == "phone" else DESKTOP)
 
 
-@pytest.fixture(params=["phone", "desktop"])
+@pytest.fixture(params=["phone", pytest.param("desktop", marks=pytest.mark.slow)])
 def page_without_scripts(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     viewport = PHONE if request.param == "phone" else DESKTOP
     yield from visitor(browser, viewport=viewport, java_script_enabled=False)

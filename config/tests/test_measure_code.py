@@ -94,6 +94,7 @@ def test_a_missed_target_is_named() -> None:
     assert measure_code.missed_targets(figures) == ["functions.private_used_once_percent: 12 is not < 12"]
 
 
+@pytest.mark.slow
 def test_the_journeys_run_and_are_counted() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "script.measure_code", "--json"], cwd=ROOT, capture_output=True, text=True

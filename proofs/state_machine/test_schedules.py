@@ -43,6 +43,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_no_order_of_events_breaks_an_invariant() -> None:
     """Hypothesis searches for an order that does, and shrinks it to the shortest one."""

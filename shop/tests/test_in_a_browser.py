@@ -122,7 +122,10 @@ def come_back(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize(
+    "viewport",
+    [pytest.param(PHONE, id="phone"), pytest.param(DESKTOP, id="desktop", marks=pytest.mark.slow)],
+)
 def test_axe_finds_no_violations(browser: Browser, shop: str, viewport: Any, scheme: Any) -> None:
     found = []
     # axe is injected as a script, which the Content-Security-Policy would block.
