@@ -64,7 +64,7 @@ def shirt(fake: FakeStripe, site: str) -> Product:
     return put_on_show(fake, "prod_balm", "BALM T-Shirt", metadata)
 
 
-@pytest.fixture(params=["phone", "desktop"])
+@pytest.fixture(params=["phone", pytest.param("desktop", marks=pytest.mark.slow)])
 def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     yield from visitor(browser, viewport=PHONE if request.param == "phone" else DESKTOP)
 
