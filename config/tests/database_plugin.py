@@ -19,6 +19,8 @@ from pytest_django.plugin import DjangoDbBlocker
 
 # In the order in which they can be deleted.
 KEPT = [Permission, ContentType]
+# Of the cluster's 200. The live server's threads and the pages that the browser still shows have a few.
+MOST_LEFT_OPEN = 30
 Rows = list[list[tuple[object, ...]]]
 
 
@@ -31,7 +33,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock():
-            end_other_sessions()
+            refuse_many(end_other_sessions())
 
 
 class Tables:
@@ -65,8 +67,8 @@ def kept_rows() -> Rows:
     return [list(model._base_manager.order_by("pk").values_list()) for model in KEPT]
 
 
-def end_other_sessions() -> None:
-    """End this user's other sessions of the database, which could not be dropped otherwise.
+def end_other_sessions() -> int:
+    """End this user's other sessions of the database, which could not be dropped otherwise. Returns their number.
 
     The live server's threads keep theirs while the browser, which is closed later, keeps its connection to the server.
     """
@@ -74,4 +76,13 @@ def end_other_sessions() -> None:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+        )
+        return int(cursor.rowcount)
+
+
+def refuse_many(sessions: int) -> None:
+    """Fail the run if its tests left many sessions open: PostgreSQL would refuse the next ones at some time."""
+    if sessions > MOST_LEFT_OPEN:
+        pytest.fail(
+            f"{sessions} database sessions were left open, more than {MOST_LEFT_OPEN}.", pytrace=False
         )

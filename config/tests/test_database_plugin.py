@@ -8,7 +8,14 @@ from django.contrib.auth.models import Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
-from config.tests.database_plugin import KEPT, Tables, end_other_sessions, kept_rows
+from config.tests.database_plugin import (
+    KEPT,
+    MOST_LEFT_OPEN,
+    Tables,
+    end_other_sessions,
+    kept_rows,
+    refuse_many,
+)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -59,7 +66,7 @@ def test_sessions_that_were_left_open_are_ended() -> None:
     with left_open.cursor() as cursor:
         cursor.execute("SELECT 1")
 
-    end_other_sessions()
+    assert end_other_sessions() >= 1
 
     with pytest.raises(psycopg.OperationalError), left_open.connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -67,3 +74,9 @@ def test_sessions_that_were_left_open_are_ended() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         assert cursor.fetchone() == (1,)
+
+
+def test_a_run_that_leaves_many_sessions_open_fails() -> None:
+    refuse_many(MOST_LEFT_OPEN)
+    with pytest.raises(pytest.fail.Exception, match="31 database sessions were left open"):
+        refuse_many(MOST_LEFT_OPEN + 1)
