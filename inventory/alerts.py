@@ -117,8 +117,8 @@ def _items() -> QuerySet[StockItem]:
 def _save_levels(items: Sequence[StockItem] | QuerySet[StockItem]) -> None:
     levels = {item.pk: item.level for item in items}  # type: ignore[attr-defined]
     for level in StockLevel:
-        pks = [pk for pk, item_level in levels.items() if item_level == level]
-        StockItem.objects.filter(pk__in=pks).update(notified_level=level)
+        if pks := [pk for pk, item_level in levels.items() if item_level == level]:
+            StockItem.objects.filter(pk__in=pks).update(notified_level=level)
 
 
 def _send(lines: Sequence[AlertLine], now: datetime) -> bool:

@@ -20,15 +20,23 @@ Row = TypeVar("Row", bound=models.Model)
 
 def any_rows(query: Callable[[], QuerySet[Any, Any]]) -> bool:
     """Whether `query()` has rows. Its SQL is built at the first call, so `query` must always return the same queryset."""
-    sql, parameters = _exists_statement(connection.vendor, query)
+    sql, parameters = _keys_statement(connection.vendor, query)
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
+        cursor.execute(f"{sql} LIMIT 1", parameters)
         return cursor.fetchone() is not None
 
 
+def count_rows(query: Callable[[], QuerySet[Any, Any]]) -> int:
+    """The number of rows of `query()`, on the same terms as `any_rows`."""
+    sql, parameters = _keys_statement(connection.vendor, query)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({sql}) AS found", parameters)  # noqa: S608
+        return int(cursor.fetchone()[0])
+
+
 @lru_cache
-def _exists_statement(vendor: str, query: Callable[[], QuerySet[Any, Any]]) -> tuple[str, tuple[Any, ...]]:
-    return query().order_by().values("pk")[:1].query.sql_with_params()
+def _keys_statement(vendor: str, query: Callable[[], QuerySet[Any, Any]]) -> tuple[str, tuple[Any, ...]]:
+    return query().order_by().values("pk").query.sql_with_params()
 
 
 def insert_new(rows: Sequence[Row], *, unique: Sequence[str]) -> list[Row]:

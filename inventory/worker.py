@@ -221,7 +221,7 @@ def run_task(task: WorkerTask, now: datetime) -> int:
 
 
 def _call(task: WorkerTask, now: datetime) -> int:
-    if task.only_if and not any_rows(import_string(task.only_if)):
+    if task.only_if and not any(any_rows(import_string(query)) for query in task.only_if):
         return 0
     function: Callable[[datetime], int] = import_string(task.path)
     return function(now)

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.encoding import punycode
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
@@ -171,10 +171,18 @@ def forget(subscriber_ids: Iterable[UUID | None]) -> None:
                 forget_if_done(subscriber)
 
 
+def subscribers() -> QuerySet[RestockSubscriber]:
+    return RestockSubscriber.objects.all()
+
+
+def known_networks() -> QuerySet[RestockSignup]:
+    return RestockSignup.objects.exclude(client_network="")
+
+
 def end_old(now: datetime) -> int:
     """Worker task: end sign-ups that were not confirmed, wait too long, or wait for what is no longer sold."""
     signups = RestockSignup.objects.all()
-    signups.filter(client_network__gt="", asked_at__lt=now - DAY).update(client_network="")
+    known_networks().filter(asked_at__lt=now - DAY).update(client_network="")
     unconfirmed_before = now - timedelta(days=settings.RESTOCK_CONFIRM_DAYS)
     signups.filter(state=State.UNCONFIRMED, asked_at__lt=unconfirmed_before).delete()
     waiting = signups.filter(state=State.WAITING)

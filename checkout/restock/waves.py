@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from checkout.cart.rules import is_for_sale
 from checkout.mail import outbox
@@ -31,12 +31,20 @@ State = RestockSignup.State
 MAX_WAVE = 200  # mails queued in one transaction; what is left follows in the next round
 
 
+def waiting_signups() -> QuerySet[RestockSignup]:
+    return RestockSignup.objects.filter(state=State.WAITING)
+
+
+def mails_of_waves() -> QuerySet[CustomerMail]:
+    return CustomerMail.objects.filter(kind=BACK_IN_STOCK)
+
+
 def send_waves(now: datetime) -> int:
     """Worker task: queue the mails that are due, and forget the addresses of those that were sent."""
     if not is_on(BACK_IN_STOCK):
         return 0
     done = finish_mailed(now)
-    waiting = RestockSignup.objects.filter(state=State.WAITING, item=OuterRef("pk"))
+    waiting = waiting_signups().filter(item=OuterRef("pk"))
     for item in StockItem.objects.filter(Exists(waiting)).select_related("product").order_by("pk"):
         if is_for_sale(item):
             done += queue_wave(item, now)
@@ -68,7 +76,7 @@ def queue_wave(item: StockItem, now: datetime) -> int:
         wave = RestockWave(item=item, number=last + 1, available=item.available, created_at=now)
         if not insert_new([wave], unique=("item_id", "number")):
             return 0
-        waiting = RestockSignup.objects.filter(item=item, state=State.WAITING).order_by("pk")
+        waiting = waiting_signups().filter(item=item).order_by("pk")
         chosen = list(waiting.select_for_update(of=("self",)).select_related("subscriber")[:room])
         if not chosen:
             wave.delete()
@@ -112,7 +120,7 @@ def is_current(mail: CustomerMail) -> bool:
 
 def finish_mailed(now: datetime) -> int:
     """Finish the sign-ups whose mail was sent or refused; those whose mail was canceled wait again, in their place."""
-    mails = CustomerMail.objects.filter(kind=BACK_IN_STOCK).exclude(pk__in=CustomerMail.objects.waiting())
+    mails = mails_of_waves().exclude(pk__in=CustomerMail.objects.waiting())
     outcomes = {
         CustomerMail.State.SENT: State.MAILED,
         CustomerMail.State.CANCELED: State.WAITING,

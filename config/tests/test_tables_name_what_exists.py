@@ -33,7 +33,7 @@ def test_the_path_resolves_to_a_function_of_one_argument(path: str) -> None:
     inspect.signature(function).bind("an event, a time or a request")
 
 
-@pytest.mark.parametrize("path", sorted({task.only_if for task in WORKER_TASKS if task.only_if}))
+@pytest.mark.parametrize("path", sorted({query for task in WORKER_TASKS for query in task.only_if}))
 def test_the_query_of_a_task_takes_no_argument(path: str) -> None:
     inspect.signature(import_string(path)).bind()
 

@@ -27,6 +27,7 @@ from config.stripe_client import (
     is_configured,
 )
 from inventory import gateway, issues
+from inventory.db import any_rows, count_rows
 from inventory.events import inbox
 from inventory.leases import is_due, lease, lease_free
 from inventory.models import Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
@@ -59,16 +60,18 @@ def publish_pending(now: datetime) -> int:
     stopped = Issue.objects.filter(kind=Issue.Kind.PUBLISHING_STOPPED, subject=SUBJECT, closed_at=None)
     due = pending_products(now).filter(~Exists(stopped))
     due = due.order_by(F("next_attempt_at").asc(nulls_first=True))
-    to_refresh = refresh.due_refreshes(now)
-    if refresh.is_listing_cheaper(to_refresh.count()):
-        # As after a start: one list of the account takes far fewer requests than reading each product here.
-        due = due.exclude(pk__in=to_refresh.values("pk"))
-    done, seen = 0, list[str]()
-    while len(seen) < BATCH_SIZE:
-        # One at a time, because other threads take theirs meanwhile.
-        product_id = due.exclude(pk__in=seen).values_list("pk", flat=True).first()
-        if product_id is None:
+    if any_rows(refresh.pending_refreshes):
+        to_refresh = refresh.due_refreshes(now)
+        if refresh.is_listing_cheaper(to_refresh.count()):
+            # As after a start: one list of the account takes far fewer requests than reading each product here.
+            due = due.exclude(pk__in=to_refresh.values("pk"))
+    done, seen, is_last = 0, list[str](), False
+    while len(seen) < BATCH_SIZE and not is_last:
+        # One at a time, because other threads take theirs meanwhile. The second only tells whether to ask again.
+        found = due.exclude(pk__in=seen).values_list("pk", flat=True)[:2]
+        if not found:
             break
+        product_id, is_last = found[0], len(found) == 1
         seen.append(product_id)
         try:
             done += publish_product(product_id, now)
@@ -105,12 +108,16 @@ def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
         return syncs
     is_now = is_due("next_attempt_at", now)
     # Sales go on while paid sessions wait as well: a worker that is slow for a moment sells nothing.
-    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, attempts=0, needs_stripe=False)
     sold = Movement.objects.filter(kind=Movement.Kind.SALE, created_at__gt=now - QUIET)
-    if not (sold.exists() or waiting.filter(type="checkout.session.completed").exists()):
+    if not (any_rows(waiting_sales) or sold.exists()):
         recent = StockUpdate.objects.filter(product=OuterRef("pk"), finished_at__gt=now - MIN_PAUSE)
         is_now |= Q(~Exists(recent), attempts=0)  # With attempts it waits because it failed.
     return syncs.filter(lease_free(), is_now)
+
+
+def waiting_sales() -> QuerySet[StripeEvent]:
+    waiting = StripeEvent.objects.filter(state=StripeEvent.State.WAITING, attempts=0, needs_stripe=False)
+    return waiting.filter(type="checkout.session.completed")
 
 
 def publish_product(product_id: str, now: datetime) -> bool:
@@ -235,7 +242,7 @@ def _record_applied(
         own_row.request_refresh()
     updates.apply_update(update, now, answered=answered)
     # Spread the updates to stay below Stripe's 25 requests a second: a product costs an update and at times a refresh.
-    gather = timedelta(seconds=min(max(MIN_PAUSE.total_seconds(), 0.8 * pending_products().count()), 300.0))
+    gather = timedelta(seconds=min(max(MIN_PAUSE.total_seconds(), 0.8 * count_rows(pending_products)), 300.0))
     own_row.update(next_attempt_at=now + gather, attempts=0)
     if sync.attempts:
         issues.close(Issue.Kind.PUBLISH_FAILED, sync.pk)
