@@ -44,15 +44,7 @@ def delete_expired(now: datetime) -> int:
     # What is waiting or failed is kept. `received_at` has an index.
     handled = StripeEvent.objects.filter(state=StripeEvent.State.HANDLED, handled_at__lt=now - RETENTION)
     deleted += _delete_some(handled.filter(received_at__lt=now - RETENTION))
-    # The next catalog for agents is compared with the newest ones.
-    succeeded = CatalogImport.objects.filter(status__startswith="succeeded")
-    products = succeeded.filter(feed=CatalogImport.Feed.PRODUCT)
-    newest = [
-        rows.aggregate(newest=Max("pk"))["newest"]
-        for rows in (succeeded, products, products.filter(mode="replace"))
-    ]
-    old = CatalogImport.objects.filter(finished_at__lt=now - RETENTION)
-    deleted += _delete_some(old.exclude(pk__in=[pk for pk in newest if pk]))
+    deleted += _delete_imports(now - RETENTION)
     # By Stripe's clock as well: a clock of ours that jumps ahead must not delete what Stripe's events still need.
     read_to = EventCursor.objects.values_list("read_to", flat=True).first()
     if read_to is not None:
@@ -64,6 +56,20 @@ def delete_expired(now: datetime) -> int:
 def _delete_some(rows: QuerySet[Model]) -> int:
     keys = list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE])
     return rows.filter(pk__in=keys).delete()[0] if keys else 0
+
+
+def _delete_imports(before: datetime) -> int:
+    old = CatalogImport.objects.filter(finished_at__lt=before)
+    if not old.exists():
+        return 0
+    # The next catalog for agents is compared with the newest ones.
+    succeeded = CatalogImport.objects.filter(status__startswith="succeeded")
+    products = succeeded.filter(feed=CatalogImport.Feed.PRODUCT)
+    newest = [
+        rows.aggregate(newest=Max("pk"))["newest"]
+        for rows in (succeeded, products, products.filter(mode="replace"))
+    ]
+    return _delete_some(old.exclude(pk__in=[pk for pk in newest if pk]))
 
 
 # --- Processed requests -----------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,6 +11,7 @@ from itertools import islice
 from checkout import gateway
 from checkout.models import Order
 from checkout.orders.fulfillment import apply_session
+from checkout.stripe_objects import CheckoutSession
 from config.stripe_client import InvalidRequest, StripeCallError, is_configured
 from config.stripe_events import EVENTS
 from inventory import deliveries
@@ -65,11 +66,9 @@ def apply_completed(*, since: datetime, now: datetime, undelivered_only: bool = 
     `undelivered_only`: leave out sessions whose completion an event has reported.
     """
     result = BackfillResult()
-    delivered = StripeEvent.objects.filter(type=COMPLETED)
+    sessions = gateway.iter_sessions(since=since, status="complete")
     with inbox.allow_stripe_calls():
-        for session in gateway.iter_sessions(since=since, status="complete"):
-            if undelivered_only and delivered.filter(object_id=session.id).exists():
-                continue
+        for session in _undelivered(sessions) if undelivered_only else sessions:
             before = Order.objects.filter(session_id=session.id).values_list("state", flat=True).first()
             try:
                 order = apply_session(session, now=now)
@@ -82,3 +81,10 @@ def apply_completed(*, since: datetime, now: datetime, undelivered_only: bool = 
                 if order is not None and order.state != before:
                     result.orders.append(order)
     return result
+
+
+def _undelivered(sessions: Iterator[CheckoutSession]) -> Iterator[CheckoutSession]:
+    while batch := list(islice(sessions, BATCH_SIZE)):
+        reported = StripeEvent.objects.filter(type=COMPLETED, object_id__in=[session.id for session in batch])
+        delivered = set(reported.values_list("object_id", flat=True))
+        yield from (session for session in batch if session.id not in delivered)

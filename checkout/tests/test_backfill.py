@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 import time_machine
@@ -91,6 +92,17 @@ def test_the_worker_does_not_read_sessions_again_whose_events_have_arrived(
 
     assert backfill.apply_undelivered(timezone.now()) == 0
     assert [call.path for call in fake.calls] == ["/v1/checkout/sessions"]
+
+
+def test_many_sessions_whose_events_have_arrived_take_one_query(
+    fake: FakeStripe, shirt: Product, django_assert_num_queries: Any
+) -> None:
+    for _sale in range(3):
+        fake.pay(open_externally(fake, [a_line(shirt, 1, "M")]))
+    deliver(fake)
+
+    with django_assert_num_queries(1):
+        assert backfill.apply_undelivered(timezone.now()) == 0
 
 
 def test_one_session_that_fails_does_not_stop_the_backfill_and_is_named(

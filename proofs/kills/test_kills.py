@@ -151,4 +151,7 @@ def test_a_process_killed_at_a_fault_point_loses_nothing(
 def test_a_process_killed_at_its_last_visit_to_a_fault_point_loses_nothing(
     point: str, rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
-    kill(rehearsal, point, rehearsal.last(point), tmp_path)
+    last = rehearsal.last(point)
+    if last == rehearsal.first(point):
+        pytest.skip("visited once: the same kill as at its first visit")
+    kill(rehearsal, point, last, tmp_path)
