@@ -1,4 +1,4 @@
-"""Create a virtual environment beside manage.py and install the pinned packages.
+"""Create a virtual environment beside manage.py and install the pinned packages, with uv if it is installed, else with pip.
 
 Needs only the standard library. On Windows: `py script\\bootstrap.py`.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
-# Arguments of consecutive `pip install` runs.
+# Arguments of consecutive runs of pip or uv.
 RUNNING = [["-r", "requirements.txt"]]
 DEMO = [["-r", "requirements.txt", "-r", "requirements-demo.txt"]]
 TESTING = [
@@ -64,10 +65,12 @@ def make_venv() -> None:
 
 def install(steps: Steps) -> None:
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    command = [str(PYTHON), "-m", "pip", "install", "-qq"]
+    if uv := shutil.which("uv"):
+        command = [uv, "pip", "install", "-q", "--compile-bytecode", "--python", str(PYTHON)]
     with told(f"Installing {', '.join(files(steps))}"):
         for step in steps:
-            command = [str(PYTHON), "-m", "pip", "install", "-qq", "--require-hashes", *step]
-            if subprocess.run(command, cwd=ROOT, env=environment).returncode:
+            if subprocess.run([*command, "--require-hashes", *step], cwd=ROOT, env=environment).returncode:
                 sys.exit("The packages could not be installed; see the error above.")
     stamp(steps).write_text(fingerprint(steps))
 
