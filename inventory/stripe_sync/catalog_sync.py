@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from config.stripe_client import NotFound
-from inventory.models import ProductSync, StockItem
+from inventory.models import Installation, ProductSync, StockItem
 from inventory.stripe_sync import backoff, snapshot
 from inventory.stripe_sync.refresh import requested_counts
 from shop import gateway, mirror
@@ -89,7 +89,7 @@ def _would_change(product: gateway.StripeProduct) -> bool:
         return True
     if product.deleted:
         return False
-    tag = snapshot.tag_of(product)
+    tag = snapshot.tag_of(product, Installation.current())
     if tag.foreign:
         is_paused = sync.pause_reason == sync.PauseReason.FOREIGN and sync.pause_detail == tag.foreign
         if tag.foreign != sync.accepted_version and not is_paused:

@@ -30,7 +30,7 @@ from inventory import gateway, issues
 from inventory.db import any_rows, count_rows
 from inventory.events import inbox
 from inventory.leases import is_due, lease, lease_free
-from inventory.models import Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
+from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
 from inventory.stock.metadata import update_payload
 from inventory.stripe_sync import backoff, missed_events, refresh, snapshot, updates
 from shop import mirror
@@ -255,7 +255,7 @@ def _resolve_unknown_outcome(sync: ProductSync, update: StockUpdate, now: dateti
     product = fetch_product(update.product_id)
     mirror.upsert_product(product)
     fault_point("resolve.read")
-    tag = snapshot.tag_of(product)
+    tag = snapshot.tag_of(product, Installation.current())
     was_applied = tag.number == update.number
     if tag.number is None and not product.deleted:
         # The tag was removed or replaced. Only our update's own event can prove that it was applied before.

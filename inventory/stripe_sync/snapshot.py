@@ -8,12 +8,14 @@ counted from events (inventory.stripe_sync.product_events).
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from inventory import issues
+from inventory.db import update_rows
 from inventory.models import Installation, Issue, Movement, ProductSync, StockItem
 from inventory.stock.metadata import (
     SINGLE_ITEM_KEY,
@@ -33,11 +35,13 @@ logger = logging.getLogger(__name__)
 
 PauseReason = ProductSync.PauseReason
 Pair = tuple[StockItem, ParsedCount]
+# What a reading may change of an item.
+FIELDS = ["is_listed", "position", "state", "problem", "on_hand", "opened_at", "opened_count"]
 
 
 def apply_snapshot(product: gateway.StripeProduct, requested: int) -> None:
     """Apply a reading in one transaction. `requested`: how many refreshes had been requested when it began."""
-    Installation.current()
+    shop = Installation.current()
     with transaction.atomic():
         if not Product.objects.filter(pk=product.id).exists():
             return
@@ -56,7 +60,8 @@ def apply_snapshot(product: gateway.StripeProduct, requested: int) -> None:
             return
         if not product.deleted:
             # An edit may have been counted since the reading began, which is then too old to begin a ledger with.
-            _apply_counts(sync, product, may_begin=is_new or sync.refreshes_requested <= requested)
+            tag = tag_of(product, shop)
+            _apply_counts(sync, product, tag, may_begin=is_new or sync.refreshes_requested <= requested)
         elif not sync.pause_reason:
             sync.pause(PauseReason.DELETED)
         sync.refreshed_at = product.fetched_at
@@ -67,9 +72,13 @@ def apply_snapshot(product: gateway.StripeProduct, requested: int) -> None:
         sync.save()
 
 
-def _apply_counts(sync: ProductSync, product: gateway.StripeProduct, *, may_begin: bool) -> None:
+def _apply_counts(
+    sync: ProductSync, product: gateway.StripeProduct, tag: VersionOwner, *, may_begin: bool
+) -> None:
     # `may_begin`: whether a ledger may begin, or continue, with the counts of this reading.
-    pairs, tag = _pairs(product), tag_of(product)
+    items = _locked_items(product)
+    before = {item.pk: _values(item) for item in items}
+    pairs = _pairs(items, product)
     if sync.pause_reason == PauseReason.DELETED:
         sync.pause(PauseReason.NOT)
     # While another database's version tag stands, the product is paused until the owner takes over or the tag is gone.
@@ -91,6 +100,7 @@ def _apply_counts(sync: ProductSync, product: gateway.StripeProduct, *, may_begi
             backup_recovery.defer(sync, tag)
     for item, reading in pairs:
         _apply_reading(item, reading, product, may_begin=may_begin)
+    update_rows([item for item in items if _values(item) != before[item.pk]], FIELDS)
     # Request a stock update where Stripe's counts differ from the ledger. Undecidable while an update is open.
     counted = [(item, reading) for item, reading in pairs if item.state == StockItem.State.COUNTED]
     if is_foreign or not counted or updates.open_update(sync.pk):
@@ -107,10 +117,8 @@ def _apply_counts(sync: ProductSync, product: gateway.StripeProduct, *, may_begi
 # --- Items ------------------------------------------------------------------------------------
 
 
-def tag_of(product: gateway.StripeProduct) -> VersionOwner:
-    return identify_version(
-        product.metadata.get(VERSION_KEY), shop=Installation.current(), product=product.id
-    )
+def tag_of(product: gateway.StripeProduct, shop: str) -> VersionOwner:
+    return identify_version(product.metadata.get(VERSION_KEY), shop=shop, product=product.id)
 
 
 def readings_of(product: gateway.StripeProduct) -> list[ParsedCount]:
@@ -121,20 +129,27 @@ def readings_of(product: gateway.StripeProduct) -> list[ParsedCount]:
     return read(product.metadata, facts.sizes)
 
 
-def _pairs(product: gateway.StripeProduct) -> list[Pair]:
-    # Each item of the product with its reading. The items are locked, and those of new sizes created.
-    readings = readings_of(product)
+def _locked_items(product: gateway.StripeProduct) -> list[StockItem]:
+    # All items of the product. Those of new sizes are created.
     locked = StockItem.objects.filter(product=product.id).select_for_update().order_by("pk")
-    items = {item.key: item for item in locked}
-    missing = [reading for reading in readings if reading.key not in items]
+    items = list(locked)
+    known = {item.key for item in items}
+    missing = [reading for reading in readings_of(product) if reading.key not in known]
     for reading in missing:
         StockItem.objects.create(product_id=product.id, key=reading.key, size=reading.size, is_listed=False)
-    if missing:
-        items = {item.key: item for item in locked.all()}
-    positions = {reading.key: position for position, reading in enumerate(readings)}
-    for item in items.values():
+    return list(locked.all()) if missing else items
+
+
+def _values(item: StockItem) -> list[object]:
+    return [getattr(item, name) for name in FIELDS]
+
+
+def _pairs(items: Sequence[StockItem], product: gateway.StripeProduct) -> list[Pair]:
+    # Each item with its reading.
+    positions = {reading.key: position for position, reading in enumerate(readings_of(product))}
+    for item in items:
         item.is_listed, item.position = item.key in positions, positions.get(item.key, item.position)
-    return [(item, read_key(product.metadata, item.key, item.size)) for item in items.values()]
+    return [(item, read_key(product.metadata, item.key, item.size)) for item in items]
 
 
 def _apply_reading(
@@ -172,8 +187,6 @@ def _apply_reading(
         item.problem = f"{item.key} was invalid, and its correction is not reported yet."
     else:
         item.state = StockItem.State.COUNTED
-    fields = ["is_listed", "position", "state", "problem", "on_hand", "opened_at", "opened_count"]
-    item.save(update_fields=fields)
 
 
 # --- Taking over ------------------------------------------------------------------------------

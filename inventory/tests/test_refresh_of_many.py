@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fake_stripe import FakeStripe
 from inventory import worker
 from inventory.events import inbox
-from inventory.models import ProductSync
+from inventory.models import ProductSync, StockItem
 from inventory.stripe_sync import catalog_sync, publisher, refresh
 from inventory.tests.factories import Shirt
 from shop import gateway
@@ -132,3 +134,18 @@ def test_a_list_waits_until_the_events_of_an_edit_of_many_are_handled(
     inbox.process_local(timezone.now())
 
     assert refresh.refresh_requested(timezone.now()) == 12
+
+
+def test_a_reading_writes_only_the_sizes_that_it_changes(shirt: Shirt) -> None:
+    def written() -> list[str]:
+        with CaptureQueriesContext(connection) as asked:
+            refresh.refresh_product(shirt.product_id)
+        return [query["sql"] for query in asked if 'UPDATE "inventory_stockitem"' in query["sql"]]
+
+    assert written() == []
+
+    shirt.edit_keys({"sizes": "S,M"})
+
+    assert len(written()) == 1
+    listed = StockItem.objects.filter(product=shirt.product_id, is_listed=True)
+    assert sorted(listed.values_list("size", flat=True)) == ["M", "S"]
