@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,15 +23,20 @@ from checkout.mail.sending import send_due
 from checkout.models import CustomerMail, RestockSignup, RestockSubscriber, RestockWave
 from checkout.reports.restock import COUNTED_UP_TO, MAX_SHOWN, waiting_by_size, waiting_customers
 from checkout.restock import links, signups
-from checkout.restock.waves import send_waves
 from checkout.tests.conftest import item_of, put_on_show
+from config.worker_tasks import WORKER_TASKS
 from fake_stripe import FakeStripe
+from inventory import worker
 from inventory.models import Issue, StockItem
 from inventory.stock import ledger
 from shop.models import Product
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 State = RestockSignup.State
+# As the worker runs them, which first asks whether there is anything to do.
+TASKS = {task.path: task for task in WORKER_TASKS}
+send_waves = partial(worker.run_task, TASKS["checkout.restock.waves.send_waves"])
+end_old = partial(worker.run_task, TASKS["checkout.restock.signups.end_old"])
 pytestmark = pytest.mark.django_db
 
 
@@ -433,26 +439,47 @@ def test_a_restock_through_the_ledger_mails(shirt: Product) -> None:
     assert send_waves(NOW) == 2
 
 
+def test_the_mail_of_a_signup_that_ended_meanwhile_is_deleted_once_it_is_sent(shirt: Product) -> None:
+    item = item_of(shirt, "S")
+    waiting(item, 1)
+    receive(item, 1)
+    send_waves(NOW)
+    deliver_mails()
+    RestockSignup.objects.update(state=State.UNSUBSCRIBED)
+
+    assert send_waves(NOW) == 1 and not CustomerMail.objects.exists()
+
+
 # --- Forgetting -------------------------------------------------------------------------------
 
 
 def test_an_address_that_was_not_confirmed_is_deleted_after_days(shirt: Product) -> None:
     signups.ask("ada@customer.test", item_of(shirt, "S"), network="192.0.2.1", now=NOW)
-    signups.end_old(NOW + timedelta(days=2))
+    end_old(NOW + timedelta(days=2))
     assert RestockSubscriber.objects.exists()
     assert RestockSignup.objects.get().client_network == ""
 
-    signups.end_old(NOW + timedelta(days=3, hours=1))
+    end_old(NOW + timedelta(days=3, hours=1))
 
     assert not RestockSubscriber.objects.exists() and not RestockSignup.objects.exists()
     assert not CustomerMail.objects.exists()
+
+
+def test_the_network_of_a_signup_that_is_over_is_forgotten_within_a_day(shirt: Product) -> None:
+    signups.ask("ada@customer.test", item_of(shirt, "S"), network="192.0.2.1", now=NOW)
+    RestockSignup.objects.update(state=State.UNSUBSCRIBED, subscriber=None)
+    RestockSubscriber.objects.all().delete()
+
+    end_old(NOW + timedelta(days=2))
+
+    assert RestockSignup.objects.get().client_network == ""
 
 
 def test_a_deleted_product_ends_signups_and_the_owner_sees_it(shirt: Product) -> None:
     waiting(item_of(shirt, "S"), 2)
     Product.objects.update(deleted=True)
 
-    signups.end_old(NOW + timedelta(hours=2))
+    end_old(NOW + timedelta(hours=2))
 
     assert states() == [State.GONE, State.GONE]
     assert not RestockSubscriber.objects.exists()
@@ -464,23 +491,23 @@ def test_a_size_that_is_off_the_list_for_a_day_is_still_waited_for(shirt: Produc
     item = item_of(shirt, "S")
     waiting(item, 1)
     StockItem.objects.filter(pk=item.pk).update(is_listed=False)
-    signups.end_old(NOW + timedelta(days=1))
+    end_old(NOW + timedelta(days=1))
     StockItem.objects.filter(pk=item.pk).update(is_listed=True)
-    signups.end_old(NOW + timedelta(days=2))
+    end_old(NOW + timedelta(days=2))
     StockItem.objects.filter(pk=item.pk).update(is_listed=False)
-    signups.end_old(NOW + timedelta(days=9))
+    end_old(NOW + timedelta(days=9))
     assert states() == [State.WAITING]
 
-    signups.end_old(NOW + timedelta(days=17))
+    end_old(NOW + timedelta(days=17))
     assert states() == [State.GONE]
 
 
 def test_a_confirmed_address_is_not_kept_for_ever(shirt: Product) -> None:
     waiting(item_of(shirt, "S"), 1)
-    signups.end_old(NOW + timedelta(days=364))
+    end_old(NOW + timedelta(days=364))
     assert states() == [State.WAITING]
 
-    signups.end_old(NOW + timedelta(days=366))
+    end_old(NOW + timedelta(days=366))
     assert states() == [State.EXPIRED] and not RestockSubscriber.objects.exists()
 
 
