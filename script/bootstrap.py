@@ -64,15 +64,22 @@ def make_venv() -> None:
 
 
 def install(steps: Steps) -> None:
-    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    command = [str(PYTHON), "-m", "pip", "install", "-qq"]
-    if uv := shutil.which("uv"):
-        command = [uv, "pip", "install", "-q", "--compile-bytecode", "--python", str(PYTHON)]
+    # uv trusts the system's certificates only if it is told to; pip does.
+    environment = {"UV_SYSTEM_CERTS": "1", **os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     with told(f"Installing {', '.join(files(steps))}"):
         for step in steps:
-            if subprocess.run([*command, "--require-hashes", *step], cwd=ROOT, env=environment).returncode:
+            commands = ([*installer, "--require-hashes", *step] for installer in installers())
+            if all(subprocess.run(command, cwd=ROOT, env=environment).returncode for command in commands):
                 sys.exit("The packages could not be installed; see the error above.")
     stamp(steps).write_text(fingerprint(steps))
+
+
+def installers() -> list[list[str]]:
+    pip = [str(PYTHON), "-m", "pip", "install", "-qq"]
+    if uv := shutil.which("uv"):
+        # pip where uv fails: its configuration may name an index that uv does not know.
+        return [[uv, "pip", "install", "-q", "--compile-bytecode", "--python", str(PYTHON)], pip]
+    return [pip]
 
 
 def is_installed(steps: Steps) -> bool:
