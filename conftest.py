@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.test import Client
@@ -29,6 +31,12 @@ hypothesis.settings.register_profile("shop", deadline=None)
 hypothesis.settings.load_profile("shop")
 
 WEBHOOK_PATH = "/stripe/webhook/"
+
+
+@pytest.hookimpl(tryfirst=True)  # What is imported here is not looked through for garbage later.
+def pytest_collection_finish() -> None:
+    """Import the addresses and all views, before a test changes a setting that one of them keeps in a constant."""
+    import_module(settings.ROOT_URLCONF)
 
 
 @pytest.fixture

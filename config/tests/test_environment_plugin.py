@@ -1,7 +1,8 @@
-"""What the plugin of the environment tells about a run."""
+"""What a run of the tests begins with, and what it tells at its end."""
 
 from __future__ import annotations
 
+import sys
 from io import StringIO
 
 import pytest
@@ -28,3 +29,8 @@ def test_the_failure_of_a_repeated_test_is_shown(pytestconfig: pytest.Config) ->
     assert "repeated: shop/tests/test_pages.py::test_prices" in written.getvalue()
     assert written.getvalue().count("AssertionError: $12 instead of $13") == 1
     assert written.getvalue().count("ERROR the page has failed") == 1
+
+
+def test_addresses_are_imported_before_a_test_changes_settings() -> None:
+    # Else the site in the mail that resets a password was that of the first test that used an address.
+    assert sys.modules["config.urls"].SITE["domain"] == "testserver"
