@@ -33,9 +33,9 @@ hypothesis.settings.load_profile("shop")
 WEBHOOK_PATH = "/stripe/webhook/"
 
 
-@pytest.hookimpl(tryfirst=True)  # What is imported here is not looked through for garbage later.
+@pytest.hookimpl(tryfirst=True)  # Before environment_plugin excludes what is there from garbage collection.
 def pytest_collection_finish() -> None:
-    """Import the addresses and all views, before a test changes a setting that one of them keeps in a constant."""
+    """Import the URLconf and its views before a test changes a setting that one of them reads when it is imported."""
     import_module(settings.ROOT_URLCONF)
 
 

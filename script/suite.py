@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # One process more than processors, because each waits now and then for its browser. For part of the suite even a second
 # one is slower.
 WHOLE = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
-# Tests of settings, of source files and of the test run itself, which take long.
+# Tests of settings, of source files and of the plugins of the tests, which take long.
 WITHOUT_A_DATABASE = [
     "test_every_setting",
     "test_imports_go_one_way",

@@ -113,8 +113,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    # For a test that ends its process, pytest-rerunfailures tells the main process of each one that begins, in messages
-    # that both sides read byte by byte. A fifth of an empty test's time; such an ending is a failure here.
+    # pytest-rerunfailures reports the start of each test to the main process, only to repeat a test that crashes its
+    # process. Both sides read these messages byte by byte, which is slow. A crash is a failure here, so send none.
     if hasattr(session.config, "failures_db"):
         session.config.failures_db = StatusDB()
     # What was imported and collected stays until the end. Looking for garbage in it took 5 % of the processor time.

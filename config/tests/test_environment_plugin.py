@@ -1,4 +1,4 @@
-"""What a run of the tests begins with, and what it tells at its end."""
+"""What is ready when the tests start, and what the plugin reports at the end."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def test_the_failure_of_a_repeated_test_is_shown(pytestconfig: pytest.Config) ->
     assert written.getvalue().count("ERROR the page has failed") == 1
 
 
-def test_addresses_are_imported_before_a_test_changes_settings() -> None:
-    # Else the site in the mail that resets a password was that of the first test that used an address.
+def test_the_urlconf_is_imported_before_a_test_changes_settings() -> None:
+    # The mail that resets a password once named the live server of the first test that used a URL.
     assert sys.modules["config.urls"].SITE["domain"] == "testserver"
