@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Generator
@@ -33,6 +34,8 @@ QUIET = [
     "--no-first-run",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
+# Lines of a log that begin with an exception, or with what PostgreSQL says about it.
+EXCEPTIONS = re.compile(r"^(?:\w+\.)+[A-Z]\w+: .*|^\w+Error: .*|^DETAIL: .*", re.MULTILINE)
 
 
 def browser_path() -> str | None:
@@ -123,13 +126,28 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show why a test was repeated. Of its own, pytest-rerunfailures tells the name only."""
-    for report in terminalreporter.getreports("rerun"):
+    """Show why a test was repeated, and name the cause of each failed attempt at the end.
+
+    Of its own, pytest-rerunfailures tells the name only. A failed page's exception is far up in the log.
+    """
+    repeated, failed = terminalreporter.getreports("rerun"), terminalreporter.getreports("failed")
+    for report in repeated:
         terminalreporter.section(f"repeated: {report.nodeid}")
         terminalreporter.write_line(report.longreprtext)
         for name, content in report.sections:  # What was logged and printed, such as the error of a page.
             terminalreporter.section(name, "-")
             terminalreporter.write_line(content)
+    for report in [*repeated, *failed]:
+        for line in causes(report):
+            test = report.nodeid.rpartition("::")[2]
+            terminalreporter.write_line(f"CAUSE {test} {report.when}: {line[:300]}")
+
+
+def causes(report: pytest.TestReport) -> list[str]:
+    """The last line of the failure, and that of each traceback in the log, with what PostgreSQL says about it."""
+    logged = "\n".join(content for _name, content in report.sections)
+    failure = [line for line in report.longreprtext.splitlines() if line.startswith("E ")][:1]
+    return list(dict.fromkeys([*failure, *EXCEPTIONS.findall(logged)]))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,13 @@ import pytest
 
 from config.tests.environment_plugin import pytest_terminal_summary
 
+TRACEBACK = """Traceback (most recent call last):
+  File "shop/views.py", line 7, in page
+    raise
+django.db.utils.IntegrityError: null value in column "price"
+DETAIL:  Failing row contains (1, null).
+"""
+
 
 def test_the_failure_of_a_repeated_test_is_shown(pytestconfig: pytest.Config) -> None:
     written = StringIO()
@@ -20,7 +27,10 @@ def test_the_failure_of_a_repeated_test_is_shown(pytestconfig: pytest.Config) ->
         outcome="failed",
         longrepr="AssertionError: $12 instead of $13",
         when="call",
-        sections=[("Captured log call", "ERROR the page has failed")],
+        sections=[
+            ("Captured log call", f"ERROR the page has failed\n{TRACEBACK}"),
+            ("Captured err", TRACEBACK),
+        ],
     )
     terminal.stats = {"rerun": [failure], "passed": [failure]}
 
@@ -29,6 +39,11 @@ def test_the_failure_of_a_repeated_test_is_shown(pytestconfig: pytest.Config) ->
     assert "repeated: shop/tests/test_pages.py::test_prices" in written.getvalue()
     assert written.getvalue().count("AssertionError: $12 instead of $13") == 1
     assert written.getvalue().count("ERROR the page has failed") == 1
+    closing = [line for line in written.getvalue().splitlines() if line.startswith("CAUSE ")]
+    assert closing == [
+        'CAUSE test_prices call: django.db.utils.IntegrityError: null value in column "price"',
+        "CAUSE test_prices call: DETAIL:  Failing row contains (1, null).",
+    ]
 
 
 def test_the_urlconf_is_imported_before_a_test_changes_settings() -> None:
