@@ -1,10 +1,18 @@
-"""axe-core in a browser test's page."""
+"""axe-core in a browser test's page.
+
+A page that broke no rule is not checked again in a run, neither by another test nor on the other database.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import tempfile
 import threading
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
@@ -15,6 +23,8 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # fetched again, two fifths of the rest: no rule needs them to report a violation, but for an experimental one.
 OPTIONS = {"resultTypes": ["violations"], "reporter": "no-passes", "preload": False}
 
+STATE_OF_PAGE = Path(__file__).with_name("page_state.js").read_text()
+
 
 def violations(page: Page, tags: list[str] | None = None) -> list[dict[str, Any]]:
     """The rules that the page breaks, as axe-core's results: `id`, `impact`, `nodes` with their `html`.
@@ -22,13 +32,30 @@ def violations(page: Page, tags: list[str] | None = None) -> list[dict[str, Any]
     `tags`: only rules with one of these tags; by default all rules. axe is added as a script, so the context needs
     `bypass_csp=True`.
     """
+    without_violations = _folder() / _key_of(page, tags)
+    if without_violations.exists():
+        return []
     if page.evaluate("typeof axe === 'undefined'"):
         page.add_script_tag(url=_address_of_axe())
     options = {**OPTIONS, "runOnly": {"type": "tag", "values": tags}} if tags else OPTIONS
     found: list[dict[str, Any]] = page.evaluate(
         "options => axe.run(options).then(results => results.violations)", options
     )
+    if not found:
+        without_violations.touch()
     return found
+
+
+def _key_of(page: Page, tags: list[str] | None) -> str:
+    """A key that pages share if axe finds the same in them."""
+    return hashlib.sha256(json.dumps([page.evaluate(STATE_OF_PAGE), tags]).encode()).hexdigest()
+
+
+@cache
+def _folder() -> Path:
+    """Where a file for each page without violations is kept: for all processes of script/test, or for this one."""
+    shared = os.environ.get("PAGES_WITHOUT_VIOLATIONS")
+    return Path(shared or tempfile.mkdtemp(prefix="shop-pages-"))
 
 
 @cache

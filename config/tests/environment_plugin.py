@@ -146,7 +146,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def causes(report: pytest.TestReport) -> list[str]:
     """The last line of the failure, and that of each traceback in the log, with what PostgreSQL says about it."""
     logged = "\n".join(content for _name, content in report.sections)
-    failure = [line for line in report.longreprtext.splitlines() if line.startswith("E ")][:1]
+    failure = re.findall(r"^E +(.+)", report.longreprtext, re.MULTILINE)[:1]
     return list(dict.fromkeys([*failure, *EXCEPTIONS.findall(logged)]))
 
 

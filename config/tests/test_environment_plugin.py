@@ -25,7 +25,7 @@ def test_the_failure_of_a_repeated_test_is_shown(pytestconfig: pytest.Config) ->
         location=("shop/tests/test_pages.py", 7, "test_prices"),
         keywords={},
         outcome="failed",
-        longrepr="AssertionError: $12 instead of $13",
+        longrepr="    assert price == 13\nE   AssertionError: $12 instead of $13",
         when="call",
         sections=[
             ("Captured log call", f"ERROR the page has failed\n{TRACEBACK}"),
@@ -37,10 +37,11 @@ def test_the_failure_of_a_repeated_test_is_shown(pytestconfig: pytest.Config) ->
     pytest_terminal_summary(terminal)
 
     assert "repeated: shop/tests/test_pages.py::test_prices" in written.getvalue()
-    assert written.getvalue().count("AssertionError: $12 instead of $13") == 1
+    assert written.getvalue().count("E   AssertionError: $12 instead of $13") == 1
     assert written.getvalue().count("ERROR the page has failed") == 1
     closing = [line for line in written.getvalue().splitlines() if line.startswith("CAUSE ")]
     assert closing == [
+        "CAUSE test_prices call: AssertionError: $12 instead of $13",
         'CAUSE test_prices call: django.db.utils.IntegrityError: null value in column "price"',
         "CAUSE test_prices call: DETAIL:  Failing row contains (1, null).",
     ]
