@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import threading
+from collections.abc import Iterator
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +24,9 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # fetched again, two fifths of the rest: no rule needs them to report a violation, but for an experimental one.
 OPTIONS = {"resultTypes": ["violations"], "reporter": "no-passes", "preload": False}
 
+END_TRANSITIONS = """() => document.getAnimations()
+    .filter(animation => animation instanceof CSSTransition)
+    .forEach(transition => transition.finish())"""
 STATE_OF_PAGE = Path(__file__).with_name("page_state.js").read_text()
 
 
@@ -44,6 +48,15 @@ def violations(page: Page, tags: list[str] | None = None) -> list[dict[str, Any]
     if not found:
         without_violations.touch()
     return found
+
+
+def each_scheme(page: Page) -> Iterator[str]:
+    """Show the open page in the light and then in the dark color scheme. Yields the scheme's name."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        # A color on its way from one scheme to the other belongs to neither.
+        page.evaluate(END_TRANSITIONS)
+        yield scheme
 
 
 def _key_of(page: Page, tags: list[str] | None) -> str:
