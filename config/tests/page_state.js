@@ -1,5 +1,5 @@
-// All of the page on which the outcome of axe depends, as text. Of what each run writes anew (keys, tokens, times), it has
-// only what axe can see: in the page's text the length, in references which are equal.
+// All of the page on which the outcome of axe depends, as text. Of what differs in each run (keys, tokens, times), it has only
+// what axe can see: in the page's text the length, in references which are equal.
 () => {
     const REFERENCE = /^(aria-(controls|describedby|labelledby|owns)|for|id|list|name)$/;
     const NEW_IN_EACH_RUN =
