@@ -14,12 +14,12 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Count, Max, Model, Q, QuerySet
 
+from inventory.locks import lock_sync
 from inventory.models import (
     CatalogImport,
     EventCursor,
     Movement,
     ProcessedRequest,
-    ProductSync,
     StockUpdate,
     StripeEvent,
     VersionSnapshot,
@@ -118,7 +118,7 @@ def _delete_versions_of(product_id: str, number: int, before: datetime) -> int:
         return 0
     with transaction.atomic():
         # Events are applied under this lock: all counts of a version are deleted together, or none.
-        sync = ProductSync.objects.locked(product_id)
+        sync = lock_sync(product_id)
         # While counts are not at rest at Stripe, an older version may stand there. And an event that has waited since
         # Stripe still listed that version may report a form of it.
         is_at_rest = not (sync.pause_reason or sync.differs or sync.needs_version_bump or sync.event_gap)

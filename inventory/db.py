@@ -1,4 +1,4 @@
-"""Statements for many rows at once: INSERT and DELETE that return the affected rows, and UPDATE. Queries built once.
+"""Statements for many rows at once: INSERT and DELETE that return the affected rows, and UPDATE.
 
 When two workers insert the same row at once, the unique constraint admits one and RETURNING tells which. Checking
 first and inserting afterwards would be a race.
@@ -8,35 +8,13 @@ Columns are named like the attributes of fields, such as "item_id". No model ren
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import connection, models
-from django.db.models import QuerySet
 
 Row = TypeVar("Row", bound=models.Model)
-
-
-def any_rows(query: Callable[[], QuerySet[Any, Any]]) -> bool:
-    """Whether `query()` has rows. Its SQL is built at the first call, so `query` must always return the same queryset."""
-    sql, parameters = _keys_statement(connection.vendor, query)
-    with connection.cursor() as cursor:
-        cursor.execute(f"{sql} LIMIT 1", parameters)
-        return cursor.fetchone() is not None
-
-
-def count_rows(query: Callable[[], QuerySet[Any, Any]]) -> int:
-    """The number of rows of `query()`, on the same terms as `any_rows`."""
-    sql, parameters = _keys_statement(connection.vendor, query)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM ({sql}) AS found", parameters)  # noqa: S608
-        return int(cursor.fetchone()[0])
-
-
-@lru_cache
-def _keys_statement(vendor: str, query: Callable[[], QuerySet[Any, Any]]) -> tuple[str, tuple[Any, ...]]:
-    return query().order_by().values("pk").query.sql_with_params()
 
 
 def insert_new(rows: Sequence[Row], *, unique: Sequence[str]) -> list[Row]:

@@ -15,6 +15,7 @@ from django.db.models import F, Q, Value, When
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
+from config.kept_queries import KeptQuery
 from shop.feeds.ids import catalog_id
 from shop.models import Product
 
@@ -285,10 +286,6 @@ class StripeEvent(models.Model):
 
 
 class ProductSyncQuerySet(models.QuerySet["ProductSync"]):
-    def locked(self, product_id: str) -> ProductSync:
-        """Lock the row until the transaction ends. Lock order: ProductSync before any StockItem."""
-        return self.select_for_update().get(pk=product_id)
-
     def request_refresh(self, **also: Any) -> int:
         """Request a refresh; `also`: further columns to set in the same UPDATE. Returns the number of rows."""
         return self.update(refreshes_requested=F("refreshes_requested") + 1, **also)
@@ -526,8 +523,13 @@ class Installation(models.Model):
 
     @classmethod
     def current(cls) -> str:
-        row, _created = cls.objects.get_or_create(singleton=1, defaults={"id_text": secrets.token_hex(6)})
+        row = _INSTALLATION.first()
+        if row is None:
+            row, _created = cls.objects.get_or_create(singleton=1, defaults={"id_text": secrets.token_hex(6)})
         return row.id_text
+
+
+_INSTALLATION = KeptQuery(lambda: Installation.objects.filter(singleton=1))
 
 
 class CatalogImport(models.Model):

@@ -22,10 +22,10 @@ from django.db.models import Min, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from config.kept_queries import any_rows
 from config.stripe_client import StripeCallError
 from config.worker_tasks import RUSH, WORKER_TASKS, WorkerTask
 from inventory import alerts, checks, heartbeat
-from inventory.db import any_rows
 from inventory.events import inbox
 from inventory.models import Heartbeat
 from inventory.setup import doctor

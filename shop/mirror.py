@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.text import slugify
 
+from config.kept_queries import KeptQuery
 from shop import metadata
 from shop.feeds.attributes import parse_attributes
 from shop.gateway import StripePrice, StripeProduct
@@ -17,6 +18,7 @@ from shop.prices import Price, problems_of, ranges_of
 
 MAX_LENGTH_NAME = 5000
 MAX_LENGTH_SLUG = 100  # As long as a category may be.
+_PRODUCT = KeptQuery(lambda product_id: Product.objects.filter(pk=product_id))
 Outcome = Literal["created", "updated", "unchanged"]
 
 
@@ -28,11 +30,13 @@ def upsert_product(product: StripeProduct) -> Outcome:
         return "updated" if updated else "unchanged"
     fields = product_fields(product)
     with transaction.atomic():
-        row, created = Product.objects.get_or_create(
-            pk=product.id, defaults={**fields, "fetched_at": product.fetched_at}
-        )
-        if created:
-            return "created"
+        row = _PRODUCT.first(product.id)
+        if row is None:
+            row, created = Product.objects.get_or_create(
+                pk=product.id, defaults={**fields, "fetched_at": product.fetched_at}
+            )
+            if created:
+                return "created"
         if not changed_fields(row, fields):
             return "unchanged"
         updated = Product.objects.filter(pk=row.pk, fetched_at__lte=product.fetched_at).update(

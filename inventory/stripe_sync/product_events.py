@@ -22,9 +22,11 @@ from django.utils.translation import gettext_noop as _
 
 from config.coerce import as_datetime, as_mapping, as_optional_texts, as_text
 from config.fault_points import fault_point
+from config.kept_queries import KeptQuery
 from inventory import issues
 from inventory.db import insert_new
 from inventory.events import inbox
+from inventory.locks import lock_items, lock_sync
 from inventory.models import (
     Installation,
     Issue,
@@ -44,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
 
+_UPDATE_OF_KEY = KeptQuery(lambda key: StockUpdate.objects.filter(idempotency_key=key))
 REPLACED_BY_UPDATE = _(
     "A stock update replaced the invalid %(key)s before it could be corrected. Please check the count."
 )
@@ -168,7 +171,7 @@ def apply_product_updated(event: Json) -> None:
     update = parse_update(event)
     shop = Installation.current()
     with transaction.atomic():
-        sync = ProductSync.objects.locked(update.product_id)
+        sync = lock_sync(update.product_id)
         # The unique constraint, not a SELECT, admits one of two events for the same request.
         request = ProcessedRequest(
             product_id=sync.pk, request=update.request[:255], created_at=update.created_at
@@ -176,9 +179,7 @@ def apply_product_updated(event: Json) -> None:
         if not insert_new([request], unique=("request",)):
             return
         fault_point("product_event.claimed")
-        # Lock order: the sync row before the items, by primary key.
-        locked = StockItem.objects.filter(product=sync.pk).select_for_update()
-        items = {item.key: item for item in locked.order_by("pk")}
+        items = {item.key: item for item in lock_items(sync.pk)}
         change = diff(update.metadata, update.previous, items)
         if update.is_ours(shop):
             _confirm_own_update(sync, update.key, items, change)
@@ -196,7 +197,7 @@ def _confirm_own_update(
     sync: ProductSync, key: str, items: Mapping[str, StockItem], change: MetadataDiff
 ) -> None:
     # Our own update is no edit, but the proof that it was applied.
-    update = StockUpdate.objects.filter(idempotency_key=key).first()
+    update = _UPDATE_OF_KEY.first(key)
     if update is None:
         # Only a lost database can have sent it. Its version tag may be gone from Stripe, if an old form restored an
         # older one; the event is still proof.

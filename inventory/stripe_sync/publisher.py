@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
+from config.kept_queries import KeptQuery, any_rows, count_rows
 from config.logs import log_context
 from config.stripe_client import (
     AuthenticationFailed,
@@ -27,7 +28,6 @@ from config.stripe_client import (
     is_configured,
 )
 from inventory import gateway, issues
-from inventory.db import any_rows, count_rows
 from inventory.events import inbox
 from inventory.leases import is_due, lease, lease_free
 from inventory.models import Installation, Issue, Movement, ProductSync, StockItem, StockUpdate, StripeEvent
@@ -47,6 +47,11 @@ MIN_PAUSE = timedelta(seconds=1)  # between two updates of a product
 AFTER_LIMIT = 0.25
 SUBJECT = "Stripe"
 PauseReason = ProductSync.PauseReason
+
+_SYNC = KeptQuery(lambda product_id: ProductSync.objects.filter(pk=product_id))
+_SALES_SINCE = KeptQuery(
+    lambda moment: Movement.objects.filter(kind=Movement.Kind.SALE, created_at__gt=moment)
+)
 
 
 def publish_pending(now: datetime) -> int:
@@ -108,8 +113,7 @@ def pending_products(now: datetime | None = None) -> QuerySet[ProductSync]:
         return syncs
     is_now = is_due("next_attempt_at", now)
     # Sales go on while paid sessions wait as well: a worker that is slow for a moment sells nothing.
-    sold = Movement.objects.filter(kind=Movement.Kind.SALE, created_at__gt=now - QUIET)
-    if not (any_rows(waiting_sales) or sold.exists()):
+    if not (any_rows(waiting_sales) or _SALES_SINCE.exists(now - QUIET)):
         recent = StockUpdate.objects.filter(product=OuterRef("pk"), finished_at__gt=now - MIN_PAUSE)
         is_now |= Q(~Exists(recent), attempts=0)  # With attempts it waits because it failed.
     return syncs.filter(lease_free(), is_now)
@@ -128,7 +132,7 @@ def publish_product(product_id: str, now: datetime) -> bool:
     with log_context(product=product_id), lease(product_id) as own_lease:
         if own_lease is None:
             return False
-        sync = ProductSync.objects.get(pk=product_id)
+        sync = _SYNC.get(product_id)
         if sync.pause_reason:
             return False
         fault_point("publish.leased")

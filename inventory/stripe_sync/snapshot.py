@@ -14,8 +14,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
+from config.kept_queries import KeptQuery
 from inventory import issues
 from inventory.db import update_rows
+from inventory.locks import lock_items, lock_known_sync
 from inventory.models import Installation, Issue, Movement, ProductSync, StockItem
 from inventory.stock.metadata import (
     SINGLE_ITEM_KEY,
@@ -34,6 +36,7 @@ from shop.models import Product
 logger = logging.getLogger(__name__)
 
 PauseReason = ProductSync.PauseReason
+_PRODUCT = KeptQuery(lambda product_id: Product.objects.filter(pk=product_id))
 Pair = tuple[StockItem, ParsedCount]
 # What a reading may change of an item.
 FIELDS = ["is_listed", "position", "state", "problem", "on_hand", "opened_at", "opened_count"]
@@ -43,16 +46,17 @@ def apply_snapshot(product: gateway.StripeProduct, requested: int) -> None:
     """Apply a reading in one transaction. `requested`: how many refreshes had been requested when it began."""
     shop = Installation.current()
     with transaction.atomic():
-        if not Product.objects.filter(pk=product.id).exists():
+        if not _PRODUCT.exists(product.id):
             return
         is_new = False
-        if not product.deleted:
+        sync = lock_known_sync(product.id)
+        if sync is None and not product.deleted:
             # The first reading creates the row, is its sales cutoff, and is what a new row requests.
             row, is_new = ProductSync.objects.get_or_create(
                 product_id=product.id, defaults={"sales_cutoff": product.fetched_at}
             )
             requested = row.refreshes_requested if is_new else requested
-        sync = ProductSync.objects.select_for_update().filter(pk=product.id).first()
+            sync = lock_known_sync(product.id)
         if sync is None:
             return
         if sync.refreshed_at and product.fetched_at < sync.refreshed_at <= timezone.now():
@@ -131,13 +135,12 @@ def readings_of(product: gateway.StripeProduct) -> list[ParsedCount]:
 
 def _locked_items(product: gateway.StripeProduct) -> list[StockItem]:
     # All items of the product. Those of new sizes are created.
-    locked = StockItem.objects.filter(product=product.id).select_for_update().order_by("pk")
-    items = list(locked)
+    items = lock_items(product.id)
     known = {item.key for item in items}
     missing = [reading for reading in readings_of(product) if reading.key not in known]
     for reading in missing:
         StockItem.objects.create(product_id=product.id, key=reading.key, size=reading.size, is_listed=False)
-    return list(locked.all()) if missing else items
+    return lock_items(product.id) if missing else items
 
 
 def _values(item: StockItem) -> list[object]:
@@ -195,7 +198,7 @@ def _apply_reading(
 def accept_stripe_counts(product_id: str) -> str:
     """Let this shop update the counts from now on. Returns the version tag taken over, "" if there was none."""
     with transaction.atomic():
-        sync = ProductSync.objects.select_for_update().filter(pk=product_id).first()
+        sync = lock_known_sync(product_id)
         if sync is None or sync.pause_reason != PauseReason.FOREIGN:
             return ""
         sync.accepted_version = sync.pause_detail

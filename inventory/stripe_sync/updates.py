@@ -1,7 +1,4 @@
-"""Life cycle of a stock update: prepared, then applied or abandoned. One transaction each, no network.
-
-Lock order everywhere: the product's row in ProductSync first, then its items by primary key.
-"""
+"""Life cycle of a stock update: prepared, then applied or abandoned. One transaction each, no network."""
 
 from __future__ import annotations
 
@@ -17,9 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from config.fault_points import fault_point
+from config.kept_queries import KeptQuery
 from inventory import issues, leases
 from inventory.db import update_rows
 from inventory.leases import Lease
+from inventory.locks import lock_sync
 from inventory.models import (
     Installation,
     Issue,
@@ -36,9 +35,33 @@ logger = logging.getLogger(__name__)
 
 Open, Applied, Abandoned = StockUpdate.State.OPEN, StockUpdate.State.APPLIED, StockUpdate.State.ABANDONED
 
+_OPEN_UPDATE = KeptQuery(lambda product_id: StockUpdate.objects.filter(product=product_id, state=Open))
+# Items whose count is invalid or not tracked are never overwritten, and their movements wait.
+_READABLE_ITEMS = KeptQuery(
+    lambda product_id: (
+        StockItem.objects.filter(product=product_id, state=StockItem.State.COUNTED)
+        .select_for_update()
+        .order_by("pk")
+    )
+)
+# In `apply_update`, which changes no key, so orders that refer to the items need not wait.
+_ITEMS = KeptQuery(
+    lambda product_id: (
+        StockItem.objects.filter(product=product_id).select_for_update(no_key=True).order_by("pk")
+    )
+)
+_UNPUBLISHED_UNITS = KeptQuery(
+    lambda update_id: (
+        Movement.objects.filter(stock_update=update_id, published_at=None)
+        .order_by()
+        .values_list("item")
+        .annotate(units=Sum("delta"))
+    )
+)
+
 
 def open_update(product_id: str) -> StockUpdate | None:
-    return StockUpdate.objects.filter(product=product_id, state=Open).first()
+    return _OPEN_UPDATE.first(product_id)
 
 
 # --- Prepare ----------------------------------------------------------------------------------
@@ -51,15 +74,13 @@ def prepare_update(lease: Lease) -> StockUpdate | None:
     """
     shop = Installation.current()
     with transaction.atomic():
-        sync = ProductSync.objects.locked(lease.product_id)
+        sync = lock_sync(lease.product_id)
         if sync.lease_holder != lease.holder or sync.pause_reason or open_update(sync.pk):
             return None
         if sync.highest_seen_number > sync.number or sync.event_gap:
             # Our rows are from a backup, or too old: a refresh must accept Stripe's counts first.
             return None
-        # Items whose count is invalid or not tracked are never overwritten, and their movements wait.
-        readable = StockItem.objects.filter(product=sync.pk, state=StockItem.State.COUNTED)
-        items = list(readable.select_for_update().order_by("pk"))
+        items = _READABLE_ITEMS.all(sync.pk)
         pending = Movement.objects.filter(item__in=items, published_at=None)
         # A sum of 0 may be that of several movements.
         is_pending = any(item.pending for item in items) or pending.exists()
@@ -130,15 +151,14 @@ def apply_update(update: StockUpdate, now: datetime, *, answered: datetime | Non
     `answered`: when the request began, if this is its own answer and not a replay. It is as good as a refresh.
     """
     with transaction.atomic():
-        sync = ProductSync.objects.locked(update.product_id)
+        sync = lock_sync(update.product_id)
         changed = StockUpdate.objects.filter(pk=update.pk, state=Open).update(state=Applied, finished_at=now)
         if not changed:
             return False
         fault_point("apply.changed")
-        movements = Movement.objects.filter(stock_update=update, published_at=None)
-        units = dict(movements.order_by().values_list("item").annotate(units=Sum("delta")))
-        movements.update(published_at=now)
-        items = list(StockItem.objects.filter(product=sync.pk).select_for_update(no_key=True).order_by("pk"))
+        units = dict(_UNPUBLISHED_UNITS.all(update.pk))
+        Movement.objects.filter(stock_update=update, published_at=None).update(published_at=now)
+        items = _ITEMS.all(sync.pk)
         moved = [item for item in items if item.pk in units]
         for item in moved:
             item.on_hand = (item.on_hand or 0) + units[item.pk]
@@ -166,7 +186,7 @@ def abandon_update(update_id: int, now: datetime) -> None:
     """
     with transaction.atomic():
         update = StockUpdate.objects.get(pk=update_id)
-        ProductSync.objects.locked(update.product_id)
+        lock_sync(update.product_id)
         update.refresh_from_db()
         if update.state != Open:
             return
