@@ -269,8 +269,8 @@ def test_control_asking_whether_a_request_was_counted_lets_twins_count_twice(
 
     real_insert = insert_new
     monkeypatch.setattr(product_events, "insert_new", ask_first)
-    monkeypatch.setattr(type(ProductSync.objects.all()), "locked", lambda rows, pk: rows.get(pk=pk))
-    monkeypatch.setattr(type(StockItem.objects.all()), "select_for_update", lambda rows, **options: rows)
+    monkeypatch.setattr(product_events, "lock_sync", lambda pk: ProductSync.objects.get(pk=pk))
+    monkeypatch.setattr(product_events, "lock_items", lambda pk: list(StockItem.objects.filter(product=pk)))
     shirt.edit(M=20)
     event = list(shirt.fake.events.values())[-1]
 
