@@ -108,13 +108,19 @@ class RefundPages(OrderPages):
                 again = refund_again(refund, actor=request.user.get_username())
                 self._say_refund(request, again, is_new=True)
             else:
-                keep_sale(refund)
+                was_canceled = keep_sale(refund, actor=request.user.get_username())
                 self.log_action(request, [refund.order], "Kept the sale after a failed refund.")
                 text = _(
                     "The units of the failed refund count as sold again. If they went back to stock at the time, take "
                     "them out under Stock."
                 )
                 self.message_user(request, text, messages.WARNING)
+                if was_canceled:
+                    text = _(
+                        "The customer was told that this order is canceled. Their page of the order says now that you "
+                        "cannot cancel it; please write to them."
+                    )
+                    self.message_user(request, text, messages.WARNING)
         except RefundRefused as exc:
             self.message_user(request, str(exc), messages.ERROR)
         return to_order(order_id)

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from checkout import gateway
-from checkout.models import Order, OrderLine, Refund, RefundLine
+from checkout.models import CustomerRequest, Order, OrderLine, Refund, RefundLine
 from checkout.orders import customer_returns, mails
 from checkout.orders.fulfillment import mark_refunded_if_full
 from checkout.stripe_objects import MadeRefund
@@ -388,11 +388,31 @@ def refund_again(failed: Refund, *, actor: str) -> Refund:
     return send_refund(refund, now=timezone.now(), report=False)
 
 
-def keep_sale(failed: Refund) -> None:
-    """The customer keeps the goods: the lines of a failed refund count as sold again. Raises RefundRefused if decided."""
+def keep_sale(failed: Refund, *, actor: str) -> bool:
+    """The customer keeps the goods: the lines of a failed refund count as sold again. Raises RefundRefused if decided.
+
+    Returns whether the order was canceled by this refund, which is undone then.
+    """
     with transaction.atomic():
         _decide(failed)
         _give_lines_back(failed)
+        return _undo_cancellation(failed, actor=actor)
+
+
+def _undo_cancellation(failed: Refund, *, actor: str) -> bool:
+    made_first = failed
+    while made_first.replaces:
+        made_first = made_first.replaces
+    requests = CustomerRequest.objects.filter(refund=made_first, kind=CustomerRequest.Kind.CANCEL)
+    # The answer was that to an order that is canceled.
+    undone = requests.filter(state=CustomerRequest.State.ACCEPTED).update(
+        state=CustomerRequest.State.DECLINED,
+        answer="",
+        decided_at=timezone.now(),
+        decided_by=actor,
+        is_settled=True,
+    )
+    return bool(undone)
 
 
 def _decide(failed: Refund) -> None:

@@ -160,12 +160,67 @@ def test_a_cancellation_whose_refund_fails_and_is_kept_leaves_the_order_to_send(
     made.refresh_from_db()
     assert (state_of(paid), told("order_refunded")) == ("paid", 0) and not Order.objects.to_pack().exists()
 
-    refund_requests.keep_sale(made)
+    assert refund_requests.keep_sale(made, actor="owner")
 
+    assert (state_of(canceled), canceled.decided_by) == ("declined", "owner")
     assert list(Order.objects.to_pack()) == [paid] and possible_request(paid, timezone.now()) == Kind.CANCEL
     again = accept(ask_to_cancel(paid))
     assert again.refund is not None and (again.refund.state, state_of(paid)) == ("accepted", "refunded")
     assert told("cancellation_accepted") == 2
+
+
+def test_a_cancellation_is_undone_where_its_repeated_refund_fails_as_well(
+    paid: Order, fake: FakeStripe
+) -> None:
+    canceled = customer_requests.accept(
+        ask_to_cancel(paid).pk, answer="Canceled, as you wished.", actor="owner", now=timezone.now()
+    )
+    for _attempt in range(2):
+        last = Refund.objects.latest("created_at")
+        fake.dashboard.fail_refund(last.stripe_id)
+        deliver(fake)
+        last.refresh_from_db()
+        again = refund_requests.refund_again(last, actor="owner")
+    fake.dashboard.fail_refund(again.stripe_id)
+    deliver(fake)
+    again.refresh_from_db()
+
+    assert refund_requests.keep_sale(again, actor="owner")
+
+    assert (state_of(canceled), canceled.answer) == ("declined", "")
+    page = Client().get(reverse("order_page", args=[order_token(paid)])).content.decode()
+    assert "We cannot cancel this order" in page and "as you wished" not in page
+
+
+def test_a_return_stays_returned_where_the_sale_of_its_failed_refund_is_kept(
+    sent: Order, fake: FakeStripe
+) -> None:
+    returned = accept(ask_for_return(sent, 1))
+    made = refund(sent, 1, 2500, customer_return=returned.pk)
+    fake.dashboard.fail_refund(made.stripe_id)
+    deliver(fake)
+    made.refresh_from_db()
+
+    assert not refund_requests.keep_sale(made, actor="owner")
+
+    assert state_of(returned) == "returned"
+
+
+def test_the_owner_is_asked_to_write_where_a_cancellation_is_undone(
+    paid: Order, fake: FakeStripe, admin_client: Client
+) -> None:
+    made = accept(ask_to_cancel(paid)).refund
+    assert made is not None
+    fake.dashboard.fail_refund(made.stripe_id)
+    deliver(fake)
+
+    answer = admin_client.post(
+        reverse("admin:checkout_order_refund_failed", args=[paid.pk]),
+        {"refund": str(made.pk), "decision": "keep"},
+        follow=True,
+    )
+
+    assert "please write to them" in answer.content.decode()
 
 
 # --- Asked for twice ------------------------------------------------------------------------------
