@@ -117,8 +117,8 @@ class RefundPages(OrderPages):
                 self.message_user(request, text, messages.WARNING)
                 if was_canceled:
                     text = _(
-                        "The customer was told that this order is canceled. Their page of the order says now that you "
-                        "cannot cancel it; please write to them."
+                        "For the customer, this order was canceled. Their page of the order says now that you cannot "
+                        "cancel it; please write to them."
                     )
                     self.message_user(request, text, messages.WARNING)
         except RefundRefused as exc:

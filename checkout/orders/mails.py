@@ -104,6 +104,11 @@ def take_back_refunded(refund: Refund) -> None:
         tell_canceled(request)
 
 
+def take_back_canceled(request: CustomerRequest) -> None:
+    """Cancel the unsent mail about a cancellation that was undone. It names no refund any more."""
+    outbox.cancel(ORDER_CANCELED, reference=request_reference(request))
+
+
 def cancellation_of(refund: Refund) -> CustomerRequest | None:
     requests = CustomerRequest.objects.filter(refund=refund, kind=CustomerRequest.Kind.CANCEL)
     return requests.select_related("order", "refund").first()

@@ -394,6 +394,8 @@ def keep_sale(failed: Refund, *, actor: str) -> bool:
     Returns whether the order was canceled by this refund, which is undone then.
     """
     with transaction.atomic():
+        # Before its request, which the worker may be settling.
+        Order.objects.select_for_update().get(pk=failed.order_id)
         _decide(failed)
         _give_lines_back(failed)
         return _undo_cancellation(failed, actor=actor)
@@ -403,16 +405,15 @@ def _undo_cancellation(failed: Refund, *, actor: str) -> bool:
     made_first = failed
     while made_first.replaces:
         made_first = made_first.replaces
-    requests = CustomerRequest.objects.filter(refund=made_first, kind=CustomerRequest.Kind.CANCEL)
+    request = mails.cancellation_of(made_first)
+    if request is None or request.state != CustomerRequest.State.ACCEPTED:
+        return False
     # The answer was that to an order that is canceled.
-    undone = requests.filter(state=CustomerRequest.State.ACCEPTED).update(
-        state=CustomerRequest.State.DECLINED,
-        answer="",
-        decided_at=timezone.now(),
-        decided_by=actor,
-        is_settled=True,
-    )
-    return bool(undone)
+    request.state, request.answer, request.is_settled = CustomerRequest.State.DECLINED, "", True
+    request.decided_at, request.decided_by = timezone.now(), actor
+    request.save(update_fields=["state", "answer", "is_settled", "decided_at", "decided_by"])
+    mails.take_back_canceled(request)
+    return True
 
 
 def _decide(failed: Refund) -> None:

@@ -169,6 +169,38 @@ def test_a_cancellation_whose_refund_fails_and_is_kept_leaves_the_order_to_send(
     assert told("cancellation_accepted") == 2
 
 
+def test_the_unsent_mail_about_a_cancellation_that_is_undone_is_taken_back(paid: Order) -> None:
+    made = accept(ask_to_cancel(paid)).refund
+    assert made is not None
+    refund_requests.mark_failed(made.stripe_id)
+    made.refresh_from_db()
+
+    assert refund_requests.keep_sale(made, actor="owner")
+
+    about = CustomerMail.objects.filter(kind__in=["cancellation_accepted", "order_canceled"])
+    assert sorted(about.values_list("kind", "state")) == [
+        ("cancellation_accepted", "canceled"),
+        ("order_canceled", "canceled"),
+    ]
+
+
+def test_a_cancellation_that_is_undone_before_it_is_settled_is_not_told(
+    paid: Order, fake: FakeStripe
+) -> None:
+    request = ask_to_cancel(paid)
+    fake.faults.add("cut", path="/v1/refunds", when="after")
+    accept(request)
+    [at_stripe] = fake.refunds
+    fake.dashboard.fail_refund(at_stripe)
+    later = timezone.now() + timedelta(minutes=1)
+    refund_requests.send_waiting_refunds(later)
+
+    assert refund_requests.keep_sale(Refund.objects.get(), actor="owner")
+
+    assert customer_requests.settle_waiting(later) == 0
+    assert (state_of(request), told("order_canceled")) == ("declined", 0)
+
+
 def test_a_cancellation_is_undone_where_its_repeated_refund_fails_as_well(
     paid: Order, fake: FakeStripe
 ) -> None:
