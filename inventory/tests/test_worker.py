@@ -316,13 +316,12 @@ def test_each_thread_closes_its_own_connection(loop: Any) -> None:
         used.set()
         return 0
 
-    before = _connections()
+    before, others = _connections(), set(threading.enumerate())
     stop = loop(stripe_a=use_the_database, quick=use_the_database)
     wait_for(used)
     stop.set()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.daemon:
-            thread.join(5)
+    for thread in set(threading.enumerate()) - others:
+        thread.join(5)
 
     deadline = time.monotonic() + 5
     while _connections() > before and time.monotonic() < deadline:
