@@ -50,8 +50,8 @@ class Server:
 
     def kill(self) -> None:
         """SIGKILL the server and all of its processes at once, as a power cut would."""
-        if self.process is None:
-            return
+        if self.process is None or self.has_ended():
+            return  # Another process may have its id by now.
         for pid in [self.process.pid, *_children(self.process.pid)]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
