@@ -76,6 +76,18 @@ def test_sessions_that_were_left_open_are_ended() -> None:
         assert cursor.fetchone() == (1,)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.postgres
+def test_sessions_are_ended_by_a_thread_whose_own_was_ended() -> None:
+    connection.ensure_connection()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+
+    assert end_other_sessions() >= 1
+    other.close()
+
+
 def test_a_run_that_leaves_many_sessions_open_fails() -> None:
     refuse_many(MOST_LEFT_OPEN)
     with pytest.raises(pytest.fail.Exception, match="31 database sessions were left open"):
