@@ -117,8 +117,8 @@ class RefundPages(OrderPages):
                 self.message_user(request, text, messages.WARNING)
                 if was_canceled:
                     text = _(
-                        "For the customer, this order was canceled. Their page of the order says now that you cannot "
-                        "cancel it; please write to them."
+                        "The customer's page no longer says that this order is canceled, but that you cannot cancel it. "
+                        "Please write to the customer."
                     )
                     self.message_user(request, text, messages.WARNING)
         except RefundRefused as exc:

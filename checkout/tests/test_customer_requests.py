@@ -18,7 +18,14 @@ from checkout.order_links import order_token
 from checkout.orders import customer_requests, refund_requests
 from checkout.orders.customer_requests import RequestRefused, possible_request
 from checkout.tests.conftest import Customer, deliver, item_of
-from checkout.tests.steps import ask_for_return, ask_to_cancel, pack, paid_order, send
+from checkout.tests.steps import (
+    ask_for_return,
+    ask_to_cancel,
+    cancel_by_a_refund_that_fails_unseen,
+    pack,
+    paid_order,
+    send,
+)
 from fake_stripe import FakeStripe
 from inventory.models import Issue
 from shop.models import Product
@@ -432,15 +439,9 @@ def test_a_mail_that_was_queued_without_an_amount_names_none(paid: Order) -> Non
 def test_a_cancellation_whose_refund_failed_before_the_mail_promises_no_money(
     paid: Order, fake: FakeStripe
 ) -> None:
-    request = ask_to_cancel(paid)
-    fake.faults.add("cut", path="/v1/refunds", when="after")
-    accept(request)
-    [at_stripe] = fake.refunds
-    fake.dashboard.fail_refund(at_stripe)
+    cancel_by_a_refund_that_fails_unseen(paid, fake)
 
-    later = timezone.now() + timedelta(minutes=1)
-    refund_requests.send_waiting_refunds(later)
-    assert customer_requests.settle_waiting(later) == 1
+    assert customer_requests.settle_waiting(timezone.now() + timedelta(minutes=1)) == 1
 
     assert Refund.objects.get().state == Refund.State.FAILED
     [mail] = mails_after_the_confirmation()

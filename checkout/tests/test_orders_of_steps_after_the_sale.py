@@ -17,7 +17,14 @@ from checkout.orders import customer_requests, refund_requests, shipping
 from checkout.orders.customer_requests import RequestRefused, ReturnedUnits, possible_request
 from checkout.orders.refund_requests import RefundedUnits
 from checkout.tests.conftest import Customer, deliver, item_of, put_on_show
-from checkout.tests.steps import ask_for_return, ask_to_cancel, pack, paid_order, send
+from checkout.tests.steps import (
+    ask_for_return,
+    ask_to_cancel,
+    cancel_by_a_refund_that_fails_unseen,
+    pack,
+    paid_order,
+    send,
+)
 from fake_stripe import FakeStripe
 from inventory.models import Issue
 from shop.models import Product
@@ -187,17 +194,11 @@ def test_the_unsent_mail_about_a_cancellation_that_is_undone_is_taken_back(paid:
 def test_a_cancellation_that_is_undone_before_it_is_settled_is_not_told(
     paid: Order, fake: FakeStripe
 ) -> None:
-    request = ask_to_cancel(paid)
-    fake.faults.add("cut", path="/v1/refunds", when="after")
-    accept(request)
-    [at_stripe] = fake.refunds
-    fake.dashboard.fail_refund(at_stripe)
-    later = timezone.now() + timedelta(minutes=1)
-    refund_requests.send_waiting_refunds(later)
+    request = cancel_by_a_refund_that_fails_unseen(paid, fake)
 
     assert refund_requests.keep_sale(Refund.objects.get(), actor="owner")
 
-    assert customer_requests.settle_waiting(later) == 0
+    assert customer_requests.settle_waiting(timezone.now() + timedelta(minutes=1)) == 0
     assert (state_of(request), told("order_canceled")) == ("declined", 0)
 
 
@@ -252,7 +253,7 @@ def test_the_owner_is_asked_to_write_where_a_cancellation_is_undone(
         follow=True,
     )
 
-    assert "please write to them" in answer.content.decode()
+    assert "Please write to the customer." in answer.content.decode()
 
 
 # --- Asked for twice ------------------------------------------------------------------------------

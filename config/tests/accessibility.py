@@ -64,11 +64,14 @@ def _key_of(page: Page, tags: list[str] | None) -> str:
     return hashlib.sha256(json.dumps([page.evaluate(STATE_OF_PAGE), tags]).encode()).hexdigest()
 
 
-@cache
 def _folder() -> Path:
     """Where a file for each page without violations is kept: for all processes of script/test, or for this one."""
-    shared = os.environ.get("PAGES_WITHOUT_VIOLATIONS")
-    return Path(shared or tempfile.mkdtemp(prefix="shop-pages-"))
+    return Path(os.environ.get("PAGES_WITHOUT_VIOLATIONS") or _own_folder().name)
+
+
+@cache
+def _own_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="shop-pages-")  # It is deleted when the process ends.
 
 
 @cache

@@ -72,8 +72,9 @@ def end_other_sessions() -> int:
 
     The live server's threads keep theirs while the browser, which is closed later, keeps its connection to the server.
     """
-    # While a browser runs, Django keeps another connection for this thread (findings/playwright-makes-django-connections-
-    # depend-on-the-context.sh). The one that is used again after it may have been ended here by a test.
+    # While a browser runs, Django keeps another connection for this thread
+    # (findings/playwright-makes-django-connections-depend-on-the-context.sh). Afterwards the first one is used again, which
+    # a test of this function may have ended.
     connection.close()
     with connection.cursor() as cursor:
         cursor.execute(
